@@ -1,0 +1,22 @@
+import { KmsError } from '../errors/kms-error.ts';
+import type { Caller } from './caller.ts';
+import { coversAction } from './evaluate-policy.ts';
+import { PERMISSIONS } from './permissions.ts';
+import type { PolicyDocument } from './policy-document.ts';
+
+/**
+ * Checks that nobody grants what they don't hold: every permission that an `allow` statement covers must be the
+ * writer's own.
+ *
+ * @throws KmsError `FORBIDDEN` naming a permission that the writer lacks.
+ */
+export function assertGrantable(caller: Caller, policy: PolicyDocument): void {
+  for (const { effect, actions } of policy.statements) {
+    if (effect !== 'allow') continue;
+    for (const permission of PERMISSIONS) {
+      if (!caller.permissions.has(permission) && actions.some((action) => coversAction(action, permission))) {
+        throw new KmsError('FORBIDDEN', `The policy grants ${permission}, which the credential does not hold itself.`, { details: { permission } });
+      }
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import { createCipheriv, createDecipheriv, type KeyObject } from 'node:crypto';
+import { decryptFailed } from '../envelope/header.ts';
+
+export const TAG_BYTES = 16;
+export const NONCE_BYTES = 12;
+
+export type AeadCipher = 'aes-128-gcm' | 'aes-256-gcm' | 'chacha20-poly1305';
+
+/** One AEAD encryption with a 96-bit nonce and a 128-bit tag. */
+export function sealAead(
+  cipher: AeadCipher,
+  key: KeyObject | Uint8Array,
+  nonce: Uint8Array,
+  aad: readonly Uint8Array[],
+  plaintext: Uint8Array,
+): [body: Buffer, tag: Buffer] {
+  // The type of Node's overload for ChaCha20-Poly1305 is the same at run time as that for GCM.
+  const encryption = createCipheriv(cipher as 'aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES });
+  for (const part of aad) encryption.setAAD(part);
+  const body = encryption.update(plaintext);
+  encryption.final();
+  return [body, encryption.getAuthTag()];
+}
+
+/**
+ * One AEAD decryption of `body ‖ tag(16)`. Node hands out plaintext before the tag was checked, so nothing leaves here
+ * before `final()`.
+ */
+export function openAead(
+  cipher: AeadCipher,
+  key: KeyObject | Uint8Array,
+  nonce: Uint8Array,
+  sealed: Uint8Array,
+  aad: readonly Uint8Array[],
+): Buffer {
+  if (nonce.length !== NONCE_BYTES || sealed.length < TAG_BYTES) throw decryptFailed();
+  const decryption = createDecipheriv(cipher as 'aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES });
+  for (const part of aad) decryption.setAAD(part);
+  decryption.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES));
+  const plaintext = decryption.update(sealed.subarray(0, sealed.length - TAG_BYTES));
+  try {
+    decryption.final();
+  } catch (cause) {
+    plaintext.fill(0);
+    throw decryptFailed(cause);
+  }
+  return plaintext;
+}

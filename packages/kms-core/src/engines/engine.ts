@@ -1,0 +1,42 @@
+/** A value now where the work is cheap, a promise where it runs off the event loop or in an HSM. */
+export type MaybePromise<T> = T | Promise<T>;
+
+/** Goes on with a value as soon as it is there, without a promise where none is needed. */
+export function andThen<A, B>(value: MaybePromise<A>, next: (value: A) => MaybePromise<B>): MaybePromise<B> {
+  return value instanceof Promise ? value.then(next) : next(value);
+}
+
+export interface SignatureOptions {
+  /** Context string of FIPS 204 and 205, at most 255 bytes. */
+  readonly context?: Uint8Array;
+  /** Encoding of ECDSA signatures; DER is the default. */
+  readonly format?: 'der' | 'ieee-p1363';
+  /** RSA padding; PSS with a salt as long as the digest is the default. */
+  readonly scheme?: 'pss' | 'pkcs1-v1_5';
+}
+
+export interface Encapsulation {
+  readonly sharedSecret: Uint8Array;
+  readonly ciphertext: Uint8Array;
+}
+
+/**
+ * The cryptography of one key version, wherever its material is. A method is there when the algorithm can do it;
+ * which of them a caller may use is decided before.
+ */
+export interface KeyEngine {
+  /** Encrypts to `header ‖ … ‖ tag`; the header and `context` are authenticated. */
+  readonly seal?: (header: Uint8Array, context: Uint8Array, plaintext: Uint8Array) => MaybePromise<Uint8Array>;
+  /** Opens what `seal` made, header included. Throws `DECRYPT_FAILED` and releases nothing otherwise. */
+  readonly open?: (ciphertext: Uint8Array, context: Uint8Array) => MaybePromise<Uint8Array>;
+  /** Decrypts data of another system, which has no envelope. */
+  readonly openLegacy?: (ciphertext: Uint8Array) => MaybePromise<Uint8Array>;
+  readonly sign?: (data: Uint8Array, options: SignatureOptions) => MaybePromise<Uint8Array>;
+  readonly verify?: (data: Uint8Array, signature: Uint8Array, options: SignatureOptions) => MaybePromise<boolean>;
+  readonly mac?: (data: Uint8Array) => MaybePromise<Uint8Array>;
+  readonly verifyMac?: (data: Uint8Array, mac: Uint8Array) => MaybePromise<boolean>;
+  readonly encapsulate?: () => MaybePromise<Encapsulation>;
+  readonly decapsulate?: (ciphertext: Uint8Array) => MaybePromise<Uint8Array>;
+  /** The raw shared secret with a peer's public key (SPKI, DER). Never leaves the core without a KDF. */
+  readonly agree?: (peerPublicKey: Uint8Array) => MaybePromise<Uint8Array>;
+}

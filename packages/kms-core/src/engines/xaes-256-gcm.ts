@@ -1,0 +1,80 @@
+import { type Cipheriv, createCipheriv, type KeyObject } from 'node:crypto';
+import { decryptFailed } from '../envelope/header.ts';
+import { openAead, sealAead, TAG_BYTES } from './aead.ts';
+import { randomNonce } from './random-nonce.ts';
+
+export const XAES_NONCE_BYTES = 24;
+const BLOCK = 16;
+
+/**
+ * XAES-256-GCM as C2SP specifies it: a 192-bit nonce, of which the first half derives a key for the message by
+ * the CMAC-based KDF in counter mode of SP 800-108r1, and the second half is the nonce of AES-256-GCM under that key.
+ *
+ * The two CMAC inputs are one block each, so the KDF is one AES-ECB call over both after the subkey K1 of SP 800-38B,
+ * section 6.1, was computed once per key.
+ */
+export class Xaes256Gcm {
+  readonly #ecb: Cipheriv;
+  readonly #k1: Buffer;
+
+  /** @param key a secret key of 32 bytes */
+  constructor(key: KeyObject) {
+    if (key.symmetricKeySize !== 32) throw new RangeError('XAES-256-GCM takes a key of 32 bytes');
+    // ECB without padding has no state between blocks, so one cipher object serves all messages of the key.
+    this.#ecb = createCipheriv('aes-256-ecb', key, null).setAutoPadding(false);
+    this.#k1 = doubled(this.#ecb.update(Buffer.alloc(BLOCK)));
+  }
+
+  /** Encrypts under a fresh random nonce. Answers `prefix ‖ nonce(24) ‖ body ‖ tag(16)`. */
+  seal(prefix: Uint8Array, aad: readonly Uint8Array[], plaintext: Uint8Array): Buffer {
+    const nonce = randomNonce(XAES_NONCE_BYTES);
+    return Buffer.concat([prefix, nonce, ...this.encrypt(nonce, aad, plaintext)]);
+  }
+
+  /** Opens `nonce(24) ‖ body ‖ tag(16)`. Throws `DECRYPT_FAILED` unless everything is authentic. */
+  open(sealed: Uint8Array, aad: readonly Uint8Array[]): Buffer {
+    if (sealed.length < XAES_NONCE_BYTES + TAG_BYTES) throw decryptFailed();
+    const nonce = sealed.subarray(0, XAES_NONCE_BYTES);
+    const messageKey = this.#deriveKey(nonce);
+    try {
+      return openAead('aes-256-gcm', messageKey, nonce.subarray(12), sealed.subarray(XAES_NONCE_BYTES), aad);
+    } finally {
+      messageKey.fill(0);
+    }
+  }
+
+  /** Encrypts under a given nonce, for {@link seal} and for published vectors. Answers body and tag. */
+  encrypt(nonce: Uint8Array, aad: readonly Uint8Array[], plaintext: Uint8Array): [body: Buffer, tag: Buffer] {
+    const messageKey = this.#deriveKey(nonce);
+    try {
+      return sealAead('aes-256-gcm', messageKey, nonce.subarray(12), aad, plaintext);
+    } finally {
+      messageKey.fill(0);
+    }
+  }
+
+  #deriveKey(nonce: Uint8Array): Buffer {
+    const blocks = Buffer.alloc(2 * BLOCK);
+    // M1 = 0x0001 ‖ "X" ‖ 0x00 ‖ N[:12] and M2 = 0x0002 ‖ …: counter, label, separator, context.
+    for (const [index, offset] of [0, BLOCK].entries()) {
+      blocks[offset + 1] = index + 1;
+      blocks[offset + 2] = 0x58;
+      blocks.set(nonce.subarray(0, 12), offset + 4);
+      for (let i = 0; i < BLOCK; i += 1) blocks[offset + i] = (blocks[offset + i] ?? 0) ^ (this.#k1[i] ?? 0);
+    }
+    return this.#ecb.update(blocks);
+  }
+}
+
+/** Doubling in GF(2^128) with the polynomial of SP 800-38B, section 5.3, in constant time. */
+function doubled(block: Uint8Array): Buffer {
+  const out = Buffer.alloc(BLOCK);
+  let carry = 0;
+  for (let i = BLOCK - 1; i >= 0; i -= 1) {
+    const byte = block[i] ?? 0;
+    out[i] = ((byte << 1) | carry) & 0xff;
+    carry = byte >> 7;
+  }
+  out[BLOCK - 1] = (out[BLOCK - 1] ?? 0) ^ (carry * 0x87);
+  return out;
+}

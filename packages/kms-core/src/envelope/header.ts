@@ -1,0 +1,53 @@
+import type { Suite } from '../algorithms/registry.ts';
+import { KmsError } from '../errors/kms-error.ts';
+import { type KeyId, uuidFromBytes, uuidToBytes } from '../model/identifiers.ts';
+
+/** The only format so far. */
+const FORMAT = 1;
+/** format(1) ‖ suite(1) ‖ keyId(16) ‖ keyVersion(4, big-endian) */
+export const HEADER_BYTES = 22;
+
+/** What a ciphertext says about itself. */
+export interface EnvelopeHeader {
+  readonly suite: Suite;
+  readonly keyId: KeyId;
+  readonly keyVersion: number;
+  /** The header as it stands in the ciphertext: the first part of the AAD. */
+  readonly bytes: Uint8Array;
+}
+
+/** The header of new ciphertexts under one key version. */
+export function makeHeader(suite: Suite, keyId: KeyId, keyVersion: number): Buffer {
+  const header = Buffer.alloc(HEADER_BYTES);
+  header[0] = FORMAT;
+  header[1] = suite;
+  uuidToBytes(keyId).copy(header, 2);
+  header.writeUInt32BE(keyVersion, 18);
+  return header;
+}
+
+/**
+ * Reads the header of a ciphertext.
+ *
+ * @throws KmsError `DECRYPT_FAILED` for anything that no version of the KMS wrote.
+ */
+export function parseHeader(ciphertext: Uint8Array): EnvelopeHeader {
+  const suite = ciphertext[1];
+  if (ciphertext.length < HEADER_BYTES || ciphertext[0] !== FORMAT || !isSuite(suite)) throw decryptFailed();
+  const view = new DataView(ciphertext.buffer, ciphertext.byteOffset, HEADER_BYTES);
+  return {
+    suite,
+    keyId: uuidFromBytes(ciphertext.subarray(2, 18)),
+    keyVersion: view.getUint32(18),
+    bytes: ciphertext.subarray(0, HEADER_BYTES),
+  };
+}
+
+function isSuite(value: number | undefined): value is Suite {
+  return value !== undefined && value >= 1 && value <= 5;
+}
+
+/** The one answer for every way in which a ciphertext can be wrong, so that it tells an attacker nothing. */
+export function decryptFailed(cause?: unknown): KmsError {
+  return new KmsError('DECRYPT_FAILED', 'The ciphertext, its context or its key do not fit together.', { cause });
+}

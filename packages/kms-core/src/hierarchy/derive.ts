@@ -1,0 +1,27 @@
+import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
+
+/** One label for each use of a derived key; a key derived for one use is independent of every other. */
+export type DerivationLabel =
+  | 'qnsp-kms/v1/root-wrap'
+  | 'qnsp-kms/v1/root-check-value'
+  | 'qnsp-kms/v1/tmk-seal'
+  | 'qnsp-kms/v1/tmk-record-mac'
+  | 'qnsp-kms/v1/token-pepper'
+  | 'qnsp-kms/v1/cache-seal'
+  | 'qnsp-kms/v1/idempotency-seal'
+  | 'qnsp-kms/v1/cursor-mac';
+
+/** HKDF-SHA-256 (RFC 5869) of a uniformly random key, with the label as `info`. Answers 32 bytes, which the caller wipes. */
+export function deriveBytes(key: KeyObject, label: DerivationLabel): Buffer {
+  return Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), label, 32));
+}
+
+/** The same as a key object. */
+export function deriveKey(key: KeyObject, label: DerivationLabel): KeyObject {
+  const bytes = deriveBytes(key, label);
+  try {
+    return createSecretKey(bytes);
+  } finally {
+    bytes.fill(0);
+  }
+}

@@ -1,0 +1,93 @@
+import { algorithmById } from '../algorithms/resolve.ts';
+import { KmsError } from '../errors/kms-error.ts';
+import type { CryptoOperation } from '../lifecycle/operations.ts';
+import type { MaybePromise } from '../engines/engine.ts';
+import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
+import type { Store } from '../ports/store.ts';
+
+/** The operations that make a ciphertext, and so use up a nonce. */
+const SEALING: ReadonlySet<CryptoOperation> = new Set<CryptoOperation>(['encrypt', 'reencrypt', 'wrap', 'data-key']);
+const LARGEST_LEASE = 2 ** 20;
+/** A lease is at most this part of the budget, so that a node that stops strands next to nothing of it. */
+const LEASE_DIVISOR = 1024;
+
+interface LocalLease {
+  remaining: number;
+  /** The lease that is being drawn, with the number of operations that it was granted. */
+  renewal: Promise<number> | undefined;
+}
+
+export interface BudgetOptions {
+  /** Lowers the message budget of the algorithms, for tests of its end. */
+  readonly messageBudget?: number;
+}
+
+/**
+ * Counts operations against the budgets of keys: `maxOperations` of a key, and the number of messages that a version of
+ * an algorithm with random 96-bit nonces may protect (SP 800-38D, section 8.3). A node leases a block of operations from
+ * the store, which hands out each operation once, and counts the block down in memory.
+ */
+export class OperationBudgets {
+  readonly #store: Store;
+  readonly #messageBudget: number | undefined;
+  readonly #leases = new Map<string, LocalLease>();
+
+  constructor(store: Store, options: BudgetOptions = {}) {
+    this.#store = store;
+    this.#messageBudget = options.messageBudget;
+  }
+
+  /**
+   * Takes one operation from every budget that it counts against.
+   *
+   * @throws KmsError `KEY_USAGE_EXCEEDED` when one of them is spent.
+   */
+  take(key: KeyRecord, version: KeyVersionRecord, operation: CryptoOperation): MaybePromise<void> {
+    const { maxOperations } = key.usageLimits;
+    const messages = SEALING.has(operation) ? this.#messages(version) : null;
+    if (maxOperations === null && messages === null) return undefined;
+    return this.#takeAll(key, version, maxOperations, messages);
+  }
+
+  async #takeAll(key: KeyRecord, version: KeyVersionRecord, maxOperations: number | null, messages: number | null): Promise<void> {
+    if (messages !== null && !(await this.#takeOne(key, version.version, messages))) {
+      throw new KmsError('KEY_USAGE_EXCEEDED', `Version ${version.version} of the key has protected as many messages as its algorithm allows: rotate the key.`, {
+        details: { limit: messages, version: version.version },
+      });
+    }
+    if (maxOperations !== null && !(await this.#takeOne(key, 0, maxOperations))) {
+      throw new KmsError('KEY_USAGE_EXCEEDED', 'The key has served as many operations as its limit allows.', { details: { maxOperations } });
+    }
+  }
+
+  #messages(version: KeyVersionRecord): number | null {
+    const { messageBudget } = algorithmById(version.algorithm);
+    if (messageBudget === undefined) return null;
+    return Math.min(messageBudget, this.#messageBudget ?? messageBudget);
+  }
+
+  async #takeOne(key: KeyRecord, version: number, budget: number): Promise<boolean> {
+    const name = `${key.keyId}:${version}:${budget}`;
+    const lease = this.#leases.get(name) ?? { remaining: 0, renewal: undefined };
+    this.#leases.set(name, lease);
+    while (lease.remaining === 0) {
+      lease.renewal ??= this.#renew(lease, key, version, budget);
+      if ((await lease.renewal) === 0) return false;
+    }
+    lease.remaining -= 1;
+    return true;
+  }
+
+  async #renew(lease: LocalLease, key: KeyRecord, version: number, budget: number): Promise<number> {
+    const count = Math.max(1, Math.min(LARGEST_LEASE, Math.floor(budget / LEASE_DIVISOR)));
+    try {
+      const granted = await this.#store.transact({ kind: 'tenant', tenantId: key.tenantId }, (unit) =>
+        unit.keys.leaseOperations({ keyId: key.keyId, version, budget, count }),
+      );
+      lease.remaining += granted;
+      return granted;
+    } finally {
+      lease.renewal = undefined;
+    }
+  }
+}

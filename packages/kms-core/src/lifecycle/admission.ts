@@ -1,0 +1,41 @@
+import { PURPOSE_OPERATIONS } from '../algorithms/registry.ts';
+import { KmsError } from '../errors/kms-error.ts';
+import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
+import { type CryptoOperation, KEY_STATE_ALLOWS, VERSION_STATE_ALLOWS } from './operations.ts';
+
+/**
+ * Checks that the purpose, the state and the expiry of a key allow an operation.
+ *
+ * @throws KmsError `BAD_REQUEST` when the key was not made for it, `KEY_STATE_INVALID` when its state forbids it,
+ *   `KEY_USAGE_EXCEEDED` when the key has expired and the operation would protect something new.
+ */
+export function admitKey(key: KeyRecord, operation: CryptoOperation, now: number): void {
+  if (!KEY_STATE_ALLOWS[key.state].has(operation)) {
+    throw new KmsError('KEY_STATE_INVALID', `The key is ${key.state}: ${operation} is not possible.`, {
+      details: { state: key.state, operation },
+    });
+  }
+  if (!PURPOSE_OPERATIONS[key.purpose].includes(operation)) {
+    throw new KmsError('BAD_REQUEST', `A key with the algorithm ${key.algorithm} and the purpose ${key.purpose} can not ${operation}.`, {
+      details: { issues: [{ path: 'keyId', reason: `the key's purpose does not include ${operation}` }] },
+    });
+  }
+  const expiresAt = key.usageLimits.expiresAt;
+  if (expiresAt !== null && now >= expiresAt.getTime() && !KEY_STATE_ALLOWS.suspended.has(operation)) {
+    throw new KmsError('KEY_USAGE_EXCEEDED', `The key expired: ${operation} is not possible any more.`, {
+      details: { expiresAt: expiresAt.toISOString() },
+    });
+  }
+}
+
+/**
+ * Checks that the state of a version allows an operation.
+ *
+ * @throws KmsError `KEY_STATE_INVALID` naming the version and its state.
+ */
+export function admitVersion(version: KeyVersionRecord, operation: CryptoOperation): void {
+  if (VERSION_STATE_ALLOWS[version.state].has(operation)) return;
+  throw new KmsError('KEY_STATE_INVALID', `Version ${version.version} of the key is ${version.state}: ${operation} is not possible.`, {
+    details: { state: version.state, version: version.version, operation },
+  });
+}

@@ -1,0 +1,32 @@
+import { randomUUIDv7 } from 'node:crypto';
+
+/** A tenant, as a UUID in lower case. */
+export type TenantId = string;
+/** A key, as a UUID in lower case. Never used twice, not even after the key's destruction. */
+export type KeyId = string;
+
+/** The pseudo-tenant whose master key seals what belongs to the service itself (RFC 9562 nil UUID). */
+export const SYSTEM_TENANT: TenantId = '00000000-0000-0000-0000-000000000000';
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** A new time-ordered id (RFC 9562 UUID version 7). */
+export function newId(): string {
+  return randomUUIDv7();
+}
+
+/** Whether the text is a UUID, in either case. */
+export function isUuid(text: string): boolean {
+  return UUID.test(text);
+}
+
+/** The 16 bytes of a UUID. */
+export function uuidToBytes(id: string): Buffer {
+  return Buffer.from(id.replaceAll('-', ''), 'hex');
+}
+
+/** The UUID of 16 bytes, in lower case. */
+export function uuidFromBytes(bytes: Uint8Array): string {
+  const hex = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
+}

@@ -1,0 +1,91 @@
+import type { KeyPurpose } from '../algorithms/registry.ts';
+import type { PolicyDocument } from '../access/policy-document.ts';
+import type { KeyState, VersionState } from '../lifecycle/operations.ts';
+import type { KeyId, TenantId } from './identifiers.ts';
+
+export type ProtectionLevel = 'software' | 'hsm';
+
+/** Where the material of a version is. */
+export type VersionMaterial =
+  | {
+      readonly kind: 'sealed';
+      /** The version of the tenant master key that sealed it. */
+      readonly tmkVersion: number;
+      readonly sealed: Uint8Array;
+    }
+  | {
+      readonly kind: 'resident';
+      /** How the HSM finds the object again; says nothing about the key itself. */
+      readonly handle: Uint8Array;
+    }
+  | { readonly kind: 'none' };
+
+/** One version of a key. Its number and its material never change; the material can only go away. */
+export interface KeyVersionRecord {
+  /** From 1, without gaps. */
+  readonly version: number;
+  readonly state: VersionState;
+  /** The platform id of the algorithm. Versions differ in it after an upgrade. */
+  readonly algorithm: string;
+  readonly origin: 'generated' | 'imported';
+  /** The root or HSM provider that protects it. */
+  readonly provider: string;
+  readonly material: VersionMaterial;
+  /** SubjectPublicKeyInfo in DER, for key pairs. */
+  readonly publicKey: Uint8Array | null;
+  readonly createdAt: Date;
+}
+
+export interface RotationSettings {
+  readonly periodSeconds: number | null;
+  readonly auto: boolean;
+  /** How many versions stay usable, the active one included; `null` keeps all. */
+  readonly retainVersions: number | null;
+  readonly nextRotationAt: Date | null;
+}
+
+export interface UsageLimits {
+  /** How many operations a key may serve in its life; `null` is no limit. */
+  readonly maxOperations: number | null;
+  readonly expiresAt: Date | null;
+}
+
+export const REVOCATION_REASONS = ['suspected_compromise', 'policy_violation', 'end_of_life', 'crypto_weakness'] as const;
+export type RevocationReason = (typeof REVOCATION_REASONS)[number];
+
+/** A key as it is stored. Everything in it is covered by its MAC. */
+export interface KeyRecord {
+  readonly tenantId: TenantId;
+  readonly keyId: KeyId;
+  readonly name: string | null;
+  readonly algorithm: string;
+  readonly purpose: KeyPurpose;
+  readonly protectionLevel: ProtectionLevel;
+  readonly state: KeyState;
+  readonly stateBeforeDestroy: 'active' | 'suspended' | null;
+  readonly revocation: { readonly reason: RevocationReason; readonly at: Date } | null;
+  readonly currentVersion: number;
+  /** All versions, ascending. */
+  readonly versions: readonly KeyVersionRecord[];
+  readonly rotation: RotationSettings;
+  readonly usageLimits: UsageLimits;
+  readonly policy: PolicyDocument | null;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** The key that protects this one in the tenant's own hierarchy; revocation with `cascade` follows it. */
+  readonly parentKeyId: KeyId | null;
+  /** Counts the changes of the record, from 1. */
+  readonly revision: number;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  readonly destroyAt: Date | null;
+  readonly mac: RecordMac;
+}
+
+/** The MAC over a record and the version of the tenant master key that made it. */
+export interface RecordMac {
+  readonly tmkVersion: number;
+  readonly tag: Uint8Array;
+}
+
+/** A record that still needs its MAC. */
+export type UnsignedKeyRecord = Omit<KeyRecord, 'mac'>;

@@ -1,0 +1,141 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { type Caller, requirePermission } from '../access/caller.ts';
+import { effectivePermissions, type Permission, type Role } from '../access/permissions.ts';
+import { KmsError } from '../errors/kms-error.ts';
+import { deriveKey } from '../hierarchy/derive.ts';
+import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
+import type { ApiTokenRecord } from '../model/api-token.ts';
+import { newId, SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
+import type { StoreScope } from '../ports/store.ts';
+import type { Kms } from './kms.ts';
+import { type IdempotencyRequest, runOnce } from './run-once.ts';
+
+export const TOKEN_PREFIX = 'qnsp_pqc_';
+const TOKEN_BYTES = 32;
+
+/** An API token as it is shown after its creation. */
+export interface ApiTokenDescription {
+  readonly tokenId: string;
+  readonly tenantId: TenantId | null;
+  readonly name: string;
+  readonly role: Role | null;
+  readonly permissions: readonly Permission[];
+  readonly createdAt: string;
+  readonly expiresAt: string | null;
+  readonly revokedAt: string | null;
+}
+
+export interface CreatedApiToken extends ApiTokenDescription {
+  /** The token itself; it is never shown again. */
+  readonly token: string;
+}
+
+export interface CreateApiTokenInput {
+  readonly name: string;
+  readonly role?: Role | null;
+  readonly permissions?: readonly Permission[];
+  readonly expiresAt?: Date | null;
+  readonly idempotency?: IdempotencyRequest;
+}
+
+/** Creates an API token for the caller's tenant. Throws `FORBIDDEN` when it would hold more than the caller does. */
+export async function createApiToken(kms: Kms, caller: Caller, input: CreateApiTokenInput): Promise<CreatedApiToken> {
+  requirePermission(caller, 'kms:tokens:manage');
+  const granted = effectivePermissions(input.role ?? null, input.permissions ?? []);
+  for (const permission of granted) {
+    if (!caller.permissions.has(permission)) {
+      throw new KmsError('FORBIDDEN', `The token would hold ${permission}, which the credential does not hold itself.`, { details: { permission } });
+    }
+  }
+  const pepper = await tokenPepper(kms.hierarchy);
+  const chain = await kms.hierarchy.masterKeys(caller.tenantId);
+  return kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) =>
+    runOnce(unit, chain, input.idempotency, async () => {
+      const { token, record } = makeToken(pepper, caller.tenantId, input, unit.now);
+      await unit.tokens.insert(record);
+      return { ...describeToken(record), token };
+    }),
+  );
+}
+
+/** Makes a token and its record, without storing it. */
+export function makeToken(pepper: TokenPepper, tenantId: TenantId | null, input: CreateApiTokenInput, now: Date): { readonly token: string; readonly record: ApiTokenRecord } {
+  const token = TOKEN_PREFIX + randomBytes(TOKEN_BYTES).toString('base64url');
+  const record: ApiTokenRecord = {
+    tokenId: newId(),
+    tenantId,
+    name: input.name,
+    hash: pepper(token),
+    role: input.role ?? null,
+    permissions: input.permissions ?? [],
+    createdAt: now,
+    expiresAt: input.expiresAt ?? null,
+    revokedAt: null,
+  };
+  return { token, record };
+}
+
+/** The tenant's tokens, without the tokens themselves. */
+export async function listApiTokens(kms: Kms, caller: Caller): Promise<readonly ApiTokenDescription[]> {
+  requirePermission(caller, 'kms:tokens:manage');
+  const tokens = await kms.store.transact(scopeOf(caller), (unit) => unit.tokens.list());
+  return tokens.map(describeToken);
+}
+
+/** Ends a token now. Throws `NOT_FOUND` when the tenant has no such token. */
+export async function revokeApiToken(kms: Kms, caller: Caller, input: { readonly tokenId: string }): Promise<void> {
+  requirePermission(caller, 'kms:tokens:manage');
+  const revoked = await kms.store.transact(scopeOf(caller), (unit) => unit.tokens.revoke(input.tokenId));
+  if (!revoked) throw new KmsError('NOT_FOUND', 'There is no live token with this id.');
+}
+
+/** Who presents an API token. */
+export interface TokenIdentity {
+  readonly tokenId: string;
+  readonly tenantId: TenantId | null;
+  readonly permissions: ReadonlySet<Permission>;
+}
+
+/**
+ * Finds out who presents a token.
+ *
+ * @throws KmsError `UNAUTHORIZED`, the same for an unknown, an expired and a revoked token.
+ */
+export async function authenticateToken(kms: Pick<Kms, 'store' | 'hierarchy' | 'clock'>, token: string): Promise<TokenIdentity> {
+  const pepper = await tokenPepper(kms.hierarchy);
+  const record = await kms.store.findToken(pepper(token));
+  const expired = record?.expiresAt != null && record.expiresAt.getTime() <= kms.clock();
+  if (record === undefined || record.revokedAt !== null || expired) {
+    throw new KmsError('UNAUTHORIZED', 'The credential is not valid. Present a live API token as a bearer token.');
+  }
+  return { tokenId: record.tokenId, tenantId: record.tenantId, permissions: effectivePermissions(record.role, record.permissions) };
+}
+
+/** The keyed hash under which tokens are stored. */
+export type TokenPepper = (token: string) => Uint8Array;
+
+/** HMAC-SHA-256 under a key derived from the service's own master key: the database alone can not test a guess. */
+export async function tokenPepper(hierarchy: KeyHierarchy): Promise<TokenPepper> {
+  const chain = await hierarchy.masterKeys(SYSTEM_TENANT);
+  // Always the first version: a token is hashed once and must be found after the master key was rotated.
+  const key = deriveKey(chain.version(1).key, 'qnsp-kms/v1/token-pepper');
+  return (token) => createHmac('sha256', key).update(token).digest();
+}
+
+function describeToken(record: ApiTokenRecord): ApiTokenDescription {
+  const { tokenId, tenantId, name, role, permissions } = record;
+  return {
+    tokenId,
+    tenantId,
+    name,
+    role,
+    permissions,
+    createdAt: record.createdAt.toISOString(),
+    expiresAt: record.expiresAt?.toISOString() ?? null,
+    revokedAt: record.revokedAt?.toISOString() ?? null,
+  };
+}
+
+function scopeOf(caller: Caller): StoreScope {
+  return { kind: 'tenant', tenantId: caller.tenantId };
+}

@@ -1,0 +1,85 @@
+import type { Caller } from '../access/caller.ts';
+import { authorize } from '../access/evaluate-policy.ts';
+import type { Permission } from '../access/permissions.ts';
+import { KmsError } from '../errors/kms-error.ts';
+import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
+import { keyNotFound } from '../keyring/key-ring.ts';
+import { type KeyEvent, next } from '../lifecycle/transitions.ts';
+import { describeKey, type KeyDescription } from '../model/describe-key.ts';
+import type { KeyId } from '../model/identifiers.ts';
+import type { KeyRecord } from '../model/key.ts';
+import type { UnitOfWork } from '../ports/store.ts';
+import type { Kms } from './kms.ts';
+import { type IdempotencyRequest, runOnce } from './run-once.ts';
+
+/** What every change of a key may carry. */
+export interface ChangeRequest {
+  readonly keyId: KeyId;
+  /** The revision that the caller saw last: with another one the change is refused. */
+  readonly ifRevision?: number;
+  readonly idempotency?: IdempotencyRequest;
+}
+
+/** The fields of a record that a change sets; `state` and `revision` follow from the event. */
+export type KeyChange = Partial<Omit<KeyRecord, 'tenantId' | 'keyId' | 'state' | 'revision' | 'createdAt' | 'updatedAt' | 'mac'>>;
+
+export interface ChangeContext {
+  readonly unit: UnitOfWork;
+  readonly chain: MasterKeyChain;
+  /** The state after the event. */
+  readonly state: KeyRecord['state'];
+}
+
+/**
+ * Changes a key as one event of its lifecycle: in one unit of work it locks and authenticates the record, authorises the
+ * caller, asks the transition table, applies the change and writes the new revision.
+ *
+ * @throws KmsError `NOT_FOUND`, `FORBIDDEN`, `KEY_STATE_INVALID`, or `CONFLICT` for another revision than the caller's.
+ */
+export async function changeKey(
+  kms: Kms,
+  caller: Caller,
+  request: ChangeRequest,
+  permission: Permission,
+  event: KeyEvent,
+  change: (record: KeyRecord, context: ChangeContext) => KeyChange | Promise<KeyChange>,
+): Promise<KeyDescription> {
+  const chain = await kms.hierarchy.masterKeys(caller.tenantId);
+  const description = await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) =>
+    runOnce(unit, chain, request.idempotency, async () => {
+      const record = await lockKey(unit, chain, request.keyId);
+      authorize(caller, permission, record, kms.clock());
+      if (request.ifRevision !== undefined && request.ifRevision !== record.revision) {
+        throw new KmsError('CONFLICT', `The key is at revision ${record.revision}, not ${request.ifRevision}. Read it again.`, {
+          details: { revision: record.revision },
+        });
+      }
+      return describeKey(await applyEvent(unit, chain, record, event, change));
+    }),
+  );
+  kms.keyRing.forget(request.keyId);
+  return description;
+}
+
+/** Reads a key for change. Throws `NOT_FOUND`, or `INTERNAL_ERROR` when the record is not authentic. */
+export async function lockKey(unit: UnitOfWork, chain: MasterKeyChain, keyId: KeyId): Promise<KeyRecord> {
+  const record = await unit.keys.get(keyId, { lock: true });
+  if (record === undefined) throw keyNotFound();
+  chain.verifyRecord(record);
+  return record;
+}
+
+/** Applies an event to a locked key and writes it. */
+export async function applyEvent(
+  unit: UnitOfWork,
+  chain: MasterKeyChain,
+  record: KeyRecord,
+  event: KeyEvent,
+  change: (record: KeyRecord, context: ChangeContext) => KeyChange | Promise<KeyChange>,
+): Promise<KeyRecord> {
+  const state = next(record, event);
+  const changed = await change(record, { unit, chain, state });
+  const signed = chain.signRecord({ ...record, ...changed, state, revision: record.revision + 1, updatedAt: unit.now });
+  await unit.keys.update(signed, record.revision);
+  return signed;
+}

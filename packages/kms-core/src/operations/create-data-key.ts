@@ -1,0 +1,31 @@
+import type { Caller } from '../access/caller.ts';
+import { encodeWrapData } from '../envelope/associated-data.ts';
+import type { KeyId } from '../model/identifiers.ts';
+import { sealWith } from './encrypt.ts';
+import type { Kms } from './kms.ts';
+import { useKey } from './use-key.ts';
+import type { WrapResult } from './wrap.ts';
+
+export interface CreateDataKeyInput {
+  readonly keyId: KeyId;
+  /** The length of the data key, 16 to 64; 32 without it. */
+  readonly bytes?: number;
+  readonly associatedData?: Uint8Array;
+  /** Whether the answer holds the data key itself beside the wrapped one; it does without this. */
+  readonly withPlaintext?: boolean;
+}
+
+export interface CreateDataKeyResult extends WrapResult {
+  readonly dataKey?: Uint8Array;
+}
+
+/** Makes a fresh data key and wraps it; `unwrap` opens it. */
+export async function createDataKey(kms: Kms, caller: Caller, input: CreateDataKeyInput): Promise<CreateDataKeyResult> {
+  const used = await useKey(kms, caller, input.keyId, 'data-key');
+  const dataKey = await kms.random(input.bytes ?? 32);
+  const { ciphertext, keyId, keyVersion, algorithm } = await sealWith(used, dataKey, encodeWrapData(input.associatedData), 'data-key');
+  const result = { keyId, keyVersion, wrappedKey: ciphertext, algorithm, provider: used.version.provider };
+  if (input.withPlaintext ?? true) return { ...result, dataKey };
+  dataKey.fill(0);
+  return result;
+}

@@ -1,0 +1,115 @@
+import { type Caller, requirePermission } from '../access/caller.ts';
+import { assertGrantable } from '../access/grantable-policy.ts';
+import type { PolicyDocument } from '../access/policy-document.ts';
+import type { Algorithm, KeyPurpose } from '../algorithms/registry.ts';
+import { badRequest } from '../errors/kms-error.ts';
+import type { GeneratedMaterial } from '../engines/software-material.ts';
+import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
+import { describeKey, type KeyDescription } from '../model/describe-key.ts';
+import { type KeyId, newId } from '../model/identifiers.ts';
+import type { KeyRecord, KeyVersionRecord, ProtectionLevel, UsageLimits } from '../model/key.ts';
+import type { UnitOfWork } from '../ports/store.ts';
+import type { Kms } from './kms.ts';
+import { prepareMaterial, sealMaterial, wipe } from './make-version.ts';
+import { type IdempotencyRequest, runOnce } from './run-once.ts';
+import { requireApproved } from './use-key.ts';
+
+/** The settings of a key that its creator chooses, whether its material is generated or imported. */
+export interface KeySettings {
+  readonly name?: string | null;
+  readonly purpose?: KeyPurpose | null;
+  readonly rotation?: RotationInput;
+  readonly usageLimits?: Partial<UsageLimits>;
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly policy?: PolicyDocument | null;
+  /** The key that protects this one in the tenant's own hierarchy. */
+  readonly parentKeyId?: KeyId | null;
+}
+
+export interface RotationInput {
+  readonly periodSeconds?: number | null;
+  /** On when a period is given, unless this says otherwise. */
+  readonly auto?: boolean;
+  readonly retainVersions?: number | null;
+}
+
+export interface CreateKeyInput extends KeySettings {
+  /** The default algorithm of the service without it. */
+  readonly algorithm?: Algorithm;
+  readonly protectionLevel?: ProtectionLevel;
+  readonly idempotency?: IdempotencyRequest;
+}
+
+/** Creates a key with its first version. */
+export async function createKey(kms: Kms, caller: Caller, input: CreateKeyInput): Promise<KeyDescription> {
+  requirePermission(caller, 'kms:keys:create');
+  const algorithm = input.algorithm ?? kms.settings.defaultAlgorithm;
+  requireApproved(kms, algorithm);
+  if (algorithm.importOnly) throw badRequest('algorithm', `${algorithm.id} keys can only be imported, to read existing data`);
+  if (input.protectionLevel === 'hsm') throw badRequest('protectionLevel', 'no HSM that holds keys is configured');
+  const chain = await kms.hierarchy.masterKeys(caller.tenantId);
+  const material = await prepareMaterial(kms, algorithm);
+  try {
+    return await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) =>
+      runOnce(unit, chain, input.idempotency, async () => insertKey(kms, caller, unit, chain, { settings: input, algorithm, material, origin: 'generated' })),
+    );
+  } finally {
+    wipe(material);
+  }
+}
+
+interface NewKey {
+  readonly settings: KeySettings;
+  readonly algorithm: Algorithm;
+  readonly material: GeneratedMaterial;
+  readonly origin: KeyVersionRecord['origin'];
+}
+
+/** Writes a new key with its first version. */
+export async function insertKey(kms: Kms, caller: Caller, unit: UnitOfWork, chain: MasterKeyChain, { settings, algorithm, material, origin }: NewKey): Promise<KeyDescription> {
+  const keyId = newId();
+  const { purpose, warnings } = choosePurpose(algorithm, settings.purpose ?? null);
+  if (settings.policy) assertGrantable(caller, settings.policy);
+  if (settings.parentKeyId && (await unit.keys.get(settings.parentKeyId)) === undefined) throw badRequest('parentKeyId', 'there is no key with this id');
+  const version = sealMaterial(kms, chain, material, { keyId, version: 1, algorithm, origin, createdAt: unit.now });
+  const record: KeyRecord = chain.signRecord({
+    tenantId: caller.tenantId,
+    keyId,
+    name: settings.name ?? null,
+    algorithm: algorithm.id,
+    purpose,
+    protectionLevel: 'software',
+    state: 'active',
+    stateBeforeDestroy: null,
+    revocation: null,
+    currentVersion: 1,
+    versions: [version],
+    rotation: planRotation(settings.rotation ?? {}, unit.now),
+    usageLimits: { maxOperations: settings.usageLimits?.maxOperations ?? null, expiresAt: settings.usageLimits?.expiresAt ?? null },
+    policy: settings.policy ?? null,
+    metadata: settings.metadata ?? {},
+    parentKeyId: settings.parentKeyId ?? null,
+    revision: 1,
+    createdAt: unit.now,
+    updatedAt: unit.now,
+    destroyAt: null,
+  });
+  await unit.keys.insert(record);
+  return describeKey(record, warnings);
+}
+
+/** The rotation settings with their next date, counted from `from`. */
+export function planRotation(rotation: RotationInput, from: Date): KeyRecord['rotation'] {
+  const periodSeconds = rotation.periodSeconds ?? null;
+  const auto = rotation.auto ?? periodSeconds !== null;
+  if (auto && periodSeconds === null) throw badRequest('rotation.rotationPeriod', 'automatic rotation needs a period');
+  const nextRotationAt = auto && periodSeconds !== null ? new Date(from.getTime() + periodSeconds * 1000) : null;
+  return { periodSeconds, auto, retainVersions: rotation.retainVersions ?? null, nextRotationAt };
+}
+
+/** One client sends `signing` whatever the algorithm: a purpose that it can't serve becomes its own, with a warning. */
+function choosePurpose(algorithm: Algorithm, wanted: KeyPurpose | null): { purpose: KeyPurpose; warnings: string[] } {
+  const [own] = algorithm.purposes;
+  if (wanted === null || algorithm.purposes.includes(wanted)) return { purpose: wanted ?? own, warnings: [] };
+  return { purpose: own, warnings: [`${algorithm.id} can not serve the purpose ${wanted}; the key has the purpose ${own}.`] };
+}

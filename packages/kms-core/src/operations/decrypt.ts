@@ -1,0 +1,29 @@
+import type { Caller } from '../access/caller.ts';
+import { type EncryptionContext, encodeContext } from '../envelope/associated-data.ts';
+import type { KeyId } from '../model/identifiers.ts';
+import type { Kms } from './kms.ts';
+import { openEnvelope } from './use-key.ts';
+
+export interface DecryptInput {
+  readonly ciphertext: Uint8Array;
+  readonly context?: EncryptionContext;
+  /** The key that it must be under; without it the ciphertext names its own. */
+  readonly keyId?: KeyId;
+}
+
+export interface DecryptResult {
+  readonly plaintext: Uint8Array;
+  readonly keyId: KeyId;
+  readonly keyVersion: number;
+}
+
+/**
+ * Decrypts under whichever version made the ciphertext.
+ *
+ * @throws KmsError `DECRYPT_FAILED`, the same for every way in which ciphertext or context can be wrong;
+ *   `KEY_STATE_INVALID` when the key or that version may not decrypt any more.
+ */
+export async function decrypt(kms: Kms, caller: Caller, input: DecryptInput): Promise<DecryptResult> {
+  const { plaintext, used } = await openEnvelope(kms, caller, input.keyId ?? null, 'decrypt', input.ciphertext, encodeContext(input.context));
+  return { plaintext, keyId: used.key.keyId, keyVersion: used.version.version };
+}

@@ -1,0 +1,37 @@
+import { hkdfSync } from 'node:crypto';
+import type { Caller } from '../access/caller.ts';
+import type { KeyId } from '../model/identifiers.ts';
+import type { Kms } from './kms.ts';
+import { capability, useKey } from './use-key.ts';
+
+export interface DeriveInput {
+  readonly keyId: KeyId;
+  /** The peer's public key as SubjectPublicKeyInfo in DER, on the same curve. */
+  readonly peerPublicKey: Uint8Array;
+  readonly salt?: Uint8Array;
+  /** What the derived key is for, and between whom (SP 800-56C Rev. 2, FixedInfo). */
+  readonly info?: Uint8Array;
+  /** 16 to 64 bytes; 32 without it. */
+  readonly length?: number;
+  readonly keyVersion?: number;
+}
+
+export interface DeriveResult {
+  readonly derivedKey: Uint8Array;
+  readonly keyId: KeyId;
+  readonly keyVersion: number;
+  readonly algorithm: string;
+}
+
+/** Key agreement, then HKDF-SHA-256 (RFC 5869): the raw shared secret never leaves. */
+export async function derive(kms: Kms, caller: Caller, input: DeriveInput): Promise<DeriveResult> {
+  const used = await useKey(kms, caller, input.keyId, 'derive', input.keyVersion ?? null);
+  const secret = await capability(used, 'agree')(input.peerPublicKey);
+  const none = Buffer.alloc(0);
+  try {
+    const derivedKey = new Uint8Array(hkdfSync('sha256', secret, input.salt ?? none, input.info ?? none, input.length ?? 32));
+    return { derivedKey, keyId: used.key.keyId, keyVersion: used.version.version, algorithm: used.algorithm.id };
+  } finally {
+    secret.fill(0);
+  }
+}

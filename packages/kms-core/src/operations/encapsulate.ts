@@ -1,0 +1,39 @@
+import type { Caller } from '../access/caller.ts';
+import type { Encapsulation } from '../engines/engine.ts';
+import type { KeyId } from '../model/identifiers.ts';
+import type { Kms } from './kms.ts';
+import { capability, useKey } from './use-key.ts';
+
+export interface EncapsulateResult extends Encapsulation {
+  readonly keyId: KeyId;
+  readonly keyVersion: number;
+  readonly algorithm: string;
+}
+
+/** Makes a shared secret and its encapsulation to the current version of a KEM key. */
+export async function encapsulate(kms: Kms, caller: Caller, input: { readonly keyId: KeyId }): Promise<EncapsulateResult> {
+  const used = await useKey(kms, caller, input.keyId, 'encapsulate');
+  const { sharedSecret, ciphertext } = await capability(used, 'encapsulate')();
+  return { sharedSecret, ciphertext, keyId: used.key.keyId, keyVersion: used.version.version, algorithm: used.algorithm.id };
+}
+
+export interface DecapsulateInput {
+  readonly keyId: KeyId;
+  readonly ciphertext: Uint8Array;
+  /** The version that it was made to; without it the current one. A KEM ciphertext does not name its version. */
+  readonly keyVersion?: number;
+}
+
+export interface DecapsulateResult {
+  /** For a ciphertext that was tampered with, another secret (FIPS 203, implicit rejection): confirm it before use. */
+  readonly sharedSecret: Uint8Array;
+  readonly keyId: KeyId;
+  readonly keyVersion: number;
+}
+
+/** The shared secret of an encapsulation. Throws `DECRYPT_FAILED` for a ciphertext of the wrong length. */
+export async function decapsulate(kms: Kms, caller: Caller, input: DecapsulateInput): Promise<DecapsulateResult> {
+  const used = await useKey(kms, caller, input.keyId, 'decapsulate', input.keyVersion ?? null);
+  const sharedSecret = await capability(used, 'decapsulate')(input.ciphertext);
+  return { sharedSecret, keyId: used.key.keyId, keyVersion: used.version.version };
+}

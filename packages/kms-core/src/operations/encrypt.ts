@@ -1,0 +1,43 @@
+import type { Caller } from '../access/caller.ts';
+import { type EncryptionContext, encodeContext } from '../envelope/associated-data.ts';
+import { makeHeader } from '../envelope/header.ts';
+import { badRequest } from '../errors/kms-error.ts';
+import type { CryptoOperation } from '../lifecycle/operations.ts';
+import type { KeyId } from '../model/identifiers.ts';
+import type { Kms } from './kms.ts';
+import { capability, type UsableVersion, useKey } from './use-key.ts';
+
+/** The largest plaintext in bytes; what is larger is encrypted by the client under a data key. */
+export const MAX_PLAINTEXT_BYTES = 64 * 1024;
+
+export interface EncryptInput {
+  readonly keyId: KeyId;
+  /** At most {@link MAX_PLAINTEXT_BYTES}. */
+  readonly plaintext: Uint8Array;
+  /** Authenticated with the ciphertext; decrypt needs the same. */
+  readonly context?: EncryptionContext;
+}
+
+export interface EncryptResult {
+  /** The envelope: names its key and version itself. */
+  readonly ciphertext: Uint8Array;
+  readonly keyId: KeyId;
+  readonly keyVersion: number;
+  readonly algorithm: string;
+}
+
+/** Encrypts under the current version of a key. */
+export async function encrypt(kms: Kms, caller: Caller, input: EncryptInput): Promise<EncryptResult> {
+  const used = await useKey(kms, caller, input.keyId, 'encrypt');
+  return sealWith(used, input.plaintext, encodeContext(input.context), 'encrypt');
+}
+
+/** Seals a plaintext with a version that is ready. */
+export async function sealWith(used: UsableVersion, plaintext: Uint8Array, associatedData: Uint8Array, operation: CryptoOperation): Promise<EncryptResult> {
+  const { suite } = used.algorithm;
+  if (suite === undefined) throw badRequest('keyId', `a key with the algorithm ${used.algorithm.id} can not ${operation}`);
+  const { keyId } = used.key;
+  const header = makeHeader(suite, keyId, used.version.version);
+  const ciphertext = await capability(used, 'seal')(header, associatedData, plaintext);
+  return { ciphertext, keyId, keyVersion: used.version.version, algorithm: used.algorithm.id };
+}

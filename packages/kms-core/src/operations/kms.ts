@@ -1,0 +1,26 @@
+import type { Algorithm } from '../algorithms/registry.ts';
+import type { MaybePromise } from '../engines/engine.ts';
+import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
+import type { KeyRing } from '../keyring/key-ring.ts';
+import type { OperationBudgets } from '../keyring/operation-budgets.ts';
+import type { Store } from '../ports/store.ts';
+
+/** What the operations work with; the application puts it together once. */
+export interface Kms {
+  readonly store: Store;
+  readonly hierarchy: KeyHierarchy;
+  readonly keyRing: KeyRing;
+  readonly budgets: OperationBudgets;
+  /** Milliseconds since the epoch, for checks that involve no stored schedule. */
+  readonly clock: () => number;
+  /** Random bytes for key material and for `random`. */
+  readonly random: (bytes: number) => MaybePromise<Uint8Array>;
+  readonly settings: KmsSettings;
+}
+
+export interface KmsSettings {
+  /** The algorithm of keys whose creator names none. */
+  readonly defaultAlgorithm: Algorithm;
+  /** Whether only algorithms that are approved for FIPS 140-3 may be created and used. */
+  readonly requireFips: boolean;
+}

@@ -1,0 +1,34 @@
+import type { Caller } from '../access/caller.ts';
+import type { KeyId } from '../model/identifiers.ts';
+import type { Kms } from './kms.ts';
+import { tryVersions, type VersionMatch } from './try-versions.ts';
+import { capability, useKey } from './use-key.ts';
+
+export interface MacInput {
+  readonly keyId: KeyId;
+  readonly data: Uint8Array;
+}
+
+export interface MacResult {
+  readonly mac: Uint8Array;
+  readonly keyId: KeyId;
+  readonly keyVersion: number;
+  readonly algorithm: string;
+}
+
+/** The MAC of the data under the current version of a key. */
+export async function mac(kms: Kms, caller: Caller, input: MacInput): Promise<MacResult> {
+  const used = await useKey(kms, caller, input.keyId, 'mac');
+  const tag = await capability(used, 'mac')(input.data);
+  return { mac: tag, keyId: used.key.keyId, keyVersion: used.version.version, algorithm: used.algorithm.id };
+}
+
+export interface VerifyMacInput extends MacInput {
+  readonly mac: Uint8Array;
+  readonly keyVersion?: number;
+}
+
+/** Whether the MAC is one of this key's over the data. */
+export function verifyMac(kms: Kms, caller: Caller, input: VerifyMacInput): Promise<VersionMatch> {
+  return tryVersions(kms, caller, input.keyId, 'mac-verify', input.keyVersion, (used) => capability(used, 'verifyMac')(input.data, input.mac));
+}

@@ -1,0 +1,8 @@
+import { type Caller, requirePermission } from '../access/caller.ts';
+import type { Kms } from './kms.ts';
+
+/** Random bytes, from the HSM's generator mixed with the operating system's where there is one; 1 to 1024. */
+export async function random(kms: Kms, caller: Caller, input: { readonly bytes: number }): Promise<Uint8Array> {
+  requirePermission(caller, 'kms:random');
+  return kms.random(input.bytes);
+}

@@ -1,0 +1,28 @@
+import type { Caller } from '../access/caller.ts';
+import { type EncryptionContext, encodeContext } from '../envelope/associated-data.ts';
+import type { KeyId } from '../model/identifiers.ts';
+import { type EncryptResult, sealWith } from './encrypt.ts';
+import type { Kms } from './kms.ts';
+import { openEnvelope, useKey } from './use-key.ts';
+
+export interface ReencryptInput {
+  readonly ciphertext: Uint8Array;
+  readonly context?: EncryptionContext;
+  /** The context of the new ciphertext; without it the old one stays. */
+  readonly newContext?: EncryptionContext;
+  /** The key that the ciphertext must be under; without it the ciphertext names its own. */
+  readonly sourceKeyId?: KeyId;
+  /** The key to encrypt under; without it the same key's current version. */
+  readonly destinationKeyId?: KeyId;
+}
+
+/** Moves a ciphertext to the current version of a key without showing the plaintext to the caller. */
+export async function reencrypt(kms: Kms, caller: Caller, input: ReencryptInput): Promise<EncryptResult> {
+  const { plaintext, used } = await openEnvelope(kms, caller, input.sourceKeyId ?? null, 'reencrypt', input.ciphertext, encodeContext(input.context));
+  try {
+    const destination = await useKey(kms, caller, input.destinationKeyId ?? used.key.keyId, 'reencrypt');
+    return await sealWith(destination, plaintext, encodeContext(input.newContext ?? input.context), 'reencrypt');
+  } finally {
+    plaintext.fill(0);
+  }
+}

@@ -1,0 +1,41 @@
+import type { Caller } from '../access/caller.ts';
+import { authorize } from '../access/evaluate-policy.ts';
+import type { KeyDescription } from '../model/describe-key.ts';
+import type { KeyId } from '../model/identifiers.ts';
+import type { KeyRecord, RevocationReason } from '../model/key.ts';
+import { applyEvent, type ChangeContext, type ChangeRequest, changeKey, lockKey } from './change-key.ts';
+import type { Kms } from './kms.ts';
+
+export interface RevokeKeyInput extends ChangeRequest {
+  readonly reason: RevocationReason;
+  /** Whether the keys below it in the tenant's hierarchy are revoked with it. */
+  readonly cascade?: boolean;
+}
+
+/** Ends every use of a key at once and for ever; with `cascade`, of all keys below it in the same unit of work. */
+export async function revokeKey(kms: Kms, caller: Caller, input: RevokeKeyInput): Promise<KeyDescription> {
+  const below: KeyId[] = [];
+  const description = await changeKey(kms, caller, input, 'kms:keys:delete', 'revoke', async (record, context) => {
+    if (input.cascade) below.push(...(await revokeBelow(kms, caller, record, context, input.reason)));
+    return { revocation: { reason: input.reason, at: context.unit.now } };
+  });
+  for (const keyId of below) kms.keyRing.forget(keyId);
+  return description;
+}
+
+async function revokeBelow(kms: Kms, caller: Caller, top: KeyRecord, { unit, chain }: ChangeContext, reason: RevocationReason): Promise<KeyId[]> {
+  const seen = new Set<KeyId>([top.keyId]);
+  const waiting = [...(await unit.keys.children(top.keyId))];
+  const revoked: KeyId[] = [];
+  for (let keyId = waiting.shift(); keyId !== undefined; keyId = waiting.shift()) {
+    if (seen.has(keyId)) continue;
+    seen.add(keyId);
+    const record = await lockKey(unit, chain, keyId);
+    waiting.push(...(await unit.keys.children(keyId)));
+    if (record.state === 'revoked' || record.state === 'destroyed') continue;
+    authorize(caller, 'kms:keys:delete', record, kms.clock());
+    await applyEvent(unit, chain, record, 'revoke', () => ({ revocation: { reason, at: unit.now } }));
+    revoked.push(keyId);
+  }
+  return revoked;
+}

@@ -1,0 +1,81 @@
+import type { Caller } from '../access/caller.ts';
+import type { Algorithm } from '../algorithms/registry.ts';
+import { algorithmById, postQuantumDefault } from '../algorithms/resolve.ts';
+import { KmsError } from '../errors/kms-error.ts';
+import type { GeneratedMaterial } from '../engines/software-material.ts';
+import { KEY_TRANSITIONS, nextVersionState } from '../lifecycle/transitions.ts';
+import type { KeyDescription } from '../model/describe-key.ts';
+import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
+import { type ChangeContext, type ChangeRequest, changeKey, type KeyChange } from './change-key.ts';
+import { planRotation } from './create-key.ts';
+import type { Kms } from './kms.ts';
+import { prepareMaterial, sealMaterial, wipe } from './make-version.ts';
+import { requireApproved } from './use-key.ts';
+
+/** Makes a new version; the old ones still decrypt, verify and unwrap. */
+export function rotateKey(kms: Kms, caller: Caller, input: ChangeRequest): Promise<KeyDescription> {
+  return renewKey(kms, caller, input, 'rotate', (record) => algorithmById(record.algorithm));
+}
+
+/** Makes a new version under the post-quantum default for what the key does. */
+export function upgradeKey(kms: Kms, caller: Caller, input: ChangeRequest): Promise<KeyDescription> {
+  return renewKey(kms, caller, input, 'upgrade', (record) => postQuantumDefault(algorithmById(record.algorithm), record.purpose));
+}
+
+async function renewKey(kms: Kms, caller: Caller, input: ChangeRequest, event: 'rotate' | 'upgrade', choose: (record: KeyRecord) => Algorithm): Promise<KeyDescription> {
+  const { record: seen } = await kms.keyRing.load(caller.tenantId, input.keyId);
+  const algorithm = choose(seen);
+  requireApproved(kms, algorithm);
+  const renewable = KEY_TRANSITIONS[seen.state][event] !== undefined && !isImported(seen);
+  const material = renewable ? await prepareMaterial(kms, algorithm) : undefined;
+  try {
+    return await changeKey(kms, caller, input, 'kms:keys:rotate', event, (record, context) => {
+      if (isImported(record)) throw new KmsError('KEY_STATE_INVALID', 'The material of the key was imported: import a new version instead.', { details: { origin: 'imported' } });
+      if (material === undefined || choose(record) !== algorithm) throw new KmsError('CONFLICT', 'The key changed at the same moment. Try again.');
+      return addVersion(kms, record, context, algorithm, material, 'generated');
+    });
+  } finally {
+    if (material !== undefined) wipe(material);
+  }
+}
+
+/** Whether the current version was imported, so that the KMS can not make the next one. */
+export function isImported(record: KeyRecord): boolean {
+  return record.versions.find((version) => version.version === record.currentVersion)?.origin === 'imported';
+}
+
+/** The change that adds a version: it becomes the active one, and what `retainVersions` does not keep is retired. */
+export function addVersion(
+  kms: Kms,
+  record: KeyRecord,
+  { unit, chain }: Pick<ChangeContext, 'unit' | 'chain'>,
+  algorithm: Algorithm,
+  material: GeneratedMaterial,
+  origin: KeyVersionRecord['origin'],
+): KeyChange {
+  const version = record.currentVersion + 1;
+  const added = sealMaterial(kms, chain, material, { keyId: record.keyId, version, algorithm, origin, createdAt: unit.now });
+  const superseded = record.versions.map((old) => (old.state === 'active' ? { ...old, state: nextVersionState(old.state, 'supersede') } : old));
+  return {
+    algorithm: algorithm.id,
+    purpose: algorithm.purposes.includes(record.purpose) ? record.purpose : algorithm.purposes[0],
+    currentVersion: version,
+    versions: [...retire(superseded, record.rotation.retainVersions), added],
+    rotation: planRotation(record.rotation, unit.now),
+  };
+}
+
+/** Retires the oldest versions beyond the number that the key keeps beside its active one. */
+function retire(superseded: readonly KeyVersionRecord[], retainVersions: number | null): KeyVersionRecord[] {
+  if (retainVersions === null) return [...superseded];
+  const kept = new Set(
+    superseded
+      .filter((version) => version.state === 'decrypt-only')
+      .map((version) => version.version)
+      .toReversed()
+      .slice(0, retainVersions - 1),
+  );
+  return superseded.map((version) =>
+    version.state === 'decrypt-only' && !kept.has(version.version) ? { ...version, state: nextVersionState(version.state, 'retire') } : version,
+  );
+}

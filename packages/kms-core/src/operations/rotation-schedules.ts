@@ -1,0 +1,28 @@
+import { type Caller, requirePermission } from '../access/caller.ts';
+import type { KeyId } from '../model/identifiers.ts';
+import { formatDuration } from '../model/iso-duration.ts';
+import type { Kms } from './kms.ts';
+
+export interface RotationSchedule {
+  readonly keyId: KeyId;
+  readonly name: string | null;
+  readonly algorithm: string;
+  readonly rotationPeriod: string | null;
+  readonly nextRotationAt: string | null;
+}
+
+/** The tenant's keys with automatic rotation, the next due first; with `withinDays` only those due by then. */
+export async function rotationSchedules(kms: Kms, caller: Caller, input: { readonly limit?: number; readonly withinDays?: number }): Promise<readonly RotationSchedule[]> {
+  requirePermission(caller, 'kms:keys:read');
+  const keys = await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) => {
+    const before = input.withinDays === undefined ? null : new Date(unit.now.getTime() + input.withinDays * 86_400_000);
+    return unit.keys.scheduledRotations(input.limit ?? 50, before);
+  });
+  return keys.map((key) => ({
+    keyId: key.keyId,
+    name: key.name,
+    algorithm: key.algorithm,
+    rotationPeriod: key.rotation.periodSeconds === null ? null : formatDuration(key.rotation.periodSeconds),
+    nextRotationAt: key.rotation.nextRotationAt?.toISOString() ?? null,
+  }));
+}

@@ -1,0 +1,26 @@
+import type { Caller } from '../access/caller.ts';
+import type { SignatureOptions } from '../engines/engine.ts';
+import type { KeyId } from '../model/identifiers.ts';
+import type { Kms } from './kms.ts';
+import { capability, useKey } from './use-key.ts';
+
+export interface SignInput {
+  readonly keyId: KeyId;
+  /** The message itself; it is hashed here. */
+  readonly data: Uint8Array;
+  readonly options?: SignatureOptions;
+}
+
+export interface SignResult {
+  readonly signature: Uint8Array;
+  readonly keyId: KeyId;
+  readonly keyVersion: number;
+  readonly algorithm: string;
+}
+
+/** Signs with the current version of a key. */
+export async function sign(kms: Kms, caller: Caller, input: SignInput): Promise<SignResult> {
+  const used = await useKey(kms, caller, input.keyId, 'sign');
+  const signature = await capability(used, 'sign')(input.data, input.options ?? {});
+  return { signature, keyId: used.key.keyId, keyVersion: used.version.version, algorithm: used.algorithm.id };
+}

@@ -1,0 +1,91 @@
+import { type Caller, requirePermission } from '../access/caller.ts';
+import { badRequest, KmsError } from '../errors/kms-error.ts';
+import { newId, SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
+import type { TenantRecord } from '../model/tenant.ts';
+import { type CreateApiTokenInput, makeToken, tokenPepper } from './api-tokens.ts';
+import type { Kms } from './kms.ts';
+import { type IdempotencyRequest, runOnce } from './run-once.ts';
+
+export interface TenantDescription {
+  readonly tenantId: TenantId;
+  readonly name: string;
+  readonly state: TenantRecord['state'];
+  readonly createdAt: string;
+}
+
+export interface CreateTenantInput {
+  readonly tenantId?: TenantId;
+  readonly name: string;
+  readonly idempotency?: IdempotencyRequest;
+}
+
+/** Creates a tenant with its master key. */
+export async function createTenant(kms: Kms, caller: Caller, input: CreateTenantInput): Promise<TenantDescription> {
+  requirePermission(caller, 'kms:tenants:manage');
+  const chain = await kms.hierarchy.masterKeys(SYSTEM_TENANT);
+  return kms.store.transact({ kind: 'system' }, (unit) =>
+    runOnce(unit, chain, input.idempotency, async () => {
+      const tenant: TenantRecord = { tenantId: input.tenantId ?? newId(), name: input.name, state: 'active', createdAt: unit.now };
+      await unit.tenants.insert(tenant);
+      await kms.hierarchy.createMasterKey(unit, tenant.tenantId);
+      return describeTenant(tenant);
+    }),
+  );
+}
+
+/** All tenants of the service. */
+export async function listTenants(kms: Kms, caller: Caller): Promise<readonly TenantDescription[]> {
+  requirePermission(caller, 'kms:tenants:manage');
+  const tenants = await kms.store.transact({ kind: 'system' }, (unit) => unit.tenants.list());
+  return tenants.filter((tenant) => tenant.tenantId !== SYSTEM_TENANT).map(describeTenant);
+}
+
+/**
+ * Makes a tenant and its first token in one unit of work, for the first start of a service that has no tenant yet and so
+ * nobody who could ask for one. Answers `undefined` when there is a tenant already.
+ */
+export async function bootstrapTenant(kms: Pick<Kms, 'store' | 'hierarchy'>, name: string, token: CreateApiTokenInput): Promise<{ readonly tenantId: TenantId; readonly token: string } | undefined> {
+  const pepper = await tokenPepper(kms.hierarchy);
+  return kms.store.transact({ kind: 'system' }, async (unit) => {
+    await unit.tenants.lockRoots();
+    if ((await unit.tenants.list()).some((tenant) => tenant.tenantId !== SYSTEM_TENANT)) return undefined;
+    const tenantId = newId();
+    await unit.tenants.insert({ tenantId, name, state: 'active', createdAt: unit.now });
+    await kms.hierarchy.createMasterKey(unit, tenantId);
+    const made = makeToken(pepper, tenantId, token, unit.now);
+    await unit.tokens.insert(made.record);
+    return { tenantId, token: made.token };
+  });
+}
+
+export interface ShredTenantInput {
+  readonly tenantId: TenantId;
+  /** Must be `SHRED-` and the tenant's id. */
+  readonly confirmation: string;
+  /** Why, for the audit trail. */
+  readonly reason: string;
+}
+
+/**
+ * Destroys a tenant's master key and with it every key of the tenant, for ever. Live rows, memory and caches lose it at
+ * once; a backup still holds the wrapped master key until it expires or the root is rotated (`docs/cryptography.md`).
+ */
+export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantInput): Promise<TenantDescription> {
+  requirePermission(caller, 'kms:tenants:shred');
+  if (caller.tenantId !== input.tenantId) throw new KmsError('TENANT_MISMATCH', 'The credential is for another tenant.');
+  if (input.confirmation.toLowerCase() !== `shred-${input.tenantId}`) throw badRequest('confirmation', 'must be SHRED- followed by the id of the tenant');
+  const tenant = await kms.store.transact({ kind: 'system' }, async (unit) => {
+    const found = await unit.tenants.get(input.tenantId);
+    if (found === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
+    if (found.state === 'shredded') throw new KmsError('KEY_STATE_INVALID', 'The tenant is shredded already.');
+    await unit.tenants.shred(input.tenantId);
+    return { ...found, state: 'shredded' as const };
+  });
+  kms.hierarchy.forget(input.tenantId);
+  kms.keyRing.forgetAll();
+  return describeTenant(tenant);
+}
+
+function describeTenant({ tenantId, name, state, createdAt }: TenantRecord): TenantDescription {
+  return { tenantId, name, state, createdAt: createdAt.toISOString() };
+}

@@ -1,0 +1,40 @@
+import { algorithmById } from '../algorithms/resolve.ts';
+import type { Caller } from '../access/caller.ts';
+import type { MaybePromise } from '../engines/engine.ts';
+import { badRequest } from '../errors/kms-error.ts';
+import { type CryptoOperation, VERSION_STATE_ALLOWS } from '../lifecycle/operations.ts';
+import type { KeyId } from '../model/identifiers.ts';
+import type { Kms } from './kms.ts';
+import { admit, ready, type UsableVersion } from './use-key.ts';
+
+/** Which version, if any, accepted a signature or a MAC; for `valid: false` the newest that was asked. */
+export interface VersionMatch {
+  readonly valid: boolean;
+  readonly keyId: KeyId;
+  readonly keyVersion: number;
+  readonly algorithm: string;
+}
+
+/** Asks the versions of a key, newest first, which of them accepts: a signature does not name its version. */
+export async function tryVersions(
+  kms: Kms,
+  caller: Caller,
+  keyId: KeyId,
+  operation: CryptoOperation,
+  keyVersion: number | undefined,
+  accepts: (used: UsableVersion) => MaybePromise<boolean>,
+): Promise<VersionMatch> {
+  const loaded = await admit(kms, caller, keyId, operation);
+  const { record } = loaded;
+  const candidates =
+    keyVersion === undefined
+      ? record.versions.filter((version) => VERSION_STATE_ALLOWS[version.state].has(operation)).toReversed()
+      : record.versions.filter((version) => version.version === keyVersion);
+  const [newest] = candidates;
+  if (newest === undefined) throw badRequest('keyVersion', 'the key has no such version');
+  for (const version of candidates) {
+    const used = await ready(kms, loaded, version, operation);
+    if (await accepts(used)) return { valid: true, keyId, keyVersion: version.version, algorithm: version.algorithm };
+  }
+  return { valid: false, keyId, keyVersion: newest.version, algorithm: algorithmById(newest.algorithm).id };
+}

@@ -1,0 +1,24 @@
+import type { Caller } from '../access/caller.ts';
+import { encodeWrapData } from '../envelope/associated-data.ts';
+import type { KeyId } from '../model/identifiers.ts';
+import type { Kms } from './kms.ts';
+import { openEnvelope } from './use-key.ts';
+
+export interface UnwrapInput {
+  readonly wrappedKey: Uint8Array;
+  readonly associatedData?: Uint8Array;
+  /** The key that it must be under; without it the wrapped key names its own. */
+  readonly keyId?: KeyId;
+}
+
+export interface UnwrapResult {
+  readonly dataKey: Uint8Array;
+  readonly keyId: KeyId;
+  readonly keyVersion: number;
+}
+
+/** Opens a wrapped key under whichever version wrapped it. Throws `DECRYPT_FAILED` for anything else. */
+export async function unwrap(kms: Kms, caller: Caller, input: UnwrapInput): Promise<UnwrapResult> {
+  const { plaintext, used } = await openEnvelope(kms, caller, input.keyId ?? null, 'unwrap', input.wrappedKey, encodeWrapData(input.associatedData));
+  return { dataKey: plaintext, keyId: used.key.keyId, keyVersion: used.version.version };
+}

@@ -1,0 +1,39 @@
+import type { Caller } from '../access/caller.ts';
+import type { KeyDescription } from '../model/describe-key.ts';
+import type { UsageLimits } from '../model/key.ts';
+import { type ChangeRequest, changeKey } from './change-key.ts';
+import { planRotation, type RotationInput } from './create-key.ts';
+import type { Kms } from './kms.ts';
+
+export interface UpdateKeyInput extends ChangeRequest {
+  readonly name?: string | null;
+  /** Replaces all metadata. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** Replaces the settings that are given. */
+  readonly rotation?: RotationInput;
+  readonly usageLimits?: Partial<UsageLimits>;
+}
+
+/** Changes what may change about a key without touching its material. */
+export function updateKey(kms: Kms, caller: Caller, input: UpdateKeyInput): Promise<KeyDescription> {
+  return changeKey(kms, caller, input, 'kms:keys:update', 'update', (record, { unit }) => {
+    const { name, metadata, rotation, usageLimits } = input;
+    return {
+      ...(name === undefined ? {} : { name }),
+      ...(metadata === undefined ? {} : { metadata }),
+      ...(rotation === undefined
+        ? {}
+        : {
+            rotation: planRotation(
+              {
+                periodSeconds: rotation.periodSeconds === undefined ? record.rotation.periodSeconds : rotation.periodSeconds,
+                auto: rotation.auto ?? (rotation.periodSeconds === undefined ? record.rotation.auto : rotation.periodSeconds !== null),
+                retainVersions: rotation.retainVersions === undefined ? record.rotation.retainVersions : rotation.retainVersions,
+              },
+              unit.now,
+            ),
+          }),
+      ...(usageLimits === undefined ? {} : { usageLimits: { ...record.usageLimits, ...usageLimits } }),
+    };
+  });
+}

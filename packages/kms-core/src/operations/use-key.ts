@@ -1,0 +1,130 @@
+import type { Algorithm } from '../algorithms/registry.ts';
+import { algorithmById } from '../algorithms/resolve.ts';
+import { authorize } from '../access/evaluate-policy.ts';
+import type { Caller } from '../access/caller.ts';
+import type { KeyEngine } from '../engines/engine.ts';
+import { decryptFailed, type EnvelopeHeader, parseHeader } from '../envelope/header.ts';
+import { badRequest, KmsError } from '../errors/kms-error.ts';
+import type { LoadedKey } from '../keyring/key-ring.ts';
+import { admitKey, admitVersion } from '../lifecycle/admission.ts';
+import type { CryptoOperation } from '../lifecycle/operations.ts';
+import type { KeyId } from '../model/identifiers.ts';
+import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
+import type { Kms } from './kms.ts';
+
+/** A key version that the caller may use for the operation at hand, paid for and ready. */
+export interface UsableVersion {
+  readonly key: KeyRecord;
+  readonly version: KeyVersionRecord;
+  readonly algorithm: Algorithm;
+  readonly engine: KeyEngine;
+}
+
+/**
+ * Makes one version of a key ready: authorises the caller, checks state, purpose, expiry and the version's state, takes
+ * the operation from the budgets, and unseals.
+ *
+ * @param versionNumber the version, or `null` for the current one
+ */
+export async function useKey(
+  kms: Kms,
+  caller: Caller,
+  keyId: KeyId,
+  operation: CryptoOperation,
+  versionNumber: number | null = null,
+): Promise<UsableVersion> {
+  const loaded = await admit(kms, caller, keyId, operation);
+  const wanted = versionNumber ?? loaded.record.currentVersion;
+  const version = loaded.record.versions.find((candidate) => candidate.version === wanted);
+  if (version === undefined) throw badRequest('keyVersion', 'the key has no such version');
+  return ready(kms, loaded, version, operation);
+}
+
+/** Loads a key and checks everything about it that does not depend on a version. */
+export async function admit(kms: Kms, caller: Caller, keyId: KeyId, operation: CryptoOperation): Promise<LoadedKey> {
+  const loaded = await kms.keyRing.load(caller.tenantId, keyId);
+  const now = kms.clock();
+  authorize(caller, `kms:${operation}`, loaded.record, now);
+  admitKey(loaded.record, operation, now);
+  return loaded;
+}
+
+/** Checks and opens one version of an admitted key. */
+export async function ready(kms: Kms, loaded: LoadedKey, version: KeyVersionRecord, operation: CryptoOperation): Promise<UsableVersion> {
+  const key = loaded.record;
+  admitVersion(version, operation);
+  const algorithm = algorithmById(version.algorithm);
+  requireApproved(kms, algorithm);
+  await kms.budgets.take(key, version, operation);
+  return { key, version, algorithm, engine: await loaded.engine(version) };
+}
+
+/**
+ * Opens a ciphertext of the envelope: finds key and version from its header.
+ *
+ * @param keyId the key that the caller named, or `null` to take the one that the ciphertext names
+ * @throws KmsError `DECRYPT_FAILED` for every way in which the ciphertext can be wrong.
+ */
+export async function openEnvelope(
+  kms: Kms,
+  caller: Caller,
+  keyId: KeyId | null,
+  operation: 'decrypt' | 'unwrap' | 'reencrypt',
+  ciphertext: Uint8Array,
+  associatedData: Uint8Array,
+): Promise<{ readonly plaintext: Uint8Array; readonly used: UsableVersion }> {
+  const header = readHeader(ciphertext);
+  const loaded = await admitNamed(kms, caller, keyId, header, operation);
+  const legacy = await openLegacy(kms, loaded, operation, ciphertext);
+  if (legacy !== undefined) return legacy;
+  if (header === undefined || header.keyId !== loaded.record.keyId) throw decryptFailed();
+  const version = loaded.record.versions.find((candidate) => candidate.version === header.keyVersion);
+  if (version === undefined || algorithmById(version.algorithm).suite !== header.suite) throw decryptFailed();
+  const used = await ready(kms, loaded, version, operation);
+  if (used.engine.open === undefined) throw decryptFailed();
+  return { plaintext: await used.engine.open(ciphertext, associatedData), used };
+}
+
+function readHeader(ciphertext: Uint8Array): EnvelopeHeader | undefined {
+  try {
+    return parseHeader(ciphertext);
+  } catch (error) {
+    // Data of another system has no header; whether that is an error depends on the key.
+    if (error instanceof KmsError && error.code === 'DECRYPT_FAILED') return undefined;
+    throw error;
+  }
+}
+
+async function admitNamed(kms: Kms, caller: Caller, keyId: KeyId | null, header: EnvelopeHeader | undefined, operation: CryptoOperation): Promise<LoadedKey> {
+  if (keyId !== null) return admit(kms, caller, keyId, operation);
+  if (header === undefined) throw decryptFailed();
+  try {
+    return await admit(kms, caller, header.keyId, operation);
+  } catch (error) {
+    // The caller named no key: a ciphertext of an unknown key is just a wrong ciphertext.
+    if (error instanceof KmsError && error.code === 'NOT_FOUND') throw decryptFailed(error);
+    throw error;
+  }
+}
+
+async function openLegacy(kms: Kms, loaded: LoadedKey, operation: CryptoOperation, ciphertext: Uint8Array) {
+  const { record } = loaded;
+  const current = record.versions.find((candidate) => candidate.version === record.currentVersion);
+  if (current === undefined || algorithmById(current.algorithm).family !== 'legacy-cipher') return undefined;
+  const used = await ready(kms, loaded, current, operation);
+  if (used.engine.openLegacy === undefined) return undefined;
+  return { plaintext: await used.engine.openLegacy(ciphertext), used };
+}
+
+/** Refuses algorithms that are not approved where the service must run in FIPS mode. */
+export function requireApproved(kms: Kms, algorithm: Algorithm): void {
+  if (!kms.settings.requireFips || algorithm.fipsApproved) return;
+  throw badRequest('algorithm', `${algorithm.standardName} is not approved for FIPS mode, in which this service runs`);
+}
+
+/** The engine's method, or the error for a key whose algorithm lacks it. */
+export function capability<K extends keyof KeyEngine>(used: UsableVersion, name: K): NonNullable<KeyEngine[K]> {
+  const method = used.engine[name];
+  if (method === undefined) throw badRequest('keyId', `a key with the algorithm ${used.algorithm.id} can not do this`);
+  return method;
+}

@@ -1,0 +1,22 @@
+import type { Caller } from '../access/caller.ts';
+import type { SignatureOptions } from '../engines/engine.ts';
+import type { KeyId } from '../model/identifiers.ts';
+import type { Kms } from './kms.ts';
+import { tryVersions, type VersionMatch } from './try-versions.ts';
+import { capability } from './use-key.ts';
+
+export interface VerifyInput {
+  readonly keyId: KeyId;
+  readonly data: Uint8Array;
+  readonly signature: Uint8Array;
+  readonly options?: SignatureOptions;
+  /** Only this version; without it every version that may still verify is tried, newest first. */
+  readonly keyVersion?: number;
+}
+
+/** Whether the signature is one of this key's over the data. */
+export function verify(kms: Kms, caller: Caller, input: VerifyInput): Promise<VersionMatch> {
+  return tryVersions(kms, caller, input.keyId, 'verify', input.keyVersion, (used) =>
+    capability(used, 'verify')(input.data, input.signature, input.options ?? {}),
+  );
+}

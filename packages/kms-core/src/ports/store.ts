@@ -1,0 +1,140 @@
+import type { ApiTokenRecord } from '../model/api-token.ts';
+import type { KeyId, TenantId } from '../model/identifiers.ts';
+import type { KeyRecord } from '../model/key.ts';
+import type { MasterKeyWrap, RootRecord, TenantRecord } from '../model/tenant.ts';
+import type { KeyState } from '../lifecycle/operations.ts';
+
+/** Whose rows a unit of work may see: one tenant's, or for the service's own work everybody's. */
+export type StoreScope = { readonly kind: 'tenant'; readonly tenantId: TenantId } | { readonly kind: 'system' };
+
+/**
+ * The authority over every record. The contract suite (`testing/store-contract.ts`) says what an implementation owes:
+ * units of work are atomic and isolated, a tenant's unit of work neither sees nor changes another tenant's rows, and a
+ * store that can't be reached or does not answer in time throws `STORE_UNAVAILABLE` with `retryAfterSeconds`.
+ */
+export interface Store {
+  /**
+   * Runs a unit of work: all of its writes become durable together when it ends, or none do when it throws.
+   * `work` may run only once and must not keep the unit after it ended.
+   */
+  transact<T>(scope: StoreScope, work: (unit: UnitOfWork) => Promise<T>): Promise<T>;
+  /** Reads one key with its versions, outside any unit of work: the cold path of every crypto operation. */
+  readKey(tenantId: TenantId, keyId: KeyId): Promise<KeyRecord | undefined>;
+  /** Finds a token by its keyed hash, whatever tenant it belongs to. */
+  findToken(hash: Uint8Array): Promise<ApiTokenRecord | undefined>;
+  /** Answers when the store can serve, throws `STORE_UNAVAILABLE` otherwise. */
+  ping(): Promise<void>;
+}
+
+/** One atomic unit of work. */
+export interface UnitOfWork {
+  /** The store's clock when the unit began, in whole milliseconds: the only clock that schedules and expiries know. */
+  readonly now: Date;
+  readonly keys: KeyRecords;
+  readonly tenants: TenantRecords;
+  readonly tokens: TokenRecords;
+  readonly idempotency: IdempotencyRecords;
+}
+
+export interface KeyRecords {
+  /** The key as it is now; with `lock`, nobody else changes it until the unit ends. */
+  get(keyId: KeyId, options?: { readonly lock?: boolean }): Promise<KeyRecord | undefined>;
+  /** Adds a key. Throws `CONFLICT` when the id was ever used. */
+  insert(key: KeyRecord): Promise<void>;
+  /**
+   * Replaces a key whose stored revision is `expectedRevision`; throws `CONFLICT` otherwise. Versions may be added, may
+   * move forward in their state and may lose their material; nothing else of a version ever changes.
+   */
+  update(key: KeyRecord, expectedRevision: number): Promise<void>;
+  /** A page of keys, newest first. */
+  list(query: KeyQuery): Promise<KeyPage>;
+  /** How many of the tenant's keys there are by state and by algorithm. */
+  count(): Promise<KeyCounts>;
+  /** The ids of keys whose parent is this key. */
+  children(keyId: KeyId): Promise<readonly KeyId[]>;
+  /**
+   * Up to `limit` keys for which a scheduled rotation or destruction is due now, locked; what another node has
+   * locked is passed over. Only in the system scope.
+   */
+  lockDue(due: 'rotation' | 'destruction', limit: number): Promise<readonly KeyRecord[]>;
+  /** The tenant's keys with automatic rotation, the next due first. */
+  scheduledRotations(limit: number, before: Date | null): Promise<readonly KeyRecord[]>;
+  /**
+   * Takes up to `count` operations from the budget of a counter (a key, or one of its versions) and answers how many were
+   * granted, 0 when the budget is spent. Survives the unit only when the unit is committed.
+   */
+  leaseOperations(lease: OperationLease): Promise<number>;
+}
+
+/** A budget of operations that nodes draw blocks from. */
+export interface OperationLease {
+  readonly keyId: KeyId;
+  /** The version that the budget belongs to, or 0 for the budget of the whole key. */
+  readonly version: number;
+  readonly budget: number;
+  readonly count: number;
+}
+
+export interface KeyQuery {
+  /** From 1 to 200. */
+  readonly limit: number;
+  /** Where the page starts: after this key in the order of the list. */
+  readonly after: { readonly createdAt: Date; readonly keyId: KeyId } | null;
+  readonly state?: KeyState;
+  readonly algorithm?: string;
+  readonly purpose?: string;
+  readonly name?: string;
+}
+
+export interface KeyPage {
+  readonly items: readonly KeyRecord[];
+  /** Whether there is more behind the last item. */
+  readonly more: boolean;
+}
+
+export interface KeyCounts {
+  readonly byState: Readonly<Record<string, number>>;
+  readonly byAlgorithm: Readonly<Record<string, number>>;
+}
+
+export interface TenantRecords {
+  get(tenantId: TenantId): Promise<TenantRecord | undefined>;
+  /** Adds a tenant. Throws `CONFLICT` when the id was ever used. */
+  insert(tenant: TenantRecord): Promise<void>;
+  /** Marks a tenant as shredded and removes every wrap of its master key and all sealed material. */
+  shred(tenantId: TenantId): Promise<void>;
+  list(): Promise<readonly TenantRecord[]>;
+  masterKeyWraps(tenantId: TenantId): Promise<readonly MasterKeyWrap[]>;
+  addMasterKeyWraps(wraps: readonly MasterKeyWrap[]): Promise<void>;
+  /** The check values of the roots in use. System scope only. */
+  roots(): Promise<readonly RootRecord[]>;
+  addRoot(root: RootRecord): Promise<void>;
+  /** Lets one unit of work at a time look at the roots and change them. System scope only. */
+  lockRoots(): Promise<void>;
+}
+
+export interface TokenRecords {
+  insert(token: ApiTokenRecord): Promise<void>;
+  list(): Promise<readonly ApiTokenRecord[]>;
+  /** Revokes a token now. Answers whether there was one to revoke. */
+  revoke(tokenId: string): Promise<boolean>;
+}
+
+/** The stored outcome of a mutating call. */
+export interface IdempotencyRecord {
+  readonly key: string;
+  /** A keyed hash of the request: another request under the same key is a mistake. */
+  readonly fingerprint: Uint8Array;
+  /** The sealed answer. */
+  readonly answer: Uint8Array;
+}
+
+export interface IdempotencyRecords {
+  /**
+   * Claims a key for this unit of work. Answers the finished record of an earlier call, or `undefined` when the key is
+   * free and now ours. A concurrent claim of the same key waits until the first unit ends.
+   */
+  claim(key: string, fingerprint: Uint8Array): Promise<IdempotencyRecord | undefined>;
+  /** Stores the answer of the claimed key, for `ttlSeconds`. */
+  complete(key: string, answer: Uint8Array, ttlSeconds: number): Promise<void>;
+}

@@ -59,3 +59,7 @@ export * from './operations/verify.ts';
 export * from './operations/wrap.ts';
 export type { ChangeRequest } from './operations/change-key.ts';
 export type { VersionMatch } from './operations/try-versions.ts';
+export * from './operations/import-parameters.ts';
+export * from './operations/import-key.ts';
+export * from './operations/run-due-work.ts';
+export * from './engines/key-wrap.ts';

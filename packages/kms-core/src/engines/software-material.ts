@@ -6,7 +6,6 @@ import {
   type KeyObject,
   randomBytes,
 } from 'node:crypto';
-import { promisify } from 'node:util';
 import type { Algorithm, KeyForm } from '../algorithms/registry.ts';
 import { xWingPublicKey, X_WING_SEED_BYTES } from './kem.ts';
 import { xWingSpki } from './x-wing-spki.ts';
@@ -28,8 +27,6 @@ export interface LoadedMaterial {
   /** The public key of a pair. */
   readonly publicKey: KeyObject | null;
 }
-
-const generatePair = promisify(generateKeyPair);
 
 /**
  * Makes fresh material for an algorithm.
@@ -70,13 +67,21 @@ export function loadMaterial(algorithm: Algorithm, secret: Uint8Array): LoadedMa
 type PairForm = Exclude<KeyForm, { kind: 'secret' } | { kind: 'x-wing' }>;
 
 function generateKeys(form: PairForm): Promise<{ privateKey: KeyObject; publicKey: KeyObject }> {
-  switch (form.kind) {
-    case 'rsa':
-      return generatePair('rsa', { modulusLength: form.modulusBits, publicExponent: 0x10001 });
-    case 'ec':
-      return generatePair('ec', { namedCurve: form.namedCurve });
-    case 'node-key':
-      // The overloads of @types/node name each key type alone; at run time they are one call.
-      return generatePair(form.keyType as 'ed25519');
-  }
+  return new Promise((resolve, reject) => {
+    const done = (error: Error | null, publicKey: KeyObject, privateKey: KeyObject) => {
+      if (error === null) resolve({ publicKey, privateKey });
+      else reject(error);
+    };
+    switch (form.kind) {
+      case 'rsa':
+        generateKeyPair('rsa', { modulusLength: form.modulusBits, publicExponent: 0x10001 }, done);
+        break;
+      case 'ec':
+        generateKeyPair('ec', { namedCurve: form.namedCurve }, done);
+        break;
+      case 'node-key':
+        // The overloads of @types/node name each key type alone; at run time they are one call.
+        generateKeyPair(form.keyType as 'ed25519', {}, done);
+    }
+  });
 }

@@ -7,12 +7,11 @@ export type DerivationLabel =
   | 'qnsp-kms/v1/tmk-seal'
   | 'qnsp-kms/v1/tmk-record-mac'
   | 'qnsp-kms/v1/token-pepper'
-  | 'qnsp-kms/v1/cache-seal'
-  | 'qnsp-kms/v1/idempotency-seal'
-  | 'qnsp-kms/v1/cursor-mac';
+  | 'qnsp-kms/v1/idempotency-answer'
+  | 'qnsp-kms/v1/import-token';
 
 /** HKDF-SHA-256 (RFC 5869) of a uniformly random key, with the label as `info`. Answers 32 bytes, which the caller wipes. */
-export function deriveBytes(key: KeyObject, label: DerivationLabel): Buffer {
+function deriveBytes(key: KeyObject, label: DerivationLabel): Buffer {
   return Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), label, 32));
 }
 

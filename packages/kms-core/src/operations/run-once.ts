@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { KmsError } from '../errors/kms-error.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
-import { openAnswer, sealAnswer } from '../hierarchy/sealed-answer.ts';
+import { openJson, sealJson } from '../hierarchy/sealed-json.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 
 /** The idempotency of one mutating call, as the edge read it from the request. */
@@ -30,13 +30,17 @@ export async function runOnce<T>(
   const earlier = await unit.idempotency.claim(idempotency.key, idempotency.fingerprint);
   if (earlier === undefined) {
     const answer = await work();
-    await unit.idempotency.complete(idempotency.key, sealAnswer(chain, idempotency.key, answer), TTL_SECONDS);
+    await unit.idempotency.complete(idempotency.key, sealJson(chain, 'qnsp-kms/v1/idempotency-answer', idempotency.key, answer), TTL_SECONDS);
     return answer;
   }
   const same = earlier.fingerprint.length === idempotency.fingerprint.length && timingSafeEqual(earlier.fingerprint, idempotency.fingerprint);
   if (!same) {
     throw new KmsError('IDEMPOTENCY_MISMATCH', 'This idempotency key was used for another request. Use a new key for a new request.');
   }
-  // The sealed answer is authentic and was written by this same operation, which the fingerprint covers.
-  return openAnswer(chain, idempotency.key, earlier.answer) as T;
+  try {
+    // The sealed answer is authentic and was written by this same operation, which the fingerprint covers.
+    return openJson(chain, 'qnsp-kms/v1/idempotency-answer', idempotency.key, earlier.answer) as T;
+  } catch (cause) {
+    throw new KmsError('INTERNAL_ERROR', 'The stored answer of this idempotency key does not open.', { cause });
+  }
 }

@@ -1,0 +1,116 @@
+import { constants, createPrivateKey, decapsulate, generateKeyPair, type KeyObject, privateDecrypt } from 'node:crypto';
+import { type Caller, requirePermission } from '../access/caller.ts';
+import { unwrapWithPadding } from '../engines/key-wrap.ts';
+import { badRequest, KmsError } from '../errors/kms-error.ts';
+import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
+import { openJson, sealJson } from '../hierarchy/sealed-json.ts';
+import type { Kms } from './kms.ts';
+
+/** How imported material is wrapped; `docs/cryptography.md` has the byte layouts. */
+export const WRAPPING_ALGORITHMS = ['RSA_AES_KEY_WRAP_SHA_256', 'ML_KEM_768_AES_KWP'] as const;
+export type WrappingAlgorithm = (typeof WRAPPING_ALGORITHMS)[number];
+
+const TOKEN_LIFETIME_MS = 24 * 60 * 60 * 1000;
+const IMPORT_TOKEN = 'qnsp-kms/v1/import-token';
+
+/** A public key to wrap material under, and the token to present with what was wrapped. */
+export interface ImportParameters {
+  readonly wrappingAlgorithm: WrappingAlgorithm;
+  /** SubjectPublicKeyInfo in DER. */
+  readonly publicKey: Uint8Array;
+  /**
+   * The private half, sealed under the tenant's master key: the service keeps nothing, and a token is worth nothing to
+   * anybody but the service.
+   */
+  readonly importToken: Uint8Array;
+  readonly expiresAt: string;
+}
+
+/** A fresh wrapping key, valid for a day. */
+export async function createImportParameters(kms: Kms, caller: Caller, input: { readonly wrappingAlgorithm: WrappingAlgorithm }): Promise<ImportParameters> {
+  requirePermission(caller, 'kms:keys:import');
+  const chain = await kms.hierarchy.masterKeys(caller.tenantId);
+  const { privateKey, publicKey } = await generateWrappingKey(input.wrappingAlgorithm);
+  const expiresAt = new Date(kms.clock() + TOKEN_LIFETIME_MS).toISOString();
+  const secret = privateKey.export({ format: 'der', type: 'pkcs8' });
+  try {
+    const importToken = sealJson(chain, IMPORT_TOKEN, input.wrappingAlgorithm, { privateKey: secret.toString('base64'), expiresAt });
+    return { wrappingAlgorithm: input.wrappingAlgorithm, publicKey: publicKey.export({ format: 'der', type: 'spki' }), importToken, expiresAt };
+  } finally {
+    secret.fill(0);
+  }
+}
+
+export interface WrappedMaterial {
+  readonly wrappingAlgorithm: WrappingAlgorithm;
+  readonly importToken: Uint8Array;
+  readonly wrappedMaterial: Uint8Array;
+}
+
+/**
+ * Opens imported material; the caller wipes it.
+ *
+ * @throws KmsError `BAD_REQUEST` naming the field that is wrong: the token, or the material under it.
+ */
+export function unwrapMaterial(chain: MasterKeyChain, now: number, { wrappingAlgorithm, importToken, wrappedMaterial }: WrappedMaterial): Uint8Array {
+  const privateKey = openToken(chain, now, wrappingAlgorithm, importToken);
+  try {
+    return wrappingAlgorithm === 'ML_KEM_768_AES_KWP' ? unwrapKem(privateKey, wrappedMaterial) : unwrapRsa(privateKey, wrappedMaterial);
+  } catch {
+    // One answer for every failure below: which step failed is what an oracle would tell.
+    throw badRequest('wrappedMaterial', `does not open under the wrapping key of the token with ${wrappingAlgorithm}`);
+  }
+}
+
+function openToken(chain: MasterKeyChain, now: number, wrappingAlgorithm: WrappingAlgorithm, importToken: Uint8Array): KeyObject {
+  try {
+    // Only this file writes tokens of this use, so an authentic one has this shape.
+    const token = openJson(chain, IMPORT_TOKEN, wrappingAlgorithm, importToken) as { privateKey: string; expiresAt: string };
+    if (Date.parse(token.expiresAt) <= now) throw badRequest('importToken', 'has expired; ask for new parameters');
+    const secret = Buffer.from(token.privateKey, 'base64');
+    try {
+      return createPrivateKey({ key: secret, format: 'der', type: 'pkcs8' });
+    } finally {
+      secret.fill(0);
+    }
+  } catch (error) {
+    if (error instanceof KmsError && error.code !== 'DECRYPT_FAILED') throw error;
+    throw badRequest('importToken', `is not a token of this tenant for ${wrappingAlgorithm}`);
+  }
+}
+
+const RSA_BYTES = 512;
+
+/** RSAES-OAEP with SHA-256 of a 256-bit key (512 bytes) ‖ the material under AES-KWP (RFC 5649) with that key. */
+function unwrapRsa(privateKey: KeyObject, wrapped: Uint8Array): Uint8Array {
+  const oaep = { key: privateKey, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' };
+  const kek = privateDecrypt(oaep, wrapped.subarray(0, RSA_BYTES));
+  return unwrapUnder(kek, wrapped.subarray(RSA_BYTES));
+}
+
+const ML_KEM_768_BYTES = 1088;
+
+/** An ML-KEM-768 ciphertext (1,088 bytes) ‖ the material under AES-KWP with the shared secret (SP 800-227, section 4.1). */
+function unwrapKem(privateKey: KeyObject, wrapped: Uint8Array): Uint8Array {
+  const kek = decapsulate(privateKey, wrapped.subarray(0, ML_KEM_768_BYTES));
+  return unwrapUnder(kek, wrapped.subarray(ML_KEM_768_BYTES));
+}
+
+function unwrapUnder(kek: Uint8Array, wrapped: Uint8Array): Uint8Array {
+  try {
+    return unwrapWithPadding(kek, wrapped);
+  } finally {
+    kek.fill(0);
+  }
+}
+
+function generateWrappingKey(algorithm: WrappingAlgorithm): Promise<{ privateKey: KeyObject; publicKey: KeyObject }> {
+  return new Promise((resolve, reject) => {
+    const done = (error: Error | null, publicKey: KeyObject, privateKey: KeyObject) => {
+      if (error === null) resolve({ publicKey, privateKey });
+      else reject(error);
+    };
+    if (algorithm === 'ML_KEM_768_AES_KWP') generateKeyPair('ml-kem-768', {}, done);
+    else generateKeyPair('rsa', { modulusLength: RSA_BYTES * 8 }, done);
+  });
+}

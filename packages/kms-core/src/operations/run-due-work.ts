@@ -1,0 +1,73 @@
+import { algorithmById } from '../algorithms/resolve.ts';
+import type { KeyRecord } from '../model/key.ts';
+import { applyEvent, lockKey } from './change-key.ts';
+import { destruction } from './destroy-key.ts';
+import type { Kms } from './kms.ts';
+import { prepareMaterial, wipe } from './make-version.ts';
+import { addVersion, isImported } from './rotate-key.ts';
+
+/** What one run did. */
+export interface DueWorkReport {
+  readonly rotated: number;
+  readonly destroyed: number;
+  /** Keys whose turn failed; they come up again at the next run. */
+  readonly failed: readonly { readonly key: Pick<KeyRecord, 'tenantId' | 'keyId'>; readonly error: unknown }[];
+}
+
+const KEYS_PER_RUN = 100;
+
+/**
+ * Does what schedules ask for: destroys keys whose waiting period is over, rotates keys whose rotation is due. Any number
+ * of nodes may run it at once: each key is looked at again under its lock, and only the store's clock counts.
+ */
+export async function runDueWork(kms: Kms): Promise<DueWorkReport> {
+  const destroyed = await forEachDue(kms, 'destruction', destroyIfDue);
+  const rotated = await forEachDue(kms, 'rotation', rotateIfDue);
+  return { destroyed: destroyed.done, rotated: rotated.done, failed: [...destroyed.failed, ...rotated.failed] };
+}
+
+async function forEachDue(kms: Kms, due: 'rotation' | 'destruction', work: (kms: Kms, key: KeyRecord) => Promise<boolean>) {
+  const candidates = await kms.store.transact({ kind: 'system' }, (unit) => unit.keys.lockDue(due, KEYS_PER_RUN));
+  const failed: { key: KeyRecord; error: unknown }[] = [];
+  let done = 0;
+  for (const key of candidates) {
+    try {
+      if (await work(kms, key)) done += 1;
+    } catch (error) {
+      // One key that can not be worked on must not keep the others from their turn; the report names it.
+      failed.push({ key, error });
+    }
+  }
+  return { done, failed };
+}
+
+async function destroyIfDue(kms: Kms, { tenantId, keyId }: KeyRecord): Promise<boolean> {
+  const chain = await kms.hierarchy.masterKeys(tenantId);
+  const done = await kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
+    const record = await lockKey(unit, chain, keyId);
+    if (record.destroyAt === null || record.destroyAt > unit.now) return false;
+    await applyEvent(unit, chain, record, 'purge', destruction);
+    return true;
+  });
+  if (done) kms.keyRing.forget(keyId);
+  return done;
+}
+
+async function rotateIfDue(kms: Kms, seen: KeyRecord): Promise<boolean> {
+  const { tenantId, keyId } = seen;
+  const chain = await kms.hierarchy.masterKeys(tenantId);
+  const algorithm = algorithmById(seen.algorithm);
+  const material = await prepareMaterial(kms, algorithm);
+  try {
+    return await kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
+      const record = await lockKey(unit, chain, keyId);
+      const { auto, nextRotationAt } = record.rotation;
+      const due = auto && nextRotationAt !== null && nextRotationAt <= unit.now;
+      if (!due || record.state !== 'active' || record.algorithm !== algorithm.id || isImported(record)) return false;
+      await applyEvent(unit, chain, record, 'rotate', (key, context) => addVersion(kms, key, context, algorithm, material, 'generated'));
+      return true;
+    });
+  } finally {
+    wipe(material);
+  }
+}

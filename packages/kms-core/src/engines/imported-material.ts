@@ -2,6 +2,7 @@ import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import type { Algorithm } from '../algorithms/registry.ts';
 import { badRequest } from '../errors/kms-error.ts';
 import { X_WING_SEED_BYTES, xWingPublicKey } from './kem.ts';
+import { namesCurve } from './named-curve.ts';
 import { pairwiseTest } from './pairwise-test.ts';
 import { softwareEngine } from './software-engine.ts';
 import { type GeneratedMaterial, loadMaterial } from './software-material.ts';
@@ -22,7 +23,7 @@ export async function acceptImported(algorithm: Algorithm, material: Uint8Array)
     return { secret: material, publicKey: form.kind === 'secret' ? null : xWingSpki(xWingPublicKey(material)) };
   }
   const key = parsePrivateKey(material);
-  const problem = mismatch(algorithm, key);
+  const problem = mismatch(algorithm, key, material);
   if (problem !== undefined) throw refuse(problem);
   const secret = key.export({ format: 'der', type: 'pkcs8' });
   try {
@@ -42,7 +43,7 @@ function parsePrivateKey(material: Uint8Array): KeyObject {
   }
 }
 
-function mismatch({ form, id }: Algorithm, key: KeyObject): string | undefined {
+function mismatch({ form, id }: Algorithm, key: KeyObject, material: Uint8Array): string | undefined {
   const details = key.asymmetricKeyDetails ?? {};
   switch (form.kind) {
     case 'rsa':
@@ -52,7 +53,8 @@ function mismatch({ form, id }: Algorithm, key: KeyObject): string | undefined {
       return (details.publicExponent ?? 0n) > 65_536n ? undefined : 'the public exponent must be greater than 65536';
     case 'ec':
       if (key.asymmetricKeyType !== 'ec') return `${id} needs an elliptic curve key, not ${key.asymmetricKeyType}`;
-      return details.namedCurve === form.namedCurve ? undefined : `${id} needs the named curve ${form.namedCurve}, not ${details.namedCurve ?? 'explicit parameters'}`;
+      if (!namesCurve(material)) return `${id} needs the named curve ${form.namedCurve}, not explicit parameters`;
+      return details.namedCurve === form.namedCurve ? undefined : `${id} needs the named curve ${form.namedCurve}, not ${details.namedCurve}`;
     case 'node-key':
       return key.asymmetricKeyType === form.keyType ? undefined : `${id} needs a ${form.keyType} key, not ${key.asymmetricKeyType}`;
     default:

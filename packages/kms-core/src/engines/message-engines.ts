@@ -1,7 +1,8 @@
-import { createDecipheriv, createSecretKey, hkdfSync, type KeyObject, privateDecrypt, publicEncrypt, randomBytes, constants } from 'node:crypto';
+import { createDecipheriv, createSecretKey, type KeyObject, privateDecrypt, publicEncrypt, randomBytes, constants } from 'node:crypto';
 import { decryptFailed, HEADER_BYTES } from '../envelope/header.ts';
 import { type AeadCipher, NONCE_BYTES, openAead, sealAead } from './aead.ts';
 import type { KeyEngine } from './engine.ts';
+import { hkdfOneBlock } from './hkdf-one-block.ts';
 import type { Kem } from './kem.ts';
 import { randomNonce } from './random-nonce.ts';
 import { Xaes256Gcm } from './xaes-256-gcm.ts';
@@ -39,7 +40,7 @@ export function randomNonceEngine(cipher: AeadCipher, key: KeyObject): MessageEn
 export function kemMessageEngine(kem: Kem): MessageEngine {
   const messageKey = (sharedSecret: Uint8Array, header: Uint8Array, encapsulated: Uint8Array) => {
     const info = Buffer.concat([header, encapsulated]);
-    const derived = new Uint8Array(hkdfSync('sha3-256', sharedSecret, Buffer.alloc(0), info, 32));
+    const derived = hkdfOneBlock(sharedSecret, info);
     return wipeAfter(derived, () => wipeAfter(sharedSecret, () => new Xaes256Gcm(createSecretKey(derived))));
   };
   return {

@@ -4,6 +4,7 @@ import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { KeyEngine } from './engine.ts';
 import { type Kem, mlKem, xWing } from './kem.ts';
 import { kemMessageEngine, legacyCbcEngine, randomNonceEngine, rsaMessageEngine, xaesEngine } from './message-engines.ts';
+import { namesCurve } from './named-curve.ts';
 import { signatureEngine } from './signature-engine.ts';
 import type { LoadedMaterial } from './software-material.ts';
 
@@ -79,6 +80,7 @@ function agreementEngine(key: KeyObject): KeyEngine {
     agree: (peerPublicKey) => {
       try {
         const peer = createPublicKey({ key: Buffer.from(peerPublicKey), format: 'der', type: 'spki' });
+        if (peer.asymmetricKeyType === 'ec' && !namesCurve(peerPublicKey)) throw badRequest('peerPublicKey', 'the key must name its curve');
         if (peer.asymmetricKeyType !== key.asymmetricKeyType || peer.asymmetricKeyDetails?.namedCurve !== key.asymmetricKeyDetails?.namedCurve) {
           throw badRequest('peerPublicKey', 'the key is of another type or curve');
         }

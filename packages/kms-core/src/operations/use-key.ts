@@ -25,6 +25,7 @@ export interface UsableVersion {
  * the operation from the budgets, and unseals.
  *
  * @param versionNumber the version, or `null` for the current one
+ * @param permission the operation that the caller asked for, where this use is only a part of it
  */
 export async function useKey(
   kms: Kms,
@@ -32,8 +33,9 @@ export async function useKey(
   keyId: KeyId,
   operation: CryptoOperation,
   versionNumber: number | null = null,
+  permission: CryptoOperation = operation,
 ): Promise<UsableVersion> {
-  const loaded = await admit(kms, caller, keyId, operation);
+  const loaded = await admit(kms, caller, keyId, operation, permission);
   const wanted = versionNumber ?? loaded.record.currentVersion;
   const version = loaded.record.versions.find((candidate) => candidate.version === wanted);
   if (version === undefined) throw badRequest('keyVersion', 'the key has no such version');
@@ -41,10 +43,10 @@ export async function useKey(
 }
 
 /** Loads a key and checks everything about it that does not depend on a version. */
-export async function admit(kms: Kms, caller: Caller, keyId: KeyId, operation: CryptoOperation): Promise<LoadedKey> {
+export async function admit(kms: Kms, caller: Caller, keyId: KeyId, operation: CryptoOperation, permission: CryptoOperation = operation): Promise<LoadedKey> {
   const loaded = await kms.keyRing.load(caller.tenantId, keyId);
   const now = kms.clock();
-  authorize(caller, `kms:${operation}`, loaded.record, now);
+  authorize(caller, `kms:${permission}`, loaded.record, now);
   admitKey(loaded.record, operation, now);
   return loaded;
 }
@@ -69,12 +71,13 @@ export async function openEnvelope(
   kms: Kms,
   caller: Caller,
   keyId: KeyId | null,
-  operation: 'decrypt' | 'unwrap' | 'reencrypt',
+  operation: 'decrypt' | 'unwrap',
   ciphertext: Uint8Array,
   associatedData: Uint8Array,
+  permission: CryptoOperation = operation,
 ): Promise<{ readonly plaintext: Uint8Array; readonly used: UsableVersion }> {
   const header = readHeader(ciphertext);
-  const loaded = await admitNamed(kms, caller, keyId, header, operation);
+  const loaded = await admitNamed(kms, caller, keyId, header, operation, permission);
   const legacy = await openLegacy(kms, loaded, operation, ciphertext);
   if (legacy !== undefined) return legacy;
   if (header === undefined || header.keyId !== loaded.record.keyId) throw decryptFailed();
@@ -95,11 +98,11 @@ function readHeader(ciphertext: Uint8Array): EnvelopeHeader | undefined {
   }
 }
 
-async function admitNamed(kms: Kms, caller: Caller, keyId: KeyId | null, header: EnvelopeHeader | undefined, operation: CryptoOperation): Promise<LoadedKey> {
-  if (keyId !== null) return admit(kms, caller, keyId, operation);
+async function admitNamed(kms: Kms, caller: Caller, keyId: KeyId | null, header: EnvelopeHeader | undefined, operation: CryptoOperation, permission: CryptoOperation): Promise<LoadedKey> {
+  if (keyId !== null) return admit(kms, caller, keyId, operation, permission);
   if (header === undefined) throw decryptFailed();
   try {
-    return await admit(kms, caller, header.keyId, operation);
+    return await admit(kms, caller, header.keyId, operation, permission);
   } catch (error) {
     // The caller named no key: a ciphertext of an unknown key is just a wrong ciphertext.
     if (error instanceof KmsError && error.code === 'NOT_FOUND') throw decryptFailed(error);

@@ -1,0 +1,76 @@
+import { randomBytes } from 'node:crypto';
+import {
+  type Caller,
+  effectivePermissions,
+  establishRoots,
+  KeyHierarchy,
+  KeyRing,
+  type Kms,
+  newId,
+  OperationBudgets,
+  type Permission,
+  resolveAlgorithm,
+  type Role,
+  type RootProvider,
+  softwareRoot,
+  type Store,
+} from '../src/index.ts';
+import { inMemoryStore } from '../src/testing/in-memory-store.ts';
+
+export interface Fixture {
+  readonly kms: Kms;
+  readonly store: Store;
+  readonly roots: readonly RootProvider[];
+  readonly tenantId: string;
+  readonly admin: Caller;
+  /** Moves the clock of the core and of the store. */
+  advance(milliseconds: number): void;
+  /** The same service after a restart: nothing in memory survives. */
+  restarted(): Promise<Kms>;
+}
+
+/** A KMS on the in-memory store with one tenant. */
+export async function makeFixture(options: { readonly messageBudget?: number; readonly requireFips?: boolean } = {}): Promise<Fixture> {
+  let offset = 0;
+  const clock = () => Date.now() + offset;
+  const store = inMemoryStore({ now: () => new Date(clock()) });
+  const roots = [softwareRoot('software', randomBytes(32))];
+  const tenantId = newId();
+  const make = async (): Promise<Kms> => {
+    const hierarchy = new KeyHierarchy(store, roots);
+    await establishRoots(store, hierarchy, roots);
+    return {
+      store,
+      hierarchy,
+      keyRing: new KeyRing(store, hierarchy, { maxEntries: 100, ttlSeconds: 600 }, clock),
+      budgets: new OperationBudgets(store, options.messageBudget === undefined ? {} : { messageBudget: options.messageBudget }),
+      clock,
+      random: randomBytes,
+      settings: { defaultAlgorithm: resolveAlgorithm('AES-256-GCM'), requireFips: options.requireFips ?? false },
+    };
+  };
+  const kms = await make();
+  await addTenant(kms, tenantId);
+  return {
+    kms,
+    store,
+    roots,
+    tenantId,
+    admin: callerOf(tenantId, 'tenant_admin'),
+    advance: (milliseconds) => {
+      offset += milliseconds;
+    },
+    restarted: make,
+  };
+}
+
+export async function addTenant(kms: Kms, tenantId: string): Promise<void> {
+  await kms.store.transact({ kind: 'system' }, async (unit) => {
+    await unit.tenants.insert({ tenantId, name: 'test', state: 'active', createdAt: unit.now });
+    await kms.hierarchy.createMasterKey(unit, tenantId);
+  });
+}
+
+export function callerOf(tenantId: string, role: Role | null, permissions: readonly Permission[] = []): Caller {
+  return { tenantId, subject: newId(), permissions: effectivePermissions(role, permissions), attributes: { ip: '127.0.0.1', mfa: false } };
+}

@@ -1,0 +1,426 @@
+import { createCipheriv, createPublicKey, encapsulate, generateKeyPairSync, publicEncrypt, randomBytes, constants } from 'node:crypto';
+import { beforeEach, describe, expect, test } from 'vitest';
+import {
+  ALGORITHMS,
+  createDataKey,
+  createImportParameters,
+  createKey,
+  decapsulate,
+  decrypt,
+  derive,
+  destroyKey,
+  encapsulate as encapsulateTo,
+  encrypt,
+  getKey,
+  getPublicKey,
+  importKey,
+  KmsError,
+  listKeys,
+  mac,
+  putKeyPolicy,
+  reencrypt,
+  resolveAlgorithm,
+  restoreKey,
+  resumeKey,
+  revokeKey,
+  rotateKey,
+  runDueWork,
+  shredKey,
+  shredTenant,
+  sign,
+  suspendKey,
+  unwrap,
+  upgradeKey,
+  verify,
+  verifyMac,
+  wrap,
+  wrapWithPadding,
+} from '../src/index.ts';
+import { addTenant, callerOf, type Fixture, makeFixture } from './kms-fixture.ts';
+
+const DAY = 86_400_000;
+const text = (value: string) => Buffer.from(value, 'utf8');
+
+async function codeOf(call: Promise<unknown>): Promise<string> {
+  try {
+    await call;
+  } catch (error) {
+    if (error instanceof KmsError) return error.code;
+    throw error;
+  }
+  return 'no error';
+}
+
+let f: Fixture;
+beforeEach(async () => {
+  f = await makeFixture();
+});
+
+const create = (algorithm?: string, more: object = {}) =>
+  createKey(f.kms, f.admin, { ...(algorithm === undefined ? {} : { algorithm: resolveAlgorithm(algorithm) }), ...more });
+
+describe('create', () => {
+  test('uses the default algorithm and its own purpose', async () => {
+    const key = await create();
+    expect(key).toMatchObject({ algorithm: 'aes-256-gcm', algorithmNist: 'AES-256-GCM', purpose: 'encryption', state: 'active', currentVersion: 1, revision: 1 });
+  });
+
+  test('coerces a purpose that the algorithm can not serve, and says so', async () => {
+    const key = await create('kyber-768', { purpose: 'signing' });
+    expect(key.purpose).toBe('kem');
+    expect(key.warnings).toHaveLength(1);
+  });
+
+  test('answers a replayed idempotency key with the same key and another request with a mismatch', async () => {
+    const idempotency = { key: 'once', fingerprint: Buffer.alloc(32, 1) };
+    const first = await createKey(f.kms, f.admin, { idempotency });
+    expect(await createKey(f.kms, f.admin, { idempotency })).toEqual(first);
+    expect((await listKeys(f.kms, f.admin, {})).items).toHaveLength(1);
+    expect(await codeOf(createKey(f.kms, f.admin, { idempotency: { ...idempotency, fingerprint: Buffer.alloc(32, 2) } }))).toBe('IDEMPOTENCY_MISMATCH');
+  });
+
+  test('refuses algorithms that are not approved in FIPS mode', async () => {
+    const fips = await makeFixture({ requireFips: true });
+    expect(await codeOf(createKey(fips.kms, fips.admin, { algorithm: resolveAlgorithm('chacha20-poly1305') }))).toBe('BAD_REQUEST');
+    expect((await createKey(fips.kms, fips.admin, { algorithm: resolveAlgorithm('ml-dsa-65') })).state).toBe('active');
+  });
+});
+
+describe('encrypt and decrypt', () => {
+  const ENCRYPTING = ALGORITHMS.filter((algorithm) => algorithm.suite !== undefined).map((algorithm) => algorithm.id);
+
+  test.each(ENCRYPTING)('%s opens what it sealed, and only with the same context', async (id) => {
+    const { keyId } = await create(id, { purpose: 'encryption' });
+    const { ciphertext, keyVersion } = await encrypt(f.kms, f.admin, { keyId, plaintext: text('hello'), context: { a: '1', b: '2' } });
+    expect(keyVersion).toBe(1);
+    const opened = await decrypt(f.kms, f.admin, { ciphertext, context: { b: '2', a: '1' } });
+    expect(Buffer.from(opened.plaintext).toString()).toBe('hello');
+    expect(await codeOf(decrypt(f.kms, f.admin, { ciphertext, context: { a: '1' } }))).toBe('DECRYPT_FAILED');
+  });
+
+  test('every changed byte of a ciphertext gives the same error', async () => {
+    const { keyId } = await create();
+    const { ciphertext } = await encrypt(f.kms, f.admin, { keyId, plaintext: text('x') });
+    for (let i = 0; i < ciphertext.length; i += 1) {
+      const tampered = Buffer.from(ciphertext);
+      tampered[i] = (tampered[i] ?? 0) ^ 1;
+      expect(await codeOf(decrypt(f.kms, f.admin, { ciphertext: tampered })), `byte ${i}`).toBe('DECRYPT_FAILED');
+      expect(await codeOf(decrypt(f.kms, f.admin, { keyId, ciphertext: ciphertext.subarray(0, i) })), `length ${i}`).toBe('DECRYPT_FAILED');
+    }
+  });
+
+  test('a key of another tenant is a key that does not exist', async () => {
+    const other = callerOf('01890000-0000-7000-8000-000000000001', 'tenant_admin');
+    await addTenant(f.kms, other.tenantId);
+    const { keyId } = await create();
+    const { ciphertext } = await encrypt(f.kms, f.admin, { keyId, plaintext: text('x') });
+    expect(await codeOf(getKey(f.kms, other, { keyId }))).toBe('NOT_FOUND');
+    expect(await codeOf(decrypt(f.kms, other, { keyId, ciphertext }))).toBe('NOT_FOUND');
+    expect(await codeOf(decrypt(f.kms, other, { ciphertext }))).toBe('DECRYPT_FAILED');
+  });
+
+  test('reencrypt moves a ciphertext to the current version and to another key', async () => {
+    const { keyId } = await create();
+    const other = await create('chacha20-poly1305');
+    const { ciphertext } = await encrypt(f.kms, f.admin, { keyId, plaintext: text('x') });
+    await rotateKey(f.kms, f.admin, { keyId });
+    expect((await reencrypt(f.kms, f.admin, { ciphertext })).keyVersion).toBe(2);
+    const moved = await reencrypt(f.kms, f.admin, { ciphertext, destinationKeyId: other.keyId, newContext: { n: '1' } });
+    const opened = await decrypt(f.kms, f.admin, { ciphertext: moved.ciphertext, context: { n: '1' } });
+    expect(opened.keyId).toBe(other.keyId);
+  });
+
+  test('after a restart and rotations all earlier ciphertexts still open', async () => {
+    const { keyId } = await create();
+    const made: Uint8Array[] = [];
+    for (let round = 0; round < 4; round += 1) {
+      for (let i = 0; i < 10; i += 1) made.push((await encrypt(f.kms, f.admin, { keyId, plaintext: text(`${made.length}`) })).ciphertext);
+      if (round < 3) await rotateKey(f.kms, f.admin, { keyId });
+    }
+    const kms = await f.restarted();
+    for (const [index, ciphertext] of made.entries()) {
+      expect(Buffer.from((await decrypt(kms, f.admin, { ciphertext })).plaintext).toString()).toBe(`${index}`);
+    }
+  });
+});
+
+describe('wrap and data keys', () => {
+  test('a wrapped key does not open by decrypt, nor a ciphertext by unwrap', async () => {
+    const { keyId } = await create();
+    const { wrappedKey } = await wrap(f.kms, f.admin, { keyId, dataKey: randomBytes(32) });
+    const { ciphertext } = await encrypt(f.kms, f.admin, { keyId, plaintext: randomBytes(32) });
+    expect(await codeOf(decrypt(f.kms, f.admin, { keyId, ciphertext: wrappedKey }))).toBe('DECRYPT_FAILED');
+    expect(await codeOf(unwrap(f.kms, f.admin, { keyId, wrappedKey: ciphertext }))).toBe('DECRYPT_FAILED');
+  });
+
+  test('unwrap gives the data key back under the same associated data', async () => {
+    const { keyId } = await create('kyber-768');
+    const { dataKey, wrappedKey } = await createDataKey(f.kms, f.admin, { keyId, bytes: 64, associatedData: text('row 1') });
+    expect(dataKey).toHaveLength(64);
+    expect((await unwrap(f.kms, f.admin, { wrappedKey, associatedData: text('row 1') })).dataKey).toEqual(dataKey);
+    expect(await codeOf(unwrap(f.kms, f.admin, { wrappedKey }))).toBe('DECRYPT_FAILED');
+    expect((await createDataKey(f.kms, f.admin, { keyId, withPlaintext: false })).dataKey).toBeUndefined();
+  });
+});
+
+describe('signatures, MACs, KEM and agreement', () => {
+  test('verify covers older versions that may still verify, and names the one that signed', async () => {
+    const { keyId } = await create('dilithium-3');
+    const { signature } = await sign(f.kms, f.admin, { keyId, data: text('m') });
+    await rotateKey(f.kms, f.admin, { keyId });
+    expect(await verify(f.kms, f.admin, { keyId, data: text('m'), signature })).toMatchObject({ valid: true, keyVersion: 1 });
+    expect(await verify(f.kms, f.admin, { keyId, data: text('n'), signature })).toMatchObject({ valid: false });
+    expect(await verify(f.kms, f.admin, { keyId, data: text('m'), signature, keyVersion: 2 })).toMatchObject({ valid: false, keyVersion: 2 });
+  });
+
+  test('a context is refused where the algorithm has none, and counts where it has one', async () => {
+    const ed = await create('ed25519');
+    expect(await codeOf(sign(f.kms, f.admin, { keyId: ed.keyId, data: text('m'), options: { context: text('c') } }))).toBe('BAD_REQUEST');
+    const ml = await create('dilithium-2');
+    const { signature } = await sign(f.kms, f.admin, { keyId: ml.keyId, data: text('m'), options: { context: text('c') } });
+    expect(await verify(f.kms, f.admin, { keyId: ml.keyId, data: text('m'), signature })).toMatchObject({ valid: false });
+    expect(await verify(f.kms, f.admin, { keyId: ml.keyId, data: text('m'), signature, options: { context: text('c') } })).toMatchObject({ valid: true });
+  });
+
+  test('a MAC verifies across versions and a changed one does not', async () => {
+    const { keyId } = await create('hmac-sha3-256');
+    const { mac: tag } = await mac(f.kms, f.admin, { keyId, data: text('m') });
+    await rotateKey(f.kms, f.admin, { keyId });
+    expect(await verifyMac(f.kms, f.admin, { keyId, data: text('m'), mac: tag })).toMatchObject({ valid: true, keyVersion: 1 });
+    expect(await verifyMac(f.kms, f.admin, { keyId, data: text('m'), mac: tag.subarray(1) })).toMatchObject({ valid: false });
+  });
+
+  test('an outsider encapsulates to the exported public key and the KMS decapsulates', async () => {
+    const { keyId } = await create('kyber-1024');
+    const { publicKey } = await getPublicKey(f.kms, f.admin, { keyId });
+    const { sharedKey, ciphertext } = encapsulate(createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' }));
+    expect((await decapsulate(f.kms, f.admin, { keyId, ciphertext })).sharedSecret).toEqual(sharedKey);
+    const own = await encapsulateTo(f.kms, f.admin, { keyId });
+    expect((await decapsulate(f.kms, f.admin, { keyId, ciphertext: own.ciphertext })).sharedSecret).toEqual(own.sharedSecret);
+  });
+
+  test.each(['x25519', 'ecdh-p256'])('two %s keys derive the same key from each other', async (id) => {
+    const [a, b] = [await create(id), await create(id)];
+    const publicKeys = await Promise.all([a, b].map(async ({ keyId }) => (await getPublicKey(f.kms, f.admin, { keyId })).publicKey));
+    const [left, right] = await Promise.all([
+      derive(f.kms, f.admin, { keyId: a.keyId, peerPublicKey: publicKeys[1] ?? Buffer.alloc(0), info: text('i') }),
+      derive(f.kms, f.admin, { keyId: b.keyId, peerPublicKey: publicKeys[0] ?? Buffer.alloc(0), info: text('i') }),
+    ]);
+    expect(left.derivedKey).toEqual(right.derivedKey);
+    expect(await codeOf(derive(f.kms, f.admin, { keyId: a.keyId, peerPublicKey: randomBytes(40) }))).toBe('BAD_REQUEST');
+  });
+});
+
+describe('lifecycle', () => {
+  test('a suspended key decrypts but does not encrypt until it is resumed', async () => {
+    const { keyId } = await create();
+    const { ciphertext } = await encrypt(f.kms, f.admin, { keyId, plaintext: text('x') });
+    await suspendKey(f.kms, f.admin, { keyId });
+    expect(await codeOf(encrypt(f.kms, f.admin, { keyId, plaintext: text('x') }))).toBe('KEY_STATE_INVALID');
+    expect(await codeOf(decrypt(f.kms, f.admin, { ciphertext }))).toBe('no error');
+    await resumeKey(f.kms, f.admin, { keyId });
+    expect(await codeOf(encrypt(f.kms, f.admin, { keyId, plaintext: text('x') }))).toBe('no error');
+  });
+
+  test('revocation ends every use for ever, and cascades to the keys below when asked', async () => {
+    const parent = await create();
+    const child = await create(undefined, { parentKeyId: parent.keyId });
+    const grandchild = await create(undefined, { parentKeyId: child.keyId });
+    const { ciphertext } = await encrypt(f.kms, f.admin, { keyId: grandchild.keyId, plaintext: text('x') });
+    const revoked = await revokeKey(f.kms, f.admin, { keyId: parent.keyId, reason: 'suspected_compromise', cascade: true });
+    expect(revoked).toMatchObject({ state: 'revoked', revocation: { reason: 'suspected_compromise' } });
+    expect(await codeOf(decrypt(f.kms, f.admin, { ciphertext }))).toBe('KEY_STATE_INVALID');
+    expect(await codeOf(resumeKey(f.kms, f.admin, { keyId: parent.keyId }))).toBe('KEY_STATE_INVALID');
+    await destroyKey(f.kms, f.admin, { keyId: parent.keyId });
+    expect((await restoreKey(f.kms, f.admin, { keyId: parent.keyId })).state).toBe('revoked');
+  });
+
+  test('destruction waits, can be taken back to the state before, and then removes all material', async () => {
+    const { keyId } = await create();
+    const { ciphertext } = await encrypt(f.kms, f.admin, { keyId, plaintext: text('x') });
+    await suspendKey(f.kms, f.admin, { keyId });
+    const scheduled = await destroyKey(f.kms, f.admin, { keyId, pendingDays: 2 });
+    expect(scheduled.state).toBe('deactivated');
+    expect(await codeOf(decrypt(f.kms, f.admin, { ciphertext }))).toBe('KEY_STATE_INVALID');
+    expect((await restoreKey(f.kms, f.admin, { keyId })).state).toBe('suspended');
+    await destroyKey(f.kms, f.admin, { keyId, pendingDays: 2 });
+    f.advance(DAY);
+    expect((await runDueWork(f.kms)).destroyed).toBe(0);
+    f.advance(DAY + 1);
+    expect(await runDueWork(f.kms)).toMatchObject({ destroyed: 1, failed: [] });
+    expect(await getKey(f.kms, f.admin, { keyId })).toMatchObject({ state: 'destroyed', versions: [{ state: 'destroyed' }] });
+    expect((await f.store.readKey(f.tenantId, keyId))?.versions[0]?.material).toEqual({ kind: 'none' });
+    expect(await codeOf(restoreKey(f.kms, f.admin, { keyId }))).toBe('KEY_STATE_INVALID');
+  });
+
+  test('shredding needs the exact confirmation and is at once', async () => {
+    const { keyId } = await create();
+    expect(await codeOf(shredKey(f.kms, f.admin, { keyId, confirmation: 'SHRED' }))).toBe('BAD_REQUEST');
+    expect((await shredKey(f.kms, f.admin, { keyId, confirmation: `SHRED-${keyId}` })).state).toBe('destroyed');
+  });
+
+  test('retainVersions retires the oldest, whose ciphertexts answer KEY_STATE_INVALID', async () => {
+    const { keyId } = await create(undefined, { rotation: { retainVersions: 2 } });
+    const { ciphertext } = await encrypt(f.kms, f.admin, { keyId, plaintext: text('x') });
+    await rotateKey(f.kms, f.admin, { keyId });
+    expect(await codeOf(decrypt(f.kms, f.admin, { ciphertext }))).toBe('no error');
+    const key = await rotateKey(f.kms, f.admin, { keyId });
+    expect(key.versions.map((version) => version.state)).toEqual(['deactivated', 'decrypt-only', 'active']);
+    expect(await codeOf(decrypt(f.kms, f.admin, { ciphertext }))).toBe('KEY_STATE_INVALID');
+  });
+
+  test('scheduled rotation happens when it is due by the clock of the store, once', async () => {
+    const { keyId } = await create(undefined, { rotation: { periodSeconds: 3600 } });
+    f.advance(3_600_001);
+    const [first, second] = await Promise.all([runDueWork(f.kms), runDueWork(await f.restarted())]);
+    expect((first?.rotated ?? 0) + (second?.rotated ?? 0)).toBe(1);
+    expect((await getKey(f.kms, f.admin, { keyId })).currentVersion).toBe(2);
+  });
+
+  test('upgrade moves a classical signing key to ML-DSA and still verifies the old signatures', async () => {
+    const { keyId } = await create('ecdsa-p256');
+    const { signature } = await sign(f.kms, f.admin, { keyId, data: text('m') });
+    expect(await upgradeKey(f.kms, f.admin, { keyId })).toMatchObject({ algorithm: 'dilithium-3', purpose: 'signing', currentVersion: 2 });
+    expect(await verify(f.kms, f.admin, { keyId, data: text('m'), signature })).toMatchObject({ valid: true, algorithm: 'ecdsa-p256' });
+  });
+
+  test('a change against an old revision is refused', async () => {
+    const { keyId } = await create();
+    await rotateKey(f.kms, f.admin, { keyId, ifRevision: 1 });
+    expect(await codeOf(rotateKey(f.kms, f.admin, { keyId, ifRevision: 1 }))).toBe('CONFLICT');
+  });
+
+  test('concurrent rotations give versions without gaps', async () => {
+    const { keyId } = await create();
+    await Promise.all(Array.from({ length: 20 }, () => rotateKey(f.kms, f.admin, { keyId })));
+    const key = await getKey(f.kms, f.admin, { keyId });
+    expect(key.versions.map((version) => version.version)).toEqual(Array.from({ length: 21 }, (_, index) => index + 1));
+    expect(key.versions.filter((version) => version.state === 'active')).toHaveLength(1);
+  });
+
+  test('shredding a tenant ends all of its keys', async () => {
+    const { keyId } = await create();
+    const { ciphertext } = await encrypt(f.kms, f.admin, { keyId, plaintext: text('x') });
+    await shredTenant(f.kms, f.admin, { tenantId: f.tenantId, confirmation: `SHRED-${f.tenantId}`, reason: 'end of contract' });
+    expect(await codeOf(decrypt(f.kms, f.admin, { keyId, ciphertext }))).toBe('NOT_FOUND');
+    expect(await codeOf(createKey(f.kms, f.admin, {}))).toBe('NOT_FOUND');
+  });
+});
+
+describe('budgets', () => {
+  test('maxOperations is exact under concurrency, also across two services', async () => {
+    const { keyId } = await create(undefined, { usageLimits: { maxOperations: 100 } });
+    const other = await f.restarted();
+    const codes = await Promise.all(
+      Array.from({ length: 150 }, (_, index) => codeOf(encrypt(index % 2 === 0 ? f.kms : other, f.admin, { keyId, plaintext: text('x') }))),
+    );
+    expect(codes.filter((code) => code === 'no error')).toHaveLength(100);
+    expect(codes.filter((code) => code === 'KEY_USAGE_EXCEEDED')).toHaveLength(50);
+  });
+
+  test('a version of a 96-bit-nonce suite stops at its message budget and a rotation gives a new one', async () => {
+    f = await makeFixture({ messageBudget: 5 });
+    const { keyId } = await create('aes-128-gcm');
+    const codes: string[] = [];
+    for (let i = 0; i < 6; i += 1) codes.push(await codeOf(encrypt(f.kms, f.admin, { keyId, plaintext: text('x') })));
+    expect(codes).toEqual([...Array<string>(5).fill('no error'), 'KEY_USAGE_EXCEEDED']);
+    await rotateKey(f.kms, f.admin, { keyId });
+    expect(await codeOf(encrypt(f.kms, f.admin, { keyId, plaintext: text('x') }))).toBe('no error');
+  });
+
+  test('an expired key only processes what it protected', async () => {
+    const { keyId } = await create(undefined, { usageLimits: { expiresAt: new Date(f.kms.clock() + 1000) } });
+    const { ciphertext } = await encrypt(f.kms, f.admin, { keyId, plaintext: text('x') });
+    f.advance(2000);
+    expect(await codeOf(encrypt(f.kms, f.admin, { keyId, plaintext: text('x') }))).toBe('KEY_USAGE_EXCEEDED');
+    expect(await codeOf(decrypt(f.kms, f.admin, { ciphertext }))).toBe('no error');
+  });
+});
+
+describe('access', () => {
+  test('a deny in the policy wins, an allow grants what the role lacks, and the rest is up to the role', async () => {
+    const user = callerOf(f.tenantId, 'auditor');
+    const { keyId } = await create();
+    expect(await codeOf(encrypt(f.kms, user, { keyId, plaintext: text('x') }))).toBe('FORBIDDEN');
+    await putKeyPolicy(f.kms, f.admin, { keyId, policy: { version: '1', statements: [{ effect: 'allow', actions: ['kms:encrypt'], resources: ['*'], principals: [user.subject], conditions: { ip: ['127.0.0.0/8'] } }] } });
+    expect(await codeOf(encrypt(f.kms, user, { keyId, plaintext: text('x') }))).toBe('no error');
+    expect(await codeOf(encrypt(f.kms, { ...user, attributes: { ip: '10.0.0.1', mfa: false } }, { keyId, plaintext: text('x') }))).toBe('FORBIDDEN');
+    await putKeyPolicy(f.kms, f.admin, { keyId, policy: { version: '1', statements: [{ effect: 'deny', actions: ['kms:enc*'], resources: [keyId] }] } });
+    expect(await codeOf(encrypt(f.kms, f.admin, { keyId, plaintext: text('x') }))).toBe('FORBIDDEN');
+  });
+
+  test('nobody grants what they do not hold', async () => {
+    const keyAdmin = callerOf(f.tenantId, 'key_admin');
+    const { keyId } = await create();
+    const policy = { version: '1', statements: [{ effect: 'allow', actions: ['kms:*'], resources: ['*'] }] } as const;
+    expect(await codeOf(putKeyPolicy(f.kms, keyAdmin, { keyId, policy }))).toBe('FORBIDDEN');
+  });
+});
+
+describe('tampering with the store', () => {
+  test('a record that was changed behind the back of the KMS is refused', async () => {
+    const { keyId } = await create();
+    await f.store.transact({ kind: 'tenant', tenantId: f.tenantId }, async (unit) => {
+      const record = await unit.keys.get(keyId, { lock: true });
+      if (record === undefined) throw new Error('the key is gone');
+      await unit.keys.update({ ...record, usageLimits: { ...record.usageLimits, maxOperations: 7 }, revision: record.revision + 1 }, record.revision);
+    });
+    expect(await codeOf(encrypt(f.kms, f.admin, { keyId, plaintext: text('x') }))).toBe('INTERNAL_ERROR');
+    expect(await codeOf(suspendKey(f.kms, f.admin, { keyId }))).toBe('INTERNAL_ERROR');
+  });
+});
+
+describe('import', () => {
+  async function wrapped(material: Uint8Array, wrappingAlgorithm: 'RSA_AES_KEY_WRAP_SHA_256' | 'ML_KEM_768_AES_KWP') {
+    const { publicKey, importToken } = await createImportParameters(f.kms, f.admin, { wrappingAlgorithm });
+    const key = createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' });
+    if (wrappingAlgorithm === 'ML_KEM_768_AES_KWP') {
+      const { sharedKey, ciphertext } = encapsulate(key);
+      return { wrappingAlgorithm, importToken, wrappedMaterial: Buffer.concat([ciphertext, wrapWithPadding(sharedKey, material)]) };
+    }
+    const kek = randomBytes(32);
+    const encrypted = publicEncrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }, kek);
+    return { wrappingAlgorithm, importToken, wrappedMaterial: Buffer.concat([encrypted, wrapWithPadding(kek, material)]) };
+  }
+
+  test.each(['RSA_AES_KEY_WRAP_SHA_256', 'ML_KEM_768_AES_KWP'] as const)('%s brings in a key that other systems share', async (wrappingAlgorithm) => {
+    const material = randomBytes(32);
+    const iv = randomBytes(16);
+    const cipher = createCipheriv('aes-256-cbc', material, iv);
+    const legacy = Buffer.concat([iv, cipher.update('old data'), cipher.final()]);
+    const key = await importKey(f.kms, f.admin, { algorithm: resolveAlgorithm('aes-256-cbc'), ...(await wrapped(material, wrappingAlgorithm)) });
+    expect(key).toMatchObject({ purpose: 'decrypt', versions: [{ origin: 'imported' }] });
+    expect(Buffer.from((await decrypt(f.kms, f.admin, { keyId: key.keyId, ciphertext: legacy })).plaintext).toString()).toBe('old data');
+    expect(await codeOf(rotateKey(f.kms, f.admin, { keyId: key.keyId }))).toBe('KEY_STATE_INVALID');
+    const again = await importKey(f.kms, f.admin, { algorithm: resolveAlgorithm('aes-256-cbc'), keyId: key.keyId, ...(await wrapped(randomBytes(32), wrappingAlgorithm)) });
+    expect(again.currentVersion).toBe(2);
+  });
+
+  test('material that does not fit its algorithm is refused with the reason', async () => {
+    const wrongs: [string, Uint8Array, RegExp][] = [
+      ['aes-256-gcm', randomBytes(16), /32 bytes, not 16/],
+      ['ecdsa-p256', generateKeyPairSync('ec', { namedCurve: 'secp384r1' }).privateKey.export({ format: 'der', type: 'pkcs8' }), /named curve/],
+      ['ecdsa-p256', generateKeyPairSync('ec', { namedCurve: 'prime256v1', paramEncoding: 'explicit' }).privateKey.export({ format: 'der', type: 'pkcs8' }), /explicit/],
+      ['rsa-3072', generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'der', type: 'pkcs8' }), /3072 bits, not 2048/],
+      ['rsa-2048', generateKeyPairSync('rsa', { modulusLength: 2048, publicExponent: 3 }).privateKey.export({ format: 'der', type: 'pkcs8' }), /exponent/],
+      ['dilithium-3', generateKeyPairSync('ml-dsa-44').privateKey.export({ format: 'der', type: 'pkcs8' }), /ml-dsa-65/],
+      ['ed25519', randomBytes(32), /PKCS #8/],
+    ];
+    for (const [id, material, reason] of wrongs) {
+      const call = importKey(f.kms, f.admin, { algorithm: resolveAlgorithm(id), ...(await wrapped(material, 'ML_KEM_768_AES_KWP')) });
+      await expect(call, id).rejects.toThrow(reason);
+    }
+  });
+
+  test('a damaged blob, a foreign token and an expired token are refused', async () => {
+    const blob = await wrapped(randomBytes(32), 'ML_KEM_768_AES_KWP');
+    const algorithm = resolveAlgorithm('aes-256-gcm');
+    const damaged = Buffer.from(blob.wrappedMaterial);
+    damaged[5] = (damaged[5] ?? 0) ^ 1;
+    await expect(importKey(f.kms, f.admin, { algorithm, ...blob, wrappedMaterial: damaged })).rejects.toThrow(/does not open/);
+    await expect(importKey(f.kms, f.admin, { algorithm, ...blob, wrappedMaterial: blob.wrappedMaterial.subarray(0, 1088) })).rejects.toThrow(/does not open/);
+    await expect(importKey(f.kms, f.admin, { algorithm, ...blob, importToken: randomBytes(100) })).rejects.toThrow(/importToken/);
+    f.advance(2 * DAY);
+    await expect(importKey(f.kms, f.admin, { algorithm, ...blob })).rejects.toThrow(/expired/);
+  });
+});

@@ -30,9 +30,10 @@ export interface Fixture {
 }
 
 /** A KMS on the in-memory store with one tenant. */
-export async function makeFixture(options: { readonly messageBudget?: number; readonly requireFips?: boolean } = {}): Promise<Fixture> {
+export async function makeFixture(options: { readonly messageBudget?: number; readonly requireFips?: boolean; readonly frozenClock?: boolean } = {}): Promise<Fixture> {
   let offset = 0;
-  const clock = () => Date.now() + offset;
+  const start = Date.now();
+  const clock = () => (options.frozenClock ? start : Date.now()) + offset;
   const store = inMemoryStore({ now: () => new Date(clock()) });
   const roots = [softwareRoot('software', randomBytes(32))];
   const tenantId = newId();

@@ -1,0 +1,12 @@
+import { expect, it } from 'vitest';
+import { inMemoryStore } from '../src/testing/in-memory-store.ts';
+import { storeContract } from '../src/testing/store-contract.ts';
+import { SYSTEM } from '../src/testing/store-samples.ts';
+
+storeContract('in-memory store', async () => ({ store: inMemoryStore(), close: async () => undefined }));
+
+it('takes the time of its units from the given clock', async () => {
+  const store = inMemoryStore({ now: () => new Date('2026-01-01T00:00:00.250Z') });
+  const now = await store.transact(SYSTEM, async (unit) => unit.now);
+  expect(now).toEqual(new Date('2026-01-01T00:00:00.250Z'));
+});

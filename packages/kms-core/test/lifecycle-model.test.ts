@@ -1,0 +1,236 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  createKey,
+  decrypt,
+  destroyKey,
+  encrypt,
+  getKey,
+  type KeyDescription,
+  KmsError,
+  type Kms,
+  restoreKey,
+  resumeKey,
+  revokeKey,
+  rotateKey,
+  runDueWork,
+  shredKey,
+  suspendKey,
+} from '../src/index.ts';
+import { type Fixture, makeFixture } from './kms-fixture.ts';
+
+const DAY = 86_400_000;
+
+interface ModelCiphertext {
+  readonly bytes: Uint8Array;
+  readonly plaintext: string;
+  readonly version: number;
+}
+
+/** What the rules say about one key, written down independently of the transition table of the product. */
+interface ModelKey {
+  readonly keyId: string;
+  state: 'active' | 'suspended' | 'deactivated' | 'revoked' | 'destroyed';
+  before: 'active' | 'suspended';
+  destroyAt: number | null;
+  versions: number;
+  /** How many versions stay usable, the active one included. */
+  readonly retain: number | null;
+  readonly ciphertexts: ModelCiphertext[];
+}
+
+interface Model {
+  readonly keys: ModelKey[];
+  now: number;
+  readonly replays: Map<string, KeyDescription>;
+}
+
+interface Real {
+  readonly fixture: Fixture;
+  /** Two nodes on one store. */
+  readonly nodes: Kms[];
+}
+
+async function outcome(call: Promise<unknown>): Promise<string> {
+  try {
+    await call;
+    return 'done';
+  } catch (error) {
+    if (error instanceof KmsError) return error.code;
+    throw error;
+  }
+}
+
+type Act = 'rotate' | 'suspend' | 'resume' | 'revoke' | 'destroy' | 'restore' | 'shred';
+
+/** Whether the rules allow the act, and what it makes of the model. */
+function applyToModel(key: ModelKey, act: Act, now: number): boolean {
+  const pending = key.destroyAt !== null;
+  switch (act) {
+    case 'rotate':
+      if (key.state !== 'active') return false;
+      key.versions += 1;
+      return true;
+    case 'suspend':
+      if (key.state !== 'active') return false;
+      key.state = 'suspended';
+      return true;
+    case 'resume':
+      if (key.state !== 'suspended') return false;
+      key.state = 'active';
+      return true;
+    case 'revoke':
+      if (key.state === 'revoked' || key.state === 'destroyed') return false;
+      key.state = 'revoked';
+      return true;
+    case 'destroy':
+      if (pending || key.state === 'destroyed') return false;
+      key.destroyAt = now + DAY;
+      if (key.state === 'active' || key.state === 'suspended') {
+        key.before = key.state;
+        key.state = 'deactivated';
+      }
+      return true;
+    case 'restore':
+      if (!pending) return false;
+      key.destroyAt = null;
+      if (key.state === 'deactivated') key.state = key.before;
+      return true;
+    case 'shred':
+      if (key.state === 'destroyed') return false;
+      key.state = 'destroyed';
+      key.destroyAt = null;
+      return true;
+  }
+}
+
+function callAct(kms: Kms, fixture: Fixture, keyId: string, act: Act): Promise<KeyDescription> {
+  const { admin } = fixture;
+  switch (act) {
+    case 'rotate':
+      return rotateKey(kms, admin, { keyId });
+    case 'suspend':
+      return suspendKey(kms, admin, { keyId });
+    case 'resume':
+      return resumeKey(kms, admin, { keyId });
+    case 'revoke':
+      return revokeKey(kms, admin, { keyId, reason: 'end_of_life' });
+    case 'destroy':
+      return destroyKey(kms, admin, { keyId, pendingDays: 1 });
+    case 'restore':
+      return restoreKey(kms, admin, { keyId });
+    case 'shred':
+      return shredKey(kms, admin, { keyId, confirmation: `SHRED-${keyId}` });
+  }
+}
+
+function nodeOf(real: Real, index: number): Kms {
+  const node = real.nodes[index % real.nodes.length];
+  if (node === undefined) throw new Error('the model has no node');
+  return node;
+}
+
+function keyOf(model: Model, index: number): ModelKey | undefined {
+  return model.keys[index % Math.max(1, model.keys.length)];
+}
+
+async function checkKey(real: Real, key: ModelKey): Promise<void> {
+  const shown = await getKey(nodeOf(real, 0), real.fixture.admin, { keyId: key.keyId });
+  expect(shown.state).toBe(key.state);
+  expect(shown.versions.map((version) => version.version)).toEqual(Array.from({ length: key.versions }, (_, index) => index + 1));
+  expect(shown.versions.filter((version) => version.state === 'active')).toHaveLength(key.state === 'destroyed' ? 0 : 1);
+  expect(shown.currentVersion).toBe(key.versions);
+}
+
+type Command = fc.AsyncCommand<Model, Real>;
+
+function command(label: string, check: (model: Model) => boolean, run: (model: Model, real: Real) => Promise<void>): Command {
+  return { check, run, toString: () => label };
+}
+
+const commands = [
+  fc.tuple(fc.nat(1), fc.option(fc.integer({ min: 1, max: 3 })), fc.constantFrom('aes-256', 'replayed')).map(([node, retain, kind]) =>
+    command(`create on ${node} (${kind}, retain ${retain})`, (model) => model.keys.length < 4, async (model, real) => {
+      const idempotency = { key: `key-${model.keys.length}`, fingerprint: Buffer.alloc(32, 1) };
+      const input = { rotation: { retainVersions: retain }, ...(kind === 'replayed' ? { idempotency } : {}) };
+      const created = await createKey(nodeOf(real, node), real.fixture.admin, input);
+      if (kind === 'replayed') {
+        const known = model.replays.get(idempotency.key);
+        expect(await createKey(nodeOf(real, node + 1), real.fixture.admin, input)).toEqual(known ?? created);
+        model.replays.set(idempotency.key, created);
+      }
+      if (model.keys.some((key) => key.keyId === created.keyId)) return;
+      model.keys.push({ keyId: created.keyId, state: 'active', before: 'active', destroyAt: null, versions: 1, retain, ciphertexts: [] });
+    }),
+  ),
+  fc.tuple(fc.nat(1), fc.nat(3), fc.string({ maxLength: 8 })).map(([node, index, plaintext]) =>
+    command(`encrypt with ${index} on ${node}`, (model) => model.keys.length > 0, async (model, real) => {
+      const key = keyOf(model, index);
+      if (key === undefined) return;
+      const call = encrypt(nodeOf(real, node), real.fixture.admin, { keyId: key.keyId, plaintext: Buffer.from(plaintext) });
+      if (key.state !== 'active') {
+        expect(await outcome(call)).toBe('KEY_STATE_INVALID');
+        return;
+      }
+      const { ciphertext, keyVersion } = await call;
+      expect(keyVersion).toBe(key.versions);
+      key.ciphertexts.push({ bytes: ciphertext, plaintext, version: keyVersion });
+    }),
+  ),
+  fc.tuple(fc.nat(1), fc.nat(3), fc.nat(9)).map(([node, index, which]) =>
+    command(`decrypt ${which} of ${index} on ${node}`, (model) => (keyOf(model, index)?.ciphertexts.length ?? 0) > 0, async (model, real) => {
+      const key = keyOf(model, index);
+      const made = key?.ciphertexts[which % key.ciphertexts.length];
+      if (key === undefined || made === undefined) return;
+      const retired = key.retain !== null && made.version <= key.versions - key.retain;
+      const call = decrypt(nodeOf(real, node), real.fixture.admin, { ciphertext: made.bytes });
+      if (retired || (key.state !== 'active' && key.state !== 'suspended')) expect(await outcome(call)).toBe('KEY_STATE_INVALID');
+      else expect(Buffer.from((await call).plaintext).toString()).toBe(made.plaintext);
+    }),
+  ),
+  fc.tuple(fc.nat(1), fc.nat(3), fc.constantFrom<Act>('rotate', 'rotate', 'suspend', 'resume', 'revoke', 'destroy', 'restore', 'shred')).map(([node, index, act]) =>
+    command(`${act} ${index} on ${node}`, (model) => model.keys.length > 0, async (model, real) => {
+      const key = keyOf(model, index);
+      if (key === undefined) return;
+      const allowed = applyToModel(key, act, model.now);
+      expect(await outcome(callAct(nodeOf(real, node), real.fixture, key.keyId, act))).toBe(allowed ? 'done' : 'KEY_STATE_INVALID');
+      await checkKey(real, key);
+    }),
+  ),
+  fc.integer({ min: 1, max: 30 }).map((hours) =>
+    command(`wait ${hours} h`, () => true, async (model, real) => {
+      real.fixture.advance(hours * 3_600_000);
+      model.now += hours * 3_600_000;
+      const due = model.keys.filter((key) => key.destroyAt !== null && key.destroyAt <= model.now);
+      const reports = await Promise.all(real.nodes.map((node) => runDueWork(node)));
+      expect(reports.flatMap((report) => report.failed)).toEqual([]);
+      expect(reports.reduce((sum, report) => sum + report.destroyed, 0)).toBe(due.length);
+      for (const key of due) {
+        key.state = 'destroyed';
+        key.destroyAt = null;
+        await checkKey(real, key);
+      }
+    }),
+  ),
+  fc.nat(1).map((node) =>
+    command(`restart node ${node}`, () => true, async (_model, real) => {
+      real.nodes[node] = await real.fixture.restarted();
+    }),
+  ),
+];
+
+describe('the lifecycle', () => {
+  test('follows its rules whatever happens in whatever order, on two nodes', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.commands(commands, { maxCommands: 60, size: 'max' }), async (sequence) => {
+        const fixture = await makeFixture({ frozenClock: true });
+        const setup = async () => ({
+          model: { keys: [], now: 0, replays: new Map() } satisfies Model,
+          real: { fixture, nodes: [fixture.kms, await fixture.restarted()] } satisfies Real,
+        });
+        await fc.asyncModelRun(setup, sequence);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { endLike, runChild } from '../launch/child.mjs';
+import { runBoundChild } from '../launch/bound-child.mjs';
+import { endLike } from '../launch/child.mjs';
 import { ensureDependencies } from '../launch/dependencies.mjs';
 import { runtimePath } from '../launch/runtime.mjs';
 import { workspaceRoot } from '../launch/workspace-root.mjs';
@@ -7,7 +8,7 @@ import { workspaceRoot } from '../launch/workspace-root.mjs';
 await ensureDependencies();
 const entry = join(workspaceRoot, 'apps', 'kms-service', 'src', 'main.ts');
 endLike(
-  await runChild(runtimePath(), [entry, ...process.argv.slice(2)], {
+  await runBoundChild(runtimePath(), [entry, ...process.argv.slice(2)], {
     cwd: process.env.INIT_CWD ?? process.cwd(),
     env: { KMS_EMBEDDED_DEFAULTS: 'true', ...process.env },
   }),

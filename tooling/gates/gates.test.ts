@@ -1,0 +1,135 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { type Gate, gates } from './src/gates.ts';
+import { lintViolations } from './src/lint-violations.ts';
+import { copyWorkspace } from './src/workspace-copy.ts';
+
+interface Violation {
+  readonly gate: Gate;
+  readonly what: string;
+  readonly files: () => Readonly<Record<string, string>>;
+  /** What the gate's complaint has to name. */
+  readonly named: string | RegExp;
+}
+
+const workspace = copyWorkspace();
+const LIMIT_MS = 120_000;
+const CORE = 'packages/kms-core/src/seeded-violation.ts';
+
+function withManifest(path: string, change: (manifest: Record<string, unknown>) => void): Record<string, string> {
+  const manifest = JSON.parse(workspace.read(path)) as Record<string, unknown>;
+  change(manifest);
+  return { [path]: `${JSON.stringify(manifest, null, 2)}\n` };
+}
+
+const violations: readonly Violation[] = [
+  {
+    gate: 'format:check',
+    what: 'double quotes',
+    files: () => ({ [CORE]: 'export const word = "quoted";\n' }),
+    named: 'seeded-violation.ts',
+  },
+  {
+    gate: 'typecheck',
+    what: 'a wrong type',
+    files: () => ({ [CORE]: "export const count: number = 'three';\n" }),
+    named: /seeded-violation\.ts.*TS2322/s,
+  },
+  {
+    gate: 'typecheck',
+    what: 'syntax that Node.js cannot strip',
+    files: () => ({ [CORE]: 'export enum Colour {\n  Red,\n}\n' }),
+    named: /seeded-violation\.ts.*TS1294/s,
+  },
+  {
+    gate: 'typecheck',
+    what: 'an element that may be missing',
+    files: () => ({ [CORE]: 'export const first = (list: readonly string[]): string => list[0];\n' }),
+    named: /seeded-violation\.ts.*TS2322/s,
+  },
+  {
+    gate: 'boundaries',
+    what: 'a core that depends on the contract',
+    files: () =>
+      withManifest('packages/kms-core/package.json', (manifest) => {
+        manifest['dependencies'] = { '@qnsp/kms-contract': 'workspace:*' };
+      }),
+    named: /`@qnsp\/kms-contract` found without any tag listed in allowlist/,
+  },
+  {
+    gate: 'boundaries',
+    what: 'a store that depends on the contract',
+    files: () =>
+      withManifest('packages/kms-store-drizzle/package.json', (manifest) => {
+        manifest['dependencies'] = { '@qnsp/kms-contract': 'workspace:*' };
+      }),
+    named: /`@qnsp\/kms-contract` found without any tag listed in allowlist/,
+  },
+  {
+    gate: 'boundaries',
+    what: 'an import of a package that is not declared',
+    files: () => ({ [CORE]: "export { Hono } from 'hono';\n" }),
+    named: 'cannot import package `hono`',
+  },
+  {
+    gate: 'boundaries',
+    what: "an import of another package's file",
+    files: () => ({ 'packages/kms-contract/src/seeded-violation.ts': "import '../../kms-core/src/index.ts';\n" }),
+    named: 'leaves the package',
+  },
+  {
+    gate: 'knip',
+    what: 'a file that nothing uses',
+    files: () => ({ [CORE]: 'export const unused = 1;\n' }),
+    named: 'seeded-violation.ts',
+  },
+  {
+    gate: 'knip',
+    what: 'a dependency that nothing uses',
+    files: () =>
+      withManifest('packages/kms-core/package.json', (manifest) => {
+        manifest['dependencies'] = { 'left-over': '1.0.0' };
+      }),
+    named: 'left-over',
+  },
+  {
+    gate: 'build',
+    what: 'code that does not compile',
+    files: () => ({ [CORE]: "export const count: number = 'three';\n" }),
+    named: /seeded-violation\.ts.*TS2322/s,
+  },
+  {
+    gate: 'publint',
+    what: 'an export of a file that is not in the package',
+    files: () =>
+      withManifest('packages/kms-core/package.json', (manifest) => {
+        manifest['publishConfig'] = { exports: { '.': './dist/missing.js' } };
+      }),
+    named: 'missing.js',
+  },
+];
+
+afterAll(() => workspace.remove());
+
+describe.each(gates)('the gate %s', { timeout: LIMIT_MS }, (gate) => {
+  it('holds for the tree as it is', () => {
+    const { passed, output } = workspace.runWith({}, gate);
+    expect(passed, output).toBe(true);
+  });
+
+  it.each(violations.filter((violation) => violation.gate === gate))('fails on $what', ({ files, named }) => {
+    const { passed, output } = workspace.runWith(files(), gate);
+    expect(passed, output).toBe(false);
+    expect(output).toMatch(named);
+  });
+});
+
+it('the gate lint fails on each seeded violation', { timeout: LIMIT_MS }, () => {
+  const files = Object.fromEntries(lintViolations.map(({ path, source }) => [path, source]));
+  const { passed, output } = workspace.runWith(files, 'lint');
+  expect(passed, output).toBe(false);
+  const reports = output.split('\n\n');
+  const missed = lintViolations.filter(
+    ({ path, named }) => !reports.some((report) => report.includes(named) && report.includes(path)),
+  );
+  expect(missed, output).toEqual([]);
+});

@@ -1,0 +1,11 @@
+export { createDatabase, type TestDatabase } from './database.ts';
+export { findExecutable } from './executable.ts';
+export { freePort } from './free-port.ts';
+export { boundToParent } from './parent-bound.ts';
+export { findPkcs11Module } from './pkcs11-module.ts';
+export { findPostgresBinaries } from './postgres-binaries.ts';
+export { type PostgresOptions, type PostgresServer, startPostgres } from './postgres-server.ts';
+export { type RedisServer, startRedis } from './redis-server.ts';
+export { type Service, type ServiceOptions, startService } from './service.ts';
+export { initSoftHsmToken, type SoftHsmToken, type SoftHsmTokenOptions } from './softhsm-token.ts';
+export { type TempDir, tempDir } from './temp-dir.ts';

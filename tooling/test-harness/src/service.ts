@@ -1,0 +1,74 @@
+import type { ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { freePort } from './free-port.ts';
+import { startServerProcess } from './server-process.ts';
+import { tempDir } from './temp-dir.ts';
+import { waitUntil } from './wait-until.ts';
+
+const READY_LIMIT_MS = 30_000;
+const PROBE_LIMIT_MS = 2000;
+const SERVICE_ENTRY = fileURLToPath(new URL('../../../apps/kms-service/src/main.ts', import.meta.url));
+
+export interface ServiceOptions {
+  /** The whole environment of the service, but for PATH and, when it names none, PORT. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly nodeArgs?: readonly string[];
+  /** Another program than the service; tests of this function use it. */
+  readonly entry?: string;
+}
+
+export interface Service {
+  readonly baseUrl: string;
+  readonly port: number;
+  readonly child: ChildProcess;
+  logs(): string;
+  /** Asks it to end by SIGTERM and waits until it has. */
+  stop(): Promise<void>;
+  kill9(): Promise<void>;
+}
+
+function isReady(baseUrl: string): Promise<boolean> {
+  return fetch(`${baseUrl}/readyz`, { signal: AbortSignal.timeout(PROBE_LIMIT_MS) }).then(
+    async (response) => {
+      await response.arrayBuffer();
+      return response.status === 200;
+    },
+    () => false,
+  );
+}
+
+/** Starts the service from its sources and waits until it is ready. */
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const port = Number(options.env['PORT'] ?? (await freePort()));
+  const baseUrl = `http://127.0.0.1:${port}`;
+  const home = tempDir('qnsp-service-');
+  const server = await startServerProcess({
+    command: { file: process.execPath, args: [...(options.nodeArgs ?? []), options.entry ?? SERVICE_ENTRY] },
+    deathSignal: 'SIGKILL',
+    cwd: home.path,
+    env: { PATH: process.env['PATH'], PORT: String(port), ...options.env },
+  });
+  const endBy = async (end: () => Promise<void>): Promise<void> => {
+    if (server.isRunning()) await end();
+    await home.remove();
+  };
+  try {
+    await waitUntil({
+      isReady: () => isReady(baseUrl),
+      hasFailed: () => !server.isRunning(),
+      describeFailure: () => `The service did not become ready:\n${server.logs()}`,
+      limitMs: READY_LIMIT_MS,
+    });
+  } catch (error) {
+    await endBy(() => server.kill9());
+    throw error;
+  }
+  return {
+    baseUrl,
+    port,
+    child: server.child,
+    logs: () => server.logs(),
+    stop: () => endBy(() => server.stop()),
+    kill9: () => endBy(() => server.kill9()),
+  };
+}

@@ -1,0 +1,112 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { tempDir } from '@qnsp/test-harness';
+import { afterAll, describe, expect, it } from 'vitest';
+
+const launch = new URL('../../launch/', import.meta.url);
+const home = tempDir();
+
+afterAll(() => home.remove());
+
+interface Running {
+  readonly child: ChildProcess;
+  /** Resolves to the code or signal with which it ended. */
+  readonly ended: Promise<number | NodeJS.Signals | null>;
+  output(): string;
+  until(text: string): Promise<void>;
+}
+
+function runScript(script: string): Running {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString('utf8');
+  });
+  return {
+    child,
+    ended: new Promise((resolve) => {
+      child.once('close', (code, signal) => {
+        resolve(code ?? signal);
+      });
+    }),
+    output: () => output,
+    async until(text) {
+      await expect.poll(() => output, { timeout: 10_000 }).toContain(text);
+    },
+  };
+}
+
+const GRACEFUL = `
+let asked = 0;
+process.on('SIGTERM', () => {
+  asked += 1;
+  setTimeout(() => { console.log('asked ' + asked); process.exit(7); }, 200);
+});
+console.log('pid ' + process.pid + ' ready');
+setInterval(() => undefined, 1000);
+`;
+
+function runBound(): Running {
+  return runScript(`
+    import { endLike } from '${new URL('child.mjs', launch).href}';
+    import { runBoundChild } from '${new URL('bound-child.mjs', launch).href}';
+    endLike(await runBoundChild(process.execPath, ['-e', ${JSON.stringify(GRACEFUL)}], {}));
+  `);
+}
+
+describe('runBoundChild', () => {
+  it('passes a signal on once however often it comes at a time, and ends as the child does', async () => {
+    const launcher = runBound();
+    await launcher.until('ready');
+    launcher.child.kill('SIGTERM');
+    await sleep(20);
+    launcher.child.kill('SIGTERM');
+    expect(await launcher.ended).toBe(7);
+    expect(launcher.output()).toContain('asked 1\n');
+  });
+
+  it('lets no child outlive a launcher that was killed', async () => {
+    const launcher = runBound();
+    await launcher.until('ready');
+    const pid = /pid (\d+)/.exec(launcher.output())?.[1];
+    expect(existsSync(`/proc/${pid}`)).toBe(true);
+    launcher.child.kill('SIGKILL');
+    await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 10_000 }).toBe(false);
+  });
+});
+
+describe('exclusively', () => {
+  const contender = (lock: string, name: string, ending: string): Running =>
+    runScript(`
+      import { exclusively } from '${new URL('exclusive.mjs', launch).href}';
+      await exclusively(${JSON.stringify(lock)}, async () => {
+        console.log('${name} in ' + Date.now());
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        ${ending}
+        console.log('${name} out ' + Date.now());
+      });
+    `);
+  const timeOf = (running: Running, event: string): number =>
+    Number(new RegExp(`${event} (\\d+)`).exec(running.output())?.[1]);
+
+  it('lets one process at a time do the work', async () => {
+    const lock = join(home.path, 'lock');
+    const [first, second] = [contender(lock, 'a', ''), contender(lock, 'b', '')];
+    expect(await Promise.all([first.ended, second.ended])).toEqual([0, 0]);
+    const isApart =
+      timeOf(first, 'a out') <= timeOf(second, 'b in') || timeOf(second, 'b out') <= timeOf(first, 'a in');
+    expect(isApart).toBe(true);
+    expect(existsSync(lock)).toBe(false);
+  });
+
+  it('takes over from a process that died at work', async () => {
+    const lock = join(home.path, 'left-over');
+    expect(await contender(lock, 'a', 'process.kill(process.pid, "SIGKILL");').ended).toBe('SIGKILL');
+    expect(existsSync(lock)).toBe(true);
+    expect(await contender(lock, 'b', '').ended).toBe(0);
+  });
+});

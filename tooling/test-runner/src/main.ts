@@ -1,0 +1,49 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { tempDir } from '@qnsp/test-harness';
+import { interruption } from './interruption.ts';
+import { ensureSystemPackages } from './system-packages.ts';
+import type { Tally } from './tally.ts';
+import { startTestServers } from './test-servers.ts';
+import { runVitest } from './vitest-run.ts';
+
+const workspaceRoot = fileURLToPath(new URL('../../..', import.meta.url));
+const SOAK_FLAG = '--soak';
+const LIMIT_MS = { test: 10 * 60_000, soak: 30 * 60_000 };
+
+async function runTests(kind: 'test' | 'soak', args: readonly string[]): Promise<Tally> {
+  ensureSystemPackages(process.env);
+  const signal = interruption(LIMIT_MS[kind]);
+  const home = tempDir('qnsp-test-');
+  // Whatever the servers and the tests put into temporary places goes away with this directory.
+  process.env['TMPDIR'] = home.path;
+  try {
+    const servers = await startTestServers(process.env);
+    try {
+      return await runVitest({
+        args,
+        cwd: workspaceRoot,
+        env: { ...process.env, ...servers.environment, TEST_KIND: kind },
+        reportFile: join(home.path, 'report.json'),
+        signal,
+      });
+    } finally {
+      await servers.stop();
+      if (signal.aborted) process.stderr.write(`${String(signal.reason)}\n`);
+    }
+  } finally {
+    await home.remove();
+  }
+}
+
+const args = process.argv.slice(2);
+const kind = args.includes(SOAK_FLAG) ? 'soak' : 'test';
+const { passed, failed } = await runTests(
+  kind,
+  args.filter((arg) => arg !== SOAK_FLAG),
+).catch((error: unknown): Tally => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  return { passed: 0, failed: 1 };
+});
+process.stdout.write(`${passed} passed, ${failed} failed\n`);
+process.exitCode = failed === 0 ? 0 : 1;

@@ -1,0 +1,89 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { findExecutable, findPkcs11Module, findPostgresBinaries } from '@qnsp/test-harness';
+
+const APT_LOCK = '/tmp/qnsp-kms-apt.lock';
+const INSTALL_LIMIT_MS = 10 * 60_000;
+
+interface Requirement {
+  readonly debianPackage: string;
+  /** A server that this variable names is used instead. */
+  readonly variable?: string;
+  readonly isInstalled: () => boolean;
+}
+
+const REQUIREMENTS: readonly Requirement[] = [
+  {
+    debianPackage: 'postgresql',
+    variable: 'TEST_DATABASE_URL',
+    isInstalled: () => findPostgresBinaries() !== undefined,
+  },
+  {
+    debianPackage: 'redis-server',
+    variable: 'TEST_REDIS_URL',
+    isInstalled: () => findExecutable('redis-server') !== undefined,
+  },
+  {
+    debianPackage: 'softhsm2',
+    variable: 'TEST_PKCS11_MODULE',
+    isInstalled: () => findPkcs11Module() !== undefined && findExecutable('softhsm2-util') !== undefined,
+  },
+  {
+    debianPackage: 'opensc',
+    variable: 'TEST_PKCS11_MODULE',
+    isInstalled: () => findExecutable('pkcs11-tool') !== undefined,
+  },
+  { debianPackage: 'nginx-light', isInstalled: () => findExecutable('nginx') !== undefined },
+];
+
+/** The Debian packages that this machine still lacks for the tests. */
+export function missingPackages(
+  environment: NodeJS.ProcessEnv,
+  requirements: readonly Requirement[] = REQUIREMENTS,
+): readonly string[] {
+  return requirements
+    .filter(({ variable }) => variable === undefined || environment[variable] === undefined)
+    .filter(({ isInstalled }) => !isInstalled())
+    .map(({ debianPackage }) => debianPackage);
+}
+
+function rootPrefix(): readonly string[] | undefined {
+  if (process.getuid?.() === 0) return [];
+  const sudo = findExecutable('sudo');
+  if (sudo !== undefined && spawnSync(sudo, ['-n', 'true'], { stdio: 'ignore' }).status === 0) return [sudo, '-n'];
+  return undefined;
+}
+
+function install(packages: readonly string[], prefix: readonly string[]): void {
+  // The policy keeps the packages from starting servers of their own: the tests start theirs.
+  const script = `
+    set -e
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+      trap 'rm -f "$policy"' EXIT
+      trap 'exit 1' HUP INT TERM
+      printf '#!/bin/sh\\nexit 101\\n' > "$policy"
+      chmod 755 "$policy"
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update
+    apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 ${packages.join(' ')}`;
+  spawnSync('env', [...prefix, 'flock', APT_LOCK, 'sh', '-c', script], {
+    stdio: ['ignore', 2, 2],
+    timeout: INSTALL_LIMIT_MS,
+  });
+}
+
+/** Installs the servers that the tests run against, or says what to install by hand. */
+export function ensureSystemPackages(environment: NodeJS.ProcessEnv): void {
+  const missing = missingPackages(environment);
+  if (missing.length === 0) return;
+  const prefix = existsSync('/usr/bin/apt-get') ? rootPrefix() : undefined;
+  if (prefix !== undefined) install(missing, prefix);
+  const stillMissing = missingPackages(environment);
+  if (stillMissing.length === 0) return;
+  throw new Error(
+    `The tests need these, which are not installed (Debian's package names): ${stillMissing.join(' ')}\n` +
+      'Install them, or name running servers in TEST_DATABASE_URL, TEST_REDIS_URL and TEST_PKCS11_MODULE.',
+  );
+}

@@ -1,0 +1,23 @@
+import { globSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { defineConfig } from 'vitest/config';
+
+const kind = process.env['TEST_KIND'] === 'soak' ? 'soak' : 'test';
+const packages = globSync('{apps,packages,tooling,examples}/*/package.json', { cwd: import.meta.dirname }).map(dirname);
+
+export default defineConfig({
+  test: {
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    // All have the same root, so that a path given on the command line means the same for each of them.
+    projects: packages.map((path) => ({
+      extends: true as const,
+      root: import.meta.dirname,
+      test: {
+        name: basename(path),
+        include: [`${path}/**/*.${kind}.ts`],
+        exclude: ['**/node_modules/**', '**/dist/**'],
+      },
+    })),
+  },
+});

@@ -63,3 +63,4 @@ export * from './operations/import-parameters.ts';
 export * from './operations/import-key.ts';
 export * from './operations/run-due-work.ts';
 export * from './engines/key-wrap.ts';
+export * from './self-test/power-on-self-test.ts';

@@ -30,7 +30,9 @@ export interface Fixture {
 }
 
 /** A KMS on the in-memory store with one tenant. */
-export async function makeFixture(options: { readonly messageBudget?: number; readonly requireFips?: boolean; readonly frozenClock?: boolean } = {}): Promise<Fixture> {
+export async function makeFixture(
+  options: { readonly messageBudget?: number; readonly requireFips?: boolean; readonly frozenClock?: boolean } = {},
+): Promise<Fixture> {
   let offset = 0;
   const start = Date.now();
   const clock = () => (options.frozenClock ? start : Date.now()) + offset;
@@ -44,7 +46,10 @@ export async function makeFixture(options: { readonly messageBudget?: number; re
       store,
       hierarchy,
       keyRing: new KeyRing(store, hierarchy, { maxEntries: 100, ttlSeconds: 600 }, clock),
-      budgets: new OperationBudgets(store, options.messageBudget === undefined ? {} : { messageBudget: options.messageBudget }),
+      budgets: new OperationBudgets(
+        store,
+        options.messageBudget === undefined ? {} : { messageBudget: options.messageBudget },
+      ),
       clock,
       random: randomBytes,
       settings: { defaultAlgorithm: resolveAlgorithm('AES-256-GCM'), requireFips: options.requireFips ?? false },
@@ -73,5 +78,10 @@ export async function addTenant(kms: Kms, tenantId: string): Promise<void> {
 }
 
 export function callerOf(tenantId: string, role: Role | null, permissions: readonly Permission[] = []): Caller {
-  return { tenantId, subject: newId(), permissions: effectivePermissions(role, permissions), attributes: { ip: '127.0.0.1', mfa: false } };
+  return {
+    tenantId,
+    subject: newId(),
+    permissions: effectivePermissions(role, permissions),
+    attributes: { ip: '127.0.0.1', mfa: false },
+  };
 }

@@ -137,85 +137,139 @@ function keyOf(model: Model, index: number): ModelKey | undefined {
 async function checkKey(real: Real, key: ModelKey): Promise<void> {
   const shown = await getKey(nodeOf(real, 0), real.fixture.admin, { keyId: key.keyId });
   expect(shown.state).toBe(key.state);
-  expect(shown.versions.map((version) => version.version)).toEqual(Array.from({ length: key.versions }, (_, index) => index + 1));
-  expect(shown.versions.filter((version) => version.state === 'active')).toHaveLength(key.state === 'destroyed' ? 0 : 1);
+  expect(shown.versions.map((version) => version.version)).toEqual(
+    Array.from({ length: key.versions }, (_, index) => index + 1),
+  );
+  expect(shown.versions.filter((version) => version.state === 'active')).toHaveLength(
+    key.state === 'destroyed' ? 0 : 1,
+  );
   expect(shown.currentVersion).toBe(key.versions);
 }
 
 type Command = fc.AsyncCommand<Model, Real>;
 
-function command(label: string, check: (model: Model) => boolean, run: (model: Model, real: Real) => Promise<void>): Command {
+function command(
+  label: string,
+  check: (model: Model) => boolean,
+  run: (model: Model, real: Real) => Promise<void>,
+): Command {
   return { check, run, toString: () => label };
 }
 
 const commands = [
-  fc.tuple(fc.nat(1), fc.option(fc.integer({ min: 1, max: 3 })), fc.constantFrom('aes-256', 'replayed')).map(([node, retain, kind]) =>
-    command(`create on ${node} (${kind}, retain ${retain})`, (model) => model.keys.length < 4, async (model, real) => {
-      const idempotency = { key: `key-${model.keys.length}`, fingerprint: Buffer.alloc(32, 1) };
-      const input = { rotation: { retainVersions: retain }, ...(kind === 'replayed' ? { idempotency } : {}) };
-      const created = await createKey(nodeOf(real, node), real.fixture.admin, input);
-      if (kind === 'replayed') {
-        const known = model.replays.get(idempotency.key);
-        expect(await createKey(nodeOf(real, node + 1), real.fixture.admin, input)).toEqual(known ?? created);
-        model.replays.set(idempotency.key, created);
-      }
-      if (model.keys.some((key) => key.keyId === created.keyId)) return;
-      model.keys.push({ keyId: created.keyId, state: 'active', before: 'active', destroyAt: null, versions: 1, retain, ciphertexts: [] });
-    }),
-  ),
+  fc
+    .tuple(fc.nat(1), fc.option(fc.integer({ min: 1, max: 3 })), fc.constantFrom('aes-256', 'replayed'))
+    .map(([node, retain, kind]) =>
+      command(
+        `create on ${node} (${kind}, retain ${retain})`,
+        (model) => model.keys.length < 4,
+        async (model, real) => {
+          const idempotency = { key: `key-${model.keys.length}`, fingerprint: Buffer.alloc(32, 1) };
+          const input = { rotation: { retainVersions: retain }, ...(kind === 'replayed' ? { idempotency } : {}) };
+          const created = await createKey(nodeOf(real, node), real.fixture.admin, input);
+          if (kind === 'replayed') {
+            const known = model.replays.get(idempotency.key);
+            expect(await createKey(nodeOf(real, node + 1), real.fixture.admin, input)).toEqual(known ?? created);
+            model.replays.set(idempotency.key, created);
+          }
+          if (model.keys.some((key) => key.keyId === created.keyId)) return;
+          model.keys.push({
+            keyId: created.keyId,
+            state: 'active',
+            before: 'active',
+            destroyAt: null,
+            versions: 1,
+            retain,
+            ciphertexts: [],
+          });
+        },
+      ),
+    ),
   fc.tuple(fc.nat(1), fc.nat(3), fc.string({ maxLength: 8 })).map(([node, index, plaintext]) =>
-    command(`encrypt with ${index} on ${node}`, (model) => model.keys.length > 0, async (model, real) => {
-      const key = keyOf(model, index);
-      if (key === undefined) return;
-      const call = encrypt(nodeOf(real, node), real.fixture.admin, { keyId: key.keyId, plaintext: Buffer.from(plaintext) });
-      if (key.state !== 'active') {
-        expect(await outcome(call)).toBe('KEY_STATE_INVALID');
-        return;
-      }
-      const { ciphertext, keyVersion } = await call;
-      expect(keyVersion).toBe(key.versions);
-      key.ciphertexts.push({ bytes: ciphertext, plaintext, version: keyVersion });
-    }),
+    command(
+      `encrypt with ${index} on ${node}`,
+      (model) => model.keys.length > 0,
+      async (model, real) => {
+        const key = keyOf(model, index);
+        if (key === undefined) return;
+        const call = encrypt(nodeOf(real, node), real.fixture.admin, {
+          keyId: key.keyId,
+          plaintext: Buffer.from(plaintext),
+        });
+        if (key.state !== 'active') {
+          expect(await outcome(call)).toBe('KEY_STATE_INVALID');
+          return;
+        }
+        const { ciphertext, keyVersion } = await call;
+        expect(keyVersion).toBe(key.versions);
+        key.ciphertexts.push({ bytes: ciphertext, plaintext, version: keyVersion });
+      },
+    ),
   ),
   fc.tuple(fc.nat(1), fc.nat(3), fc.nat(9)).map(([node, index, which]) =>
-    command(`decrypt ${which} of ${index} on ${node}`, (model) => (keyOf(model, index)?.ciphertexts.length ?? 0) > 0, async (model, real) => {
-      const key = keyOf(model, index);
-      const made = key?.ciphertexts[which % key.ciphertexts.length];
-      if (key === undefined || made === undefined) return;
-      const retired = key.retain !== null && made.version <= key.versions - key.retain;
-      const call = decrypt(nodeOf(real, node), real.fixture.admin, { ciphertext: made.bytes });
-      if (retired || (key.state !== 'active' && key.state !== 'suspended')) expect(await outcome(call)).toBe('KEY_STATE_INVALID');
-      else expect(Buffer.from((await call).plaintext).toString()).toBe(made.plaintext);
-    }),
+    command(
+      `decrypt ${which} of ${index} on ${node}`,
+      (model) => (keyOf(model, index)?.ciphertexts.length ?? 0) > 0,
+      async (model, real) => {
+        const key = keyOf(model, index);
+        const made = key?.ciphertexts[which % key.ciphertexts.length];
+        if (key === undefined || made === undefined) return;
+        const retired = key.retain !== null && made.version <= key.versions - key.retain;
+        const call = decrypt(nodeOf(real, node), real.fixture.admin, { ciphertext: made.bytes });
+        if (retired || (key.state !== 'active' && key.state !== 'suspended'))
+          expect(await outcome(call)).toBe('KEY_STATE_INVALID');
+        else expect(Buffer.from((await call).plaintext).toString()).toBe(made.plaintext);
+      },
+    ),
   ),
-  fc.tuple(fc.nat(1), fc.nat(3), fc.constantFrom<Act>('rotate', 'rotate', 'suspend', 'resume', 'revoke', 'destroy', 'restore', 'shred')).map(([node, index, act]) =>
-    command(`${act} ${index} on ${node}`, (model) => model.keys.length > 0, async (model, real) => {
-      const key = keyOf(model, index);
-      if (key === undefined) return;
-      const allowed = applyToModel(key, act, model.now);
-      expect(await outcome(callAct(nodeOf(real, node), real.fixture, key.keyId, act))).toBe(allowed ? 'done' : 'KEY_STATE_INVALID');
-      await checkKey(real, key);
-    }),
-  ),
+  fc
+    .tuple(
+      fc.nat(1),
+      fc.nat(3),
+      fc.constantFrom<Act>('rotate', 'rotate', 'suspend', 'resume', 'revoke', 'destroy', 'restore', 'shred'),
+    )
+    .map(([node, index, act]) =>
+      command(
+        `${act} ${index} on ${node}`,
+        (model) => model.keys.length > 0,
+        async (model, real) => {
+          const key = keyOf(model, index);
+          if (key === undefined) return;
+          const allowed = applyToModel(key, act, model.now);
+          expect(await outcome(callAct(nodeOf(real, node), real.fixture, key.keyId, act))).toBe(
+            allowed ? 'done' : 'KEY_STATE_INVALID',
+          );
+          await checkKey(real, key);
+        },
+      ),
+    ),
   fc.integer({ min: 1, max: 30 }).map((hours) =>
-    command(`wait ${hours} h`, () => true, async (model, real) => {
-      real.fixture.advance(hours * 3_600_000);
-      model.now += hours * 3_600_000;
-      const due = model.keys.filter((key) => key.destroyAt !== null && key.destroyAt <= model.now);
-      const reports = await Promise.all(real.nodes.map((node) => runDueWork(node)));
-      expect(reports.flatMap((report) => report.failed)).toEqual([]);
-      expect(reports.reduce((sum, report) => sum + report.destroyed, 0)).toBe(due.length);
-      for (const key of due) {
-        key.state = 'destroyed';
-        key.destroyAt = null;
-        await checkKey(real, key);
-      }
-    }),
+    command(
+      `wait ${hours} h`,
+      () => true,
+      async (model, real) => {
+        real.fixture.advance(hours * 3_600_000);
+        model.now += hours * 3_600_000;
+        const due = model.keys.filter((key) => key.destroyAt !== null && key.destroyAt <= model.now);
+        const reports = await Promise.all(real.nodes.map((node) => runDueWork(node)));
+        expect(reports.flatMap((report) => report.failed)).toEqual([]);
+        expect(reports.reduce((sum, report) => sum + report.destroyed, 0)).toBe(due.length);
+        for (const key of due) {
+          key.state = 'destroyed';
+          key.destroyAt = null;
+          await checkKey(real, key);
+        }
+      },
+    ),
   ),
   fc.nat(1).map((node) =>
-    command(`restart node ${node}`, () => true, async (_model, real) => {
-      real.nodes[node] = await real.fixture.restarted();
-    }),
+    command(
+      `restart node ${node}`,
+      () => true,
+      async (_model, real) => {
+        real.nodes[node] = await real.fixture.restarted();
+      },
+    ),
   ),
 ];
 

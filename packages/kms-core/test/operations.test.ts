@@ -1,4 +1,12 @@
-import { createCipheriv, createPublicKey, encapsulate, generateKeyPairSync, publicEncrypt, randomBytes, constants } from 'node:crypto';
+import {
+  createCipheriv,
+  createPublicKey,
+  encapsulate,
+  generateKeyPairSync,
+  publicEncrypt,
+  randomBytes,
+  constants,
+} from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
   ALGORITHMS,
@@ -57,12 +65,22 @@ beforeEach(async () => {
 });
 
 const create = (algorithm?: string, more: object = {}) =>
-  createKey(f.kms, f.admin, { ...(algorithm === undefined ? {} : { algorithm: resolveAlgorithm(algorithm) }), ...more });
+  createKey(f.kms, f.admin, {
+    ...(algorithm === undefined ? {} : { algorithm: resolveAlgorithm(algorithm) }),
+    ...more,
+  });
 
 describe('create', () => {
   test('uses the default algorithm and its own purpose', async () => {
     const key = await create();
-    expect(key).toMatchObject({ algorithm: 'aes-256-gcm', algorithmNist: 'AES-256-GCM', purpose: 'encryption', state: 'active', currentVersion: 1, revision: 1 });
+    expect(key).toMatchObject({
+      algorithm: 'aes-256-gcm',
+      algorithmNist: 'AES-256-GCM',
+      purpose: 'encryption',
+      state: 'active',
+      currentVersion: 1,
+      revision: 1,
+    });
   });
 
   test('coerces a purpose that the algorithm can not serve, and says so', async () => {
@@ -76,12 +94,16 @@ describe('create', () => {
     const first = await createKey(f.kms, f.admin, { idempotency });
     expect(await createKey(f.kms, f.admin, { idempotency })).toEqual(first);
     expect((await listKeys(f.kms, f.admin, {})).items).toHaveLength(1);
-    expect(await codeOf(createKey(f.kms, f.admin, { idempotency: { ...idempotency, fingerprint: Buffer.alloc(32, 2) } }))).toBe('IDEMPOTENCY_MISMATCH');
+    expect(
+      await codeOf(createKey(f.kms, f.admin, { idempotency: { ...idempotency, fingerprint: Buffer.alloc(32, 2) } })),
+    ).toBe('IDEMPOTENCY_MISMATCH');
   });
 
   test('refuses algorithms that are not approved in FIPS mode', async () => {
     const fips = await makeFixture({ requireFips: true });
-    expect(await codeOf(createKey(fips.kms, fips.admin, { algorithm: resolveAlgorithm('chacha20-poly1305') }))).toBe('BAD_REQUEST');
+    expect(await codeOf(createKey(fips.kms, fips.admin, { algorithm: resolveAlgorithm('chacha20-poly1305') }))).toBe(
+      'BAD_REQUEST',
+    );
     expect((await createKey(fips.kms, fips.admin, { algorithm: resolveAlgorithm('ml-dsa-65') })).state).toBe('active');
   });
 });
@@ -91,7 +113,11 @@ describe('encrypt and decrypt', () => {
 
   test.each(ENCRYPTING)('%s opens what it sealed, and only with the same context', async (id) => {
     const { keyId } = await create(id, { purpose: 'encryption' });
-    const { ciphertext, keyVersion } = await encrypt(f.kms, f.admin, { keyId, plaintext: text('hello'), context: { a: '1', b: '2' } });
+    const { ciphertext, keyVersion } = await encrypt(f.kms, f.admin, {
+      keyId,
+      plaintext: text('hello'),
+      context: { a: '1', b: '2' },
+    });
     expect(keyVersion).toBe(1);
     const opened = await decrypt(f.kms, f.admin, { ciphertext, context: { b: '2', a: '1' } });
     expect(Buffer.from(opened.plaintext).toString()).toBe('hello');
@@ -105,7 +131,10 @@ describe('encrypt and decrypt', () => {
       const tampered = Buffer.from(ciphertext);
       tampered[i] = (tampered[i] ?? 0) ^ 1;
       expect(await codeOf(decrypt(f.kms, f.admin, { ciphertext: tampered })), `byte ${i}`).toBe('DECRYPT_FAILED');
-      expect(await codeOf(decrypt(f.kms, f.admin, { keyId, ciphertext: ciphertext.subarray(0, i) })), `length ${i}`).toBe('DECRYPT_FAILED');
+      expect(
+        await codeOf(decrypt(f.kms, f.admin, { keyId, ciphertext: ciphertext.subarray(0, i) })),
+        `length ${i}`,
+      ).toBe('DECRYPT_FAILED');
     }
   });
 
@@ -125,7 +154,11 @@ describe('encrypt and decrypt', () => {
     const { ciphertext } = await encrypt(f.kms, f.admin, { keyId, plaintext: text('x') });
     await rotateKey(f.kms, f.admin, { keyId });
     expect((await reencrypt(f.kms, f.admin, { ciphertext })).keyVersion).toBe(2);
-    const moved = await reencrypt(f.kms, f.admin, { ciphertext, destinationKeyId: other.keyId, newContext: { n: '1' } });
+    const moved = await reencrypt(f.kms, f.admin, {
+      ciphertext,
+      destinationKeyId: other.keyId,
+      newContext: { n: '1' },
+    });
     const opened = await decrypt(f.kms, f.admin, { ciphertext: moved.ciphertext, context: { n: '1' } });
     expect(opened.keyId).toBe(other.keyId);
   });
@@ -134,7 +167,8 @@ describe('encrypt and decrypt', () => {
     const { keyId } = await create();
     const made: Uint8Array[] = [];
     for (let round = 0; round < 4; round += 1) {
-      for (let i = 0; i < 10; i += 1) made.push((await encrypt(f.kms, f.admin, { keyId, plaintext: text(`${made.length}`) })).ciphertext);
+      for (let i = 0; i < 10; i += 1)
+        made.push((await encrypt(f.kms, f.admin, { keyId, plaintext: text(`${made.length}`) })).ciphertext);
       if (round < 3) await rotateKey(f.kms, f.admin, { keyId });
     }
     const kms = await f.restarted();
@@ -155,7 +189,11 @@ describe('wrap and data keys', () => {
 
   test('unwrap gives the data key back under the same associated data', async () => {
     const { keyId } = await create('kyber-768');
-    const { dataKey, wrappedKey } = await createDataKey(f.kms, f.admin, { keyId, bytes: 64, associatedData: text('row 1') });
+    const { dataKey, wrappedKey } = await createDataKey(f.kms, f.admin, {
+      keyId,
+      bytes: 64,
+      associatedData: text('row 1'),
+    });
     expect(dataKey).toHaveLength(64);
     expect((await unwrap(f.kms, f.admin, { wrappedKey, associatedData: text('row 1') })).dataKey).toEqual(dataKey);
     expect(await codeOf(unwrap(f.kms, f.admin, { wrappedKey }))).toBe('DECRYPT_FAILED');
@@ -168,46 +206,75 @@ describe('signatures, MACs, KEM and agreement', () => {
     const { keyId } = await create('dilithium-3');
     const { signature } = await sign(f.kms, f.admin, { keyId, data: text('m') });
     await rotateKey(f.kms, f.admin, { keyId });
-    expect(await verify(f.kms, f.admin, { keyId, data: text('m'), signature })).toMatchObject({ valid: true, keyVersion: 1 });
+    expect(await verify(f.kms, f.admin, { keyId, data: text('m'), signature })).toMatchObject({
+      valid: true,
+      keyVersion: 1,
+    });
     expect(await verify(f.kms, f.admin, { keyId, data: text('n'), signature })).toMatchObject({ valid: false });
-    expect(await verify(f.kms, f.admin, { keyId, data: text('m'), signature, keyVersion: 2 })).toMatchObject({ valid: false, keyVersion: 2 });
+    expect(await verify(f.kms, f.admin, { keyId, data: text('m'), signature, keyVersion: 2 })).toMatchObject({
+      valid: false,
+      keyVersion: 2,
+    });
   });
 
   test('a context is refused where the algorithm has none, and counts where it has one', async () => {
     const ed = await create('ed25519');
-    expect(await codeOf(sign(f.kms, f.admin, { keyId: ed.keyId, data: text('m'), options: { context: text('c') } }))).toBe('BAD_REQUEST');
+    expect(
+      await codeOf(sign(f.kms, f.admin, { keyId: ed.keyId, data: text('m'), options: { context: text('c') } })),
+    ).toBe('BAD_REQUEST');
     const ml = await create('dilithium-2');
-    const { signature } = await sign(f.kms, f.admin, { keyId: ml.keyId, data: text('m'), options: { context: text('c') } });
-    expect(await verify(f.kms, f.admin, { keyId: ml.keyId, data: text('m'), signature })).toMatchObject({ valid: false });
-    expect(await verify(f.kms, f.admin, { keyId: ml.keyId, data: text('m'), signature, options: { context: text('c') } })).toMatchObject({ valid: true });
+    const { signature } = await sign(f.kms, f.admin, {
+      keyId: ml.keyId,
+      data: text('m'),
+      options: { context: text('c') },
+    });
+    expect(await verify(f.kms, f.admin, { keyId: ml.keyId, data: text('m'), signature })).toMatchObject({
+      valid: false,
+    });
+    expect(
+      await verify(f.kms, f.admin, { keyId: ml.keyId, data: text('m'), signature, options: { context: text('c') } }),
+    ).toMatchObject({ valid: true });
   });
 
   test('a MAC verifies across versions and a changed one does not', async () => {
     const { keyId } = await create('hmac-sha3-256');
     const { mac: tag } = await mac(f.kms, f.admin, { keyId, data: text('m') });
     await rotateKey(f.kms, f.admin, { keyId });
-    expect(await verifyMac(f.kms, f.admin, { keyId, data: text('m'), mac: tag })).toMatchObject({ valid: true, keyVersion: 1 });
-    expect(await verifyMac(f.kms, f.admin, { keyId, data: text('m'), mac: tag.subarray(1) })).toMatchObject({ valid: false });
+    expect(await verifyMac(f.kms, f.admin, { keyId, data: text('m'), mac: tag })).toMatchObject({
+      valid: true,
+      keyVersion: 1,
+    });
+    expect(await verifyMac(f.kms, f.admin, { keyId, data: text('m'), mac: tag.subarray(1) })).toMatchObject({
+      valid: false,
+    });
   });
 
   test('an outsider encapsulates to the exported public key and the KMS decapsulates', async () => {
     const { keyId } = await create('kyber-1024');
     const { publicKey } = await getPublicKey(f.kms, f.admin, { keyId });
-    const { sharedKey, ciphertext } = encapsulate(createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' }));
+    const { sharedKey, ciphertext } = encapsulate(
+      createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' }),
+    );
     expect((await decapsulate(f.kms, f.admin, { keyId, ciphertext })).sharedSecret).toEqual(sharedKey);
     const own = await encapsulateTo(f.kms, f.admin, { keyId });
-    expect((await decapsulate(f.kms, f.admin, { keyId, ciphertext: own.ciphertext })).sharedSecret).toEqual(own.sharedSecret);
+    expect((await decapsulate(f.kms, f.admin, { keyId, ciphertext: own.ciphertext })).sharedSecret).toEqual(
+      own.sharedSecret,
+    );
   });
 
   test.each(['x25519', 'ecdh-p256'])('two %s keys derive the same key from each other', async (id) => {
     const [a, b] = [await create(id), await create(id)];
-    const publicKeys = await Promise.all([a, b].map(async ({ keyId }) => (await getPublicKey(f.kms, f.admin, { keyId })).publicKey));
+    const publicKeys = await Promise.all(
+      [a, b].map(async ({ keyId }) => (await getPublicKey(f.kms, f.admin, { keyId })).publicKey),
+    );
     const [left, right] = await Promise.all([
       derive(f.kms, f.admin, { keyId: a.keyId, peerPublicKey: publicKeys[1] ?? Buffer.alloc(0), info: text('i') }),
       derive(f.kms, f.admin, { keyId: b.keyId, peerPublicKey: publicKeys[0] ?? Buffer.alloc(0), info: text('i') }),
     ]);
     expect(left.derivedKey).toEqual(right.derivedKey);
-    expect(await codeOf(derive(f.kms, f.admin, { keyId: a.keyId, peerPublicKey: randomBytes(40) }))).toBe('BAD_REQUEST');
+    expect(await codeOf(derive(f.kms, f.admin, { keyId: a.keyId, peerPublicKey: randomBytes(40) }))).toBe(
+      'BAD_REQUEST',
+    );
   });
 });
 
@@ -227,7 +294,11 @@ describe('lifecycle', () => {
     const child = await create(undefined, { parentKeyId: parent.keyId });
     const grandchild = await create(undefined, { parentKeyId: child.keyId });
     const { ciphertext } = await encrypt(f.kms, f.admin, { keyId: grandchild.keyId, plaintext: text('x') });
-    const revoked = await revokeKey(f.kms, f.admin, { keyId: parent.keyId, reason: 'suspected_compromise', cascade: true });
+    const revoked = await revokeKey(f.kms, f.admin, {
+      keyId: parent.keyId,
+      reason: 'suspected_compromise',
+      cascade: true,
+    });
     expect(revoked).toMatchObject({ state: 'revoked', revocation: { reason: 'suspected_compromise' } });
     expect(await codeOf(decrypt(f.kms, f.admin, { ciphertext }))).toBe('KEY_STATE_INVALID');
     expect(await codeOf(resumeKey(f.kms, f.admin, { keyId: parent.keyId }))).toBe('KEY_STATE_INVALID');
@@ -248,7 +319,10 @@ describe('lifecycle', () => {
     expect((await runDueWork(f.kms)).destroyed).toBe(0);
     f.advance(DAY + 1);
     expect(await runDueWork(f.kms)).toMatchObject({ destroyed: 1, failed: [] });
-    expect(await getKey(f.kms, f.admin, { keyId })).toMatchObject({ state: 'destroyed', versions: [{ state: 'destroyed' }] });
+    expect(await getKey(f.kms, f.admin, { keyId })).toMatchObject({
+      state: 'destroyed',
+      versions: [{ state: 'destroyed' }],
+    });
     expect((await f.store.readKey(f.tenantId, keyId))?.versions[0]?.material).toEqual({ kind: 'none' });
     expect(await codeOf(restoreKey(f.kms, f.admin, { keyId }))).toBe('KEY_STATE_INVALID');
   });
@@ -280,8 +354,15 @@ describe('lifecycle', () => {
   test('upgrade moves a classical signing key to ML-DSA and still verifies the old signatures', async () => {
     const { keyId } = await create('ecdsa-p256');
     const { signature } = await sign(f.kms, f.admin, { keyId, data: text('m') });
-    expect(await upgradeKey(f.kms, f.admin, { keyId })).toMatchObject({ algorithm: 'dilithium-3', purpose: 'signing', currentVersion: 2 });
-    expect(await verify(f.kms, f.admin, { keyId, data: text('m'), signature })).toMatchObject({ valid: true, algorithm: 'ecdsa-p256' });
+    expect(await upgradeKey(f.kms, f.admin, { keyId })).toMatchObject({
+      algorithm: 'dilithium-3',
+      purpose: 'signing',
+      currentVersion: 2,
+    });
+    expect(await verify(f.kms, f.admin, { keyId, data: text('m'), signature })).toMatchObject({
+      valid: true,
+      algorithm: 'ecdsa-p256',
+    });
   });
 
   test('a change against an old revision is refused', async () => {
@@ -301,7 +382,11 @@ describe('lifecycle', () => {
   test('shredding a tenant ends all of its keys', async () => {
     const { keyId } = await create();
     const { ciphertext } = await encrypt(f.kms, f.admin, { keyId, plaintext: text('x') });
-    await shredTenant(f.kms, f.admin, { tenantId: f.tenantId, confirmation: `SHRED-${f.tenantId}`, reason: 'end of contract' });
+    await shredTenant(f.kms, f.admin, {
+      tenantId: f.tenantId,
+      confirmation: `SHRED-${f.tenantId}`,
+      reason: 'end of contract',
+    });
     expect(await codeOf(decrypt(f.kms, f.admin, { keyId, ciphertext }))).toBe('NOT_FOUND');
     expect(await codeOf(createKey(f.kms, f.admin, {}))).toBe('NOT_FOUND');
   });
@@ -312,7 +397,9 @@ describe('budgets', () => {
     const { keyId } = await create(undefined, { usageLimits: { maxOperations: 100 } });
     const other = await f.restarted();
     const codes = await Promise.all(
-      Array.from({ length: 150 }, (_, index) => codeOf(encrypt(index % 2 === 0 ? f.kms : other, f.admin, { keyId, plaintext: text('x') }))),
+      Array.from({ length: 150 }, (_, index) =>
+        codeOf(encrypt(index % 2 === 0 ? f.kms : other, f.admin, { keyId, plaintext: text('x') })),
+      ),
     );
     expect(codes.filter((code) => code === 'no error')).toHaveLength(100);
     expect(codes.filter((code) => code === 'KEY_USAGE_EXCEEDED')).toHaveLength(50);
@@ -342,10 +429,31 @@ describe('access', () => {
     const user = callerOf(f.tenantId, 'auditor');
     const { keyId } = await create();
     expect(await codeOf(encrypt(f.kms, user, { keyId, plaintext: text('x') }))).toBe('FORBIDDEN');
-    await putKeyPolicy(f.kms, f.admin, { keyId, policy: { version: '1', statements: [{ effect: 'allow', actions: ['kms:encrypt'], resources: ['*'], principals: [user.subject], conditions: { ip: ['127.0.0.0/8'] } }] } });
+    await putKeyPolicy(f.kms, f.admin, {
+      keyId,
+      policy: {
+        version: '1',
+        statements: [
+          {
+            effect: 'allow',
+            actions: ['kms:encrypt'],
+            resources: ['*'],
+            principals: [user.subject],
+            conditions: { ip: ['127.0.0.0/8'] },
+          },
+        ],
+      },
+    });
     expect(await codeOf(encrypt(f.kms, user, { keyId, plaintext: text('x') }))).toBe('no error');
-    expect(await codeOf(encrypt(f.kms, { ...user, attributes: { ip: '10.0.0.1', mfa: false } }, { keyId, plaintext: text('x') }))).toBe('FORBIDDEN');
-    await putKeyPolicy(f.kms, f.admin, { keyId, policy: { version: '1', statements: [{ effect: 'deny', actions: ['kms:enc*'], resources: [keyId] }] } });
+    expect(
+      await codeOf(
+        encrypt(f.kms, { ...user, attributes: { ip: '10.0.0.1', mfa: false } }, { keyId, plaintext: text('x') }),
+      ),
+    ).toBe('FORBIDDEN');
+    await putKeyPolicy(f.kms, f.admin, {
+      keyId,
+      policy: { version: '1', statements: [{ effect: 'deny', actions: ['kms:enc*'], resources: [keyId] }] },
+    });
     expect(await codeOf(encrypt(f.kms, f.admin, { keyId, plaintext: text('x') }))).toBe('FORBIDDEN');
   });
 
@@ -363,7 +471,10 @@ describe('tampering with the store', () => {
     await f.store.transact({ kind: 'tenant', tenantId: f.tenantId }, async (unit) => {
       const record = await unit.keys.get(keyId, { lock: true });
       if (record === undefined) throw new Error('the key is gone');
-      await unit.keys.update({ ...record, usageLimits: { ...record.usageLimits, maxOperations: 7 }, revision: record.revision + 1 }, record.revision);
+      await unit.keys.update(
+        { ...record, usageLimits: { ...record.usageLimits, maxOperations: 7 }, revision: record.revision + 1 },
+        record.revision,
+      );
     });
     expect(await codeOf(encrypt(f.kms, f.admin, { keyId, plaintext: text('x') }))).toBe('INTERNAL_ERROR');
     expect(await codeOf(suspendKey(f.kms, f.admin, { keyId }))).toBe('INTERNAL_ERROR');
@@ -376,38 +487,87 @@ describe('import', () => {
     const key = createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' });
     if (wrappingAlgorithm === 'ML_KEM_768_AES_KWP') {
       const { sharedKey, ciphertext } = encapsulate(key);
-      return { wrappingAlgorithm, importToken, wrappedMaterial: Buffer.concat([ciphertext, wrapWithPadding(sharedKey, material)]) };
+      return {
+        wrappingAlgorithm,
+        importToken,
+        wrappedMaterial: Buffer.concat([ciphertext, wrapWithPadding(sharedKey, material)]),
+      };
     }
     const kek = randomBytes(32);
     const encrypted = publicEncrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }, kek);
-    return { wrappingAlgorithm, importToken, wrappedMaterial: Buffer.concat([encrypted, wrapWithPadding(kek, material)]) };
+    return {
+      wrappingAlgorithm,
+      importToken,
+      wrappedMaterial: Buffer.concat([encrypted, wrapWithPadding(kek, material)]),
+    };
   }
 
-  test.each(['RSA_AES_KEY_WRAP_SHA_256', 'ML_KEM_768_AES_KWP'] as const)('%s brings in a key that other systems share', async (wrappingAlgorithm) => {
-    const material = randomBytes(32);
-    const iv = randomBytes(16);
-    const cipher = createCipheriv('aes-256-cbc', material, iv);
-    const legacy = Buffer.concat([iv, cipher.update('old data'), cipher.final()]);
-    const key = await importKey(f.kms, f.admin, { algorithm: resolveAlgorithm('aes-256-cbc'), ...(await wrapped(material, wrappingAlgorithm)) });
-    expect(key).toMatchObject({ purpose: 'decrypt', versions: [{ origin: 'imported' }] });
-    expect(Buffer.from((await decrypt(f.kms, f.admin, { keyId: key.keyId, ciphertext: legacy })).plaintext).toString()).toBe('old data');
-    expect(await codeOf(rotateKey(f.kms, f.admin, { keyId: key.keyId }))).toBe('KEY_STATE_INVALID');
-    const again = await importKey(f.kms, f.admin, { algorithm: resolveAlgorithm('aes-256-cbc'), keyId: key.keyId, ...(await wrapped(randomBytes(32), wrappingAlgorithm)) });
-    expect(again.currentVersion).toBe(2);
-  });
+  test.each(['RSA_AES_KEY_WRAP_SHA_256', 'ML_KEM_768_AES_KWP'] as const)(
+    '%s brings in a key that other systems share',
+    async (wrappingAlgorithm) => {
+      const material = randomBytes(32);
+      const iv = randomBytes(16);
+      const cipher = createCipheriv('aes-256-cbc', material, iv);
+      const legacy = Buffer.concat([iv, cipher.update('old data'), cipher.final()]);
+      const key = await importKey(f.kms, f.admin, {
+        algorithm: resolveAlgorithm('aes-256-cbc'),
+        ...(await wrapped(material, wrappingAlgorithm)),
+      });
+      expect(key).toMatchObject({ purpose: 'decrypt', versions: [{ origin: 'imported' }] });
+      expect(
+        Buffer.from((await decrypt(f.kms, f.admin, { keyId: key.keyId, ciphertext: legacy })).plaintext).toString(),
+      ).toBe('old data');
+      expect(await codeOf(rotateKey(f.kms, f.admin, { keyId: key.keyId }))).toBe('KEY_STATE_INVALID');
+      const again = await importKey(f.kms, f.admin, {
+        algorithm: resolveAlgorithm('aes-256-cbc'),
+        keyId: key.keyId,
+        ...(await wrapped(randomBytes(32), wrappingAlgorithm)),
+      });
+      expect(again.currentVersion).toBe(2);
+    },
+  );
 
   test('material that does not fit its algorithm is refused with the reason', async () => {
     const wrongs: [string, Uint8Array, RegExp][] = [
       ['aes-256-gcm', randomBytes(16), /32 bytes, not 16/],
-      ['ecdsa-p256', generateKeyPairSync('ec', { namedCurve: 'secp384r1' }).privateKey.export({ format: 'der', type: 'pkcs8' }), /named curve/],
-      ['ecdsa-p256', generateKeyPairSync('ec', { namedCurve: 'prime256v1', paramEncoding: 'explicit' }).privateKey.export({ format: 'der', type: 'pkcs8' }), /explicit/],
-      ['rsa-3072', generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'der', type: 'pkcs8' }), /3072 bits, not 2048/],
-      ['rsa-2048', generateKeyPairSync('rsa', { modulusLength: 2048, publicExponent: 3 }).privateKey.export({ format: 'der', type: 'pkcs8' }), /exponent/],
-      ['dilithium-3', generateKeyPairSync('ml-dsa-44').privateKey.export({ format: 'der', type: 'pkcs8' }), /ml-dsa-65/],
+      [
+        'ecdsa-p256',
+        generateKeyPairSync('ec', { namedCurve: 'secp384r1' }).privateKey.export({ format: 'der', type: 'pkcs8' }),
+        /named curve/,
+      ],
+      [
+        'ecdsa-p256',
+        generateKeyPairSync('ec', { namedCurve: 'prime256v1', paramEncoding: 'explicit' }).privateKey.export({
+          format: 'der',
+          type: 'pkcs8',
+        }),
+        /explicit/,
+      ],
+      [
+        'rsa-3072',
+        generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'der', type: 'pkcs8' }),
+        /3072 bits, not 2048/,
+      ],
+      [
+        'rsa-2048',
+        generateKeyPairSync('rsa', { modulusLength: 2048, publicExponent: 3 }).privateKey.export({
+          format: 'der',
+          type: 'pkcs8',
+        }),
+        /exponent/,
+      ],
+      [
+        'dilithium-3',
+        generateKeyPairSync('ml-dsa-44').privateKey.export({ format: 'der', type: 'pkcs8' }),
+        /ml-dsa-65/,
+      ],
       ['ed25519', randomBytes(32), /PKCS #8/],
     ];
     for (const [id, material, reason] of wrongs) {
-      const call = importKey(f.kms, f.admin, { algorithm: resolveAlgorithm(id), ...(await wrapped(material, 'ML_KEM_768_AES_KWP')) });
+      const call = importKey(f.kms, f.admin, {
+        algorithm: resolveAlgorithm(id),
+        ...(await wrapped(material, 'ML_KEM_768_AES_KWP')),
+      });
       await expect(call, id).rejects.toThrow(reason);
     }
   });
@@ -417,9 +577,15 @@ describe('import', () => {
     const algorithm = resolveAlgorithm('aes-256-gcm');
     const damaged = Buffer.from(blob.wrappedMaterial);
     damaged[5] = (damaged[5] ?? 0) ^ 1;
-    await expect(importKey(f.kms, f.admin, { algorithm, ...blob, wrappedMaterial: damaged })).rejects.toThrow(/does not open/);
-    await expect(importKey(f.kms, f.admin, { algorithm, ...blob, wrappedMaterial: blob.wrappedMaterial.subarray(0, 1088) })).rejects.toThrow(/does not open/);
-    await expect(importKey(f.kms, f.admin, { algorithm, ...blob, importToken: randomBytes(100) })).rejects.toThrow(/importToken/);
+    await expect(importKey(f.kms, f.admin, { algorithm, ...blob, wrappedMaterial: damaged })).rejects.toThrow(
+      /does not open/,
+    );
+    await expect(
+      importKey(f.kms, f.admin, { algorithm, ...blob, wrappedMaterial: blob.wrappedMaterial.subarray(0, 1088) }),
+    ).rejects.toThrow(/does not open/);
+    await expect(importKey(f.kms, f.admin, { algorithm, ...blob, importToken: randomBytes(100) })).rejects.toThrow(
+      /importToken/,
+    );
     f.advance(2 * DAY);
     await expect(importKey(f.kms, f.admin, { algorithm, ...blob })).rejects.toThrow(/expired/);
   });

@@ -20,5 +20,7 @@ export interface Caller {
  */
 export function requirePermission(caller: Caller, permission: Permission): void {
   if (caller.permissions.has(permission)) return;
-  throw new KmsError('FORBIDDEN', `The credential does not hold the permission ${permission}.`, { details: { permission } });
+  throw new KmsError('FORBIDDEN', `The credential does not hold the permission ${permission}.`, {
+    details: { permission },
+  });
 }

@@ -28,7 +28,13 @@ export function authorize(caller: Caller, permission: Permission, key: KeyRecord
   if (!granted) requirePermission(caller, permission);
 }
 
-function matches(statement: PolicyStatement, caller: Caller, permission: Permission, keyId: string, now: number): boolean {
+function matches(
+  statement: PolicyStatement,
+  caller: Caller,
+  permission: Permission,
+  keyId: string,
+  now: number,
+): boolean {
   return (
     statement.actions.some((action) => coversAction(action, permission)) &&
     statement.resources.some((resource) => resource === '*' || resource.toLowerCase() === keyId) &&

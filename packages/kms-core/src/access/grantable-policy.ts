@@ -15,7 +15,9 @@ export function assertGrantable(caller: Caller, policy: PolicyDocument): void {
     if (effect !== 'allow') continue;
     for (const permission of PERMISSIONS) {
       if (!caller.permissions.has(permission) && actions.some((action) => coversAction(action, permission))) {
-        throw new KmsError('FORBIDDEN', `The policy grants ${permission}, which the credential does not hold itself.`, { details: { permission } });
+        throw new KmsError('FORBIDDEN', `The policy grants ${permission}, which the credential does not hold itself.`, {
+          details: { permission },
+        });
       }
     }
   }

@@ -11,7 +11,13 @@ const LIFECYCLE_PERMISSIONS = [
   'kms:keys:policy',
 ] as const;
 
-const SERVICE_PERMISSIONS = ['kms:random', 'kms:tokens:manage', 'kms:audit:read', 'kms:tenants:shred', 'kms:tenants:manage'] as const;
+const SERVICE_PERMISSIONS = [
+  'kms:random',
+  'kms:tokens:manage',
+  'kms:audit:read',
+  'kms:tenants:shred',
+  'kms:tenants:manage',
+] as const;
 
 export type Permission =
   | (typeof LIFECYCLE_PERMISSIONS)[number]
@@ -21,7 +27,11 @@ export type Permission =
 const cryptoPermissions: readonly Permission[] = CRYPTO_OPERATIONS.map((operation) => `kms:${operation}` as const);
 
 /** Every permission there is. */
-export const PERMISSIONS: readonly Permission[] = [...LIFECYCLE_PERMISSIONS, ...SERVICE_PERMISSIONS, ...cryptoPermissions];
+export const PERMISSIONS: readonly Permission[] = [
+  ...LIFECYCLE_PERMISSIONS,
+  ...SERVICE_PERMISSIONS,
+  ...cryptoPermissions,
+];
 
 export const ROLES = ['platform_admin', 'tenant_admin', 'key_admin', 'key_user', 'auditor'] as const;
 export type Role = (typeof ROLES)[number];
@@ -32,7 +42,10 @@ const READ: readonly Permission[] = ['kms:keys:read'];
 export const ROLE_PERMISSIONS: Readonly<Record<Role, ReadonlySet<Permission>>> = {
   platform_admin: new Set(PERMISSIONS),
   tenant_admin: new Set(PERMISSIONS.filter((permission) => permission !== 'kms:tenants:manage')),
-  key_admin: new Set<Permission>([...LIFECYCLE_PERMISSIONS.filter((permission) => permission !== 'kms:keys:use'), 'kms:random']),
+  key_admin: new Set<Permission>([
+    ...LIFECYCLE_PERMISSIONS.filter((permission) => permission !== 'kms:keys:use'),
+    'kms:random',
+  ]),
   key_user: new Set<Permission>([...READ, 'kms:keys:use', 'kms:random', ...cryptoPermissions]),
   auditor: new Set<Permission>([...READ, 'kms:audit:read']),
 };

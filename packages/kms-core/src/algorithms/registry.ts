@@ -311,6 +311,13 @@ export const ALGORITHMS: readonly Algorithm[] = [
     suite: 4,
     fipsApproved: false,
     quantumSafe: true,
-    spellings: ['x25519mlkem768', 'x25519-ml-kem-768', 'x25519-kyber768', 'x25519kyber768draft00', 'xwing', 'hybrid-kem'],
+    spellings: [
+      'x25519mlkem768',
+      'x25519-ml-kem-768',
+      'x25519-kyber768',
+      'x25519kyber768draft00',
+      'xwing',
+      'hybrid-kem',
+    ],
   },
 ];

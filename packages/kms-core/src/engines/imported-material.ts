@@ -37,7 +37,11 @@ export async function acceptImported(algorithm: Algorithm, material: Uint8Array)
 
 function parsePrivateKey(material: Uint8Array): KeyObject {
   try {
-    return createPrivateKey({ key: Buffer.from(material.buffer, material.byteOffset, material.byteLength), format: 'der', type: 'pkcs8' });
+    return createPrivateKey({
+      key: Buffer.from(material.buffer, material.byteOffset, material.byteLength),
+      format: 'der',
+      type: 'pkcs8',
+    });
   } catch {
     throw refuse('the material is not a private key as PKCS #8 in DER');
   }
@@ -48,15 +52,20 @@ function mismatch({ form, id }: Algorithm, key: KeyObject, material: Uint8Array)
   switch (form.kind) {
     case 'rsa':
       if (key.asymmetricKeyType !== 'rsa') return `${id} needs an RSA key, not ${key.asymmetricKeyType}`;
-      if (details.modulusLength !== form.modulusBits) return `${id} needs a modulus of ${form.modulusBits} bits, not ${details.modulusLength}`;
+      if (details.modulusLength !== form.modulusBits)
+        return `${id} needs a modulus of ${form.modulusBits} bits, not ${details.modulusLength}`;
       // FIPS 186-5, section A.1.1: 2^16 < e < 2^256, odd.
       return (details.publicExponent ?? 0n) > 65_536n ? undefined : 'the public exponent must be greater than 65536';
     case 'ec':
       if (key.asymmetricKeyType !== 'ec') return `${id} needs an elliptic curve key, not ${key.asymmetricKeyType}`;
       if (!namesCurve(material)) return `${id} needs the named curve ${form.namedCurve}, not explicit parameters`;
-      return details.namedCurve === form.namedCurve ? undefined : `${id} needs the named curve ${form.namedCurve}, not ${details.namedCurve}`;
+      return details.namedCurve === form.namedCurve
+        ? undefined
+        : `${id} needs the named curve ${form.namedCurve}, not ${details.namedCurve}`;
     case 'node-key':
-      return key.asymmetricKeyType === form.keyType ? undefined : `${id} needs a ${form.keyType} key, not ${key.asymmetricKeyType}`;
+      return key.asymmetricKeyType === form.keyType
+        ? undefined
+        : `${id} needs a ${form.keyType} key, not ${key.asymmetricKeyType}`;
     default:
       return undefined;
   }

@@ -20,7 +20,11 @@ export interface Kem {
 }
 
 /** FIPS 203, table 3. */
-const ML_KEM_CIPHERTEXT_BYTES: Readonly<Record<string, number>> = { 'ml-kem-512': 768, 'ml-kem-768': 1088, 'ml-kem-1024': 1568 };
+const ML_KEM_CIPHERTEXT_BYTES: Readonly<Record<string, number>> = {
+  'ml-kem-512': 768,
+  'ml-kem-768': 1088,
+  'ml-kem-1024': 1568,
+};
 
 /** ML-KEM (FIPS 203) with a key pair. */
 export function mlKem(privateKey: KeyObject, publicKey: KeyObject): Kem {
@@ -60,7 +64,13 @@ export function xWing(seed: Uint8Array): Kem {
   const { mlKemPrivate, mlKemPublic, x25519Private, x25519Public } = expandXWing(seed);
   const publicX = rawPublic(x25519Public);
   const combine = (secretM: Uint8Array, secretX: Uint8Array, ciphertextX: Uint8Array) => {
-    const sharedSecret = createHash('sha3-256').update(secretM).update(secretX).update(ciphertextX).update(publicX).update(X_WING_LABEL).digest();
+    const sharedSecret = createHash('sha3-256')
+      .update(secretM)
+      .update(secretX)
+      .update(ciphertextX)
+      .update(publicX)
+      .update(X_WING_LABEL)
+      .digest();
     secretM.fill(0);
     secretX.fill(0);
     return sharedSecret;
@@ -72,7 +82,10 @@ export function xWing(seed: Uint8Array): Kem {
       const ciphertextX = rawPublic(ephemeral.publicKey);
       const secretX = diffieHellman({ privateKey: ephemeral.privateKey, publicKey: x25519Public });
       const { sharedKey, ciphertext } = encapsulate(mlKemPublic);
-      return { sharedSecret: combine(sharedKey, secretX, ciphertextX), ciphertext: Buffer.concat([ciphertext, ciphertextX]) };
+      return {
+        sharedSecret: combine(sharedKey, secretX, ciphertextX),
+        ciphertext: Buffer.concat([ciphertext, ciphertextX]),
+      };
     },
     decapsulate: (ciphertext) => {
       if (ciphertext.length !== ML_KEM_768_CIPHERTEXT + 32) throw decryptFailed();
@@ -97,9 +110,22 @@ function expandXWing(seed: Uint8Array) {
   if (seed.length !== X_WING_SEED_BYTES) throw new RangeError('an X-Wing seed has 32 bytes');
   const expanded = createHash('shake256', { outputLength: 96 }).update(seed).digest();
   try {
-    const mlKemPrivate = createPrivateKey({ key: expanded.subarray(0, 64), format: 'raw-seed', asymmetricKeyType: 'ml-kem-768' });
-    const x25519Private = createPrivateKey({ key: expanded.subarray(64), format: 'raw-private', asymmetricKeyType: 'x25519' });
-    return { mlKemPrivate, mlKemPublic: createPublicKey(mlKemPrivate), x25519Private, x25519Public: createPublicKey(x25519Private) };
+    const mlKemPrivate = createPrivateKey({
+      key: expanded.subarray(0, 64),
+      format: 'raw-seed',
+      asymmetricKeyType: 'ml-kem-768',
+    });
+    const x25519Private = createPrivateKey({
+      key: expanded.subarray(64),
+      format: 'raw-private',
+      asymmetricKeyType: 'x25519',
+    });
+    return {
+      mlKemPrivate,
+      mlKemPublic: createPublicKey(mlKemPrivate),
+      x25519Private,
+      x25519Public: createPublicKey(x25519Private),
+    };
   } finally {
     expanded.fill(0);
   }

@@ -1,4 +1,12 @@
-import { createDecipheriv, createSecretKey, type KeyObject, privateDecrypt, publicEncrypt, randomBytes, constants } from 'node:crypto';
+import {
+  createDecipheriv,
+  createSecretKey,
+  type KeyObject,
+  privateDecrypt,
+  publicEncrypt,
+  randomBytes,
+  constants,
+} from 'node:crypto';
 import { decryptFailed, HEADER_BYTES } from '../envelope/header.ts';
 import { type AeadCipher, NONCE_BYTES, openAead, sealAead } from './aead.ts';
 import type { KeyEngine } from './engine.ts';
@@ -14,7 +22,8 @@ export function xaesEngine(key: KeyObject): MessageEngine {
   const aead = new Xaes256Gcm(key);
   return {
     seal: (header, context, plaintext) => aead.seal(header, [header, context], plaintext),
-    open: (ciphertext, context) => aead.open(ciphertext.subarray(HEADER_BYTES), [ciphertext.subarray(0, HEADER_BYTES), context]),
+    open: (ciphertext, context) =>
+      aead.open(ciphertext.subarray(HEADER_BYTES), [ciphertext.subarray(0, HEADER_BYTES), context]),
   };
 }
 

@@ -26,5 +26,6 @@ export async function pairwiseTest(engine: KeyEngine): Promise<void> {
 }
 
 function assertConsistent(consistent: boolean): void {
-  if (!consistent) throw new KmsError('INTERNAL_ERROR', 'A freshly generated key failed its pairwise consistency test.');
+  if (!consistent)
+    throw new KmsError('INTERNAL_ERROR', 'A freshly generated key failed its pairwise consistency test.');
 }

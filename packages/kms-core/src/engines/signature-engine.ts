@@ -1,4 +1,11 @@
-import { constants, type KeyObject, sign, type SignKeyObjectInput, verify, type VerifyKeyObjectInput } from 'node:crypto';
+import {
+  constants,
+  type KeyObject,
+  sign,
+  type SignKeyObjectInput,
+  verify,
+  type VerifyKeyObjectInput,
+} from 'node:crypto';
 import type { Algorithm } from '../algorithms/registry.ts';
 import { badRequest } from '../errors/kms-error.ts';
 import type { KeyEngine, SignatureOptions } from './engine.ts';
@@ -44,11 +51,15 @@ export function signatureEngine(
  */
 function nodeOptions(algorithm: Algorithm, options: SignatureOptions): Omit<SignKeyObjectInput, 'key'> {
   if (options.context !== undefined && options.context.length > 0) {
-    if (algorithm.signatureContext === undefined) throw badRequest('context', `${algorithm.standardName} signatures have no context`);
-    if (options.context.length > MAX_CONTEXT_BYTES) throw badRequest('context', 'a signature context has at most 255 bytes');
+    if (algorithm.signatureContext === undefined)
+      throw badRequest('context', `${algorithm.standardName} signatures have no context`);
+    if (options.context.length > MAX_CONTEXT_BYTES)
+      throw badRequest('context', 'a signature context has at most 255 bytes');
   }
-  if (options.format !== undefined && algorithm.family !== 'ecdsa') throw badRequest('format', 'only ECDSA signatures have a format');
-  if (options.scheme !== undefined && algorithm.family !== 'rsa') throw badRequest('scheme', 'only RSA signatures have a scheme');
+  if (options.format !== undefined && algorithm.family !== 'ecdsa')
+    throw badRequest('format', 'only ECDSA signatures have a format');
+  if (options.scheme !== undefined && algorithm.family !== 'rsa')
+    throw badRequest('scheme', 'only RSA signatures have a scheme');
   if (algorithm.family === 'ecdsa') return { dsaEncoding: options.format ?? 'der' };
   if (algorithm.family === 'rsa') {
     return options.scheme === 'pkcs1-v1_5'

@@ -3,7 +3,13 @@ import type { Algorithm } from '../algorithms/registry.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { KeyEngine } from './engine.ts';
 import { type Kem, mlKem, xWing } from './kem.ts';
-import { kemMessageEngine, legacyCbcEngine, randomNonceEngine, rsaMessageEngine, xaesEngine } from './message-engines.ts';
+import {
+  kemMessageEngine,
+  legacyCbcEngine,
+  randomNonceEngine,
+  rsaMessageEngine,
+  xaesEngine,
+} from './message-engines.ts';
 import { namesCurve } from './named-curve.ts';
 import { signatureEngine } from './signature-engine.ts';
 import type { LoadedMaterial } from './software-material.ts';
@@ -35,7 +41,8 @@ export function softwareEngine(algorithm: Algorithm, material: LoadedMaterial): 
 }
 
 function publicOf(material: LoadedMaterial): KeyObject {
-  if (material.publicKey === null) throw new KmsError('INTERNAL_ERROR', 'A key pair was loaded without its public key.');
+  if (material.publicKey === null)
+    throw new KmsError('INTERNAL_ERROR', 'A key pair was loaded without its public key.');
   return material.publicKey;
 }
 
@@ -63,7 +70,11 @@ function macEngine(algorithm: Algorithm, key: KeyObject): KeyEngine {
 }
 
 function kemEngine(kem: Kem): KeyEngine {
-  return { ...kemMessageEngine(kem), encapsulate: () => kem.encapsulate(), decapsulate: (ciphertext) => kem.decapsulate(ciphertext) };
+  return {
+    ...kemMessageEngine(kem),
+    encapsulate: () => kem.encapsulate(),
+    decapsulate: (ciphertext) => kem.decapsulate(ciphertext),
+  };
 }
 
 function hybridEngine(key: KeyObject): KeyEngine {
@@ -80,8 +91,12 @@ function agreementEngine(key: KeyObject): KeyEngine {
     agree: (peerPublicKey) => {
       try {
         const peer = createPublicKey({ key: Buffer.from(peerPublicKey), format: 'der', type: 'spki' });
-        if (peer.asymmetricKeyType === 'ec' && !namesCurve(peerPublicKey)) throw badRequest('peerPublicKey', 'the key must name its curve');
-        if (peer.asymmetricKeyType !== key.asymmetricKeyType || peer.asymmetricKeyDetails?.namedCurve !== key.asymmetricKeyDetails?.namedCurve) {
+        if (peer.asymmetricKeyType === 'ec' && !namesCurve(peerPublicKey))
+          throw badRequest('peerPublicKey', 'the key must name its curve');
+        if (
+          peer.asymmetricKeyType !== key.asymmetricKeyType ||
+          peer.asymmetricKeyDetails?.namedCurve !== key.asymmetricKeyDetails?.namedCurve
+        ) {
           throw badRequest('peerPublicKey', 'the key is of another type or curve');
         }
         return diffieHellman({ privateKey: key, publicKey: peer });

@@ -60,7 +60,11 @@ export function loadMaterial(algorithm: Algorithm, secret: Uint8Array): LoadedMa
   if (algorithm.form.kind === 'secret' || algorithm.form.kind === 'x-wing') {
     return { key: createSecretKey(secret), publicKey: null };
   }
-  const key = createPrivateKey({ key: Buffer.from(secret.buffer, secret.byteOffset, secret.byteLength), format: 'der', type: 'pkcs8' });
+  const key = createPrivateKey({
+    key: Buffer.from(secret.buffer, secret.byteOffset, secret.byteLength),
+    format: 'der',
+    type: 'pkcs8',
+  });
   return { key, publicKey: createPublicKey(key) };
 }
 

@@ -11,7 +11,9 @@ const EMPTY_CONTEXT = Buffer.alloc(4);
  */
 export function encodeContext(context: EncryptionContext | undefined): Buffer {
   if (context === undefined) return EMPTY_CONTEXT;
-  const entries = Object.entries(context).map(([name, value]) => [Buffer.from(name, 'utf8'), Buffer.from(value, 'utf8')] as const);
+  const entries = Object.entries(context).map(
+    ([name, value]) => [Buffer.from(name, 'utf8'), Buffer.from(value, 'utf8')] as const,
+  );
   if (entries.length === 0) return EMPTY_CONTEXT;
   entries.sort(([a], [b]) => Buffer.compare(a, b));
   const parts: Uint8Array[] = [uint32(entries.length)];

@@ -10,8 +10,14 @@ import type { KeyHierarchy } from './key-hierarchy.ts';
  *
  * @throws KmsError `SEALED` naming the expected and the found check value when a root is another one.
  */
-export async function establishRoots(store: Store, hierarchy: KeyHierarchy, roots: readonly RootProvider[]): Promise<void> {
-  const found = await Promise.all(roots.map(async (root) => ({ providerId: root.id, checkValue: await root.checkValue() })));
+export async function establishRoots(
+  store: Store,
+  hierarchy: KeyHierarchy,
+  roots: readonly RootProvider[],
+): Promise<void> {
+  const found = await Promise.all(
+    roots.map(async (root) => ({ providerId: root.id, checkValue: await root.checkValue() })),
+  );
   await store.transact({ kind: 'system' }, async (unit) => {
     await unit.tenants.lockRoots();
     const expected = await unit.tenants.roots();
@@ -24,10 +30,16 @@ export async function establishRoots(store: Store, hierarchy: KeyHierarchy, root
     for (const root of found) {
       const known = expected.find((candidate) => candidate.providerId === root.providerId);
       if (known === undefined) {
-        throw new KmsError('SEALED', `The root ${root.providerId} is not one of this database (${expected.map((one) => one.providerId).join(', ')}). Add it as a provider first.`);
+        throw new KmsError(
+          'SEALED',
+          `The root ${root.providerId} is not one of this database (${expected.map((one) => one.providerId).join(', ')}). Add it as a provider first.`,
+        );
       }
       if (known.checkValue !== root.checkValue) {
-        throw new KmsError('SEALED', `The root ${root.providerId} is another one: the database expects the check value ${known.checkValue}, the configured root has ${root.checkValue}. Configure the root that this database was made with; a new root can not open its keys.`);
+        throw new KmsError(
+          'SEALED',
+          `The root ${root.providerId} is another one: the database expects the check value ${known.checkValue}, the configured root has ${root.checkValue}. Configure the root that this database was made with; a new root can not open its keys.`,
+        );
       }
     }
   });

@@ -71,7 +71,7 @@ export class KeyHierarchy {
 
   /** Tries the providers in order: a root that can't be reached is passed over, one that refuses the wrap is an error. */
   async #unwrap(tenantId: TenantId, version: number, wraps: readonly MasterKeyWrap[]): Promise<TenantMasterKey> {
-    let unavailable: unknown;
+    let unavailable: KmsError | undefined;
     for (const root of this.#roots) {
       const wrap = wraps.find((candidate) => candidate.tmkVersion === version && candidate.providerId === root.id);
       if (wrap === undefined) continue;
@@ -84,7 +84,9 @@ export class KeyHierarchy {
         }
       } catch (error) {
         if (!(error instanceof KmsError) || error.code !== 'HSM_UNAVAILABLE') {
-          throw new KmsError('INTERNAL_ERROR', `The tenant master key does not open under the root ${root.id}.`, { cause: error });
+          throw new KmsError('INTERNAL_ERROR', `The tenant master key does not open under the root ${root.id}.`, {
+            cause: error,
+          });
         }
         unavailable = error;
       }
@@ -94,7 +96,12 @@ export class KeyHierarchy {
   }
 }
 
-async function wrapUnder(root: RootProvider, tenantId: TenantId, tmkVersion: number, key: Uint8Array): Promise<MasterKeyWrap> {
+async function wrapUnder(
+  root: RootProvider,
+  tenantId: TenantId,
+  tmkVersion: number,
+  key: Uint8Array,
+): Promise<MasterKeyWrap> {
   const wrapped = await root.wrap(key, wrapBinding(tenantId, tmkVersion, root.id));
   return { tenantId, tmkVersion, providerId: root.id, wrapped };
 }

@@ -54,7 +54,8 @@ export class MasterKeyChain {
   /** One version of the master key. Throws `INTERNAL_ERROR` when the chain does not have it. */
   version(tmkVersion: number): TenantMasterKey {
     const key = this.#byVersion.get(tmkVersion);
-    if (key === undefined) throw new KmsError('INTERNAL_ERROR', `Version ${tmkVersion} of the tenant master key is missing.`);
+    if (key === undefined)
+      throw new KmsError('INTERNAL_ERROR', `Version ${tmkVersion} of the tenant master key is missing.`);
     return key;
   }
 }

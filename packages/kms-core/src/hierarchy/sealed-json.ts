@@ -19,7 +19,11 @@ export function sealJson(chain: MasterKeyChain, use: SealedJsonUse, name: string
   head.writeUInt32BE(tmk.version);
   const nonce = randomNonce(NONCE_BYTES);
   const plaintext = Buffer.from(JSON.stringify(value ?? null), 'utf8');
-  return Buffer.concat([head, nonce, ...sealAead('aes-256-gcm', deriveKey(tmk.key, use), nonce, [binding(tmk, use, name)], plaintext)]);
+  return Buffer.concat([
+    head,
+    nonce,
+    ...sealAead('aes-256-gcm', deriveKey(tmk.key, use), nonce, [binding(tmk, use, name)], plaintext),
+  ]);
 }
 
 /** Opens what {@link sealJson} made for the same use and name. Throws `DECRYPT_FAILED` for anything else. */
@@ -28,7 +32,9 @@ export function openJson(chain: MasterKeyChain, use: SealedJsonUse, name: string
   if (bytes.length < 4 || !chain.has(bytes.readUInt32BE(0))) throw decryptFailed();
   const tmk = chain.version(bytes.readUInt32BE(0));
   const nonce = bytes.subarray(4, 4 + NONCE_BYTES);
-  const plaintext = openAead('aes-256-gcm', deriveKey(tmk.key, use), nonce, bytes.subarray(4 + NONCE_BYTES), [binding(tmk, use, name)]);
+  const plaintext = openAead('aes-256-gcm', deriveKey(tmk.key, use), nonce, bytes.subarray(4 + NONCE_BYTES), [
+    binding(tmk, use, name),
+  ]);
   return JSON.parse(plaintext.toString('utf8'));
 }
 

@@ -60,7 +60,8 @@ export class KeyRing {
   }
 
   #engine(chain: MasterKeyChain, record: KeyRecord, version: KeyVersionRecord): KeyEngine {
-    if (version.material.kind !== 'sealed') throw new KmsError('INTERNAL_ERROR', 'The version has no material in this process.');
+    if (version.material.kind !== 'sealed')
+      throw new KmsError('INTERNAL_ERROR', 'The version has no material in this process.');
     const name = `${record.keyId}:${version.version}`;
     const { sealed } = version.material;
     const held = this.#engines.get(name, sealed);

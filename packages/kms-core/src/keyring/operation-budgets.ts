@@ -49,14 +49,25 @@ export class OperationBudgets {
     return this.#takeAll(key, version, maxOperations, messages);
   }
 
-  async #takeAll(key: KeyRecord, version: KeyVersionRecord, maxOperations: number | null, messages: number | null): Promise<void> {
+  async #takeAll(
+    key: KeyRecord,
+    version: KeyVersionRecord,
+    maxOperations: number | null,
+    messages: number | null,
+  ): Promise<void> {
     if (messages !== null && !(await this.#takeOne(key, version.version, messages))) {
-      throw new KmsError('KEY_USAGE_EXCEEDED', `Version ${version.version} of the key has protected as many messages as its algorithm allows: rotate the key.`, {
-        details: { limit: messages, version: version.version },
-      });
+      throw new KmsError(
+        'KEY_USAGE_EXCEEDED',
+        `Version ${version.version} of the key has protected as many messages as its algorithm allows: rotate the key.`,
+        {
+          details: { limit: messages, version: version.version },
+        },
+      );
     }
     if (maxOperations !== null && !(await this.#takeOne(key, 0, maxOperations))) {
-      throw new KmsError('KEY_USAGE_EXCEEDED', 'The key has served as many operations as its limit allows.', { details: { maxOperations } });
+      throw new KmsError('KEY_USAGE_EXCEEDED', 'The key has served as many operations as its limit allows.', {
+        details: { maxOperations },
+      });
     }
   }
 

@@ -16,9 +16,13 @@ export function admitKey(key: KeyRecord, operation: CryptoOperation, now: number
     });
   }
   if (!PURPOSE_OPERATIONS[key.purpose].includes(operation)) {
-    throw new KmsError('BAD_REQUEST', `A key with the algorithm ${key.algorithm} and the purpose ${key.purpose} can not ${operation}.`, {
-      details: { issues: [{ path: 'keyId', reason: `the key's purpose does not include ${operation}` }] },
-    });
+    throw new KmsError(
+      'BAD_REQUEST',
+      `A key with the algorithm ${key.algorithm} and the purpose ${key.purpose} can not ${operation}.`,
+      {
+        details: { issues: [{ path: 'keyId', reason: `the key's purpose does not include ${operation}` }] },
+      },
+    );
   }
   const expiresAt = key.usageLimits.expiresAt;
   if (expiresAt !== null && now >= expiresAt.getTime() && !KEY_STATE_ALLOWS.suspended.has(operation)) {
@@ -35,7 +39,11 @@ export function admitKey(key: KeyRecord, operation: CryptoOperation, now: number
  */
 export function admitVersion(version: KeyVersionRecord, operation: CryptoOperation): void {
   if (VERSION_STATE_ALLOWS[version.state].has(operation)) return;
-  throw new KmsError('KEY_STATE_INVALID', `Version ${version.version} of the key is ${version.state}: ${operation} is not possible.`, {
-    details: { state: version.state, version: version.version, operation },
-  });
+  throw new KmsError(
+    'KEY_STATE_INVALID',
+    `Version ${version.version} of the key is ${version.state}: ${operation} is not possible.`,
+    {
+      details: { state: version.state, version: version.version, operation },
+    },
+  );
 }

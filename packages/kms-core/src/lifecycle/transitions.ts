@@ -74,10 +74,18 @@ export interface LifecyclePosition {
 export function next(position: LifecyclePosition, event: KeyEvent): KeyState {
   const target = KEY_TRANSITIONS[position.state][event];
   const scheduled = position.destroyAt !== null;
-  if (target === undefined || ((event === 'restore' || event === 'purge') && !scheduled) || (event === 'destroy' && scheduled)) {
-    throw new KmsError('KEY_STATE_INVALID', `The key is ${position.state}${scheduled ? ' with its destruction scheduled' : ''}: ${event} is not possible.`, {
-      details: { state: position.state, event },
-    });
+  if (
+    target === undefined ||
+    ((event === 'restore' || event === 'purge') && !scheduled) ||
+    (event === 'destroy' && scheduled)
+  ) {
+    throw new KmsError(
+      'KEY_STATE_INVALID',
+      `The key is ${position.state}${scheduled ? ' with its destruction scheduled' : ''}: ${event} is not possible.`,
+      {
+        details: { state: position.state, event },
+      },
+    );
   }
   if (target !== 'prior') return target;
   if (position.stateBeforeDestroy === null) {
@@ -89,7 +97,9 @@ export function next(position: LifecyclePosition, event: KeyEvent): KeyState {
 /** What can happen to a version: a newer one takes over, it is retired, or its material is destroyed. */
 export type VersionEvent = 'supersede' | 'retire' | 'destroy';
 
-export const VERSION_TRANSITIONS: Readonly<Record<VersionState, Readonly<Partial<Record<VersionEvent, VersionState>>>>> = {
+export const VERSION_TRANSITIONS: Readonly<
+  Record<VersionState, Readonly<Partial<Record<VersionEvent, VersionState>>>>
+> = {
   active: { supersede: 'decrypt-only', destroy: 'destroyed' },
   'decrypt-only': { retire: 'deactivated', destroy: 'destroyed' },
   deactivated: { destroy: 'destroyed' },
@@ -100,7 +110,9 @@ export const VERSION_TRANSITIONS: Readonly<Record<VersionState, Readonly<Partial
 export function nextVersionState(state: VersionState, event: VersionEvent): VersionState {
   const target = VERSION_TRANSITIONS[state][event];
   if (target === undefined) {
-    throw new KmsError('KEY_STATE_INVALID', `A version that is ${state} can not ${event}.`, { details: { state, event } });
+    throw new KmsError('KEY_STATE_INVALID', `A version that is ${state} can not ${event}.`, {
+      details: { state, event },
+    });
   }
   return target;
 }

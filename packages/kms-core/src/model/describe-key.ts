@@ -81,7 +81,9 @@ export function describeKey(record: KeyRecord, warnings: readonly string[] = [])
     createdAt: record.createdAt.toISOString(),
     updatedAt: record.updatedAt.toISOString(),
     destroyAt: record.destroyAt?.toISOString() ?? null,
-    ...(revocation === null ? {} : { revocation: { reason: revocation.reason, revokedAt: revocation.at.toISOString() } }),
+    ...(revocation === null
+      ? {}
+      : { revocation: { reason: revocation.reason, revokedAt: revocation.at.toISOString() } }),
     ...(warnings.length === 0 ? {} : { warnings }),
   };
 }

@@ -50,7 +50,12 @@ export interface UsageLimits {
   readonly expiresAt: Date | null;
 }
 
-export const REVOCATION_REASONS = ['suspected_compromise', 'policy_violation', 'end_of_life', 'crypto_weakness'] as const;
+export const REVOCATION_REASONS = [
+  'suspected_compromise',
+  'policy_violation',
+  'end_of_life',
+  'crypto_weakness',
+] as const;
 export type RevocationReason = (typeof REVOCATION_REASONS)[number];
 
 /** A key as it is stored. Everything in it is covered by its MAC. */

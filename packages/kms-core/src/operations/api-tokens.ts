@@ -44,7 +44,11 @@ export async function createApiToken(kms: Kms, caller: Caller, input: CreateApiT
   const granted = effectivePermissions(input.role ?? null, input.permissions ?? []);
   for (const permission of granted) {
     if (!caller.permissions.has(permission)) {
-      throw new KmsError('FORBIDDEN', `The token would hold ${permission}, which the credential does not hold itself.`, { details: { permission } });
+      throw new KmsError(
+        'FORBIDDEN',
+        `The token would hold ${permission}, which the credential does not hold itself.`,
+        { details: { permission } },
+      );
     }
   }
   const pepper = await tokenPepper(kms.hierarchy);
@@ -59,7 +63,12 @@ export async function createApiToken(kms: Kms, caller: Caller, input: CreateApiT
 }
 
 /** Makes a token and its record, without storing it. */
-export function makeToken(pepper: TokenPepper, tenantId: TenantId | null, input: CreateApiTokenInput, now: Date): { readonly token: string; readonly record: ApiTokenRecord } {
+export function makeToken(
+  pepper: TokenPepper,
+  tenantId: TenantId | null,
+  input: CreateApiTokenInput,
+  now: Date,
+): { readonly token: string; readonly record: ApiTokenRecord } {
   const token = TOKEN_PREFIX + randomBytes(TOKEN_BYTES).toString('base64url');
   const record: ApiTokenRecord = {
     tokenId: newId(),
@@ -101,14 +110,22 @@ export interface TokenIdentity {
  *
  * @throws KmsError `UNAUTHORIZED`, the same for an unknown, an expired and a revoked token.
  */
-export async function authenticateToken(kms: Pick<Kms, 'store' | 'hierarchy' | 'clock'>, token: string): Promise<TokenIdentity> {
+export async function authenticateToken(
+  kms: Pick<Kms, 'store' | 'hierarchy' | 'clock'>,
+  token: string,
+): Promise<TokenIdentity> {
   const pepper = await tokenPepper(kms.hierarchy);
   const record = await kms.store.findToken(pepper(token));
-  const expired = record?.expiresAt != null && record.expiresAt.getTime() <= kms.clock();
+  const expiresAt = record?.expiresAt ?? null;
+  const expired = expiresAt !== null && expiresAt.getTime() <= kms.clock();
   if (record === undefined || record.revokedAt !== null || expired) {
     throw new KmsError('UNAUTHORIZED', 'The credential is not valid. Present a live API token as a bearer token.');
   }
-  return { tokenId: record.tokenId, tenantId: record.tenantId, permissions: effectivePermissions(record.role, record.permissions) };
+  return {
+    tokenId: record.tokenId,
+    tenantId: record.tenantId,
+    permissions: effectivePermissions(record.role, record.permissions),
+  };
 }
 
 /** The keyed hash under which tokens are stored. */

@@ -21,7 +21,9 @@ export interface ChangeRequest {
 }
 
 /** The fields of a record that a change sets; `state` and `revision` follow from the event. */
-export type KeyChange = Partial<Omit<KeyRecord, 'tenantId' | 'keyId' | 'state' | 'revision' | 'createdAt' | 'updatedAt' | 'mac'>>;
+export type KeyChange = Partial<
+  Omit<KeyRecord, 'tenantId' | 'keyId' | 'state' | 'revision' | 'createdAt' | 'updatedAt' | 'mac'>
+>;
 
 export interface ChangeContext {
   readonly unit: UnitOfWork;
@@ -50,9 +52,13 @@ export async function changeKey(
       const record = await lockKey(unit, chain, request.keyId);
       authorize(caller, permission, record, kms.clock());
       if (request.ifRevision !== undefined && request.ifRevision !== record.revision) {
-        throw new KmsError('CONFLICT', `The key is at revision ${record.revision}, not ${request.ifRevision}. Read it again.`, {
-          details: { revision: record.revision },
-        });
+        throw new KmsError(
+          'CONFLICT',
+          `The key is at revision ${record.revision}, not ${request.ifRevision}. Read it again.`,
+          {
+            details: { revision: record.revision },
+          },
+        );
       }
       return describeKey(await applyEvent(unit, chain, record, event, change));
     }),

@@ -23,7 +23,12 @@ export interface CreateDataKeyResult extends WrapResult {
 export async function createDataKey(kms: Kms, caller: Caller, input: CreateDataKeyInput): Promise<CreateDataKeyResult> {
   const used = await useKey(kms, caller, input.keyId, 'data-key');
   const dataKey = await kms.random(input.bytes ?? 32);
-  const { ciphertext, keyId, keyVersion, algorithm } = await sealWith(used, dataKey, encodeWrapData(input.associatedData), 'data-key');
+  const { ciphertext, keyId, keyVersion, algorithm } = await sealWith(
+    used,
+    dataKey,
+    encodeWrapData(input.associatedData),
+    'data-key',
+  );
   const result = { keyId, keyVersion, wrappedKey: ciphertext, algorithm, provider: used.version.provider };
   if (input.withPlaintext ?? true) return { ...result, dataKey };
   dataKey.fill(0);

@@ -45,13 +45,16 @@ export async function createKey(kms: Kms, caller: Caller, input: CreateKeyInput)
   requirePermission(caller, 'kms:keys:create');
   const algorithm = input.algorithm ?? kms.settings.defaultAlgorithm;
   requireApproved(kms, algorithm);
-  if (algorithm.importOnly) throw badRequest('algorithm', `${algorithm.id} keys can only be imported, to read existing data`);
+  if (algorithm.importOnly)
+    throw badRequest('algorithm', `${algorithm.id} keys can only be imported, to read existing data`);
   if (input.protectionLevel === 'hsm') throw badRequest('protectionLevel', 'no HSM that holds keys is configured');
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   const material = await prepareMaterial(kms, algorithm);
   try {
     return await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) =>
-      runOnce(unit, chain, input.idempotency, async () => insertKey(kms, caller, unit, chain, { settings: input, algorithm, material, origin: 'generated' })),
+      runOnce(unit, chain, input.idempotency, async () =>
+        insertKey(kms, caller, unit, chain, { settings: input, algorithm, material, origin: 'generated' }),
+      ),
     );
   } finally {
     wipe(material);
@@ -66,11 +69,18 @@ interface NewKey {
 }
 
 /** Writes a new key with its first version. */
-export async function insertKey(kms: Kms, caller: Caller, unit: UnitOfWork, chain: MasterKeyChain, { settings, algorithm, material, origin }: NewKey): Promise<KeyDescription> {
+export async function insertKey(
+  kms: Kms,
+  caller: Caller,
+  unit: UnitOfWork,
+  chain: MasterKeyChain,
+  { settings, algorithm, material, origin }: NewKey,
+): Promise<KeyDescription> {
   const keyId = newId();
   const { purpose, warnings } = choosePurpose(algorithm, settings.purpose ?? null);
   if (settings.policy) assertGrantable(caller, settings.policy);
-  if (settings.parentKeyId && (await unit.keys.get(settings.parentKeyId)) === undefined) throw badRequest('parentKeyId', 'there is no key with this id');
+  if (settings.parentKeyId && (await unit.keys.get(settings.parentKeyId)) === undefined)
+    throw badRequest('parentKeyId', 'there is no key with this id');
   const version = sealMaterial(kms, chain, material, { keyId, version: 1, algorithm, origin, createdAt: unit.now });
   const record: KeyRecord = chain.signRecord({
     tenantId: caller.tenantId,
@@ -85,7 +95,10 @@ export async function insertKey(kms: Kms, caller: Caller, unit: UnitOfWork, chai
     currentVersion: 1,
     versions: [version],
     rotation: planRotation(settings.rotation ?? {}, unit.now),
-    usageLimits: { maxOperations: settings.usageLimits?.maxOperations ?? null, expiresAt: settings.usageLimits?.expiresAt ?? null },
+    usageLimits: {
+      maxOperations: settings.usageLimits?.maxOperations ?? null,
+      expiresAt: settings.usageLimits?.expiresAt ?? null,
+    },
     policy: settings.policy ?? null,
     metadata: settings.metadata ?? {},
     parentKeyId: settings.parentKeyId ?? null,
@@ -111,5 +124,8 @@ export function planRotation(rotation: RotationInput, from: Date): KeyRecord['ro
 function choosePurpose(algorithm: Algorithm, wanted: KeyPurpose | null): { purpose: KeyPurpose; warnings: string[] } {
   const [own] = algorithm.purposes;
   if (wanted === null || algorithm.purposes.includes(wanted)) return { purpose: wanted ?? own, warnings: [] };
-  return { purpose: own, warnings: [`${algorithm.id} can not serve the purpose ${wanted}; the key has the purpose ${own}.`] };
+  return {
+    purpose: own,
+    warnings: [`${algorithm.id} can not serve the purpose ${wanted}; the key has the purpose ${own}.`],
+  };
 }

@@ -24,6 +24,13 @@ export interface DecryptResult {
  *   `KEY_STATE_INVALID` when the key or that version may not decrypt any more.
  */
 export async function decrypt(kms: Kms, caller: Caller, input: DecryptInput): Promise<DecryptResult> {
-  const { plaintext, used } = await openEnvelope(kms, caller, input.keyId ?? null, 'decrypt', input.ciphertext, encodeContext(input.context));
+  const { plaintext, used } = await openEnvelope(
+    kms,
+    caller,
+    input.keyId ?? null,
+    'decrypt',
+    input.ciphertext,
+    encodeContext(input.context),
+  );
   return { plaintext, keyId: used.key.keyId, keyVersion: used.version.version };
 }

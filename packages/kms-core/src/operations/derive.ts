@@ -29,7 +29,9 @@ export async function derive(kms: Kms, caller: Caller, input: DeriveInput): Prom
   const secret = await capability(used, 'agree')(input.peerPublicKey);
   const none = Buffer.alloc(0);
   try {
-    const derivedKey = new Uint8Array(hkdfSync('sha256', secret, input.salt ?? none, input.info ?? none, input.length ?? 32));
+    const derivedKey = new Uint8Array(
+      hkdfSync('sha256', secret, input.salt ?? none, input.info ?? none, input.length ?? 32),
+    );
     return { derivedKey, keyId: used.key.keyId, keyVersion: used.version.version, algorithm: used.algorithm.id };
   } finally {
     secret.fill(0);

@@ -24,7 +24,10 @@ export function destroyKey(kms: Kms, caller: Caller, input: DestroyKeyInput): Pr
 
 /** Takes a scheduled destruction back: the key is again what it was before. */
 export function restoreKey(kms: Kms, caller: Caller, input: ChangeRequest): Promise<KeyDescription> {
-  return changeKey(kms, caller, input, 'kms:keys:delete', 'restore', () => ({ stateBeforeDestroy: null, destroyAt: null }));
+  return changeKey(kms, caller, input, 'kms:keys:delete', 'restore', () => ({
+    stateBeforeDestroy: null,
+    destroyAt: null,
+  }));
 }
 
 export interface ShredKeyInput extends ChangeRequest {
@@ -34,7 +37,8 @@ export interface ShredKeyInput extends ChangeRequest {
 
 /** Destroys the material of every version now and for ever. The record stays for audit. */
 export async function shredKey(kms: Kms, caller: Caller, input: ShredKeyInput): Promise<KeyDescription> {
-  if (input.confirmation.toLowerCase() !== `shred-${input.keyId}`) throw badRequest('confirmation', 'must be SHRED- followed by the id of the key');
+  if (input.confirmation.toLowerCase() !== `shred-${input.keyId}`)
+    throw badRequest('confirmation', 'must be SHRED- followed by the id of the key');
   return changeKey(kms, caller, input, 'kms:keys:delete', 'shred', destruction);
 }
 
@@ -44,6 +48,10 @@ export function destruction(record: KeyRecord): KeyChange {
     stateBeforeDestroy: null,
     destroyAt: null,
     rotation: { ...record.rotation, auto: false, nextRotationAt: null },
-    versions: record.versions.map((version) => ({ ...version, state: nextVersionState(version.state, 'destroy'), material: { kind: 'none' } })),
+    versions: record.versions.map((version) => ({
+      ...version,
+      state: nextVersionState(version.state, 'destroy'),
+      material: { kind: 'none' },
+    })),
   };
 }

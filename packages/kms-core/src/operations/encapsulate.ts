@@ -11,10 +11,20 @@ export interface EncapsulateResult extends Encapsulation {
 }
 
 /** Makes a shared secret and its encapsulation to the current version of a KEM key. */
-export async function encapsulate(kms: Kms, caller: Caller, input: { readonly keyId: KeyId }): Promise<EncapsulateResult> {
+export async function encapsulate(
+  kms: Kms,
+  caller: Caller,
+  input: { readonly keyId: KeyId },
+): Promise<EncapsulateResult> {
   const used = await useKey(kms, caller, input.keyId, 'encapsulate');
   const { sharedSecret, ciphertext } = await capability(used, 'encapsulate')();
-  return { sharedSecret, ciphertext, keyId: used.key.keyId, keyVersion: used.version.version, algorithm: used.algorithm.id };
+  return {
+    sharedSecret,
+    ciphertext,
+    keyId: used.key.keyId,
+    keyVersion: used.version.version,
+    algorithm: used.algorithm.id,
+  };
 }
 
 export interface DecapsulateInput {

@@ -33,9 +33,15 @@ export async function encrypt(kms: Kms, caller: Caller, input: EncryptInput): Pr
 }
 
 /** Seals a plaintext with a version that is ready. */
-export async function sealWith(used: UsableVersion, plaintext: Uint8Array, associatedData: Uint8Array, operation: CryptoOperation): Promise<EncryptResult> {
+export async function sealWith(
+  used: UsableVersion,
+  plaintext: Uint8Array,
+  associatedData: Uint8Array,
+  operation: CryptoOperation,
+): Promise<EncryptResult> {
   const { suite } = used.algorithm;
-  if (suite === undefined) throw badRequest('keyId', `a key with the algorithm ${used.algorithm.id} can not ${operation}`);
+  if (suite === undefined)
+    throw badRequest('keyId', `a key with the algorithm ${used.algorithm.id} can not ${operation}`);
   const { keyId } = used.key;
   const header = makeHeader(suite, keyId, used.version.version);
   const ciphertext = await capability(used, 'seal')(header, associatedData, plaintext);

@@ -13,12 +13,22 @@ export interface PublicKeyResult {
 }
 
 /** The public key of a version, of the current one without `keyVersion`. It stays readable whatever the key's state. */
-export async function getPublicKey(kms: Kms, caller: Caller, input: { readonly keyId: KeyId; readonly keyVersion?: number }): Promise<PublicKeyResult> {
+export async function getPublicKey(
+  kms: Kms,
+  caller: Caller,
+  input: { readonly keyId: KeyId; readonly keyVersion?: number },
+): Promise<PublicKeyResult> {
   const { record } = await kms.keyRing.load(caller.tenantId, input.keyId);
   authorize(caller, 'kms:keys:read', record, kms.clock());
   const wanted = input.keyVersion ?? record.currentVersion;
   const version = record.versions.find((candidate) => candidate.version === wanted);
   if (version === undefined) throw badRequest('version', 'the key has no such version');
-  if (version.publicKey === null) throw badRequest('keyId', `a key with the algorithm ${version.algorithm} has no public key`);
-  return { keyId: record.keyId, keyVersion: version.version, algorithm: version.algorithm, publicKey: version.publicKey };
+  if (version.publicKey === null)
+    throw badRequest('keyId', `a key with the algorithm ${version.algorithm} has no public key`);
+  return {
+    keyId: record.keyId,
+    keyVersion: version.version,
+    algorithm: version.algorithm,
+    publicKey: version.publicKey,
+  };
 }

@@ -33,7 +33,9 @@ export async function importKey(kms: Kms, caller: Caller, input: ImportKeyInput)
   try {
     const material = await acceptImported(input.algorithm, unwrapped);
     try {
-      return await (input.keyId === undefined ? importNew(kms, caller, input, material) : importVersion(kms, caller, input, input.keyId, material));
+      return await (input.keyId === undefined
+        ? importNew(kms, caller, input, material)
+        : importVersion(kms, caller, input, input.keyId, material));
     } finally {
       wipe(material);
     }
@@ -42,18 +44,38 @@ export async function importKey(kms: Kms, caller: Caller, input: ImportKeyInput)
   }
 }
 
-async function importNew(kms: Kms, caller: Caller, input: ImportKeyInput, material: GeneratedMaterial): Promise<KeyDescription> {
+async function importNew(
+  kms: Kms,
+  caller: Caller,
+  input: ImportKeyInput,
+  material: GeneratedMaterial,
+): Promise<KeyDescription> {
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   return kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) =>
-    runOnce(unit, chain, input.idempotency, () => insertKey(kms, caller, unit, chain, { settings: input, algorithm: input.algorithm, material, origin: 'imported' })),
+    runOnce(unit, chain, input.idempotency, () =>
+      insertKey(kms, caller, unit, chain, {
+        settings: input,
+        algorithm: input.algorithm,
+        material,
+        origin: 'imported',
+      }),
+    ),
   );
 }
 
-function importVersion(kms: Kms, caller: Caller, input: ImportKeyInput, keyId: KeyId, material: GeneratedMaterial): Promise<KeyDescription> {
+function importVersion(
+  kms: Kms,
+  caller: Caller,
+  input: ImportKeyInput,
+  keyId: KeyId,
+  material: GeneratedMaterial,
+): Promise<KeyDescription> {
   const request = { keyId, ...(input.idempotency === undefined ? {} : { idempotency: input.idempotency }) };
   return changeKey(kms, caller, request, 'kms:keys:import', 'rotate', (record, context) => {
-    if (!isImported(record)) throw badRequest('keyId', 'the material of this key was generated here: rotate it instead');
-    if (record.algorithm !== input.algorithm.id) throw badRequest('algorithm', `the key has the algorithm ${record.algorithm}`);
+    if (!isImported(record))
+      throw badRequest('keyId', 'the material of this key was generated here: rotate it instead');
+    if (record.algorithm !== input.algorithm.id)
+      throw badRequest('algorithm', `the key has the algorithm ${record.algorithm}`);
     return addVersion(kms, record, context, input.algorithm, material, 'imported');
   });
 }

@@ -27,15 +27,27 @@ export interface ImportParameters {
 }
 
 /** A fresh wrapping key, valid for a day. */
-export async function createImportParameters(kms: Kms, caller: Caller, input: { readonly wrappingAlgorithm: WrappingAlgorithm }): Promise<ImportParameters> {
+export async function createImportParameters(
+  kms: Kms,
+  caller: Caller,
+  input: { readonly wrappingAlgorithm: WrappingAlgorithm },
+): Promise<ImportParameters> {
   requirePermission(caller, 'kms:keys:import');
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   const { privateKey, publicKey } = await generateWrappingKey(input.wrappingAlgorithm);
   const expiresAt = new Date(kms.clock() + TOKEN_LIFETIME_MS).toISOString();
   const secret = privateKey.export({ format: 'der', type: 'pkcs8' });
   try {
-    const importToken = sealJson(chain, IMPORT_TOKEN, input.wrappingAlgorithm, { privateKey: secret.toString('base64'), expiresAt });
-    return { wrappingAlgorithm: input.wrappingAlgorithm, publicKey: publicKey.export({ format: 'der', type: 'spki' }), importToken, expiresAt };
+    const importToken = sealJson(chain, IMPORT_TOKEN, input.wrappingAlgorithm, {
+      privateKey: secret.toString('base64'),
+      expiresAt,
+    });
+    return {
+      wrappingAlgorithm: input.wrappingAlgorithm,
+      publicKey: publicKey.export({ format: 'der', type: 'spki' }),
+      importToken,
+      expiresAt,
+    };
   } finally {
     secret.fill(0);
   }
@@ -52,20 +64,34 @@ export interface WrappedMaterial {
  *
  * @throws KmsError `BAD_REQUEST` naming the field that is wrong: the token, or the material under it.
  */
-export function unwrapMaterial(chain: MasterKeyChain, now: number, { wrappingAlgorithm, importToken, wrappedMaterial }: WrappedMaterial): Uint8Array {
+export function unwrapMaterial(
+  chain: MasterKeyChain,
+  now: number,
+  { wrappingAlgorithm, importToken, wrappedMaterial }: WrappedMaterial,
+): Uint8Array {
   const privateKey = openToken(chain, now, wrappingAlgorithm, importToken);
   try {
-    return wrappingAlgorithm === 'ML_KEM_768_AES_KWP' ? unwrapKem(privateKey, wrappedMaterial) : unwrapRsa(privateKey, wrappedMaterial);
+    return wrappingAlgorithm === 'ML_KEM_768_AES_KWP'
+      ? unwrapKem(privateKey, wrappedMaterial)
+      : unwrapRsa(privateKey, wrappedMaterial);
   } catch {
     // One answer for every failure below: which step failed is what an oracle would tell.
     throw badRequest('wrappedMaterial', `does not open under the wrapping key of the token with ${wrappingAlgorithm}`);
   }
 }
 
-function openToken(chain: MasterKeyChain, now: number, wrappingAlgorithm: WrappingAlgorithm, importToken: Uint8Array): KeyObject {
+function openToken(
+  chain: MasterKeyChain,
+  now: number,
+  wrappingAlgorithm: WrappingAlgorithm,
+  importToken: Uint8Array,
+): KeyObject {
   try {
     // Only this file writes tokens of this use, so an authentic one has this shape.
-    const token = openJson(chain, IMPORT_TOKEN, wrappingAlgorithm, importToken) as { privateKey: string; expiresAt: string };
+    const token = openJson(chain, IMPORT_TOKEN, wrappingAlgorithm, importToken) as {
+      privateKey: string;
+      expiresAt: string;
+    };
     if (Date.parse(token.expiresAt) <= now) throw badRequest('importToken', 'has expired; ask for new parameters');
     const secret = Buffer.from(token.privateKey, 'base64');
     try {

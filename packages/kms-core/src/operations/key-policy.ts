@@ -8,14 +8,22 @@ import { type ChangeRequest, changeKey } from './change-key.ts';
 import type { Kms } from './kms.ts';
 
 /** The policy of a key, `null` when it has none. */
-export async function getKeyPolicy(kms: Kms, caller: Caller, input: { readonly keyId: KeyId }): Promise<PolicyDocument | null> {
+export async function getKeyPolicy(
+  kms: Kms,
+  caller: Caller,
+  input: { readonly keyId: KeyId },
+): Promise<PolicyDocument | null> {
   const { record } = await kms.keyRing.load(caller.tenantId, input.keyId);
   authorize(caller, 'kms:keys:read', record, kms.clock());
   return record.policy;
 }
 
 /** Replaces the policy of a key. Throws `FORBIDDEN` when it grants what the caller does not hold. */
-export async function putKeyPolicy(kms: Kms, caller: Caller, input: ChangeRequest & { readonly policy: PolicyDocument }): Promise<KeyDescription> {
+export async function putKeyPolicy(
+  kms: Kms,
+  caller: Caller,
+  input: ChangeRequest & { readonly policy: PolicyDocument },
+): Promise<KeyDescription> {
   assertGrantable(caller, input.policy);
   return changeKey(kms, caller, input, 'kms:keys:policy', 'update', () => ({ policy: input.policy }));
 }

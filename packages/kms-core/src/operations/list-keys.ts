@@ -43,6 +43,7 @@ function encodeCursor(createdAt: Date, keyId: string): string {
 
 function decodeCursor(cursor: string): { createdAt: Date; keyId: string } {
   const [time = '', keyId = '', ...rest] = Buffer.from(cursor, 'base64url').toString('utf8').split('.');
-  if (rest.length > 0 || !/^\d{1,15}$/.test(time) || !isUuid(keyId)) throw badRequest('cursor', 'not a cursor that a list answered');
+  if (rest.length > 0 || !/^\d{1,15}$/.test(time) || !isUuid(keyId))
+    throw badRequest('cursor', 'not a cursor that a list answered');
   return { createdAt: new Date(Number(time)), keyId };
 }

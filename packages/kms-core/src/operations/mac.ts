@@ -30,5 +30,7 @@ export interface VerifyMacInput extends MacInput {
 
 /** Whether the MAC is one of this key's over the data. */
 export function verifyMac(kms: Kms, caller: Caller, input: VerifyMacInput): Promise<VersionMatch> {
-  return tryVersions(kms, caller, input.keyId, 'mac-verify', input.keyVersion, (used) => capability(used, 'verifyMac')(input.data, input.mac));
+  return tryVersions(kms, caller, input.keyId, 'mac-verify', input.keyVersion, (used) =>
+    capability(used, 'verifyMac')(input.data, input.mac),
+  );
 }

@@ -13,7 +13,8 @@ import type { Kms } from './kms.ts';
  */
 export async function prepareMaterial(kms: Kms, algorithm: Algorithm): Promise<GeneratedMaterial> {
   const material = await generateMaterial(algorithm, kms.random);
-  if (material.publicKey !== null) await pairwiseTest(softwareEngine(algorithm, loadMaterial(algorithm, material.secret)));
+  if (material.publicKey !== null)
+    await pairwiseTest(softwareEngine(algorithm, loadMaterial(algorithm, material.secret)));
   return material;
 }
 
@@ -22,7 +23,13 @@ export function sealMaterial(
   kms: Kms,
   chain: MasterKeyChain,
   material: GeneratedMaterial,
-  version: { readonly keyId: KeyId; readonly version: number; readonly algorithm: Algorithm; readonly origin: KeyVersionRecord['origin']; readonly createdAt: Date },
+  version: {
+    readonly keyId: KeyId;
+    readonly version: number;
+    readonly algorithm: Algorithm;
+    readonly origin: KeyVersionRecord['origin'];
+    readonly createdAt: Date;
+  },
 ): KeyVersionRecord {
   return {
     version: version.version,
@@ -30,7 +37,10 @@ export function sealMaterial(
     algorithm: version.algorithm.id,
     origin: version.origin,
     provider: kms.hierarchy.providerId,
-    material: chain.sealVersion({ keyId: version.keyId, version: version.version, algorithm: version.algorithm.id }, material.secret),
+    material: chain.sealVersion(
+      { keyId: version.keyId, version: version.version, algorithm: version.algorithm.id },
+      material.secret,
+    ),
     publicKey: material.publicKey,
     createdAt: version.createdAt,
   };

@@ -18,9 +18,24 @@ export interface ReencryptInput {
 
 /** Moves a ciphertext to the current version of a key without showing the plaintext to the caller: one permission, and for the states of the keys a decrypt and an encrypt. */
 export async function reencrypt(kms: Kms, caller: Caller, input: ReencryptInput): Promise<EncryptResult> {
-  const { plaintext, used } = await openEnvelope(kms, caller, input.sourceKeyId ?? null, 'decrypt', input.ciphertext, encodeContext(input.context), 'reencrypt');
+  const { plaintext, used } = await openEnvelope(
+    kms,
+    caller,
+    input.sourceKeyId ?? null,
+    'decrypt',
+    input.ciphertext,
+    encodeContext(input.context),
+    'reencrypt',
+  );
   try {
-    const destination = await useKey(kms, caller, input.destinationKeyId ?? used.key.keyId, 'encrypt', null, 'reencrypt');
+    const destination = await useKey(
+      kms,
+      caller,
+      input.destinationKeyId ?? used.key.keyId,
+      'encrypt',
+      null,
+      'reencrypt',
+    );
     return await sealWith(destination, plaintext, encodeContext(input.newContext ?? input.context), 'reencrypt');
   } finally {
     plaintext.fill(0);

@@ -23,7 +23,13 @@ export async function revokeKey(kms: Kms, caller: Caller, input: RevokeKeyInput)
   return description;
 }
 
-async function revokeBelow(kms: Kms, caller: Caller, top: KeyRecord, { unit, chain }: ChangeContext, reason: RevocationReason): Promise<KeyId[]> {
+async function revokeBelow(
+  kms: Kms,
+  caller: Caller,
+  top: KeyRecord,
+  { unit, chain }: ChangeContext,
+  reason: RevocationReason,
+): Promise<KeyId[]> {
   const seen = new Set<KeyId>([top.keyId]);
   const waiting = [...(await unit.keys.children(top.keyId))];
   const revoked: KeyId[] = [];

@@ -19,10 +19,18 @@ export function rotateKey(kms: Kms, caller: Caller, input: ChangeRequest): Promi
 
 /** Makes a new version under the post-quantum default for what the key does. */
 export function upgradeKey(kms: Kms, caller: Caller, input: ChangeRequest): Promise<KeyDescription> {
-  return renewKey(kms, caller, input, 'upgrade', (record) => postQuantumDefault(algorithmById(record.algorithm), record.purpose));
+  return renewKey(kms, caller, input, 'upgrade', (record) =>
+    postQuantumDefault(algorithmById(record.algorithm), record.purpose),
+  );
 }
 
-async function renewKey(kms: Kms, caller: Caller, input: ChangeRequest, event: 'rotate' | 'upgrade', choose: (record: KeyRecord) => Algorithm): Promise<KeyDescription> {
+async function renewKey(
+  kms: Kms,
+  caller: Caller,
+  input: ChangeRequest,
+  event: 'rotate' | 'upgrade',
+  choose: (record: KeyRecord) => Algorithm,
+): Promise<KeyDescription> {
   const { record: seen } = await kms.keyRing.load(caller.tenantId, input.keyId);
   const algorithm = choose(seen);
   requireApproved(kms, algorithm);
@@ -30,8 +38,12 @@ async function renewKey(kms: Kms, caller: Caller, input: ChangeRequest, event: '
   const material = renewable ? await prepareMaterial(kms, algorithm) : undefined;
   try {
     return await changeKey(kms, caller, input, 'kms:keys:rotate', event, (record, context) => {
-      if (isImported(record)) throw new KmsError('KEY_STATE_INVALID', 'The material of the key was imported: import a new version instead.', { details: { origin: 'imported' } });
-      if (material === undefined || choose(record) !== algorithm) throw new KmsError('CONFLICT', 'The key changed at the same moment. Try again.');
+      if (isImported(record))
+        throw new KmsError('KEY_STATE_INVALID', 'The material of the key was imported: import a new version instead.', {
+          details: { origin: 'imported' },
+        });
+      if (material === undefined || choose(record) !== algorithm)
+        throw new KmsError('CONFLICT', 'The key changed at the same moment. Try again.');
       return addVersion(kms, record, context, algorithm, material, 'generated');
     });
   } finally {
@@ -54,8 +66,16 @@ export function addVersion(
   origin: KeyVersionRecord['origin'],
 ): KeyChange {
   const version = record.currentVersion + 1;
-  const added = sealMaterial(kms, chain, material, { keyId: record.keyId, version, algorithm, origin, createdAt: unit.now });
-  const superseded = record.versions.map((old) => (old.state === 'active' ? { ...old, state: nextVersionState(old.state, 'supersede') } : old));
+  const added = sealMaterial(kms, chain, material, {
+    keyId: record.keyId,
+    version,
+    algorithm,
+    origin,
+    createdAt: unit.now,
+  });
+  const superseded = record.versions.map((old) =>
+    old.state === 'active' ? { ...old, state: nextVersionState(old.state, 'supersede') } : old,
+  );
   return {
     algorithm: algorithm.id,
     purpose: algorithm.purposes.includes(record.purpose) ? record.purpose : algorithm.purposes[0],
@@ -76,6 +96,8 @@ function retire(superseded: readonly KeyVersionRecord[], retainVersions: number 
       .slice(0, retainVersions - 1),
   );
   return superseded.map((version) =>
-    version.state === 'decrypt-only' && !kept.has(version.version) ? { ...version, state: nextVersionState(version.state, 'retire') } : version,
+    version.state === 'decrypt-only' && !kept.has(version.version)
+      ? { ...version, state: nextVersionState(version.state, 'retire') }
+      : version,
   );
 }

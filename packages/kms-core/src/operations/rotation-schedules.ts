@@ -12,7 +12,11 @@ export interface RotationSchedule {
 }
 
 /** The tenant's keys with automatic rotation, the next due first; with `withinDays` only those due by then. */
-export async function rotationSchedules(kms: Kms, caller: Caller, input: { readonly limit?: number; readonly withinDays?: number }): Promise<readonly RotationSchedule[]> {
+export async function rotationSchedules(
+  kms: Kms,
+  caller: Caller,
+  input: { readonly limit?: number; readonly withinDays?: number },
+): Promise<readonly RotationSchedule[]> {
   requirePermission(caller, 'kms:keys:read');
   const keys = await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) => {
     const before = input.withinDays === undefined ? null : new Date(unit.now.getTime() + input.withinDays * 86_400_000);

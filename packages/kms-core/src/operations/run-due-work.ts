@@ -26,7 +26,11 @@ export async function runDueWork(kms: Kms): Promise<DueWorkReport> {
   return { destroyed: destroyed.done, rotated: rotated.done, failed: [...destroyed.failed, ...rotated.failed] };
 }
 
-async function forEachDue(kms: Kms, due: 'rotation' | 'destruction', work: (kms: Kms, key: KeyRecord) => Promise<boolean>) {
+async function forEachDue(
+  kms: Kms,
+  due: 'rotation' | 'destruction',
+  work: (kms: Kms, key: KeyRecord) => Promise<boolean>,
+) {
   const candidates = await kms.store.transact({ kind: 'system' }, (unit) => unit.keys.lockDue(due, KEYS_PER_RUN));
   const failed: { key: KeyRecord; error: unknown }[] = [];
   let done = 0;
@@ -64,7 +68,9 @@ async function rotateIfDue(kms: Kms, seen: KeyRecord): Promise<boolean> {
       const { auto, nextRotationAt } = record.rotation;
       const due = auto && nextRotationAt !== null && nextRotationAt <= unit.now;
       if (!due || record.state !== 'active' || record.algorithm !== algorithm.id || isImported(record)) return false;
-      await applyEvent(unit, chain, record, 'rotate', (key, context) => addVersion(kms, key, context, algorithm, material, 'generated'));
+      await applyEvent(unit, chain, record, 'rotate', (key, context) =>
+        addVersion(kms, key, context, algorithm, material, 'generated'),
+      );
       return true;
     });
   } finally {

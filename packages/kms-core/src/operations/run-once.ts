@@ -30,12 +30,21 @@ export async function runOnce<T>(
   const earlier = await unit.idempotency.claim(idempotency.key, idempotency.fingerprint);
   if (earlier === undefined) {
     const answer = await work();
-    await unit.idempotency.complete(idempotency.key, sealJson(chain, 'qnsp-kms/v1/idempotency-answer', idempotency.key, answer), TTL_SECONDS);
+    await unit.idempotency.complete(
+      idempotency.key,
+      sealJson(chain, 'qnsp-kms/v1/idempotency-answer', idempotency.key, answer),
+      TTL_SECONDS,
+    );
     return answer;
   }
-  const same = earlier.fingerprint.length === idempotency.fingerprint.length && timingSafeEqual(earlier.fingerprint, idempotency.fingerprint);
+  const same =
+    earlier.fingerprint.length === idempotency.fingerprint.length &&
+    timingSafeEqual(earlier.fingerprint, idempotency.fingerprint);
   if (!same) {
-    throw new KmsError('IDEMPOTENCY_MISMATCH', 'This idempotency key was used for another request. Use a new key for a new request.');
+    throw new KmsError(
+      'IDEMPOTENCY_MISMATCH',
+      'This idempotency key was used for another request. Use a new key for a new request.',
+    );
   }
   try {
     // The sealed answer is authentic and was written by this same operation, which the fingerprint covers.

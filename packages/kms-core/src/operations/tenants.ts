@@ -25,7 +25,12 @@ export async function createTenant(kms: Kms, caller: Caller, input: CreateTenant
   const chain = await kms.hierarchy.masterKeys(SYSTEM_TENANT);
   return kms.store.transact({ kind: 'system' }, (unit) =>
     runOnce(unit, chain, input.idempotency, async () => {
-      const tenant: TenantRecord = { tenantId: input.tenantId ?? newId(), name: input.name, state: 'active', createdAt: unit.now };
+      const tenant: TenantRecord = {
+        tenantId: input.tenantId ?? newId(),
+        name: input.name,
+        state: 'active',
+        createdAt: unit.now,
+      };
       await unit.tenants.insert(tenant);
       await kms.hierarchy.createMasterKey(unit, tenant.tenantId);
       return describeTenant(tenant);
@@ -44,7 +49,11 @@ export async function listTenants(kms: Kms, caller: Caller): Promise<readonly Te
  * Makes a tenant and its first token in one unit of work, for the first start of a service that has no tenant yet and so
  * nobody who could ask for one. Answers `undefined` when there is a tenant already.
  */
-export async function bootstrapTenant(kms: Pick<Kms, 'store' | 'hierarchy'>, name: string, token: CreateApiTokenInput): Promise<{ readonly tenantId: TenantId; readonly token: string } | undefined> {
+export async function bootstrapTenant(
+  kms: Pick<Kms, 'store' | 'hierarchy'>,
+  name: string,
+  token: CreateApiTokenInput,
+): Promise<{ readonly tenantId: TenantId; readonly token: string } | undefined> {
   const pepper = await tokenPepper(kms.hierarchy);
   return kms.store.transact({ kind: 'system' }, async (unit) => {
     await unit.tenants.lockRoots();
@@ -72,8 +81,10 @@ export interface ShredTenantInput {
  */
 export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantInput): Promise<TenantDescription> {
   requirePermission(caller, 'kms:tenants:shred');
-  if (caller.tenantId !== input.tenantId) throw new KmsError('TENANT_MISMATCH', 'The credential is for another tenant.');
-  if (input.confirmation.toLowerCase() !== `shred-${input.tenantId}`) throw badRequest('confirmation', 'must be SHRED- followed by the id of the tenant');
+  if (caller.tenantId !== input.tenantId)
+    throw new KmsError('TENANT_MISMATCH', 'The credential is for another tenant.');
+  if (input.confirmation.toLowerCase() !== `shred-${input.tenantId}`)
+    throw badRequest('confirmation', 'must be SHRED- followed by the id of the tenant');
   const tenant = await kms.store.transact({ kind: 'system' }, async (unit) => {
     const found = await unit.tenants.get(input.tenantId);
     if (found === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');

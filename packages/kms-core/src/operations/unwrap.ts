@@ -19,6 +19,13 @@ export interface UnwrapResult {
 
 /** Opens a wrapped key under whichever version wrapped it. Throws `DECRYPT_FAILED` for anything else. */
 export async function unwrap(kms: Kms, caller: Caller, input: UnwrapInput): Promise<UnwrapResult> {
-  const { plaintext, used } = await openEnvelope(kms, caller, input.keyId ?? null, 'unwrap', input.wrappedKey, encodeWrapData(input.associatedData));
+  const { plaintext, used } = await openEnvelope(
+    kms,
+    caller,
+    input.keyId ?? null,
+    'unwrap',
+    input.wrappedKey,
+    encodeWrapData(input.associatedData),
+  );
   return { dataKey: plaintext, keyId: used.key.keyId, keyVersion: used.version.version };
 }

@@ -26,9 +26,13 @@ export function updateKey(kms: Kms, caller: Caller, input: UpdateKeyInput): Prom
         : {
             rotation: planRotation(
               {
-                periodSeconds: rotation.periodSeconds === undefined ? record.rotation.periodSeconds : rotation.periodSeconds,
-                auto: rotation.auto ?? (rotation.periodSeconds === undefined ? record.rotation.auto : rotation.periodSeconds !== null),
-                retainVersions: rotation.retainVersions === undefined ? record.rotation.retainVersions : rotation.retainVersions,
+                periodSeconds:
+                  rotation.periodSeconds === undefined ? record.rotation.periodSeconds : rotation.periodSeconds,
+                auto:
+                  rotation.auto ??
+                  (rotation.periodSeconds === undefined ? record.rotation.auto : rotation.periodSeconds !== null),
+                retainVersions:
+                  rotation.retainVersions === undefined ? record.rotation.retainVersions : rotation.retainVersions,
               },
               unit.now,
             ),

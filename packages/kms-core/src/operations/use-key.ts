@@ -43,7 +43,13 @@ export async function useKey(
 }
 
 /** Loads a key and checks everything about it that does not depend on a version. */
-export async function admit(kms: Kms, caller: Caller, keyId: KeyId, operation: CryptoOperation, permission: CryptoOperation = operation): Promise<LoadedKey> {
+export async function admit(
+  kms: Kms,
+  caller: Caller,
+  keyId: KeyId,
+  operation: CryptoOperation,
+  permission: CryptoOperation = operation,
+): Promise<LoadedKey> {
   const loaded = await kms.keyRing.load(caller.tenantId, keyId);
   const now = kms.clock();
   authorize(caller, `kms:${permission}`, loaded.record, now);
@@ -52,7 +58,12 @@ export async function admit(kms: Kms, caller: Caller, keyId: KeyId, operation: C
 }
 
 /** Checks and opens one version of an admitted key. */
-export async function ready(kms: Kms, loaded: LoadedKey, version: KeyVersionRecord, operation: CryptoOperation): Promise<UsableVersion> {
+export async function ready(
+  kms: Kms,
+  loaded: LoadedKey,
+  version: KeyVersionRecord,
+  operation: CryptoOperation,
+): Promise<UsableVersion> {
   const key = loaded.record;
   admitVersion(version, operation);
   const algorithm = algorithmById(version.algorithm);
@@ -98,7 +109,14 @@ function readHeader(ciphertext: Uint8Array): EnvelopeHeader | undefined {
   }
 }
 
-async function admitNamed(kms: Kms, caller: Caller, keyId: KeyId | null, header: EnvelopeHeader | undefined, operation: CryptoOperation, permission: CryptoOperation): Promise<LoadedKey> {
+async function admitNamed(
+  kms: Kms,
+  caller: Caller,
+  keyId: KeyId | null,
+  header: EnvelopeHeader | undefined,
+  operation: CryptoOperation,
+  permission: CryptoOperation,
+): Promise<LoadedKey> {
   if (keyId !== null) return admit(kms, caller, keyId, operation, permission);
   if (header === undefined) throw decryptFailed();
   try {

@@ -24,6 +24,11 @@ export interface WrapResult {
 /** Wraps a key of the caller's under the current version of a key. */
 export async function wrap(kms: Kms, caller: Caller, input: WrapInput): Promise<WrapResult> {
   const used = await useKey(kms, caller, input.keyId, 'wrap');
-  const { ciphertext, keyId, keyVersion, algorithm } = await sealWith(used, input.dataKey, encodeWrapData(input.associatedData), 'wrap');
+  const { ciphertext, keyId, keyVersion, algorithm } = await sealWith(
+    used,
+    input.dataKey,
+    encodeWrapData(input.associatedData),
+    'wrap',
+  );
   return { keyId, keyVersion, wrappedKey: ciphertext, algorithm, provider: used.version.provider };
 }

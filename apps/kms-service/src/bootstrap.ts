@@ -1,0 +1,42 @@
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { bootstrapTenant, type Kms } from '@qnsp/kms-core';
+import type { ServiceConfig } from './config/env.ts';
+import { writeFileDurably } from './config/durable-file.ts';
+
+/** What the CLI and the examples read to find a local service. */
+export interface ClientFile {
+  readonly baseUrl: string;
+  readonly tenantId: string;
+  readonly apiToken: string;
+}
+
+/**
+ * Makes the first tenant and its token when the database has no tenant yet, and writes them to `client.json`; on a later
+ * start only brings the address in that file up to date.
+ *
+ * @returns the file's path and content, or `undefined` when there is none and none is due
+ */
+export async function bootstrap(
+  kms: Kms,
+  config: ServiceConfig,
+  baseUrl: string,
+): Promise<{ readonly path: string; readonly client: ClientFile } | undefined> {
+  const path = join(config.dataDir, 'client.json');
+  if (config.bootstrapTenant === undefined) return undefined;
+  const made = await bootstrapTenant(kms, config.bootstrapTenant, { name: 'first token', role: 'tenant_admin' });
+  const known = made === undefined ? readClientFile(path) : { tenantId: made.tenantId, apiToken: made.token };
+  if (known === undefined) return undefined;
+  const client: ClientFile = { baseUrl, tenantId: known.tenantId, apiToken: known.apiToken };
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  writeFileDurably(path, `${JSON.stringify(client, undefined, 2)}\n`);
+  return { path, client };
+}
+
+function readClientFile(path: string): Pick<ClientFile, 'tenantId' | 'apiToken'> | undefined {
+  if (!existsSync(path)) return undefined;
+  const content: unknown = JSON.parse(readFileSync(path, 'utf8'));
+  if (typeof content !== 'object' || content === null) return undefined;
+  const { tenantId, apiToken } = content as Partial<Record<string, unknown>>;
+  return typeof tenantId === 'string' && typeof apiToken === 'string' ? { tenantId, apiToken } : undefined;
+}

@@ -1,0 +1,167 @@
+import { resolve } from 'node:path';
+import { type Algorithm, KmsError, resolveAlgorithm, ROOT_KEY_BYTES } from '@qnsp/kms-core';
+import { ConfigurationError } from './configuration-error.ts';
+import { type Environment, Variables } from './variables.ts';
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+const DEFAULT_DATABASE_URL = 'postgresql://qnsp:qnsp-password@127.0.0.1:5432/kms';
+
+/** Everything that the service can be told, checked. */
+export interface ServiceConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly logLevel: (typeof LOG_LEVELS)[number];
+  /** Where the embedded defaults and `client.json` live. */
+  readonly dataDir: string;
+  /** The tenant that is made, with a token, at the first start; none without it. */
+  readonly bootstrapTenant: string | undefined;
+  readonly defaultAlgorithm: Algorithm;
+  readonly requireFips: boolean;
+  readonly cache: { readonly enabled: boolean; readonly ttlSeconds: number; readonly maxKeys: number };
+  readonly database: DatabaseConfig;
+  readonly root: RootConfig;
+  readonly requestTimeoutMs: number;
+  readonly shutdownTimeoutMs: number;
+  readonly jobIntervalMs: number;
+}
+
+export type DatabaseConfig =
+  | { readonly kind: 'pglite'; readonly dataDir: string; readonly timeoutMs: number }
+  | {
+      readonly kind: 'postgres';
+      readonly url: string;
+      readonly poolMax: number;
+      readonly idleMs: number;
+      readonly ssl: SslMode;
+      readonly caFile: string | undefined;
+      readonly timeoutMs: number;
+      readonly migrate: MigrateMode;
+    };
+
+export type SslMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
+export type MigrateMode = 'auto' | 'off' | 'only';
+
+/** Where the root key is: given in the environment, or in a file that is made when nothing uses it yet. */
+export type RootConfig =
+  | { readonly kind: 'given'; readonly key: Uint8Array }
+  | { readonly kind: 'file'; readonly path: string };
+
+/**
+ * Reads the configuration. The only reader of the process environment.
+ *
+ * @throws ConfigurationError with every problem at once; no value of a secret is in it.
+ */
+export function readConfig(environment: Environment): ServiceConfig {
+  const env = new Variables(environment);
+  const embedded = env.boolean('KMS_EMBEDDED_DEFAULTS', false);
+  const dataDir = resolve(env.text('KMS_DATA_DIR') ?? './.kms');
+  refuseUnsupported(env);
+  const config: ServiceConfig = {
+    host: env.text('HOST') ?? (embedded ? '127.0.0.1' : '0.0.0.0'),
+    port: env.integer('PORT', 8095, { min: 0, max: 65_535 }),
+    logLevel: env.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
+    dataDir,
+    bootstrapTenant: env.text('KMS_BOOTSTRAP_TENANT') ?? (embedded ? 'local' : undefined),
+    defaultAlgorithm: readAlgorithm(env),
+    requireFips: env.boolean('KMS_REQUIRE_FIPS', false),
+    cache: {
+      enabled: env.boolean('KMS_CACHE_ENABLED', true),
+      ttlSeconds: env.integer('KMS_CACHE_TTL_SECONDS', 600, { min: 1, max: 86_400 }),
+      maxKeys: env.integer('KMS_CACHE_MAX_KEYS', 10_000, { min: 1, max: 10_000_000 }),
+    },
+    database: readDatabase(env, embedded, dataDir),
+    root: readRoot(env, embedded, dataDir),
+    requestTimeoutMs: env.integer('KMS_REQUEST_TIMEOUT_MS', 30_000, { min: 100, max: 600_000 }),
+    shutdownTimeoutMs: env.integer('KMS_SHUTDOWN_TIMEOUT_MS', 10_000, { min: 0, max: 600_000 }),
+    jobIntervalMs: env.integer('KMS_JOB_INTERVAL_MS', 10_000, { min: 100, max: 3_600_000 }),
+  };
+  if (config.requireFips && !config.defaultAlgorithm.fipsApproved) {
+    env.problem(
+      'KMS_ALGORITHM',
+      `${config.defaultAlgorithm.id} is not approved for FIPS mode, which KMS_REQUIRE_FIPS asks for`,
+    );
+  }
+  if (env.problems.length > 0) throw new ConfigurationError(env.problems);
+  return config;
+}
+
+function readAlgorithm(env: Variables): Algorithm {
+  const name = env.text('KMS_ALGORITHM') ?? 'AES-256-GCM';
+  try {
+    const algorithm = resolveAlgorithm(name);
+    if (algorithm.importOnly) env.problem('KMS_ALGORITHM', `${algorithm.id} keys can only be imported`);
+    return algorithm;
+  } catch (error) {
+    if (!(error instanceof KmsError)) throw error;
+    env.problem('KMS_ALGORITHM', error.message.replace('algorithm: ', ''));
+    return resolveAlgorithm('AES-256-GCM');
+  }
+}
+
+function readDatabase(env: Variables, embedded: boolean, dataDir: string): DatabaseConfig {
+  const url = env.secret('DATABASE_URL') ?? (embedded ? `pglite:${resolve(dataDir, 'db')}` : DEFAULT_DATABASE_URL);
+  const migrate = env.oneOf<MigrateMode>('KMS_MIGRATE', ['auto', 'off', 'only'], 'auto');
+  const poolMax = env.integer('DATABASE_POOL_MAX', 20, { min: 1, max: 1000 });
+  const idleMs = env.integer('DATABASE_POOL_IDLE_MS', 30_000, { min: 0, max: 3_600_000 });
+  const timeoutMs = env.integer('DATABASE_TIMEOUT_MS', 5000, { min: 100, max: 600_000 });
+  const ssl = env.oneOf<SslMode>('DATABASE_SSL', ['disable', 'require', 'verify-ca', 'verify-full'], 'disable');
+  const caFile = env.text('DATABASE_SSL_CA_FILE');
+  if (url.startsWith('pglite:')) {
+    const directory = url.slice('pglite:'.length);
+    if (directory === '') env.problem('DATABASE_URL', 'pglite: needs a directory, as in pglite:./data');
+    return { kind: 'pglite', dataDir: directory.startsWith('memory://') ? directory : resolve(directory), timeoutMs };
+  }
+  if (!/^postgres(ql)?:$/.test(URL.parse(url)?.protocol ?? '')) {
+    env.problem('DATABASE_URL', 'must be postgresql://user:password@host:port/database or pglite:directory');
+  }
+  return { kind: 'postgres', url, poolMax, idleMs, ssl, caFile, timeoutMs, migrate };
+}
+
+function readRoot(env: Variables, embedded: boolean, dataDir: string): RootConfig {
+  const encoded = env.secret('KMS_ROOT_KEY');
+  if (encoded !== undefined) {
+    const key = decodeRootKey(encoded);
+    if (key === undefined)
+      env.problem('KMS_ROOT_KEY', `must be ${ROOT_KEY_BYTES} bytes as base64 or as hexadecimal digits`);
+    return { kind: 'given', key: key ?? new Uint8Array(ROOT_KEY_BYTES) };
+  }
+  if (!embedded && env.text('KMS_ROOT_KEY_FILE') === undefined) {
+    env.problem(
+      'KMS_ROOT_KEY',
+      'no root key is configured: set KMS_ROOT_KEY or KMS_ROOT_KEY_FILE (32 random bytes as base64, e.g. from "openssl rand -base64 32")',
+    );
+  }
+  return { kind: 'file', path: resolve(dataDir, 'root.key') };
+}
+
+/** The bytes of a root key as people write it down, `undefined` for anything else. */
+export function decodeRootKey(encoded: string): Uint8Array | undefined {
+  if (/^[0-9a-f]{64}$/i.test(encoded)) return Buffer.from(encoded, 'hex');
+  const bytes = Buffer.from(encoded, 'base64');
+  return bytes.length === ROOT_KEY_BYTES && bytes.toString('base64') === encoded ? bytes : undefined;
+}
+
+const NOT_SUPPORTED: Readonly<Record<string, string>> = {
+  KMS_PKCS11_MODULE_PATH: 'HSM',
+  KMS_PKCS11_SLOT: 'HSM',
+  KMS_PKCS11_PIN: 'HSM',
+  KMS_PKCS11_PIN_FILE: 'HSM',
+  KMS_PKCS11_KEY_ID: 'HSM',
+  KMS_PKCS11_LABEL: 'HSM',
+  KMS_PKCS11_CONFIGS_JSON: 'HSM',
+  KMS_PKCS11_CONFIGS_JSON_FILE: 'HSM',
+  KMS_CACHE_REDIS_URL: 'L2 cache',
+  KMS_CACHE_REDIS_URL_FILE: 'L2 cache',
+};
+
+/** What is set is used: a setting that this version can not honour ends the start instead of being passed over. */
+function refuseUnsupported(env: Variables): void {
+  for (const [name, part] of Object.entries(NOT_SUPPORTED)) {
+    if (env.text(name) !== undefined) env.problem(name, `this version has no ${part} support yet; unset it`);
+  }
+  if (!env.boolean('KMS_EVIDENCE_ENABLED', false)) return;
+  env.problem('KMS_EVIDENCE_ENABLED', 'this version keeps no evidence yet; set it to false');
+  for (const name of ['AUDIT_SERVICE_URL', 'AUDIT_SBOM_SIGNING_PRIVATE_KEY_PEM', 'AUDIT_BEARER_TOKEN']) {
+    if (env.secret(name) === undefined) env.problem(name, 'is needed when evidence is enabled');
+  }
+}

@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import type { ConfigurationProblem } from './configuration-error.ts';
+
+/** The environment of a process: names and values as text. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads typed values out of an environment and gathers what is wrong, so that all problems can be shown at once.
+ * An empty value counts as unset.
+ */
+export class Variables {
+  readonly problems: ConfigurationProblem[] = [];
+  readonly #environment: Environment;
+
+  constructor(environment: Environment) {
+    this.#environment = environment;
+  }
+
+  /** The text of a variable, `undefined` when it is unset or empty. */
+  text(name: string): string | undefined {
+    const value = this.#environment[name]?.trim();
+    return value === '' ? undefined : value;
+  }
+
+  /** The text of a secret, from the variable itself or from the file that `NAME_FILE` names. */
+  secret(name: string): string | undefined {
+    const value = this.text(name);
+    const path = this.text(`${name}_FILE`);
+    if (path === undefined) return value;
+    if (value !== undefined) {
+      this.problem(`${name}_FILE`, `set either ${name} or ${name}_FILE, not both`);
+      return undefined;
+    }
+    try {
+      const content = readFileSync(path, 'utf8').trim();
+      if (content === '') this.problem(`${name}_FILE`, 'the file is empty');
+      return content === '' ? undefined : content;
+    } catch (error) {
+      this.problem(`${name}_FILE`, `the file can not be read (${errorCode(error)})`);
+      return undefined;
+    }
+  }
+
+  integer(name: string, fallback: number, range: { readonly min: number; readonly max: number }): number {
+    const value = this.text(name);
+    if (value === undefined) return fallback;
+    const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
+    if (number >= range.min && number <= range.max) return number;
+    this.problem(name, `must be a whole number from ${range.min} to ${range.max}`);
+    return fallback;
+  }
+
+  boolean(name: string, fallback: boolean): boolean {
+    const value = this.text(name)?.toLowerCase();
+    if (value === undefined) return fallback;
+    if (value === 'true' || value === '1') return true;
+    if (value === 'false' || value === '0') return false;
+    this.problem(name, 'must be true or false');
+    return fallback;
+  }
+
+  oneOf<T extends string>(name: string, allowed: readonly T[], fallback: T): T {
+    const value = this.text(name);
+    if (value === undefined) return fallback;
+    const found = allowed.find((candidate) => candidate === value);
+    if (found !== undefined) return found;
+    this.problem(name, `must be one of ${allowed.join(', ')}`);
+    return fallback;
+  }
+
+  problem(variable: string, reason: string): void {
+    this.problems.push({ variable, reason });
+  }
+}
+
+function errorCode(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
+}

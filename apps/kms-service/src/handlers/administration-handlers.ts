@@ -1,0 +1,35 @@
+import {
+  createApiToken,
+  createImportParameters,
+  createTenant,
+  importKey,
+  listApiTokens,
+  listTenants,
+  random,
+  revokeApiToken,
+  shredTenant,
+} from '@qnsp/kms-core';
+import { publicKeyPem } from './public-key-pem.ts';
+import type { Handlers } from './handler.ts';
+
+export const administrationHandlers = {
+  createToken: ({ kms, caller, request, once }) => createApiToken(kms, caller, { ...request.body, ...once }),
+  listTokens: async ({ kms, caller }) => ({ items: await listApiTokens(kms, caller) }),
+  revokeToken: async ({ kms, caller, request }) => {
+    await revokeApiToken(kms, caller, request.params);
+    return { ...request.params, revoked: true };
+  },
+  createTenant: ({ kms, caller, request, once }) => createTenant(kms, caller, { ...request.body, ...once }),
+  listTenants: async ({ kms, caller }) => ({ items: await listTenants(kms, caller) }),
+  shredTenant: ({ kms, caller, request }) => shredTenant(kms, caller, { ...request.body, ...request.params }),
+  getImportParameters: async ({ kms, caller, request }) => {
+    const { wrappingAlgorithm = 'RSA_AES_KEY_WRAP_SHA_256' } = request.query;
+    const result = await createImportParameters(kms, caller, { wrappingAlgorithm });
+    return { ...result, publicKeyPem: publicKeyPem(result.publicKey) };
+  },
+  importKey: ({ kms, caller, request, once }) => importKey(kms, caller, { ...request.body, ...once }),
+  getRandom: async ({ kms, caller, request }) => {
+    const { bytes = 32 } = request.query;
+    return { random: await random(kms, caller, { bytes }), bytes };
+  },
+} satisfies Partial<Handlers>;

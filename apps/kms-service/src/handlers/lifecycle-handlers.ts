@@ -1,0 +1,36 @@
+import {
+  deleteKeyPolicy,
+  destroyKey,
+  getKeyPolicy,
+  putKeyPolicy,
+  restoreKey,
+  resumeKey,
+  revokeKey,
+  rotateKey,
+  shredKey,
+  suspendKey,
+  upgradeKey,
+} from '@qnsp/kms-core';
+import { changeOf } from './change-of.ts';
+import type { Handlers } from './handler.ts';
+
+export const lifecycleHandlers = {
+  rotateKey: (call) => rotateKey(call.kms, call.caller, changeOf(call)),
+  upgradeKey: (call) => upgradeKey(call.kms, call.caller, changeOf(call)),
+  suspendKey: (call) => suspendKey(call.kms, call.caller, changeOf(call)),
+  resumeKey: (call) => resumeKey(call.kms, call.caller, changeOf(call)),
+  revokeKey: (call) => revokeKey(call.kms, call.caller, { ...call.request.body, ...changeOf(call) }),
+  destroyKey: (call) => {
+    const { pendingWindow } = call.request.body;
+    return destroyKey(call.kms, call.caller, {
+      ...changeOf(call),
+      ...(pendingWindow === undefined ? {} : { pendingDays: pendingWindow }),
+    });
+  },
+  restoreKey: (call) => restoreKey(call.kms, call.caller, changeOf(call)),
+  shredKey: (call) => shredKey(call.kms, call.caller, { ...call.request.body, ...changeOf(call) }),
+  getKeyPolicy: async ({ kms, caller, request }) =>
+    (await getKeyPolicy(kms, caller, request.params)) ?? { version: '1', statements: [] },
+  putKeyPolicy: (call) => putKeyPolicy(call.kms, call.caller, { ...call.request.body, ...changeOf(call) }),
+  deleteKeyPolicy: (call) => deleteKeyPolicy(call.kms, call.caller, changeOf(call)),
+} satisfies Partial<Handlers>;

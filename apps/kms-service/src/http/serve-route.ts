@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import {
+  encodeAnswer,
+  isBatch,
+  itemProblem,
+  LIMITS,
+  parseBatch,
+  parseRequest,
+  type RawRequest,
+  type Route,
+} from '@qnsp/kms-contract';
+import { type Caller, canonicalJson, type IdempotencyRequest, KmsError, lengthPrefixed } from '@qnsp/kms-core';
+import type { Context } from 'hono';
+import type { AppParts } from '../app.ts';
+import { handlerOf } from '../handlers/handlers.ts';
+import type { AppEnv } from './app-env.ts';
+import { authenticate, identify } from './authenticate.ts';
+import { parseJsonObject, readBody } from './body.ts';
+import { failureOf } from './problem-answer.ts';
+
+/** What became known about the caller while a request was served; for the log. */
+export interface Served {
+  tenantId: string | undefined;
+  subject: string | undefined;
+}
+
+/**
+ * Serves one request of a route: credential, body, tenant, validation, operation, answer, in this order.
+ *
+ * @throws KmsError for everything that goes wrong.
+ */
+export async function serveRoute(
+  parts: AppParts,
+  c: Context<AppEnv>,
+  route: Route,
+  requestId: string,
+  served: Served,
+): Promise<Response> {
+  const { incoming } = c.env;
+  const identity = route.auth === 'none' ? undefined : await identify(parts.kms, incoming.headers.authorization);
+  const bytes =
+    route.method === 'GET'
+      ? Buffer.alloc(0)
+      : await readBody(incoming, route.crypto === undefined ? LIMITS.bodyBytes : LIMITS.batchBodyBytes);
+  const body = parseJsonObject(bytes, incoming.headers['content-type']);
+  const raw: RawRequest = { params: c.req.param(), query: c.req.query(), body, headers: incoming.headers };
+  const caller =
+    identity === undefined ? undefined : authenticate(identity, route, raw, incoming.socket.remoteAddress ?? null);
+  served.tenantId = caller?.tenantId;
+  served.subject = caller?.subject;
+  if (isBatch(route, body)) return respond(route, requestId, await serveBatch(parts, route, raw, caller, requestId));
+  if (bytes.length > LIMITS.bodyBytes)
+    throw new KmsError('PAYLOAD_TOO_LARGE', `The request body is larger than ${LIMITS.bodyBytes} bytes.`, {
+      details: { limit: LIMITS.bodyBytes },
+    });
+  const request = parseRequest(route, raw);
+  const once = idempotencyOf(route, raw, request.idempotencyKey, caller);
+  const result = await handlerOf(route)({ parts, kms: parts.kms, caller, request, once });
+  return respond(route, requestId, encodeAnswer(route, result, request.dialect), statusOf(route, result));
+}
+
+async function serveBatch(
+  parts: AppParts,
+  route: Route,
+  raw: RawRequest,
+  caller: Caller | undefined,
+  requestId: string,
+): Promise<unknown> {
+  const handler = handlerOf(route);
+  const items = await Promise.all(
+    parseBatch(route, raw).map(async (item) => {
+      try {
+        if ('error' in item) throw item.error;
+        const result = await handler({
+          parts,
+          kms: parts.kms,
+          caller,
+          request: { params: {}, query: {}, ...item },
+          once: {},
+        });
+        return encodeAnswer(route, result, item.dialect);
+      } catch (error) {
+        // One item that fails is that item's answer; only what is not an error of the KMS ends the call.
+        if (!(error instanceof KmsError) || error.code === 'INTERNAL_ERROR')
+          parts.log.error({ requestId, err: error }, 'batch item failed');
+        return { error: itemProblem(failureOf(error)) };
+      }
+    }),
+  );
+  return { items };
+}
+
+function respond(route: Route, requestId: string, answer: unknown, status: number = route.status): Response {
+  const type = route.contentType ?? 'application/json';
+  const text = typeof answer === 'string' ? answer : JSON.stringify(answer);
+  return new Response(text, {
+    status,
+    headers: { 'content-type': type, 'x-request-id': requestId, 'cache-control': 'no-store' },
+  });
+}
+
+/** Health answers come with 503, too: the answer says so itself. */
+function statusOf(route: Route, result: unknown): number {
+  const critical =
+    route.otherStatuses !== undefined &&
+    typeof result === 'object' &&
+    result !== null &&
+    'status' in result &&
+    result.status === 'critical';
+  return critical ? 503 : route.status;
+}
+
+function idempotencyOf(
+  route: Route,
+  raw: RawRequest,
+  key: string | undefined,
+  caller: Caller | undefined,
+): { idempotency?: IdempotencyRequest } {
+  if (key === undefined || caller === undefined) return {};
+  const what = lengthPrefixed([
+    caller.subject,
+    route.operationId,
+    canonicalJson(raw.params),
+    canonicalJson(raw.body),
+    String(raw.headers?.['if-match'] ?? ''),
+  ]);
+  return { idempotency: { key, fingerprint: createHash('sha256').update(what).digest() } };
+}

@@ -1,0 +1,32 @@
+import type { RawRequest } from '@qnsp/kms-contract';
+import { badRequest, isUuid, KmsError, SYSTEM_TENANT, type TenantId } from '@qnsp/kms-core';
+
+const TENANT_HEADERS = ['x-qnsp-tenant', 'x-qnsp-tenant-id', 'x-tenant-id'] as const;
+
+/**
+ * The tenant of a call: the credential's, which every one that the request names must equal, or for a platform
+ * credential the one that it names.
+ *
+ * @throws KmsError `TENANT_MISMATCH`, or `BAD_REQUEST` when a platform credential names no tenant.
+ */
+export function namedTenant(ofCredential: TenantId | null, { headers, query, body, params }: RawRequest): TenantId {
+  const inBody = typeof body === 'object' && body !== null && 'tenantId' in body ? body.tenantId : undefined;
+  const claims: unknown[] = [
+    ...TENANT_HEADERS.map((name) => headers?.[name]),
+    query?.['tenantId'],
+    inBody,
+    params?.['tenantId'],
+  ];
+  let tenantId = ofCredential;
+  for (const claim of claims) {
+    if (claim === undefined || claim === null || claim === '') continue;
+    if (typeof claim !== 'string') throw badRequest('tenantId', 'must be one UUID');
+    tenantId ??= claim.toLowerCase();
+    if (claim.toLowerCase() !== tenantId)
+      throw new KmsError('TENANT_MISMATCH', 'The request names another tenant than the credential belongs to.');
+  }
+  if (tenantId === null)
+    throw badRequest('tenantId', 'a platform credential must name the tenant, e.g. in the header x-qnsp-tenant');
+  if (!isUuid(tenantId) || tenantId === SYSTEM_TENANT) throw badRequest('tenantId', 'must be the UUID of a tenant');
+  return tenantId;
+}

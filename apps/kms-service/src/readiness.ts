@@ -1,0 +1,28 @@
+/** Whether the service should get traffic, apart from whether its store answers. */
+export interface Readiness {
+  /** Why it should not, `undefined` when it should. */
+  reason(): string | undefined;
+  /** The power-on self test ended well. */
+  selfTestPassed(): void;
+  /** The power-on self test found these algorithms wrong: the service never becomes ready. */
+  selfTestFailed(algorithms: readonly string[]): void;
+  /** The service is about to end: it finishes what it has and wants no more. */
+  stopping(): void;
+}
+
+/** Not ready until the self test has passed, and not any more once the service stops. */
+export function makeReadiness(): Readiness {
+  let reason: string | undefined = 'the power-on self test is running';
+  return {
+    reason: () => reason,
+    selfTestPassed: () => {
+      reason = undefined;
+    },
+    selfTestFailed: (algorithms) => {
+      reason = `the power-on self test failed for ${algorithms.join(', ')}`;
+    },
+    stopping: () => {
+      reason = 'the service is stopping';
+    },
+  };
+}

@@ -1,0 +1,37 @@
+import { type Kms, runDueWork } from '@qnsp/kms-core';
+import type { Logger } from './http/logger.ts';
+
+/** Runs what schedules ask for, again and again with a pause between, until it is stopped. */
+export function startScheduledWork(kms: Kms, intervalMs: number, log: Logger): { stop(): Promise<void> } {
+  const stopping = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> = Promise.resolve();
+
+  const run = async () => {
+    try {
+      const { rotated, destroyed, failed } = await runDueWork(kms);
+      if (rotated + destroyed > 0) log.info({ rotated, destroyed }, 'scheduled work done');
+      for (const { key, error } of failed)
+        log.error({ tenantId: key.tenantId, keyId: key.keyId, err: error }, 'scheduled work on a key failed');
+    } catch (error) {
+      // The next turn tries again: what is due stays due in the store.
+      log.warn({ err: error }, 'scheduled work could not run');
+    }
+    schedule();
+  };
+  const schedule = () => {
+    if (stopping.signal.aborted) return;
+    timer = setTimeout(() => {
+      running = run();
+    }, intervalMs);
+    timer.unref();
+  };
+  schedule();
+  return {
+    stop: () => {
+      stopping.abort();
+      clearTimeout(timer);
+      return running;
+    },
+  };
+}

@@ -1,0 +1,77 @@
+import { KmsError } from '../errors/kms-error.ts';
+import type { ApiTokenRecord } from '../model/api-token.ts';
+import type { KeyId, TenantId } from '../model/identifiers.ts';
+import type { KeyRecord } from '../model/key.ts';
+import type { Store, StoreScope, UnitOfWork } from '../ports/store.ts';
+import { MemoryIdempotency } from './store-memory-idempotency.ts';
+import { MemoryKeys } from './store-memory-keys.ts';
+import { copyOf, draftOf, emptyTables, type MemoryTables } from './store-memory-tables.ts';
+import { MemoryTenants } from './store-memory-tenants.ts';
+import { MemoryTokens, tokenByHash } from './store-memory-tokens.ts';
+
+export interface InMemoryStoreOptions {
+  /** The clock of the units of work; the system's without it. */
+  readonly now?: () => Date;
+}
+
+/**
+ * A store for tests that keeps the whole contract in memory. Units of work run one after another, each on a draft that
+ * is kept or dropped as a whole; a unit that starts another one and waits for it waits for ever.
+ *
+ * @example
+ * const store = inMemoryStore({ now: () => new Date('2026-01-01T00:00:00Z') });
+ */
+export function inMemoryStore(options: InMemoryStoreOptions = {}): Store {
+  return new InMemoryStore(options.now ?? (() => new Date()));
+}
+
+class InMemoryStore implements Store {
+  readonly #clock: () => Date;
+  #tables = emptyTables();
+  /** Settles when the last unit in the queue has ended; never rejects. */
+  #idle: Promise<unknown> = Promise.resolve();
+
+  constructor(clock: () => Date) {
+    this.#clock = clock;
+  }
+
+  transact<T>(scope: StoreScope, work: (unit: UnitOfWork) => Promise<T>): Promise<T> {
+    const run = this.#idle.then(() => this.#run(scope, work));
+    this.#idle = run.catch(() => undefined);
+    return run;
+  }
+
+  async readKey(tenantId: TenantId, keyId: KeyId): Promise<KeyRecord | undefined> {
+    const key = this.#tables.keys.get(keyId);
+    return key?.tenantId === tenantId ? copyOf(key) : undefined;
+  }
+
+  async findToken(hash: Uint8Array): Promise<ApiTokenRecord | undefined> {
+    return copyOf(tokenByHash(this.#tables, hash));
+  }
+
+  async ping(): Promise<void> {}
+
+  async #run<T>(scope: StoreScope, work: (unit: UnitOfWork) => Promise<T>): Promise<T> {
+    const draft = draftOf(this.#tables);
+    let ended = false;
+    const tables = (): MemoryTables => {
+      if (ended) throw new KmsError('INTERNAL_ERROR', 'The unit of work has ended.');
+      return draft;
+    };
+    const unit = { scope, now: new Date(this.#clock()), tables };
+    try {
+      const answer = await work({
+        now: unit.now,
+        keys: new MemoryKeys(unit),
+        tenants: new MemoryTenants(unit),
+        tokens: new MemoryTokens(unit),
+        idempotency: new MemoryIdempotency(unit),
+      });
+      this.#tables = draft;
+      return answer;
+    } finally {
+      ended = true;
+    }
+  }
+}

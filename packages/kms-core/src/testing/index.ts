@@ -1,0 +1,3 @@
+export * from './in-memory-store.ts';
+export * from './store-contract.ts';
+export * from './store-samples.ts';

@@ -1,0 +1,67 @@
+import { expect, it } from 'vitest';
+import { newId } from '../model/identifiers.ts';
+import type { OperationLease, Store } from '../ports/store.ts';
+import { asTenant, insertKey, newTenant, rotated, sampleKey } from './store-samples.ts';
+
+export function budgetRules(store: () => Store): void {
+  const lease = (tenantId: string, wanted: OperationLease): Promise<number> =>
+    asTenant(store(), tenantId, (unit) => unit.keys.leaseOperations(wanted));
+
+  it('grants what remains of a budget and then nothing', async () => {
+    const tenantId = await newTenant(store());
+    const { keyId } = await insertKey(store(), sampleKey(tenantId));
+    const grants = [];
+    for (let round = 0; round < 4; round += 1)
+      grants.push(await lease(tenantId, { keyId, version: 0, budget: 10, count: 4 }));
+    expect(grants).toEqual([4, 4, 2, 0]);
+  });
+
+  it('grants less than was asked for from the first lease on', async () => {
+    const tenantId = await newTenant(store());
+    const { keyId } = await insertKey(store(), sampleKey(tenantId));
+    await expect(lease(tenantId, { keyId, version: 1, budget: 3, count: 100 })).resolves.toBe(3);
+  });
+
+  it('counts each version and the whole key apart', async () => {
+    const tenantId = await newTenant(store());
+    const key = await insertKey(store(), sampleKey(tenantId));
+    await asTenant(store(), tenantId, (unit) => unit.keys.update(rotated(key), 1));
+    const other = await insertKey(store(), sampleKey(tenantId));
+    for (const version of [0, 1, 2]) {
+      await expect(lease(tenantId, { keyId: key.keyId, version, budget: 5, count: 5 })).resolves.toBe(5);
+    }
+    await expect(lease(tenantId, { keyId: other.keyId, version: 0, budget: 5, count: 5 })).resolves.toBe(5);
+    await expect(lease(tenantId, { keyId: key.keyId, version: 1, budget: 5, count: 1 })).resolves.toBe(0);
+  });
+
+  it('counts against a budget that was changed', async () => {
+    const tenantId = await newTenant(store());
+    const { keyId } = await insertKey(store(), sampleKey(tenantId));
+    await expect(lease(tenantId, { keyId, version: 0, budget: 10, count: 8 })).resolves.toBe(8);
+    await expect(lease(tenantId, { keyId, version: 0, budget: 5, count: 8 })).resolves.toBe(0);
+    await expect(lease(tenantId, { keyId, version: 0, budget: 12, count: 8 })).resolves.toBe(4);
+  });
+
+  it('counts up to 2^53 - 1', async () => {
+    const tenantId = await newTenant(store());
+    const { keyId } = await insertKey(store(), sampleKey(tenantId));
+    const budget = Number.MAX_SAFE_INTEGER;
+    await expect(lease(tenantId, { keyId, version: 0, budget, count: budget - 1 })).resolves.toBe(budget - 1);
+    await expect(lease(tenantId, { keyId, version: 0, budget, count: budget })).resolves.toBe(1);
+    await expect(lease(tenantId, { keyId, version: 0, budget, count: 1 })).resolves.toBe(0);
+  });
+
+  it('grants each operation of a budget once, however many draw from it', async () => {
+    const tenantId = await newTenant(store());
+    const { keyId } = await insertKey(store(), sampleKey(tenantId));
+    const draws = Array.from({ length: 30 }, () => lease(tenantId, { keyId, version: 0, budget: 100, count: 7 }));
+    const granted = await Promise.all(draws);
+    expect(granted.reduce((sum, each) => sum + each, 0)).toBe(100);
+    expect(Math.max(...granted)).toBe(7);
+  });
+
+  it('grants nothing for a key that does not exist', async () => {
+    const tenantId = await newTenant(store());
+    await expect(lease(tenantId, { keyId: newId(), version: 0, budget: 10, count: 1 })).resolves.toBe(0);
+  });
+}

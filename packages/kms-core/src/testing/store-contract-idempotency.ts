@@ -1,0 +1,122 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import type { Store } from '../ports/store.ts';
+import { asTenant, comparable, insertKey, newTenant, sampleKey, someBytes } from './store-samples.ts';
+
+export function idempotencyRules(store: () => Store): void {
+  it('answers a completed call again, with the fingerprint of its request', async () => {
+    const tenantId = await newTenant(store());
+    const [fingerprint, answer] = [someBytes(32), someBytes(100)];
+    await asTenant(store(), tenantId, async (unit) => {
+      await expect(unit.idempotency.claim('k', fingerprint)).resolves.toBeUndefined();
+      await unit.idempotency.complete('k', answer, 3600);
+    });
+    for (const attempt of [fingerprint, someBytes(32)]) {
+      const replayed = await asTenant(store(), tenantId, (unit) => unit.idempotency.claim('k', attempt));
+      expect(comparable(replayed)).toStrictEqual(comparable({ key: 'k', fingerprint, answer }));
+    }
+    const other = await asTenant(store(), tenantId, (unit) => unit.idempotency.claim('K', fingerprint));
+    expect(other).toBeUndefined();
+  });
+
+  it('frees a key when its answer has expired', async () => {
+    const tenantId = await newTenant(store());
+    const second = someBytes(32);
+    await asTenant(store(), tenantId, async (unit) => {
+      await unit.idempotency.claim('k', someBytes(32));
+      await unit.idempotency.complete('k', someBytes(8), 0);
+    });
+    await asTenant(store(), tenantId, async (unit) => {
+      await expect(unit.idempotency.claim('k', second)).resolves.toBeUndefined();
+      await unit.idempotency.complete('k', someBytes(8), 3600);
+    });
+    const replayed = await asTenant(store(), tenantId, (unit) => unit.idempotency.claim('k', second));
+    expect(comparable(replayed?.fingerprint)).toBe(comparable(second));
+  });
+
+  it('frees a key whose unit failed', async () => {
+    const tenantId = await newTenant(store());
+    const failing = asTenant(store(), tenantId, async (unit) => {
+      await unit.idempotency.claim('k', someBytes(32));
+      throw new Error('the work failed');
+    });
+    await expect(failing).rejects.toThrow('the work failed');
+    await expect(
+      asTenant(store(), tenantId, (unit) => unit.idempotency.claim('k', someBytes(32))),
+    ).resolves.toBeUndefined();
+  });
+
+  it('frees a key that was claimed and not completed', async () => {
+    const tenantId = await newTenant(store());
+    await asTenant(store(), tenantId, (unit) => unit.idempotency.claim('k', someBytes(32)));
+    await expect(
+      asTenant(store(), tenantId, (unit) => unit.idempotency.claim('k', someBytes(32))),
+    ).resolves.toBeUndefined();
+  });
+
+  it('refuses to complete what was not claimed', async () => {
+    const tenantId = await newTenant(store());
+    const complete = (): Promise<void> =>
+      asTenant(store(), tenantId, (unit) => unit.idempotency.complete('k', someBytes(8), 3600));
+    await expect(complete()).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
+    await asTenant(store(), tenantId, async (unit) => {
+      await unit.idempotency.claim('k', someBytes(32));
+      await unit.idempotency.complete('k', someBytes(8), 3600);
+    });
+    await expect(complete()).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
+  });
+
+  it('runs one of many calls that come at the same time', async () => {
+    const tenantId = await newTenant(store());
+    const fingerprint = someBytes(32);
+    let runs = 0;
+    const call = (): Promise<string> =>
+      asTenant(store(), tenantId, async (unit) => {
+        const earlier = await unit.idempotency.claim('k', fingerprint);
+        if (earlier !== undefined) return Buffer.from(earlier.answer).toString('utf8');
+        runs += 1;
+        const key = sampleKey(tenantId);
+        await nextTurn();
+        await unit.keys.insert(key);
+        await unit.idempotency.complete('k', Buffer.from(key.keyId, 'utf8'), 3600);
+        return key.keyId;
+      });
+    const answers = await Promise.all(Array.from({ length: 12 }, call));
+    expect(runs).toBe(1);
+    expect(new Set(answers).size).toBe(1);
+    const { items } = await asTenant(store(), tenantId, (unit) => unit.keys.list({ limit: 10, after: null }));
+    expect(items.map((key) => key.keyId)).toEqual([answers[0]]);
+  });
+
+  it('lets the next of many calls run when the first fails', async () => {
+    const tenantId = await newTenant(store());
+    let runs = 0;
+    const call = (): Promise<string> =>
+      asTenant(store(), tenantId, async (unit) => {
+        if ((await unit.idempotency.claim('k', someBytes(32))) !== undefined) return 'replayed';
+        runs += 1;
+        if (runs === 1) throw new Error('the first call failed');
+        await unit.idempotency.complete('k', someBytes(8), 3600);
+        return 'ran';
+      });
+    const outcomes = await Promise.allSettled(Array.from({ length: 5 }, call));
+    const answers = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : 'failed'));
+    expect(answers.sort()).toEqual(['failed', 'ran', 'replayed', 'replayed', 'replayed']);
+  });
+
+  it('serves the system scope too', async () => {
+    const tenantId = await newTenant(store());
+    await insertKey(store(), sampleKey(tenantId));
+    const key = `system ${tenantId}`;
+    const [fingerprint, answer] = [someBytes(32), someBytes(8)];
+    await store().transact({ kind: 'system' }, async (unit) => {
+      await expect(unit.idempotency.claim(key, fingerprint)).resolves.toBeUndefined();
+      await unit.idempotency.complete(key, answer, 3600);
+    });
+    const replayed = await store().transact({ kind: 'system' }, (unit) => unit.idempotency.claim(key, fingerprint));
+    expect(comparable(replayed)).toStrictEqual(comparable({ key, fingerprint, answer }));
+    await expect(
+      asTenant(store(), tenantId, (unit) => unit.idempotency.claim(key, fingerprint)),
+    ).resolves.toBeUndefined();
+  });
+}

@@ -1,0 +1,156 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { newId } from '../model/identifiers.ts';
+import type { MasterKeyWrap, TenantRecord } from '../model/tenant.ts';
+import type { Store } from '../ports/store.ts';
+import {
+  asTenant,
+  comparable,
+  insertKey,
+  newTenant,
+  rotated,
+  sampleKey,
+  sampleVersion,
+  someBytes,
+  SYSTEM,
+} from './store-samples.ts';
+
+function wrapsOf(tenantId: string): MasterKeyWrap[] {
+  return [
+    { tenantId, tmkVersion: 1, providerId: 'hsm-a', wrapped: someBytes(60) },
+    { tenantId, tmkVersion: 1, providerId: 'software', wrapped: someBytes(61) },
+    { tenantId, tmkVersion: 2, providerId: 'software', wrapped: someBytes(62) },
+  ];
+}
+
+export function tenantRules(store: () => Store): void {
+  it('gives back a tenant exactly and lists it', async () => {
+    const tenant: TenantRecord = {
+      tenantId: newId(),
+      name: 'Überbank "A" ✓',
+      state: 'active',
+      createdAt: new Date('2026-03-01T10:00:00.007Z'),
+    };
+    await store().transact(SYSTEM, async (unit) => {
+      await expect(unit.tenants.get(tenant.tenantId)).resolves.toBeUndefined();
+      await unit.tenants.insert(tenant);
+    });
+    const found = await asTenant(store(), tenant.tenantId, (unit) => unit.tenants.get(tenant.tenantId));
+    expect(comparable(found)).toStrictEqual(comparable(tenant));
+    const listed = await store().transact(SYSTEM, (unit) => unit.tenants.list());
+    expect(comparable(listed)).toContainEqual(comparable(tenant));
+  });
+
+  it('refuses a tenant id that was ever used', async () => {
+    const tenantId = await newTenant(store());
+    await store().transact(SYSTEM, (unit) => unit.tenants.shred(tenantId));
+    const again: TenantRecord = { tenantId, name: 'again', state: 'active', createdAt: new Date() };
+    const attempt = store().transact(SYSTEM, (unit) => unit.tenants.insert(again));
+    await expect(attempt).rejects.toMatchObject({ code: 'CONFLICT' });
+    await expect(asTenant(store(), tenantId, (unit) => unit.tenants.get(tenantId))).resolves.toMatchObject({
+      state: 'shredded',
+    });
+  });
+
+  it('keeps the wraps of a master key by version and provider', async () => {
+    const tenantId = await newTenant(store());
+    const wraps = wrapsOf(tenantId);
+    await asTenant(store(), tenantId, (unit) => unit.tenants.addMasterKeyWraps([...wraps].reverse()));
+    const found = await asTenant(store(), tenantId, (unit) => unit.tenants.masterKeyWraps(tenantId));
+    expect(comparable(found)).toStrictEqual(comparable(wraps));
+    await asTenant(store(), tenantId, (unit) => unit.tenants.addMasterKeyWraps([]));
+    const duplicate = { tenantId, tmkVersion: 2, providerId: 'software', wrapped: someBytes(60) };
+    const attempt = asTenant(store(), tenantId, (unit) => unit.tenants.addMasterKeyWraps([duplicate]));
+    await expect(attempt).rejects.toMatchObject({ code: 'CONFLICT' });
+    await expect(
+      store()
+        .transact(SYSTEM, (unit) => unit.tenants.masterKeyWraps(tenantId))
+        .then(comparable),
+    ).resolves.toStrictEqual(comparable(wraps));
+  });
+
+  it('shreds a tenant: no wrap, no sealed material and no sealed answer is left', async () => {
+    const [tenantId, bystander] = [await newTenant(store()), await newTenant(store())];
+    const resident = sampleVersion(2, {
+      material: { kind: 'resident', handle: someBytes(16) },
+      publicKey: someBytes(44),
+    });
+    const key = await insertKey(
+      store(),
+      sampleKey(tenantId, { currentVersion: 2, versions: [sampleVersion(1, { state: 'decrypt-only' }), resident] }),
+    );
+    const kept = await insertKey(store(), sampleKey(bystander));
+    for (const each of [tenantId, bystander]) {
+      await asTenant(store(), each, async (unit) => {
+        await unit.tenants.addMasterKeyWraps(wrapsOf(each));
+        await unit.idempotency.claim('k', someBytes(32));
+        await unit.idempotency.complete('k', someBytes(8), 3600);
+      });
+    }
+
+    await asTenant(store(), tenantId, (unit) => unit.tenants.shred(tenantId));
+
+    await asTenant(store(), tenantId, async (unit) => {
+      await expect(unit.tenants.get(tenantId)).resolves.toMatchObject({ state: 'shredded' });
+      await expect(unit.tenants.masterKeyWraps(tenantId)).resolves.toEqual([]);
+      await expect(unit.idempotency.claim('k', someBytes(32))).resolves.toBeUndefined();
+    });
+    const [sealed] = key.versions;
+    const versions = [{ ...sealed, material: { kind: 'none' } }, resident];
+    await expect(store().readKey(tenantId, key.keyId).then(comparable)).resolves.toStrictEqual(
+      comparable({ ...key, versions }),
+    );
+
+    await expect(store().readKey(bystander, kept.keyId).then(comparable)).resolves.toStrictEqual(comparable(kept));
+    await asTenant(store(), bystander, async (unit) => {
+      await expect(unit.tenants.get(bystander)).resolves.toMatchObject({ state: 'active' });
+      await expect(unit.tenants.masterKeyWraps(bystander)).resolves.toHaveLength(3);
+      await expect(unit.idempotency.claim('k', someBytes(32))).resolves.toMatchObject({ key: 'k' });
+    });
+  });
+
+  it('shreds for ever: a second time changes nothing, and nothing can be sealed any more', async () => {
+    const tenantId = await newTenant(store());
+    const { keyId } = await insertKey(store(), sampleKey(tenantId));
+    await store().transact(SYSTEM, (unit) => unit.tenants.shred(tenantId));
+    await store().transact(SYSTEM, (unit) => unit.tenants.shred(tenantId));
+    const key = await store().readKey(tenantId, keyId);
+    if (key === undefined) throw new Error('the key is gone');
+    const attempts = [
+      asTenant(store(), tenantId, (unit) => unit.tenants.addMasterKeyWraps(wrapsOf(tenantId))),
+      insertKey(store(), sampleKey(tenantId)),
+      asTenant(store(), tenantId, (unit) => unit.keys.update(rotated(key), 1)),
+    ];
+    for (const attempt of await Promise.allSettled(attempts)) {
+      expect(attempt).toMatchObject({ status: 'rejected', reason: { code: 'CONFLICT' } });
+    }
+    const unknown = store().transact(SYSTEM, (unit) => unit.tenants.shred(newId()));
+    await expect(unknown).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it('keeps the check values of roots', async () => {
+    const root = { providerId: `root ${newId()}`, checkValue: 'c0ffee' };
+    await store().transact(SYSTEM, async (unit) => {
+      await unit.tenants.lockRoots();
+      await unit.tenants.addRoot(root);
+    });
+    const roots = await store().transact(SYSTEM, (unit) => unit.tenants.roots());
+    expect(roots).toContainEqual(root);
+    const again = store().transact(SYSTEM, (unit) => unit.tenants.addRoot({ ...root, checkValue: 'other' }));
+    await expect(again).rejects.toMatchObject({ code: 'CONFLICT' });
+  });
+
+  it('lets one unit at a time change the roots', async () => {
+    const prefix = newId();
+    const first = (): Promise<boolean> =>
+      store().transact(SYSTEM, async (unit) => {
+        await unit.tenants.lockRoots();
+        const known = (await unit.tenants.roots()).some((root) => root.providerId.startsWith(prefix));
+        await sleep(5);
+        if (!known) await unit.tenants.addRoot({ providerId: `${prefix} ${newId()}`, checkValue: 'c0ffee' });
+        return !known;
+      });
+    const outcomes = await Promise.all([first(), first(), first(), first()]);
+    expect(outcomes.filter((added) => added)).toHaveLength(1);
+  });
+}

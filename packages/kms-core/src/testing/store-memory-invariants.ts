@@ -1,0 +1,61 @@
+import { KmsError } from '../errors/kms-error.ts';
+import { VERSION_STATES } from '../lifecycle/operations.ts';
+import type { KeyRecord, KeyVersionRecord, VersionMaterial } from '../model/key.ts';
+
+function refuse(why: string): never {
+  throw new KmsError('INTERNAL_ERROR', `The store refuses the key: ${why}.`);
+}
+
+/** Refuses a record that no operation makes, as the constraints of a database do. */
+export function checkKey(key: KeyRecord): void {
+  const { state, versions } = key;
+  if (key.revision < 1) refuse('the first revision is 1');
+  if (versions.some((version, index) => version.version !== index + 1)) refuse('versions count from 1 without gaps');
+  if (!versions.some((version) => version.version === key.currentVersion)) refuse('its current version does not exist');
+  if (versions.filter((version) => version.state === 'active').length > 1) refuse('two versions are active');
+  for (const version of versions) {
+    const gone = state === 'destroyed' || version.state === 'destroyed';
+    if (gone && version.material.kind !== 'none') refuse('destroyed, but with material');
+  }
+  if (state === 'revoked' && key.revocation === null) refuse('revoked, but without a reason');
+  if (state === 'deactivated' && (key.destroyAt === null || key.stateBeforeDestroy === null)) {
+    refuse('deactivated, but without a date of destruction or a state to return to');
+  }
+}
+
+/** Refuses an update that rewrites what never changes. */
+export function checkChange(from: KeyRecord, to: KeyRecord): void {
+  if (to.revision !== from.revision + 1) refuse('an update raises the revision by one');
+  if (to.createdAt.getTime() !== from.createdAt.getTime()) refuse('the date of its creation never changes');
+  if (from.state === 'destroyed') refuse('it is destroyed');
+  if (from.state === 'revoked' && to.state !== 'revoked' && to.state !== 'destroyed') refuse('it is revoked for ever');
+  for (const version of from.versions) {
+    const next = to.versions.find((candidate) => candidate.version === version.version);
+    if (next === undefined) refuse(`version ${version.version} is missing`);
+    checkVersionChange(version, next);
+  }
+}
+
+function checkVersionChange(from: KeyVersionRecord, to: KeyVersionRecord): void {
+  const name = `version ${from.version}`;
+  if (VERSION_STATES.indexOf(to.state) < VERSION_STATES.indexOf(from.state)) refuse(`${name} goes back in its state`);
+  if (to.material.kind !== 'none' && !sameMaterial(from.material, to.material)) refuse(`${name} has other material`);
+  const same =
+    to.algorithm === from.algorithm &&
+    to.origin === from.origin &&
+    to.provider === from.provider &&
+    to.createdAt.getTime() === from.createdAt.getTime() &&
+    sameBytes(from.publicKey, to.publicKey);
+  if (!same) refuse(`${name} is not what it was`);
+}
+
+function sameMaterial(a: VersionMaterial, b: VersionMaterial): boolean {
+  if (a.kind === 'sealed') return b.kind === 'sealed' && a.tmkVersion === b.tmkVersion && sameBytes(a.sealed, b.sealed);
+  if (a.kind === 'resident') return b.kind === 'resident' && sameBytes(a.handle, b.handle);
+  return b.kind === 'none';
+}
+
+function sameBytes(a: Uint8Array | null, b: Uint8Array | null): boolean {
+  if (a === null || b === null) return a === b;
+  return Buffer.compare(a, b) === 0;
+}

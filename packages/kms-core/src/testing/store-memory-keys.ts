@@ -1,0 +1,131 @@
+import { KmsError } from '../errors/kms-error.ts';
+import type { KeyId } from '../model/identifiers.ts';
+import type { KeyRecord } from '../model/key.ts';
+import type { KeyCounts, KeyPage, KeyQuery, KeyRecords, OperationLease } from '../ports/store.ts';
+import { checkChange, checkKey } from './store-memory-invariants.ts';
+import { copyOf, type MemoryUnit, requireSeen, requireSystem, sees } from './store-memory-tables.ts';
+
+export class MemoryKeys implements KeyRecords {
+  readonly #unit: MemoryUnit;
+
+  constructor(unit: MemoryUnit) {
+    this.#unit = unit;
+  }
+
+  async get(keyId: KeyId): Promise<KeyRecord | undefined> {
+    const key = this.#unit.tables().keys.get(keyId);
+    return key === undefined || !sees(this.#unit.scope, key.tenantId) ? undefined : copyOf(key);
+  }
+
+  async insert(key: KeyRecord): Promise<void> {
+    requireSeen(this.#unit.scope, key.tenantId);
+    const { keys } = this.#unit.tables();
+    if (keys.has(key.keyId)) throw new KmsError('CONFLICT', 'The id of the key was used before.');
+    this.#checkOwner(key);
+    checkKey(key);
+    keys.set(key.keyId, copyOf(key));
+  }
+
+  async update(key: KeyRecord, expectedRevision: number): Promise<void> {
+    requireSeen(this.#unit.scope, key.tenantId);
+    const { keys } = this.#unit.tables();
+    const current = keys.get(key.keyId);
+    if (current?.tenantId !== key.tenantId || current.revision !== expectedRevision) {
+      throw new KmsError('CONFLICT', 'The key was changed by another call. Read it again.');
+    }
+    if (key.versions.length > current.versions.length) this.#checkOwner(key);
+    checkKey(key);
+    checkChange(current, key);
+    keys.set(key.keyId, copyOf(key));
+  }
+
+  async list(query: KeyQuery): Promise<KeyPage> {
+    const { after } = query;
+    const found = this.#visible()
+      .filter((key) => query.state === undefined || key.state === query.state)
+      .filter((key) => query.algorithm === undefined || key.algorithm === query.algorithm)
+      .filter((key) => query.purpose === undefined || key.purpose === query.purpose)
+      .filter((key) => query.name === undefined || key.name === query.name)
+      .sort(newestFirst)
+      .filter((key) => after === null || newestFirst(after, key) < 0);
+    return { items: found.slice(0, query.limit).map(copyOf), more: found.length > query.limit };
+  }
+
+  async count(): Promise<KeyCounts> {
+    const byState: Record<string, number> = {};
+    const byAlgorithm: Record<string, number> = {};
+    for (const { state, algorithm } of this.#visible()) {
+      byState[state] = (byState[state] ?? 0) + 1;
+      byAlgorithm[algorithm] = (byAlgorithm[algorithm] ?? 0) + 1;
+    }
+    return { byState, byAlgorithm };
+  }
+
+  async children(keyId: KeyId): Promise<readonly KeyId[]> {
+    const found = this.#visible().filter((key) => key.parentKeyId === keyId);
+    return found.map((key) => key.keyId).sort();
+  }
+
+  async lockDue(due: 'rotation' | 'destruction', limit: number): Promise<readonly KeyRecord[]> {
+    requireSystem(this.#unit.scope);
+    const { tenants } = this.#unit.tables();
+    const instant = due === 'rotation' ? rotationInstant : destructionInstant;
+    return this.#visible()
+      .filter((key) => instant(key) <= this.#unit.now.getTime())
+      .filter((key) => tenants.get(key.tenantId)?.state === 'active')
+      .sort((a, b) => instant(a) - instant(b))
+      .slice(0, limit)
+      .map(copyOf);
+  }
+
+  async scheduledRotations(limit: number, before: Date | null): Promise<readonly KeyRecord[]> {
+    return this.#visible()
+      .filter((key) => rotationInstant(key) < (before?.getTime() ?? Infinity))
+      .sort((a, b) => rotationInstant(a) - rotationInstant(b) || (a.keyId < b.keyId ? -1 : 1))
+      .slice(0, limit)
+      .map(copyOf);
+  }
+
+  async leaseOperations(lease: OperationLease): Promise<number> {
+    const { keys, granted } = this.#unit.tables();
+    const key = keys.get(lease.keyId);
+    if (key === undefined || !sees(this.#unit.scope, key.tenantId)) return 0;
+    const counter = `${lease.keyId}:${lease.version}`;
+    const before = granted.get(counter) ?? 0;
+    const now = Math.min(lease.count, Math.max(0, lease.budget - before));
+    granted.set(counter, before + now);
+    return now;
+  }
+
+  #visible(): KeyRecord[] {
+    return [...this.#unit.tables().keys.values()].filter((key) => sees(this.#unit.scope, key.tenantId));
+  }
+
+  #checkOwner(key: KeyRecord): void {
+    const { tenants, keys } = this.#unit.tables();
+    const tenant = tenants.get(key.tenantId);
+    if (tenant === undefined) throw new KmsError('INTERNAL_ERROR', 'The tenant of the key does not exist.');
+    if (tenant.state === 'shredded') throw new KmsError('CONFLICT', 'The tenant was shredded.');
+    if (key.parentKeyId !== null && keys.get(key.parentKeyId)?.tenantId !== key.tenantId) {
+      throw new KmsError('INTERNAL_ERROR', 'The parent of the key does not exist.');
+    }
+  }
+}
+
+/** When the key rotates by itself, or never. */
+function rotationInstant({ state, rotation }: KeyRecord): number {
+  return state === 'active' && rotation.auto ? (rotation.nextRotationAt?.getTime() ?? Infinity) : Infinity;
+}
+
+function destructionInstant({ state, destroyAt }: KeyRecord): number {
+  return state === 'destroyed' ? Infinity : (destroyAt?.getTime() ?? Infinity);
+}
+
+interface Position {
+  readonly createdAt: Date;
+  readonly keyId: KeyId;
+}
+
+function newestFirst(a: Position, b: Position): number {
+  return b.createdAt.getTime() - a.createdAt.getTime() || (a.keyId === b.keyId ? 0 : a.keyId < b.keyId ? 1 : -1);
+}

@@ -1,0 +1,93 @@
+import { KmsError } from '../errors/kms-error.ts';
+import type { ApiTokenRecord } from '../model/api-token.ts';
+import { SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
+import type { KeyRecord } from '../model/key.ts';
+import type { MasterKeyWrap, RootRecord, TenantRecord } from '../model/tenant.ts';
+import type { IdempotencyRecord, StoreScope } from '../ports/store.ts';
+
+/** What the in-memory store holds. */
+export interface MemoryTables {
+  readonly keys: Map<string, KeyRecord>;
+  readonly tenants: Map<string, TenantRecord>;
+  readonly wraps: Map<string, MasterKeyWrap>;
+  readonly roots: Map<string, RootRecord>;
+  readonly tokens: Map<string, ApiTokenRecord>;
+  /** The operations granted so far, by key and version. */
+  readonly granted: Map<string, number>;
+  readonly answers: Map<string, StoredAnswer>;
+}
+
+export interface StoredAnswer extends Omit<IdempotencyRecord, 'answer'> {
+  readonly tenantId: TenantId;
+  /** `null` while the key is claimed and not completed. */
+  readonly answer: Uint8Array | null;
+  readonly expiresAt: Date | null;
+}
+
+/** One running unit of work: its own tables, which replace the shared ones when it ends well. */
+export interface MemoryUnit {
+  readonly scope: StoreScope;
+  readonly now: Date;
+  /** The tables of the unit. Throws `INTERNAL_ERROR` when it has ended. */
+  tables(): MemoryTables;
+}
+
+export function emptyTables(): MemoryTables {
+  return {
+    keys: new Map(),
+    tenants: new Map(),
+    wraps: new Map(),
+    roots: new Map(),
+    tokens: new Map(),
+    granted: new Map(),
+    answers: new Map(),
+  };
+}
+
+/** New maps of the same records, which nobody changes in place. */
+export function draftOf(tables: MemoryTables): MemoryTables {
+  return {
+    keys: new Map(tables.keys),
+    tenants: new Map(tables.tenants),
+    wraps: new Map(tables.wraps),
+    roots: new Map(tables.roots),
+    tokens: new Map(tables.tokens),
+    granted: new Map(tables.granted),
+    answers: new Map(tables.answers),
+  };
+}
+
+/** Whether a scope may see the rows of a tenant, or with `null` those of the service itself. */
+export function sees(scope: StoreScope, tenantId: TenantId | null): boolean {
+  return scope.kind === 'system' || scope.tenantId === tenantId;
+}
+
+/** The tenant under which a scope keeps rows of its own. */
+export function ownerOf(scope: StoreScope): TenantId {
+  return scope.kind === 'system' ? SYSTEM_TENANT : scope.tenantId;
+}
+
+export function requireSeen(scope: StoreScope, tenantId: TenantId | null): void {
+  if (sees(scope, tenantId)) return;
+  throw new KmsError('TENANT_MISMATCH', 'The record belongs to another tenant than the unit of work.');
+}
+
+export function requireSystem(scope: StoreScope): void {
+  if (scope.kind !== 'system')
+    throw new KmsError('INTERNAL_ERROR', 'Only a unit of work in the system scope may do this.');
+}
+
+/** A copy that shares no bytes, dates, objects or arrays with the original. */
+export function copyOf<T>(value: T): T {
+  // The copy has the shape of the original: every branch answers the type that it was given.
+  return copy(value) as T;
+}
+
+function copy(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Uint8Array.from(value);
+  if (value instanceof Date) return new Date(value.getTime());
+  if (Array.isArray(value)) return value.map(copy);
+  if (value === null || typeof value !== 'object') return value;
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  return Object.fromEntries(members.map(([name, member]) => [name, copy(member)]));
+}

@@ -1,0 +1,43 @@
+import { KmsError } from '../errors/kms-error.ts';
+import type { ApiTokenRecord } from '../model/api-token.ts';
+import type { TokenRecords } from '../ports/store.ts';
+import { copyOf, type MemoryTables, type MemoryUnit, requireSeen, sees } from './store-memory-tables.ts';
+
+export class MemoryTokens implements TokenRecords {
+  readonly #unit: MemoryUnit;
+
+  constructor(unit: MemoryUnit) {
+    this.#unit = unit;
+  }
+
+  async insert(token: ApiTokenRecord): Promise<void> {
+    requireSeen(this.#unit.scope, token.tenantId);
+    const tables = this.#unit.tables();
+    if (tables.tokens.has(token.tokenId) || tokenByHash(tables, token.hash) !== undefined) {
+      throw new KmsError('CONFLICT', 'The id or the hash of the token was used before.');
+    }
+    if (token.tenantId !== null && !tables.tenants.has(token.tenantId)) {
+      throw new KmsError('INTERNAL_ERROR', 'The tenant of the token does not exist.');
+    }
+    tables.tokens.set(token.tokenId, copyOf(token));
+  }
+
+  async list(): Promise<readonly ApiTokenRecord[]> {
+    return [...this.#unit.tables().tokens.values()]
+      .filter((token) => sees(this.#unit.scope, token.tenantId))
+      .sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime() || (a.tokenId < b.tokenId ? 1 : -1))
+      .map(copyOf);
+  }
+
+  async revoke(tokenId: string): Promise<boolean> {
+    const { tokens } = this.#unit.tables();
+    const token = tokens.get(tokenId);
+    if (token === undefined || !sees(this.#unit.scope, token.tenantId) || token.revokedAt !== null) return false;
+    tokens.set(tokenId, { ...token, revokedAt: this.#unit.now });
+    return true;
+  }
+}
+
+export function tokenByHash({ tokens }: MemoryTables, hash: Uint8Array): ApiTokenRecord | undefined {
+  return [...tokens.values()].find((token) => Buffer.compare(token.hash, hash) === 0);
+}

@@ -1,0 +1,134 @@
+import { randomBytes } from 'node:crypto';
+import type { ApiTokenRecord } from '../model/api-token.ts';
+import { newId, type TenantId } from '../model/identifiers.ts';
+import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
+import type { Store, StoreScope, UnitOfWork } from '../ports/store.ts';
+
+export const SYSTEM: StoreScope = { kind: 'system' };
+
+export function scopeOf(tenantId: TenantId): StoreScope {
+  return { kind: 'tenant', tenantId };
+}
+
+/** Bytes of which no two calls answer the same. */
+export function someBytes(length: number): Uint8Array {
+  return new Uint8Array(randomBytes(length));
+}
+
+/** A version as key generation makes it: active, sealed under the first master key. */
+export function sampleVersion(version: number, change: Partial<KeyVersionRecord> = {}): KeyVersionRecord {
+  return {
+    version,
+    state: 'active',
+    algorithm: 'aes-256-gcm',
+    origin: 'generated',
+    provider: 'software',
+    material: { kind: 'sealed', tmkVersion: 1, sealed: someBytes(60) },
+    publicKey: null,
+    createdAt: new Date('2026-03-01T10:00:00.001Z'),
+    ...change,
+  };
+}
+
+/** A key as `create` makes it, with one version. */
+export function sampleKey(tenantId: TenantId, change: Partial<KeyRecord> = {}): KeyRecord {
+  return {
+    tenantId,
+    keyId: newId(),
+    name: null,
+    algorithm: 'aes-256-gcm',
+    purpose: 'encryption',
+    protectionLevel: 'software',
+    state: 'active',
+    stateBeforeDestroy: null,
+    revocation: null,
+    currentVersion: 1,
+    versions: [sampleVersion(1)],
+    rotation: { periodSeconds: null, auto: false, retainVersions: null, nextRotationAt: null },
+    usageLimits: { maxOperations: null, expiresAt: null },
+    policy: null,
+    metadata: {},
+    parentKeyId: null,
+    revision: 1,
+    createdAt: new Date('2026-03-01T10:00:00.001Z'),
+    updatedAt: new Date('2026-03-01T10:00:00.001Z'),
+    destroyAt: null,
+    mac: { tmkVersion: 1, tag: someBytes(32) },
+    ...change,
+  };
+}
+
+/** The same key one revision later. */
+export function nextRevision(key: KeyRecord, change: Partial<KeyRecord> = {}): KeyRecord {
+  return {
+    ...key,
+    updatedAt: new Date(key.updatedAt.getTime() + 1),
+    mac: { tmkVersion: 1, tag: someBytes(32) },
+    ...change,
+    revision: key.revision + 1,
+  };
+}
+
+/** The key after a rotation: the active version superseded by a new one. */
+export function rotated(key: KeyRecord): KeyRecord {
+  const version = key.currentVersion + 1;
+  const superseded = key.versions.map(
+    (old): KeyVersionRecord => (old.state === 'active' ? { ...old, state: 'decrypt-only' } : old),
+  );
+  return nextRevision(key, { currentVersion: version, versions: [...superseded, sampleVersion(version)] });
+}
+
+/** The key after its destruction. */
+export function destroyed(key: KeyRecord): KeyRecord {
+  const versions = key.versions.map(
+    (version): KeyVersionRecord => ({ ...version, state: 'destroyed', material: { kind: 'none' } }),
+  );
+  return nextRevision(key, { state: 'destroyed', stateBeforeDestroy: null, destroyAt: null, versions });
+}
+
+export function sampleToken(tenantId: TenantId | null, change: Partial<ApiTokenRecord> = {}): ApiTokenRecord {
+  return {
+    tokenId: newId(),
+    tenantId,
+    name: 'deploy',
+    hash: someBytes(32),
+    role: 'key_user',
+    permissions: [],
+    createdAt: new Date('2026-03-01T10:00:00.001Z'),
+    expiresAt: null,
+    revokedAt: null,
+    ...change,
+  };
+}
+
+/** Adds an active tenant that no other test knows. */
+export async function newTenant(store: Store): Promise<TenantId> {
+  const tenantId = newId();
+  await store.transact(SYSTEM, (unit) =>
+    unit.tenants.insert({ tenantId, name: 'sample', state: 'active', createdAt: unit.now }),
+  );
+  return tenantId;
+}
+
+/** Adds a key in a unit of its own and answers it. */
+export async function insertKey(store: Store, key: KeyRecord): Promise<KeyRecord> {
+  await store.transact(scopeOf(key.tenantId), (unit) => unit.keys.insert(key));
+  return key;
+}
+
+/** Runs one unit of work for a tenant. */
+export function asTenant<T>(store: Store, tenantId: TenantId, work: (unit: UnitOfWork) => Promise<T>): Promise<T> {
+  return store.transact(scopeOf(tenantId), work);
+}
+
+/**
+ * A record as plain values, so that two of them are equal only when every field is, bytes and instants included, and
+ * only when the bytes are `Uint8Array`s and the instants `Date`s.
+ */
+export function comparable(value: unknown): unknown {
+  if (value instanceof Uint8Array) return `bytes ${Buffer.from(value).toString('hex')}`;
+  if (value instanceof Date) return `instant ${value.getTime()}`;
+  if (Array.isArray(value)) return value.map(comparable);
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, comparable(member)]));
+}

@@ -55,7 +55,12 @@ export async function compose(config: ServiceConfig): Promise<Composition> {
 
 /** A root key is only ever made for a database that has none: for any other a new one would open nothing. */
 function openRoot(config: RootConfig, known: readonly RootRecord[]): RootProvider {
-  const key = config.kind === 'given' ? config.key : known.length === 0 ? readOrCreateRootKey(config.path) : readRootKey(config.path, known);
+  const key =
+    config.kind === 'given'
+      ? config.key
+      : known.length === 0
+        ? readOrCreateRootKey(config.path)
+        : readRootKey(config.path, known);
   try {
     return softwareRoot('software', key);
   } finally {

@@ -1,4 +1,4 @@
-import { getFips, setFips } from 'node:crypto';
+import { createHash, getFips, setFips } from 'node:crypto';
 import { ConfigurationError } from './config/configuration-error.ts';
 
 /**
@@ -11,6 +11,8 @@ export function enterFipsMode(): void {
     'the OpenSSL FIPS provider is not available to this Node: install a FIPS 140-3 validated provider and point OPENSSL_CONF and OPENSSL_MODULES at it';
   try {
     setFips(true);
+    // OpenSSL sets the flag even where no FIPS provider is loaded; then there is no algorithm to fetch any more.
+    createHash('sha256').update('probe').digest();
   } catch (cause) {
     throw new ConfigurationError([
       {

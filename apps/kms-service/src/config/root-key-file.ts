@@ -28,7 +28,9 @@ export function readOrCreateRootKey(path: string): Uint8Array {
 export function readRootKey(path: string, known: readonly RootRecord[]): Uint8Array {
   if (!existsSync(path)) {
     const expected = known.map((root) => `${root.providerId} ${root.checkValue}`).join(', ');
-    throw refuse(`${path} is missing, and only the root with the check value ${expected} opens this database: restore the file`);
+    throw refuse(
+      `${path} is missing, and only the root with the check value ${expected} opens this database: restore the file`,
+    );
   }
   if ((statSync(path).mode & 0o077) !== 0) throw refuse(`others can read the root key in ${path}: run chmod 600 on it`);
   const key = decodeRootKey(readFileSync(path, 'utf8').trim());

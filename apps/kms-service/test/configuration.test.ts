@@ -1,0 +1,165 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { freePort, tempDir } from '@qnsp/test-harness';
+import { afterAll, describe, expect, test } from 'vitest';
+import { ConfigurationError } from '../src/config/configuration-error.ts';
+import { readConfig } from '../src/config/env.ts';
+import { startLocalService } from './local-service.ts';
+
+const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const ROOT = Buffer.alloc(32, 7).toString('base64');
+const directory = tempDir('qnsp-config-');
+afterAll(() => directory.remove());
+
+function problemsOf(environment: Record<string, string>): readonly string[] {
+  try {
+    readConfig(environment);
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error.problems.map((problem) => problem.variable);
+    throw error;
+  }
+  return [];
+}
+
+function runMain(environment: Record<string, string>) {
+  return spawnSync(process.execPath, [MAIN], {
+    env: { PATH: process.env['PATH'], ...environment },
+    encoding: 'utf8',
+    timeout: 30_000,
+    cwd: directory.path,
+  });
+}
+
+describe('the configuration', () => {
+  test('has the documented defaults', () => {
+    expect(readConfig({ KMS_ROOT_KEY: ROOT })).toMatchObject({
+      port: 8095,
+      defaultAlgorithm: { id: 'aes-256-gcm' },
+      requireFips: false,
+      cache: { enabled: true, ttlSeconds: 600 },
+      database: {
+        kind: 'postgres',
+        url: 'postgresql://qnsp:qnsp-password@127.0.0.1:5432/kms',
+        poolMax: 20,
+        idleMs: 30_000,
+        ssl: 'disable',
+        migrate: 'auto',
+      },
+    });
+  });
+
+  test('takes what is set and fills only what is unset in the embedded default', async () => {
+    const config = readConfig({
+      KMS_EMBEDDED_DEFAULTS: 'true',
+      KMS_DATA_DIR: directory.path,
+      DATABASE_URL: 'postgresql://u@h/d',
+      PORT: '1234',
+    });
+    expect(config).toMatchObject({
+      port: 1234,
+      database: { kind: 'postgres', url: 'postgresql://u@h/d' },
+      root: { kind: 'file', path: join(directory.path, 'root.key') },
+    });
+    expect(readConfig({ KMS_EMBEDDED_DEFAULTS: 'true', KMS_ROOT_KEY: ROOT })).toMatchObject({
+      root: { kind: 'given' },
+      database: { kind: 'pglite' },
+    });
+  });
+
+  test('reads secrets from files, and refuses a secret given twice', () => {
+    const path = join(directory.path, 'database-url');
+    writeFileSync(path, 'postgresql://u:p@h/d\n');
+    expect(readConfig({ KMS_ROOT_KEY: ROOT, DATABASE_URL_FILE: path })).toMatchObject({
+      database: { url: 'postgresql://u:p@h/d' },
+    });
+    expect(problemsOf({ KMS_ROOT_KEY: ROOT, DATABASE_URL_FILE: path, DATABASE_URL: 'postgresql://h/d' })).toEqual([
+      'DATABASE_URL_FILE',
+    ]);
+    expect(problemsOf({ KMS_ROOT_KEY: ROOT, DATABASE_URL_FILE: join(directory.path, 'none') })).toEqual([
+      'DATABASE_URL_FILE',
+    ]);
+  });
+
+  test('lists every problem at once, names the variables, exits with 78 and shows no secret', () => {
+    const { status, stderr } = runMain({
+      PORT: 'eighty',
+      KMS_ALGORITHM: 'ROT13',
+      KMS_REQUIRE_FIPS: 'perhaps',
+      KMS_CACHE_TTL_SECONDS: '-1',
+      DATABASE_POOL_MAX: '0',
+      DATABASE_SSL: 'sometimes',
+      DATABASE_URL: 'mysql://root:hunter2@h/d',
+      KMS_ROOT_KEY: 'c2VjcmV0LWJ1dC1zaG9ydA==',
+      KMS_EVIDENCE_ENABLED: 'true',
+      KMS_PKCS11_PIN: '987654',
+    });
+    expect(status).toBe(78);
+    for (const name of [
+      'PORT',
+      'KMS_ALGORITHM',
+      'KMS_REQUIRE_FIPS',
+      'KMS_CACHE_TTL_SECONDS',
+      'DATABASE_POOL_MAX',
+      'DATABASE_SSL',
+      'DATABASE_URL',
+      'KMS_ROOT_KEY',
+      'KMS_EVIDENCE_ENABLED',
+      'AUDIT_SERVICE_URL',
+      'AUDIT_BEARER_TOKEN',
+      'KMS_PKCS11_PIN',
+    ]) {
+      expect(stderr).toMatch(new RegExp(`^  ${name}: `, 'm'));
+    }
+    for (const secret of ['hunter2', 'c2VjcmV0', '987654']) expect(stderr).not.toContain(secret);
+  });
+
+  test('without any root key there is no start', () => {
+    expect(problemsOf({})).toEqual(['KMS_ROOT_KEY']);
+  });
+
+  test('a FIPS mode that the process can not enter ends the start before it listens, saying what is missing', async () => {
+    const { status, stderr } = runMain({
+      KMS_EMBEDDED_DEFAULTS: 'true',
+      KMS_DATA_DIR: join(directory.path, 'fips'),
+      KMS_REQUIRE_FIPS: 'true',
+      PORT: String(await freePort()),
+    });
+    expect(status).toBe(78);
+    expect(stderr).toMatch(/KMS_REQUIRE_FIPS: .*FIPS provider/);
+    expect(existsSync(join(directory.path, 'fips', 'root.key'))).toBe(false);
+  });
+});
+
+describe('the root', () => {
+  test('another, a lost and an open root key file end the start with 78, and the right one opens everything again', {
+    timeout: 60_000,
+  }, async () => {
+    const local = await startLocalService();
+    const key = await local.call('POST', '/kms/v1/keys', { name: 'kept' });
+    const path = join(local.dataDir, 'root.key');
+    const environment = { KMS_EMBEDDED_DEFAULTS: 'true', KMS_DATA_DIR: local.dataDir, PORT: String(await freePort()) };
+    await local.service.stop();
+    const root = readFileSync(path);
+
+    renameSync(path, `${path}.away`);
+    const lost = runMain(environment);
+    expect(lost).toMatchObject({ status: 78 });
+    expect(lost.stderr).toMatch(/root\.key is missing.*check value/);
+    expect(existsSync(path)).toBe(false);
+
+    const other = runMain({ ...environment, KMS_ROOT_KEY: ROOT });
+    expect(other).toMatchObject({ status: 78 });
+    expect(other.stderr).toMatch(/expects the check value [0-9a-f]{16}, the configured root has [0-9a-f]{16}/);
+
+    writeFileSync(path, root, { mode: 0o644 });
+    chmodSync(path, 0o644);
+    expect(runMain(environment)).toMatchObject({ status: 78, stderr: expect.stringContaining('chmod 600') });
+
+    chmodSync(path, 0o600);
+    await local.restart('stop');
+    expect((await local.call('GET', `/kms/v1/keys/${String(key.body['keyId'])}`)).body).toMatchObject({ name: 'kept' });
+    await local.end();
+  });
+});

@@ -590,3 +590,21 @@ describe('import', () => {
     await expect(importKey(f.kms, f.admin, { algorithm, ...blob })).rejects.toThrow(/expired/);
   });
 });
+
+describe('a spent version', () => {
+  test('gives way to a new one where the key rotates by itself', async () => {
+    f = await makeFixture({ messageBudget: 5 });
+    const { keyId } = await create('chacha20-poly1305', { rotation: { periodSeconds: 86_400 } });
+    const versions: number[] = [];
+    for (let i = 0; i < 11; i += 1) versions.push((await encrypt(f.kms, f.admin, { keyId, plaintext: text('x') })).keyVersion);
+    expect(versions).toEqual([1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 3]);
+  });
+
+  test('is replaced once when many calls find it spent', async () => {
+    f = await makeFixture({ messageBudget: 5 });
+    const { keyId } = await create('aes-128-gcm', { rotation: { periodSeconds: 86_400 } });
+    const other = await f.restarted();
+    const made = await Promise.all(Array.from({ length: 10 }, (_, index) => encrypt(index % 2 === 0 ? f.kms : other, f.admin, { keyId, plaintext: text('x') })));
+    expect(made.map((result) => result.keyVersion).sort()).toEqual([1, 1, 1, 1, 1, 2, 2, 2, 2, 2]);
+  });
+});

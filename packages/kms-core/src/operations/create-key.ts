@@ -12,7 +12,7 @@ import type { UnitOfWork } from '../ports/store.ts';
 import type { Kms } from './kms.ts';
 import { prepareMaterial, sealMaterial, wipe } from './make-version.ts';
 import { type IdempotencyRequest, runOnce } from './run-once.ts';
-import { requireApproved } from './use-key.ts';
+import { requireApproved } from './require-approved.ts';
 
 /** The settings of a key that its creator chooses, whether its material is generated or imported. */
 export interface KeySettings {

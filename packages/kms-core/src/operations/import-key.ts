@@ -12,7 +12,7 @@ import type { Kms } from './kms.ts';
 import { wipe } from './make-version.ts';
 import { addVersion, isImported } from './rotate-key.ts';
 import { type IdempotencyRequest, runOnce } from './run-once.ts';
-import { requireApproved } from './use-key.ts';
+import { requireApproved } from './require-approved.ts';
 
 export interface ImportKeyInput extends KeySettings, WrappedMaterial {
   readonly algorithm: Algorithm;

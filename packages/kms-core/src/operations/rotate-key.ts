@@ -10,7 +10,7 @@ import { type ChangeContext, type ChangeRequest, changeKey, type KeyChange } fro
 import { planRotation } from './create-key.ts';
 import type { Kms } from './kms.ts';
 import { prepareMaterial, sealMaterial, wipe } from './make-version.ts';
-import { requireApproved } from './use-key.ts';
+import { requireApproved } from './require-approved.ts';
 
 /** Makes a new version; the old ones still decrypt, verify and unwrap. */
 export function rotateKey(kms: Kms, caller: Caller, input: ChangeRequest): Promise<KeyDescription> {

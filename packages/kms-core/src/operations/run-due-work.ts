@@ -1,10 +1,8 @@
-import { algorithmById } from '../algorithms/resolve.ts';
 import type { KeyRecord } from '../model/key.ts';
 import { applyEvent, lockKey } from './change-key.ts';
 import { destruction } from './destroy-key.ts';
 import type { Kms } from './kms.ts';
-import { prepareMaterial, wipe } from './make-version.ts';
-import { addVersion, isImported } from './rotate-key.ts';
+import { rotateUnattended } from './rotate-unattended.ts';
 
 /** What one run did. */
 export interface DueWorkReport {
@@ -57,23 +55,6 @@ async function destroyIfDue(kms: Kms, { tenantId, keyId }: KeyRecord): Promise<b
   return done;
 }
 
-async function rotateIfDue(kms: Kms, seen: KeyRecord): Promise<boolean> {
-  const { tenantId, keyId } = seen;
-  const chain = await kms.hierarchy.masterKeys(tenantId);
-  const algorithm = algorithmById(seen.algorithm);
-  const material = await prepareMaterial(kms, algorithm);
-  try {
-    return await kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
-      const record = await lockKey(unit, chain, keyId);
-      const { auto, nextRotationAt } = record.rotation;
-      const due = auto && nextRotationAt !== null && nextRotationAt <= unit.now;
-      if (!due || record.state !== 'active' || record.algorithm !== algorithm.id || isImported(record)) return false;
-      await applyEvent(unit, chain, record, 'rotate', (key, context) =>
-        addVersion(kms, key, context, algorithm, material, 'generated'),
-      );
-      return true;
-    });
-  } finally {
-    wipe(material);
-  }
+function rotateIfDue(kms: Kms, seen: KeyRecord): Promise<boolean> {
+  return rotateUnattended(kms, seen, ({ rotation }, now) => rotation.auto && rotation.nextRotationAt !== null && rotation.nextRotationAt <= now);
 }

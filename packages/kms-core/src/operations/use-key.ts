@@ -11,6 +11,8 @@ import type { CryptoOperation } from '../lifecycle/operations.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
 import type { Kms } from './kms.ts';
+import { requireApproved } from './require-approved.ts';
+import { rotateUnattended } from './rotate-unattended.ts';
 
 /** A key version that the caller may use for the operation at hand, paid for and ready. */
 export interface UsableVersion {
@@ -36,10 +38,28 @@ export async function useKey(
   permission: CryptoOperation = operation,
 ): Promise<UsableVersion> {
   const loaded = await admit(kms, caller, keyId, operation, permission);
-  const wanted = versionNumber ?? loaded.record.currentVersion;
-  const version = loaded.record.versions.find((candidate) => candidate.version === wanted);
+  try {
+    return await ready(kms, loaded, versionOf(loaded.record, versionNumber), operation);
+  } catch (error) {
+    if (versionNumber !== null || !(await rotatedAtBudgetEnd(kms, loaded.record, error))) throw error;
+    const renewed = await admit(kms, caller, keyId, operation, permission);
+    return ready(kms, renewed, versionOf(renewed.record, null), operation);
+  }
+}
+
+function versionOf(record: KeyRecord, versionNumber: number | null): KeyVersionRecord {
+  const wanted = versionNumber ?? record.currentVersion;
+  const version = record.versions.find((candidate) => candidate.version === wanted);
   if (version === undefined) throw badRequest('keyVersion', 'the key has no such version');
-  return ready(kms, loaded, version, operation);
+  return version;
+}
+
+/** A version at the end of its message budget gives way to a new one where the key rotates by itself. */
+async function rotatedAtBudgetEnd(kms: Kms, record: KeyRecord, error: unknown): Promise<boolean> {
+  const spent = error instanceof KmsError && error.code === 'KEY_USAGE_EXCEEDED' && error.details?.['version'] === record.currentVersion;
+  if (!spent || !record.rotation.auto) return false;
+  await rotateUnattended(kms, record, (now) => now.currentVersion === record.currentVersion);
+  return true;
 }
 
 /** Loads a key and checks everything about it that does not depend on a version. */
@@ -135,12 +155,6 @@ async function openLegacy(kms: Kms, loaded: LoadedKey, operation: CryptoOperatio
   const used = await ready(kms, loaded, current, operation);
   if (used.engine.openLegacy === undefined) return undefined;
   return { plaintext: await used.engine.openLegacy(ciphertext), used };
-}
-
-/** Refuses algorithms that are not approved where the service must run in FIPS mode. */
-export function requireApproved(kms: Kms, algorithm: Algorithm): void {
-  if (!kms.settings.requireFips || algorithm.fipsApproved) return;
-  throw badRequest('algorithm', `${algorithm.standardName} is not approved for FIPS mode, in which this service runs`);
 }
 
 /** The engine's method, or the error for a key whose algorithm lacks it. */

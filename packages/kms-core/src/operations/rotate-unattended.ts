@@ -1,0 +1,31 @@
+import { algorithmById } from '../algorithms/resolve.ts';
+import type { KeyRecord } from '../model/key.ts';
+import { applyEvent, lockKey } from './change-key.ts';
+import type { Kms } from './kms.ts';
+import { prepareMaterial, wipe } from './make-version.ts';
+import { addVersion, isImported } from './rotate-key.ts';
+
+/**
+ * Rotates a key by itself, without a caller: when its schedule says so, or when a version is spent. Any number of nodes
+ * may try at once: whether it is still needed is decided again under the lock.
+ *
+ * @param stillNeeded decides by the locked record and the store's clock
+ * @returns whether this call rotated
+ */
+export async function rotateUnattended(kms: Kms, seen: KeyRecord, stillNeeded: (record: KeyRecord, now: Date) => boolean): Promise<boolean> {
+  const { tenantId, keyId } = seen;
+  const chain = await kms.hierarchy.masterKeys(tenantId);
+  const algorithm = algorithmById(seen.algorithm);
+  const material = await prepareMaterial(kms, algorithm);
+  try {
+    return await kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
+      const record = await lockKey(unit, chain, keyId);
+      const possible = record.state === 'active' && record.algorithm === algorithm.id && !isImported(record);
+      if (!possible || !stillNeeded(record, unit.now)) return false;
+      await applyEvent(unit, chain, record, 'rotate', (key, context) => addVersion(kms, key, context, algorithm, material, 'generated'));
+      return true;
+    });
+  } finally {
+    wipe(material);
+  }
+}

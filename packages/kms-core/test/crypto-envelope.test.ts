@@ -16,8 +16,12 @@ const SUITES = [
   [4, 'x25519-kyber-768', 60],
   [5, 'rsa-2048', 60],
 ] as const satisfies readonly (readonly [Suite, string, number])[];
-const DECRYPT_FAILED = expect.objectContaining(failure('DECRYPT_FAILED'));
-const contexts = fc.dictionary(fc.string({ unit: 'grapheme', maxLength: 12 }), fc.string({ unit: 'grapheme', maxLength: 12 }), { maxKeys: 4 });
+const DECRYPT_FAILED = failure('DECRYPT_FAILED');
+const contexts = fc.dictionary(
+  fc.string({ unit: 'grapheme', maxLength: 12 }),
+  fc.string({ unit: 'grapheme', maxLength: 12 }),
+  { maxKeys: 4 },
+);
 const bytes = (maxLength: number) => fc.uint8Array({ maxLength });
 const keyVersions = fc.integer({ min: 1, max: 0xffffffff });
 
@@ -55,7 +59,9 @@ describe.each(SUITES)('suite %i with %s', (suite, id, numRuns) => {
     const aad = encodeContext({ tenant: 'a' });
     const ciphertext = await sealed(Buffer.from('plaintext'), aad);
     const bits = fc.integer({ min: 0, max: ciphertext.length * 8 - 1 });
-    const check = async (bit: number) => expect(opening(flipBit(ciphertext, bit), aad)).rejects.toThrow(DECRYPT_FAILED);
+    const check = async (bit: number) => {
+      await expect(opening(flipBit(ciphertext, bit), aad)).rejects.toThrow(DECRYPT_FAILED);
+    };
     for (let at = 0; at < HEADER_BYTES; at += 1) await check(at * 8 + (at % 8));
     for (let at = ciphertext.length - 49; at < ciphertext.length; at += 1) await check(at * 8 + (at % 8));
     await fc.assert(fc.asyncProperty(bits, check), { numRuns });
@@ -103,7 +109,9 @@ describe.each(SUITES)('suite %i with %s', (suite, id, numRuns) => {
     const seen = new Set<string>();
     const header = makeHeader(suite, newId(), 1);
     for (let i = 0; i < 20; i += 1) {
-      seen.add(Buffer.from(await key.engine.seal(header, encodeContext(undefined), Buffer.from('same'))).toString('hex'));
+      seen.add(
+        Buffer.from(await key.engine.seal(header, encodeContext(undefined), Buffer.from('same'))).toString('hex'),
+      );
     }
     expect(seen.size).toBe(20);
   });
@@ -112,7 +120,7 @@ describe.each(SUITES)('suite %i with %s', (suite, id, numRuns) => {
 describe('the header', () => {
   test('is format(1) ‖ suite(1) ‖ keyId(16) ‖ keyVersion(4, big-endian)', () => {
     const header = makeHeader(4, '01234567-89ab-4cde-8f01-23456789abcd', 0x0a0b0c0d);
-    expect(header.toString('hex')).toBe('01' + '04' + '0123456789ab4cde8f0123456789abcd' + '0a0b0c0d');
+    expect(header.toString('hex')).toBe(['01', '04', '0123456789ab4cde8f0123456789abcd', '0a0b0c0d'].join(''));
     expect(HEADER_BYTES).toBe(22);
   });
 
@@ -125,7 +133,14 @@ describe('the header', () => {
   test('of an unknown format or suite, or cut short, is no header', () => {
     const header = makeHeader(1, newId(), 1);
     const wrong = (at: number, value: number) => Buffer.from(header).fill(value, at, at + 1);
-    for (const bad of [wrong(0, 0), wrong(0, 2), wrong(1, 0), wrong(1, 6), header.subarray(1), header.subarray(0, 21)]) {
+    for (const bad of [
+      wrong(0, 0),
+      wrong(0, 2),
+      wrong(1, 0),
+      wrong(1, 6),
+      header.subarray(1),
+      header.subarray(0, 21),
+    ]) {
       expect(() => parseHeader(bad)).toThrow(DECRYPT_FAILED);
     }
     expect(() => parseHeader(Buffer.alloc(0))).toThrow(DECRYPT_FAILED);
@@ -136,7 +151,7 @@ describe('the encoding of a context', () => {
   test('does not depend on the order of its names', () => {
     fc.assert(
       fc.property(contexts, (context) => {
-        const reversed = Object.fromEntries(Object.entries(context).reverse());
+        const reversed = Object.fromEntries(Object.entries(context).toReversed());
         expect(encodeContext(reversed)).toEqual(encodeContext(context));
       }),
     );
@@ -144,7 +159,8 @@ describe('the encoding of a context', () => {
   });
 
   test('is never that of another context', () => {
-    const canonical = (context: Record<string, string>) => JSON.stringify(Object.entries(context).sort());
+    const canonical = (context: Record<string, string>) =>
+      JSON.stringify(Object.entries(context).sort(([a], [b]) => (a < b ? -1 : 1)));
     fc.assert(
       fc.property(contexts, contexts, (a, b) => {
         expect(encodeContext(a).equals(encodeContext(b))).toBe(canonical(a) === canonical(b));
@@ -161,7 +177,7 @@ describe('the encoding of a context', () => {
   });
 
   test('is its count, then each name and value with its length, names in the order of their bytes', () => {
-    const expected = '00000002' + '00000001' + '61' + '00000002' + '6262' + '00000002' + 'c3a9' + '00000000';
+    const expected = ['00000002', '00000001', '61', '00000002', '6262', '00000002', 'c3a9', '00000000'].join('');
     expect(encodeContext({ é: '', a: 'bb' }).toString('hex')).toBe(expected);
     expect(encodeContext({})).toEqual(Buffer.alloc(4));
     expect(encodeContext(undefined)).toEqual(encodeContext({}));

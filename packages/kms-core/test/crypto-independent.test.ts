@@ -50,7 +50,10 @@ describe.each(latticeSigners)('ML-DSA as %s', (id, noble) => {
     expect(noble.verify(signature, MESSAGE, raw, { context: Buffer.from('wrong') })).toBe(false);
 
     const theirs = noble.keygen();
-    const publicKey = fromRaw(theirs.publicKey, noble === ml_dsa44 ? 'ml-dsa-44' : noble === ml_dsa65 ? 'ml-dsa-65' : 'ml-dsa-87');
+    const publicKey = fromRaw(
+      theirs.publicKey,
+      noble === ml_dsa44 ? 'ml-dsa-44' : noble === ml_dsa65 ? 'ml-dsa-65' : 'ml-dsa-87',
+    );
     const verifier = signatureEngine(algorithm, publicKey, publicKey);
     const foreign = noble.sign(MESSAGE, theirs.secretKey, options);
     expect(await verifier.verify(MESSAGE, foreign, options)).toBe(true);
@@ -95,7 +98,9 @@ describe('X-Wing', () => {
     const first = nobleXWing.encapsulate(xWingPublicKey(seed));
     expect(Buffer.from(ours.decapsulate(first.cipherText))).toEqual(Buffer.from(first.sharedSecret));
     const second = ours.encapsulate();
-    expect(Buffer.from(nobleXWing.decapsulate(second.ciphertext, theirs.secretKey))).toEqual(Buffer.from(second.sharedSecret));
+    expect(Buffer.from(nobleXWing.decapsulate(second.ciphertext, theirs.secretKey))).toEqual(
+      Buffer.from(second.sharedSecret),
+    );
   });
 });
 
@@ -120,16 +125,19 @@ describe('SLH-DSA', () => {
   });
 
   // Signing with the small sets takes another implementation in JavaScript many seconds; NIST's signatures cover them.
-  test.each(rows.filter((row) => row.id.includes('f-simple')))('as $id verifies another implementation', async (row) => {
-    const noble = nobleOf(row.id);
-    const { secretKey, publicKey } = noble.keygen();
-    const key = fromRaw(publicKey, row.form.kind === 'node-key' ? row.form.keyType : '');
-    const verifier = signatureEngine(row, key, key);
-    const context = Buffer.from('qnsp');
-    const signature = noble.sign(MESSAGE, secretKey, { context });
-    expect(await verifier.verify(MESSAGE, signature, { context })).toBe(true);
-    expect(await verifier.verify(MESSAGE, signature, {})).toBe(false);
-  });
+  test.each(rows.filter((row) => row.id.includes('f-simple')))(
+    'as $id verifies another implementation',
+    async (row) => {
+      const noble = nobleOf(row.id);
+      const { secretKey, publicKey } = noble.keygen();
+      const key = fromRaw(publicKey, row.form.kind === 'node-key' ? row.form.keyType : '');
+      const verifier = signatureEngine(row, key, key);
+      const context = Buffer.from('qnsp');
+      const signature = noble.sign(MESSAGE, secretKey, { context });
+      expect(await verifier.verify(MESSAGE, signature, { context })).toBe(true);
+      expect(await verifier.verify(MESSAGE, signature, {})).toBe(false);
+    },
+  );
 });
 
 describe.each([
@@ -145,8 +153,14 @@ describe.each([
     const ours = await freshKey(algorithm);
     const options = { format: nobleFormat, lowS: false };
     const signature = await ours.engine.sign(MESSAGE, { format });
-    const jwk = createPublicKey({ key: Buffer.from(ours.publicKey), format: 'der', type: 'spki' }).export({ format: 'jwk' });
-    const point = Buffer.concat([Buffer.of(4), Buffer.from(jwk.x ?? '', 'base64url'), Buffer.from(jwk.y ?? '', 'base64url')]);
+    const jwk = createPublicKey({ key: Buffer.from(ours.publicKey), format: 'der', type: 'spki' }).export({
+      format: 'jwk',
+    });
+    const point = Buffer.concat([
+      Buffer.of(4),
+      Buffer.from(jwk.x ?? '', 'base64url'),
+      Buffer.from(jwk.y ?? '', 'base64url'),
+    ]);
     expect(noble.verify(signature, MESSAGE, point, options)).toBe(true);
     expect(noble.verify(signature, OTHER, point, options)).toBe(false);
 
@@ -167,7 +181,9 @@ test('Ed25519 is that of another implementation, both ways and bit for bit', asy
   const ours = await freshKey(algorithm);
   const signature = await ours.engine.sign(MESSAGE, {});
   expect(ed25519.verify(signature, MESSAGE, rawPublic(ours.publicKey))).toBe(true);
-  expect(Buffer.from(ed25519.sign(MESSAGE, ours.material.key.export({ format: 'raw-private' })))).toEqual(Buffer.from(signature));
+  expect(Buffer.from(ed25519.sign(MESSAGE, ours.material.key.export({ format: 'raw-private' })))).toEqual(
+    Buffer.from(signature),
+  );
 
   const { secretKey, publicKey } = ed25519.keygen();
   const key = fromRaw(publicKey, 'ed25519');
@@ -192,7 +208,11 @@ test('ECDH with P-256 agrees with another implementation', async () => {
   const jwk = { kty: 'EC', crv: 'P-256', x: x ?? '', y: y ?? '' };
   const peer = createPublicKey({ format: 'jwk', key: jwk }).export({ format: 'der', type: 'spki' });
   const own = createPrivateKey(ours.material.key.export({ format: 'pem', type: 'pkcs8' })).export({ format: 'jwk' });
-  const point = Buffer.concat([Buffer.of(4), Buffer.from(own.x ?? '', 'base64url'), Buffer.from(own.y ?? '', 'base64url')]);
+  const point = Buffer.concat([
+    Buffer.of(4),
+    Buffer.from(own.x ?? '', 'base64url'),
+    Buffer.from(own.y ?? '', 'base64url'),
+  ]);
   const theirs = p256.getSharedSecret(secretKey, point).subarray(1);
   expect(Buffer.from(await ours.engine.agree(peer))).toEqual(Buffer.from(theirs));
 });

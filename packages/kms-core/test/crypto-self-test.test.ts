@@ -13,8 +13,7 @@ function corruptions(answer: KnownAnswer): readonly (readonly [string, KnownAnsw
     if (typeof value !== 'string') return [];
     const bytes = Buffer.from(value, 'base64');
     bytes[0] = (bytes[0] ?? 0) ^ 0x80;
-    // The copy differs from a checked answer in one text only.
-    return [[field, { ...answer, [field]: bytes.toString('base64') } as KnownAnswer] as const];
+    return [[field, { ...answer, [field]: bytes.toString('base64') }] as const];
   });
 }
 

@@ -27,9 +27,7 @@ describe('ML-KEM', () => {
     const kem = mlKem(key, publicKey);
     expect(kem.decapsulate(hex(vector, 'ciphertext'))).toEqual(hex(vector, 'sharedSecret'));
     expect(kem.decapsulate(hex(vector, 'rejectedCiphertext'))).toEqual(hex(vector, 'rejectedSecret'));
-    expect(() => kem.decapsulate(hex(vector, 'ciphertext').subarray(1))).toThrow(
-      expect.objectContaining(failure('DECRYPT_FAILED')),
-    );
+    expect(() => kem.decapsulate(hex(vector, 'ciphertext').subarray(1))).toThrow(failure('DECRYPT_FAILED'));
   });
 });
 
@@ -49,17 +47,20 @@ describe('ML-DSA', () => {
     expect(publicKey.export({ format: 'raw-public' })).toEqual(hex(vector, 'publicKey'));
   });
 
-  test.each(loadVectors('ml-dsa-verification-kat').vectors)('$parameterSet $id: verification with context', async (vector) => {
-    const pair = pairFromSeed(vector, hex(vector, 'seed'));
-    expect(pair.publicKey.export({ format: 'raw-public' })).toEqual(hex(vector, 'publicKey'));
-    const engine = complete(softwareEngine(resolveAlgorithm(text(vector, 'parameterSet')), pair));
-    const [message, context, signature] = [hex(vector, 'message'), hex(vector, 'context'), hex(vector, 'signature')];
-    expect(await engine.verify(message, signature, { context })).toBe(true);
-    expect(await engine.verify(message, signature, {})).toBe(false);
-    expect(await engine.verify(message, signature, { context: flipBit(context, 5) })).toBe(false);
-    expect(await engine.verify(flipBit(message, 0), signature, { context })).toBe(false);
-    expect(await engine.verify(message, flipBit(signature, 400), { context })).toBe(false);
-  });
+  test.each(loadVectors('ml-dsa-verification-kat').vectors)(
+    '$parameterSet $id: verification with context',
+    async (vector) => {
+      const pair = pairFromSeed(vector, hex(vector, 'seed'));
+      expect(pair.publicKey.export({ format: 'raw-public' })).toEqual(hex(vector, 'publicKey'));
+      const engine = complete(softwareEngine(resolveAlgorithm(text(vector, 'parameterSet')), pair));
+      const [message, context, signature] = [hex(vector, 'message'), hex(vector, 'context'), hex(vector, 'signature')];
+      expect(await engine.verify(message, signature, { context })).toBe(true);
+      expect(await engine.verify(message, signature, {})).toBe(false);
+      expect(await engine.verify(message, signature, { context: flipBit(context, 5) })).toBe(false);
+      expect(await engine.verify(flipBit(message, 0), signature, { context })).toBe(false);
+      expect(await engine.verify(message, flipBit(signature, 400), { context })).toBe(false);
+    },
+  );
 });
 
 describe('SLH-DSA gives the verdicts of the NIST ACVP', () => {

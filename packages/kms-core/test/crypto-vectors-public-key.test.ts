@@ -16,7 +16,11 @@ function rsaPublicKey(vector: Vector): KeyObject {
 describe('Ed25519 gives the answers of RFC 8032', () => {
   const algorithm = algorithmById('ed25519');
   test.each(loadVectors('ed25519-rfc8032').vectors)('$id', async (vector) => {
-    const key = createPrivateKey({ key: hex(vector, 'secretKey'), format: 'raw-private', asymmetricKeyType: 'ed25519' });
+    const key = createPrivateKey({
+      key: hex(vector, 'secretKey'),
+      format: 'raw-private',
+      asymmetricKeyType: 'ed25519',
+    });
     const publicKey = createPublicKey(key);
     expect(publicKey.export({ format: 'raw-public' })).toEqual(hex(vector, 'publicKey'));
     const engine = signatureEngine(algorithm, key, publicKey);

@@ -8,6 +8,7 @@ import {
   comparable,
   insertKey,
   newTenant,
+  nextRevision,
   rotated,
   sampleKey,
   sampleVersion,
@@ -109,7 +110,7 @@ export function tenantRules(store: () => Store): void {
     });
   });
 
-  it('shreds for ever: a second time changes nothing, and nothing can be sealed any more', async () => {
+  it('shreds for ever: a second time changes nothing, and no key is made or changed any more', async () => {
     const tenantId = await newTenant(store());
     const { keyId } = await insertKey(store(), sampleKey(tenantId));
     await store().transact(SYSTEM, (unit) => unit.tenants.shred(tenantId));
@@ -120,6 +121,7 @@ export function tenantRules(store: () => Store): void {
       asTenant(store(), tenantId, (unit) => unit.tenants.addMasterKeyWraps(wrapsOf(tenantId))),
       insertKey(store(), sampleKey(tenantId)),
       asTenant(store(), tenantId, (unit) => unit.keys.update(rotated(key), 1)),
+      asTenant(store(), tenantId, (unit) => unit.keys.update(nextRevision(key), 1)),
     ];
     for (const attempt of await Promise.allSettled(attempts)) {
       expect(attempt).toMatchObject({ status: 'rejected', reason: { code: 'CONFLICT' } });

@@ -33,7 +33,7 @@ export class MemoryKeys implements KeyRecords {
     if (current?.tenantId !== key.tenantId || current.revision !== expectedRevision) {
       throw new KmsError('CONFLICT', 'The key was changed by another call. Read it again.');
     }
-    if (key.versions.length > current.versions.length) this.#checkOwner(key);
+    this.#checkOwner(key);
     checkKey(key);
     checkChange(current, key);
     keys.set(key.keyId, copyOf(key));

@@ -1,0 +1,64 @@
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { tempDir } from '@qnsp/test-harness';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type LocalService, startLocalService } from './local-service.ts';
+
+const SEPARATOR = '----- next block -----';
+const directory = tempDir('qnsp-guide-');
+let local: LocalService;
+beforeAll(async () => {
+  local = await startLocalService();
+});
+afterAll(async () => {
+  await local.end();
+  await directory.remove();
+});
+
+interface Block {
+  readonly script: string;
+  /** The lines that the text below the block says it prints. */
+  readonly prints: readonly string[];
+}
+
+function blocksOf(markdown: string): Block[] {
+  return markdown
+    .split(/^```bash\n/m)
+    .slice(1)
+    .map((part) => {
+      const [script = '', below = ''] = part.split(/^```\n/m);
+      const sentence = /It prints ([^:.]*?)(?:[:.]\s|$)/.exec(below.split(/^#/m)[0] ?? '')?.[1] ?? '';
+      return { script, prints: [...sentence.matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? '') };
+    });
+}
+
+/** Runs the blocks one after the other in one shell, as a reader would. */
+function runBlocks(blocks: readonly Block[]): string[] {
+  const script = blocks.map((block) => `${block.script}\necho '${SEPARATOR}'\n`).join('');
+  const { stdout, stderr, status } = spawnSync('bash', ['--norc', '-u', '-c', script], {
+    encoding: 'utf8',
+    cwd: directory.path,
+    env: { PATH: `${dirname(process.execPath)}:${process.env['PATH']}`, KMS_DATA_DIR: local.dataDir, HOME: directory.path },
+    timeout: 60_000,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  return stdout.split(`${SEPARATOR}\n`).slice(0, -1);
+}
+
+describe.each([
+  ['README.md', 3],
+  ['docs/guide.md', 10],
+])('%s', (document, statements) => {
+  test('prints what it says when its commands are run in order', { timeout: 90_000 }, () => {
+    copyFileSync(new URL('../../../LICENSE', import.meta.url), join(directory.path, 'LICENSE'));
+    const blocks = blocksOf(readFileSync(new URL(`../../../${document}`, import.meta.url), 'utf8'));
+    expect(blocks.filter((block) => block.prints.length > 0).length).toBeGreaterThanOrEqual(statements - 1);
+    const outputs = runBlocks(blocks);
+    for (const [index, block] of blocks.entries()) {
+      if (block.prints.length > 0) expect(outputs[index]?.trim().split('\n'), block.script).toEqual(block.prints);
+    }
+  });
+});

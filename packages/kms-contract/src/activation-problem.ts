@@ -1,0 +1,49 @@
+import type { KmsErrorCode } from '@qnsp/kms-core';
+import { z } from 'zod';
+import { ERROR_STATUS, type Failure } from './errors.ts';
+import { component } from './fields/wire-schema.ts';
+
+/** The shape of an error of the activation handshake, which its clients expect instead of a problem. */
+export const activationProblemSchema = component(
+  'ActivationProblem',
+  z.object({
+    activated: z.literal(false),
+    error: z.string().describe('The same as `code`.'),
+    message: z.string(),
+    code: z
+      .string()
+      .describe('`INVALID_API_KEY`, `ACCOUNT_SUSPENDED`, `RATE_LIMITED`, `SERVICE_UNAVAILABLE`, or `BAD_REQUEST`.'),
+  }),
+);
+
+export type ActivationErrorCode =
+  | 'INVALID_API_KEY'
+  | 'ACCOUNT_SUSPENDED'
+  | 'RATE_LIMITED'
+  | 'SERVICE_UNAVAILABLE'
+  | 'BAD_REQUEST';
+
+export interface ActivationFailure {
+  readonly status: number;
+  readonly body: {
+    readonly activated: false;
+    readonly error: ActivationErrorCode;
+    readonly message: string;
+    readonly code: ActivationErrorCode;
+  };
+}
+
+/** An error in the shape of the activation handshake, with its HTTP status. */
+export function activationProblem({ code: kmsCode, message }: Failure): ActivationFailure {
+  const code = activationCode(kmsCode);
+  const status = code === 'SERVICE_UNAVAILABLE' ? 503 : ERROR_STATUS[kmsCode];
+  return { status, body: { activated: false, error: code, message, code } };
+}
+
+function activationCode(code: KmsErrorCode): ActivationErrorCode {
+  const status = ERROR_STATUS[code];
+  if (status === 401) return 'INVALID_API_KEY';
+  if (status === 403) return 'ACCOUNT_SUSPENDED';
+  if (status === 429) return 'RATE_LIMITED';
+  return status >= 500 ? 'SERVICE_UNAVAILABLE' : 'BAD_REQUEST';
+}

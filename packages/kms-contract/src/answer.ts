@@ -1,0 +1,39 @@
+import { KmsError } from '@qnsp/kms-core';
+import { z } from 'zod';
+import { answerInDialect, type Dialect, type JsonObject } from './dialects.ts';
+import type { Immutable } from './routes/index.ts';
+import type { Route } from './route.ts';
+
+/** What a route answers, bytes as bytes. */
+export type AnswerOf<R extends Route> = Immutable<z.output<R['response']>>;
+
+/**
+ * The JSON form of an answer, in the dialect of its request. Only what the contract names goes out: anything else in the
+ * answer stays behind.
+ *
+ * @throws KmsError `INTERNAL_ERROR` for an answer that the contract does not allow.
+ * @example
+ * encodeAnswer(ROUTES.unwrap, { dataKey, keyId, keyVersion: 1 }, 'b'); // { dataKey: '…', plaintextB64: '…', … }
+ */
+export function encodeAnswer<R extends Route>(route: R, answer: AnswerOf<R>, dialect: Dialect = 'canonical'): unknown {
+  const result = z.safeEncode(route.response, answer);
+  if (!result.success) {
+    // The issues name fields and types, never values, but even so they are for the log only.
+    throw new KmsError('INTERNAL_ERROR', 'The service made an answer that its contract does not allow.', {
+      cause: result.error,
+    });
+  }
+  // Every crypto answer is an object.
+  return route.crypto === undefined
+    ? result.data
+    : answerInDialect(route.crypto.operation, dialect, result.data as JsonObject);
+}
+
+/**
+ * An answer from its JSON form, for clients: base64 becomes bytes, fields of newer services are passed over.
+ *
+ * @throws ZodError when it is not an answer of this route.
+ */
+export function decodeAnswer<R extends Route>(route: R, json: unknown): AnswerOf<R> {
+  return route.response.parse(json) as AnswerOf<R>;
+}

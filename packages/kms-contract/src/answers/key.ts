@@ -1,0 +1,110 @@
+import { ALGORITHMS, KEY_PURPOSES, KEY_STATES, REVOCATION_REASONS, VERSION_STATES } from '@qnsp/kms-core';
+import { z } from 'zod';
+import { algorithmId } from '../fields/algorithm.ts';
+import { answeredBytes } from '../fields/bytes.ts';
+import { answeredInstant } from '../fields/instant.ts';
+import { component, onTheWire } from '../fields/wire-schema.ts';
+
+const answeredUuid = onTheWire(z.string(), { type: 'string', format: 'uuid' });
+const answeredDuration = onTheWire(z.string(), { type: 'string', format: 'duration', examples: ['P90D'] });
+
+export const keyId = answeredUuid;
+export const keyVersion = z.int().describe('The version of the key, from 1.');
+
+const versionSchema = z.object({
+  version: z.int(),
+  state: z.enum(VERSION_STATES),
+  algorithm: algorithmId,
+  origin: z.enum(['generated', 'imported']),
+  createdAt: answeredInstant,
+});
+
+/** A key as it is shown: what is known about it, never its material. */
+export const keySchema = component(
+  'Key',
+  z.object({
+    keyId,
+    tenantId: answeredUuid,
+    name: z.string().nullable(),
+    algorithm: algorithmId,
+    algorithmNist: onTheWire(z.string(), {
+      type: 'string',
+      description: 'The name of the algorithm in its standard.',
+      examples: ALGORITHMS.slice(0, 1).map(({ standardName }) => standardName),
+    }),
+    purpose: z.enum(KEY_PURPOSES),
+    purposes: z.array(z.enum(KEY_PURPOSES)).describe('Every purpose that the key serves.'),
+    protectionLevel: z.enum(['software', 'hsm']),
+    provider: z.string().describe('The root or HSM provider that protects the current version.'),
+    state: z
+      .enum(KEY_STATES)
+      .describe(
+        '`suspended` keys only decrypt, verify and unwrap; `deactivated` keys wait for their destruction and do nothing.',
+      ),
+    currentVersion: z.int(),
+    versions: z.array(versionSchema).describe('All versions, the oldest first.'),
+    rotation: z.object({
+      rotationPeriod: answeredDuration.nullable(),
+      autoRotate: z.boolean(),
+      retainVersions: z.int().nullable(),
+      nextRotationAt: answeredInstant.nullable(),
+    }),
+    usageLimits: z.object({ maxOperations: z.int().nullable(), expiresAt: answeredInstant.nullable() }),
+    metadata: z.record(z.string(), z.string()),
+    parentKeyId: answeredUuid.nullable().describe("The key that protects this one in the tenant's own hierarchy."),
+    revision: z.int().describe('Counts the changes of the key; send it as `If-Match` to change only what you saw.'),
+    createdAt: answeredInstant,
+    updatedAt: answeredInstant,
+    destroyAt: answeredInstant.nullable().describe('When the key will be destroyed, if that is scheduled.'),
+    revocation: z
+      .object({
+        reason: onTheWire(z.string(), { type: 'string', enum: REVOCATION_REASONS }),
+        revokedAt: answeredInstant,
+      })
+      .exactOptional()
+      .describe('Present on revoked keys.'),
+    warnings: z.array(z.string()).exactOptional().describe('What was done differently from what was asked.'),
+  }),
+);
+
+export const keyPageSchema = component(
+  'KeyPage',
+  z.object({
+    items: z.array(keySchema),
+    nextCursor: z.string().nullable().describe('Where the next page starts; `null` after the last one.'),
+  }),
+);
+
+const counts = z.record(z.string(), z.int());
+
+export const keyStatisticsSchema = component(
+  'KeyStatistics',
+  z.object({
+    total: z.int(),
+    byState: counts,
+    byAlgorithm: counts,
+    operationsThisMonth: z.int().describe('Operations that used a key since the first of the month, in UTC.'),
+  }),
+);
+
+export const publicKeySchema = component(
+  'PublicKey',
+  z.object({
+    keyId,
+    keyVersion,
+    algorithm: algorithmId,
+    publicKey: answeredBytes.describe('SubjectPublicKeyInfo in DER.'),
+    publicKeyPem: z.string().describe('The same in PEM.'),
+  }),
+);
+
+export const rotationScheduleSchema = component(
+  'RotationSchedule',
+  z.object({
+    keyId,
+    name: z.string().nullable(),
+    algorithm: algorithmId,
+    rotationPeriod: answeredDuration.nullable(),
+    nextRotationAt: answeredInstant.nullable(),
+  }),
+);

@@ -1,0 +1,81 @@
+import { KmsError } from '@qnsp/kms-core';
+import { z } from 'zod';
+import { type Dialect, normaliseSynonyms, SYNONYMS } from './dialects.ts';
+import { uuid } from './fields/uuid.ts';
+import { LIMITS } from './limits.ts';
+import {
+  asObject,
+  check,
+  DEFAULT_SETTINGS,
+  parseBody,
+  parseParams,
+  parseQuery,
+  type RawRequest,
+  withKey,
+} from './parse.ts';
+import { type ContractSettings, type Route, tenantId } from './route.ts';
+
+/** One item of a batch: what to do, or why it can't be done. */
+export type BatchItem<R extends Route> =
+  | { readonly body: z.output<R['body']>; readonly dialect: Dialect }
+  | { readonly error: KmsError };
+
+const batchSchema = z.strictObject({
+  tenantId,
+  keyId: uuid.exactOptional().describe('The key of every item that names none.'),
+  items: z.array(z.unknown()).min(1).max(LIMITS.batchItems),
+});
+
+/** Whether a body is the `{items: […]}` form of a crypto operation. */
+export function isBatch(route: Route, body: unknown): body is { readonly items: unknown } {
+  return route.crypto !== undefined && typeof body === 'object' && body !== null && Object.hasOwn(body, 'items');
+}
+
+/**
+ * Reads the `{items: […]}` form of a crypto operation. Each item is checked like a request of its own: one that
+ * is wrong becomes an error in its place, with paths within the item, and leaves the others alone. Items without a key take the batch's, which the path or the body names.
+ *
+ * @throws KmsError `BAD_REQUEST` for no items, more than 1,000, or something beside them; `NOT_FOUND` like `parseRequest`.
+ */
+export function parseBatch<R extends Route>(
+  route: R,
+  raw: RawRequest,
+  settings: ContractSettings = DEFAULT_SETTINGS,
+): readonly BatchItem<R>[] {
+  const params = parseParams(route, raw.params ?? {});
+  parseQuery(route, raw.query ?? {});
+  const { items, keyId: batchKeyId } = check(batchSchema, normaliseSynonyms(asObject(raw.body), {}, false));
+  return items.map((item) => parseItem(route, item, { pathKeyId: params['keyId'], batchKeyId }, settings));
+}
+
+interface BatchKeys {
+  readonly pathKeyId: string | undefined;
+  readonly batchKeyId: string | undefined;
+}
+
+function parseItem<R extends Route>(
+  route: R,
+  item: unknown,
+  keys: BatchKeys,
+  settings: ContractSettings,
+): BatchItem<R> {
+  try {
+    const { value, dialect } = parseBody(route, item, settings);
+    const body = withKey(route, withBatchKey(route, value, keys.batchKeyId), keys.pathKeyId);
+    // The schema of the route made this value, so it has its type.
+    return { body: body as z.output<R['body']>, dialect };
+  } catch (error) {
+    if (error instanceof KmsError) return { error };
+    throw error;
+  }
+}
+
+/** Gives an item the batch's key where it names none: as the field that `keyId` stands for in this operation. */
+function withBatchKey(route: Route, value: unknown, batchKeyId: string | undefined): unknown {
+  if (batchKeyId === undefined || route.crypto === undefined) return value;
+  const field = SYNONYMS[route.crypto.operation]?.['destinationKeyId'] === 'keyId' ? 'destinationKeyId' : 'keyId';
+  // The schema of every crypto route makes a new object with this optional field.
+  const keyed = value as { keyId?: string; destinationKeyId?: string };
+  keyed[field] ??= batchKeyId;
+  return value;
+}

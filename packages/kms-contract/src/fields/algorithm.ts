@@ -1,0 +1,37 @@
+import { ALGORITHMS, type Algorithm, KmsError, resolveAlgorithm } from '@qnsp/kms-core';
+import { z } from 'zod';
+import { inside } from './inside.ts';
+import { onTheWire } from './wire-schema.ts';
+
+/** An algorithm by any of its names in JSON, its row of the registry inside. */
+export const algorithm = onTheWire(
+  z.codec(z.string().max(64), inside<Algorithm>(), {
+    decode: (name, { issues }) => {
+      try {
+        return resolveAlgorithm(name);
+      } catch (error) {
+        if (!(error instanceof KmsError)) throw error;
+        issues.push({
+          code: 'custom',
+          message: `must be one of ${ALGORITHMS.map(({ id }) => id).join(', ')}`,
+          input: undefined,
+        });
+        return z.NEVER;
+      }
+    },
+    encode: ({ id }) => id,
+  }),
+  {
+    type: 'string',
+    maxLength: 64,
+    description: 'The platform id, the name in the standard or a usual spelling, in any case.',
+    examples: ALGORITHMS.map(({ id }) => id),
+  },
+);
+
+/** The platform id of an algorithm in an answer. */
+export const algorithmId = onTheWire(z.string(), {
+  type: 'string',
+  description: 'The platform id of the algorithm.',
+  examples: ['aes-256-gcm', 'kyber-768', 'dilithium-3'],
+});

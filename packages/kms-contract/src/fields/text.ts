@@ -1,0 +1,23 @@
+import { z } from 'zod';
+
+// C0 and C1 controls, and the line separators that some log readers take for a line's end.
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+
+/** One line of text: well-formed Unicode without control characters, with the white space around it taken off. */
+export function line(maximum: number, minimum = 1) {
+  return z
+    .string()
+    .trim()
+    .min(minimum)
+    .max(maximum)
+    .refine((text) => text.isWellFormed() && !CONTROL.test(text), 'must be text without control characters');
+}
+
+/** An opaque token of URL-safe characters. */
+export function urlSafe(maximum: number) {
+  return z
+    .string()
+    .max(maximum)
+    .regex(/^[\w.~-]+$/, 'must be URL-safe characters');
+}

@@ -1,0 +1,24 @@
+// The public surface: the route table, what reads requests by it and what writes answers.
+export * from './route.ts';
+export * from './routes/index.ts';
+export * from './limits.ts';
+export * from './errors.ts';
+export * from './activation-problem.ts';
+export * from './dialects.ts';
+export { type BatchItem, isBatch, parseBatch } from './batch.ts';
+export {
+  DEFAULT_SETTINGS,
+  type ParamsOf,
+  type ParsedRequest,
+  parseRequest,
+  type RawRequest,
+  type RequestOf,
+} from './parse.ts';
+export { type AnswerOf, decodeAnswer, encodeAnswer } from './answer.ts';
+export { type EncodedRequest, encodeRequest, type RequestInput } from './request.ts';
+export { fromBase64, toBase64 } from './fields/bytes.ts';
+export { durationSeconds } from './fields/duration.ts';
+export { openApiDocument } from './openapi/document.ts';
+
+// What a client needs of the core to understand answers and errors.
+export { ALGORITHMS, type Algorithm, KmsError, type KmsErrorCode, resolveAlgorithm } from '@qnsp/kms-core';

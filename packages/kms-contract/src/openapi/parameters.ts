@@ -1,0 +1,69 @@
+import type { JsonSchema } from '../fields/wire-schema.ts';
+import { LIMITS } from '../limits.ts';
+import type { Address, Route } from '../route.ts';
+import type { Components } from './components.ts';
+
+const UUID = { type: 'string', format: 'uuid' } as const;
+
+/** The headers that requests may carry, as the document lists them. */
+export const HEADER_PARAMETERS = {
+  RequestId: {
+    name: 'x-request-id',
+    in: 'header',
+    description:
+      'Your name for the request: 1 to 128 letters, digits, `_`, `.`, `:` or `-`. The answer repeats it; without it, or with another form, it holds a new one.',
+    schema: { type: 'string' },
+  },
+  Tenant: {
+    name: 'x-qnsp-tenant',
+    in: 'header',
+    description:
+      "The tenant of the call, also `x-qnsp-tenant-id`, `x-tenant-id`, or `tenantId` in query or body. Each that is present must be the credential's. " +
+      'Only a platform credential needs to name one.',
+    schema: UUID,
+  },
+  IdempotencyKey: {
+    name: 'Idempotency-Key',
+    in: 'header',
+    description:
+      'The same key with the same request repeats the first answer and changes nothing, for 24 hours; with another request it is ' +
+      '`IDEMPOTENCY_MISMATCH`. Each tenant has its own keys.',
+    schema: { type: 'string', minLength: 1, maxLength: LIMITS.idempotencyKeyCharacters },
+  },
+  IfMatch: {
+    name: 'If-Match',
+    in: 'header',
+    description:
+      'The revision of the key that you saw, like `"3"` or `3`; with another one now the call is a `CONFLICT`. Without it, or with `*`, any.',
+    schema: { type: 'string' },
+  },
+} as const;
+
+/** The parameters of a route at one of its addresses. */
+export function parametersOf(route: Route, { path }: Address, components: Components): readonly JsonSchema[] {
+  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: UUID,
+  }));
+  const query = components.of(route.query) as { properties?: Record<string, JsonSchema> };
+  const inQuery =
+    route.auth === 'none'
+      ? []
+      : Object.entries(query.properties ?? {}).map(([name, { description, ...schema }]) => ({
+          name,
+          in: 'query',
+          ...(description === undefined ? {} : { description }),
+          schema,
+        }));
+  return [...inPath, ...inQuery, ...headersOf(route)];
+}
+
+function headersOf(route: Route): readonly JsonSchema[] {
+  const names: (keyof typeof HEADER_PARAMETERS)[] = ['RequestId'];
+  if (route.auth === 'bearer' && route.scope === 'tenant') names.push('Tenant');
+  if (route.mutating) names.push('IdempotencyKey');
+  if (route.ifMatch) names.push('IfMatch');
+  return names.map((name) => ({ $ref: `#/components/parameters/${name}` }));
+}

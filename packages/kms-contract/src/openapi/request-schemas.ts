@@ -1,0 +1,105 @@
+import { DIALECTS, SYNONYMS } from '../dialects.ts';
+import { itemProblemSchema } from '../errors.ts';
+import type { JsonSchema } from '../fields/wire-schema.ts';
+import { LIMITS } from '../limits.ts';
+import type { Address, Route } from '../route.ts';
+import type { Components } from './components.ts';
+
+type Names = Readonly<Record<string, string>>;
+
+/** The schema of what a route takes as its body. */
+export function bodySchema(route: Route, address: Address, components: Components): JsonSchema {
+  const name = `${route.operationId[0]?.toUpperCase()}${route.operationId.slice(1)}Request`;
+  const canonical = components.of(route.body);
+  if (route.crypto === undefined)
+    return '$ref' in canonical ? canonical : components.add(name, withSynonyms(canonical, route.synonyms ?? {}));
+  const { operation, keyRequired } = route.crypto;
+  const { b, c } = DIALECTS[operation] ?? {};
+  const single = [
+    components.add(name, withSynonyms(canonical, SYNONYMS[operation] ?? {})),
+    ...(b === undefined ? [] : [components.add(`${name}B64`, renamed(canonical, b.request))]),
+    ...(c === undefined ? [] : [components.add(`${name}Base64`, renamed(canonical, c.request))]),
+  ];
+  const needsKey = keyRequired && !address.path.includes('{keyId}');
+  const items = components.add(`${name}Batch`, batchOf(single));
+  return {
+    anyOf: [...single.map((schema) => (needsKey ? { allOf: [schema, { required: ['keyId'] }] } : schema)), items],
+  };
+}
+
+/** The schema of what a route answers. */
+export function answerSchema(route: Route, components: Components): JsonSchema {
+  const schema = components.of(route.response);
+  if (route.crypto === undefined) return schema;
+  const name = String(schema['$ref']).split('/').at(-1) ?? '';
+  const { b, c } = DIALECTS[route.crypto.operation] ?? {};
+  for (const names of [b?.answer, c?.answer]) {
+    const entries = Object.entries(names ?? {}).map(
+      ([field, other]) => [other, synonymOf(field, 'Only where the request used such names')] as const,
+    );
+    components.extend(name, Object.fromEntries(entries));
+  }
+  const batch = components.add(`${name}Batch`, {
+    type: 'object',
+    description: 'The answers to the items of a batch, in their order.',
+    properties: { items: { type: 'array', items: { anyOf: [schema, components.of(itemProblemSchema)] } } },
+    required: ['items'],
+  });
+  return { anyOf: [schema, batch] };
+}
+
+function batchOf(single: readonly JsonSchema[]): JsonSchema {
+  return {
+    type: 'object',
+    description: 'Items of their own; one that is wrong does not disturb the others.',
+    properties: {
+      tenantId: { type: 'string', format: 'uuid' },
+      keyId: { type: 'string', format: 'uuid', description: 'The key of every item that names none.' },
+      items: { type: 'array', minItems: 1, maxItems: LIMITS.batchItems, items: { anyOf: single } },
+    },
+    required: ['items'],
+    additionalProperties: false,
+  };
+}
+
+/** The same schema with other names for some fields. */
+function renamed(schema: JsonSchema, names: Names): JsonSchema {
+  const rename = (field: string) => names[field] ?? field;
+  const { properties, required } = parts(schema);
+  return {
+    ...schema,
+    description: 'The same under the names of some published clients; the answer holds both.',
+    properties: Object.fromEntries(Object.entries(properties).map(([field, value]) => [rename(field), value])),
+    required: required.map(rename),
+  };
+}
+
+/** The same schema with synonyms for some fields, of which a request uses one. */
+function withSynonyms(schema: JsonSchema, synonyms: Names): JsonSchema {
+  const { properties, required } = parts(schema);
+  const entries = Object.entries(synonyms).filter(([field]) => field in properties);
+  const choices = entries
+    .filter(([field]) => required.includes(field))
+    .map(([field, other]) => ({ anyOf: [{ required: [field] }, { required: [other] }] }));
+  const kept = required.filter((field) => synonyms[field] === undefined);
+  const { required: _, ...rest } = schema;
+  return {
+    ...rest,
+    properties: { ...properties, ...Object.fromEntries(entries.map(([field, other]) => [other, synonymOf(field)])) },
+    ...(kept.length === 0 ? {} : { required: kept }),
+    ...(choices.length === 0 ? {} : { allOf: choices }),
+  };
+}
+
+function synonymOf(field: string, when?: string): JsonSchema {
+  return { type: 'string', description: `${when === undefined ? 'T' : `${when}: t`}he same as \`${field}\`.` };
+}
+
+function parts(schema: JsonSchema): {
+  readonly properties: Readonly<Record<string, JsonSchema>>;
+  readonly required: readonly string[];
+} {
+  // The bodies of these routes are objects.
+  const { properties = {}, required = [] } = schema as { properties?: Record<string, JsonSchema>; required?: string[] };
+  return { properties, required };
+}

@@ -1,0 +1,81 @@
+import type { KmsErrorCode } from '@qnsp/kms-core';
+import { activationProblemSchema } from '../activation-problem.ts';
+import { ERROR_STATUS, problemSchema } from '../errors.ts';
+import type { JsonSchema } from '../fields/wire-schema.ts';
+import type { Route } from '../route.ts';
+import type { Components } from './components.ts';
+import { answerSchema } from './request-schemas.ts';
+
+/** What each error code means. */
+const ERROR_MEANINGS: Readonly<Record<KmsErrorCode, string>> = {
+  BAD_REQUEST: 'The request does not hold what it must; `details.issues[]` says where and why.',
+  UNAUTHORIZED: 'The credential is missing, unknown, expired or revoked.',
+  FORBIDDEN: 'The credential does not hold the permission, or the policy of the key denies it.',
+  TENANT_MISMATCH: 'The request names another tenant than the credential belongs to.',
+  QUOTA_EXCEEDED: 'The tenant has as many of these as it may.',
+  NOT_FOUND: 'There is no such thing for this tenant.',
+  METHOD_NOT_ALLOWED: 'The path exists, but not with this method.',
+  CONFLICT: 'What the call would change has changed, or the id is taken.',
+  KEY_STATE_INVALID: 'The state of the key or of its version does not allow this.',
+  IDEMPOTENCY_MISMATCH: 'The idempotency key was used for another request.',
+  PAYLOAD_TOO_LARGE: 'The body, or a field of it, is larger than the service takes.',
+  UNSUPPORTED_MEDIA_TYPE: 'The body is not JSON.',
+  DECRYPT_FAILED: 'The ciphertext does not open: the same answer for whatever is wrong with it.',
+  KEY_USAGE_EXCEEDED: 'The key has expired or served all the operations that it may.',
+  TOO_MANY_REQUESTS: 'Too many calls; wait for `Retry-After`.',
+  INTERNAL_ERROR: 'The service failed; the request id finds it in the log.',
+  HSM_UNAVAILABLE: 'No HSM answers; try again.',
+  STORE_UNAVAILABLE: 'The database does not answer; try again.',
+  AUDIT_UNAVAILABLE: 'The call can not be recorded as evidence, so it was not done; try again.',
+  SEALED: 'The service has no root key and so can not open any; try again.',
+};
+
+const REQUEST_ID = { 'x-request-id': { description: 'The id of the request.', schema: { type: 'string' } } };
+const RETRY_AFTER = { 'Retry-After': { description: 'Whole seconds to wait.', schema: { type: 'integer' } } };
+const RATE_LIMIT = {
+  'X-RateLimit-Limit': { description: 'How many calls are allowed.', schema: { type: 'integer' } },
+  'X-RateLimit-Remaining': { description: 'How many of them are left.', schema: { type: 'integer' } },
+  'X-RateLimit-Reset': { description: 'Seconds until all of them are there again.', schema: { type: 'integer' } },
+};
+
+/** The answers of a route by HTTP status. */
+export function responsesOf(route: Route, components: Components): JsonSchema {
+  const success = successOf(route, components);
+  const errors = Object.entries(Object.groupBy(route.errors, (code) => String(ERROR_STATUS[code])));
+  return {
+    [route.status]: { description: route.summary, ...success },
+    ...Object.fromEntries(
+      errors.map(([status, codes = []]) => [status, failureOf(route, Number(status), codes.toSorted(), components)]),
+    ),
+    // After the errors: these statuses come with the answer itself.
+    ...Object.fromEntries(
+      (route.otherStatuses ?? []).map((status) => [status, { description: `${route.summary}: not well`, ...success }]),
+    ),
+  };
+}
+
+function successOf(route: Route, components: Components): JsonSchema {
+  const schema = answerSchema(route, components);
+  return {
+    headers: REQUEST_ID,
+    content: { [route.contentType ?? 'application/json']: { schema, example: route.example.answer } },
+  };
+}
+
+function failureOf(route: Route, status: number, codes: readonly KmsErrorCode[], components: Components): JsonSchema {
+  const name = `${route.tag === 'Activation' ? 'Activation.' : ''}${codes.join('.')}`;
+  return components.response(name, () => ({
+    description: codes.map((code) => `\`${code}\`: ${ERROR_MEANINGS[code]}`).join('\n\n'),
+    headers: {
+      ...REQUEST_ID,
+      ...(status === 429 || status === 503 ? RETRY_AFTER : {}),
+      ...(status === 429 ? RATE_LIMIT : {}),
+    },
+    content: { 'application/json': { schema: problemOf(route, codes, components) } },
+  }));
+}
+
+function problemOf(route: Route, codes: readonly KmsErrorCode[], components: Components): JsonSchema {
+  if (route.tag === 'Activation') return components.of(activationProblemSchema);
+  return { allOf: [components.of(problemSchema), { properties: { code: { enum: codes } } }] };
+}

@@ -1,0 +1,183 @@
+import { type Issue, isUuid, KmsError, keyNotFound } from '@qnsp/kms-core';
+import type { z } from 'zod';
+import { type Dialect, type JsonObject, normaliseRequest, normaliseSynonyms } from './dialects.ts';
+import { LIMITS } from './limits.ts';
+import { invalidRequest, issuesOf, reasonOf } from './issues.ts';
+import type { ContractSettings, Route } from './route.ts';
+import type { OperationId, RouteOf } from './routes/index.ts';
+
+/** A request as it came: nothing in it is trusted. */
+export interface RawRequest {
+  /** The parameters of the path by name. */
+  readonly params?: Readonly<Record<string, string | undefined>>;
+  /** The query by name; a name that is given more than once has a list. */
+  readonly query?: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** The body as JSON parsed it; `undefined` for no bytes at all. */
+  readonly body?: unknown;
+  /** The headers by name in lower case. */
+  readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+type ParamName<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | ParamName<Rest>
+  : never;
+
+/** The parameters of a route's path; the key id of a crypto route is in its body. */
+export type ParamsOf<R extends Route> = R['crypto'] extends undefined
+  ? { readonly [Name in ParamName<R['path']>]: string }
+  : Readonly<Record<string, never>>;
+
+/** A request of a route, checked and in the units of the core. */
+export interface ParsedRequest<R extends Route = Route> {
+  readonly params: ParamsOf<R>;
+  readonly query: z.output<R['query']>;
+  /** For crypto routes with the key id, wherever the request named it. */
+  readonly body: z.output<R['body']>;
+  /** The revision of `If-Match`, on routes that heed it. */
+  readonly ifRevision?: number;
+  /** On mutating routes. */
+  readonly idempotencyKey?: string;
+  /** The dialect to answer in. */
+  readonly dialect: Dialect;
+}
+
+/** What the handler of an operation gets. */
+export type RequestOf<Id extends OperationId> = ParsedRequest<RouteOf<Id>>;
+
+export const DEFAULT_SETTINGS: ContractSettings = { minimumRotationSeconds: LIMITS.rotationSeconds.defaultMinimum };
+
+/**
+ * Checks a request and brings it into the types of the operation.
+ *
+ * @throws KmsError `BAD_REQUEST` with every issue in `details.issues[]`, `PAYLOAD_TOO_LARGE` for a field above its limit, and
+ *   `NOT_FOUND` for a path whose id is no UUID, which names nothing.
+ * @example
+ * parseRequest(ROUTES.listKeys, { query: { limit: '100' } }).query.limit; // 100
+ */
+export function parseRequest<R extends Route>(
+  route: R,
+  raw: RawRequest,
+  settings: ContractSettings = DEFAULT_SETTINGS,
+): ParsedRequest<R> {
+  const params = parseParams(route, raw.params ?? {});
+  const issues: Issue[] = [];
+  const query = collect(issues, () => parseQuery(route, raw.query ?? {}));
+  const body = collect(issues, () => parseBody(route, raw.body, settings));
+  const ifRevision = route.ifMatch ? collect(issues, () => parseIfMatch(raw.headers?.['if-match'])) : undefined;
+  const idempotencyKey = route.mutating
+    ? collect(issues, () => parseIdempotencyKey(raw.headers?.['idempotency-key']))
+    : undefined;
+  if (issues.length > 0 || body === undefined) throw invalidRequest(issues);
+  const value = route.crypto === undefined ? body.value : withKey(route, body.value, params['keyId']);
+  return {
+    // The schemas of the route made these values, so they have its types.
+    params: (route.crypto === undefined ? params : {}) as ParamsOf<R>,
+    query: query as z.output<R['query']>,
+    body: value as z.output<R['body']>,
+    dialect: body.dialect,
+    ...(ifRevision === undefined ? {} : { ifRevision }),
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+  };
+}
+
+export interface ParsedBody {
+  readonly value: unknown;
+  readonly dialect: Dialect;
+}
+
+/** Checks one body, or one item of a batch, against the schema of a route. Throws like {@link parseRequest}. */
+export function parseBody(route: Route, raw: unknown, settings: ContractSettings): ParsedBody {
+  if (route.method === 'GET') return { value: {}, dialect: 'canonical' };
+  const object = asObject(raw);
+  const { body, dialect } =
+    route.crypto === undefined
+      ? {
+          body: normaliseSynonyms(object, route.synonyms ?? {}, route.nullIsValue ?? false),
+          dialect: 'canonical' as const,
+        }
+      : normaliseRequest(route.crypto.operation, object);
+  const value = check(route.body, body);
+  const broken = route.check?.(value, settings) ?? [];
+  if (broken.length > 0) throw invalidRequest(broken);
+  return { value, dialect };
+}
+
+/** Puts the key id of the path into a crypto body. Throws `BAD_REQUEST` when the two differ or there is none where it is needed. */
+export function withKey(route: Route, body: unknown, pathKeyId: string | undefined): unknown {
+  if (route.crypto === undefined) return body;
+  const { keyField, keyRequired } = route.crypto;
+  // The schema of every crypto route makes a new object with this optional field.
+  const keyed = body as { keyId?: string; sourceKeyId?: string };
+  const named = keyed[keyField];
+  if (pathKeyId === undefined) {
+    if (named === undefined && keyRequired) throw invalidRequest([{ path: keyField, reason: 'is required' }]);
+    return body;
+  }
+  if (named !== undefined && named !== pathKeyId)
+    throw invalidRequest([{ path: keyField, reason: 'must be the key of the path' }]);
+  keyed[keyField] = pathKeyId;
+  return body;
+}
+
+/** The parameters of a path: UUIDs in lower case. */
+export function parseParams(route: Route, raw: NonNullable<RawRequest['params']>): Readonly<Record<string, string>> {
+  const params: Record<string, string> = {};
+  for (const [name, value] of Object.entries(raw)) {
+    if (value === undefined) continue;
+    if (!isUuid(value))
+      throw name === 'keyId'
+        ? keyNotFound()
+        : new KmsError('NOT_FOUND', `${route.path} names nothing: its ${name} is not a UUID.`);
+    params[name] = value.toLowerCase();
+  }
+  return params;
+}
+
+/** Checks a query; an empty value counts as absent, since clients send `cursor=` when they have none. */
+export function parseQuery<R extends Route>(route: R, raw: NonNullable<RawRequest['query']>): z.output<R['query']> {
+  const given = Object.entries(raw).filter(([, value]) => value !== '' && value !== undefined);
+  return check<R['query']>(route.query, Object.fromEntries(given));
+}
+
+/** Checks a value against a schema. Throws `BAD_REQUEST` or `PAYLOAD_TOO_LARGE`. */
+export function check<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  const result = schema.safeParse(value, { error: reasonOf });
+  if (!result.success) throw invalidRequest(issuesOf(result.error));
+  return result.data;
+}
+
+/** The object of a body: no bytes at all are one without fields. */
+export function asObject(raw: unknown): JsonObject {
+  if (raw === undefined) return {};
+  if (typeof raw !== 'object' || raw === null || Array.isArray(raw))
+    throw invalidRequest([{ path: '', reason: 'must be an object' }]);
+  return raw as JsonObject;
+}
+
+/** Runs a check and keeps its issues, so that one answer can name those of every part of the request. */
+function collect<T>(issues: Issue[], parse: () => T): T | undefined {
+  try {
+    return parse();
+  } catch (error) {
+    if (!(error instanceof KmsError) || error.code !== 'BAD_REQUEST') throw error;
+    issues.push(...((error.details?.['issues'] ?? []) as readonly Issue[]));
+    return undefined;
+  }
+}
+
+/** The revision of `If-Match`: `"3"`, `3` or the weak `W/"3"`; `*` means any and so nothing. */
+function parseIfMatch(header: string | readonly string[] | undefined): number | undefined {
+  if (header === undefined || header === '*' || header === '') return undefined;
+  const [, quoted, bare] =
+    (typeof header === 'string' && /^(?:(?:W\/)?"(\d{1,15})"|(\d{1,15}))$/.exec(header.trim())) || [];
+  const digits = quoted ?? bare;
+  if (digits === undefined) throw invalidRequest([{ path: 'If-Match', reason: 'must be one revision, like "3"' }]);
+  return Number(digits);
+}
+
+function parseIdempotencyKey(header: string | readonly string[] | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  const maximum = LIMITS.idempotencyKeyCharacters;
+  if (typeof header === 'string' && /^[\x21-\x7e]+$/.test(header) && header.length <= maximum) return header;
+  throw invalidRequest([{ path: 'Idempotency-Key', reason: `must be 1 to ${maximum} visible ASCII characters` }]);
+}

@@ -1,0 +1,168 @@
+import type { CryptoOperation, Issue, KmsErrorCode, Permission } from '@qnsp/kms-core';
+import { z } from 'zod';
+import type { JsonObject } from './dialects.ts';
+import { uuid } from './fields/uuid.ts';
+import { component } from './fields/wire-schema.ts';
+
+/** Where the API of the service is; health and documents are beside it. */
+export const BASE_PATH = '/kms/v1';
+
+export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+export const TAGS = {
+  Keys: 'Keys and what is known about them.',
+  Lifecycle: 'Rotation, suspension, revocation and destruction.',
+  Cryptography:
+    'Operations that use a key. Each also takes `{items: […]}`, up to 1,000 items, and answers in the same order.',
+  'Key import': 'Bring your own key.',
+  'Key policies': 'Who may do what with one key.',
+  'Rotation schedules': 'Keys that rotate by themselves.',
+  'API tokens': 'Credentials of a tenant.',
+  Tenants: 'The tenants of the service.',
+  Random: 'Random bytes.',
+  Service: 'Health, metrics and documents of the service.',
+  Activation: 'The handshake of published clients.',
+} as const;
+export type Tag = keyof typeof TAGS;
+
+/** A method and a path with parameters in braces; every parameter is a UUID. */
+export interface Address {
+  readonly method: HttpMethod;
+  readonly path: string;
+}
+
+/** Which key a crypto operation uses, and where a request names it. */
+export interface CryptoTraits {
+  readonly operation: CryptoOperation;
+  /** The field of the parsed body that the key id of the path goes to. */
+  readonly keyField: 'keyId' | 'sourceKeyId';
+  /** Whether a request must name it: not where the ciphertext does. */
+  readonly keyRequired: boolean;
+}
+
+/** What a deployment may set about the contract. */
+export interface ContractSettings {
+  readonly minimumRotationSeconds: number;
+}
+
+/** An example of a request and of its answer; the documents show it and a test parses it. */
+export interface RouteExample {
+  readonly query?: JsonObject;
+  readonly body?: JsonObject;
+  readonly answer: unknown;
+}
+
+export interface RouteDefinition<
+  Id extends string,
+  Path extends string,
+  Query extends z.ZodType,
+  Body extends z.ZodType,
+  Answer extends z.ZodType,
+> extends Address {
+  readonly operationId: Id;
+  readonly path: Path;
+  /** Further addresses of the same operation. */
+  readonly also?: readonly Address[];
+  readonly tag: Tag;
+  readonly summary: string;
+  readonly description?: string;
+  readonly auth: 'bearer' | 'none';
+  /** Whether the call is for one tenant or, by a platform credential, for the service as a whole. */
+  readonly scope?: 'tenant' | 'platform';
+  /** What the caller must hold. */
+  readonly permission?: Permission;
+  readonly query?: Query;
+  readonly body?: Body;
+  /** Other names of top-level fields of the body. */
+  readonly synonyms?: Readonly<Record<string, string>>;
+  /** Whether `null` in the body sets a field to nothing; otherwise it counts as absent. */
+  readonly nullIsValue?: boolean;
+  /** What a schema can't say: rules between fields, or with the settings of the deployment. */
+  check?(body: z.output<Body>, settings: ContractSettings): readonly Issue[];
+  readonly response: Answer;
+  readonly contentType?: 'application/json' | 'text/plain';
+  readonly status: 200 | 201;
+  /** The statuses with which the same answer also comes, beside `status`. */
+  readonly otherStatuses?: readonly number[];
+  /** The errors that are this route's own; those of every route are added. */
+  readonly errors: readonly KmsErrorCode[];
+  /** Whether it changes anything: then `Idempotency-Key` counts. */
+  readonly mutating: boolean;
+  /** Whether `If-Match` with the revision of the key counts. */
+  readonly ifMatch?: boolean;
+  /** Set on operations that use a key: they take batches and dialects. */
+  readonly crypto?: CryptoTraits | undefined;
+  readonly example: RouteExample;
+}
+
+export type EmptySchema = z.ZodObject<{ tenantId: z.ZodExactOptional<typeof uuid> }, z.core.$strict>;
+
+/** One operation of the HTTP contract. */
+export interface Route<
+  Id extends string = string,
+  Path extends string = string,
+  Query extends z.ZodType = z.ZodType,
+  Body extends z.ZodType = z.ZodType,
+  Answer extends z.ZodType = z.ZodType,
+> extends RouteDefinition<Id, Path, Query, Body, Answer> {
+  readonly query: Query;
+  readonly body: Body;
+  readonly scope: 'tenant' | 'platform';
+}
+
+/** The tenant that a request may name; it must be the credential's. */
+export const tenantId = uuid.exactOptional().describe("The tenant of the call; it must be the credential's.");
+
+/** A query and a body without fields of their own. */
+const emptyQuery: EmptySchema = z.strictObject({ tenantId });
+const emptyBody: EmptySchema = component('EmptyRequest', z.strictObject({ tenantId }));
+
+const EVERYWHERE: readonly KmsErrorCode[] = ['INTERNAL_ERROR', 'TOO_MANY_REQUESTS'];
+const AUTHENTICATED: readonly KmsErrorCode[] = [
+  'BAD_REQUEST',
+  'UNAUTHORIZED',
+  'FORBIDDEN',
+  'TENANT_MISMATCH',
+  'STORE_UNAVAILABLE',
+  'SEALED',
+  'AUDIT_UNAVAILABLE',
+];
+const WITH_BODY: readonly KmsErrorCode[] = ['BAD_REQUEST', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'];
+
+/** Defines a route: fills in what is absent and adds the errors that follow from its other traits. */
+export function defineRoute<
+  const Id extends string,
+  const Path extends string,
+  Answer extends z.ZodType,
+  Query extends z.ZodType = EmptySchema,
+  Body extends z.ZodType = EmptySchema,
+  const Traits extends CryptoTraits | undefined = undefined,
+>(
+  definition: RouteDefinition<Id, Path, Query, Body, Answer> & { readonly crypto?: Traits },
+): Route<Id, Path, Query, Body, Answer> & { readonly crypto: Traits } {
+  const errors: readonly KmsErrorCode[] = [
+    ...definition.errors,
+    ...EVERYWHERE,
+    ...(definition.auth === 'bearer' ? AUTHENTICATED : []),
+    ...(definition.method === 'GET' ? [] : WITH_BODY),
+    ...(definition.mutating && definition.auth === 'bearer' ? (['IDEMPOTENCY_MISMATCH'] as const) : []),
+    ...(definition.ifMatch ? (['CONFLICT'] as const) : []),
+    ...(definition.path.includes('{') ? (['NOT_FOUND'] as const) : []),
+  ];
+  return {
+    ...definition,
+    // A definition without a query or body has the default schema as its type parameter.
+    query: definition.query ?? (emptyQuery as z.ZodType as Query),
+    body: definition.body ?? (emptyBody as z.ZodType as Body),
+    scope: definition.scope ?? 'tenant',
+    errors: [...new Set(errors)],
+    crypto: definition.crypto as Traits,
+  };
+}
+
+/** Checks at compile time that each route of a group stands under its own operation id. */
+export function group<const Routes extends { readonly [Id in keyof Routes]: { readonly operationId: Id } }>(
+  routes: Routes,
+): Routes {
+  return routes;
+}

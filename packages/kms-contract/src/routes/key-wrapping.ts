@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { EXAMPLE } from '../answers/examples.ts';
+import { keyId, keyVersion } from '../answers/key.ts';
+import { algorithmId } from '../fields/algorithm.ts';
+import { answeredBytes } from '../fields/bytes.ts';
+import { associatedData, dataKey, wrappedKey } from '../fields/crypto.ts';
+import { line } from '../fields/text.ts';
+import { component } from '../fields/wire-schema.ts';
+import { LIMITS } from '../limits.ts';
+import { defineRoute, group } from '../route.ts';
+import { cryptoTraits, keyedBody } from './crypto-traits.ts';
+
+const ERRORS = ['KEY_STATE_INVALID', 'KEY_USAGE_EXCEEDED', 'HSM_UNAVAILABLE'] as const;
+const { minimum, maximum } = LIMITS.dataKeyBytes;
+
+const provider = z.string().describe('The provider whose root or hardware protects the wrapping key.');
+const wrapped = { keyId, keyVersion, wrappedKey: answeredBytes, algorithm: algorithmId, provider };
+const EXAMPLE_WRAPPED = {
+  keyId: EXAMPLE.keyId,
+  keyVersion: 1,
+  wrappedKey: 'AQEBmPKlDB1+L4o7TF1ufwAAAAE=',
+  algorithm: 'aes-256-gcm',
+  provider: 'software',
+};
+
+export const keyWrappingRoutes = group({
+  wrap: defineRoute({
+    ...cryptoTraits('wrap', 'wrap'),
+    operationId: 'wrap',
+    summary: 'Wrap a key',
+    description: 'Under the current version of the key.',
+    body: keyedBody({ dataKey, associatedData: associatedData.exactOptional() }),
+    response: component('WrapAnswer', z.object(wrapped)),
+    errors: ERRORS,
+    crypto: { operation: 'wrap', keyField: 'keyId', keyRequired: true },
+    example: { body: { dataKey: 'MDEyMzQ1Njc4OWFiY2RlZg==', associatedData: 'b3JkZXJz' }, answer: EXAMPLE_WRAPPED },
+  }),
+  unwrap: defineRoute({
+    ...cryptoTraits('unwrap', 'unwrap'),
+    operationId: 'unwrap',
+    summary: 'Unwrap a key',
+    description: 'Whatever is wrong with wrapped key or associated data, the error is the same `DECRYPT_FAILED`.',
+    body: keyedBody({
+      wrappedKey,
+      associatedData: associatedData.exactOptional(),
+      providerHint: line(LIMITS.nameCharacters)
+        .exactOptional()
+        .describe('The `provider` of the wrapped key; it may save a search and changes nothing else.'),
+    }),
+    response: component('UnwrapAnswer', z.object({ dataKey: answeredBytes, keyId, keyVersion })),
+    errors: ['KEY_STATE_INVALID', 'DECRYPT_FAILED', 'HSM_UNAVAILABLE'],
+    crypto: { operation: 'unwrap', keyField: 'keyId', keyRequired: true },
+    example: {
+      body: { wrappedKey: 'AQEBmPKlDB1+L4o7TF1ufwAAAAE=', associatedData: 'b3JkZXJz' },
+      answer: { dataKey: 'MDEyMzQ1Njc4OWFiY2RlZg==', keyId: EXAMPLE.keyId, keyVersion: 1 },
+    },
+  }),
+  createDataKey: defineRoute({
+    ...cryptoTraits('data-key', 'data-key'),
+    operationId: 'createDataKey',
+    summary: 'Make a data key',
+    description:
+      'A fresh key, wrapped under the current version of the key; `unwrap` opens it. Encrypt with it locally, then forget it and keep the wrapped one.',
+    body: keyedBody({
+      bytes: z.int().min(minimum).max(maximum).exactOptional().describe('The length of the data key; 32 without it.'),
+      associatedData: associatedData.exactOptional(),
+      withPlaintext: z
+        .boolean()
+        .exactOptional()
+        .describe('Whether the answer holds the data key itself beside the wrapped one; true without it.'),
+    }),
+    response: component('DataKeyAnswer', z.object({ ...wrapped, dataKey: answeredBytes.exactOptional() })),
+    errors: ERRORS,
+    crypto: { operation: 'data-key', keyField: 'keyId', keyRequired: true },
+    example: { body: { bytes: 16 }, answer: { ...EXAMPLE_WRAPPED, dataKey: 'MDEyMzQ1Njc4OWFiY2RlZg==' } },
+  }),
+});

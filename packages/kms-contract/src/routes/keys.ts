@@ -1,0 +1,193 @@
+import { KEY_STATES, KEY_PURPOSES } from '@qnsp/kms-core';
+import { z } from 'zod';
+import { EXAMPLE, EXAMPLE_KEY } from '../answers/examples.ts';
+import { keyPageSchema, keySchema, keyStatisticsSchema, publicKeySchema } from '../answers/key.ts';
+import { algorithm } from '../fields/algorithm.ts';
+import { keyMetadata, keyName, keyPurpose, rotation, usageLimits } from '../fields/key-settings.ts';
+import { policyDocument } from '../fields/policy-document.ts';
+import { queryInteger } from '../fields/query.ts';
+import { urlSafe } from '../fields/text.ts';
+import { uuid } from '../fields/uuid.ts';
+import { LIMITS } from '../limits.ts';
+import { BASE_PATH, defineRoute, group, tenantId } from '../route.ts';
+import { rotationIssues } from './rotation-rule.ts';
+
+/** The settings of a key that whoever creates or imports it may choose. */
+export const chosenSettings = {
+  name: keyName.exactOptional(),
+  purpose: keyPurpose.exactOptional(),
+  rotation: rotation.exactOptional(),
+  usageLimits: usageLimits.exactOptional(),
+  metadata: keyMetadata.exactOptional(),
+  policy: policyDocument.exactOptional(),
+  parentKeyId: uuid
+    .exactOptional()
+    .describe("The key that protects this one in the tenant's own hierarchy; revocation with `cascade` follows it."),
+};
+
+const { pageItems } = LIMITS;
+
+export const keyRoutes = group({
+  createKey: defineRoute({
+    operationId: 'createKey',
+    method: 'POST',
+    path: `${BASE_PATH}/keys`,
+    tag: 'Keys',
+    summary: 'Create a key',
+    description:
+      'Every field is optional: without `algorithm` the key has the default algorithm of the deployment. `label` is a synonym of `name`.',
+    auth: 'bearer',
+    permission: 'kms:keys:create',
+    synonyms: { name: 'label' },
+    body: z.strictObject({
+      tenantId,
+      algorithm: algorithm.exactOptional(),
+      protectionLevel: z
+        .enum(['software', 'hsm'])
+        .exactOptional()
+        .describe('Where the material is; `software` without it.'),
+      ...chosenSettings,
+    }),
+    check: rotationIssues,
+    response: keySchema,
+    status: 201,
+    errors: ['QUOTA_EXCEEDED', 'HSM_UNAVAILABLE'],
+    mutating: true,
+    example: {
+      body: {
+        name: 'orders',
+        algorithm: 'AES-256-GCM',
+        purpose: 'encryption',
+        rotation: { rotationPeriod: 'P90D', autoRotate: true },
+        metadata: { team: 'orders' },
+      },
+      answer: EXAMPLE_KEY,
+    },
+  }),
+
+  listKeys: defineRoute({
+    operationId: 'listKeys',
+    method: 'GET',
+    path: `${BASE_PATH}/keys`,
+    tag: 'Keys',
+    summary: 'List keys',
+    description: 'The newest first. Filters that are given must all hold.',
+    auth: 'bearer',
+    permission: 'kms:keys:read',
+    query: z.strictObject({
+      tenantId,
+      limit: queryInteger(1, pageItems.maximum, pageItems.default).exactOptional(),
+      cursor: urlSafe(LIMITS.cursorCharacters).exactOptional().describe('`nextCursor` of the page before.'),
+      state: z.enum(KEY_STATES).exactOptional(),
+      algorithm: algorithm.exactOptional(),
+      purpose: z.enum(KEY_PURPOSES).exactOptional(),
+      name: keyName.exactOptional().describe('The whole name.'),
+    }),
+    response: keyPageSchema,
+    status: 200,
+    errors: [],
+    mutating: false,
+    example: { query: { limit: '100', state: 'active' }, answer: { items: [EXAMPLE_KEY], nextCursor: null } },
+  }),
+
+  getKeyStats: defineRoute({
+    operationId: 'getKeyStats',
+    method: 'GET',
+    path: `${BASE_PATH}/keys/stats`,
+    tag: 'Keys',
+    summary: 'Count keys and operations',
+    auth: 'bearer',
+    permission: 'kms:keys:read',
+    response: keyStatisticsSchema,
+    status: 200,
+    errors: [],
+    mutating: false,
+    example: {
+      answer: {
+        total: 2,
+        byState: { active: 2 },
+        byAlgorithm: { 'aes-256-gcm': 1, 'kyber-768': 1 },
+        operationsThisMonth: 1200,
+      },
+    },
+  }),
+
+  getKey: defineRoute({
+    operationId: 'getKey',
+    method: 'GET',
+    path: `${BASE_PATH}/keys/{keyId}`,
+    tag: 'Keys',
+    summary: 'Read a key',
+    auth: 'bearer',
+    permission: 'kms:keys:read',
+    response: keySchema,
+    status: 200,
+    errors: [],
+    mutating: false,
+    example: { answer: EXAMPLE_KEY },
+  }),
+
+  updateKey: defineRoute({
+    operationId: 'updateKey',
+    method: 'PATCH',
+    path: `${BASE_PATH}/keys/{keyId}`,
+    tag: 'Keys',
+    summary: 'Change name, metadata, rotation or limits',
+    description:
+      'Only the fields that are sent change; `metadata` is replaced as a whole, of `rotation` and `usageLimits` only the fields in ' +
+      'them. `null` takes a name, a period or a limit away. `label` is a synonym of `name`.',
+    auth: 'bearer',
+    permission: 'kms:keys:update',
+    synonyms: { name: 'label' },
+    nullIsValue: true,
+    body: z.strictObject({
+      tenantId: uuid.nullable().exactOptional(),
+      name: keyName.nullable().exactOptional(),
+      metadata: keyMetadata.exactOptional(),
+      rotation: rotation.exactOptional(),
+      usageLimits: usageLimits.exactOptional(),
+    }),
+    check: rotationIssues,
+    response: keySchema,
+    status: 200,
+    errors: ['KEY_STATE_INVALID'],
+    mutating: true,
+    ifMatch: true,
+    example: {
+      body: { name: 'orders-2026', usageLimits: { expiresAt: '2030-01-01T00:00:00Z' } },
+      answer: { ...EXAMPLE_KEY, name: 'orders-2026', revision: 2 },
+    },
+  }),
+
+  getPublicKey: defineRoute({
+    operationId: 'getPublicKey',
+    method: 'GET',
+    path: `${BASE_PATH}/keys/{keyId}/public-key`,
+    tag: 'Keys',
+    summary: 'Read the public key',
+    description: 'Readable whatever the state of the key. For a secret key the answer is `BAD_REQUEST`.',
+    auth: 'bearer',
+    permission: 'kms:keys:read',
+    query: z.strictObject({
+      tenantId,
+      version: queryInteger(1, 2 ** 32 - 1)
+        .exactOptional()
+        .describe('The version of the key; the current one without it.'),
+    }),
+    response: publicKeySchema,
+    status: 200,
+    errors: [],
+    mutating: false,
+    example: {
+      query: { version: '1' },
+      answer: {
+        keyId: EXAMPLE.keyId,
+        keyVersion: 1,
+        algorithm: 'ed25519',
+        publicKey: 'MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=',
+        publicKeyPem:
+          '-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n',
+      },
+    },
+  }),
+});

@@ -1,0 +1,138 @@
+import { REVOCATION_REASONS } from '@qnsp/kms-core';
+import { z } from 'zod';
+import { EXAMPLE, EXAMPLE_KEY } from '../answers/examples.ts';
+import { keySchema } from '../answers/key.ts';
+import { LIMITS } from '../limits.ts';
+import { BASE_PATH, defineRoute, group, tenantId } from '../route.ts';
+
+const { pendingWindowDays } = LIMITS;
+
+/** What every change of a key's state has in common. */
+const change = {
+  method: 'POST',
+  tag: 'Lifecycle',
+  auth: 'bearer',
+  response: keySchema,
+  status: 200,
+  mutating: true,
+  ifMatch: true,
+} as const;
+
+export const lifecycleRoutes = group({
+  rotateKey: defineRoute({
+    ...change,
+    operationId: 'rotateKey',
+    path: `${BASE_PATH}/keys/{keyId}/rotate`,
+    summary: 'Make a new version',
+    description:
+      'The versions before it become `decrypt-only`: they still decrypt, verify and unwrap. Imported keys rotate by another import.',
+    permission: 'kms:keys:rotate',
+    errors: ['KEY_STATE_INVALID', 'HSM_UNAVAILABLE'],
+    example: { body: {}, answer: { ...EXAMPLE_KEY, currentVersion: 2, revision: 2 } },
+  }),
+  upgradeKey: defineRoute({
+    ...change,
+    operationId: 'upgradeKey',
+    path: `${BASE_PATH}/keys/{keyId}/upgrade`,
+    summary: 'Make a new version under the post-quantum default',
+    description:
+      'Signing keys go to ML-DSA-65, public-key encryption to ML-KEM-768, symmetric encryption to AES-256-GCM. Older versions go on as after a rotation.',
+    permission: 'kms:keys:rotate',
+    errors: ['KEY_STATE_INVALID', 'HSM_UNAVAILABLE'],
+    example: { body: {}, answer: { ...EXAMPLE_KEY, currentVersion: 2, revision: 2 } },
+  }),
+  suspendKey: defineRoute({
+    ...change,
+    operationId: 'suspendKey',
+    path: `${BASE_PATH}/keys/{keyId}/suspend`,
+    summary: 'Suspend a key',
+    description: 'It only decrypts, verifies and unwraps until it is resumed.',
+    permission: 'kms:keys:update',
+    errors: ['KEY_STATE_INVALID'],
+    example: { body: {}, answer: { ...EXAMPLE_KEY, state: 'suspended', revision: 2 } },
+  }),
+  resumeKey: defineRoute({
+    ...change,
+    operationId: 'resumeKey',
+    path: `${BASE_PATH}/keys/{keyId}/resume`,
+    summary: 'Resume a suspended key',
+    permission: 'kms:keys:update',
+    errors: ['KEY_STATE_INVALID'],
+    example: { body: {}, answer: { ...EXAMPLE_KEY, revision: 3 } },
+  }),
+  revokeKey: defineRoute({
+    ...change,
+    operationId: 'revokeKey',
+    path: `${BASE_PATH}/keys/{keyId}/revoke`,
+    summary: 'Revoke a key for ever',
+    description: 'Every operation with the key fails at once. This can not be undone.',
+    permission: 'kms:keys:delete',
+    body: z.strictObject({
+      tenantId,
+      reason: z.enum(REVOCATION_REASONS),
+      cascade: z
+        .boolean()
+        .exactOptional()
+        .describe('Whether the keys below it in the hierarchy are revoked with it; not without this.'),
+    }),
+    errors: ['KEY_STATE_INVALID'],
+    example: {
+      body: { reason: 'suspected_compromise', cascade: true },
+      answer: {
+        ...EXAMPLE_KEY,
+        state: 'revoked',
+        revision: 2,
+        revocation: { reason: 'suspected_compromise', revokedAt: EXAMPLE.instant },
+      },
+    },
+  }),
+  destroyKey: defineRoute({
+    ...change,
+    operationId: 'destroyKey',
+    method: 'DELETE',
+    path: `${BASE_PATH}/keys/{keyId}`,
+    also: [{ method: 'POST', path: `${BASE_PATH}/keys/{keyId}/destroy` }],
+    summary: 'Schedule the destruction of a key',
+    description: 'The key is deactivated now and destroyed after the waiting period, within which it can be restored.',
+    permission: 'kms:keys:delete',
+    body: z.strictObject({
+      tenantId,
+      pendingWindow: z
+        .int()
+        .min(pendingWindowDays.minimum)
+        .max(pendingWindowDays.maximum)
+        .exactOptional()
+        .describe(`Days until the destruction; ${pendingWindowDays.default} without it.`),
+    }),
+    errors: ['KEY_STATE_INVALID'],
+    example: {
+      body: { pendingWindow: 30 },
+      answer: { ...EXAMPLE_KEY, state: 'deactivated', revision: 2, destroyAt: EXAMPLE.later },
+    },
+  }),
+  restoreKey: defineRoute({
+    ...change,
+    operationId: 'restoreKey',
+    path: `${BASE_PATH}/keys/{keyId}/restore`,
+    summary: 'Take a scheduled destruction back',
+    description: 'The key is again what it was before. Possible until the waiting period ends.',
+    permission: 'kms:keys:delete',
+    errors: ['KEY_STATE_INVALID'],
+    example: { body: {}, answer: { ...EXAMPLE_KEY, revision: 3 } },
+  }),
+  shredKey: defineRoute({
+    ...change,
+    operationId: 'shredKey',
+    path: `${BASE_PATH}/keys/{keyId}/shred`,
+    summary: 'Destroy a key now',
+    description:
+      'The material of every version is destroyed at once and for ever. What is known about the key stays for audit.',
+    permission: 'kms:keys:delete',
+    body: z.strictObject({ tenantId, confirmation: z.string().max(64).describe('`SHRED-` and the id of the key.') }),
+    errors: ['KEY_STATE_INVALID', 'HSM_UNAVAILABLE'],
+    example: {
+      body: { confirmation: `SHRED-${EXAMPLE.keyId}` },
+      answer: { ...EXAMPLE_KEY, state: 'destroyed', revision: 2 },
+    },
+  }),
+});

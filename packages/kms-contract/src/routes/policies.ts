@@ -1,0 +1,83 @@
+import type { PolicyDocument } from '@qnsp/kms-core';
+import { z } from 'zod';
+import { EXAMPLE_KEY } from '../answers/examples.ts';
+import { keySchema } from '../answers/key.ts';
+import { inside } from '../fields/inside.ts';
+import { policyDocument } from '../fields/policy-document.ts';
+import { component } from '../fields/wire-schema.ts';
+import { BASE_PATH, defineRoute, group, tenantId } from '../route.ts';
+
+const shared = { path: `${BASE_PATH}/keys/{keyId}/policy`, tag: 'Key policies', auth: 'bearer', status: 200 } as const;
+
+const EXAMPLE_POLICY = {
+  version: '1',
+  statements: [
+    { effect: 'deny', actions: ['kms:decrypt'], resources: ['*'], conditions: { mfa: false } },
+    {
+      effect: 'allow',
+      actions: ['kms:encrypt'],
+      resources: ['*'],
+      principals: ['orders-service'],
+      conditions: { ip: ['10.0.0.0/8'] },
+    },
+  ],
+};
+
+/** The document itself, beside a tenant that the request may name; the two apart inside. */
+const policyRequest = component(
+  'PutKeyPolicyRequest',
+  z.codec(
+    policyDocument.safeExtend({ tenantId }),
+    inside<{ readonly policy: PolicyDocument; readonly tenantId?: string }>(),
+    {
+      decode: ({ tenantId: tenant, ...policy }) => ({ policy, ...(tenant === undefined ? {} : { tenantId: tenant }) }),
+      // The document is only read here, so its lists need not be mutable.
+      encode: ({ policy, tenantId: tenant }) => ({
+        ...(policy as z.output<typeof policyDocument>),
+        ...(tenant === undefined ? {} : { tenantId: tenant }),
+      }),
+    },
+  ),
+);
+
+export const policyRoutes = group({
+  getKeyPolicy: defineRoute({
+    ...shared,
+    operationId: 'getKeyPolicy',
+    method: 'GET',
+    summary: 'Read the policy of a key',
+    description: 'A key without a policy answers one without statements, which means the same.',
+    permission: 'kms:keys:read',
+    response: policyDocument,
+    errors: [],
+    mutating: false,
+    example: { answer: EXAMPLE_POLICY },
+  }),
+  putKeyPolicy: defineRoute({
+    ...shared,
+    operationId: 'putKeyPolicy',
+    method: 'PUT',
+    summary: 'Replace the policy of a key',
+    description: 'Nobody can grant what they do not hold. The answer is the key.',
+    permission: 'kms:keys:policy',
+    body: policyRequest,
+    response: keySchema,
+    errors: ['KEY_STATE_INVALID'],
+    mutating: true,
+    ifMatch: true,
+    example: { body: EXAMPLE_POLICY, answer: { ...EXAMPLE_KEY, revision: 2 } },
+  }),
+  deleteKeyPolicy: defineRoute({
+    ...shared,
+    operationId: 'deleteKeyPolicy',
+    method: 'DELETE',
+    summary: 'Remove the policy of a key',
+    description: 'The permissions of the credential decide again. The answer is the key.',
+    permission: 'kms:keys:policy',
+    response: keySchema,
+    errors: ['KEY_STATE_INVALID'],
+    mutating: true,
+    ifMatch: true,
+    example: { answer: { ...EXAMPLE_KEY, revision: 3 } },
+  }),
+});

@@ -1,0 +1,12 @@
+import { formatDuration, type Issue, type RotationInput } from '@qnsp/kms-core';
+import type { ContractSettings } from '../route.ts';
+
+/** The rule that a deployment sets for rotation: not more often than its lower bound. */
+export function rotationIssues(
+  body: { readonly rotation?: RotationInput },
+  { minimumRotationSeconds }: ContractSettings,
+): readonly Issue[] {
+  const periodSeconds = body.rotation?.periodSeconds ?? null;
+  if (periodSeconds === null || periodSeconds >= minimumRotationSeconds) return [];
+  return [{ path: 'rotation.rotationPeriod', reason: `must be at least ${formatDuration(minimumRotationSeconds)}` }];
+}

@@ -1,0 +1,108 @@
+import { z } from 'zod';
+import { EXAMPLE } from '../answers/examples.ts';
+import { keyId, keyVersion as answeredVersion } from '../answers/key.ts';
+import { algorithmId } from '../fields/algorithm.ts';
+import { answeredBytes } from '../fields/bytes.ts';
+import {
+  keyVersion,
+  mac,
+  message,
+  signature,
+  signatureContext,
+  signatureFormat,
+  signatureScheme,
+} from '../fields/crypto.ts';
+import { component } from '../fields/wire-schema.ts';
+import { BASE_PATH, defineRoute, group } from '../route.ts';
+import { cryptoTraits, keyedBody } from './crypto-traits.ts';
+
+const MAKE_ERRORS = ['KEY_STATE_INVALID', 'KEY_USAGE_EXCEEDED', 'HSM_UNAVAILABLE'] as const;
+const CHECK_ERRORS = ['KEY_STATE_INVALID', 'HSM_UNAVAILABLE'] as const;
+
+const data = message.describe('The message itself, not a digest of it. `message` is a synonym.');
+const options = {
+  context: signatureContext.exactOptional(),
+  format: signatureFormat.exactOptional(),
+  scheme: signatureScheme.exactOptional(),
+};
+const version = keyVersion
+  .exactOptional()
+  .describe('Only this version; without it every version that may still verify.');
+
+const verified = component(
+  'VerifyAnswer',
+  z.object({
+    valid: z.boolean(),
+    keyId,
+    keyVersion: answeredVersion.describe(
+      'The version that it is from; when it is not valid, the one that was tried first.',
+    ),
+    algorithm: algorithmId,
+  }),
+);
+
+const EXAMPLE_KEY_FIELDS = { keyId: EXAMPLE.keyId, keyVersion: 1 };
+
+export const signatureRoutes = group({
+  sign: defineRoute({
+    ...cryptoTraits('sign', 'sign'),
+    also: [{ method: 'POST', path: `${BASE_PATH}/sign` }],
+    operationId: 'sign',
+    summary: 'Sign',
+    description: 'With the current version of the key.',
+    body: keyedBody({ data, ...options }),
+    response: component(
+      'SignAnswer',
+      z.object({ signature: answeredBytes, keyId, keyVersion: answeredVersion, algorithm: algorithmId }),
+    ),
+    errors: MAKE_ERRORS,
+    crypto: { operation: 'sign', keyField: 'keyId', keyRequired: true },
+    example: {
+      body: { data: 'aGVsbG8=' },
+      answer: { signature: 'c2lnbmF0dXJl', ...EXAMPLE_KEY_FIELDS, algorithm: 'dilithium-3' },
+    },
+  }),
+  verify: defineRoute({
+    ...cryptoTraits('verify', 'verify'),
+    also: [{ method: 'POST', path: `${BASE_PATH}/verify` }],
+    operationId: 'verify',
+    summary: 'Verify a signature',
+    description: 'A signature that does not fit is not an error: the answer says `valid: false`.',
+    body: keyedBody({ data, signature, ...options, keyVersion: version }),
+    response: verified,
+    errors: CHECK_ERRORS,
+    crypto: { operation: 'verify', keyField: 'keyId', keyRequired: true },
+    example: {
+      body: { data: 'aGVsbG8=', signature: 'c2lnbmF0dXJl' },
+      answer: { valid: true, ...EXAMPLE_KEY_FIELDS, algorithm: 'dilithium-3' },
+    },
+  }),
+  mac: defineRoute({
+    ...cryptoTraits('mac', 'mac'),
+    operationId: 'mac',
+    summary: 'Make a message authentication code',
+    description: 'Under the current version of the key.',
+    body: keyedBody({ data: message.describe('The message itself.') }),
+    response: component(
+      'MacAnswer',
+      z.object({ mac: answeredBytes, keyId, keyVersion: answeredVersion, algorithm: algorithmId }),
+    ),
+    errors: MAKE_ERRORS,
+    crypto: { operation: 'mac', keyField: 'keyId', keyRequired: true },
+    example: { body: { data: 'aGVsbG8=' }, answer: { mac: 'bWFj', ...EXAMPLE_KEY_FIELDS, algorithm: 'hmac-sha256' } },
+  }),
+  verifyMac: defineRoute({
+    ...cryptoTraits('mac-verify', 'mac/verify'),
+    operationId: 'verifyMac',
+    summary: 'Verify a message authentication code',
+    description: 'A code that does not fit is not an error: the answer says `valid: false`.',
+    body: keyedBody({ data: message.describe('The message itself.'), mac, keyVersion: version }),
+    response: verified,
+    errors: CHECK_ERRORS,
+    crypto: { operation: 'mac-verify', keyField: 'keyId', keyRequired: true },
+    example: {
+      body: { data: 'aGVsbG8=', mac: 'bWFj' },
+      answer: { valid: true, ...EXAMPLE_KEY_FIELDS, algorithm: 'hmac-sha256' },
+    },
+  }),
+});

@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import { EXAMPLE } from '../answers/examples.ts';
+import { answeredInstant } from '../fields/instant.ts';
+import { line } from '../fields/text.ts';
+import { uuid } from '../fields/uuid.ts';
+import { component, onTheWire } from '../fields/wire-schema.ts';
+import { LIMITS } from '../limits.ts';
+import { BASE_PATH, defineRoute, group, tenantId } from '../route.ts';
+
+const tenantSchema = component(
+  'Tenant',
+  z.object({
+    tenantId: onTheWire(z.string(), { type: 'string', format: 'uuid' }),
+    name: z.string(),
+    state: z.enum(['active', 'shredded']),
+    createdAt: answeredInstant,
+  }),
+);
+const EXAMPLE_TENANT = { tenantId: EXAMPLE.tenantId, name: 'Example Ltd', state: 'active', createdAt: EXAMPLE.instant };
+
+export const tenantRoutes = group({
+  createTenant: defineRoute({
+    operationId: 'createTenant',
+    method: 'POST',
+    path: `${BASE_PATH}/tenants`,
+    tag: 'Tenants',
+    summary: 'Create a tenant',
+    description: 'Makes the tenant and its master key. For platform credentials, which need not name a tenant here.',
+    auth: 'bearer',
+    scope: 'platform',
+    permission: 'kms:tenants:manage',
+    body: z.strictObject({
+      tenantId: uuid.exactOptional().describe('The id of the new tenant; a new one without it.'),
+      name: line(LIMITS.nameCharacters),
+    }),
+    response: tenantSchema,
+    status: 201,
+    errors: ['CONFLICT', 'HSM_UNAVAILABLE'],
+    mutating: true,
+    example: { body: { name: 'Example Ltd' }, answer: EXAMPLE_TENANT },
+  }),
+  listTenants: defineRoute({
+    operationId: 'listTenants',
+    method: 'GET',
+    path: `${BASE_PATH}/tenants`,
+    tag: 'Tenants',
+    summary: 'List the tenants',
+    auth: 'bearer',
+    scope: 'platform',
+    permission: 'kms:tenants:manage',
+    response: z.object({ items: z.array(tenantSchema) }),
+    status: 200,
+    errors: [],
+    mutating: false,
+    example: { answer: { items: [EXAMPLE_TENANT] } },
+  }),
+  shredTenant: defineRoute({
+    operationId: 'shredTenant',
+    method: 'POST',
+    path: `${BASE_PATH}/tenants/{tenantId}/crypto-shred`,
+    tag: 'Tenants',
+    summary: 'Destroy a tenant’s master key and with it every key',
+    description:
+      'At once and for ever. What is known about the keys stays for audit; nothing under them can be read again.',
+    auth: 'bearer',
+    permission: 'kms:tenants:shred',
+    body: z.strictObject({
+      tenantId,
+      confirmation: z.string().max(64).describe('`SHRED-` and the id of the tenant.'),
+      reason: line(LIMITS.reasonCharacters).describe('Why, for the audit trail.'),
+    }),
+    response: tenantSchema,
+    status: 200,
+    errors: ['KEY_STATE_INVALID', 'HSM_UNAVAILABLE'],
+    mutating: true,
+    example: {
+      body: { confirmation: `SHRED-${EXAMPLE.tenantId}`, reason: 'The contract ended.' },
+      answer: { ...EXAMPLE_TENANT, state: 'shredded' },
+    },
+  }),
+});

@@ -1,0 +1,114 @@
+import { readFileSync } from 'node:fs';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { describe, expect, it } from 'vitest';
+import { ALL_ROUTES, ERROR_STATUS, openApiDocument } from '../src/index.ts';
+
+interface Operation {
+  readonly operationId: string;
+  readonly parameters: readonly { readonly $ref?: string; readonly name?: string; readonly in?: string }[];
+  readonly responses: Readonly<Record<string, { readonly $ref?: string }>>;
+  readonly security?: readonly unknown[];
+}
+
+interface Document {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
+// As JSON, since that is what is published: it has no undefined and no shared objects.
+const text = JSON.stringify(openApiDocument({ version: 'v1' }));
+const document = JSON.parse(text) as Document;
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ ...operation, path, method })),
+);
+
+describe('the OpenAPI document', () => {
+  it('is the one that is committed; if not, run "pnpm run openapi" in this package', () => {
+    const committed: unknown = JSON.parse(readFileSync(new URL('../openapi.json', import.meta.url), 'utf8'));
+    expect(committed).toEqual(document);
+  });
+
+  it('is valid OpenAPI 3.1 to an independent validator', async () => {
+    const validator = new Validator();
+    const result = await validator.validate(JSON.parse(text) as Record<string, unknown>);
+    expect(result.errors).toBeUndefined();
+    expect(result.valid).toBe(true);
+    expect(validator.version).toBe('3.1');
+  });
+
+  it('is refused by that validator when it is broken', async () => {
+    const broken = { ...document, paths: { '/health': { get: { responses: { 200: {} } } } } };
+    expect((await new Validator().validate(broken)).valid).toBe(false);
+  });
+
+  it('refers only to what it lists, and lists only what it refers to', () => {
+    const referred = new Set(
+      [...text.matchAll(/"#\/components\/(\w+)\/([\w.]+)"/g)].map(([, kind, name]) => `${kind}/${name}`),
+    );
+    const listed = Object.entries(document.components)
+      .filter(([kind]) => kind !== 'securitySchemes')
+      .flatMap(([kind, entries]) => Object.keys(entries).map((name) => `${kind}/${name}`));
+    expect([...referred].toSorted()).toEqual(listed.toSorted());
+    expect(text).not.toContain('#/$defs');
+  });
+
+  it('has every address of every route, with an id of its own', () => {
+    const expected = ALL_ROUTES.flatMap((route) => [route, ...(route.also ?? [])]).map(
+      ({ method, path }) => `${method.toLowerCase()} ${path}`,
+    );
+    expect(operations.map(({ method, path }) => `${method} ${path}`).toSorted()).toEqual(expected.toSorted());
+    expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(operations.length);
+  });
+
+  it('documents every error of a route under its status', () => {
+    for (const route of ALL_ROUTES) {
+      const operation = operations.find(({ operationId }) => operationId === route.operationId);
+      for (const code of route.errors) {
+        const name = operation?.responses[ERROR_STATUS[code]]?.$ref?.split('/').at(-1);
+        if (ERROR_STATUS[code] === 503 && route.otherStatuses?.includes(503)) continue;
+        expect(name?.split('.'), `${route.operationId} ${code}`).toContain(code);
+      }
+    }
+  });
+
+  it('names the headers where they count', () => {
+    for (const route of ALL_ROUTES) {
+      const parameters = operations
+        .find(({ operationId }) => operationId === route.operationId)
+        ?.parameters.map(({ $ref }) => $ref?.split('/').at(-1));
+      expect(parameters?.includes('IdempotencyKey'), route.operationId).toBe(route.mutating);
+      expect(parameters?.includes('IfMatch'), route.operationId).toBe(route.ifMatch ?? false);
+      expect(parameters).toContain('RequestId');
+    }
+  });
+
+  it('asks for a credential where the route does', () => {
+    for (const route of ALL_ROUTES) {
+      const operation = operations.find(({ operationId }) => operationId === route.operationId);
+      expect(operation?.security === undefined, route.operationId).toBe(route.auth === 'bearer');
+    }
+  });
+
+  it('writes bytes as base64 strings and every dialect of a request', () => {
+    const { schemas } = document.components;
+    expect(schemas?.['EncryptRequest']).toMatchObject({
+      properties: { plaintext: { type: 'string', contentEncoding: 'base64' } },
+      additionalProperties: false,
+    });
+    expect(schemas?.['WrapRequestB64']).toMatchObject({ properties: { plaintextB64: {} }, required: ['plaintextB64'] });
+    expect(schemas?.['UnwrapRequestBase64']).toMatchObject({
+      properties: { wrappedBase64: {} },
+      required: ['wrappedBase64'],
+    });
+    expect(schemas?.['UnwrapAnswer']).toMatchObject({
+      properties: { dataKey: {}, plaintextB64: {}, plaintextBase64: {} },
+    });
+  });
+
+  it('says where the service is when it is told', () => {
+    expect(openApiDocument({ version: '1.2.3', serverUrl: 'https://kms.example' })).toMatchObject({
+      info: { version: '1.2.3' },
+      servers: [{ url: 'https://kms.example' }],
+    });
+  });
+});

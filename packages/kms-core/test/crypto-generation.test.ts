@@ -1,0 +1,105 @@
+import { createPublicKey } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { ALGORITHMS, type Algorithm } from '../src/algorithms/registry.ts';
+import { algorithmById } from '../src/algorithms/resolve.ts';
+import type { KeyEngine } from '../src/engines/engine.ts';
+import { pairwiseTest } from '../src/engines/pairwise-test.ts';
+import { softwareEngine } from '../src/engines/software-engine.ts';
+import { generateMaterial, loadMaterial } from '../src/engines/software-material.ts';
+import { failure, freshKey } from './crypto-samples.ts';
+
+/** The small sets of SLH-DSA take up to a second for each signature, RSA-4096 for each key. */
+const TIMEOUT = 120_000;
+
+/** What a version with this algorithm must be able to do. */
+function operations(algorithm: Algorithm): readonly (keyof KeyEngine)[] {
+  switch (algorithm.family) {
+    case 'aead':
+      return ['open', 'seal'];
+    case 'legacy-cipher':
+      return ['openLegacy'];
+    case 'mac':
+      return ['mac', 'verifyMac'];
+    case 'eddsa':
+    case 'ecdsa':
+    case 'ml-dsa':
+    case 'slh-dsa':
+      return ['sign', 'verify'];
+    case 'rsa':
+      return ['open', 'seal', 'sign', 'verify'];
+    case 'key-agreement':
+      return ['agree'];
+    case 'ml-kem':
+    case 'hybrid-kem':
+      return ['decapsulate', 'encapsulate', 'open', 'seal'];
+  }
+}
+
+/** The material of a new key that could do what it must, after it was loaded as it would be from a seal. */
+async function checkedSecret(algorithm: Algorithm): Promise<string> {
+  const { secret, publicKey } = await generateMaterial(algorithm);
+  const material = loadMaterial(algorithm, secret);
+  const engine = softwareEngine(algorithm, material);
+  await pairwiseTest(engine);
+  expect(Object.keys(engine).sort()).toEqual(operations(algorithm));
+  if (material.publicKey === null) expect(publicKey === null || algorithm.form.kind === 'x-wing').toBe(true);
+  else expect(material.publicKey.export({ format: 'der', type: 'spki' })).toEqual(publicKey);
+  return Buffer.from(secret).toString('hex');
+}
+
+describe.each(ALGORITHMS)('$id', (algorithm) => {
+  test('makes five different keys that load and pass their pairwise test', { timeout: TIMEOUT }, async () => {
+    const secrets = await Promise.all([1, 2, 3, 4, 5].map(async () => checkedSecret(algorithm)));
+    expect(new Set(secrets).size).toBe(5);
+  });
+});
+
+test.each(ALGORITHMS.filter((row) => row.form.kind === 'secret'))(
+  '$id has a secret as long as its row says',
+  async (row) => {
+    const { secret } = await generateMaterial(row);
+    expect(secret.length).toBe(row.form.kind === 'secret' ? row.form.bytes : 0);
+  },
+);
+
+test('secret keys take their bytes from the given generator', async () => {
+  const { secret } = await generateMaterial(algorithmById('aes-256-gcm'), (bytes) => Buffer.alloc(bytes, 9));
+  expect(secret).toEqual(Buffer.alloc(32, 9));
+});
+
+test.each([
+  ['ecdsa-p256', 'prime256v1'],
+  ['ecdsa-p384', 'secp384r1'],
+  ['ecdh-p256', 'prime256v1'],
+])('%s keys are on the curve %s', async (id, namedCurve) => {
+  const { publicKey } = await freshKey(algorithmById(id));
+  const key = createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' });
+  expect(key.asymmetricKeyDetails?.namedCurve).toBe(namedCurve);
+});
+
+test.each([2048, 3072, 4096])('RSA-%i keys have that modulus and the exponent 65537', async (bits) => {
+  const { material } = await freshKey(algorithmById(`rsa-${bits}`));
+  expect(material.key.asymmetricKeyDetails).toMatchObject({ modulusLength: bits, publicExponent: 65537n });
+});
+
+describe('the pairwise test', () => {
+  const INTERNAL_ERROR = failure('INTERNAL_ERROR');
+
+  test.each(['ed25519', 'ecdsa-p256', 'dilithium-3', 'rsa-2048', 'kyber-768'])(
+    'refuses a key of %s whose halves do not belong together',
+    { timeout: TIMEOUT },
+    async (id) => {
+      const algorithm = algorithmById(id);
+      const [one, two] = [await freshKey(algorithm), await freshKey(algorithm)];
+      const mixed = softwareEngine(algorithm, { key: one.material.key, publicKey: two.material.publicKey });
+      await expect(pairwiseTest(mixed)).rejects.toThrow(INTERNAL_ERROR);
+    },
+  );
+
+  test('refuses a verifier that says no, and a cipher that gives other bytes back', async () => {
+    await expect(pairwiseTest({ sign: () => Buffer.alloc(8), verify: () => false })).rejects.toThrow(INTERNAL_ERROR);
+    await expect(pairwiseTest({ seal: () => Buffer.alloc(8), open: () => Buffer.alloc(32) })).rejects.toThrow(
+      INTERNAL_ERROR,
+    );
+  });
+});

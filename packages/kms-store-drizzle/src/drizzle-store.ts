@@ -1,0 +1,93 @@
+import type { ApiTokenRecord, KeyId, KeyRecord, Store, StoreScope, TenantId, UnitOfWork } from '@qnsp/kms-core';
+import { type Column, getTableColumns, getViewSelectedFields, sql } from 'drizzle-orm';
+import type { Db, Driver } from './driver.ts';
+import { DrizzleIdempotency } from './records/idempotency-records.ts';
+import { DrizzleKeys } from './records/key-records.ts';
+import { toKeyRecord } from './records/key-rows.ts';
+import { DrizzleTenants } from './records/tenant-records.ts';
+import { DrizzleTokens } from './records/token-records.ts';
+import { apiTokens } from './schema/api-tokens.ts';
+import { keyRecords } from './schema/keys.ts';
+import { Session } from './session.ts';
+import { toStoreError } from './store-errors.ts';
+
+/** The store on any driver. */
+export class DrizzleStore implements Store {
+  readonly #driver: Driver;
+  /** The statements of the hot reads, built once for each connection. */
+  readonly #hot = new WeakMap<Db, HotReads>();
+
+  constructor(driver: Driver) {
+    this.#driver = driver;
+  }
+
+  transact<T>(scope: StoreScope, work: (unit: UnitOfWork) => Promise<T>): Promise<T> {
+    return this.#driver.transaction(scope, async (db, now) => {
+      const session = new Session(scope, now, db);
+      try {
+        return await work({
+          now,
+          keys: new DrizzleKeys(session),
+          tenants: new DrizzleTenants(session),
+          tokens: new DrizzleTokens(session),
+          idempotency: new DrizzleIdempotency(session),
+        });
+      } finally {
+        session.end();
+      }
+    });
+  }
+
+  async readKey(tenantId: TenantId, keyId: KeyId): Promise<KeyRecord | undefined> {
+    const [row] = await this.#read((db) => this.#hotReads(db).key.execute({ tenantId, keyId }));
+    return row === undefined ? undefined : toKeyRecord(row);
+  }
+
+  async findToken(hash: Uint8Array): Promise<ApiTokenRecord | undefined> {
+    const [row] = await this.#read((db) => this.#hotReads(db).token.execute({ hash }));
+    return row;
+  }
+
+  async ping(): Promise<void> {
+    await this.#read((db) => db.execute(sql`select 1`));
+  }
+
+  async #read<T>(query: (db: Db) => PromiseLike<T>): Promise<T> {
+    try {
+      return await this.#driver.statement(query);
+    } catch (error) {
+      throw toStoreError(error);
+    }
+  }
+
+  #hotReads(db: Db): HotReads {
+    const reads = this.#hot.get(db) ?? hotReads(db);
+    this.#hot.set(db, reads);
+    return reads;
+  }
+}
+
+type HotReads = ReturnType<typeof hotReads>;
+
+/** The reads outside of units of work: the functions that they call take role and scope in the same round trip. */
+function hotReads(db: Db) {
+  return {
+    key: db
+      .select(columnsOfAnswer(getViewSelectedFields(keyRecords)))
+      .from(sql`kms.read_key(${sql.placeholder('tenantId')}, ${sql.placeholder('keyId')})`)
+      .prepare('read_key'),
+    token: db
+      .select(columnsOfAnswer(getTableColumns(apiTokens)))
+      .from(sql`kms.find_token(${sql.placeholder('hash')})`)
+      .prepare('find_token'),
+  };
+}
+
+/** The columns of a function that answers rows of a table or view: drizzle knows those of tables and views only. */
+function columnsOfAnswer<T extends Record<string, Column>>(columns: T): T {
+  const names = Object.entries(columns).map(([field, column]) => {
+    return [field, sql`${sql.identifier(column.name)}`.mapWith(column)];
+  });
+  // Each is selected by its name and decoded by its column, as the column itself would be.
+  return Object.fromEntries(names) as T;
+}

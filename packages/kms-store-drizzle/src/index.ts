@@ -1,0 +1,3 @@
+export { openPgliteStore, type PgliteStoreOptions } from './pglite-store.ts';
+export type { PostgresStoreOptions, SslMode } from './postgres/options.ts';
+export { openPostgresStore } from './postgres-store.ts';

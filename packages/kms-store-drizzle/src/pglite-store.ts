@@ -1,0 +1,31 @@
+import type { Store } from '@qnsp/kms-core';
+import { DrizzleStore } from './drizzle-store.ts';
+import { prepareDatabase } from './migrate/prepare-database.ts';
+import { openPglite } from './pglite/pglite-driver.ts';
+
+export interface PgliteStoreOptions {
+  /** A directory, which is made when it does not exist, or `memory://` for a database that nothing keeps. */
+  readonly dataDir: string;
+  /** How long a unit of work may take, in milliseconds; 5000 without it. */
+  readonly statementTimeoutMs?: number;
+}
+
+/**
+ * Opens the store on PostgreSQL inside of this process (PGlite). One process at a time may have a directory open.
+ *
+ * @throws KmsError `STORE_UNAVAILABLE` when another process has the directory open.
+ * @example
+ * const { store, close } = await openPgliteStore({ dataDir: 'memory://' });
+ */
+export async function openPgliteStore(
+  options: PgliteStoreOptions,
+): Promise<{ readonly store: Store; close(): Promise<void> }> {
+  const driver = await openPglite(options.dataDir, options.statementTimeoutMs ?? 5000);
+  try {
+    await prepareDatabase(driver, 'auto');
+  } catch (error) {
+    await driver.close();
+    throw error;
+  }
+  return { store: new DrizzleStore(driver), close: () => driver.close() };
+}

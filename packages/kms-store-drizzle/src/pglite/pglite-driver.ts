@@ -1,0 +1,117 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { PGlite } from '@electric-sql/pglite';
+import { KmsError, type StoreScope } from '@qnsp/kms-core';
+import { sql } from 'drizzle-orm';
+import { drizzle, type PgliteDatabase } from 'drizzle-orm/pglite';
+import type { Db, Driver } from '../driver.ts';
+import { scopeStatement } from '../scope.ts';
+import { storeClosed, timedOut, toStoreError } from '../store-errors.ts';
+import { lockDirectory } from './directory-lock.ts';
+
+const IN_MEMORY = 'memory://';
+
+/** Opens PGlite on a directory of its own. */
+export async function openPglite(dataDir: string, limitMs: number): Promise<PgliteDriver> {
+  const directory = dataDir.replace(/^file:\/\//, '');
+  let unlock = (): void => undefined;
+  if (!dataDir.startsWith(IN_MEMORY)) {
+    mkdirSync(dirname(directory), { recursive: true });
+    unlock = lockDirectory(directory);
+  }
+  try {
+    const client = await PGlite.create(dataDir.startsWith(IN_MEMORY) ? dataDir : directory);
+    await client.exec(`set time zone 'UTC'`);
+    return new PgliteDriver(client, limitMs, unlock);
+  } catch (error) {
+    unlock();
+    throw new KmsError('STORE_UNAVAILABLE', `The embedded database in ${dataDir} does not open.`, {
+      retryAfterSeconds: 1,
+      cause: error,
+    });
+  }
+}
+
+/** The driver for PGlite, which has one connection: everything runs one after another. */
+export class PgliteDriver implements Driver {
+  readonly #client: PGlite;
+  readonly #db: PgliteDatabase;
+  readonly #limitMs: number;
+  readonly #unlock: () => void;
+  #closed = false;
+
+  constructor(client: PGlite, limitMs: number, unlock: () => void) {
+    this.#client = client;
+    this.#db = drizzle(client);
+    this.#limitMs = limitMs;
+    this.#unlock = unlock;
+  }
+
+  transaction<T>(scope: StoreScope, work: (db: Db, now: Date) => Promise<T>): Promise<T> {
+    const statement = scopeStatement(scope);
+    return this.#withinLimit((expired) =>
+      this.#atomically(async (db) => {
+        const now = await timeOf(db, statement);
+        // The time may have run out while other units were ahead: then the work must not begin.
+        await Promise.race([expired, Promise.resolve()]);
+        return Promise.race([work(db, now), expired]);
+      }),
+    );
+  }
+
+  statement<T>(query: (db: Db) => PromiseLike<T>): Promise<T> {
+    return this.#withinLimit(async () => query(this.#db));
+  }
+
+  asOwner<T>(work: (db: Db) => Promise<T>): Promise<T> {
+    return this.#atomically(work);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#client.close();
+    this.#unlock();
+  }
+
+  async #withinLimit<T>(run: (expired: Promise<never>) => Promise<T>): Promise<T> {
+    if (this.#closed) throw storeClosed();
+    let timer: NodeJS.Timeout | undefined;
+    const expired = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(timedOut(this.#limitMs)), this.#limitMs);
+    });
+    try {
+      return await Promise.race([run(expired), expired]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #atomically<T>(work: (db: PgliteTx) => Promise<T>): Promise<T> {
+    const thrown: unknown[] = [];
+    try {
+      return await this.#db.transaction(async (db) => {
+        const answer = await work(db).catch((error: unknown) => {
+          thrown.push(error);
+          throw error;
+        });
+        // PGlite ends a failed transaction with a COMMIT that silently rolls back; any statement fails in it.
+        await db.execute(sql`select 1`);
+        return answer;
+      });
+    } catch (error) {
+      throw thrown.length === 0 ? toStoreError(error) : thrown[0];
+    }
+  }
+}
+
+type PgliteTx = Parameters<Parameters<PgliteDatabase['transaction']>[0]>[0];
+
+async function timeOf(db: PgliteTx, statement: string): Promise<Date> {
+  try {
+    const { rows } = await db.execute<{ now: string }>(sql.raw(statement));
+    return new Date(Number(rows[0]?.now));
+  } catch (error) {
+    throw toStoreError(error);
+  }
+}

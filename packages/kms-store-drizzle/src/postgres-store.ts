@@ -1,0 +1,22 @@
+import type { Store } from '@qnsp/kms-core';
+import { DrizzleStore } from './drizzle-store.ts';
+import { prepareDatabase } from './migrate/prepare-database.ts';
+import type { PostgresStoreOptions } from './postgres/options.ts';
+import { PostgresDriver } from './postgres/postgres-driver.ts';
+
+/**
+ * Opens the store on a PostgreSQL server, version 15 or newer. The connecting user owns the tables or is a member of
+ * the role `kms_app`.
+ *
+ * @throws KmsError `STORE_UNAVAILABLE` when the server can't be reached; `INTERNAL_ERROR` when the database does not fit
+ *   this version, saying what to do.
+ * @example
+ * const { store, close } = await openPostgresStore({ url: 'postgresql://kms@db/kms', ssl: 'verify-full', migrate: 'auto' });
+ */
+export async function openPostgresStore(
+  options: PostgresStoreOptions,
+): Promise<{ readonly store: Store; close(): Promise<void> }> {
+  const driver = new PostgresDriver(options);
+  await prepareDatabase(driver, options.migrate);
+  return { store: new DrizzleStore(driver), close: () => driver.close() };
+}

@@ -1,0 +1,44 @@
+import type { ConnectionOptions } from 'node:tls';
+
+export type SslMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
+
+export interface PostgresStoreOptions {
+  /** `postgresql://user:password@host:port/database`, of one host. */
+  readonly url: string;
+  /** How many connections there are at most; 20 without it. */
+  readonly poolMax?: number;
+  /** After how many milliseconds an unused connection is closed; 30000 without it. */
+  readonly idleMs?: number;
+  /**
+   * As libpq has it: `require` encrypts, `verify-ca` checks the certificate of the server too, `verify-full` also that it
+   * is for this host.
+   */
+  readonly ssl: SslMode;
+  /** The certificate authority of the server in PEM; the authorities of the system without it. */
+  readonly caPem?: string;
+  /**
+   * How long a unit of work, or a read outside of one, may take with all that it waits for, in milliseconds; 5000
+   * without it. What takes longer ends as `STORE_UNAVAILABLE` and is rolled back.
+   */
+  readonly statementTimeoutMs?: number;
+  /** How long a new connection may take, in seconds; 5 without it. */
+  readonly connectTimeoutSeconds?: number;
+  /**
+   * `auto` and `only` apply pending migrations first; `only` is what a process says that ends afterwards. `off` refuses
+   * a database with pending ones, and needs no right but to take the role `kms_app`.
+   */
+  readonly migrate: 'auto' | 'off' | 'only';
+}
+
+/** The options of the TLS connection, or `false` for none. */
+export function tlsOptions(ssl: SslMode, host: string, caPem: string | undefined): ConnectionOptions | false {
+  if (ssl === 'disable') return false;
+  if (ssl === 'require') return { rejectUnauthorized: false };
+  return {
+    rejectUnauthorized: true,
+    // The name that the certificate must be for; an address too, which has no SNI.
+    host,
+    ...(caPem === undefined ? {} : { ca: caPem }),
+    ...(ssl === 'verify-ca' ? { checkServerIdentity: () => undefined } : {}),
+  };
+}

@@ -1,0 +1,29 @@
+import type { KeyRecord } from '@qnsp/kms-core';
+import { and, type SQL } from 'drizzle-orm';
+import { keyRecords } from '../schema/keys.ts';
+import { within } from '../scope.ts';
+import type { Session } from '../session.ts';
+import { toKeyRecord } from './key-rows.ts';
+
+export interface KeySelection {
+  /** Names the statement; a connection prepares it once. */
+  readonly name: string;
+  readonly where: SQL | undefined;
+  readonly orderBy?: readonly SQL[];
+  readonly limit?: number;
+}
+
+/** The keys of the session's scope that fit, each with its versions as of one moment. */
+export async function readKeys(session: Session, selection: KeySelection): Promise<KeyRecord[]> {
+  const { name, where, orderBy = [], limit } = selection;
+  const rows = await session.run((db) => {
+    const select = db
+      .select()
+      .from(keyRecords)
+      .where(and(where, within(session.scope, keyRecords.tenantId)))
+      .orderBy(...orderBy)
+      .$dynamic();
+    return (limit === undefined ? select : select.limit(limit)).prepare(name).execute();
+  });
+  return rows.map(toKeyRecord);
+}

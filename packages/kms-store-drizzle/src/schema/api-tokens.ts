@@ -1,0 +1,26 @@
+import type { ApiTokenRecord } from '@qnsp/kms-core';
+import { sql } from 'drizzle-orm';
+import { check, index, text, unique, uuid } from 'drizzle-orm/pg-core';
+import { bytea, instant, kms } from './columns.ts';
+import { tenants } from './tenants.ts';
+
+export const apiTokens = kms.table(
+  'api_tokens',
+  {
+    tokenId: uuid('token_id').primaryKey(),
+    /** `null` for a credential of the whole service. */
+    tenantId: uuid('tenant_id').references(() => tenants.tenantId),
+    name: text('name').notNull(),
+    hash: bytea('hash').notNull(),
+    role: text('role').$type<ApiTokenRecord['role']>(),
+    permissions: text('permissions').array().$type<ApiTokenRecord['permissions'][number][]>().notNull(),
+    createdAt: instant('created_at').notNull(),
+    expiresAt: instant('expires_at'),
+    revokedAt: instant('revoked_at'),
+  },
+  (table) => [
+    unique('api_tokens_hash').on(table.hash),
+    check('api_tokens_hash_size', sql`octet_length(${table.hash}) = 32`),
+    index('api_tokens_newest').on(table.tenantId, table.createdAt, table.tokenId),
+  ],
+);

@@ -1,0 +1,38 @@
+import { sql } from 'drizzle-orm';
+import { check, integer, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { bytea, instant, kms } from './columns.ts';
+
+export const tenants = kms.table(
+  'tenants',
+  {
+    tenantId: uuid('tenant_id').primaryKey(),
+    name: text('name').notNull(),
+    state: text('state').$type<'active' | 'shredded'>().notNull(),
+    createdAt: instant('created_at').notNull(),
+  },
+  (table) => [check('tenants_state', sql`${table.state} in ('active', 'shredded')`)],
+);
+
+export const tenantMasterKeyWraps = kms.table(
+  'tenant_master_key_wraps',
+  {
+    tenantId: uuid('tenant_id')
+      .notNull()
+      .references(() => tenants.tenantId),
+    tmkVersion: integer('tmk_version').notNull(),
+    providerId: text('provider_id').notNull(),
+    wrapped: bytea('wrapped').notNull(),
+  },
+  (table) => [
+    primaryKey({
+      name: 'tenant_master_key_wraps_pkey',
+      columns: [table.tenantId, table.tmkVersion, table.providerId],
+    }),
+    check('tenant_master_key_wraps_version', sql`${table.tmkVersion} >= 1`),
+  ],
+);
+
+export const roots = kms.table('roots', {
+  providerId: text('provider_id').primaryKey(),
+  checkValue: text('check_value').notNull(),
+});

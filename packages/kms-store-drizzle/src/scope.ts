@@ -1,0 +1,36 @@
+import { isUuid, KmsError, type StoreScope, SYSTEM_TENANT, type TenantId } from '@qnsp/kms-core';
+import { eq, type SQL } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
+
+/** The role that units of work take: it owns nothing, so that row-level security binds it. */
+export const APP_ROLE = 'kms_app';
+
+/** The statement that puts a transaction under a scope and answers its time in milliseconds as `now`. */
+export function scopeStatement(scope: StoreScope): string {
+  const tenantId = scope.kind === 'tenant' ? scope.tenantId : '';
+  if (scope.kind === 'tenant' && !isUuid(tenantId)) throw new KmsError('INTERNAL_ERROR', 'A tenant id is a UUID.');
+  return (
+    `select set_config('role', '${APP_ROLE}', true), set_config('kms.scope', '${scope.kind}', true), ` +
+    `set_config('kms.tenant_id', '${tenantId}', true), ` +
+    `(extract(epoch from date_trunc('milliseconds', now())) * 1000)::bigint::text as now`
+  );
+}
+
+/** The condition that keeps a statement to the rows of a scope, beside row-level security; none in the system scope. */
+export function within(scope: StoreScope, tenantId: PgColumn): SQL | undefined {
+  return scope.kind === 'system' ? undefined : eq(tenantId, scope.tenantId);
+}
+
+/** The tenant under which a scope keeps rows of its own. */
+export function ownerOf(scope: StoreScope): TenantId {
+  return scope.kind === 'system' ? SYSTEM_TENANT : scope.tenantId;
+}
+
+export function requireSeen(scope: StoreScope, tenantId: TenantId | null): void {
+  if (scope.kind === 'system' || scope.tenantId === tenantId) return;
+  throw new KmsError('TENANT_MISMATCH', 'The record belongs to another tenant than the unit of work.');
+}
+
+export function requireSystem(scope: StoreScope): void {
+  if (scope.kind !== 'system') throw new KmsError('INTERNAL_ERROR', 'Only a unit of work in the system scope may do this.');
+}

@@ -1,0 +1,112 @@
+import { KmsError } from '@qnsp/kms-core';
+
+/** SQLSTATEs, and classes of them, of a database that can't serve now but may serve later. */
+const UNAVAILABLE_STATES: ReadonlySet<string> = new Set([
+  '25006', // read_only_sql_transaction: a standby, or one that ran out of space
+  '25P03', // idle_in_transaction_session_timeout
+  '25P04', // transaction_timeout
+  '28000', // invalid_authorization_specification
+  '28P01', // invalid_password
+  '3D000', // invalid_catalog_name: the database is not there
+  '40001', // serialization_failure
+  '40P01', // deadlock_detected
+  '55P03', // lock_not_available
+]);
+/** Connection exceptions, insufficient resources, operator intervention and system errors. */
+const UNAVAILABLE_CLASSES: ReadonlySet<string> = new Set(['08', '53', '57', '58']);
+/** Errors of a single statement: the next attempt may be lucky at once. */
+const SHORT_LIVED_STATES: ReadonlySet<string> = new Set(['40001', '40P01', '55P03', '57014']);
+/** What the driver, the socket or TLS call a connection that can't be made or is gone. */
+const CONNECTION_FAILURE = /^(?:CONNECT|E(?!RR_)[A-Z_]{3,}$|ERR_(?:SSL|TLS)_|[A-Z_]*(?:CERT|CRL|SIGNATURE)[A-Z_]*$)/;
+const SQLSTATE = /^[0-9A-Z]{5}$/;
+const TENANT_SHREDDED = 'KM001';
+const UNIQUE_VIOLATION = '23505';
+/** The unique constraints that a caller can run into; all others guard against faults of this service. */
+const CONFLICTS: Readonly<Record<string, string>> = {
+  tenant_master_key_wraps_pkey: 'This version of the master key has a wrap of this provider.',
+  roots_pkey: 'The provider has a root already.',
+};
+
+/** The error of the store port for what a database or its driver threw. A `KmsError` is passed on. */
+export function toStoreError(error: unknown): KmsError {
+  if (error instanceof KmsError) return error;
+  const fault = faultOf(error);
+  if (isUnavailable(fault.code)) {
+    return unavailable(SHORT_LIVED_STATES.has(fault.code) ? 'is busy' : 'can not serve', fault);
+  }
+  if (fault.code === TENANT_SHREDDED) return new KmsError('CONFLICT', 'The tenant was shredded.', { cause: fault });
+  const conflict = fault.code === UNIQUE_VIOLATION ? CONFLICTS[fault.constraint ?? ''] : undefined;
+  if (conflict !== undefined) return new KmsError('CONFLICT', conflict, { cause: fault });
+  return new KmsError('INTERNAL_ERROR', 'The store refused a statement.', { cause: fault });
+}
+
+/** `STORE_UNAVAILABLE` for a database that did not answer in time. */
+export function timedOut(limitMs: number): KmsError {
+  return unavailable(`did not answer within ${limitMs} ms`);
+}
+
+/** `STORE_UNAVAILABLE` for a store that was closed. */
+export function storeClosed(): KmsError {
+  return unavailable('is closed');
+}
+
+/** Whether the connection on which this happened is of no use any more. */
+export function isConnectionLost(error: unknown): boolean {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    if (current instanceof DatabaseFault) return endsConnection(current.code);
+  }
+  return false;
+}
+
+function endsConnection(code: string): boolean {
+  return CONNECTION_FAILURE.test(code) || /^(?:08|57P|25P0[34])/.test(code);
+}
+
+function unavailable(what: string, cause?: DatabaseFault): KmsError {
+  return new KmsError('STORE_UNAVAILABLE', `The database ${what}. Try again.`, {
+    retryAfterSeconds: 1,
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+function isUnavailable(code: string): boolean {
+  if (UNAVAILABLE_STATES.has(code) || CONNECTION_FAILURE.test(code)) return true;
+  return SQLSTATE.test(code) && UNAVAILABLE_CLASSES.has(code.slice(0, 2));
+}
+
+/**
+ * A database error without what must not reach a log: the errors of drizzle and of the drivers carry the parameters of
+ * the statement, and PostgreSQL's own detail quotes whole rows.
+ */
+class DatabaseFault extends Error {
+  readonly code: string;
+  readonly constraint: string | undefined;
+
+  constructor(code: string, message: string, constraint: string | undefined, stack: string | undefined) {
+    super(message);
+    this.name = 'DatabaseFault';
+    this.code = code;
+    this.constraint = constraint;
+    if (stack !== undefined) this.stack = stack;
+  }
+}
+
+function faultOf(error: unknown): DatabaseFault {
+  if (error instanceof DatabaseFault) return error;
+  const inner = innermost(error);
+  if (!(inner instanceof Error)) return new DatabaseFault('', String(inner), undefined, undefined);
+  const constraint = textOf(inner, 'constraint_name') ?? textOf(inner, 'constraint');
+  return new DatabaseFault(textOf(inner, 'code') ?? '', inner.message, constraint, inner.stack);
+}
+
+/** Drizzle wraps the errors of drivers. */
+function innermost(error: unknown): unknown {
+  let current = error;
+  while (current instanceof Error && textOf(current, 'code') === undefined && current.cause !== undefined) current = current.cause;
+  return current;
+}
+
+function textOf(error: Error, field: string): string | undefined {
+  const value: unknown = Reflect.get(error, field);
+  return typeof value === 'string' ? value : undefined;
+}

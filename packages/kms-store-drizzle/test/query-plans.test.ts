@@ -1,0 +1,180 @@
+import type { Store, StoreScope, UnitOfWork } from '@qnsp/kms-core';
+import { newTenant, rotated, scopeOf, someBytes, SYSTEM } from '@qnsp/kms-core/testing';
+import { openPostgresStore } from '@qnsp/kms-store-drizzle';
+import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
+import { drizzle } from 'drizzle-orm/postgres-js';
+import type { Sql } from 'postgres';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Driver } from '../src/driver.ts';
+import { DrizzleStore } from '../src/drizzle-store.ts';
+import { scopeStatement } from '../src/scope.ts';
+import { rawSql } from './raw-sql.ts';
+
+interface Statement {
+  readonly text: string;
+  readonly parameters: readonly unknown[];
+}
+
+/** A store that notes down the statements of its units and rolls everything back. */
+function recordingStore(sql: Sql, statements: Statement[]): Store {
+  const db = drizzle(sql, { logger: { logQuery: (text, parameters) => void statements.push({ text, parameters }) } });
+  const driver: Driver = {
+    async transaction(scope, work) {
+      await sql.unsafe(`begin; ${scopeStatement(scope)}`);
+      try {
+        return await work(db, new Date());
+      } finally {
+        await sql.unsafe('rollback');
+      }
+    },
+    statement: async (query) => query(db),
+    asOwner: (work) => work(db),
+    close: async () => undefined,
+  };
+  return new DrizzleStore(driver);
+}
+
+interface PlanCase {
+  readonly name: string;
+  readonly work: (unit: UnitOfWork) => Promise<unknown>;
+  readonly indexes: readonly string[];
+  readonly scope?: StoreScope;
+}
+
+const LARGE_TABLE_SCAN = /Seq Scan on (?:keys|key_versions|operation_leases|api_tokens|idempotency_keys)/;
+
+function literal(value: unknown): string {
+  if (value === null) return 'null';
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  const text = value instanceof Uint8Array ? `\\x${Buffer.from(value).toString('hex')}` : String(value);
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+describe('query plans', () => {
+  let database: TestDatabase;
+  let close: () => Promise<void>;
+  let sql: Sql;
+  let store: Store;
+  const statements: Statement[] = [];
+  let tenantId = '';
+  let keyId = '';
+
+  beforeAll(async () => {
+    database = await createDatabase();
+    const opened = await openPostgresStore({ url: database.url, ssl: 'disable', migrate: 'auto' });
+    close = opened.close;
+    const tenants = await Promise.all(Array.from({ length: 10 }, () => newTenant(opened.store)));
+    tenantId = tenants[0] ?? '';
+    sql = rawSql(database.url);
+    // Filled in bulk, without the triggers: thousands of rows, most of them of the first tenant.
+    await sql.begin(async (tx) => {
+      await tx.unsafe(`set local session_replication_role = replica`);
+      await tx.unsafe(`create temporary table tenant_list on commit drop as
+        select tenant_id, row_number() over (order by tenant_id = '${tenantId}' desc) - 1 as number from kms.tenants`);
+      await tx.unsafe(`insert into kms.keys (key_id, tenant_id, name, algorithm, purpose, protection_level, state, current_version,
+          rotation_auto, next_rotation_at, state_before_destroy, destroy_at, metadata, parent_key_id, revision, created_at, updated_at, mac_tmk_version, mac_tag)
+        select gen_random_uuid(), t.tenant_id, 'name ' || i, 'algorithm ' || i % 7, 'purpose ' || i % 5, 'software',
+          case when i % 50 = 0 then 'deactivated' when i % 11 = 0 then 'suspended' else 'active' end, 1,
+          i % 20 = 0, case when i % 20 = 0 then now() + make_interval(mins => i - 100) end,
+          case when i % 50 = 0 then 'active' end, case when i % 50 = 0 then now() + make_interval(mins => i - 100) end,
+          '{}', null, 1, now() - make_interval(secs => i), now(), 1, sha256('')
+        from generate_series(1, 20000) i join tenant_list t on t.number = case when i % 4 = 0 then i % 10 else 0 end`);
+      await tx.unsafe(`insert into kms.key_versions (tenant_id, key_id, version, state, algorithm, origin, provider, material_kind, tmk_version, sealed, created_at)
+        select tenant_id, key_id, 1, 'active', algorithm, 'generated', 'software', 'sealed', 1, sha256(''), created_at from kms.keys`);
+      await tx.unsafe(`insert into kms.operation_leases select tenant_id, key_id, 0, 1, 1 from kms.keys`);
+      await tx.unsafe(`insert into kms.api_tokens select gen_random_uuid(), tenant_id, 'x', sha256(uuid_send(key_id)), null, '{}', created_at from kms.keys`);
+      await tx.unsafe(`insert into kms.idempotency_keys select tenant_id, key_id::text, sha256(''), sha256(''), now() + interval '1 hour' from kms.keys`);
+    });
+    await sql.unsafe('analyze');
+    const [row] = await sql`select key_id from kms.keys where tenant_id = ${tenantId} and state = 'active' limit 1`;
+    keyId = String(row?.['key_id']);
+    store = recordingStore(sql, statements);
+  });
+
+  afterAll(async () => {
+    await sql.end();
+    await close();
+    await database.drop();
+  });
+
+  /** The plans of all statements of a unit, as PostgreSQL keeps them for prepared statements: without the parameters. */
+  async function plansOf(scope: StoreScope, work: (unit: UnitOfWork) => Promise<unknown>): Promise<string[]> {
+    statements.length = 0;
+    await store.transact(scope, work);
+    const plans: string[] = [];
+    for (const { text, parameters } of statements) {
+      await sql.unsafe(`begin; ${scopeStatement(scope)}; set local plan_cache_mode = force_generic_plan; prepare plan as ${text}`);
+      const values = parameters.length === 0 ? '' : `(${parameters.map(literal).join(', ')})`;
+      const lines = await sql.unsafe(`explain execute plan${values}`);
+      plans.push(lines.map((line) => String(line['QUERY PLAN'])).join('\n'));
+      await sql.unsafe('rollback; deallocate plan');
+    }
+    return plans;
+  }
+
+  const cases: readonly PlanCase[] = [
+    { name: 'a key and its versions', work: (unit) => unit.keys.get(keyId), indexes: ['keys_of_tenant', 'key_versions_pkey'] },
+    { name: 'the lock of a key', work: (unit) => unit.keys.get(keyId, { lock: true }), indexes: ['keys_of_tenant', 'key_versions_pkey'] },
+    { name: 'a rotation', work: rotate, indexes: ['keys_of_tenant', 'key_versions_pkey'] },
+    { name: 'the newest keys', work: (unit) => unit.keys.list({ limit: 50, after: null }), indexes: ['keys_newest'] },
+    { name: 'the next page', work: (unit) => unit.keys.list({ limit: 50, after: { createdAt: new Date(), keyId } }), indexes: ['keys_newest'] },
+    { name: 'keys by state', work: (unit) => unit.keys.list({ limit: 50, after: null, state: 'deactivated' }), indexes: ['keys_by_state'] },
+    { name: 'keys by algorithm', work: (unit) => unit.keys.list({ limit: 50, after: null, algorithm: 'algorithm 3' }), indexes: ['keys_by_algorithm'] },
+    { name: 'keys by purpose', work: (unit) => unit.keys.list({ limit: 50, after: null, purpose: 'purpose 3' }), indexes: ['keys_by_purpose'] },
+    { name: 'keys by name', work: (unit) => unit.keys.list({ limit: 50, after: null, name: 'name 77' }), indexes: ['keys_by_name'] },
+    { name: 'the next rotations', work: (unit) => unit.keys.scheduledRotations(10, null), indexes: ['keys_rotation_of_tenant'] },
+    { name: 'a lease', work: (unit) => unit.keys.leaseOperations({ keyId, version: 0, budget: 10, count: 1 }), indexes: ['keys_of_tenant'] },
+    { name: 'an idempotent call', work: idempotent, indexes: ['idempotency_keys_pkey', 'idempotency_keys_expired'] },
+    { name: 'due rotations', work: (unit) => unit.keys.lockDue('rotation', 10), indexes: ['keys_rotation_due', 'keys_pkey'], scope: SYSTEM },
+    { name: 'due destructions', work: (unit) => unit.keys.lockDue('destruction', 10), indexes: ['keys_destruction_due', 'keys_pkey'], scope: SYSTEM },
+    { name: 'a read outside of units', work: () => readKeyBody(), indexes: ['keys_of_tenant', 'key_versions_pkey'] },
+    { name: 'the search of a token', work: () => findTokenBody(), indexes: ['api_tokens_hash'], scope: SYSTEM },
+  ];
+
+  it.each(cases)('reach $name by an index, in its order', async ({ work, indexes, scope }) => {
+    const plans = (await plansOf(scope ?? scopeOf(tenantId), work)).join('\n');
+    for (const index of indexes) expect(plans).toContain(index);
+    expect(plans).not.toMatch(LARGE_TABLE_SCAN);
+    expect(plans).not.toContain('Sort');
+  });
+
+  it.each<PlanCase>([
+    { name: 'children', work: (unit) => unit.keys.children(keyId), indexes: ['keys_by_parent'] },
+    { name: 'counts', work: (unit) => unit.keys.count(), indexes: [] },
+    { name: 'the end of a tenant', work: (unit) => unit.tenants.shred(tenantId), indexes: ['key_versions_sealed_of_tenant'] },
+    { name: 'tokens', work: (unit) => unit.tokens.list(), indexes: ['api_tokens_newest'] },
+  ])('reach $name without reading the rows of other tenants', async ({ work, indexes }) => {
+    const plans = (await plansOf(scopeOf(tenantId), work)).join('\n');
+    for (const index of indexes) expect(plans).toContain(index);
+    expect(plans).not.toMatch(LARGE_TABLE_SCAN);
+  });
+
+  it('a rotation is three statements, and a read of a key is one', async () => {
+    await plansOf(scopeOf(tenantId), (unit) => unit.keys.get(keyId));
+    expect(statements).toHaveLength(1);
+    await plansOf(scopeOf(tenantId), rotate);
+    expect(statements.slice(1).map(({ text }) => text.split(' ', 2).join(' '))).toEqual(['update "kms"."keys"', 'update "kms"."key_versions"', 'insert into']);
+  });
+
+  async function rotate(unit: UnitOfWork): Promise<void> {
+    const key = await unit.keys.get(keyId);
+    if (key === undefined) throw new Error('the key is gone');
+    await unit.keys.update(rotated(key), key.revision);
+  }
+
+  async function idempotent(unit: UnitOfWork): Promise<void> {
+    await unit.idempotency.claim('new', someBytes(32));
+    await unit.idempotency.complete('new', someBytes(8), 60);
+    await unit.idempotency.claim(keyId, someBytes(32));
+  }
+
+  /** What the functions of the hot reads run, which EXPLAIN does not look into. */
+  async function readKeyBody(): Promise<void> {
+    const text = 'select * from kms.key_records r where r.tenant_id = $1 and r.key_id = $2';
+    statements.push({ text, parameters: [tenantId, keyId] });
+  }
+
+  async function findTokenBody(): Promise<void> {
+    statements.push({ text: 'select * from kms.api_tokens t where t.hash = $1', parameters: [someBytes(32)] });
+  }
+});

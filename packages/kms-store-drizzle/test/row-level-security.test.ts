@@ -1,0 +1,140 @@
+import type { KeyRecord, Store } from '@qnsp/kms-core';
+import { asTenant, insertKey, newTenant, sampleKey, sampleToken, someBytes, SYSTEM } from '@qnsp/kms-core/testing';
+import { openPostgresStore } from '@qnsp/kms-store-drizzle';
+import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
+import type { Sql } from 'postgres';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { rawSql, underScope } from './raw-sql.ts';
+
+const TABLES = [
+  'tenants',
+  'tenant_master_key_wraps',
+  'roots',
+  'keys',
+  'key_versions',
+  'operation_leases',
+  'api_tokens',
+  'idempotency_keys',
+];
+
+describe('row-level security', () => {
+  let database: TestDatabase;
+  let store: Store;
+  let close: () => Promise<void>;
+  let sql: Sql;
+  let [mine, theirs] = ['', ''];
+  let theirKey: KeyRecord;
+
+  beforeAll(async () => {
+    database = await createDatabase();
+    ({ store, close } = await openPostgresStore({ url: database.url, ssl: 'disable', migrate: 'auto' }));
+    sql = rawSql(database.url);
+    [mine, theirs] = [await newTenant(store), await newTenant(store)];
+    await store.transact(SYSTEM, (unit) => unit.tenants.addRoot({ providerId: 'software', checkValue: 'c0ffee' }));
+    for (const tenantId of [mine, theirs]) {
+      const key = await insertKey(store, sampleKey(tenantId));
+      await asTenant(store, tenantId, async (unit) => {
+        await unit.tenants.addMasterKeyWraps([{ tenantId, tmkVersion: 1, providerId: 'software', wrapped: someBytes(60) }]);
+        await unit.tokens.insert(sampleToken(tenantId));
+        await unit.idempotency.claim('k', someBytes(32));
+        await unit.idempotency.complete('k', someBytes(8), 3600);
+        await unit.keys.leaseOperations({ keyId: key.keyId, version: 0, budget: 9, count: 1 });
+      });
+      if (tenantId === theirs) theirKey = key;
+    }
+  });
+
+  afterAll(async () => {
+    await sql.end();
+    await close();
+    await database.drop();
+  });
+
+  it('binds every table, its owner too', async () => {
+    const rows = await sql`
+      select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where n.nspname = 'kms' and c.relkind = 'r' and c.relrowsecurity and c.relforcerowsecurity`;
+    expect(rows.map((row) => String(row['name'])).sort()).toEqual([...TABLES].sort());
+  });
+
+  it.each(TABLES)("shows of %s no row of another tenant, though the statement asks for all", async (table) => {
+    const rows = await underScope(sql, { kind: 'tenant', tenantId: mine }, (tx) => tx.unsafe(`select * from kms.${table}`));
+    const owners = new Set(rows.map((row) => String(row['tenant_id'])));
+    expect([...owners]).toEqual(table === 'roots' ? [] : [mine]);
+    const everything = await underScope(sql, SYSTEM, (tx) => tx.unsafe(`select * from kms.${table}`));
+    expect(everything.length).toBeGreaterThan(rows.length);
+  });
+
+  it.each(TABLES)('shows of %s nothing where no scope was set', async (table) => {
+    const rows = await sql.begin(async (tx) => {
+      await tx.unsafe('set local role kms_app');
+      return tx.unsafe(`select * from kms.${table}`);
+    });
+    expect(rows).toHaveLength(0);
+  });
+
+  it("does not change another tenant's rows, though the statement names them", async () => {
+    const { keyId } = theirKey;
+    const statements = [
+      `update kms.keys set name = 'stolen', revision = revision + 1 where key_id = '${keyId}'`,
+      `update kms.key_versions set material_kind = 'none', sealed = null, tmk_version = null where key_id = '${keyId}'`,
+      `update kms.operation_leases set granted = granted + 1, last_grant = 1 where key_id = '${keyId}'`,
+      `update kms.api_tokens set revoked_at = now() where tenant_id = '${theirs}'`,
+      `update kms.tenants set state = 'shredded' where tenant_id = '${theirs}'`,
+      `delete from kms.tenant_master_key_wraps where tenant_id = '${theirs}'`,
+      `delete from kms.idempotency_keys where tenant_id = '${theirs}'`,
+    ];
+    for (const statement of statements) {
+      const own = statement.replaceAll(theirs, mine).replace(`key_id = '${keyId}'`, `tenant_id = '${mine}'`);
+      const counts: (number | null)[] = [];
+      const attempt = underScope(sql, { kind: 'tenant', tenantId: mine }, async (tx) => {
+        for (const text of [statement, own]) counts.push((await tx.unsafe(text)).count);
+        throw new Error('rolled back by the test');
+      });
+      await expect(attempt, statement).rejects.toThrow('rolled back by the test');
+      expect(counts, statement).toEqual([0, 1]);
+    }
+  });
+
+  it('does not take a row for another tenant', async () => {
+    const insert = (tenantId: string): Promise<unknown> =>
+      underScope(sql, { kind: 'tenant', tenantId: mine }, (tx) =>
+        tx.unsafe(`insert into kms.idempotency_keys (tenant_id, key, fingerprint) values ('${tenantId}', 'new', '\\x00')`),
+      );
+    await expect(insert(theirs)).rejects.toThrow('violates row-level security policy');
+    await insert(mine);
+  });
+
+  it('gives the role no right to remove or rewrite what stays', async () => {
+    const statements = [
+      'delete from kms.keys',
+      'delete from kms.key_versions',
+      'delete from kms.operation_leases',
+      'delete from kms.tenants',
+      'delete from kms.api_tokens',
+      'truncate kms.keys cascade',
+      "update kms.key_versions set algorithm = 'x'",
+      "update kms.tenants set name = 'x'",
+      "update kms.api_tokens set hash = '\\x00'",
+      "update kms.roots set check_value = 'x'",
+      "update kms.tenant_master_key_wraps set wrapped = '\\x00'",
+      'alter table kms.keys disable row level security',
+      'create table kms.more (id int)',
+    ];
+    for (const statement of statements) {
+      const attempt = underScope(sql, SYSTEM, (tx) => tx.unsafe(statement));
+      await expect(attempt, statement).rejects.toThrow(/permission denied|must be owner/);
+    }
+  });
+
+  it('binds the function that reads a key in one round trip', async () => {
+    const [row] = await sql`select count(*)::int as found from kms.read_key(${mine}, ${theirKey.keyId})`;
+    expect(row).toEqual({ found: 0 });
+    // The role and the scope last as long as the statement: afterwards the connection is what it was.
+    const [after] = await sql`select current_user::text as name, current_setting('kms.tenant_id', true) as tenant`;
+    expect(after).toEqual({ name: 'postgres', tenant: '' });
+    const inside = await underScope(sql, SYSTEM, (tx) => tx`
+      select current_user::text as name from kms.read_key(${theirs}, ${theirKey.keyId})`);
+    expect([...inside]).toEqual([{ name: 'kms_app' }]);
+  });
+});

@@ -68,6 +68,12 @@ function openRoot(config: RootConfig, known: readonly RootRecord[]): RootProvide
   }
 }
 
+/** Applies pending migrations and does nothing else. */
+export async function migrate(config: DatabaseConfig): Promise<void> {
+  const opened = await openStore(config);
+  await opened.close();
+}
+
 async function openStore(config: DatabaseConfig): Promise<{ store: Store; close(): Promise<void> }> {
   if (config.kind === 'pglite')
     return openPgliteStore({ dataDir: config.dataDir, statementTimeoutMs: config.timeoutMs });

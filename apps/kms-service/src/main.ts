@@ -1,8 +1,8 @@
-import { powerOnSelfTest } from '@qnsp/kms-core';
+import { ALGORITHMS, installPlatformToken, powerOnSelfTest } from '@qnsp/kms-core';
 import packageJson from '../package.json' with { type: 'json' };
 import { makeApp } from './app.ts';
 import { bootstrap } from './bootstrap.ts';
-import { compose } from './compose.ts';
+import { compose, migrate } from './compose.ts';
 import { ConfigurationError, EXIT_CONFIGURATION } from './config/configuration-error.ts';
 import { readConfig, type ServiceConfig } from './config/env.ts';
 import { enterFipsMode } from './fips-mode.ts';
@@ -24,6 +24,7 @@ async function start(config: ServiceConfig, log: Logger): Promise<() => Promise<
   let listening: Listening;
   try {
     listening = await listen(makeApp({ kms, log, readiness, metrics: makeMetrics(), version: VERSION }), config);
+    if (config.platformToken !== undefined) await installPlatformToken(kms, config.platformToken);
     const first = await bootstrap(kms, config, listening.baseUrl);
     log.info({ baseUrl: listening.baseUrl }, 'listening');
     if (first !== undefined) process.stderr.write(welcomeText(first));
@@ -32,7 +33,8 @@ async function start(config: ServiceConfig, log: Logger): Promise<() => Promise<
     throw error;
   }
   const work = startScheduledWork(kms, config.jobIntervalMs, log);
-  const { passed, results } = await powerOnSelfTest();
+  const tested = ALGORITHMS.filter((algorithm) => algorithm.fipsApproved || !config.requireFips);
+  const { passed, results } = await powerOnSelfTest(undefined, tested);
   if (passed) {
     readiness.selfTestPassed();
   } else {
@@ -73,7 +75,12 @@ function stopOnSignal(stop: () => Promise<void>, log: Logger): void {
 try {
   const config = readConfig(process.env);
   const log = makeLogger(config);
-  stopOnSignal(await start(config, log), log);
+  if (config.database.kind === 'postgres' && config.database.migrate === 'only') {
+    await migrate(config.database);
+    log.info('the database is up to date');
+  } else {
+    stopOnSignal(await start(config, log), log);
+  }
 } catch (error) {
   if (!(error instanceof ConfigurationError)) throw error;
   process.stderr.write(`${error.message}\n`);

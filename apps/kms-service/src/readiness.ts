@@ -1,7 +1,11 @@
+import { KmsError } from '@qnsp/kms-core';
+
 /** Whether the service should get traffic, apart from whether its store answers. */
 export interface Readiness {
   /** Why it should not, `undefined` when it should. */
   reason(): string | undefined;
+  /** Throws `SEALED` until the self test has passed: nothing is done with cryptography that was not seen to be right. */
+  requireSelfTest(): void;
   /** The power-on self test ended well. */
   selfTestPassed(): void;
   /** The power-on self test found these algorithms wrong: the service never becomes ready. */
@@ -13,9 +17,17 @@ export interface Readiness {
 /** Not ready until the self test has passed, and not any more once the service stops. */
 export function makeReadiness(): Readiness {
   let reason: string | undefined = 'the power-on self test is running';
+  let tested = false;
   return {
+    requireSelfTest: () => {
+      if (!tested)
+        throw new KmsError('SEALED', `The service does not serve: ${reason ?? 'it was not tested'}.`, {
+          retryAfterSeconds: 1,
+        });
+    },
     reason: () => reason,
     selfTestPassed: () => {
+      tested = true;
       reason = undefined;
     },
     selfTestFailed: (algorithms) => {

@@ -39,7 +39,11 @@ function runBlocks(blocks: readonly Block[]): string[] {
   const { stdout, stderr, status } = spawnSync('bash', ['--norc', '-u', '-c', script], {
     encoding: 'utf8',
     cwd: directory.path,
-    env: { PATH: `${dirname(process.execPath)}:${process.env['PATH']}`, KMS_DATA_DIR: local.dataDir, HOME: directory.path },
+    env: {
+      PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
+      KMS_DATA_DIR: local.dataDir,
+      HOME: directory.path,
+    },
     timeout: 60_000,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -596,7 +596,8 @@ describe('a spent version', () => {
     f = await makeFixture({ messageBudget: 5 });
     const { keyId } = await create('chacha20-poly1305', { rotation: { periodSeconds: 86_400 } });
     const versions: number[] = [];
-    for (let i = 0; i < 11; i += 1) versions.push((await encrypt(f.kms, f.admin, { keyId, plaintext: text('x') })).keyVersion);
+    for (let i = 0; i < 11; i += 1)
+      versions.push((await encrypt(f.kms, f.admin, { keyId, plaintext: text('x') })).keyVersion);
     expect(versions).toEqual([1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 3]);
   });
 
@@ -604,7 +605,11 @@ describe('a spent version', () => {
     f = await makeFixture({ messageBudget: 5 });
     const { keyId } = await create('aes-128-gcm', { rotation: { periodSeconds: 86_400 } });
     const other = await f.restarted();
-    const made = await Promise.all(Array.from({ length: 10 }, (_, index) => encrypt(index % 2 === 0 ? f.kms : other, f.admin, { keyId, plaintext: text('x') })));
+    const made = await Promise.all(
+      Array.from({ length: 10 }, (_, index) =>
+        encrypt(index % 2 === 0 ? f.kms : other, f.admin, { keyId, plaintext: text('x') }),
+      ),
+    );
     expect(made.map((result) => result.keyVersion).sort()).toEqual([1, 1, 1, 1, 1, 2, 2, 2, 2, 2]);
   });
 });

@@ -32,5 +32,6 @@ export function requireSeen(scope: StoreScope, tenantId: TenantId | null): void 
 }
 
 export function requireSystem(scope: StoreScope): void {
-  if (scope.kind !== 'system') throw new KmsError('INTERNAL_ERROR', 'Only a unit of work in the system scope may do this.');
+  if (scope.kind !== 'system')
+    throw new KmsError('INTERNAL_ERROR', 'Only a unit of work in the system scope may do this.');
 }

@@ -102,7 +102,8 @@ function faultOf(error: unknown): DatabaseFault {
 /** Drizzle wraps the errors of drivers. */
 function innermost(error: unknown): unknown {
   let current = error;
-  while (current instanceof Error && textOf(current, 'code') === undefined && current.cause !== undefined) current = current.cause;
+  while (current instanceof Error && textOf(current, 'code') === undefined && current.cause !== undefined)
+    current = current.cause;
   return current;
 }
 

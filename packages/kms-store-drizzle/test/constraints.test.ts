@@ -1,5 +1,14 @@
 import type { KeyRecord, Store } from '@qnsp/kms-core';
-import { insertKey, newTenant, rotated, asTenant, sampleKey, sampleToken, someBytes, SYSTEM } from '@qnsp/kms-core/testing';
+import {
+  insertKey,
+  newTenant,
+  rotated,
+  asTenant,
+  sampleKey,
+  sampleToken,
+  someBytes,
+  SYSTEM,
+} from '@qnsp/kms-core/testing';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
 import type { Sql } from 'postgres';
@@ -28,7 +37,9 @@ describe('constraints of the database', () => {
       await unit.keys.update(key, 1);
       await unit.keys.leaseOperations({ keyId: key.keyId, version: 0, budget: 10, count: 5 });
       await unit.tokens.insert(sampleToken(tenantId));
-      await unit.tenants.addMasterKeyWraps([{ tenantId, tmkVersion: 1, providerId: 'software', wrapped: someBytes(60) }]);
+      await unit.tenants.addMasterKeyWraps([
+        { tenantId, tmkVersion: 1, providerId: 'software', wrapped: someBytes(60) },
+      ]);
     });
     await insertKey(store, sampleKey(shredded));
     await store.transact(SYSTEM, (unit) => unit.tenants.shred(shredded));
@@ -52,11 +63,23 @@ describe('constraints of the database', () => {
     ['a current version 0', () => setKey('current_version = 0'), 'keys_current_version'],
     ['a current version that is not there', () => setKey('current_version = 9'), 'keys_current_version_exists'],
     ['a MAC of another size', () => setKey(`mac_tag = '\\x00'`), 'keys_mac'],
-    ['a parent in another tenant', () => setKey(`parent_key_id = (select key_id from kms.keys where tenant_id = '${shredded}')`), 'keys_parent'],
+    [
+      'a parent in another tenant',
+      () => setKey(`parent_key_id = (select key_id from kms.keys where tenant_id = '${shredded}')`),
+      'keys_parent',
+    ],
     ['a destroyed key with material', () => setKey(`state = 'destroyed'`), 'a destroyed key has no material'],
-    ['a change without a revision', () => `update kms.keys set name = 'x' where key_id = '${key.keyId}'`, 'raises the revision by one'],
+    [
+      'a change without a revision',
+      () => `update kms.keys set name = 'x' where key_id = '${key.keyId}'`,
+      'raises the revision by one',
+    ],
     ['a move to another tenant', () => setKey(`tenant_id = '${shredded}'`), 'the identity of a key never changes'],
-    ['a revoked key that is active again', () => `update kms.keys set state = 'active', revision = 2 where key_id = '${revoked.keyId}'`, 'a key that is revoked does not become active'],
+    [
+      'a revoked key that is active again',
+      () => `update kms.keys set state = 'active', revision = 2 where key_id = '${revoked.keyId}'`,
+      'a key that is revoked does not become active',
+    ],
     ['the removal of a key', () => 'delete from kms.keys', 'rows of kms.keys are never removed'],
     ['the removal of versions', () => 'delete from kms.key_versions', 'rows of kms.key_versions are never removed'],
     ['the removal of budgets', () => 'truncate kms.operation_leases', 'rows of kms.operation_leases are never removed'],
@@ -68,27 +91,83 @@ describe('constraints of the database', () => {
     ['a version twice', () => addVersion(`2, 'deactivated'`), 'key_versions_pkey'],
     ['a version 0', () => addVersion(`0, 'deactivated'`), 'key_versions_version'],
     ['a destroyed version with material', () => setVersion(1, `state = 'destroyed'`), 'key_versions_destroyed'],
-    ['sealed material without bytes', () => setVersion(1, 'sealed = null'), 'the material of a version can only go away'],
+    [
+      'sealed material without bytes',
+      () => setVersion(1, 'sealed = null'),
+      'the material of a version can only go away',
+    ],
     ['material without its kind', () => setVersion(1, `material_kind = 'none'`), 'key_versions_sealed'],
-    ['a handle beside sealed material', () => setVersion(1, `material_kind = 'none', tmk_version = null, sealed = null, handle = '\\x00'`), 'key_versions_resident'],
+    [
+      'a handle beside sealed material',
+      () => setVersion(1, `material_kind = 'none', tmk_version = null, sealed = null, handle = '\\x00'`),
+      'key_versions_resident',
+    ],
     ['other material', () => setVersion(1, `sealed = '\\x00'`), 'the material of a version can only go away'],
-    ['material of another master key', () => setVersion(1, 'tmk_version = 2'), 'the material of a version can only go away'],
+    [
+      'material of another master key',
+      () => setVersion(1, 'tmk_version = 2'),
+      'the material of a version can only go away',
+    ],
     ['another algorithm of a version', () => setVersion(1, `algorithm = 'x'`), 'never changes but in its state'],
     ['another public key', () => setVersion(1, `public_key = '\\x00'`), 'never changes but in its state'],
     ['another number of a version', () => setVersion(1, 'version = 3'), 'never changes but in its state'],
     ['a version that goes back', () => setVersion(1, `state = 'active'`), 'does not become active'],
-    ['a budget that is given back', () => `update kms.operation_leases set granted = 0, last_grant = 0`, 'counted in one direction'],
-    ['a budget that jumps', () => `update kms.operation_leases set granted = granted + 2, last_grant = 1`, 'counted in one direction'],
-    ['a negative grant', () => `update kms.operation_leases set granted = granted - 1, last_grant = -1`, 'operation_leases_granted'],
-    ['a shredded tenant that comes back', () => `update kms.tenants set state = 'active' where tenant_id = '${shredded}'`, 'a shredded one stays shredded'],
-    ['an unknown state of a tenant', () => `update kms.tenants set state = 'x' where tenant_id = '${tenantId}'`, 'tenants_state'],
-    ['a master key for a shredded tenant', () => `insert into kms.tenant_master_key_wraps values ('${shredded}', 2, 'x', '\\x00')`, 'the tenant was shredded'],
-    ['a master key version 0', () => `insert into kms.tenant_master_key_wraps values ('${tenantId}', 0, 'x', '\\x00')`, 'tenant_master_key_wraps_version'],
-    ['a master key for nobody', () => `insert into kms.tenant_master_key_wraps values (gen_random_uuid(), 1, 'x', '\\x00')`, 'foreign key constraint'],
+    [
+      'a budget that is given back',
+      () => `update kms.operation_leases set granted = 0, last_grant = 0`,
+      'counted in one direction',
+    ],
+    [
+      'a budget that jumps',
+      () => `update kms.operation_leases set granted = granted + 2, last_grant = 1`,
+      'counted in one direction',
+    ],
+    [
+      'a negative grant',
+      () => `update kms.operation_leases set granted = granted - 1, last_grant = -1`,
+      'operation_leases_granted',
+    ],
+    [
+      'a shredded tenant that comes back',
+      () => `update kms.tenants set state = 'active' where tenant_id = '${shredded}'`,
+      'a shredded one stays shredded',
+    ],
+    [
+      'an unknown state of a tenant',
+      () => `update kms.tenants set state = 'x' where tenant_id = '${tenantId}'`,
+      'tenants_state',
+    ],
+    [
+      'a master key for a shredded tenant',
+      () => `insert into kms.tenant_master_key_wraps values ('${shredded}', 2, 'x', '\\x00')`,
+      'the tenant was shredded',
+    ],
+    [
+      'a master key version 0',
+      () => `insert into kms.tenant_master_key_wraps values ('${tenantId}', 0, 'x', '\\x00')`,
+      'tenant_master_key_wraps_version',
+    ],
+    [
+      'a master key for nobody',
+      () => `insert into kms.tenant_master_key_wraps values (gen_random_uuid(), 1, 'x', '\\x00')`,
+      'foreign key constraint',
+    ],
     ['a token with another hash', () => `update kms.api_tokens set hash = sha256('x')`, 'a token can only be revoked'],
-    ['a token that is revoked twice', () => `update kms.api_tokens set revoked_at = now(); update kms.api_tokens set revoked_at = null`, 'a token can only be revoked'],
-    ['a token with a short hash', () => `insert into kms.api_tokens values (gen_random_uuid(), null, 'x', '\\x00', null, '{}', now())`, 'api_tokens_hash_size'],
-    ['an answer without an end', () => `insert into kms.idempotency_keys values ('${tenantId}', 'k', '\\x00', '\\x00', null)`, 'idempotency_keys_completed'],
+    [
+      'a token that is revoked twice',
+      () => `update kms.api_tokens set revoked_at = now(); update kms.api_tokens set revoked_at = null`,
+      'a token can only be revoked',
+    ],
+    [
+      'a token with a short hash',
+      () => `insert into kms.api_tokens values (gen_random_uuid(), null, 'x', '\\x00', null, '{}', now())`,
+      'api_tokens_hash_size',
+    ],
+    [
+      'an answer without an end',
+      () => `insert into kms.idempotency_keys values ('${tenantId}', 'k', '\\x00', '\\x00', null)`,
+      'idempotency_keys_completed',
+    ],
   ];
 
   function setKey(change: string): string {
@@ -109,7 +188,10 @@ describe('constraints of the database', () => {
       await tx.unsafe(statement());
       throw new Error('the database took it');
     });
-    const error = await attempt.then(() => undefined, (reason: unknown) => reason);
+    const error = await attempt.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
     const { message, constraint_name: constraint } = error as { message: string; constraint_name?: string };
     expect(`${message} ${constraint ?? ''}`).toContain(says);
   });

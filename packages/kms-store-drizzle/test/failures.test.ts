@@ -13,7 +13,7 @@ const UNAVAILABLE = { code: 'STORE_UNAVAILABLE', retryAfterSeconds: 1 };
 describe('a database that fails', () => {
   let server: PostgresServer;
   let database: TestDatabase;
-  let closes: (() => Promise<void>)[] = [];
+  const closes: (() => Promise<void>)[] = [];
 
   beforeAll(async () => {
     server = await startPostgres({ settings: { deadlock_timeout: '100ms' } });
@@ -108,7 +108,12 @@ describe('a database that fails', () => {
     const tenantId = await newTenant(store);
     server.sigstop();
     try {
-      const attempts = [store.ping(), store.findToken(new Uint8Array(32)), newTenant(store), asTenant(store, tenantId, async () => 1)];
+      const attempts = [
+        store.ping(),
+        store.findToken(new Uint8Array(32)),
+        newTenant(store),
+        asTenant(store, tenantId, async () => 1),
+      ];
       await Promise.all(attempts.map(unavailableInTime));
       await unavailableInTime(store.ping());
       await expect(open({ connectTimeoutSeconds: 0.3 })).rejects.toMatchObject(UNAVAILABLE);
@@ -229,7 +234,8 @@ describe('a database that fails', () => {
     const kept = outcomes.filter(({ status }) => status === 'fulfilled').length;
     expect(kept).toBeGreaterThan(0);
     expect(kept).toBeLessThan(4);
-    for (const outcome of outcomes) if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject(UNAVAILABLE);
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject(UNAVAILABLE);
     await expect(store.ping()).resolves.toBeUndefined();
   });
 

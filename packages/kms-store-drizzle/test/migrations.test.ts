@@ -18,7 +18,9 @@ describe('migrations', () => {
     await database.drop();
   });
 
-  const journal = async (): Promise<unknown[]> => [...(await sql`select hash, created_at from drizzle.kms_migrations order by id`)];
+  const journal = async (): Promise<unknown[]> => [
+    ...(await sql`select hash, created_at from drizzle.kms_migrations order by id`),
+  ];
 
   async function open(migrate: PostgresStoreOptions['migrate'], url = database.url): Promise<void> {
     const { store, close } = await openPostgresStore({ url, ssl: 'disable', migrate });
@@ -72,7 +74,9 @@ describe('migrations', () => {
     for (const mode of ['auto', 'off', 'only'] as const) {
       await expect(open(mode)).rejects.toMatchObject({
         code: 'INTERNAL_ERROR',
-        message: expect.stringContaining('The database is newer than this version of the service: it has 1 migration(s)'),
+        message: expect.stringContaining(
+          'The database is newer than this version of the service: it has 1 migration(s)',
+        ),
       });
     }
   });

@@ -82,8 +82,12 @@ describe('query plans', () => {
       await tx.unsafe(`insert into kms.key_versions (tenant_id, key_id, version, state, algorithm, origin, provider, material_kind, tmk_version, sealed, created_at)
         select tenant_id, key_id, 1, 'active', algorithm, 'generated', 'software', 'sealed', 1, sha256(''), created_at from kms.keys`);
       await tx.unsafe(`insert into kms.operation_leases select tenant_id, key_id, 0, 1, 1 from kms.keys`);
-      await tx.unsafe(`insert into kms.api_tokens select gen_random_uuid(), tenant_id, 'x', sha256(uuid_send(key_id)), null, '{}', created_at from kms.keys`);
-      await tx.unsafe(`insert into kms.idempotency_keys select tenant_id, key_id::text, sha256(''), sha256(''), now() + interval '1 hour' from kms.keys`);
+      await tx.unsafe(
+        `insert into kms.api_tokens select gen_random_uuid(), tenant_id, 'x', sha256(uuid_send(key_id)), null, '{}', created_at from kms.keys`,
+      );
+      await tx.unsafe(
+        `insert into kms.idempotency_keys select tenant_id, key_id::text, sha256(''), sha256(''), now() + interval '1 hour' from kms.keys`,
+      );
     });
     await sql.unsafe('analyze');
     const [row] = await sql`select key_id from kms.keys where tenant_id = ${tenantId} and state = 'active' limit 1`;
@@ -103,7 +107,9 @@ describe('query plans', () => {
     await store.transact(scope, work);
     const plans: string[] = [];
     for (const { text, parameters } of statements) {
-      await sql.unsafe(`begin; ${scopeStatement(scope)}; set local plan_cache_mode = force_generic_plan; prepare plan as ${text}`);
+      await sql.unsafe(
+        `begin; ${scopeStatement(scope)}; set local plan_cache_mode = force_generic_plan; prepare plan as ${text}`,
+      );
       const values = parameters.length === 0 ? '' : `(${parameters.map(literal).join(', ')})`;
       const lines = await sql.unsafe(`explain execute plan${values}`);
       plans.push(lines.map((line) => String(line['QUERY PLAN'])).join('\n'));
@@ -113,20 +119,66 @@ describe('query plans', () => {
   }
 
   const cases: readonly PlanCase[] = [
-    { name: 'a key and its versions', work: (unit) => unit.keys.get(keyId), indexes: ['keys_of_tenant', 'key_versions_pkey'] },
-    { name: 'the lock of a key', work: (unit) => unit.keys.get(keyId, { lock: true }), indexes: ['keys_of_tenant', 'key_versions_pkey'] },
+    {
+      name: 'a key and its versions',
+      work: (unit) => unit.keys.get(keyId),
+      indexes: ['keys_of_tenant', 'key_versions_pkey'],
+    },
+    {
+      name: 'the lock of a key',
+      work: (unit) => unit.keys.get(keyId, { lock: true }),
+      indexes: ['keys_of_tenant', 'key_versions_pkey'],
+    },
     { name: 'a rotation', work: rotate, indexes: ['keys_of_tenant', 'key_versions_pkey'] },
     { name: 'the newest keys', work: (unit) => unit.keys.list({ limit: 50, after: null }), indexes: ['keys_newest'] },
-    { name: 'the next page', work: (unit) => unit.keys.list({ limit: 50, after: { createdAt: new Date(), keyId } }), indexes: ['keys_newest'] },
-    { name: 'keys by state', work: (unit) => unit.keys.list({ limit: 50, after: null, state: 'deactivated' }), indexes: ['keys_by_state'] },
-    { name: 'keys by algorithm', work: (unit) => unit.keys.list({ limit: 50, after: null, algorithm: 'algorithm 3' }), indexes: ['keys_by_algorithm'] },
-    { name: 'keys by purpose', work: (unit) => unit.keys.list({ limit: 50, after: null, purpose: 'purpose 3' }), indexes: ['keys_by_purpose'] },
-    { name: 'keys by name', work: (unit) => unit.keys.list({ limit: 50, after: null, name: 'name 77' }), indexes: ['keys_by_name'] },
-    { name: 'the next rotations', work: (unit) => unit.keys.scheduledRotations(10, null), indexes: ['keys_rotation_of_tenant'] },
-    { name: 'a lease', work: (unit) => unit.keys.leaseOperations({ keyId, version: 0, budget: 10, count: 1 }), indexes: ['keys_of_tenant'] },
+    {
+      name: 'the next page',
+      work: (unit) => unit.keys.list({ limit: 50, after: { createdAt: new Date(), keyId } }),
+      indexes: ['keys_newest'],
+    },
+    {
+      name: 'keys by state',
+      work: (unit) => unit.keys.list({ limit: 50, after: null, state: 'deactivated' }),
+      indexes: ['keys_by_state'],
+    },
+    {
+      name: 'keys by algorithm',
+      work: (unit) => unit.keys.list({ limit: 50, after: null, algorithm: 'algorithm 3' }),
+      indexes: ['keys_by_algorithm'],
+    },
+    {
+      name: 'keys by purpose',
+      work: (unit) => unit.keys.list({ limit: 50, after: null, purpose: 'purpose 3' }),
+      indexes: ['keys_by_purpose'],
+    },
+    {
+      name: 'keys by name',
+      work: (unit) => unit.keys.list({ limit: 50, after: null, name: 'name 77' }),
+      indexes: ['keys_by_name'],
+    },
+    {
+      name: 'the next rotations',
+      work: (unit) => unit.keys.scheduledRotations(10, null),
+      indexes: ['keys_rotation_of_tenant'],
+    },
+    {
+      name: 'a lease',
+      work: (unit) => unit.keys.leaseOperations({ keyId, version: 0, budget: 10, count: 1 }),
+      indexes: ['keys_of_tenant'],
+    },
     { name: 'an idempotent call', work: idempotent, indexes: ['idempotency_keys_pkey', 'idempotency_keys_expired'] },
-    { name: 'due rotations', work: (unit) => unit.keys.lockDue('rotation', 10), indexes: ['keys_rotation_due', 'keys_pkey'], scope: SYSTEM },
-    { name: 'due destructions', work: (unit) => unit.keys.lockDue('destruction', 10), indexes: ['keys_destruction_due', 'keys_pkey'], scope: SYSTEM },
+    {
+      name: 'due rotations',
+      work: (unit) => unit.keys.lockDue('rotation', 10),
+      indexes: ['keys_rotation_due', 'keys_pkey'],
+      scope: SYSTEM,
+    },
+    {
+      name: 'due destructions',
+      work: (unit) => unit.keys.lockDue('destruction', 10),
+      indexes: ['keys_destruction_due', 'keys_pkey'],
+      scope: SYSTEM,
+    },
     { name: 'a read outside of units', work: () => readKeyBody(), indexes: ['keys_of_tenant', 'key_versions_pkey'] },
     { name: 'the search of a token', work: () => findTokenBody(), indexes: ['api_tokens_hash'], scope: SYSTEM },
   ];
@@ -141,7 +193,11 @@ describe('query plans', () => {
   it.each<PlanCase>([
     { name: 'children', work: (unit) => unit.keys.children(keyId), indexes: ['keys_by_parent'] },
     { name: 'counts', work: (unit) => unit.keys.count(), indexes: [] },
-    { name: 'the end of a tenant', work: (unit) => unit.tenants.shred(tenantId), indexes: ['key_versions_sealed_of_tenant'] },
+    {
+      name: 'the end of a tenant',
+      work: (unit) => unit.tenants.shred(tenantId),
+      indexes: ['key_versions_sealed_of_tenant'],
+    },
     { name: 'tokens', work: (unit) => unit.tokens.list(), indexes: ['api_tokens_newest'] },
   ])('reach $name without reading the rows of other tenants', async ({ work, indexes }) => {
     const plans = (await plansOf(scopeOf(tenantId), work)).join('\n');
@@ -153,7 +209,11 @@ describe('query plans', () => {
     await plansOf(scopeOf(tenantId), (unit) => unit.keys.get(keyId));
     expect(statements).toHaveLength(1);
     await plansOf(scopeOf(tenantId), rotate);
-    expect(statements.slice(1).map(({ text }) => text.split(' ', 2).join(' '))).toEqual(['update "kms"."keys"', 'update "kms"."key_versions"', 'insert into']);
+    expect(statements.slice(1).map(({ text }) => text.split(' ', 2).join(' '))).toEqual([
+      'update "kms"."keys"',
+      'update "kms"."key_versions"',
+      'insert into',
+    ]);
   });
 
   async function rotate(unit: UnitOfWork): Promise<void> {

@@ -34,7 +34,9 @@ describe('row-level security', () => {
     for (const tenantId of [mine, theirs]) {
       const key = await insertKey(store, sampleKey(tenantId));
       await asTenant(store, tenantId, async (unit) => {
-        await unit.tenants.addMasterKeyWraps([{ tenantId, tmkVersion: 1, providerId: 'software', wrapped: someBytes(60) }]);
+        await unit.tenants.addMasterKeyWraps([
+          { tenantId, tmkVersion: 1, providerId: 'software', wrapped: someBytes(60) },
+        ]);
         await unit.tokens.insert(sampleToken(tenantId));
         await unit.idempotency.claim('k', someBytes(32));
         await unit.idempotency.complete('k', someBytes(8), 3600);
@@ -57,8 +59,10 @@ describe('row-level security', () => {
     expect(rows.map((row) => String(row['name'])).sort()).toEqual([...TABLES].sort());
   });
 
-  it.each(TABLES)("shows of %s no row of another tenant, though the statement asks for all", async (table) => {
-    const rows = await underScope(sql, { kind: 'tenant', tenantId: mine }, (tx) => tx.unsafe(`select * from kms.${table}`));
+  it.each(TABLES)('shows of %s no row of another tenant, though the statement asks for all', async (table) => {
+    const rows = await underScope(sql, { kind: 'tenant', tenantId: mine }, (tx) =>
+      tx.unsafe(`select * from kms.${table}`),
+    );
     const owners = new Set(rows.map((row) => String(row['tenant_id'])));
     expect([...owners]).toEqual(table === 'roots' ? [] : [mine]);
     const everything = await underScope(sql, SYSTEM, (tx) => tx.unsafe(`select * from kms.${table}`));
@@ -99,7 +103,9 @@ describe('row-level security', () => {
   it('does not take a row for another tenant', async () => {
     const insert = (tenantId: string): Promise<unknown> =>
       underScope(sql, { kind: 'tenant', tenantId: mine }, (tx) =>
-        tx.unsafe(`insert into kms.idempotency_keys (tenant_id, key, fingerprint) values ('${tenantId}', 'new', '\\x00')`),
+        tx.unsafe(
+          `insert into kms.idempotency_keys (tenant_id, key, fingerprint) values ('${tenantId}', 'new', '\\x00')`,
+        ),
       );
     await expect(insert(theirs)).rejects.toThrow('violates row-level security policy');
     await insert(mine);
@@ -133,8 +139,12 @@ describe('row-level security', () => {
     // The role and the scope last as long as the statement: afterwards the connection is what it was.
     const [after] = await sql`select current_user::text as name, current_setting('kms.tenant_id', true) as tenant`;
     expect(after).toEqual({ name: 'postgres', tenant: '' });
-    const inside = await underScope(sql, SYSTEM, (tx) => tx`
-      select current_user::text as name from kms.read_key(${theirs}, ${theirKey.keyId})`);
+    const inside = await underScope(
+      sql,
+      SYSTEM,
+      (tx) => tx`
+      select current_user::text as name from kms.read_key(${theirs}, ${theirKey.keyId})`,
+    );
     expect([...inside]).toEqual([{ name: 'kms_app' }]);
   });
 });

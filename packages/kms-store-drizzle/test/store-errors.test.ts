@@ -56,8 +56,12 @@ describe('errors of the database', () => {
 
   it('a unique violation is a conflict where a caller can cause it', () => {
     expect(toStoreError(fault('23505', { constraint_name: 'roots_pkey' }))).toMatchObject({ code: 'CONFLICT' });
-    expect(toStoreError(fault('23505', { constraint: 'tenant_master_key_wraps_pkey' }))).toMatchObject({ code: 'CONFLICT' });
-    expect(toStoreError(fault('23505', { constraint: 'key_versions_one_active' }))).toMatchObject({ code: 'INTERNAL_ERROR' });
+    expect(toStoreError(fault('23505', { constraint: 'tenant_master_key_wraps_pkey' }))).toMatchObject({
+      code: 'CONFLICT',
+    });
+    expect(toStoreError(fault('23505', { constraint: 'key_versions_one_active' }))).toMatchObject({
+      code: 'INTERNAL_ERROR',
+    });
   });
 
   it('an error of the KMS is passed on', () => {
@@ -67,14 +71,20 @@ describe('errors of the database', () => {
   });
 
   it('nothing of a statement, its parameters or the rows gets into the error', () => {
-    const row = { detail: 'Failing row contains (secret-row)', parameters: ['secret-parameter'], query: 'select secret-text' };
+    const row = {
+      detail: 'Failing row contains (secret-row)',
+      parameters: ['secret-parameter'],
+      query: 'select secret-text',
+    };
     const error = toStoreError(new DrizzleQueryError('select secret-text', ['secret-parameter'], fault('23514', row)));
     expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('secret');
   });
 
   it('an address that nobody can connect to is an unavailable store', async () => {
     for (const url of ['postgresql://kms@127.0.0.1:1/kms', 'postgresql://kms@host.invalid/kms']) {
-      await expect(openPostgresStore({ url, ssl: 'disable', migrate: 'auto' })).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+      await expect(openPostgresStore({ url, ssl: 'disable', migrate: 'auto' })).rejects.toMatchObject({
+        code: 'STORE_UNAVAILABLE',
+      });
     }
     const several = openPostgresStore({ url: 'postgresql://kms@a,b/kms', ssl: 'disable', migrate: 'auto' });
     await expect(several).rejects.toThrow('names several hosts');

@@ -2,7 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openPostgresStore, type PostgresStoreOptions } from '@qnsp/kms-store-drizzle';
-import { createDatabase, type PostgresServer, startPostgres, type TempDir, tempDir, type TestDatabase } from '@qnsp/test-harness';
+import {
+  createDatabase,
+  type PostgresServer,
+  startPostgres,
+  type TempDir,
+  tempDir,
+  type TestDatabase,
+} from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rawSql } from './raw-sql.ts';
 

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { type Algorithm, KmsError, resolveAlgorithm, ROOT_KEY_BYTES } from '@qnsp/kms-core';
+import { type Algorithm, isApiToken, KmsError, resolveAlgorithm, ROOT_KEY_BYTES, TOKEN_PREFIX } from '@qnsp/kms-core';
 import { ConfigurationError } from './configuration-error.ts';
 import { type Environment, Variables } from './variables.ts';
 
@@ -15,6 +15,8 @@ export interface ServiceConfig {
   readonly dataDir: string;
   /** The tenant that is made, with a token, at the first start; none without it. */
   readonly bootstrapTenant: string | undefined;
+  /** A token for the whole platform that the operator chose; none without it. */
+  readonly platformToken: string | undefined;
   readonly defaultAlgorithm: Algorithm;
   readonly requireFips: boolean;
   readonly cache: { readonly enabled: boolean; readonly ttlSeconds: number; readonly maxKeys: number };
@@ -38,8 +40,8 @@ export type DatabaseConfig =
       readonly migrate: MigrateMode;
     };
 
-export type SslMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
-export type MigrateMode = 'auto' | 'off' | 'only';
+type SslMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
+type MigrateMode = 'auto' | 'off' | 'only';
 
 /** Where the root key is: given in the environment, or in a file that is made when nothing uses it yet. */
 export type RootConfig =
@@ -62,6 +64,7 @@ export function readConfig(environment: Environment): ServiceConfig {
     logLevel: env.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     dataDir,
     bootstrapTenant: env.text('KMS_BOOTSTRAP_TENANT') ?? (embedded ? 'local' : undefined),
+    platformToken: readPlatformToken(env),
     defaultAlgorithm: readAlgorithm(env),
     requireFips: env.boolean('KMS_REQUIRE_FIPS', false),
     cache: {
@@ -83,6 +86,17 @@ export function readConfig(environment: Environment): ServiceConfig {
   }
   if (env.problems.length > 0) throw new ConfigurationError(env.problems);
   return config;
+}
+
+function readPlatformToken(env: Variables): string | undefined {
+  const token = env.secret('KMS_PLATFORM_TOKEN');
+  if (token !== undefined && !isApiToken(token)) {
+    env.problem(
+      'KMS_PLATFORM_TOKEN',
+      `must be ${TOKEN_PREFIX} and 43 letters, digits, - or _ that nobody can guess, e.g. ${TOKEN_PREFIX}$(openssl rand -base64 32 | tr '+/' '-_' | tr -d =)`,
+    );
+  }
+  return token;
 }
 
 function readAlgorithm(env: Variables): Algorithm {

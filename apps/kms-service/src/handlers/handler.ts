@@ -3,7 +3,7 @@ import type { Caller, IdempotencyRequest, Kms } from '@qnsp/kms-core';
 import type { AppParts } from '../app.ts';
 
 /** One validated call of an operation. */
-export interface Call<Id extends OperationId> {
+interface Call<Id extends OperationId> {
   readonly parts: AppParts;
   readonly kms: Kms;
   /** Who calls. Handlers of open routes, which nobody signs in to, must not look at it. */
@@ -14,7 +14,7 @@ export interface Call<Id extends OperationId> {
 }
 
 /** Maps a call to the core and its result to the answer of the contract, bytes as bytes. */
-export type Handler<Id extends OperationId> = (call: Call<Id>) => ResponseOf<Id> | Promise<ResponseOf<Id>>;
+type Handler<Id extends OperationId> = (call: Call<Id>) => ResponseOf<Id> | Promise<ResponseOf<Id>>;
 
 /** One handler for every operation of the contract. */
 export type Handlers = { readonly [Id in OperationId]: Handler<Id> };

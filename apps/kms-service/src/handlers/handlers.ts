@@ -9,7 +9,7 @@ import { lifecycleHandlers } from './lifecycle-handlers.ts';
 import { serviceHandlers } from './service-handlers.ts';
 
 /** The compiler checks here that no operation of the contract is without its handler. */
-export const HANDLERS: Handlers = {
+const HANDLERS: Handlers = {
   ...keyHandlers,
   ...lifecycleHandlers,
   ...cryptoHandlers,
@@ -18,7 +18,7 @@ export const HANDLERS: Handlers = {
 };
 
 /** A handler whose operation is known only at run time. */
-export type AnyHandler = (call: {
+type AnyHandler = (call: {
   readonly parts: AppParts;
   readonly kms: Kms;
   readonly caller: Caller | undefined;

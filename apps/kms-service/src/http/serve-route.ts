@@ -37,6 +37,7 @@ export async function serveRoute(
   served: Served,
 ): Promise<Response> {
   const { incoming } = c.env;
+  if (route.auth !== 'none') parts.readiness.requireSelfTest();
   const identity = route.auth === 'none' ? undefined : await identify(parts.kms, incoming.headers.authorization);
   const bytes =
     route.method === 'GET'

@@ -83,7 +83,6 @@ export const keyStatisticsSchema = component(
     total: z.int(),
     byState: counts,
     byAlgorithm: counts,
-    operationsThisMonth: z.int().describe('Operations that used a key since the first of the month, in UTC.'),
   }),
 );
 

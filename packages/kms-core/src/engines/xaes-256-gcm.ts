@@ -3,7 +3,7 @@ import { decryptFailed } from '../envelope/header.ts';
 import { openAead, sealAead, TAG_BYTES } from './aead.ts';
 import { randomNonce } from './random-nonce.ts';
 
-export const XAES_NONCE_BYTES = 24;
+const XAES_NONCE_BYTES = 24;
 const BLOCK = 16;
 
 /**

@@ -36,8 +36,7 @@ export class KeyRing {
   async load(tenantId: TenantId, keyId: KeyId): Promise<LoadedKey> {
     const record = await this.#store.readKey(tenantId, keyId);
     if (record === undefined) throw keyNotFound();
-    const chain = await this.#chainFor(record);
-    chain.verifyRecord(record);
+    const chain = await this.#authenticate(record);
     return { record, engine: (version) => this.#engine(chain, record, version) };
   }
 
@@ -51,12 +50,22 @@ export class KeyRing {
     this.#engines.forget('');
   }
 
-  /** The master keys that authenticate a record, read again when the record names one that is newer than they are. */
-  async #chainFor(record: KeyRecord): Promise<MasterKeyChain> {
-    const chain = await this.#hierarchy.masterKeys(record.tenantId);
-    if (chain.has(record.mac.tmkVersion)) return chain;
-    this.#hierarchy.forget(record.tenantId);
-    return this.#hierarchy.masterKeys(record.tenantId);
+  /**
+   * The master keys under which a record is authentic. When those in memory do not authenticate it they are read again:
+   * another node may have rotated them, or have shredded the tenant, which is `NOT_FOUND`.
+   */
+  async #authenticate(record: KeyRecord): Promise<MasterKeyChain> {
+    const held = await this.#hierarchy.masterKeys(record.tenantId);
+    try {
+      held.verifyRecord(record);
+      return held;
+    } catch (error) {
+      if (!(error instanceof KmsError)) throw error;
+      this.#hierarchy.forget(record.tenantId);
+      const chain = await this.#hierarchy.masterKeys(record.tenantId);
+      chain.verifyRecord(record);
+      return chain;
+    }
   }
 
   #engine(chain: MasterKeyChain, record: KeyRecord, version: KeyVersionRecord): KeyEngine {

@@ -13,6 +13,11 @@ import { type IdempotencyRequest, runOnce } from './run-once.ts';
 export const TOKEN_PREFIX = 'qnsp_pqc_';
 const TOKEN_BYTES = 32;
 
+/** Whether a text has the shape of an API token: the prefix and 32 bytes in base64url. */
+export function isApiToken(text: string): boolean {
+  return /^qnsp_pqc_[\w-]{43}$/.test(text);
+}
+
 /** An API token as it is shown after its creation. */
 export interface ApiTokenDescription {
   readonly tokenId: string;
@@ -58,6 +63,28 @@ export async function createApiToken(kms: Kms, caller: Caller, input: CreateApiT
       const { token, record } = makeToken(pepper, caller.tenantId, input, unit.now);
       await unit.tokens.insert(record);
       return { ...describeToken(record), token };
+    }),
+  );
+}
+
+/**
+ * Makes a token that the operator chose valid for the whole platform, unless it was stored before; one that was revoked
+ * stays revoked.
+ */
+export async function installPlatformToken(kms: Pick<Kms, 'store' | 'hierarchy'>, token: string): Promise<void> {
+  const hash = (await tokenPepper(kms.hierarchy))(token);
+  if ((await kms.store.findToken(hash)) !== undefined) return;
+  await kms.store.transact({ kind: 'system' }, (unit) =>
+    unit.tokens.insert({
+      tokenId: newId(),
+      tenantId: null,
+      name: 'platform token of the configuration',
+      hash,
+      role: 'platform_admin',
+      permissions: [],
+      createdAt: unit.now,
+      expiresAt: null,
+      revokedAt: null,
     }),
   );
 }

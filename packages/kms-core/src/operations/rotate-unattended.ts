@@ -12,7 +12,11 @@ import { addVersion, isImported } from './rotate-key.ts';
  * @param stillNeeded decides by the locked record and the store's clock
  * @returns whether this call rotated
  */
-export async function rotateUnattended(kms: Kms, seen: KeyRecord, stillNeeded: (record: KeyRecord, now: Date) => boolean): Promise<boolean> {
+export async function rotateUnattended(
+  kms: Kms,
+  seen: KeyRecord,
+  stillNeeded: (record: KeyRecord, now: Date) => boolean,
+): Promise<boolean> {
   const { tenantId, keyId } = seen;
   const chain = await kms.hierarchy.masterKeys(tenantId);
   const algorithm = algorithmById(seen.algorithm);
@@ -22,7 +26,9 @@ export async function rotateUnattended(kms: Kms, seen: KeyRecord, stillNeeded: (
       const record = await lockKey(unit, chain, keyId);
       const possible = record.state === 'active' && record.algorithm === algorithm.id && !isImported(record);
       if (!possible || !stillNeeded(record, unit.now)) return false;
-      await applyEvent(unit, chain, record, 'rotate', (key, context) => addVersion(kms, key, context, algorithm, material, 'generated'));
+      await applyEvent(unit, chain, record, 'rotate', (key, context) =>
+        addVersion(kms, key, context, algorithm, material, 'generated'),
+      );
       return true;
     });
   } finally {

@@ -56,5 +56,9 @@ async function destroyIfDue(kms: Kms, { tenantId, keyId }: KeyRecord): Promise<b
 }
 
 function rotateIfDue(kms: Kms, seen: KeyRecord): Promise<boolean> {
-  return rotateUnattended(kms, seen, ({ rotation }, now) => rotation.auto && rotation.nextRotationAt !== null && rotation.nextRotationAt <= now);
+  return rotateUnattended(
+    kms,
+    seen,
+    ({ rotation }, now) => rotation.auto && rotation.nextRotationAt !== null && rotation.nextRotationAt <= now,
+  );
 }

@@ -56,7 +56,10 @@ function versionOf(record: KeyRecord, versionNumber: number | null): KeyVersionR
 
 /** A version at the end of its message budget gives way to a new one where the key rotates by itself. */
 async function rotatedAtBudgetEnd(kms: Kms, record: KeyRecord, error: unknown): Promise<boolean> {
-  const spent = error instanceof KmsError && error.code === 'KEY_USAGE_EXCEEDED' && error.details?.['version'] === record.currentVersion;
+  const spent =
+    error instanceof KmsError &&
+    error.code === 'KEY_USAGE_EXCEEDED' &&
+    error.details?.['version'] === record.currentVersion;
   if (!spent || !record.rotation.auto) return false;
   await rotateUnattended(kms, record, (now) => now.currentVersion === record.currentVersion);
   return true;

@@ -56,7 +56,7 @@ export function tenantRules(store: () => Store): void {
   it('keeps the wraps of a master key by version and provider', async () => {
     const tenantId = await newTenant(store());
     const wraps = wrapsOf(tenantId);
-    await asTenant(store(), tenantId, (unit) => unit.tenants.addMasterKeyWraps([...wraps].reverse()));
+    await asTenant(store(), tenantId, (unit) => unit.tenants.addMasterKeyWraps(wraps.toReversed()));
     const found = await asTenant(store(), tenantId, (unit) => unit.tenants.masterKeyWraps(tenantId));
     expect(comparable(found)).toStrictEqual(comparable(wraps));
     await asTenant(store(), tenantId, (unit) => unit.tenants.addMasterKeyWraps([]));

@@ -17,7 +17,7 @@ export interface MemoryTables {
   readonly answers: Map<string, StoredAnswer>;
 }
 
-export interface StoredAnswer extends Omit<IdempotencyRecord, 'answer'> {
+interface StoredAnswer extends Omit<IdempotencyRecord, 'answer'> {
   readonly tenantId: TenantId;
   /** `null` while the key is claimed and not completed. */
   readonly answer: Uint8Array | null;

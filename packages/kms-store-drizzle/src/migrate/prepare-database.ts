@@ -22,7 +22,9 @@ const LOCK_LIMIT_SECONDS = 60;
  *   not be applied, or when the connecting user lacks a right.
  */
 export async function prepareDatabase(driver: Driver, mode: PostgresStoreOptions['migrate']): Promise<void> {
-  const migrations = readMigrationFiles({ migrationsFolder: fileURLToPath(new URL('../../migrations', import.meta.url)) });
+  const migrations = readMigrationFiles({
+    migrationsFolder: fileURLToPath(new URL('../../migrations', import.meta.url)),
+  });
   await driver.asOwner(async (db) => {
     try {
       await requireServer(db);
@@ -99,5 +101,8 @@ async function requireServer(db: Db): Promise<void> {
   const [row] = await db.select({ version }).from(sql`(select 1) as one`);
   const major = Math.floor(Number(row?.version) / 10_000);
   if (major >= OLDEST_SERVER) return;
-  throw new KmsError('INTERNAL_ERROR', `The server is PostgreSQL ${major}; version ${OLDEST_SERVER} is the oldest that works.`);
+  throw new KmsError(
+    'INTERNAL_ERROR',
+    `The server is PostgreSQL ${major}; version ${OLDEST_SERVER} is the oldest that works.`,
+  );
 }

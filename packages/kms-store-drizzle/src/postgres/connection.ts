@@ -128,7 +128,7 @@ export class Connection {
 }
 
 /** Where the server of a URL listens, as postgres.js reads it. */
-export function addressOf(url: string): Address {
+function addressOf(url: string): Address {
   const { host, port, path } = postgres(url, { max: 0 }).options;
   const [first, ...others] = host;
   if (first === undefined || others.length > 0) {

@@ -40,7 +40,8 @@ export class DrizzleIdempotency implements IdempotencyRecords {
         .prepare('read_idempotency_key')
         .execute(),
     );
-    if (earlier?.answer == null) throw new KmsError('CONFLICT', 'The idempotency key changed at the same moment. Try again.');
+    if (earlier === undefined || earlier.answer === null)
+      throw new KmsError('CONFLICT', 'The idempotency key changed at the same moment. Try again.');
     return { key, fingerprint: earlier.fingerprint, answer: earlier.answer };
   }
 

@@ -85,7 +85,11 @@ export async function lockDueKeys(
   return found.sort((a, b) => ids.indexOf(a.keyId) - ids.indexOf(b.keyId));
 }
 
-export function scheduledRotations(session: Session, limit: number, before: Date | null): Promise<readonly KeyRecord[]> {
+export function scheduledRotations(
+  session: Session,
+  limit: number,
+  before: Date | null,
+): Promise<readonly KeyRecord[]> {
   return readKeys(session, {
     name: 'scheduled_rotations',
     where: and(ROTATES, before === null ? undefined : lt(keyRecords.nextRotationAt, before)),

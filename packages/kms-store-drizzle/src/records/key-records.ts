@@ -59,13 +59,7 @@ export class DrizzleKeys implements KeyRecords {
     const { added, changed } = versionChanges(known, key);
     const where = and(eq(keys.keyId, key.keyId), eq(keys.tenantId, key.tenantId), eq(keys.revision, expectedRevision));
     const updated = await this.#session.run((db) =>
-      db
-        .update(keys)
-        .set(toKeyRow(key))
-        .where(where)
-        .returning({ keyId: keys.keyId })
-        .prepare('update_key')
-        .execute(),
+      db.update(keys).set(toKeyRow(key)).where(where).returning({ keyId: keys.keyId }).prepare('update_key').execute(),
     );
     if (updated.length === 0) throw changedMeanwhile();
     // The version that was active makes room before the next one comes.

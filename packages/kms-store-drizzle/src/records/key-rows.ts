@@ -66,7 +66,9 @@ export function toKeyRecord(row: typeof keyRecords.$inferSelect): KeyRecord {
     state: row.state,
     stateBeforeDestroy: row.stateBeforeDestroy,
     revocation:
-      row.revocationReason === null || row.revokedAt === null ? null : { reason: row.revocationReason, at: row.revokedAt },
+      row.revocationReason === null || row.revokedAt === null
+        ? null
+        : { reason: row.revocationReason, at: row.revokedAt },
     currentVersion: row.currentVersion,
     versions: row.versions.map(toVersionRecord),
     rotation: {

@@ -17,7 +17,9 @@ export async function leaseOperations(session: Session, lease: OperationLease): 
   const [lent] = await session.run((db) =>
     db
       .insert(operationLeases)
-      .select(sql`select ${keys.tenantId}, ${keys.keyId}, ${version}::integer, ${first}, ${first} from ${keys} where ${own}`)
+      .select(
+        sql`select ${keys.tenantId}, ${keys.keyId}, ${version}::integer, ${first}, ${first} from ${keys} where ${own}`,
+      )
       .onConflictDoUpdate({
         target: [operationLeases.keyId, operationLeases.version],
         set: { granted: sql`${operationLeases.granted} + ${grant}`, lastGrant: grant },

@@ -69,7 +69,13 @@ export class DrizzleTenants implements TenantRecords {
   async list(): Promise<readonly TenantRecord[]> {
     const where = within(this.#session.scope, tenants.tenantId);
     return this.#session.run((db) =>
-      db.select().from(tenants).where(where).orderBy(tenants.createdAt, tenants.tenantId).prepare('list_tenants').execute(),
+      db
+        .select()
+        .from(tenants)
+        .where(where)
+        .orderBy(tenants.createdAt, tenants.tenantId)
+        .prepare('list_tenants')
+        .execute(),
     );
   }
 

@@ -24,13 +24,22 @@ export async function bootstrap(
 ): Promise<{ readonly path: string; readonly client: ClientFile } | undefined> {
   const path = join(config.dataDir, 'client.json');
   if (config.bootstrapTenant === undefined) return undefined;
-  const made = await bootstrapTenant(kms, config.bootstrapTenant, { name: 'first token', role: 'tenant_admin' });
-  const known = made === undefined ? readClientFile(path) : { tenantId: made.tenantId, apiToken: made.token };
-  if (known === undefined) return undefined;
-  const client: ClientFile = { baseUrl, tenantId: known.tenantId, apiToken: known.apiToken };
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
-  writeFileDurably(path, `${JSON.stringify(client, undefined, 2)}\n`);
-  return { path, client };
+  const write = (tenantId: string, apiToken: string): ClientFile => {
+    const client: ClientFile = { baseUrl, tenantId, apiToken };
+    writeFileDurably(path, `${JSON.stringify(client, undefined, 2)}\n`);
+    return client;
+  };
+  const first = await bootstrapTenant(
+    kms,
+    config.bootstrapTenant,
+    { name: 'first token', role: 'tenant_admin' },
+    ({ tenantId, token }) => {
+      write(tenantId, token);
+    },
+  );
+  const known = first === undefined ? readClientFile(path) : { tenantId: first.tenantId, apiToken: first.token };
+  return known === undefined ? undefined : { path, client: write(known.tenantId, known.apiToken) };
 }
 
 function readClientFile(path: string): Pick<ClientFile, 'tenantId' | 'apiToken'> | undefined {

@@ -15,7 +15,8 @@ export function issuesOf(error: z.ZodError): readonly Issue[] {
   return error.issues.flatMap((issue) => {
     if (isTooLarge(issue))
       throw new KmsError('PAYLOAD_TOO_LARGE', issue.message, { details: { path: formatPath(issue.path) } });
-    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownField(issue.path, key));
+    if (issue.code === 'unrecognized_keys')
+      return issue.keys.map((key) => ({ path: formatPath([...issue.path, key]), reason: 'is not a known field' }));
     return [{ path: formatPath(issue.path), reason: issue.message }];
   });
 }
@@ -72,11 +73,6 @@ const MEASURES: Readonly<Record<string, string>> = { string: ' characters', arra
 
 function valueName(value: unknown): string {
   return value === '' ? 'empty' : String(value);
-}
-
-function unknownField(path: readonly PropertyKey[], key: string): Issue {
-  if (QUOTABLE.test(key)) return { path: formatPath([...path, key]), reason: 'is not a known field' };
-  return { path: formatPath(path), reason: 'has a field that is not known' };
 }
 
 function isTooLarge(issue: z.core.$ZodIssue): boolean {

@@ -74,19 +74,23 @@ export async function createApiToken(kms: Kms, caller: Caller, input: CreateApiT
 export async function installPlatformToken(kms: Pick<Kms, 'store' | 'hierarchy'>, token: string): Promise<void> {
   const hash = (await tokenPepper(kms.hierarchy))(token);
   if ((await kms.store.findToken(hash)) !== undefined) return;
-  await kms.store.transact({ kind: 'system' }, (unit) =>
-    unit.tokens.insert({
-      tokenId: newId(),
-      tenantId: null,
-      name: 'platform token of the configuration',
-      hash,
-      role: 'platform_admin',
-      permissions: [],
-      createdAt: unit.now,
-      expiresAt: null,
-      revokedAt: null,
-    }),
-  );
+  const record = (now: Date): ApiTokenRecord => ({
+    tokenId: newId(),
+    tenantId: null,
+    name: 'platform token of the configuration',
+    hash,
+    role: 'platform_admin',
+    permissions: [],
+    createdAt: now,
+    expiresAt: null,
+    revokedAt: null,
+  });
+  try {
+    await kms.store.transact({ kind: 'system' }, (unit) => unit.tokens.insert(record(unit.now)));
+  } catch (error) {
+    // Another node that started at the same moment stored it first.
+    if (!(error instanceof KmsError) || error.code !== 'CONFLICT') throw error;
+  }
 }
 
 /** Makes a token and its record, without storing it. */

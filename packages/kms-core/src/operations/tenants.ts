@@ -45,15 +45,26 @@ export async function listTenants(kms: Kms, caller: Caller): Promise<readonly Te
   return tenants.filter((tenant) => tenant.tenantId !== SYSTEM_TENANT).map(describeTenant);
 }
 
+/** The first tenant and its token. */
+export interface FirstTenant {
+  readonly tenantId: TenantId;
+  readonly token: string;
+}
+
 /**
  * Makes a tenant and its first token in one unit of work, for the first start of a service that has no tenant yet and so
- * nobody who could ask for one. Answers `undefined` when there is a tenant already.
+ * nobody who could ask for one.
+ *
+ * @param publish hands the token over before the unit is committed: a crash in between leaves a token that is not valid
+ *   and a next start that makes another, never a tenant that nobody has a token for
+ * @returns `undefined` when there is a tenant already
  */
 export async function bootstrapTenant(
   kms: Pick<Kms, 'store' | 'hierarchy'>,
   name: string,
   token: CreateApiTokenInput,
-): Promise<{ readonly tenantId: TenantId; readonly token: string } | undefined> {
+  publish: (first: FirstTenant) => void,
+): Promise<FirstTenant | undefined> {
   const pepper = await tokenPepper(kms.hierarchy);
   return kms.store.transact({ kind: 'system' }, async (unit) => {
     await unit.tenants.lockRoots();
@@ -63,7 +74,9 @@ export async function bootstrapTenant(
     await kms.hierarchy.createMasterKey(unit, tenantId);
     const made = makeToken(pepper, tenantId, token, unit.now);
     await unit.tokens.insert(made.record);
-    return { tenantId, token: made.token };
+    const first = { tenantId, token: made.token };
+    publish(first);
+    return first;
   });
 }
 

@@ -1,0 +1,130 @@
+import { randomBytes } from 'node:crypto';
+import { createDatabase, type Service, startService } from '@qnsp/test-harness';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Answer, send } from './local-service.ts';
+
+const PLATFORM = `qnsp_pqc_${randomBytes(32).toString('base64url')}`;
+const DATA = Buffer.from('data').toString('base64');
+
+let database: Awaited<ReturnType<typeof createDatabase>>;
+let nodes: readonly [Service, Service];
+let tenantId: string;
+let token: string;
+
+/** Two services on one PostgreSQL. */
+beforeAll(async () => {
+  database = await createDatabase();
+  const env = {
+    DATABASE_URL: database.url,
+    KMS_ROOT_KEY: randomBytes(32).toString('base64'),
+    KMS_PLATFORM_TOKEN: PLATFORM,
+    KMS_JOB_INTERVAL_MS: '200',
+  };
+  // Both at once: the first start of a fleet is a race.
+  nodes = await Promise.all([startService({ env }), startService({ env })]);
+  tenantId = String((await platform('POST', '/kms/v1/tenants', { name: 'acme' })).body['tenantId']);
+  token = String(
+    (await platform('POST', '/kms/v1/tokens', { name: 'admin', role: 'tenant_admin' }, { 'x-qnsp-tenant': tenantId }))
+      .body['token'],
+  );
+});
+afterAll(async () => {
+  await Promise.all(nodes.map((node) => node.stop()));
+  await database.drop();
+});
+
+function platform(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+  return send(`${nodes[0].baseUrl}${path}`, method, PLATFORM, body, headers);
+}
+
+function on(
+  node: number,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  return send(`${nodes[node % 2 === 0 ? 0 : 1].baseUrl}${path}`, method, token, body, headers);
+}
+
+async function createKey(body: object = {}): Promise<string> {
+  const key = await on(0, 'POST', '/kms/v1/keys', body);
+  expect(key.status).toBe(201);
+  return `/kms/v1/keys/${String(key.body['keyId'])}`;
+}
+
+describe('two nodes on one PostgreSQL', () => {
+  test('maxOperations is exact under concurrency', async () => {
+    const path = await createKey({ usageLimits: { maxOperations: 100 } });
+    const answers = await Promise.all(
+      Array.from({ length: 150 }, (_, index) => on(index, 'POST', `${path}/encrypt`, { plaintext: DATA })),
+    );
+    expect(answers.filter((answer) => answer.status === 200)).toHaveLength(100);
+    expect(
+      answers.filter((answer) => answer.body['code'] === 'KEY_USAGE_EXCEEDED' && answer.status === 422),
+    ).toHaveLength(50);
+  });
+
+  test('concurrent rotations give versions without gaps and one active version', async () => {
+    const path = await createKey();
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, index) => on(index, 'POST', `${path}/rotate`)));
+    expect(answers.map((answer) => answer.status)).toEqual(Array(20).fill(200));
+    const versions = (await on(1, 'GET', path)).body['versions'] as { version: number; state: string }[];
+    expect(versions.map((version) => version.version)).toEqual(Array.from({ length: 21 }, (_, index) => index + 1));
+    expect(versions.filter((version) => version.state === 'active')).toHaveLength(1);
+  });
+
+  test('an idempotency key runs once across nodes', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, index) =>
+        on(index, 'POST', '/kms/v1/keys', { name: 'once' }, { 'idempotency-key': 'fleet-once' }),
+      ),
+    );
+    expect(new Set(answers.map((answer) => `${answer.status} ${String(answer.body['keyId'])}`)).size).toBe(1);
+  });
+
+  test('a change of state on one node counts on the other at once, also for a key that is hot there', async () => {
+    const path = await createKey();
+    expect((await on(1, 'POST', `${path}/encrypt`, { plaintext: DATA })).status).toBe(200);
+    await on(0, 'POST', `${path}/revoke`, { reason: 'suspected_compromise' });
+    expect(await on(1, 'POST', `${path}/encrypt`, { plaintext: DATA })).toMatchObject({
+      status: 409,
+      body: { code: 'KEY_STATE_INVALID' },
+    });
+  });
+
+  test('a revoked token ends on both nodes at once', async () => {
+    const made = await on(0, 'POST', '/kms/v1/tokens', { name: 'short', role: 'auditor' });
+    const short = String(made.body['token']);
+    expect((await send(`${nodes[1].baseUrl}/kms/v1/keys`, 'GET', short)).status).toBe(200);
+    await on(0, 'POST', `/kms/v1/tokens/${String(made.body['tokenId'])}/revoke`);
+    expect((await send(`${nodes[1].baseUrl}/kms/v1/keys`, 'GET', short)).status).toBe(401);
+  });
+
+  test('a platform credential must name a tenant, and a tenant credential manages none', async () => {
+    expect(await platform('GET', '/kms/v1/keys')).toMatchObject({ status: 400, body: { code: 'BAD_REQUEST' } });
+    expect(await platform('GET', '/kms/v1/keys', undefined, { 'x-qnsp-tenant': tenantId })).toMatchObject({
+      status: 200,
+    });
+    expect(await on(0, 'GET', '/kms/v1/tenants')).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } });
+    expect((await platform('GET', '/kms/v1/tenants')).body['items']).toHaveLength(1);
+  });
+
+  test('a shredded tenant is gone on both nodes at once', async () => {
+    const other = String((await platform('POST', '/kms/v1/tenants', { name: 'short-lived' })).body['tenantId']);
+    const headers = { 'x-qnsp-tenant': other };
+    const key = await platform('POST', '/kms/v1/keys', {}, headers);
+    const path = `/kms/v1/keys/${String(key.body['keyId'])}/encrypt`;
+    expect((await send(`${nodes[1].baseUrl}${path}`, 'POST', PLATFORM, { plaintext: DATA }, headers)).status).toBe(200);
+    expect(
+      (
+        await platform('POST', `/kms/v1/tenants/${other}/crypto-shred`, {
+          confirmation: `SHRED-${other}`,
+          reason: 'test',
+        })
+      ).body,
+    ).toMatchObject({ state: 'shredded' });
+    for (const node of nodes)
+      expect((await send(`${node.baseUrl}${path}`, 'POST', PLATFORM, { plaintext: DATA }, headers)).status).toBe(404);
+  });
+});

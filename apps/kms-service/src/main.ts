@@ -1,4 +1,4 @@
-import { ALGORITHMS, installPlatformToken, powerOnSelfTest } from '@qnsp/kms-core';
+import { installPlatformToken } from '@qnsp/kms-core';
 import packageJson from '../package.json' with { type: 'json' };
 import { makeApp } from './app.ts';
 import { bootstrap } from './bootstrap.ts';
@@ -10,6 +10,7 @@ import { listen, type Listening } from './http/listen.ts';
 import { type Logger, makeLogger } from './http/logger.ts';
 import { makeMetrics } from './metrics.ts';
 import { makeReadiness } from './readiness.ts';
+import { runSelfTest } from './self-test.ts';
 import { startScheduledWork } from './scheduled-work.ts';
 import { welcomeText } from './welcome.ts';
 
@@ -33,15 +34,7 @@ async function start(config: ServiceConfig, log: Logger): Promise<() => Promise<
     throw error;
   }
   const work = startScheduledWork(kms, config.jobIntervalMs, log);
-  const tested = ALGORITHMS.filter((algorithm) => algorithm.fipsApproved || !config.requireFips);
-  const { passed, results } = await powerOnSelfTest(undefined, tested);
-  if (passed) {
-    readiness.selfTestPassed();
-  } else {
-    const failed = results.filter((result) => !result.passed);
-    readiness.selfTestFailed(failed.map((result) => result.algorithm));
-    log.fatal({ failed }, 'the power-on self test failed: the service stays not ready');
-  }
+  await runSelfTest(readiness, log, config);
   return async () => {
     readiness.stopping();
     await work.stop();

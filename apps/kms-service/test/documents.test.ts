@@ -55,6 +55,7 @@ function runBlocks(blocks: readonly Block[]): string[] {
 describe.each([
   ['README.md', 3],
   ['docs/guide.md', 10],
+  ['docs/import.md', 2],
 ])('%s', (document, statements) => {
   test('prints what it says when its commands are run in order', { timeout: 90_000 }, () => {
     copyFileSync(new URL('../../../LICENSE', import.meta.url), join(directory.path, 'LICENSE'));

@@ -64,3 +64,4 @@ export * from './operations/import-key.ts';
 export * from './operations/run-due-work.ts';
 export * from './engines/key-wrap.ts';
 export * from './self-test/power-on-self-test.ts';
+export { KNOWN_ANSWERS, type KnownAnswer } from './self-test/known-answers.ts';

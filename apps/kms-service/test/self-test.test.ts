@@ -1,0 +1,71 @@
+import { randomBytes } from 'node:crypto';
+import {
+  establishRoots,
+  KeyHierarchy,
+  KeyRing,
+  type Kms,
+  KNOWN_ANSWERS,
+  OperationBudgets,
+  resolveAlgorithm,
+  softwareRoot,
+} from '@qnsp/kms-core';
+import { inMemoryStore } from '@qnsp/kms-core/testing';
+import { afterEach, describe, expect, test } from 'vitest';
+import { makeApp } from '../src/app.ts';
+import { readConfig } from '../src/config/env.ts';
+import { listen, type Listening } from '../src/http/listen.ts';
+import { makeLogger } from '../src/http/logger.ts';
+import { makeMetrics } from '../src/metrics.ts';
+import { makeReadiness } from '../src/readiness.ts';
+import { runSelfTest } from '../src/self-test.ts';
+import { send } from './local-service.ts';
+
+let listening: Listening | undefined;
+afterEach(async () => {
+  await listening?.stop();
+});
+
+async function startApp() {
+  const store = inMemoryStore();
+  const roots = [softwareRoot('software', randomBytes(32))];
+  const hierarchy = new KeyHierarchy(store, roots);
+  await establishRoots(store, hierarchy, roots);
+  const clock = () => Date.now();
+  const kms: Kms = {
+    store,
+    hierarchy,
+    keyRing: new KeyRing(store, hierarchy, { maxEntries: 10, ttlSeconds: 60 }, clock),
+    budgets: new OperationBudgets(store),
+    clock,
+    random: randomBytes,
+    settings: { defaultAlgorithm: resolveAlgorithm('aes-256-gcm'), requireFips: false },
+  };
+  const readiness = makeReadiness();
+  const log = makeLogger({ logLevel: 'silent' });
+  const config = readConfig({ PORT: '0', HOST: '127.0.0.1', KMS_ROOT_KEY: randomBytes(32).toString('base64') });
+  listening = await listen(makeApp({ kms, log, readiness, metrics: makeMetrics(), version: '0' }), config);
+  return { readiness, log, baseUrl: listening.baseUrl };
+}
+
+describe('the power-on self test', () => {
+  test('keeps /readyz red and every operation refused when one known answer comes out wrong', async () => {
+    const { readiness, log, baseUrl } = await startApp();
+    const answers = KNOWN_ANSWERS.filter((answer) => answer.algorithm !== 'dilithium-3');
+    await runSelfTest(readiness, log, { requireFips: false, answers });
+    const ready = await send(`${baseUrl}/readyz`, 'GET', undefined);
+    expect(ready).toMatchObject({
+      status: 503,
+      body: { status: 'critical', checks: { selfTest: { message: expect.stringContaining('dilithium-3') } } },
+    });
+    expect(await send(`${baseUrl}/kms/v1/keys`, 'GET', 'any')).toMatchObject({ status: 503, body: { code: 'SEALED' } });
+    expect((await send(`${baseUrl}/livez`, 'GET', undefined)).status).toBe(200);
+  });
+
+  test('turns /readyz green when every known answer comes out right', async () => {
+    const { readiness, log, baseUrl } = await startApp();
+    expect((await send(`${baseUrl}/readyz`, 'GET', undefined)).status).toBe(503);
+    await runSelfTest(readiness, log, { requireFips: false });
+    expect((await send(`${baseUrl}/readyz`, 'GET', undefined)).status).toBe(200);
+    expect((await send(`${baseUrl}/kms/v1/keys`, 'GET', 'any')).status).toBe(401);
+  });
+});

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bootstrapTenant, type Kms } from '@qnsp/kms-core';
 import type { ServiceConfig } from './config/env.ts';
+import { ConfigurationError } from './config/configuration-error.ts';
 import { writeFileDurably } from './config/durable-file.ts';
 
 /** What the CLI and the examples read to find a local service. */
@@ -44,8 +45,20 @@ export async function bootstrap(
 
 function readClientFile(path: string): Pick<ClientFile, 'tenantId' | 'apiToken'> | undefined {
   if (!existsSync(path)) return undefined;
-  const content: unknown = JSON.parse(readFileSync(path, 'utf8'));
-  if (typeof content !== 'object' || content === null) return undefined;
-  const { tenantId, apiToken } = content as Partial<Record<string, unknown>>;
-  return typeof tenantId === 'string' && typeof apiToken === 'string' ? { tenantId, apiToken } : undefined;
+  const content = parseJson(readFileSync(path, 'utf8'));
+  const { tenantId, apiToken } =
+    typeof content === 'object' && content !== null ? (content as Partial<ClientFile>) : {};
+  if (typeof tenantId === 'string' && typeof apiToken === 'string') return { tenantId, apiToken };
+  throw new ConfigurationError([
+    { variable: 'KMS_DATA_DIR', reason: `${path} is damaged: restore it, or remove it and use another token` },
+  ]);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // What is wrong with the file is said without its content, which is a credential.
+    return undefined;
+  }
 }

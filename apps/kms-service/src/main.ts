@@ -1,4 +1,4 @@
-import { installPlatformToken } from '@qnsp/kms-core';
+import { installPlatformToken, KmsError } from '@qnsp/kms-core';
 import packageJson from '../package.json' with { type: 'json' };
 import { makeApp } from './app.ts';
 import { bootstrap } from './bootstrap.ts';
@@ -6,7 +6,7 @@ import { compose, migrate } from './compose.ts';
 import { ConfigurationError, EXIT_CONFIGURATION } from './config/configuration-error.ts';
 import { readConfig, type ServiceConfig } from './config/env.ts';
 import { enterFipsMode } from './fips-mode.ts';
-import { listen, type Listening } from './http/listen.ts';
+import { listen } from './http/listen.ts';
 import { type Logger, makeLogger } from './http/logger.ts';
 import { makeMetrics } from './metrics.ts';
 import { makeReadiness } from './readiness.ts';
@@ -15,49 +15,54 @@ import { startScheduledWork } from './scheduled-work.ts';
 import { welcomeText } from './welcome.ts';
 
 const VERSION = packageJson.version;
+/** What closing the database may take after the last request. */
+const STOP_MARGIN_MS = 5000;
 
-/** Starts the service. Answers how to stop it. */
-async function start(config: ServiceConfig, log: Logger): Promise<() => Promise<void>> {
+/** What was started and has to be stopped, the last first. */
+type Stops = (() => Promise<void> | void)[];
+
+/** Starts the service, part by part; each part that runs is in `stops`, also when a later one fails. */
+async function start(config: ServiceConfig, log: Logger, stops: Stops): Promise<void> {
   if (config.requireFips) enterFipsMode();
   const composition = await compose(config);
   const { kms } = composition;
+  stops.push(() => composition.close());
+  stops.push(() => kms.counter.flush(kms.store));
   const readiness = makeReadiness();
-  let listening: Listening;
-  try {
-    listening = await listen(makeApp({ kms, log, readiness, metrics: makeMetrics(), version: VERSION }), config);
-    if (config.platformToken !== undefined) await installPlatformToken(kms, config.platformToken);
-    const first = await bootstrap(kms, config, listening.baseUrl);
-    log.info({ baseUrl: listening.baseUrl }, 'listening');
-    if (first !== undefined) process.stderr.write(welcomeText(first));
-  } catch (error) {
-    await composition.close();
-    throw error;
-  }
+  const listening = await listen(makeApp({ kms, log, readiness, metrics: makeMetrics(), version: VERSION }), config);
+  stops.push(() => listening.stop());
+  await installPlatformToken(kms, config.platformToken);
+  const first = await bootstrap(kms, config, listening.baseUrl);
+  log.info({ baseUrl: listening.baseUrl }, 'listening');
+  if (first !== undefined) process.stderr.write(welcomeText(first));
   const work = startScheduledWork(kms, config.jobIntervalMs, log);
+  stops.push(() => work.stop());
+  stops.push(() => readiness.stopping());
   await runSelfTest(readiness, log, config);
-  return async () => {
-    readiness.stopping();
-    await work.stop();
-    await listening.stop();
-    await composition.close();
-  };
 }
 
-/** Stops once, whoever asks first: a terminal sends Ctrl-C to the whole process group. */
-function stopOnSignal(stop: () => Promise<void>, log: Logger): void {
+/**
+ * Stops once, whoever asks first: a terminal sends Ctrl-C to the whole process group. Work that is still running on the
+ * thread pool then, as of a client that went away, does not keep the process.
+ */
+function stopOnSignal(stops: Stops, config: ServiceConfig, log: Logger): void {
   let stopping = false;
   const onSignal = (signal: NodeJS.Signals) => {
     if (stopping) return;
     stopping = true;
     log.info({ signal }, 'stopping');
-    stop().then(
+    setTimeout(() => {
+      log.error('stopping took too long');
+      process.exit(1);
+    }, config.shutdownTimeoutMs + STOP_MARGIN_MS).unref();
+    void stopAll(stops).then(
       () => {
         log.info('stopped');
-        process.exitCode = 0;
+        process.exit(0);
       },
       (error: unknown) => {
         log.error({ err: error }, 'stopping failed');
-        process.exitCode = 1;
+        process.exit(1);
       },
     );
   };
@@ -65,17 +70,32 @@ function stopOnSignal(stop: () => Promise<void>, log: Logger): void {
   process.on('SIGTERM', onSignal);
 }
 
-try {
-  const config = readConfig(process.env);
-  const log = makeLogger(config);
+async function stopAll(stops: Stops): Promise<void> {
+  for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) await stop();
+}
+
+async function run(config: ServiceConfig, log: Logger): Promise<void> {
   if (config.database.kind === 'postgres' && config.database.migrate === 'only') {
     await migrate(config.database);
     log.info('the database is up to date');
-  } else {
-    stopOnSignal(await start(config, log), log);
+    return;
   }
+  const stops: Stops = [];
+  stopOnSignal(stops, config, log);
+  try {
+    await start(config, log, stops);
+  } catch (error) {
+    await stopAll(stops);
+    throw error;
+  }
+}
+
+try {
+  const config = readConfig(process.env);
+  await run(config, makeLogger(config));
 } catch (error) {
-  if (!(error instanceof ConfigurationError)) throw error;
+  const expected = error instanceof ConfigurationError || error instanceof KmsError;
+  if (!expected) throw error;
   process.stderr.write(`${error.message}\n`);
-  process.exitCode = EXIT_CONFIGURATION;
+  process.exitCode = error instanceof ConfigurationError ? EXIT_CONFIGURATION : 1;
 }

@@ -9,6 +9,7 @@ export function startScheduledWork(kms: Kms, intervalMs: number, log: Logger): {
 
   const run = async () => {
     try {
+      await kms.counter.flush(kms.store);
       const { rotated, destroyed, failed } = await runDueWork(kms);
       if (rotated + destroyed > 0) log.info({ rotated, destroyed }, 'scheduled work done');
       for (const { key, error } of failed)

@@ -6,6 +6,7 @@ import {
   type Kms,
   KNOWN_ANSWERS,
   OperationBudgets,
+  OperationCounter,
   resolveAlgorithm,
   softwareRoot,
 } from '@qnsp/kms-core';
@@ -36,6 +37,7 @@ async function startApp() {
     hierarchy,
     keyRing: new KeyRing(store, hierarchy, { maxEntries: 10, ttlSeconds: 60 }, clock),
     budgets: new OperationBudgets(store),
+    counter: new OperationCounter(),
     clock,
     random: randomBytes,
     settings: { defaultAlgorithm: resolveAlgorithm('aes-256-gcm'), requireFips: false },

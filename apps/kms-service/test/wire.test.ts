@@ -77,7 +77,7 @@ describe('a batch', () => {
   test('counts each item against the limits of its key', async () => {
     const key = await local.call('POST', '/kms/v1/keys', { usageLimits: { maxOperations: 3 } });
     const answer = await local.call('POST', `/kms/v1/keys/${String(key.body['keyId'])}/encrypt`, {
-      items: Array(5).fill({ plaintext: DATA }),
+      items: Array.from({ length: 5 }, () => ({ plaintext: DATA })),
     });
     const codes = (answer.body['items'] as { error?: { code: string } }[]).map((item) => item.error?.code ?? 'done');
     expect(codes.sort()).toEqual(['KEY_USAGE_EXCEEDED', 'KEY_USAGE_EXCEEDED', 'done', 'done', 'done']);
@@ -85,12 +85,24 @@ describe('a batch', () => {
 
   test('of no items or of more than 1,000 is refused', async () => {
     const path = paths['aes-256-gcm'] ?? '';
-    for (const items of [[], Array(1001).fill({ plaintext: DATA })]) {
+    for (const items of [[], Array.from({ length: 1001 }, () => ({ plaintext: DATA }))]) {
       expect(await local.call('POST', `${path}/encrypt`, { items })).toMatchObject({
         status: 400,
         body: { code: 'BAD_REQUEST' },
       });
     }
+  });
+});
+
+describe('the statistics', () => {
+  test('count the keys and the operations of this month', async () => {
+    const before = (await local.call('GET', '/kms/v1/keys/stats')).body;
+    await local.call('POST', `${paths['ed25519'] ?? ''}/sign`, { data: DATA });
+    const after = (await local.call('GET', '/kms/v1/keys/stats')).body;
+    expect(Number(after['operationsThisMonth']) - Number(before['operationsThisMonth'])).toBe(1);
+    expect(after).toMatchObject({ byAlgorithm: { ed25519: 1 }, byState: { active: after['total'] } });
+    await local.restart('stop');
+    expect((await local.call('GET', '/kms/v1/keys/stats')).body).toEqual(after);
   });
 });
 

@@ -26,6 +26,7 @@ export * from './hierarchy/establish-roots.ts';
 export * from './hierarchy/tenant-master-key.ts';
 export * from './keyring/key-ring.ts';
 export * from './keyring/operation-budgets.ts';
+export * from './keyring/operation-counter.ts';
 export * from './keyring/engine-cache.ts';
 export * from './ports/root-provider.ts';
 export * from './ports/store.ts';

@@ -1,9 +1,13 @@
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
 import { newTenant } from '@qnsp/kms-core/testing';
 import { openPostgresStore, type PostgresStoreOptions } from '@qnsp/kms-store-drizzle';
 import type { Sql } from 'postgres';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { rawSql } from './raw-sql.ts';
+
+const MIGRATIONS = globSync('*.sql', { cwd: join(import.meta.dirname, '../migrations') }).length;
 
 describe('migrations', () => {
   let database: TestDatabase;
@@ -50,7 +54,7 @@ describe('migrations', () => {
   it('are applied to a fresh database, and once', async () => {
     await open('auto');
     const applied = await journal();
-    expect(applied).toHaveLength(3);
+    expect(applied).toHaveLength(4);
     await open('auto');
     await open('only');
     expect(await journal()).toEqual(applied);
@@ -58,14 +62,14 @@ describe('migrations', () => {
 
   it('are applied by one of many processes that start at the same time', async () => {
     await Promise.all([open('auto'), open('auto'), open('only'), open('auto')]);
-    expect(await journal()).toHaveLength(3);
+    expect(await journal()).toHaveLength(4);
   });
 
   it('are applied on several databases of a server at the same time, on which the role is new', async () => {
     const others = await Promise.all([createDatabase(), createDatabase(), createDatabase()]);
     await Promise.all([database, ...others].map((each) => open('auto', each.url)));
     await Promise.all(others.map((each) => each.drop()));
-    expect(await journal()).toHaveLength(3);
+    expect(await journal()).toHaveLength(4);
   });
 
   it('do not touch a database that is newer than this version', async () => {
@@ -82,11 +86,11 @@ describe('migrations', () => {
   });
 
   it('do not run, nor does the service, where they are off and pending', async () => {
-    await expect(open('off')).rejects.toThrow('The database lacks 3 migration(s)');
+    await expect(open('off')).rejects.toThrow(`The database lacks ${MIGRATIONS} migration(s)`);
     expect([...(await sql`select to_regnamespace('kms') as found`)]).toEqual([{ found: null }]);
     await open('auto');
     await open('off');
-    await sql`delete from drizzle.kms_migrations where id = 3`;
+    await sql`delete from drizzle.kms_migrations where id = ${MIGRATIONS}`;
     await expect(open('off')).rejects.toThrow('The database lacks 1 migration(s)');
   });
 

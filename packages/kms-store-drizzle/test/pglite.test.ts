@@ -62,6 +62,7 @@ describe('the embedded database', () => {
     await expect(asTenant(store, tenantId, (unit) => unit.keys.count())).resolves.toEqual({
       byState: {},
       byAlgorithm: {},
+      operationsThisMonth: 0,
     });
   });
 

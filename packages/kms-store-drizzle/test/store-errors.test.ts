@@ -88,5 +88,7 @@ describe('errors of the database', () => {
     }
     const several = openPostgresStore({ url: 'postgresql://kms@a,b/kms', ssl: 'disable', migrate: 'auto' });
     await expect(several).rejects.toThrow('names several hosts');
+    const tls = openPostgresStore({ url: 'postgresql://kms@a/kms?sslmode=require', ssl: 'disable', migrate: 'auto' });
+    await expect(tls).rejects.toThrow('Say it by the setting for TLS');
   });
 });

@@ -15,13 +15,14 @@ import type { Handlers } from './handler.ts';
 export const administrationHandlers = {
   createToken: ({ kms, caller, request, once }) => createApiToken(kms, caller, { ...request.body, ...once }),
   listTokens: async ({ kms, caller }) => ({ items: await listApiTokens(kms, caller) }),
-  revokeToken: async ({ kms, caller, request }) => {
-    await revokeApiToken(kms, caller, request.params);
+  revokeToken: async ({ kms, caller, request, once }) => {
+    await revokeApiToken(kms, caller, { ...request.params, ...once });
     return { ...request.params, revoked: true };
   },
   createTenant: ({ kms, caller, request, once }) => createTenant(kms, caller, { ...request.body, ...once }),
   listTenants: async ({ kms, caller }) => ({ items: await listTenants(kms, caller) }),
-  shredTenant: ({ kms, caller, request }) => shredTenant(kms, caller, { ...request.body, ...request.params }),
+  shredTenant: ({ kms, caller, request, once }) =>
+    shredTenant(kms, caller, { ...request.body, ...request.params, ...once }),
   getImportParameters: async ({ kms, caller, request }) => {
     const { wrappingAlgorithm = 'RSA_AES_KEY_WRAP_SHA_256' } = request.query;
     const result = await createImportParameters(kms, caller, { wrappingAlgorithm });

@@ -11,7 +11,7 @@ export const serviceHandlers = {
   getReadiness: ({ parts }) => health(parts),
   getLiveness: ({ parts }) => ({ ...about(parts), status: 'ok', checks: {} }),
   getMetrics: ({ parts }) => parts.metrics.text(),
-  getOpenApi: ({ parts }) => openApiDocument({ version: parts.version }),
+  getOpenApi: ({ parts }) => document(parts.version),
 
   activateSdk: ({ caller, kms }) => {
     const now = kms.clock();
@@ -36,6 +36,15 @@ export const serviceHandlers = {
     };
   },
 } satisfies Partial<Handlers>;
+
+const documents = new Map<string, ReturnType<typeof openApiDocument>>();
+
+/** The document is the same for the life of the process, and making it takes milliseconds. */
+function document(version: string): ReturnType<typeof openApiDocument> {
+  const held = documents.get(version) ?? openApiDocument({ version });
+  documents.set(version, held);
+  return held;
+}
 
 function about({ version }: AppParts) {
   return { service: 'kms-service', version, timestamp: new Date().toISOString(), uptime: process.uptime() } as const;

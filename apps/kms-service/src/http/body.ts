@@ -8,6 +8,8 @@ import { KmsError } from '@qnsp/kms-core';
  */
 export function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > limit) return Promise.reject(tooLarge(limit));
+  if (request.destroyed)
+    return Promise.reject(new KmsError('BAD_REQUEST', 'The request ended before its body was complete.'));
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;

@@ -1,5 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
+import { problem } from '@qnsp/kms-contract';
 import type { Hono } from 'hono';
 import { ConfigurationError } from '../config/configuration-error.ts';
 import type { ServiceConfig } from '../config/env.ts';
@@ -24,6 +27,7 @@ export async function listen(app: Hono<AppEnv>, config: ServiceConfig): Promise<
     },
     (request, response) => void listener(request, response),
   );
+  server.on('clientError', (_error, socket) => refuseGarbage(socket));
   await bind(server, config);
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : config.port;
@@ -32,6 +36,20 @@ export async function listen(app: Hono<AppEnv>, config: ServiceConfig): Promise<
     baseUrl: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     stop: () => drain(server, config.shutdownTimeoutMs),
   };
+}
+
+/** What is not HTTP gets the one error shape, too. */
+function refuseGarbage(socket: Duplex): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const requestId = randomUUID();
+  const failure = { code: 'BAD_REQUEST', message: 'This is not a request that HTTP/1.1 allows.' } as const;
+  const body = JSON.stringify(problem(failure, { requestId, timestamp: new Date() }));
+  socket.end(
+    `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nx-request-id: ${requestId}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
 }
 
 function bind(server: Server, { host, port }: ServiceConfig): Promise<void> {

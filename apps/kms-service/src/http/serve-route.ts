@@ -15,6 +15,7 @@ import type { AppParts } from '../app.ts';
 import { handlerOf } from '../handlers/handlers.ts';
 import type { AppEnv } from './app-env.ts';
 import { authenticate, identify } from './authenticate.ts';
+import { requireSameTenant } from './tenant.ts';
 import { parseJsonObject, readBody } from './body.ts';
 import { failureOf } from './problem-answer.ts';
 
@@ -44,12 +45,22 @@ export async function serveRoute(
       ? Buffer.alloc(0)
       : await readBody(incoming, route.crypto === undefined ? LIMITS.bodyBytes : LIMITS.batchBodyBytes);
   const body = parseJsonObject(bytes, incoming.headers['content-type']);
-  const raw: RawRequest = { params: c.req.param(), query: c.req.query(), body, headers: incoming.headers };
+  const raw: RawRequest = {
+    params: c.req.param(),
+    query: singleOrList(c.req.queries()),
+    body,
+    headers: incoming.headers,
+  };
   const caller =
     identity === undefined ? undefined : authenticate(identity, route, raw, incoming.socket.remoteAddress ?? null);
   served.tenantId = caller?.tenantId;
   served.subject = caller?.subject;
-  if (isBatch(route, body)) return respond(route, requestId, await serveBatch(parts, route, raw, caller, requestId));
+  if (isBatch(route, body))
+    return respond(
+      route,
+      requestId,
+      await serveBatch(parts, route, raw, caller, { requestId, isGone: () => incoming.socket.destroyed }),
+    );
   if (bytes.length > LIMITS.bodyBytes)
     throw new KmsError('PAYLOAD_TOO_LARGE', `The request body is larger than ${LIMITS.bodyBytes} bytes.`, {
       details: { limit: LIMITS.bodyBytes },
@@ -60,18 +71,27 @@ export async function serveRoute(
   return respond(route, requestId, encodeAnswer(route, result, request.dialect), statusOf(route, result));
 }
 
+/** How many items of one batch are worked on at a time, so that one batch does not hold up everybody else. */
+const ITEMS_AT_ONCE = 8;
+
 async function serveBatch(
   parts: AppParts,
   route: Route,
   raw: RawRequest,
   caller: Caller | undefined,
-  requestId: string,
+  { requestId, isGone }: { readonly requestId: string; readonly isGone: () => boolean },
 ): Promise<unknown> {
   const handler = handlerOf(route);
-  const items = await Promise.all(
-    parseBatch(route, raw).map(async (item) => {
+  const items = parseBatch(route, raw);
+  const answers: unknown[] = Array(items.length);
+  const queue = items.entries();
+  const work = async () => {
+    for (const [index, item] of queue) {
+      // Nobody waits for the rest of a batch whose client went away.
+      if (isGone()) return;
       try {
         if ('error' in item) throw item.error;
+        if (caller !== undefined) requireSameTenant(caller, item.body);
         const result = await handler({
           parts,
           kms: parts.kms,
@@ -79,16 +99,17 @@ async function serveBatch(
           request: { params: {}, query: {}, ...item },
           once: {},
         });
-        return encodeAnswer(route, result, item.dialect);
+        answers[index] = encodeAnswer(route, result, item.dialect);
       } catch (error) {
-        // One item that fails is that item's answer; only what is not an error of the KMS ends the call.
+        // One item that fails is that item's answer, also when the service is at fault; the log says why.
         if (!(error instanceof KmsError) || error.code === 'INTERNAL_ERROR')
           parts.log.error({ requestId, err: error }, 'batch item failed');
-        return { error: itemProblem(failureOf(error)) };
+        answers[index] = { error: itemProblem(failureOf(error)) };
       }
-    }),
-  );
-  return { items };
+    }
+  };
+  await Promise.all(Array.from({ length: ITEMS_AT_ONCE }, work));
+  return { items: answers };
 }
 
 function respond(route: Route, requestId: string, answer: unknown, status: number = route.status): Response {
@@ -126,4 +147,11 @@ function idempotencyOf(
     String(raw.headers?.['if-match'] ?? ''),
   ]);
   return { idempotency: { key, fingerprint: createHash('sha256').update(what).digest() } };
+}
+
+/** A name that is given once as its value, one that is given more often as a list, which no field takes. */
+function singleOrList(queries: Readonly<Record<string, readonly string[]>>): NonNullable<RawRequest['query']> {
+  return Object.fromEntries(
+    Object.entries(queries).map(([name, values]) => [name, values.length === 1 ? values[0] : values]),
+  );
 }

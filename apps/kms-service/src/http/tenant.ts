@@ -1,5 +1,5 @@
 import type { RawRequest } from '@qnsp/kms-contract';
-import { badRequest, isUuid, KmsError, SYSTEM_TENANT, type TenantId } from '@qnsp/kms-core';
+import { badRequest, type Caller, isUuid, KmsError, SYSTEM_TENANT, type TenantId } from '@qnsp/kms-core';
 
 const TENANT_HEADERS = ['x-qnsp-tenant', 'x-qnsp-tenant-id', 'x-tenant-id'] as const;
 
@@ -29,4 +29,11 @@ export function namedTenant(ofCredential: TenantId | null, { headers, query, bod
     throw badRequest('tenantId', 'a platform credential must name the tenant, e.g. in the header x-qnsp-tenant');
   if (!isUuid(tenantId) || tenantId === SYSTEM_TENANT) throw badRequest('tenantId', 'must be the UUID of a tenant');
   return tenantId;
+}
+
+/** Checks a tenant that an item of a batch names. Throws `TENANT_MISMATCH`. */
+export function requireSameTenant(caller: Caller, item: unknown): void {
+  const named = typeof item === 'object' && item !== null && 'tenantId' in item ? item.tenantId : undefined;
+  if (named === undefined || named === caller.tenantId) return;
+  throw new KmsError('TENANT_MISMATCH', 'The item names another tenant than the credential belongs to.');
 }

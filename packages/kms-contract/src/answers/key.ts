@@ -83,6 +83,11 @@ export const keyStatisticsSchema = component(
     total: z.int(),
     byState: counts,
     byAlgorithm: counts,
+    operationsThisMonth: z
+      .int()
+      .describe(
+        'Operations that used a key since the first of the month, in UTC; the newest of other nodes may be missing.',
+      ),
   }),
 );
 

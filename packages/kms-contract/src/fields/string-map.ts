@@ -57,6 +57,7 @@ function problemOfEntry(name: string, text: unknown, bounds: StringMapBounds): s
   if (name.length === 0 || name.length > bounds.nameCharacters)
     return `names must have 1 to ${bounds.nameCharacters} characters`;
   if (text.length > bounds.valueCharacters) return `must have at most ${bounds.valueCharacters} characters`;
+  if (name.includes('\0') || text.includes('\0')) return 'must not hold U+0000';
   return name.isWellFormed() && text.isWellFormed() ? undefined : 'must be well-formed Unicode';
 }
 

@@ -1,7 +1,7 @@
 import { KmsError } from '../errors/kms-error.ts';
 import type { KeyRecord } from '../model/key.ts';
 import { type Caller, requirePermission } from './caller.ts';
-import type { Permission } from './permissions.ts';
+import { isCryptoPermission, type Permission } from './permissions.ts';
 import { matchesAddress } from './address-match.ts';
 import type { PolicyConditions, PolicyStatement } from './policy-document.ts';
 
@@ -43,8 +43,27 @@ function matches(
   );
 }
 
-/** Whether an action of a statement, which may end in `*`, covers a permission. */
+/** Whether {@link authorize} would let the caller do it. */
+export function isAllowed(caller: Caller, permission: Permission, key: KeyRecord, now: number): boolean {
+  try {
+    authorize(caller, permission, key, now);
+    return true;
+  } catch (error) {
+    if (error instanceof KmsError && error.code === 'FORBIDDEN') return false;
+    throw error;
+  }
+}
+
+/**
+ * Whether an action of a statement covers a permission: by name, by a prefix that ends in `*`, or as `kms:keys:use`, which
+ * stands for every operation that uses a key, in a policy as in a credential.
+ */
 export function coversAction(action: string, permission: Permission): boolean {
+  if (covers(action, permission)) return true;
+  return isCryptoPermission(permission) && covers(action, 'kms:keys:use');
+}
+
+function covers(action: string, permission: Permission): boolean {
   return action.endsWith('*') ? permission.startsWith(action.slice(0, -1)) : action === permission;
 }
 

@@ -59,3 +59,8 @@ export function effectivePermissions(role: Role | null, permissions: readonly Pe
   if (all.has('kms:keys:use')) for (const permission of cryptoPermissions) all.add(permission);
   return all;
 }
+
+/** Whether a permission is one to use a key, as against managing it. */
+export function isCryptoPermission(permission: Permission): boolean {
+  return cryptoPermissions.includes(permission);
+}

@@ -16,7 +16,10 @@ for (const algorithm of ALGORITHMS) {
 }
 
 function normalise(name: string): string {
-  return name.toLowerCase().replaceAll(/[\s_./-]/g, '');
+  return name
+    .toLowerCase()
+    .replaceAll('+', 'plus')
+    .replaceAll(/[\s_./-]/g, '');
 }
 
 /**
@@ -45,7 +48,8 @@ export function algorithmById(id: string): Algorithm {
 
 /**
  * The post-quantum algorithm that `upgrade` moves a key to. Symmetric algorithms go to their 256-bit default, which
- * Grover's algorithm leaves strong enough; signatures go to ML-DSA-65 and public-key encryption to ML-KEM-768.
+ * Grover's algorithm leaves strong enough; signatures go to ML-DSA-65 and public-key encryption to ML-KEM-768. What is post-quantum and
+ * at least as strong already stays what it is.
  *
  * @throws KmsError `BAD_REQUEST` for key agreement, which has no post-quantum algorithm of the same shape.
  */
@@ -56,16 +60,19 @@ export function postQuantumDefault(algorithm: Algorithm, purpose: KeyPurpose): A
       return algorithmById('aes-256-gcm');
     case 'mac':
       return algorithm;
+    case 'ml-dsa':
+      return algorithm.id === 'dilithium-5' ? algorithm : algorithmById('dilithium-3');
+    case 'slh-dsa':
+      return algorithm;
     case 'eddsa':
     case 'ecdsa':
-    case 'ml-dsa':
-    case 'slh-dsa':
       return algorithmById('dilithium-3');
     case 'rsa':
       return algorithmById(PURPOSE_OPERATIONS[purpose].includes('verify') ? 'dilithium-3' : 'kyber-768');
     case 'ml-kem':
+      return algorithm.id === 'kyber-1024' ? algorithm : algorithmById('kyber-768');
     case 'hybrid-kem':
-      return algorithmById('kyber-768');
+      return algorithm;
     case 'key-agreement':
       throw badRequest('algorithm', 'key agreement has no post-quantum successor; create a KEM key instead');
   }

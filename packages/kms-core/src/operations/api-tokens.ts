@@ -68,29 +68,36 @@ export async function createApiToken(kms: Kms, caller: Caller, input: CreateApiT
 }
 
 /**
- * Makes a token that the operator chose valid for the whole platform, unless it was stored before; one that was revoked
- * stays revoked.
+ * Makes the token that the operator chose the only one that is valid for the whole platform: an earlier one is revoked,
+ * and without a token every one is. A token that was revoked once stays revoked.
  */
-export async function installPlatformToken(kms: Pick<Kms, 'store' | 'hierarchy'>, token: string): Promise<void> {
-  const hash = (await tokenPepper(kms.hierarchy))(token);
-  if ((await kms.store.findToken(hash)) !== undefined) return;
-  const record = (now: Date): ApiTokenRecord => ({
-    tokenId: newId(),
-    tenantId: null,
-    name: 'platform token of the configuration',
-    hash,
-    role: 'platform_admin',
-    permissions: [],
-    createdAt: now,
-    expiresAt: null,
-    revokedAt: null,
+export async function installPlatformToken(
+  kms: Pick<Kms, 'store' | 'hierarchy'>,
+  token: string | undefined,
+): Promise<void> {
+  const pepper = await tokenPepper(kms.hierarchy);
+  const hash = token === undefined ? undefined : pepper(token);
+  await kms.store.transact({ kind: 'system' }, async (unit) => {
+    // One node at a time: two that start together would both make the token.
+    await unit.tenants.lockRoots();
+    const known = (await unit.tokens.list()).filter((candidate) => candidate.tenantId === null);
+    const isWanted = (candidate: ApiTokenRecord) => hash !== undefined && Buffer.compare(candidate.hash, hash) === 0;
+    for (const candidate of known) {
+      if (!isWanted(candidate) && candidate.revokedAt === null) await unit.tokens.revoke(candidate.tokenId);
+    }
+    if (hash === undefined || known.some(isWanted)) return;
+    await unit.tokens.insert({
+      tokenId: newId(),
+      tenantId: null,
+      name: 'platform token of the configuration',
+      hash,
+      role: 'platform_admin',
+      permissions: [],
+      createdAt: unit.now,
+      expiresAt: null,
+      revokedAt: null,
+    });
   });
-  try {
-    await kms.store.transact({ kind: 'system' }, (unit) => unit.tokens.insert(record(unit.now)));
-  } catch (error) {
-    // Another node that started at the same moment stored it first.
-    if (!(error instanceof KmsError) || error.code !== 'CONFLICT') throw error;
-  }
 }
 
 /** Makes a token and its record, without storing it. */
@@ -123,10 +130,19 @@ export async function listApiTokens(kms: Kms, caller: Caller): Promise<readonly 
 }
 
 /** Ends a token now. Throws `NOT_FOUND` when the tenant has no such token. */
-export async function revokeApiToken(kms: Kms, caller: Caller, input: { readonly tokenId: string }): Promise<void> {
+export async function revokeApiToken(
+  kms: Kms,
+  caller: Caller,
+  input: { readonly tokenId: string; readonly idempotency?: IdempotencyRequest },
+): Promise<void> {
   requirePermission(caller, 'kms:tokens:manage');
-  const revoked = await kms.store.transact(scopeOf(caller), (unit) => unit.tokens.revoke(input.tokenId));
-  if (!revoked) throw new KmsError('NOT_FOUND', 'There is no live token with this id.');
+  const chain = await kms.hierarchy.masterKeys(caller.tenantId);
+  await kms.store.transact(scopeOf(caller), (unit) =>
+    runOnce(unit, chain, input.idempotency, async () => {
+      if (await unit.tokens.revoke(input.tokenId)) return null;
+      throw new KmsError('NOT_FOUND', 'There is no live token with this id.');
+    }),
+  );
 }
 
 /** Who presents an API token. */

@@ -76,6 +76,8 @@ function importVersion(
       throw badRequest('keyId', 'the material of this key was generated here: rotate it instead');
     if (record.algorithm !== input.algorithm.id)
       throw badRequest('algorithm', `the key has the algorithm ${record.algorithm}`);
+    if (input.algorithm.family === 'legacy-cipher')
+      throw badRequest('keyId', 'data of another system does not name its version: import another key instead');
     return addVersion(kms, record, context, input.algorithm, material, 'imported');
   });
 }

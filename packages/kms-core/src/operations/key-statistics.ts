@@ -5,13 +5,21 @@ export interface KeyStatistics {
   readonly total: number;
   readonly byState: Readonly<Record<string, number>>;
   readonly byAlgorithm: Readonly<Record<string, number>>;
+  /** Operations that used a key since the first of the month, in UTC; other nodes' newest ones may be missing. */
+  readonly operationsThisMonth: number;
 }
 
 /** How many keys the tenant has, by state and by algorithm. */
 export async function keyStatistics(kms: Kms, caller: Caller): Promise<KeyStatistics> {
   requirePermission(caller, 'kms:keys:read');
-  const { byState, byAlgorithm } = await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) =>
-    unit.keys.count(),
-  );
-  return { total: Object.values(byState).reduce((sum, count) => sum + count, 0), byState, byAlgorithm };
+  const { tenantId } = caller;
+  const counts = await kms.store.transact({ kind: 'tenant', tenantId }, (unit) => unit.keys.count());
+  const { byState, byAlgorithm } = counts;
+  const total = Object.values(byState).reduce((sum, count) => sum + count, 0);
+  return {
+    total,
+    byState,
+    byAlgorithm,
+    operationsThisMonth: counts.operationsThisMonth + kms.counter.pending(tenantId),
+  };
 }

@@ -2,6 +2,7 @@ import type { Algorithm } from '../algorithms/registry.ts';
 import type { MaybePromise } from '../engines/engine.ts';
 import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
 import type { KeyRing } from '../keyring/key-ring.ts';
+import type { OperationCounter } from '../keyring/operation-counter.ts';
 import type { OperationBudgets } from '../keyring/operation-budgets.ts';
 import type { Store } from '../ports/store.ts';
 
@@ -11,6 +12,7 @@ export interface Kms {
   readonly hierarchy: KeyHierarchy;
   readonly keyRing: KeyRing;
   readonly budgets: OperationBudgets;
+  readonly counter: OperationCounter;
   /** Milliseconds since the epoch, for checks that involve no stored schedule. */
   readonly clock: () => number;
   /** Random bytes for key material and for `random`. */

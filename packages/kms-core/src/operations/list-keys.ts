@@ -1,4 +1,5 @@
 import { type Caller, requirePermission } from '../access/caller.ts';
+import { isAllowed } from '../access/evaluate-policy.ts';
 import type { KeyState } from '../lifecycle/operations.ts';
 import { badRequest } from '../errors/kms-error.ts';
 import { describeKey, type KeyDescription } from '../model/describe-key.ts';
@@ -32,7 +33,9 @@ export async function listKeys(kms: Kms, caller: Caller, input: ListKeysInput): 
   for (const record of page.items) chain.verifyRecord(record);
   const last = page.items.at(-1);
   return {
-    items: page.items.map((record) => describeKey(record)),
+    items: page.items
+      .filter((record) => isAllowed(caller, 'kms:keys:read', record, kms.clock()))
+      .map((record) => describeKey(record)),
     nextCursor: page.more && last !== undefined ? encodeCursor(last.createdAt, last.keyId) : null,
   };
 }

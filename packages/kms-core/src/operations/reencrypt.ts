@@ -1,4 +1,5 @@
 import type { Caller } from '../access/caller.ts';
+import { authorize } from '../access/evaluate-policy.ts';
 import { type EncryptionContext, encodeContext } from '../envelope/associated-data.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import { type EncryptResult, sealWith } from './encrypt.ts';
@@ -28,6 +29,12 @@ export async function reencrypt(kms: Kms, caller: Caller, input: ReencryptInput)
     'reencrypt',
   );
   try {
+    if (input.destinationKeyId !== undefined && input.destinationKeyId !== used.key.keyId) {
+      // Under another key the plaintext may be open to other people: that takes what reading and writing it takes.
+      authorize(caller, 'kms:decrypt', used.key, kms.clock());
+      const target = await kms.keyRing.load(caller.tenantId, input.destinationKeyId);
+      authorize(caller, 'kms:encrypt', target.record, kms.clock());
+    }
     const destination = await useKey(
       kms,
       caller,

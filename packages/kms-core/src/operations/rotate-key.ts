@@ -1,4 +1,5 @@
 import type { Caller } from '../access/caller.ts';
+import { authorize } from '../access/evaluate-policy.ts';
 import type { Algorithm } from '../algorithms/registry.ts';
 import { algorithmById, postQuantumDefault } from '../algorithms/resolve.ts';
 import { KmsError } from '../errors/kms-error.ts';
@@ -32,6 +33,7 @@ async function renewKey(
   choose: (record: KeyRecord) => Algorithm,
 ): Promise<KeyDescription> {
   const { record: seen } = await kms.keyRing.load(caller.tenantId, input.keyId);
+  authorize(caller, 'kms:keys:rotate', seen, kms.clock());
   const algorithm = choose(seen);
   requireApproved(kms, algorithm);
   const renewable = KEY_TRANSITIONS[seen.state][event] !== undefined && !isImported(seen);

@@ -18,6 +18,7 @@ export async function rotateUnattended(
   stillNeeded: (record: KeyRecord, now: Date) => boolean,
 ): Promise<boolean> {
   const { tenantId, keyId } = seen;
+  if (seen.state !== 'active' || isImported(seen)) return false;
   const chain = await kms.hierarchy.masterKeys(tenantId);
   const algorithm = algorithmById(seen.algorithm);
   const material = await prepareMaterial(kms, algorithm);

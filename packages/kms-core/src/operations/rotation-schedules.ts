@@ -1,4 +1,5 @@
 import { type Caller, requirePermission } from '../access/caller.ts';
+import { isAllowed } from '../access/evaluate-policy.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import { formatDuration } from '../model/iso-duration.ts';
 import type { Kms } from './kms.ts';
@@ -22,11 +23,13 @@ export async function rotationSchedules(
     const before = input.withinDays === undefined ? null : new Date(unit.now.getTime() + input.withinDays * 86_400_000);
     return unit.keys.scheduledRotations(input.limit ?? 50, before);
   });
-  return keys.map((key) => ({
-    keyId: key.keyId,
-    name: key.name,
-    algorithm: key.algorithm,
-    rotationPeriod: key.rotation.periodSeconds === null ? null : formatDuration(key.rotation.periodSeconds),
-    nextRotationAt: key.rotation.nextRotationAt?.toISOString() ?? null,
-  }));
+  return keys
+    .filter((key) => isAllowed(caller, 'kms:keys:read', key, kms.clock()))
+    .map((key) => ({
+      keyId: key.keyId,
+      name: key.name,
+      algorithm: key.algorithm,
+      rotationPeriod: key.rotation.periodSeconds === null ? null : formatDuration(key.rotation.periodSeconds),
+      nextRotationAt: key.rotation.nextRotationAt?.toISOString() ?? null,
+    }));
 }

@@ -86,6 +86,7 @@ export interface ShredTenantInput {
   readonly confirmation: string;
   /** Why, for the audit trail. */
   readonly reason: string;
+  readonly idempotency?: IdempotencyRequest;
 }
 
 /**
@@ -98,16 +99,21 @@ export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantIn
     throw new KmsError('TENANT_MISMATCH', 'The credential is for another tenant.');
   if (input.confirmation.toLowerCase() !== `shred-${input.tenantId}`)
     throw badRequest('confirmation', 'must be SHRED- followed by the id of the tenant');
-  const tenant = await kms.store.transact({ kind: 'system' }, async (unit) => {
-    const found = await unit.tenants.get(input.tenantId);
-    if (found === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
-    if (found.state === 'shredded') throw new KmsError('KEY_STATE_INVALID', 'The tenant is shredded already.');
-    await unit.tenants.shred(input.tenantId);
-    return { ...found, state: 'shredded' as const };
-  });
+  const chain = await kms.hierarchy.masterKeys(SYSTEM_TENANT);
+  const shredded = await kms.store.transact({ kind: 'system' }, (unit) =>
+    runOnce(unit, chain, input.idempotency, async () => {
+      const found = await unit.tenants.get(input.tenantId);
+      if (found === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
+      if (found.state === 'shredded') throw new KmsError('KEY_STATE_INVALID', 'The tenant is shredded already.');
+      await unit.tenants.shred(input.tenantId);
+      for (const token of await unit.tokens.list())
+        if (token.tenantId === input.tenantId) await unit.tokens.revoke(token.tokenId);
+      return describeTenant({ ...found, state: 'shredded' });
+    }),
+  );
   kms.hierarchy.forget(input.tenantId);
   kms.keyRing.forgetAll();
-  return describeTenant(tenant);
+  return shredded;
 }
 
 function describeTenant({ tenantId, name, state, createdAt }: TenantRecord): TenantDescription {

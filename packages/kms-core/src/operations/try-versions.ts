@@ -1,7 +1,7 @@
 import { algorithmById } from '../algorithms/resolve.ts';
 import type { Caller } from '../access/caller.ts';
 import type { MaybePromise } from '../engines/engine.ts';
-import { badRequest } from '../errors/kms-error.ts';
+import { badRequest, KmsError } from '../errors/kms-error.ts';
 import { type CryptoOperation, VERSION_STATE_ALLOWS } from '../lifecycle/operations.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { Kms } from './kms.ts';
@@ -32,9 +32,20 @@ export async function tryVersions(
       : record.versions.filter((version) => version.version === keyVersion);
   const [newest] = candidates;
   if (newest === undefined) throw badRequest('keyVersion', 'the key has no such version');
+  await kms.budgets.take(record, newest, operation);
+  let refusal: KmsError | undefined;
+  let asked = 0;
   for (const version of candidates) {
-    const used = await ready(kms, loaded, version, operation);
-    if (await accepts(used)) return { valid: true, keyId, keyVersion: version.version, algorithm: version.algorithm };
+    const used = await ready(kms, loaded, version, operation, 'paid');
+    try {
+      if (await accepts(used)) return { valid: true, keyId, keyVersion: version.version, algorithm: version.algorithm };
+      asked += 1;
+    } catch (error) {
+      // Options that this version's algorithm does not have: after an upgrade they may be meant for another version.
+      if (!(error instanceof KmsError) || error.code !== 'BAD_REQUEST') throw error;
+      refusal = error;
+    }
   }
+  if (asked === 0 && refusal !== undefined) throw refusal;
   return { valid: false, keyId, keyVersion: newest.version, algorithm: algorithmById(newest.algorithm).id };
 }

@@ -1,9 +1,11 @@
 import type { Caller } from '../access/caller.ts';
+import { badRequest } from '../errors/kms-error.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
 import type { UsageLimits } from '../model/key.ts';
 import { type ChangeRequest, changeKey } from './change-key.ts';
 import { planRotation, type RotationInput } from './create-key.ts';
 import type { Kms } from './kms.ts';
+import { isImported } from './rotate-key.ts';
 
 export interface UpdateKeyInput extends ChangeRequest {
   readonly name?: string | null;
@@ -18,6 +20,8 @@ export interface UpdateKeyInput extends ChangeRequest {
 export function updateKey(kms: Kms, caller: Caller, input: UpdateKeyInput): Promise<KeyDescription> {
   return changeKey(kms, caller, input, 'kms:keys:update', 'update', (record, { unit }) => {
     const { name, metadata, rotation, usageLimits } = input;
+    const rotates = rotation?.auto ?? (rotation?.periodSeconds !== undefined && rotation.periodSeconds !== null);
+    if (rotates && isImported(record)) throw badRequest('rotation', 'an imported key can not rotate by itself');
     return {
       ...(name === undefined ? {} : { name }),
       ...(metadata === undefined ? {} : { metadata }),

@@ -86,12 +86,14 @@ export async function ready(
   loaded: LoadedKey,
   version: KeyVersionRecord,
   operation: CryptoOperation,
+  budget: 'due' | 'paid' = 'due',
 ): Promise<UsableVersion> {
   const key = loaded.record;
   admitVersion(version, operation);
   const algorithm = algorithmById(version.algorithm);
   requireApproved(kms, algorithm);
-  await kms.budgets.take(key, version, operation);
+  if (budget === 'due') await kms.budgets.take(key, version, operation);
+  kms.counter.count(key.tenantId);
   return { key, version, algorithm, engine: await loaded.engine(version) };
 }
 
@@ -112,7 +114,7 @@ export async function openEnvelope(
 ): Promise<{ readonly plaintext: Uint8Array; readonly used: UsableVersion }> {
   const header = readHeader(ciphertext);
   const loaded = await admitNamed(kms, caller, keyId, header, operation, permission);
-  const legacy = await openLegacy(kms, loaded, operation, ciphertext);
+  const legacy = await openLegacy(kms, loaded, operation, ciphertext, associatedData);
   if (legacy !== undefined) return legacy;
   if (header === undefined || header.keyId !== loaded.record.keyId) throw decryptFailed();
   const version = loaded.record.versions.find((candidate) => candidate.version === header.keyVersion);
@@ -151,12 +153,20 @@ async function admitNamed(
   }
 }
 
-async function openLegacy(kms: Kms, loaded: LoadedKey, operation: CryptoOperation, ciphertext: Uint8Array) {
+async function openLegacy(
+  kms: Kms,
+  loaded: LoadedKey,
+  operation: CryptoOperation,
+  ciphertext: Uint8Array,
+  associatedData: Uint8Array,
+) {
   const { record } = loaded;
   const current = record.versions.find((candidate) => candidate.version === record.currentVersion);
   if (current === undefined || algorithmById(current.algorithm).family !== 'legacy-cipher') return undefined;
   const used = await ready(kms, loaded, current, operation);
   if (used.engine.openLegacy === undefined) return undefined;
+  if (associatedData.some((byte) => byte !== 0))
+    throw badRequest('context', 'data of another system has no authenticated context');
   return { plaintext: await used.engine.openLegacy(ciphertext), used };
 }
 

@@ -26,7 +26,11 @@ export interface Store {
   ping(): Promise<void>;
 }
 
-/** One atomic unit of work. */
+/**
+ * One atomic unit of work. Adding or changing a record of another tenant than its own throws `TENANT_MISMATCH`; a record
+ * that no operation makes (two active versions, material in a destroyed version, …) throws `INTERNAL_ERROR`. After a
+ * `CONFLICT` the work may go on; after any other error of a call nothing of the unit is kept.
+ */
 export interface UnitOfWork {
   /** The store's clock when the unit began, in whole milliseconds: the only clock that schedules and expiries know. */
   readonly now: Date;
@@ -42,26 +46,29 @@ export interface KeyRecords {
   /** Adds a key. Throws `CONFLICT` when the id was ever used. */
   insert(key: KeyRecord): Promise<void>;
   /**
-   * Replaces a key whose stored revision is `expectedRevision`; throws `CONFLICT` otherwise. Versions may be added, may
-   * move forward in their state and may lose their material; nothing else of a version ever changes.
+   * Replaces a key whose stored revision is `expectedRevision`; throws `CONFLICT` otherwise. The new revision is the next
+   * one. Versions may be added, may move forward in their state and may lose their material; nothing else of a version
+   * ever changes.
    */
   update(key: KeyRecord, expectedRevision: number): Promise<void>;
   /** A page of keys, newest first. */
   list(query: KeyQuery): Promise<KeyPage>;
-  /** How many of the tenant's keys there are by state and by algorithm. */
+  /** How many of the tenant's keys there are by state and by algorithm, and how much they were used. */
   count(): Promise<KeyCounts>;
+  /** Adds to the number of operations that used the tenant's keys in this month, in UTC. Only in a tenant's scope. */
+  addOperations(count: number): Promise<void>;
   /** The ids of keys whose parent is this key. */
   children(keyId: KeyId): Promise<readonly KeyId[]>;
   /**
    * Up to `limit` keys for which a scheduled rotation or destruction is due now, locked; what another node has
-   * locked is passed over. Only in the system scope.
+   * locked is passed over, and so are the keys of shredded tenants. Only in the system scope.
    */
   lockDue(due: 'rotation' | 'destruction', limit: number): Promise<readonly KeyRecord[]>;
   /** The tenant's keys with automatic rotation, the next due first. */
   scheduledRotations(limit: number, before: Date | null): Promise<readonly KeyRecord[]>;
   /**
    * Takes up to `count` operations from the budget of a counter (a key, or one of its versions) and answers how many were
-   * granted, 0 when the budget is spent. Survives the unit only when the unit is committed.
+   * granted, 0 when the budget is spent or the tenant has no such key. Survives the unit only when the unit is committed.
    */
   leaseOperations(lease: OperationLease): Promise<number>;
 }
@@ -95,16 +102,23 @@ export interface KeyPage {
 export interface KeyCounts {
   readonly byState: Readonly<Record<string, number>>;
   readonly byAlgorithm: Readonly<Record<string, number>>;
+  /** Operations that were added since the first of the month, in UTC. */
+  readonly operationsThisMonth: number;
 }
 
 export interface TenantRecords {
   get(tenantId: TenantId): Promise<TenantRecord | undefined>;
   /** Adds a tenant. Throws `CONFLICT` when the id was ever used. */
   insert(tenant: TenantRecord): Promise<void>;
-  /** Marks a tenant as shredded and removes every wrap of its master key and all sealed material. */
+  /**
+   * Marks a tenant as shredded and removes every wrap of its master key, all sealed material and all sealed answers, for
+   * ever: from then on `CONFLICT` answers every attempt to make or change a key of the tenant or to add a master key.
+   * Throws `NOT_FOUND` when there is no such tenant.
+   */
   shred(tenantId: TenantId): Promise<void>;
   list(): Promise<readonly TenantRecord[]>;
   masterKeyWraps(tenantId: TenantId): Promise<readonly MasterKeyWrap[]>;
+  /** Throws `CONFLICT` when a provider wraps this version of the master key already. */
   addMasterKeyWraps(wraps: readonly MasterKeyWrap[]): Promise<void>;
   /** The check values of the roots in use. System scope only. */
   roots(): Promise<readonly RootRecord[]>;
@@ -114,7 +128,9 @@ export interface TenantRecords {
 }
 
 export interface TokenRecords {
+  /** Adds a token. Throws `CONFLICT` when its id or its hash was ever used. */
   insert(token: ApiTokenRecord): Promise<void>;
+  /** The tokens of the scope, newest first. */
   list(): Promise<readonly ApiTokenRecord[]>;
   /** Revokes a token now. Answers whether there was one to revoke. */
   revoke(tokenId: string): Promise<boolean>;

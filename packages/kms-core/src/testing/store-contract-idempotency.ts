@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import type { Store } from '../ports/store.ts';
 import { asTenant, comparable, insertKey, newTenant, sampleKey, someBytes } from './store-samples.ts';
@@ -32,6 +32,17 @@ export function idempotencyRules(store: () => Store): void {
     });
     const replayed = await asTenant(store(), tenantId, (unit) => unit.idempotency.claim('k', second));
     expect(comparable(replayed?.fingerprint)).toBe(comparable(second));
+  });
+
+  it('keeps an answer for seconds, not milliseconds', async () => {
+    const tenantId = await newTenant(store());
+    await asTenant(store(), tenantId, async (unit) => {
+      await unit.idempotency.claim('k', someBytes(32));
+      await unit.idempotency.complete('k', someBytes(8), 20);
+    });
+    await sleep(40);
+    const replayed = await asTenant(store(), tenantId, (unit) => unit.idempotency.claim('k', someBytes(32)));
+    expect(replayed).toMatchObject({ key: 'k' });
   });
 
   it('frees a key whose unit failed', async () => {

@@ -34,7 +34,7 @@ export function isolationRules(store: () => Store): void {
       await expect(unit.keys.get(key.keyId)).resolves.toBeUndefined();
       await expect(unit.keys.get(key.keyId, { lock: true })).resolves.toBeUndefined();
       await expect(unit.keys.list({ limit: 200, after: null })).resolves.toEqual({ items: [], more: false });
-      await expect(unit.keys.count()).resolves.toEqual({ byState: {}, byAlgorithm: {} });
+      await expect(unit.keys.count()).resolves.toEqual({ byState: {}, byAlgorithm: {}, operationsThisMonth: 0 });
       await expect(unit.keys.children(key.parentKeyId ?? '')).resolves.toEqual([]);
       await expect(unit.keys.scheduledRotations(10, null)).resolves.toEqual([]);
     });

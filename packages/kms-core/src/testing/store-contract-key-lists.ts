@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { KeyRecord } from '../model/key.ts';
 import type { KeyQuery, Store } from '../ports/store.ts';
-import { asTenant, insertKey, newTenant, sampleKey } from './store-samples.ts';
+import { asTenant, insertKey, newTenant, sampleKey, SYSTEM } from './store-samples.ts';
 
 /** More than any list here has. */
 const MOST_PAGES = 20;
@@ -96,6 +96,7 @@ export function keyListRules(store: () => Store): void {
     await expect(asTenant(store(), tenantId, (unit) => unit.keys.count())).resolves.toEqual({
       byState: {},
       byAlgorithm: {},
+      operationsThisMonth: 0,
     });
     await insertKey(store(), sampleKey(tenantId));
     await insertKey(store(), sampleKey(tenantId, { state: 'suspended' }));
@@ -103,7 +104,22 @@ export function keyListRules(store: () => Store): void {
     await expect(asTenant(store(), tenantId, (unit) => unit.keys.count())).resolves.toEqual({
       byState: { active: 2, suspended: 1 },
       byAlgorithm: { 'aes-256-gcm': 2, ed25519: 1 },
+      operationsThisMonth: 0,
     });
+  });
+
+  it('adds up the operations of a tenant, and of no other', async () => {
+    const [tenantId, other] = [await newTenant(store()), await newTenant(store())];
+    await asTenant(store(), tenantId, (unit) => unit.keys.addOperations(3));
+    await asTenant(store(), tenantId, (unit) => unit.keys.addOperations(4));
+    await asTenant(store(), other, (unit) => unit.keys.addOperations(1));
+    expect((await asTenant(store(), tenantId, (unit) => unit.keys.count())).operationsThisMonth).toBe(7);
+    expect((await asTenant(store(), other, (unit) => unit.keys.count())).operationsThisMonth).toBe(1);
+    const attempt = store().transact(SYSTEM, (unit) => unit.keys.addOperations(1));
+    await expect(attempt).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
+    const all = await store().transact(SYSTEM, (unit) => unit.keys.count());
+    expect(all.operationsThisMonth).toBeGreaterThanOrEqual(8);
+    expect((await asTenant(store(), tenantId, (unit) => unit.keys.count())).operationsThisMonth).toBe(7);
   });
 
   it('names the children of a key', async () => {

@@ -110,6 +110,18 @@ export function tenantRules(store: () => Store): void {
     });
   });
 
+  it('lets the call that shreds a tenant complete its own idempotency key', async () => {
+    const tenantId = await newTenant(store());
+    await asTenant(store(), tenantId, async (unit) => {
+      await unit.idempotency.claim('k', someBytes(32));
+      await unit.tenants.shred(tenantId);
+      await unit.idempotency.complete('k', someBytes(8), 3600);
+    });
+    await expect(asTenant(store(), tenantId, (unit) => unit.tenants.get(tenantId))).resolves.toMatchObject({
+      state: 'shredded',
+    });
+  });
+
   it('shreds for ever: a second time changes nothing, and no key is made or changed any more', async () => {
     const tenantId = await newTenant(store());
     const { keyId } = await insertKey(store(), sampleKey(tenantId));

@@ -69,4 +69,11 @@ export function tokenRules(store: () => Store): void {
     }
     await expect(asTenant(store(), tenantId, (unit) => unit.tokens.list())).resolves.toHaveLength(1);
   });
+
+  it('takes no token of a tenant that does not exist', async () => {
+    const token = sampleToken(newId());
+    const attempt = store().transact(SYSTEM, (unit) => unit.tokens.insert(token));
+    await expect(attempt).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
+    await expect(store().findToken(token.hash)).resolves.toBeUndefined();
+  });
 }

@@ -58,7 +58,17 @@ export class MemoryKeys implements KeyRecords {
       byState[state] = (byState[state] ?? 0) + 1;
       byAlgorithm[algorithm] = (byAlgorithm[algorithm] ?? 0) + 1;
     }
-    return { byState, byAlgorithm };
+    const { operations } = this.#unit.tables();
+    const own = [...operations].filter(([counter]) => counter.endsWith(this.#month()) && this.#counts(counter));
+    return { byState, byAlgorithm, operationsThisMonth: own.reduce((sum, [, count]) => sum + count, 0) };
+  }
+
+  async addOperations(count: number): Promise<void> {
+    const { scope } = this.#unit;
+    if (scope.kind !== 'tenant') throw new KmsError('INTERNAL_ERROR', 'Operations are counted for one tenant.');
+    const { operations } = this.#unit.tables();
+    const counter = `${scope.tenantId}:${this.#month()}`;
+    operations.set(counter, (operations.get(counter) ?? 0) + count);
   }
 
   async children(keyId: KeyId): Promise<readonly KeyId[]> {
@@ -95,6 +105,15 @@ export class MemoryKeys implements KeyRecords {
     const now = Math.min(lease.count, Math.max(0, lease.budget - before));
     granted.set(counter, before + now);
     return now;
+  }
+
+  #month(): string {
+    return this.#unit.now.toISOString().slice(0, 7);
+  }
+
+  #counts(counter: string): boolean {
+    const [tenantId = ''] = counter.split(':');
+    return sees(this.#unit.scope, tenantId);
   }
 
   #visible(): KeyRecord[] {

@@ -14,6 +14,8 @@ export interface MemoryTables {
   readonly tokens: Map<string, ApiTokenRecord>;
   /** The operations granted so far, by key and version. */
   readonly granted: Map<string, number>;
+  /** Operations by tenant and month. */
+  readonly operations: Map<string, number>;
   readonly answers: Map<string, StoredAnswer>;
 }
 
@@ -40,6 +42,7 @@ export function emptyTables(): MemoryTables {
     roots: new Map(),
     tokens: new Map(),
     granted: new Map(),
+    operations: new Map(),
     answers: new Map(),
   };
 }
@@ -53,6 +56,7 @@ export function draftOf(tables: MemoryTables): MemoryTables {
     roots: new Map(tables.roots),
     tokens: new Map(tables.tokens),
     granted: new Map(tables.granted),
+    operations: new Map(tables.operations),
     answers: new Map(tables.answers),
   };
 }

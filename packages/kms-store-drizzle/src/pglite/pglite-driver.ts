@@ -16,7 +16,9 @@ export async function openPglite(dataDir: string, limitMs: number): Promise<Pgli
   const directory = dataDir.replace(/^file:\/\//, '');
   let unlock = (): void => undefined;
   if (!dataDir.startsWith(IN_MEMORY)) {
-    mkdirSync(dirname(directory), { recursive: true });
+    // PGlite makes its files readable for everybody: the directories around them are not.
+    mkdirSync(dirname(directory), { recursive: true, mode: 0o700 });
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
     unlock = lockDirectory(directory);
   }
   try {

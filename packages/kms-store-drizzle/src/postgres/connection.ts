@@ -8,6 +8,8 @@ import { type Address, connectSocket } from './address.ts';
 import { type PostgresStoreOptions, tlsOptions } from './options.ts';
 
 export interface ConnectionOptions extends Pick<PostgresStoreOptions, 'url' | 'ssl' | 'caPem'> {
+  /** What {@link addressOf} the URL is. */
+  readonly address: Address;
   readonly connectTimeoutSeconds: number;
   /** How long the server lets a statement run or wait for a lock, or a transaction idle; with 0 as it is set up. */
   readonly serverTimeoutMs: number;
@@ -88,7 +90,7 @@ export class Connection {
   }
 
   #clientOptions(options: ConnectionOptions) {
-    const address = addressOf(options.url);
+    const { address } = options;
     const timeout = options.serverTimeoutMs;
     return {
       max: 1,
@@ -125,14 +127,4 @@ export class Connection {
       throw error;
     }
   }
-}
-
-/** Where the server of a URL listens, as postgres.js reads it. */
-function addressOf(url: string): Address {
-  const { host, port, path } = postgres(url, { max: 0 }).options;
-  const [first, ...others] = host;
-  if (first === undefined || others.length > 0) {
-    throw new KmsError('BAD_REQUEST', 'The database URL names several hosts. Put one address in front of them.');
-  }
-  return path ? { path } : { host: first, port: port[0] ?? 5432 };
 }

@@ -2,6 +2,7 @@ import type { StoreScope } from '@qnsp/kms-core';
 import type { Db, Driver } from '../driver.ts';
 import { scopeStatement } from '../scope.ts';
 import { isConnectionLost } from '../store-errors.ts';
+import { addressOf } from './address.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import type { PostgresStoreOptions } from './options.ts';
@@ -19,6 +20,7 @@ export class PostgresDriver implements Driver {
     const { url, ssl, caPem } = options;
     const shared = {
       url,
+      address: addressOf(url),
       ssl,
       ...(caPem === undefined ? {} : { caPem }),
       connectTimeoutSeconds: options.connectTimeoutSeconds ?? 5,

@@ -3,6 +3,7 @@ import { and, asc, count, desc, eq, lt, sql } from 'drizzle-orm';
 import { keyRecords, keys } from '../schema/keys.ts';
 import { requireSystem, within } from '../scope.ts';
 import type { Session } from '../session.ts';
+import { operationsThisMonth } from './operation-counts.ts';
 import { readKeys } from './read-keys.ts';
 
 /** The conditions of the partial indexes, in their words: with a parameter the planner could not tell that they fit. */
@@ -45,7 +46,7 @@ export async function countKeys(session: Session): Promise<KeyCounts> {
     byState[group.state] = (byState[group.state] ?? 0) + group.count;
     byAlgorithm[group.algorithm] = (byAlgorithm[group.algorithm] ?? 0) + group.count;
   }
-  return { byState, byAlgorithm };
+  return { byState, byAlgorithm, operationsThisMonth: await operationsThisMonth(session) };
 }
 
 export async function childrenOf(session: Session, keyId: KeyId): Promise<readonly KeyId[]> {

@@ -13,6 +13,7 @@ import { keyVersions } from '../schema/key-versions.ts';
 import { keyRecords, keys } from '../schema/keys.ts';
 import { requireSeen, within } from '../scope.ts';
 import type { Session } from '../session.ts';
+import { addOperations } from './operation-counts.ts';
 import { childrenOf, countKeys, listKeys, lockDueKeys, scheduledRotations } from './key-lists.ts';
 import { toKeyRow, toVersionRow } from './key-rows.ts';
 import { leaseOperations } from './operation-leases.ts';
@@ -74,6 +75,10 @@ export class DrizzleKeys implements KeyRecords {
 
   count(): Promise<KeyCounts> {
     return countKeys(this.#session);
+  }
+
+  addOperations(count: number): Promise<void> {
+    return addOperations(this.#session, count);
   }
 
   children(keyId: KeyId): Promise<readonly KeyId[]> {

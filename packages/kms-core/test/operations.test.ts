@@ -10,6 +10,7 @@ import {
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
   ALGORITHMS,
+  authenticateToken,
   createDataKey,
   createImportParameters,
   createKey,
@@ -22,6 +23,7 @@ import {
   getKey,
   getPublicKey,
   importKey,
+  installPlatformToken,
   KmsError,
   listKeys,
   mac,
@@ -518,9 +520,17 @@ describe('import', () => {
         Buffer.from((await decrypt(f.kms, f.admin, { keyId: key.keyId, ciphertext: legacy })).plaintext).toString(),
       ).toBe('old data');
       expect(await codeOf(rotateKey(f.kms, f.admin, { keyId: key.keyId }))).toBe('KEY_STATE_INVALID');
-      const again = await importKey(f.kms, f.admin, {
+      const legacyAgain = importKey(f.kms, f.admin, {
         algorithm: resolveAlgorithm('aes-256-cbc'),
         keyId: key.keyId,
+        ...(await wrapped(randomBytes(32), wrappingAlgorithm)),
+      });
+      await expect(legacyAgain).rejects.toThrow(/import another key/);
+      const algorithm = resolveAlgorithm('aes-256-gcm');
+      const first = await importKey(f.kms, f.admin, { algorithm, ...(await wrapped(material, wrappingAlgorithm)) });
+      const again = await importKey(f.kms, f.admin, {
+        algorithm,
+        keyId: first.keyId,
         ...(await wrapped(randomBytes(32), wrappingAlgorithm)),
       });
       expect(again.currentVersion).toBe(2);
@@ -611,5 +621,68 @@ describe('a spent version', () => {
       ),
     );
     expect(made.map((result) => result.keyVersion).sort()).toEqual([1, 1, 1, 1, 1, 2, 2, 2, 2, 2]);
+  });
+});
+
+describe('what a policy denies', () => {
+  test('re-encryption under another key takes what reading and writing take', async () => {
+    const user = callerOf(f.tenantId, 'key_user');
+    const [source, target] = [await create(), await create()];
+    const { ciphertext } = await encrypt(f.kms, f.admin, { keyId: source.keyId, plaintext: text('x') });
+    const policy = {
+      version: '1',
+      statements: [{ effect: 'deny', actions: ['kms:decrypt'], resources: ['*'] }],
+    } as const;
+    await putKeyPolicy(f.kms, f.admin, { keyId: source.keyId, policy });
+    expect(await codeOf(reencrypt(f.kms, user, { ciphertext, destinationKeyId: target.keyId }))).toBe('FORBIDDEN');
+    expect(await codeOf(reencrypt(f.kms, user, { ciphertext }))).toBe('no error');
+  });
+
+  test('kms:keys:use stands for every operation, and what can not be read is not listed', async () => {
+    const user = callerOf(f.tenantId, 'key_user');
+    const { keyId } = await create();
+    const statements = [
+      { effect: 'deny', actions: ['kms:keys:use', 'kms:keys:read'], resources: ['*'], principals: [user.subject] },
+    ] as const;
+    await putKeyPolicy(f.kms, f.admin, { keyId, policy: { version: '1', statements } });
+    expect(await codeOf(encrypt(f.kms, user, { keyId, plaintext: text('x') }))).toBe('FORBIDDEN');
+    expect((await listKeys(f.kms, user, {})).items).toEqual([]);
+    expect((await listKeys(f.kms, f.admin, {})).items).toHaveLength(1);
+  });
+});
+
+describe('verification over several versions', () => {
+  test('takes one operation of the budget, however many versions it asks', async () => {
+    const { keyId } = await create('hmac-sha256', { usageLimits: { maxOperations: 3 } });
+    const { mac: tag } = await mac(f.kms, f.admin, { keyId, data: text('m') });
+    await rotateKey(f.kms, f.admin, { keyId });
+    await rotateKey(f.kms, f.admin, { keyId });
+    expect(await codeOf(verifyMac(f.kms, f.admin, { keyId, data: text('m'), mac: tag }))).toBe('no error');
+    expect(await codeOf(verifyMac(f.kms, f.admin, { keyId, data: text('m'), mac: tag }))).toBe('no error');
+    expect(await codeOf(verifyMac(f.kms, f.admin, { keyId, data: text('m'), mac: tag }))).toBe('KEY_USAGE_EXCEEDED');
+  });
+
+  test('goes on after an upgrade with the options of the old algorithm', async () => {
+    const { keyId } = await create('ecdsa-p256');
+    const options = { format: 'ieee-p1363' } as const;
+    const { signature } = await sign(f.kms, f.admin, { keyId, data: text('m'), options });
+    await upgradeKey(f.kms, f.admin, { keyId });
+    expect(await verify(f.kms, f.admin, { keyId, data: text('m'), signature, options })).toMatchObject({
+      valid: true,
+      keyVersion: 1,
+    });
+  });
+});
+
+describe('the platform token of the configuration', () => {
+  test('ends when another one is configured, and when none is', async () => {
+    const [first, second] = ['a', 'b'].map((letter) => `qnsp_pqc_${letter.repeat(43)}`) as [string, string];
+    await installPlatformToken(f.kms, first);
+    expect((await authenticateToken(f.kms, first)).tenantId).toBeNull();
+    await installPlatformToken(f.kms, second);
+    expect(await codeOf(authenticateToken(f.kms, first))).toBe('UNAUTHORIZED');
+    expect(await codeOf(authenticateToken(f.kms, second))).toBe('no error');
+    await installPlatformToken(f.kms, undefined);
+    expect(await codeOf(authenticateToken(f.kms, second))).toBe('UNAUTHORIZED');
   });
 });

@@ -165,7 +165,11 @@ describe('row-level security', () => {
       // As a superuser, whom row-level security does not bind.
       async transaction(_scope, work) {
         await sql.unsafe('begin');
-        return work(db, new Date()).finally(async () => sql.unsafe('rollback'));
+        try {
+          return await work(db, new Date());
+        } finally {
+          await sql.unsafe('rollback');
+        }
       },
       statement: async (query) => query(db),
       asOwner: (work) => work(db),

@@ -28,6 +28,7 @@ export * from './keyring/key-ring.ts';
 export * from './keyring/operation-budgets.ts';
 export * from './keyring/operation-counter.ts';
 export * from './keyring/engine-cache.ts';
+export * from './ports/resident-keys.ts';
 export * from './ports/root-provider.ts';
 export * from './ports/store.ts';
 export * from './operations/kms.ts';

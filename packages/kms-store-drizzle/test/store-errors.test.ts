@@ -2,12 +2,28 @@ import { inspect } from 'node:util';
 import { KmsError } from '@qnsp/kms-core';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { DrizzleQueryError } from 'drizzle-orm';
+import { drizzle } from 'drizzle-orm/postgres-js';
 import { describe, expect, it } from 'vitest';
+import { Session } from '../src/session.ts';
 import { isConnectionLost, toStoreError } from '../src/store-errors.ts';
 
 function fault(code: string, more: object = {}): Error {
   return Object.assign(new Error(`fault ${code}`), { code, ...more });
 }
+
+describe('a session', () => {
+  it('asks nothing more of a connection that was lost', async () => {
+    const session = new Session({ kind: 'system' }, new Date(), drizzle.mock());
+    const lost = session.run(() => Promise.reject(fault('ECONNRESET')));
+    await expect(lost).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    let asked = false;
+    const next = session.run(async () => {
+      asked = true;
+    });
+    await expect(next).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(asked).toBe(false);
+  });
+});
 
 describe('errors of the database', () => {
   it.each([

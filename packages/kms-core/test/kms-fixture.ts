@@ -15,8 +15,10 @@ import {
   type RootProvider,
   softwareRoot,
   type Store,
+  TokenRing,
 } from '../src/index.ts';
 import { inMemoryStore } from '../src/testing/in-memory-store.ts';
+import { MapCache } from '../src/testing/map-cache.ts';
 
 export interface Fixture {
   readonly kms: Kms;
@@ -46,7 +48,8 @@ export async function makeFixture(
     return {
       store,
       hierarchy,
-      keyRing: new KeyRing(store, hierarchy, { maxEntries: 100, ttlSeconds: 600 }, clock),
+      keyRing: new KeyRing(store, hierarchy, { feed: store.changes, memory: new MapCache() }),
+      tokens: new TokenRing(store, { feed: store.changes, memory: new MapCache() }),
       budgets: new OperationBudgets(
         store,
         options.messageBudget === undefined ? {} : { messageBudget: options.messageBudget },

@@ -677,12 +677,13 @@ describe('verification over several versions', () => {
 describe('the platform token of the configuration', () => {
   test('ends when another one is configured, and when none is', async () => {
     const [first, second] = ['a', 'b'].map((letter) => `qnsp_pqc_${letter.repeat(43)}`) as [string, string];
+    const authenticated = async (token: string) => authenticateToken(f.kms, token);
     await installPlatformToken(f.kms, first);
     expect((await authenticateToken(f.kms, first)).tenantId).toBeNull();
     await installPlatformToken(f.kms, second);
-    expect(await codeOf(authenticateToken(f.kms, first))).toBe('UNAUTHORIZED');
-    expect(await codeOf(authenticateToken(f.kms, second))).toBe('no error');
+    expect(await codeOf(authenticated(first))).toBe('UNAUTHORIZED');
+    expect(await codeOf(authenticated(second))).toBe('no error');
     await installPlatformToken(f.kms, undefined);
-    expect(await codeOf(authenticateToken(f.kms, second))).toBe('UNAUTHORIZED');
+    expect(await codeOf(authenticated(second))).toBe('UNAUTHORIZED');
   });
 });

@@ -2,8 +2,10 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { type Caller, requirePermission } from '../access/caller.ts';
 import { effectivePermissions, type Permission, type Role } from '../access/permissions.ts';
 import { KmsError } from '../errors/kms-error.ts';
+import { andThen, type MaybePromise } from '../engines/engine.ts';
 import { deriveKey } from '../hierarchy/derive.ts';
 import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
+import { notAuthorized, type TokenIdentity } from '../keyring/token-ring.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
 import { newId, SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import type { StoreScope } from '../ports/store.ts';
@@ -137,46 +139,51 @@ export async function revokeApiToken(
 ): Promise<void> {
   requirePermission(caller, 'kms:tokens:manage');
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
-  await kms.store.transact(scopeOf(caller), (unit) =>
-    runOnce(unit, chain, input.idempotency, async () => {
-      if (await unit.tokens.revoke(input.tokenId)) return null;
-      throw new KmsError('NOT_FOUND', 'There is no live token with this id.');
+  try {
+    await kms.store.transact(scopeOf(caller), (unit) =>
+      runOnce(unit, chain, input.idempotency, async () => {
+        if (await unit.tokens.revoke(input.tokenId)) return null;
+        throw new KmsError('NOT_FOUND', 'There is no live token with this id.');
+      }),
+    );
+  } finally {
+    // Also when it failed: the answer of a commit can be lost.
+    kms.tokens.forget(input.tokenId);
+  }
+}
+
+/**
+ * Finds out who presents a token, without a promise when the token is held in memory.
+ *
+ * @throws KmsError `UNAUTHORIZED`, the same for an unknown, an expired and a revoked token.
+ */
+export function authenticateToken(
+  kms: Pick<Kms, 'tokens' | 'hierarchy' | 'clock'>,
+  token: string,
+): MaybePromise<TokenIdentity> {
+  return andThen(heldPepper(kms.hierarchy), (pepper) =>
+    andThen(kms.tokens.find(pepper(token)), ({ expiresAt, identity }) => {
+      if (expiresAt !== null && expiresAt.getTime() <= kms.clock()) throw notAuthorized();
+      return identity;
     }),
   );
 }
 
-/** Who presents an API token. */
-export interface TokenIdentity {
-  readonly tokenId: string;
-  readonly tenantId: TenantId | null;
-  readonly permissions: ReadonlySet<Permission>;
-}
-
-/**
- * Finds out who presents a token.
- *
- * @throws KmsError `UNAUTHORIZED`, the same for an unknown, an expired and a revoked token.
- */
-export async function authenticateToken(
-  kms: Pick<Kms, 'store' | 'hierarchy' | 'clock'>,
-  token: string,
-): Promise<TokenIdentity> {
-  const pepper = await tokenPepper(kms.hierarchy);
-  const record = await kms.store.findToken(pepper(token));
-  const expiresAt = record?.expiresAt ?? null;
-  const expired = expiresAt !== null && expiresAt.getTime() <= kms.clock();
-  if (record === undefined || record.revokedAt !== null || expired) {
-    throw new KmsError('UNAUTHORIZED', 'The credential is not valid. Present a live API token as a bearer token.');
-  }
-  return {
-    tokenId: record.tokenId,
-    tenantId: record.tenantId,
-    permissions: effectivePermissions(record.role, record.permissions),
-  };
-}
-
 /** The keyed hash under which tokens are stored. */
-export type TokenPepper = (token: string) => Uint8Array;
+export type TokenPepper = (token: string) => Buffer;
+
+const peppers = new WeakMap<KeyHierarchy, TokenPepper>();
+
+/** The pepper, without a promise from the second time on: it is the same for the life of a database. */
+function heldPepper(hierarchy: KeyHierarchy): MaybePromise<TokenPepper> {
+  return (
+    peppers.get(hierarchy) ??
+    tokenPepper(hierarchy).then((pepper) => {
+      peppers.set(hierarchy, pepper);
+      return pepper;
+    })
+  );
+}
 
 /** HMAC-SHA-256 under a key derived from the service's own master key: the database alone can not test a guess. */
 export async function tokenPepper(hierarchy: KeyHierarchy): Promise<TokenPepper> {

@@ -100,20 +100,22 @@ export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantIn
   if (input.confirmation.toLowerCase() !== `shred-${input.tenantId}`)
     throw badRequest('confirmation', 'must be SHRED- followed by the id of the tenant');
   const chain = await kms.hierarchy.masterKeys(SYSTEM_TENANT);
-  const shredded = await kms.store.transact({ kind: 'system' }, (unit) =>
-    runOnce(unit, chain, input.idempotency, async () => {
-      const found = await unit.tenants.get(input.tenantId);
-      if (found === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
-      if (found.state === 'shredded') throw new KmsError('KEY_STATE_INVALID', 'The tenant is shredded already.');
-      await unit.tenants.shred(input.tenantId);
-      for (const token of await unit.tokens.list())
-        if (token.tenantId === input.tenantId) await unit.tokens.revoke(token.tokenId);
-      return describeTenant({ ...found, state: 'shredded' });
-    }),
-  );
-  kms.hierarchy.forget(input.tenantId);
-  kms.keyRing.forgetAll();
-  return shredded;
+  try {
+    return await kms.store.transact({ kind: 'system' }, (unit) =>
+      runOnce(unit, chain, input.idempotency, async () => {
+        const found = await unit.tenants.get(input.tenantId);
+        if (found === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
+        if (found.state === 'shredded') throw new KmsError('KEY_STATE_INVALID', 'The tenant is shredded already.');
+        await unit.tenants.shred(input.tenantId);
+        for (const token of await unit.tokens.list())
+          if (token.tenantId === input.tenantId) await unit.tokens.revoke(token.tokenId);
+        return describeTenant({ ...found, state: 'shredded' });
+      }),
+    );
+  } finally {
+    kms.keyRing.forgetTenant(input.tenantId);
+    kms.tokens.forgetTenant(input.tenantId);
+  }
 }
 
 function describeTenant({ tenantId, name, state, createdAt }: TenantRecord): TenantDescription {

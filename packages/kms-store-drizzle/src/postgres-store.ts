@@ -1,4 +1,5 @@
-import type { Store } from '@qnsp/kms-core';
+import type { ChangeFeed, Store } from '@qnsp/kms-core';
+import { PostgresFeed } from './changes/postgres-feed.ts';
 import { DrizzleStore } from './drizzle-store.ts';
 import { prepareDatabase } from './migrate/prepare-database.ts';
 import type { PostgresStoreOptions } from './postgres/options.ts';
@@ -8,6 +9,8 @@ import { PostgresDriver } from './postgres/postgres-driver.ts';
  * Opens the store on a PostgreSQL server, version 15 or newer. The connecting user owns the tables or is a member of
  * the role `kms_app`.
  *
+ * `changes` tells what changes in the database, whoever changes it; it opens a connection of its own when somebody subscribes.
+ *
  * @throws KmsError `STORE_UNAVAILABLE` when the server can't be reached; `INTERNAL_ERROR` when the database does not fit
  *   this version, saying what to do.
  * @example
@@ -15,8 +18,16 @@ import { PostgresDriver } from './postgres/postgres-driver.ts';
  */
 export async function openPostgresStore(
   options: PostgresStoreOptions,
-): Promise<{ readonly store: Store; close(): Promise<void> }> {
+): Promise<{ readonly store: Store; readonly changes: ChangeFeed; close(): Promise<void> }> {
   const driver = new PostgresDriver(options);
   await prepareDatabase(driver, options.migrate);
-  return { store: new DrizzleStore(driver), close: () => driver.close() };
+  const changes = new PostgresFeed((onNotify) => driver.listener(onNotify), options.onFeedLost ?? (() => undefined));
+  return {
+    store: new DrizzleStore(driver),
+    changes,
+    close: async () => {
+      await changes.close();
+      await driver.close();
+    },
+  };
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ChangeFeed, FeedEvent, StoreChange } from './change-feed.ts';
+import type { ChangeFeed, FeedEvent } from './change-feed.ts';
 
 /**
  * The feed of a store that only this process writes to: who commits a change announces it before anybody hears of the
@@ -18,10 +18,12 @@ export class InProcessFeed implements ChangeFeed {
     return performance.now();
   }
 
-  /** Delivers changes that were just committed. */
-  announce(changes: readonly StoreChange[]): void {
-    if (changes.length === 0) return;
+  /** Delivers what was just committed. */
+  deliver(event: FeedEvent): void {
     const mark = { kind: 'mark', mark: randomUUID() } as const;
-    for (const listener of this.#listeners) for (const event of [...changes, mark]) listener(event);
+    for (const listener of this.#listeners) {
+      listener(event);
+      listener(mark);
+    }
   }
 }

@@ -73,7 +73,7 @@ class InMemoryStore implements Store {
       });
       const before = this.#tables;
       this.#tables = draft;
-      this.changes.announce(changesBetween(before, draft));
+      for (const change of changesBetween(before, draft)) this.changes.deliver(change);
       return answer;
     } finally {
       ended = true;

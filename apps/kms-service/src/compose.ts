@@ -47,7 +47,7 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
       store,
       hierarchy,
       keyRing: new KeyRing(store, hierarchy, caches.forKeys),
-      tokens: new TokenRing(store, caches.forTokens),
+      tokens: new TokenRing(store, hierarchy, caches.forTokens),
       budgets: new OperationBudgets(store),
       counter: new OperationCounter(),
       clock,

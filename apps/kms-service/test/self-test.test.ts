@@ -41,7 +41,7 @@ async function startApp() {
     store,
     hierarchy,
     keyRing: new KeyRing(store, hierarchy, caches.forKeys),
-    tokens: new TokenRing(store, caches.forTokens),
+    tokens: new TokenRing(store, hierarchy, caches.forTokens),
     budgets: new OperationBudgets(store),
     counter: new OperationCounter(),
     clock,

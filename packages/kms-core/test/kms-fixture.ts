@@ -49,7 +49,7 @@ export async function makeFixture(
       store,
       hierarchy,
       keyRing: new KeyRing(store, hierarchy, { feed: store.changes, memory: new MapCache() }),
-      tokens: new TokenRing(store, { feed: store.changes, memory: new MapCache() }),
+      tokens: new TokenRing(store, hierarchy, { feed: store.changes, memory: new MapCache() }),
       budgets: new OperationBudgets(
         store,
         options.messageBudget === undefined ? {} : { messageBudget: options.messageBudget },

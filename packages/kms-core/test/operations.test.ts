@@ -45,11 +45,27 @@ import {
   verifyMac,
   wrap,
   wrapWithPadding,
+  type ApiTokenRecord,
+  type Kms,
+  type KeyRecord,
+  TOKEN_PREFIX,
+  tokenAuthority,
+  newId,
+  revokeApiToken,
+  rotationSchedules,
+  OperationBudgets,
+  type Store,
 } from '../src/index.ts';
 import { addTenant, callerOf, type Fixture, makeFixture } from './kms-fixture.ts';
 
 const DAY = 86_400_000;
+const WORKING = new AbortController().signal;
 const text = (value: string) => Buffer.from(value, 'utf8');
+
+/** As a promise, also when the token is held in memory. */
+async function authenticated(kms: Kms, token: string) {
+  return authenticateToken(kms, token);
+}
 
 async function codeOf(call: Promise<unknown>): Promise<string> {
   try {
@@ -99,6 +115,17 @@ describe('create', () => {
     expect(
       await codeOf(createKey(f.kms, f.admin, { idempotency: { ...idempotency, fingerprint: Buffer.alloc(32, 2) } })),
     ).toBe('IDEMPOTENCY_MISMATCH');
+  });
+
+  test('a replay answers only who may still do it', async () => {
+    const { keyId } = await create();
+    const idempotency = { key: 'rotate once', fingerprint: Buffer.alloc(32, 1) };
+    const rotated = await rotateKey(f.kms, f.admin, { keyId, idempotency });
+    expect(await rotateKey(f.kms, f.admin, { keyId, idempotency })).toEqual(rotated);
+    const keyAdmin = callerOf(f.tenantId, 'key_admin');
+    const statements = [{ effect: 'deny', actions: ['kms:keys:rotate'], resources: ['*'] }] as const;
+    await putKeyPolicy(f.kms, keyAdmin, { keyId, policy: { version: '1', statements } });
+    expect(await codeOf(rotateKey(f.kms, f.admin, { keyId, idempotency }))).toBe('FORBIDDEN');
   });
 
   test('refuses algorithms that are not approved in FIPS mode', async () => {
@@ -318,9 +345,9 @@ describe('lifecycle', () => {
     expect((await restoreKey(f.kms, f.admin, { keyId })).state).toBe('suspended');
     await destroyKey(f.kms, f.admin, { keyId, pendingDays: 2 });
     f.advance(DAY);
-    expect((await runDueWork(f.kms)).destroyed).toBe(0);
+    expect((await runDueWork(f.kms, WORKING)).destroyed).toBe(0);
     f.advance(DAY + 1);
-    expect(await runDueWork(f.kms)).toMatchObject({ destroyed: 1, failed: [] });
+    expect(await runDueWork(f.kms, WORKING)).toMatchObject({ destroyed: 1, failed: [] });
     expect(await getKey(f.kms, f.admin, { keyId })).toMatchObject({
       state: 'destroyed',
       versions: [{ state: 'destroyed' }],
@@ -348,7 +375,7 @@ describe('lifecycle', () => {
   test('scheduled rotation happens when it is due by the clock of the store, once', async () => {
     const { keyId } = await create(undefined, { rotation: { periodSeconds: 3600 } });
     f.advance(3_600_001);
-    const [first, second] = await Promise.all([runDueWork(f.kms), runDueWork(await f.restarted())]);
+    const [first, second] = await Promise.all([runDueWork(f.kms, WORKING), runDueWork(await f.restarted(), WORKING)]);
     expect((first?.rotated ?? 0) + (second?.rotated ?? 0)).toBe(1);
     expect((await getKey(f.kms, f.admin, { keyId })).currentVersion).toBe(2);
   });
@@ -417,6 +444,39 @@ describe('budgets', () => {
     expect(await codeOf(encrypt(f.kms, f.admin, { keyId, plaintext: text('x') }))).toBe('no error');
   });
 
+  test('a budget is leased in blocks that double, and a forgotten lease strands no more than was used', async () => {
+    const { keyId } = await create('aes-128-gcm');
+    const { keyId: another } = await create('aes-128-gcm');
+    const key = await f.store.readKey(f.tenantId, keyId);
+    const other = await f.store.readKey(f.tenantId, another);
+    const version = key?.versions[0];
+    const otherVersion = other?.versions[0];
+    if (!key || !version || !other || !otherVersion) throw new Error('the key is gone');
+    const leased: number[] = [];
+    const counting: Store = {
+      readKey: (tenantId, id) => f.store.readKey(tenantId, id),
+      findToken: (hash) => f.store.findToken(hash),
+      ping: () => f.store.ping(),
+      transact: (scope, work) =>
+        f.store.transact(scope, (unit) => {
+          const { keys } = unit;
+          const lease = keys.leaseOperations.bind(keys);
+          keys.leaseOperations = async (wanted) => {
+            const granted = await lease(wanted);
+            leased.push(granted);
+            return granted;
+          };
+          return work(unit);
+        }),
+    };
+    const budgets = new OperationBudgets(counting, { maxLeases: 1 });
+    for (let i = 0; i < 1000; i += 1) await budgets.take(key, version, 'encrypt');
+    expect(leased).toEqual([256, 512, 1024]);
+    await budgets.take(other, otherVersion, 'encrypt');
+    await budgets.take(key, version, 'encrypt');
+    expect(leased).toEqual([256, 512, 1024, 256, 256]);
+  });
+
   test('an expired key only processes what it protected', async () => {
     const { keyId } = await create(undefined, { usageLimits: { expiresAt: new Date(f.kms.clock() + 1000) } });
     const { ciphertext } = await encrypt(f.kms, f.admin, { keyId, plaintext: text('x') });
@@ -480,6 +540,99 @@ describe('tampering with the store', () => {
     });
     expect(await codeOf(encrypt(f.kms, f.admin, { keyId, plaintext: text('x') }))).toBe('INTERNAL_ERROR');
     expect(await codeOf(suspendKey(f.kms, f.admin, { keyId }))).toBe('INTERNAL_ERROR');
+  });
+
+  test('a changed record is named in lists and schedules, which show all the others', async () => {
+    const rotation = { periodSeconds: 3600 };
+    const [good, bad] = [await create(undefined, { rotation }), await create(undefined, { rotation })];
+    await forge(bad.keyId, { name: 'forged' });
+    const listed = await listKeys(f.kms, f.admin, {});
+    expect(listed.items.map((key) => key.keyId)).toEqual([good.keyId]);
+    expect(listed.warnings).toEqual([expect.stringContaining(bad.keyId)]);
+    const schedules = await rotationSchedules(f.kms, f.admin, {});
+    expect(schedules.items.map((key) => key.keyId)).toEqual([good.keyId]);
+    expect(schedules.warnings).toEqual([expect.stringContaining(bad.keyId)]);
+  });
+
+  test('due keys that can not be worked on hold up no others, however many they are', async () => {
+    const rotation = { periodSeconds: 3600 };
+    const bad: string[] = [];
+    for (let i = 0; i < 101; i += 1) {
+      const { keyId } = await create(undefined, { rotation });
+      await forge(keyId, { name: 'forged' });
+      bad.push(keyId);
+    }
+    f.advance(1000);
+    const good = await create(undefined, { rotation });
+    f.advance(3_600_001);
+    const report = await runDueWork(f.kms, WORKING);
+    expect(report.rotated).toBe(1);
+    expect(report.failed.map(({ key }) => key.keyId).sort()).toEqual(bad.sort());
+    expect((await getKey(f.kms, f.admin, { keyId: good.keyId })).currentVersion).toBe(2);
+  });
+
+  async function forge(keyId: string, change: Partial<KeyRecord>): Promise<void> {
+    await f.store.transact({ kind: 'tenant', tenantId: f.tenantId }, async (unit) => {
+      const record = await unit.keys.get(keyId, { lock: true });
+      if (record === undefined) throw new Error('the key is gone');
+      await unit.keys.update({ ...record, ...change, revision: record.revision + 1 }, record.revision);
+    });
+  }
+});
+
+describe('the record of a token', () => {
+  const insert = (record: ApiTokenRecord) =>
+    f.store.transact({ kind: 'system' }, async (unit) => unit.tokens.insert(record));
+
+  /** A token, and its record as a new row with some fields changed, as a writer of the database would make it. */
+  async function forged(change: Partial<ApiTokenRecord>, hash: 'hash' | 'legacyHash' = 'hash'): Promise<string> {
+    const token = `${TOKEN_PREFIX}${randomBytes(32).toString('base64url')}`;
+    const authority = await tokenAuthority(f.kms.hierarchy);
+    const record = authority.sign({
+      tokenId: newId(),
+      tenantId: f.tenantId,
+      name: 'ci',
+      hash: authority[hash](token),
+      role: 'auditor',
+      permissions: [],
+      createdAt: new Date(),
+      expiresAt: null,
+      revokedAt: null,
+    });
+    await insert({ ...record, ...change });
+    return token;
+  }
+
+  test('is refused when any field of it was changed', async () => {
+    const later = new Date('2030-01-01T00:00:00Z');
+    const changes: Partial<ApiTokenRecord>[] = [
+      { tokenId: newId() },
+      { tenantId: null },
+      { name: 'another' },
+      { role: 'tenant_admin' },
+      { permissions: ['kms:encrypt'] },
+      { createdAt: later },
+      { expiresAt: later },
+      { revokedAt: later },
+      { mac: null },
+    ];
+    expect(await codeOf(authenticated(f.kms, await forged({})))).toBe('no error');
+    for (const change of changes)
+      expect(await codeOf(authenticated(f.kms, await forged(change))), JSON.stringify(change)).toBe('INTERNAL_ERROR');
+  });
+
+  test('may lack its MAC only where it is found by the hash of older tokens', async () => {
+    expect(await codeOf(authenticated(f.kms, await forged({ mac: null }, 'legacyHash')))).toBe('no error');
+    expect(await codeOf(authenticated(f.kms, await forged({ role: 'key_user' }, 'legacyHash')))).toBe('INTERNAL_ERROR');
+  });
+
+  test('can be revoked though it has no MAC or a wrong one, and is authentic from then on', async () => {
+    for (const change of [{ mac: null }, { role: 'key_user' }] as const) {
+      const token = await forged(change);
+      const record = await f.store.findToken((await tokenAuthority(f.kms.hierarchy)).hash(token));
+      await revokeApiToken(f.kms, f.admin, { tokenId: record?.tokenId ?? '' });
+      expect(await codeOf(authenticated(f.kms, token))).toBe('UNAUTHORIZED');
+    }
   });
 });
 
@@ -677,13 +830,12 @@ describe('verification over several versions', () => {
 describe('the platform token of the configuration', () => {
   test('ends when another one is configured, and when none is', async () => {
     const [first, second] = ['a', 'b'].map((letter) => `qnsp_pqc_${letter.repeat(43)}`) as [string, string];
-    const authenticated = async (token: string) => authenticateToken(f.kms, token);
     await installPlatformToken(f.kms, first);
     expect((await authenticateToken(f.kms, first)).tenantId).toBeNull();
     await installPlatformToken(f.kms, second);
-    expect(await codeOf(authenticated(first))).toBe('UNAUTHORIZED');
-    expect(await codeOf(authenticated(second))).toBe('no error');
+    expect(await codeOf(authenticated(f.kms, first))).toBe('UNAUTHORIZED');
+    expect(await codeOf(authenticated(f.kms, second))).toBe('no error');
     await installPlatformToken(f.kms, undefined);
-    expect(await codeOf(authenticated(second))).toBe('UNAUTHORIZED');
+    expect(await codeOf(authenticated(f.kms, second))).toBe('UNAUTHORIZED');
   });
 });

@@ -1,6 +1,8 @@
 import { effectivePermissions, type Permission } from '../access/permissions.ts';
 import type { MaybePromise } from '../engines/engine.ts';
 import { KmsError } from '../errors/kms-error.ts';
+import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
+import { type TokenAuthority, tokenAuthority } from '../hierarchy/token-authority.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { ChangeFeed, FeedEvent } from '../ports/change-feed.ts';
@@ -33,22 +35,27 @@ export interface TokenRingCaches {
  */
 export class TokenRing {
   readonly #store: Store;
+  readonly #hierarchy: KeyHierarchy;
+  #hash: ((token: string) => Buffer) | undefined;
   readonly #tokens: FreshCache<LiveToken>;
 
-  constructor(store: Store, { feed, memory }: TokenRingCaches) {
+  constructor(store: Store, hierarchy: KeyHierarchy, { feed, memory }: TokenRingCaches) {
     this.#store = store;
+    this.#hierarchy = hierarchy;
     this.#tokens = new FreshCache(feed, memory, bytesOfToken);
     feed.subscribe((event) => this.#onEvent(event));
   }
 
   /**
-   * The token with this keyed hash, without a promise when it is held.
+   * A token for use, without a promise when it is held.
    *
-   * @throws KmsError `UNAUTHORIZED` for an unknown and a revoked one.
+   * @throws KmsError `UNAUTHORIZED` for an unknown and a revoked one; `INTERNAL_ERROR` for one whose record somebody changed.
    */
-  find(hash: Buffer): MaybePromise<LiveToken> {
-    const name = hash.toString('latin1');
-    return this.#tokens.get(name) ?? this.#tokens.load(name, '', () => this.#read(hash));
+  find(token: string): MaybePromise<LiveToken> {
+    if (this.#hash === undefined) return this.#findFirst(token);
+    // Under its hash, so that memory holds no token that could be presented.
+    const name = this.#hash(token).toString('latin1');
+    return this.#tokens.get(name) ?? this.#tokens.load(name, '', () => this.#read(token));
   }
 
   /** Drops what is held of a token: whoever revoked it is refused from now on. */
@@ -76,10 +83,28 @@ export class TokenRing {
     else if (event.kind === 'gap') this.#tokens.forgetAll();
   }
 
-  async #read(hash: Uint8Array): Promise<LiveToken> {
-    const record = await this.#store.findToken(hash);
+  async #findFirst(token: string): Promise<LiveToken> {
+    const authority = await tokenAuthority(this.#hierarchy);
+    // The same for the life of a database, whatever becomes of the master key.
+    this.#hash = (each) => authority.hash(each);
+    return this.find(token);
+  }
+
+  async #read(token: string): Promise<LiveToken> {
+    const record = await this.#readAuthentic(await tokenAuthority(this.#hierarchy), token);
     if (record === undefined || record.revokedAt !== null) throw notAuthorized();
     return { expiresAt: record.expiresAt, identity: identityOf(record) };
+  }
+
+  async #readAuthentic(authority: TokenAuthority, token: string): Promise<ApiTokenRecord | undefined> {
+    const record = await this.#store.findToken(authority.hash(token));
+    if (record !== undefined) {
+      authority.verify(record, 'hash');
+      return record;
+    }
+    const legacy = await this.#store.findToken(authority.legacyHash(token));
+    if (legacy !== undefined) authority.verify(legacy, 'legacy-hash');
+    return legacy;
   }
 }
 

@@ -50,7 +50,7 @@ export function changeFeedContract(name: string, open: () => Promise<Opened>): v
       await asTenant(store, tenantId, (unit) => unit.tokens.insert(token));
       const events = await listening(async () => {
         await asTenant(store, tenantId, (unit) => unit.keys.update(nextRevision(second), 1));
-        await asTenant(store, tenantId, (unit) => unit.tokens.revoke(token.tokenId));
+        await asTenant(store, tenantId, (unit) => unit.tokens.revoke({ ...token, revokedAt: unit.now }));
         await asTenant(store, tenantId, (unit) => unit.keys.update(nextRevision(first), 1));
         await store.transact(SYSTEM, (unit) => unit.tenants.shred(tenantId));
       });

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
+  type InProcessFeed,
   type Caller,
   effectivePermissions,
   establishRoots,
@@ -22,7 +23,7 @@ import { MapCache } from '../src/testing/map-cache.ts';
 
 export interface Fixture {
   readonly kms: Kms;
-  readonly store: Store;
+  readonly store: Store & { readonly changes: InProcessFeed };
   readonly roots: readonly RootProvider[];
   readonly tenantId: string;
   readonly admin: Caller;

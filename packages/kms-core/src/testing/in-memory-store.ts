@@ -2,7 +2,6 @@ import { KmsError } from '../errors/kms-error.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
 import type { KeyId, TenantId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
-import type { ChangeFeed } from '../ports/change-feed.ts';
 import { InProcessFeed } from '../ports/in-process-feed.ts';
 import type { Store, StoreScope, UnitOfWork } from '../ports/store.ts';
 import { MemoryIdempotency } from './store-memory-idempotency.ts';
@@ -23,7 +22,7 @@ export interface InMemoryStoreOptions {
  * @example
  * const store = inMemoryStore({ now: () => new Date('2026-01-01T00:00:00Z') });
  */
-export function inMemoryStore(options: InMemoryStoreOptions = {}): Store & { readonly changes: ChangeFeed } {
+export function inMemoryStore(options: InMemoryStoreOptions = {}): Store & { readonly changes: InProcessFeed } {
   return new InMemoryStore(options.now ?? (() => new Date()));
 }
 

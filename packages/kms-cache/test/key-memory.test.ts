@@ -1,0 +1,3 @@
+import { keyMemoryRules } from './key-memory-rules.ts';
+
+keyMemoryRules(10_000, 1000);

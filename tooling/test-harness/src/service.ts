@@ -19,6 +19,8 @@ export interface ServiceOptions {
 
 export interface Service {
   readonly baseUrl: string;
+  /** What it was started with, for another one in its place. */
+  readonly env: ServiceOptions['env'];
   readonly port: number;
   readonly child: ChildProcess;
   logs(): string;
@@ -68,6 +70,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   }
   return {
     baseUrl,
+    env: options.env,
     port,
     child: server.child,
     logs: () => server.logs(),

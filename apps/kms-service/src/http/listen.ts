@@ -18,6 +18,7 @@ export interface Listening {
 /** Binds the application to its port. */
 export async function listen(app: Hono<AppEnv>, config: ServiceConfig): Promise<Listening> {
   const listener = getRequestListener(app.fetch);
+  let draining = false;
   const server = createServer(
     // A client that is slow with its headers or body holds a connection for no longer than this.
     {
@@ -25,7 +26,11 @@ export async function listen(app: Hono<AppEnv>, config: ServiceConfig): Promise<
       headersTimeout: Math.min(config.requestTimeoutMs, 10_000),
       keepAliveTimeout: 65_000,
     },
-    (request, response) => void listener(request, response),
+    (request, response) => {
+      // A connection that is kept open would bring one request after another, and be cut in the middle of the last one.
+      if (draining) response.setHeader('connection', 'close');
+      void listener(request, response);
+    },
   );
   server.on('clientError', (_error, socket) => refuseGarbage(socket));
   await bind(server, config);
@@ -34,7 +39,10 @@ export async function listen(app: Hono<AppEnv>, config: ServiceConfig): Promise<
   const host = config.host === '0.0.0.0' || config.host === '::' ? '127.0.0.1' : config.host;
   return {
     baseUrl: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
-    stop: () => drain(server, config.shutdownTimeoutMs),
+    stop: () => {
+      draining = true;
+      return drain(server, config.shutdownTimeoutMs);
+    },
   };
 }
 

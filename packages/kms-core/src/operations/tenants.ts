@@ -2,6 +2,7 @@ import { type Caller, requirePermission } from '../access/caller.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import { newId, SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import type { TenantRecord } from '../model/tenant.ts';
+import type { UnitOfWork } from '../ports/store.ts';
 import { type CreateApiTokenInput, makeToken, tokenPepper } from './api-tokens.ts';
 import type { Kms } from './kms.ts';
 import { type IdempotencyRequest, runOnce } from './run-once.ts';
@@ -105,15 +106,20 @@ export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantIn
       const found = await unit.tenants.get(input.tenantId);
       if (found === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
       if (found.state === 'shredded') throw new KmsError('KEY_STATE_INVALID', 'The tenant is shredded already.');
-      await unit.tenants.shred(input.tenantId);
-      for (const token of await unit.tokens.list())
-        if (token.tenantId === input.tenantId) await unit.tokens.revoke(token.tokenId);
+      await endTenant(unit, input.tenantId);
       return describeTenant({ ...found, state: 'shredded' });
     }),
   );
   kms.hierarchy.forget(input.tenantId);
   kms.keyRing.forgetAll();
   return shredded;
+}
+
+/** Shreds a tenant and revokes its tokens. */
+export async function endTenant(unit: UnitOfWork, tenantId: TenantId): Promise<void> {
+  await unit.tenants.shred(tenantId);
+  for (const token of await unit.tokens.list())
+    if (token.tenantId === tenantId) await unit.tokens.revoke(token.tokenId);
 }
 
 function describeTenant({ tenantId, name, state, createdAt }: TenantRecord): TenantDescription {

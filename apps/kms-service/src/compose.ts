@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
+  type DatabaseCopies,
   establishRoots,
   KeyHierarchy,
   KeyRing,
@@ -21,6 +22,8 @@ import { readOrCreateRootKey, readRootKey } from './config/root-key-file.ts';
 /** The parts of a running service. */
 export interface Composition {
   readonly kms: Kms;
+  /** Whether the database is a restored copy; a store that can not tell has none. */
+  readonly copies: DatabaseCopies | undefined;
   close(): Promise<void>;
 }
 
@@ -48,7 +51,7 @@ export async function compose(config: ServiceConfig): Promise<Composition> {
       random: randomBytes,
       settings: { defaultAlgorithm: config.defaultAlgorithm, requireFips: config.requireFips },
     };
-    return { kms, close: () => opened.close() };
+    return { kms, copies: opened.copies, close: () => opened.close() };
   } catch (error) {
     await opened.close();
     throw asConfigurationError(error);
@@ -76,7 +79,9 @@ export async function migrate(config: DatabaseConfig): Promise<void> {
   await opened.close();
 }
 
-async function openStore(config: DatabaseConfig): Promise<{ store: Store; close(): Promise<void> }> {
+async function openStore(
+  config: DatabaseConfig,
+): Promise<{ store: Store; copies?: DatabaseCopies; close(): Promise<void> }> {
   if (config.kind === 'pglite')
     return openPgliteStore({ dataDir: config.dataDir, statementTimeoutMs: config.timeoutMs });
   return openPostgresStore({

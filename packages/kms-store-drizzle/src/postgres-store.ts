@@ -1,4 +1,5 @@
-import type { Store } from '@qnsp/kms-core';
+import type { DatabaseCopies, Store } from '@qnsp/kms-core';
+import { DrizzleDatabaseCopies } from './copies/database-copies.ts';
 import { DrizzleStore } from './drizzle-store.ts';
 import { prepareDatabase } from './migrate/prepare-database.ts';
 import type { PostgresStoreOptions } from './postgres/options.ts';
@@ -15,8 +16,8 @@ import { PostgresDriver } from './postgres/postgres-driver.ts';
  */
 export async function openPostgresStore(
   options: PostgresStoreOptions,
-): Promise<{ readonly store: Store; close(): Promise<void> }> {
+): Promise<{ readonly store: Store; readonly copies: DatabaseCopies; close(): Promise<void> }> {
   const driver = new PostgresDriver(options);
   await prepareDatabase(driver, options.migrate);
-  return { store: new DrizzleStore(driver), close: () => driver.close() };
+  return { store: new DrizzleStore(driver), copies: new DrizzleDatabaseCopies(driver), close: () => driver.close() };
 }

@@ -17,6 +17,8 @@ export interface ServiceConfig {
   readonly bootstrapTenant: string | undefined;
   /** A token for the whole platform that the operator chose; none without it. */
   readonly platformToken: string | undefined;
+  /** The restored copy that may serve although what ended since is not known, by the time of its data. */
+  readonly acceptRestoredCopy: Date | undefined;
   readonly defaultAlgorithm: Algorithm;
   readonly requireFips: boolean;
   readonly cache: { readonly enabled: boolean; readonly ttlSeconds: number; readonly maxKeys: number };
@@ -65,6 +67,7 @@ export function readConfig(environment: Environment): ServiceConfig {
     dataDir,
     bootstrapTenant: env.text('KMS_BOOTSTRAP_TENANT') ?? (embedded ? 'local' : undefined),
     platformToken: readPlatformToken(env),
+    acceptRestoredCopy: env.instant('KMS_ACCEPT_RESTORED_COPY'),
     defaultAlgorithm: readAlgorithm(env),
     requireFips: env.boolean('KMS_REQUIRE_FIPS', false),
     cache: {

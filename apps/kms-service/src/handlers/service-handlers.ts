@@ -53,9 +53,13 @@ function about({ version }: AppParts) {
 async function health(parts: AppParts) {
   const reason = parts.readiness.reason();
   const store = await storeCheck(parts);
+  const copy = parts.readiness.copy();
   const checks = {
     store,
     selfTest: reason === undefined ? ({ status: 'ok' } as const) : ({ status: 'critical', message: reason } as const),
+    ...(copy === undefined
+      ? {}
+      : { restoredCopy: { status: copy.settled ? 'ok' : 'critical', message: copy.message } as const }),
   };
   const status = Object.values(checks).some((check) => check.status === 'critical')
     ? ('critical' as const)

@@ -38,7 +38,7 @@ export async function serveRoute(
   served: Served,
 ): Promise<Response> {
   const { incoming } = c.env;
-  if (route.auth !== 'none') parts.readiness.requireSelfTest();
+  if (route.auth !== 'none') parts.readiness.requireServing();
   const identity = route.auth === 'none' ? undefined : await identify(parts.kms, incoming.headers.authorization);
   const bytes =
     route.method === 'GET'

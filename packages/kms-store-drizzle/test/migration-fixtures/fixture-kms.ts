@@ -1,0 +1,41 @@
+import { randomBytes } from 'node:crypto';
+import {
+  type Caller,
+  effectivePermissions,
+  establishRoots,
+  KeyHierarchy,
+  KeyRing,
+  type Kms,
+  OperationBudgets,
+  OperationCounter,
+  resolveAlgorithm,
+  softwareRoot,
+  type Store,
+  type TenantId,
+} from '@qnsp/kms-core';
+
+/** The core on a store, as the service puts it together. */
+export async function fixtureKms(store: Store, rootKey: Uint8Array): Promise<Kms> {
+  const roots = [softwareRoot('software', rootKey)];
+  const hierarchy = new KeyHierarchy(store, roots);
+  await establishRoots(store, hierarchy, roots);
+  return {
+    store,
+    hierarchy,
+    keyRing: new KeyRing(store, hierarchy, { maxEntries: 100, ttlSeconds: 600 }, () => Date.now()),
+    budgets: new OperationBudgets(store),
+    counter: new OperationCounter(),
+    clock: () => Date.now(),
+    random: randomBytes,
+    settings: { defaultAlgorithm: resolveAlgorithm('AES-256-GCM'), requireFips: false },
+  };
+}
+
+export function administrator(tenantId: TenantId): Caller {
+  return {
+    tenantId,
+    subject: 'the fixture',
+    permissions: effectivePermissions('platform_admin', []),
+    attributes: { ip: '127.0.0.1', mfa: false },
+  };
+}

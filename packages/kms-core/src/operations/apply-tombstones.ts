@@ -2,7 +2,7 @@ import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import type { Tombstone } from '../model/tombstone.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { applyEvent, lockKey } from './change-key.ts';
-import { destruction, stateToReturnTo } from './destroy-key.ts';
+import { destruction, stateToReturnTo, takenBack } from './destroy-key.ts';
 import type { Kms } from './kms.ts';
 import { endTenant } from './tenants.ts';
 
@@ -56,6 +56,9 @@ async function endKey(
           stateBeforeDestroy: stateToReturnTo(record),
           destroyAt: at,
         }));
+      return;
+    case 'restored':
+      if (record.destroyAt !== null) await applyEvent(unit, chain, record, 'restore', takenBack);
       return;
     case 'suspended':
       if (record.state === 'active') await applyEvent(unit, chain, record, 'suspend', () => ({}));

@@ -11,7 +11,7 @@ const bench: Bench = {
       return await measureScale(server.url, say, {
         base: { tenants: 1, keysPerTenant: 1000 },
         large: { tenants: 1000, keysPerTenant: 1000 },
-        slices: 7,
+        slices: 15,
         calls: 100,
       });
     } finally {

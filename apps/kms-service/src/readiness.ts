@@ -22,7 +22,7 @@ export interface Readiness {
 }
 
 /** A database that was restored from an older state, and whether it may serve all the same. */
-export interface RestoredCopy {
+interface RestoredCopy {
   readonly settled: boolean;
   readonly message: string;
 }

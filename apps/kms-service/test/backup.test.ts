@@ -123,6 +123,7 @@ describe('a backup', { timeout: 120_000 }, () => {
   let ciphertext: string;
   let laterCiphertext: string;
   let later: string;
+  let takenBack: string;
   const ends = { suspended: '', revoked: '', deactivated: '', destroyed: '' };
 
   /** An empty database on the other server, for its owner. */
@@ -147,6 +148,8 @@ describe('a backup', { timeout: 120_000 }, () => {
     );
     for (const state of ['suspended', 'revoked', 'deactivated', 'destroyed'] as const)
       ends[state] = await before.create(tenantId);
+    takenBack = await before.create(tenantId);
+    await before.done(tenantId, 'POST', `keys/${takenBack}/destroy`, {});
     otherKey = await before.create(otherTenantId);
   });
   afterAll(async () => {
@@ -181,6 +184,7 @@ describe('a backup', { timeout: 120_000 }, () => {
     await before.done(tenantId, 'POST', `keys/${revoked}/revoke`, { reason: 'suspected_compromise' });
     await before.done(tenantId, 'POST', `keys/${deactivated}/destroy`, {});
     await before.done(tenantId, 'POST', `keys/${destroyed}/shred`, { confirmation: `SHRED-${destroyed}` });
+    await before.done(tenantId, 'POST', `keys/${takenBack}/restore`, {});
     await before.done(tenantId, 'DELETE', `tokens/${token.tokenId}`);
     const shred = { confirmation: `SHRED-${otherTenantId}`, reason: 'test' };
     await before.done(otherTenantId, 'POST', `tenants/${otherTenantId}/crypto-shred`, shred);
@@ -228,6 +232,7 @@ describe('a backup', { timeout: 120_000 }, () => {
     try {
       const client = new Client(service.baseUrl);
       for (const [state, keyId] of Object.entries(ends)) expect(await client.state(tenantId, keyId)).toBe(state);
+      expect(await client.state(tenantId, takenBack)).toBe('active');
       const use = await client.call(tenantId, 'POST', `keys/${ends.destroyed}/encrypt`, { plaintext: DATA });
       expect(use).toMatchObject({ status: 409, body: { code: 'KEY_STATE_INVALID' } });
       expect((await client.call('', 'GET', 'keys', undefined, token.token)).status).toBe(401);

@@ -48,6 +48,23 @@ describe('a tombstone', () => {
     expect((await record())?.versions.map(({ material }) => material)).toEqual([{ kind: 'none' }]);
   });
 
+  test('takes a destruction back that had been taken back', async () => {
+    await suspendKey(kms, fixture.admin, { keyId });
+    await destroyKey(kms, fixture.admin, { keyId });
+    await end('restored');
+    expect(await record()).toMatchObject({
+      state: 'suspended',
+      destroyAt: null,
+      stateBeforeDestroy: null,
+      revision: 4,
+    });
+    await end('restored');
+    expect(await record()).toMatchObject({ revision: 4 });
+    await end('destroyed');
+    await end('restored');
+    expect(await key()).toMatchObject({ state: 'destroyed' });
+  });
+
   test('of a revocation whose reason is not known has the reason that asks for the most care', async () => {
     await end('revoked');
     expect(await record()).toMatchObject({ revocation: { reason: 'suspected_compromise' } });

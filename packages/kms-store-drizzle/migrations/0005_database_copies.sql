@@ -47,7 +47,9 @@ CREATE VIEW "kms"."tombstones_now" WITH (security_invoker = true) AS
 	SELECT 'key', k.tenant_id, k.key_id, 'scheduled', NULL, k.destroy_at
 		FROM kms.keys k WHERE k.destroy_at IS NOT NULL AND k.state <> 'destroyed';
 --> statement-breakpoint
--- Those that say more than the rows of this copy do. Nothing can be done about the keys of a shredded tenant.
+-- Those that say more than the rows of this copy do, and the keys whose destruction was taken back after the copy was made:
+-- they wait for it here, and a list that is younger than their last change does not have them. Nothing can be done about
+-- the keys of a shredded tenant.
 CREATE VIEW "kms"."tombstones_to_apply" WITH (security_invoker = true) AS
 	SELECT s.* FROM kms.tombstones s
 	WHERE CASE s.kind
@@ -62,7 +64,14 @@ CREATE VIEW "kms"."tombstones_to_apply" WITH (security_invoker = true) AS
 				WHEN 'suspended' THEN k.state = 'active'
 			END)
 		ELSE false
-	END;
+	END
+	UNION ALL
+	SELECT 'key', k.tenant_id, k.key_id, 'restored', NULL, e.at
+	FROM kms.tombstones e
+	JOIN kms.keys k ON k.destroy_at IS NOT NULL AND k.state <> 'destroyed' AND k.updated_at < e.at
+	JOIN kms.tenants t ON t.tenant_id = k.tenant_id AND t.state = 'active'
+	WHERE e.kind = 'export' AND NOT EXISTS (
+		SELECT FROM kms.tombstones s WHERE s.kind = 'key' AND s.id = k.key_id AND s.state IN ('scheduled', 'destroyed'));
 --> statement-breakpoint
 ALTER TABLE "kms"."database_copies" ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 --> statement-breakpoint

@@ -128,3 +128,23 @@ it('tombstones name what has ended, and are asked for as long as the copy does n
   expect((await copies.tombstones())?.toApply).toEqual([]);
   await close();
 });
+
+it('a key that waits for its destruction is restored when younger tombstones do not have it, and only then', async () => {
+  const { store, copies, close } = await openPostgresStore({ url: original.url, ssl: 'disable', migrate: 'auto' });
+  const kms = await fixtureKms(store, new Uint8Array(32));
+  const { tenantId } = await fillDatabase(kms);
+  const [waiting] = await execute(original, `select key_id as id from kms.keys where state = 'deactivated'`);
+  const keyId = String(Reflect.get(waiting ?? {}, 'id'));
+  const bring = (at: string) =>
+    execute(original, `delete from kms.tombstones; insert into kms.tombstones (kind, at) values ('export', ${at})`);
+  await bring(`now() - interval '1 hour'`);
+  expect((await copies.tombstones())?.toApply).toEqual([]);
+  await bring(`now() + interval '1 hour'`);
+  expect((await copies.tombstones())?.toApply).toMatchObject([{ kind: 'key', tenantId, keyId, state: 'restored' }]);
+  await execute(
+    original,
+    `insert into kms.tombstones values ('key', '${tenantId}', '${keyId}', 'scheduled', null, now())`,
+  );
+  expect((await copies.tombstones())?.toApply).toEqual([]);
+  await close();
+});

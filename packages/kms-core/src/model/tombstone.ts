@@ -3,7 +3,7 @@ import type { RevocationReason } from './key.ts';
 
 /**
  * That something had ended, as was written down outside of the database. `scheduled` is a key whose destruction was set
- * for `at`.
+ * for `at`, `restored` one for which it had been taken back.
  */
 export type Tombstone =
   | { readonly kind: 'tenant'; readonly tenantId: TenantId }
@@ -12,7 +12,7 @@ export type Tombstone =
       readonly kind: 'key';
       readonly tenantId: TenantId;
       readonly keyId: KeyId;
-      readonly state: 'suspended' | 'scheduled' | 'revoked' | 'destroyed';
+      readonly state: 'suspended' | 'scheduled' | 'restored' | 'revoked' | 'destroyed';
       readonly reason: RevocationReason | null;
       readonly at: Date;
     };

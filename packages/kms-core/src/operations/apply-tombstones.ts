@@ -4,7 +4,7 @@ import type { Tombstone } from '../model/tombstone.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { endToken } from './api-tokens.ts';
 import { applyEvent, lockKey } from './change-key.ts';
-import { destruction, stateToReturnTo } from './destroy-key.ts';
+import { destruction, stateToReturnTo, takenBack } from './destroy-key.ts';
 import type { Kms } from './kms.ts';
 import { endTenant } from './tenants.ts';
 
@@ -65,6 +65,9 @@ async function endKey(
           stateBeforeDestroy: stateToReturnTo(record),
           destroyAt: at,
         }));
+      return;
+    case 'restored':
+      if (record.destroyAt !== null) await applyEvent(unit, chain, record, 'restore', takenBack);
       return;
     case 'suspended':
       if (record.state === 'active') await applyEvent(unit, chain, record, 'suspend', () => ({}));

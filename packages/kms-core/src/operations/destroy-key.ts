@@ -29,10 +29,12 @@ export function stateToReturnTo({ state }: KeyRecord): KeyRecord['stateBeforeDes
 
 /** Takes a scheduled destruction back: the key is again what it was before. */
 export function restoreKey(kms: Kms, caller: Caller, input: ChangeRequest): Promise<KeyDescription> {
-  return changeKey(kms, caller, input, 'kms:keys:delete', 'restore', () => ({
-    stateBeforeDestroy: null,
-    destroyAt: null,
-  }));
+  return changeKey(kms, caller, input, 'kms:keys:delete', 'restore', takenBack);
+}
+
+/** The change that takes a scheduled destruction back. */
+export function takenBack(): KeyChange {
+  return { stateBeforeDestroy: null, destroyAt: null };
 }
 
 export interface ShredKeyInput extends ChangeRequest {

@@ -14,7 +14,7 @@ import { toStoreError } from '../store-errors.ts';
 
 /** The name of this database, which no dump carries along. */
 const HERE = sql<string>`kms.database_place()`;
-const KEY_STATES = ['suspended', 'scheduled', 'revoked', 'destroyed'] as const;
+const KEY_STATES = ['suspended', 'scheduled', 'restored', 'revoked', 'destroyed'] as const;
 
 /** The copies of a PostgreSQL database, told apart by the server's identity and its numbers for database and table. */
 export class DrizzleDatabaseCopies implements DatabaseCopies {

@@ -1,6 +1,7 @@
 import { ALL_ROUTES, type Route } from '@qnsp/kms-contract';
 import { type Kms, KmsError } from '@qnsp/kms-core';
 import { type Context, Hono } from 'hono';
+import type { Caches } from './caches.ts';
 import { type Served, serveRoute } from './http/serve-route.ts';
 import type { AppEnv } from './http/app-env.ts';
 import type { Logger } from './http/logger.ts';
@@ -13,6 +14,7 @@ import type { Readiness } from './readiness.ts';
 export interface AppParts {
   readonly kms: Kms;
   readonly log: Logger;
+  readonly caches: Caches;
   readonly readiness: Readiness;
   readonly metrics: Metrics;
   readonly version: string;

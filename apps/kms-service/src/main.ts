@@ -25,12 +25,15 @@ type Stops = (() => Promise<void> | void)[];
 /** Starts the service, part by part; each part that runs is in `stops`, also when a later one fails. */
 async function start(config: ServiceConfig, log: Logger, stops: Stops): Promise<void> {
   if (config.requireFips) enterFipsMode();
-  const composition = await compose(config);
-  const { kms, copies } = composition;
+  const composition = await compose(config, log);
+  const { kms, caches, copies } = composition;
   stops.push(() => composition.close());
   stops.push(() => kms.counter.flush(kms.store));
   const readiness = makeReadiness();
-  const listening = await listen(makeApp({ kms, log, readiness, metrics: makeMetrics(), version: VERSION }), config);
+  const listening = await listen(
+    makeApp({ kms, log, readiness, caches, metrics: makeMetrics(kms, caches), version: VERSION }),
+    config,
+  );
   stops.push(() => listening.stop());
   const mayWork = () => isStillHere(copies, readiness, log);
   if (await settleCopy(composition, config.acceptRestoredCopy, readiness, log)) {
@@ -80,7 +83,7 @@ async function stopAll(stops: Stops): Promise<void> {
 
 async function run(config: ServiceConfig, log: Logger): Promise<void> {
   if (config.database.kind === 'postgres' && config.database.migrate === 'only') {
-    await migrate(config.database);
+    await migrate(config.database, log);
     log.info('the database is up to date');
     return;
   }

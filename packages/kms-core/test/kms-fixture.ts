@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
+  type InProcessFeed,
   type Caller,
   effectivePermissions,
   establishRoots,
@@ -15,12 +16,14 @@ import {
   type RootProvider,
   softwareRoot,
   type Store,
+  TokenRing,
 } from '../src/index.ts';
 import { inMemoryStore } from '../src/testing/in-memory-store.ts';
+import { MapCache } from '../src/testing/map-cache.ts';
 
 export interface Fixture {
   readonly kms: Kms;
-  readonly store: Store;
+  readonly store: Store & { readonly changes: InProcessFeed };
   readonly roots: readonly RootProvider[];
   readonly tenantId: string;
   readonly admin: Caller;
@@ -46,7 +49,8 @@ export async function makeFixture(
     return {
       store,
       hierarchy,
-      keyRing: new KeyRing(store, hierarchy, { maxEntries: 100, ttlSeconds: 600 }, clock),
+      keyRing: new KeyRing(store, hierarchy, { feed: store.changes, memory: new MapCache() }),
+      tokens: new TokenRing(store, hierarchy, { feed: store.changes, memory: new MapCache() }),
       budgets: new OperationBudgets(
         store,
         options.messageBudget === undefined ? {} : { messageBudget: options.messageBudget },

@@ -1,4 +1,5 @@
-import type { Store } from '@qnsp/kms-core';
+import { type ChangeFeed, InProcessFeed, type Store } from '@qnsp/kms-core';
+import { CHANNEL, eventOf } from './changes/channel.ts';
 import { DrizzleStore } from './drizzle-store.ts';
 import { prepareDatabase } from './migrate/prepare-database.ts';
 import { openPglite } from './pglite/pglite-driver.ts';
@@ -19,13 +20,15 @@ export interface PgliteStoreOptions {
  */
 export async function openPgliteStore(
   options: PgliteStoreOptions,
-): Promise<{ readonly store: Store; close(): Promise<void> }> {
+): Promise<{ readonly store: Store; readonly changes: ChangeFeed; close(): Promise<void> }> {
   const driver = await openPglite(options.dataDir, options.statementTimeoutMs ?? 5000);
+  const changes = new InProcessFeed();
   try {
     await prepareDatabase(driver, 'auto');
+    await driver.listen(CHANNEL, (payload) => changes.deliver(eventOf(payload)));
   } catch (error) {
     await driver.close();
     throw error;
   }
-  return { store: new DrizzleStore(driver), close: () => driver.close() };
+  return { store: new DrizzleStore(driver), changes, close: () => driver.close() };
 }

@@ -8,4 +8,5 @@ export { type PostgresOptions, type PostgresServer, startPostgres } from './post
 export { type RedisServer, startRedis } from './redis-server.ts';
 export { type Service, type ServiceOptions, startService } from './service.ts';
 export { initSoftHsmToken, type SoftHsmToken, type SoftHsmTokenOptions } from './softhsm-token.ts';
+export { type ConnectionPick, startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 export { type TempDir, tempDir } from './temp-dir.ts';

@@ -104,15 +104,20 @@ export async function revokeApiToken(
   requirePermission(caller, 'kms:tokens:manage');
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   const authority = await tokenAuthority(kms.hierarchy);
-  await kms.store.transact(scopeOf(caller), (unit) =>
-    runOnce(unit, chain, input.idempotency, async () => {
-      const record = await unit.tokens.get(input.tokenId, { lock: true });
-      if (record === undefined || record.revokedAt !== null)
-        throw new KmsError('NOT_FOUND', 'There is no live token with this id.');
-      await endToken(unit, authority, record);
-      return null;
-    }),
-  );
+  try {
+    await kms.store.transact(scopeOf(caller), (unit) =>
+      runOnce(unit, chain, input.idempotency, async () => {
+        const record = await unit.tokens.get(input.tokenId, { lock: true });
+        if (record === undefined || record.revokedAt !== null)
+          throw new KmsError('NOT_FOUND', 'There is no live token with this id.');
+        await endToken(unit, authority, record);
+        return null;
+      }),
+    );
+  } finally {
+    // Also when it failed: the answer of a commit can be lost.
+    kms.tokens.forget(input.tokenId);
+  }
 }
 
 /** Revokes a locked, live token: its record gets a new MAC, whether or not the old one was right. */

@@ -33,6 +33,7 @@ export async function rotateUnattended(
       return true;
     });
   } finally {
+    kms.keyRing.forget(keyId);
     wipe(material);
   }
 }

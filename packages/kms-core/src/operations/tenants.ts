@@ -103,18 +103,20 @@ export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantIn
     throw badRequest('confirmation', 'must be SHRED- followed by the id of the tenant');
   const chain = await kms.hierarchy.masterKeys(SYSTEM_TENANT);
   const authority = await tokenAuthority(kms.hierarchy);
-  const shredded = await kms.store.transact({ kind: 'system' }, (unit) =>
-    runOnce(unit, chain, input.idempotency, async () => {
-      const found = await unit.tenants.get(input.tenantId);
-      if (found === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
-      if (found.state === 'shredded') throw new KmsError('KEY_STATE_INVALID', 'The tenant is shredded already.');
-      await endTenant(unit, authority, input.tenantId);
-      return describeTenant({ ...found, state: 'shredded' });
-    }),
-  );
-  kms.hierarchy.forget(input.tenantId);
-  kms.keyRing.forgetAll();
-  return shredded;
+  try {
+    return await kms.store.transact({ kind: 'system' }, (unit) =>
+      runOnce(unit, chain, input.idempotency, async () => {
+        const found = await unit.tenants.get(input.tenantId);
+        if (found === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
+        if (found.state === 'shredded') throw new KmsError('KEY_STATE_INVALID', 'The tenant is shredded already.');
+        await endTenant(unit, authority, input.tenantId);
+        return describeTenant({ ...found, state: 'shredded' });
+      }),
+    );
+  } finally {
+    kms.keyRing.forgetTenant(input.tenantId);
+    kms.tokens.forgetTenant(input.tenantId);
+  }
 }
 
 /** Shreds a tenant and revokes its tokens. */

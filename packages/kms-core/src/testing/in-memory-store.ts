@@ -2,10 +2,11 @@ import { KmsError } from '../errors/kms-error.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
 import type { KeyId, TenantId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
+import { InProcessFeed } from '../ports/in-process-feed.ts';
 import type { Store, StoreScope, UnitOfWork } from '../ports/store.ts';
 import { MemoryIdempotency } from './store-memory-idempotency.ts';
 import { MemoryKeys } from './store-memory-keys.ts';
-import { copyOf, draftOf, emptyTables, type MemoryTables } from './store-memory-tables.ts';
+import { changesBetween, copyOf, draftOf, emptyTables, type MemoryTables } from './store-memory-tables.ts';
 import { MemoryTenants } from './store-memory-tenants.ts';
 import { MemoryTokens, tokenByHash } from './store-memory-tokens.ts';
 
@@ -21,11 +22,12 @@ export interface InMemoryStoreOptions {
  * @example
  * const store = inMemoryStore({ now: () => new Date('2026-01-01T00:00:00Z') });
  */
-export function inMemoryStore(options: InMemoryStoreOptions = {}): Store {
+export function inMemoryStore(options: InMemoryStoreOptions = {}): Store & { readonly changes: InProcessFeed } {
   return new InMemoryStore(options.now ?? (() => new Date()));
 }
 
 class InMemoryStore implements Store {
+  readonly changes = new InProcessFeed();
   readonly #clock: () => Date;
   #tables = emptyTables();
   /** Settles when the last unit in the queue has ended; never rejects. */
@@ -68,7 +70,9 @@ class InMemoryStore implements Store {
         tokens: new MemoryTokens(unit),
         idempotency: new MemoryIdempotency(unit),
       });
+      const before = this.#tables;
       this.#tables = draft;
+      for (const change of changesBetween(before, draft)) this.changes.deliver(change);
       return answer;
     } finally {
       ended = true;

@@ -3,6 +3,7 @@ import {
   type Caller,
   effectivePermissions,
   establishRoots,
+  InProcessFeed,
   KeyHierarchy,
   KeyRing,
   type Kms,
@@ -12,17 +13,21 @@ import {
   softwareRoot,
   type Store,
   type TenantId,
+  TokenRing,
 } from '@qnsp/kms-core';
+import { MapCache } from '@qnsp/kms-core/testing';
 
 /** The core on a store, as the service puts it together. */
 export async function fixtureKms(store: Store, rootKey: Uint8Array): Promise<Kms> {
   const roots = [softwareRoot('software', rootKey)];
   const hierarchy = new KeyHierarchy(store, roots);
   await establishRoots(store, hierarchy, roots);
+  const feed = new InProcessFeed();
   return {
     store,
     hierarchy,
-    keyRing: new KeyRing(store, hierarchy, { maxEntries: 100, ttlSeconds: 600 }, () => Date.now()),
+    keyRing: new KeyRing(store, hierarchy, { feed, memory: new MapCache() }),
+    tokens: new TokenRing(store, hierarchy, { feed, memory: new MapCache() }),
     budgets: new OperationBudgets(store),
     counter: new OperationCounter(),
     clock: () => Date.now(),

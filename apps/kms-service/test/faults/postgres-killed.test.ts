@@ -1,0 +1,32 @@
+import { createDatabase, type PostgresServer, startPostgres } from '@qnsp/test-harness';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openAdminSession } from './database-invariants.ts';
+import { type KmsOnPostgres, startKms } from './kms-on-postgres.ts';
+import { rideOut } from './ride-out.ts';
+
+let server: PostgresServer;
+let databaseUrl: string;
+let kms: KmsOnPostgres;
+
+beforeAll(async () => {
+  server = await startPostgres();
+  databaseUrl = (await createDatabase(server.url)).url;
+  kms = await startKms({ databaseUrl, env: { KMS_JOB_INTERVAL_MS: '200' } });
+});
+afterAll(async () => {
+  await kms.stop();
+  await server.stop();
+});
+
+test('PostgreSQL is killed with -9 under load and started again', async () => {
+  const sql = openAdminSession(databaseUrl);
+  const ledger = await rideOut(kms, sql, {
+    strike: () => server.kill9(),
+    heal: () => server.restart(),
+    total: true,
+  });
+  await sql.end();
+  const metrics = await (await fetch(`${kms.baseUrl()}/metrics`)).text();
+  expect(metrics).toMatch(/kms_operations_total\{operation="\w+",status="503"\} [1-9]/);
+  expect(ledger.attempts.length).toBeGreaterThan(100);
+});

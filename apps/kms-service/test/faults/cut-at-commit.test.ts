@@ -20,7 +20,7 @@ beforeAll(async () => {
   sql = openAdminSession(database.url);
 });
 afterAll(async () => {
-  await sql.end();
+  await sql.end({ timeout: 1 });
   await kms.stop();
   await proxy.stop();
   await database.drop();

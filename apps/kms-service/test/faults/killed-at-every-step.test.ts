@@ -33,7 +33,7 @@ beforeAll(async () => {
   await kms.start();
 });
 afterAll(async () => {
-  await sql.end();
+  await sql.end({ timeout: 1 });
   await kms.stop();
   await proxy.stop();
   await server.stop();

@@ -52,13 +52,23 @@ export function startRecordedLoad(kms: KmsOnPostgres): RecordedLoad {
   };
 }
 
+/** Notes what an answer says of a key. */
+export function record(ledger: Ledger, { body }: Answer): string {
+  const { state, revision, currentVersion } = body;
+  const keyId = String(body['keyId']);
+  ledger.keys.set(keyId, {
+    keyId,
+    state: String(state),
+    revision: Number(revision),
+    currentVersion: Number(currentVersion),
+  });
+  return keyId;
+}
+
 async function liveOneKey(kms: KmsOnPostgres, ledger: Ledger, turn: number): Promise<void> {
   const change = async (request: ClientRequest): Promise<string> => {
     const answer = await insist(kms, ledger, { ...request, headers: { 'idempotency-key': randomUUID() } });
-    const { keyId, state, revision, currentVersion } = answer.body;
-    const key = { keyId: String(keyId), state: String(state), revision: Number(revision) };
-    ledger.keys.set(key.keyId, { ...key, currentVersion: Number(currentVersion) });
-    return key.keyId;
+    return record(ledger, answer);
   };
   const keyId = await change({ method: 'POST', path: '/kms/v1/keys', body: {} });
   const path = `/kms/v1/keys/${keyId}`;
@@ -86,17 +96,17 @@ async function insist(kms: KmsOnPostgres, ledger: Ledger, request: ClientRequest
 /** Answers `undefined` when the connection was lost, and with it the knowledge whether it was done. */
 async function attempt(kms: KmsOnPostgres, ledger: Ledger, request: ClientRequest): Promise<Answer | undefined> {
   const started = performance.now();
-  const record = (status: number | 'connection lost'): void => {
+  const note = (status: number | 'connection lost'): void => {
     ledger.attempts.push({ status, durationMs: performance.now() - started });
   };
   try {
     const answer = await kms.call(request);
-    record(answer.status);
+    note(answer.status);
     return answer;
   } catch (error) {
     // What fetch says when the service is gone.
     if (!(error instanceof TypeError)) throw error;
-    record('connection lost');
+    note('connection lost');
     return undefined;
   }
 }

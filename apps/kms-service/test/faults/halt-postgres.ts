@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createDatabase, startPostgres } from '@qnsp/test-harness';
-import { openAdminSession } from './database-invariants.ts';
 import { startKms } from './kms-on-postgres.ts';
 import { rideOut } from './ride-out.ts';
 
@@ -9,9 +8,8 @@ export async function rideOutHalt(options: { readonly haltMs: number; readonly t
   const server = await startPostgres();
   const { url } = await createDatabase(server.url);
   const kms = await startKms({ databaseUrl: url, timeoutMs: options.timeoutMs, env: { KMS_JOB_INTERVAL_MS: '200' } });
-  const sql = openAdminSession(url);
   try {
-    await rideOut(kms, sql, {
+    await rideOut(kms, url, {
       strike: async () => {
         server.sigstop();
         await sleep(options.haltMs);
@@ -22,7 +20,6 @@ export async function rideOutHalt(options: { readonly haltMs: number; readonly t
     });
   } finally {
     server.sigcont();
-    await sql.end({ timeout: 1 });
     await kms.stop();
     await server.stop();
   }

@@ -1,9 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** What a probe was answered; times are those of `performance.now()`. */
+interface ProbeAnswer {
+  readonly askedAt: number;
+  readonly status: number;
+  readonly durationMs: number;
+}
+
 /** What the probes of a service were answered while it was watched. */
 export interface HealthWatch {
-  readonly livez: { readonly status: number; readonly durationMs: number }[];
-  readonly readyz: { readonly status: number; readonly durationMs: number }[];
+  readonly livez: ProbeAnswer[];
+  readonly readyz: ProbeAnswer[];
   stop(): Promise<void>;
 }
 
@@ -12,12 +19,12 @@ const PAUSE_MS = 100;
 /** Asks a service again and again whether it lives and whether it is ready, as a supervisor and a load balancer do. */
 export function watchHealth(baseUrl: string): HealthWatch {
   let stopped = false;
-  const watch = async (path: string, seen: { status: number; durationMs: number }[]): Promise<void> => {
+  const watch = async (path: string, seen: ProbeAnswer[]): Promise<void> => {
     while (!stopped) {
-      const started = performance.now();
+      const askedAt = performance.now();
       const response = await fetch(`${baseUrl}${path}`);
       await response.arrayBuffer();
-      seen.push({ status: response.status, durationMs: performance.now() - started });
+      seen.push({ askedAt, status: response.status, durationMs: performance.now() - askedAt });
       await sleep(PAUSE_MS);
     }
   };

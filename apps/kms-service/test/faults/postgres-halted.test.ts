@@ -1,5 +1,7 @@
 import { test } from 'vitest';
 import { rideOutHalt } from './halt-postgres.ts';
+import { RIDE } from './ride-out.ts';
 
-test('PostgreSQL is stopped with SIGSTOP for three times as long as a call may take', () =>
-  rideOutHalt({ haltMs: 3000, timeoutMs: 1000 }));
+test('PostgreSQL is stopped with SIGSTOP for twice as long as a call may take', RIDE, () =>
+  rideOutHalt({ haltMs: 2000, timeoutMs: 1000 }),
+);

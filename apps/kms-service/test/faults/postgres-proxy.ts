@@ -10,7 +10,7 @@ export interface WireMessage {
 }
 
 /** What becomes of a message: `hold` freezes its connection in both directions, `cut` closes both ends of it. */
-export type Verdict = 'pass' | 'hold' | 'cut';
+type Verdict = 'pass' | 'hold' | 'cut';
 
 export interface PostgresProxy {
   /** The address of the database by way of the proxy. */

@@ -3,7 +3,7 @@ import type { Sql } from 'postgres';
 import { afterAll, beforeAll, test } from 'vitest';
 import { openAdminSession } from './database-invariants.ts';
 import { type KmsOnPostgres, startKms } from './kms-on-postgres.ts';
-import { rideOut } from './ride-out.ts';
+import { RIDE, rideOut } from './ride-out.ts';
 
 let database: TestDatabase;
 let kms: KmsOnPostgres;
@@ -28,8 +28,8 @@ async function makeReadOnly(readOnly: boolean): Promise<void> {
     where datname = ${database.name} and application_name = 'qnsp-kms'`;
 }
 
-test('the database is read-only: changes are refused, keys are still used', async () => {
-  await rideOut(kms, sql, {
+test('the database is read-only: changes are refused, keys are still used', RIDE, async () => {
+  await rideOut(kms, database.url, {
     strike: () => makeReadOnly(true),
     heal: () => makeReadOnly(false),
     leaves: 'use of keys',

@@ -5,7 +5,7 @@ import { expectUnavailable } from './expect-unavailable.ts';
 import type { ClientRequest, KmsOnPostgres } from './kms-on-postgres.ts';
 
 /** A key as the last answer about it said that it is. */
-export interface AcknowledgedKey {
+interface AcknowledgedKey {
   readonly keyId: string;
   readonly state: string;
   readonly revision: number;
@@ -21,8 +21,6 @@ export interface Ledger {
 }
 
 export interface RecordedLoad {
-  /** What is known so far. */
-  readonly ledger: Ledger;
   /** Lets every client finish what it is about. Rejects when one was told what it should not have been told. */
   finish(): Promise<void>;
 }
@@ -32,10 +30,9 @@ const PAUSE_MS = 50;
 
 /**
  * Clients that create, use, rotate and end keys, one key of their own after the other. What is answered 503, or not at
- * all, is sent again with the same `Idempotency-Key` until it is done.
+ * all, is sent again with the same `Idempotency-Key` until it is done. The ledger is filled as they go.
  */
-export function startRecordedLoad(kms: KmsOnPostgres): RecordedLoad {
-  const ledger: Ledger = { keys: new Map(), ciphertexts: [], attempts: [] };
+export function startRecordedLoad(kms: KmsOnPostgres, ledger: Ledger): RecordedLoad {
   let stopped = false;
   const work = async (): Promise<void> => {
     for (let turn = 0; !stopped; turn += 1) await liveOneKey(kms, ledger, turn);
@@ -44,12 +41,15 @@ export function startRecordedLoad(kms: KmsOnPostgres): RecordedLoad {
   // A client that fails early is heard of by `finish`.
   workers.catch(() => undefined);
   return {
-    ledger,
     async finish() {
       stopped = true;
       await workers;
     },
   };
+}
+
+export function emptyLedger(): Ledger {
+  return { keys: new Map(), ciphertexts: [], attempts: [] };
 }
 
 /** Notes what an answer says of a key. */

@@ -29,7 +29,9 @@ async function start(config: ServiceConfig, log: Logger, stops: Stops): Promise<
   stops.push(() => composition.close());
   stops.push(() => kms.counter.flush(kms.store));
   const readiness = makeReadiness();
-  const listening = await listen(makeApp({ kms, log, readiness, metrics: makeMetrics(), version: VERSION }), config);
+  const { gatewayCredential } = config;
+  const app = makeApp({ kms, log, readiness, metrics: makeMetrics(), version: VERSION, gatewayCredential });
+  const listening = await listen(app, config);
   stops.push(() => listening.stop());
   await installPlatformToken(kms, config.platformToken);
   const first = await bootstrap(kms, config, listening.baseUrl);

@@ -71,7 +71,8 @@ export async function startNginx(options: NginxOptions): Promise<NginxServer> {
     // It ends its workers by this, which it can not once it is killed.
     deathSignal: 'SIGQUIT',
     cwd: home.path,
-    env: { PATH: process.env['PATH'] },
+    // Far from UTC, which the tests would else take for granted.
+    env: { PATH: process.env['PATH'], TZ: 'Asia/Tokyo' },
   });
   const stop = async (): Promise<void> => {
     if (server.isRunning()) await server.stop();

@@ -17,6 +17,8 @@ export interface ServiceConfig {
   readonly bootstrapTenant: string | undefined;
   /** A token for the whole platform that the operator chose; none without it. */
   readonly platformToken: string | undefined;
+  /** What the gateway in front of the service proves itself by; none without it. */
+  readonly gatewayCredential: string | undefined;
   readonly defaultAlgorithm: Algorithm;
   readonly requireFips: boolean;
   readonly cache: { readonly enabled: boolean; readonly ttlSeconds: number; readonly maxKeys: number };
@@ -65,6 +67,7 @@ export function readConfig(environment: Environment): ServiceConfig {
     dataDir,
     bootstrapTenant: env.text('KMS_BOOTSTRAP_TENANT') ?? (embedded ? 'local' : undefined),
     platformToken: readPlatformToken(env),
+    gatewayCredential: readGatewayCredential(env),
     defaultAlgorithm: readAlgorithm(env),
     requireFips: env.boolean('KMS_REQUIRE_FIPS', false),
     cache: {
@@ -97,6 +100,17 @@ function readPlatformToken(env: Variables): string | undefined {
     );
   }
   return token;
+}
+
+function readGatewayCredential(env: Variables): string | undefined {
+  const credential = env.secret('KMS_GATEWAY_CREDENTIAL');
+  if (credential !== undefined && !/^[\w+/=.-]{32,256}$/.test(credential)) {
+    env.problem(
+      'KMS_GATEWAY_CREDENTIAL',
+      'must be 32 to 256 letters, digits or any of _ + / = . - that nobody can guess, e.g. from "openssl rand -base64 32"',
+    );
+  }
+  return credential;
 }
 
 function readAlgorithm(env: Variables): Algorithm {

@@ -30,10 +30,10 @@ async function start(config: ServiceConfig, log: Logger, stops: Stops): Promise<
   stops.push(() => composition.close());
   stops.push(() => kms.counter.flush(kms.store));
   const readiness = makeReadiness();
-  const listening = await listen(
-    makeApp({ kms, log, readiness, caches, metrics: makeMetrics(kms, caches), version: VERSION }),
-    config,
-  );
+  const { gatewayCredential } = config;
+  const metrics = makeMetrics(kms, caches);
+  const app = makeApp({ kms, log, readiness, caches, metrics, version: VERSION, gatewayCredential });
+  const listening = await listen(app, config);
   stops.push(() => listening.stop());
   const mayWork = () => isStillHere(copies, readiness, log);
   if (await settleCopy(composition, config.acceptRestoredCopy, readiness, log)) {

@@ -2,7 +2,7 @@
 export { createKmsClient, type KmsClient, type KmsClientOptions } from './client.ts';
 export type { CallOptions } from './call-options.ts';
 export type { BatchOperation, BatchResult } from './batch.ts';
-export { KmsClientError, type KmsClientErrorCode } from './kms-client-error.ts';
+export { type EnvelopeErrorCode, KmsClientError, type KmsClientErrorCode } from './kms-client-error.ts';
 export type { RetryPolicy } from './transport/retry.ts';
 export type { TokenSource } from './transport/credential.ts';
 export {

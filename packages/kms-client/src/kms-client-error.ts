@@ -16,7 +16,28 @@ export type KmsClientErrorCode =
   | 'TIMEOUT'
   | 'REDIRECTED'
   | 'UNEXPECTED_ANSWER'
+  | EnvelopeErrorCode
   | (string & Record<never, never>);
+
+/**
+ * What envelope encryption adds.
+ *
+ * - `ENVELOPE_INVALID`: this is not data of the format.
+ * - `ENVELOPE_UNSUPPORTED`: it is of a version that this client does not know.
+ * - `ENVELOPE_CONTEXT_MISMATCH`: it was encrypted with another context.
+ * - `ENVELOPE_KEY_MISMATCH`: it is under another key than the one that was asked for.
+ * - `ENVELOPE_TRUNCATED`: its end is missing.
+ * - `ENVELOPE_MODIFIED`: it was changed, or cut off within a segment.
+ * - `DESTINATION_EXISTS`: there is a file already where the result should go.
+ */
+export type EnvelopeErrorCode =
+  | 'ENVELOPE_INVALID'
+  | 'ENVELOPE_UNSUPPORTED'
+  | 'ENVELOPE_CONTEXT_MISMATCH'
+  | 'ENVELOPE_KEY_MISMATCH'
+  | 'ENVELOPE_TRUNCATED'
+  | 'ENVELOPE_MODIFIED'
+  | 'DESTINATION_EXISTS';
 
 export interface KmsClientErrorFacts {
   readonly statusCode?: number | undefined;

@@ -9,6 +9,7 @@ import {
 import { ALL_ROUTES } from '@qnsp/kms-contract';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createKmsClient, HttpKmsServiceClient, type KmsClient, KmsClientError } from '../src/index.ts';
+import { failureOf } from './failure-of.ts';
 import { type StartedService, startedService } from './started-service.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -22,15 +23,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await service.end();
 });
-
-async function failure(promise: Promise<unknown>): Promise<KmsClientError> {
-  const error: unknown = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (error instanceof KmsClientError) return error;
-  throw new Error('the call did not fail as a KmsClientError', { cause: error });
-}
 
 describe('the operations', () => {
   test('have a method each, and no method is of no operation', () => {
@@ -49,7 +41,7 @@ describe('the operations', () => {
     expect(sealed.ciphertext).toBeInstanceOf(Uint8Array);
     const opened = await kms.decrypt({ ciphertext: sealed.ciphertext, context: named });
     expect(Buffer.compare(opened.plaintext, plaintext)).toBe(0);
-    expect((await failure(kms.encrypt({ keyId, plaintext, context }))).code).toBe('BAD_REQUEST');
+    expect((await failureOf(kms.encrypt({ keyId, plaintext, context }))).code).toBe('BAD_REQUEST');
     const moved = await kms.reencrypt({
       sourceKeyId: keyId,
       ciphertext: sealed.ciphertext,
@@ -147,7 +139,7 @@ describe('the operations', () => {
     const { keyId } = created;
     const renamed = await kms.updateKey({ keyId, name: 'new name', ifRevision: created.revision });
     expect(renamed).toMatchObject({ name: 'new name', revision: created.revision + 1 });
-    expect(await failure(kms.updateKey({ keyId, name: 'late', ifRevision: created.revision }))).toMatchObject({
+    expect(await failureOf(kms.updateKey({ keyId, name: 'late', ifRevision: created.revision }))).toMatchObject({
       code: 'CONFLICT',
       statusCode: 409,
       retryable: false,
@@ -170,7 +162,7 @@ describe('the operations', () => {
     expect(await kms.restoreKey({ keyId })).toMatchObject({ state: 'active' });
     expect(await kms.revokeKey({ keyId, reason: 'end_of_life' })).toMatchObject({ state: 'revoked' });
     expect(await kms.shredKey({ keyId, confirmation: `SHRED-${keyId}` })).toMatchObject({ state: 'destroyed' });
-    expect(await failure(kms.encrypt({ keyId, plaintext: bytes('x') }))).toMatchObject({ code: 'KEY_STATE_INVALID' });
+    expect(await failureOf(kms.encrypt({ keyId, plaintext: bytes('x') }))).toMatchObject({ code: 'KEY_STATE_INVALID' });
   });
 
   test('list, count and schedule', async () => {
@@ -187,14 +179,14 @@ describe('the operations', () => {
   test('administer tokens', async () => {
     const made = await kms.createToken({ name: 'reader', role: 'auditor', expiresAt: new Date(Date.now() + 60_000) });
     const reader = createKmsClient({ baseUrl: service.baseUrl, token: made.token });
-    expect(await failure(reader.createKey({}))).toMatchObject({ code: 'FORBIDDEN', statusCode: 403 });
+    expect(await failureOf(reader.createKey({}))).toMatchObject({ code: 'FORBIDDEN', statusCode: 403 });
     expect((await kms.listTokens()).items.map(({ tokenId }) => tokenId)).toContain(made.tokenId);
     expect(await kms.revokeToken({ tokenId: made.tokenId })).toEqual({ tokenId: made.tokenId, revoked: true });
-    expect(await failure(reader.getKeyStats())).toMatchObject({ code: 'UNAUTHORIZED', statusCode: 401 });
-    expect(await failure(kms.listTenants())).toMatchObject({ code: 'FORBIDDEN' });
-    expect(await failure(kms.createTenant({ name: 'none' }))).toMatchObject({ code: 'FORBIDDEN' });
+    expect(await failureOf(reader.getKeyStats())).toMatchObject({ code: 'UNAUTHORIZED', statusCode: 401 });
+    expect(await failureOf(kms.listTenants())).toMatchObject({ code: 'FORBIDDEN' });
+    expect(await failureOf(kms.createTenant({ name: 'none' }))).toMatchObject({ code: 'FORBIDDEN' });
     expect(
-      await failure(kms.shredTenant({ tenantId: service.tenantId, confirmation: 'no', reason: 'no' })),
+      await failureOf(kms.shredTenant({ tenantId: service.tenantId, confirmation: 'no', reason: 'no' })),
     ).toBeInstanceOf(KmsClientError);
   });
 
@@ -209,7 +201,7 @@ describe('the operations', () => {
       Uint8Array,
     );
     expect(
-      await failure(
+      await failureOf(
         kms.importKey({
           algorithm: 'aes-256-gcm',
           wrappingAlgorithm: 'ML_KEM_768_AES_KWP',
@@ -233,7 +225,7 @@ describe('a change', () => {
       await kms.createKey({ name: 'once' }, options),
     ];
     expect(second.keyId).toBe(first.keyId);
-    expect(await failure(kms.createKey({ name: 'twice' }, options))).toMatchObject({ code: 'IDEMPOTENCY_MISMATCH' });
+    expect(await failureOf(kms.createKey({ name: 'twice' }, options))).toMatchObject({ code: 'IDEMPOTENCY_MISMATCH' });
     expect((await kms.createKey({ name: 'once' })).keyId).not.toBe(first.keyId);
   });
 });
@@ -297,11 +289,13 @@ describe('HttpKmsServiceClient', () => {
     expect(await dynamic.unwrapKey({ tenantId, keyId, wrappedKey, associatedData, providerHint: 'software' })).toEqual({
       dataKey,
     });
-    expect(await failure(dynamic.unwrapKey({ tenantId, keyId, wrappedKey }))).toMatchObject({ code: 'DECRYPT_FAILED' });
-    expect(await failure(dynamic.wrapKey({ tenantId, keyId, dataKey: 'not_base64' }))).toMatchObject({
+    expect(await failureOf(dynamic.unwrapKey({ tenantId, keyId, wrappedKey }))).toMatchObject({
+      code: 'DECRYPT_FAILED',
+    });
+    expect(await failureOf(dynamic.wrapKey({ tenantId, keyId, dataKey: 'not_base64' }))).toMatchObject({
       code: 'INVALID_ARGUMENT',
     });
     const nobody = new HttpKmsServiceClient(service.baseUrl, { getAuthHeader: () => undefined });
-    expect(await failure(nobody.wrapKey({ tenantId, keyId, dataKey }))).toMatchObject({ code: 'UNAUTHORIZED' });
+    expect(await failureOf(nobody.wrapKey({ tenantId, keyId, dataKey }))).toMatchObject({ code: 'UNAUTHORIZED' });
   });
 });

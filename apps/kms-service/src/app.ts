@@ -18,6 +18,8 @@ export interface AppParts {
   readonly readiness: Readiness;
   readonly metrics: Metrics;
   readonly version: string;
+  /** What the gateway in front of the service proves itself by; none without it. */
+  readonly gatewayCredential?: string | undefined;
 }
 
 /** The HTTP application: every route of the contract, and one shape for everything that goes wrong. */
@@ -32,10 +34,10 @@ export function makeApp(parts: AppParts): Hono<AppEnv> {
     }
   }
   for (const [pattern, methods] of methodsOf) {
+    const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].sort().join(', ');
+    app.options(pattern, () => new Response(null, { status: 204, headers: { allow } }));
     app.all(pattern, (c) =>
-      refuse(parts, c, new KmsError('METHOD_NOT_ALLOWED', `This path takes ${methods.join(', ')}.`), {
-        allow: methods.join(', '),
-      }),
+      refuse(parts, c, new KmsError('METHOD_NOT_ALLOWED', `This path takes ${allow}.`), { allow }),
     );
   }
   app.notFound((c) => refuse(parts, c, new KmsError('NOT_FOUND', 'There is nothing under this path.')));

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   type ChangeFeed,
+  type DatabaseCopies,
   establishRoots,
   KeyHierarchy,
   KeyRing,
@@ -25,6 +26,8 @@ import { readOrCreateRootKey, readRootKey } from './config/root-key-file.ts';
 /** The parts of a running service. */
 export interface Composition {
   readonly kms: Kms;
+  /** Whether the database is a restored copy; a store that can not tell has none. */
+  readonly copies: DatabaseCopies | undefined;
   readonly caches: Caches;
   close(): Promise<void>;
 }
@@ -57,6 +60,7 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
     return {
       kms,
       caches,
+      copies: opened.copies,
       close: async () => {
         await caches.close();
         await opened.close();
@@ -92,7 +96,7 @@ export async function migrate(config: DatabaseConfig, log: Logger): Promise<void
 async function openStore(
   config: DatabaseConfig,
   log: Logger,
-): Promise<{ store: Store; changes: ChangeFeed; close(): Promise<void> }> {
+): Promise<{ store: Store; changes: ChangeFeed; copies?: DatabaseCopies; close(): Promise<void> }> {
   if (config.kind === 'pglite')
     return openPgliteStore({ dataDir: config.dataDir, statementTimeoutMs: config.timeoutMs });
   return openPostgresStore({

@@ -1,5 +1,6 @@
-import type { ChangeFeed, Store } from '@qnsp/kms-core';
+import type { ChangeFeed, DatabaseCopies, Store } from '@qnsp/kms-core';
 import { PostgresFeed } from './changes/postgres-feed.ts';
+import { DrizzleDatabaseCopies } from './copies/database-copies.ts';
 import { DrizzleStore } from './drizzle-store.ts';
 import { prepareDatabase } from './migrate/prepare-database.ts';
 import type { PostgresStoreOptions } from './postgres/options.ts';
@@ -16,15 +17,19 @@ import { PostgresDriver } from './postgres/postgres-driver.ts';
  * @example
  * const { store, close } = await openPostgresStore({ url: 'postgresql://kms@db/kms', ssl: 'verify-full', migrate: 'auto' });
  */
-export async function openPostgresStore(
-  options: PostgresStoreOptions,
-): Promise<{ readonly store: Store; readonly changes: ChangeFeed; close(): Promise<void> }> {
+export async function openPostgresStore(options: PostgresStoreOptions): Promise<{
+  readonly store: Store;
+  readonly changes: ChangeFeed;
+  readonly copies: DatabaseCopies;
+  close(): Promise<void>;
+}> {
   const driver = new PostgresDriver(options);
   await prepareDatabase(driver, options.migrate);
   const changes = new PostgresFeed((onNotify) => driver.listener(onNotify), options.onFeedLost ?? (() => undefined));
   return {
     store: new DrizzleStore(driver),
     changes,
+    copies: new DrizzleDatabaseCopies(driver),
     close: async () => {
       await changes.close();
       await driver.close();

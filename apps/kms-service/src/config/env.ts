@@ -19,6 +19,10 @@ export interface ServiceConfig {
   readonly bootstrapTenant: string | undefined;
   /** A token for the whole platform that the operator chose; none without it. */
   readonly platformToken: string | undefined;
+  /** The restored copy that may serve although what ended since is not known, by the time of its data. */
+  readonly acceptRestoredCopy: Date | undefined;
+  /** What the gateway in front of the service proves itself by; none without it. */
+  readonly gatewayCredential: string | undefined;
   readonly defaultAlgorithm: Algorithm;
   readonly requireFips: boolean;
   readonly cache: CacheConfig;
@@ -78,6 +82,8 @@ export function readConfig(environment: Environment): ServiceConfig {
     dataDir,
     bootstrapTenant: env.text('KMS_BOOTSTRAP_TENANT') ?? (embedded ? 'local' : undefined),
     platformToken: readPlatformToken(env),
+    acceptRestoredCopy: env.instant('KMS_ACCEPT_RESTORED_COPY'),
+    gatewayCredential: readGatewayCredential(env),
     defaultAlgorithm: readAlgorithm(env),
     requireFips: env.boolean('KMS_REQUIRE_FIPS', false),
     cache: readCache(env),
@@ -124,6 +130,17 @@ function readPlatformToken(env: Variables): string | undefined {
     );
   }
   return token;
+}
+
+function readGatewayCredential(env: Variables): string | undefined {
+  const credential = env.secret('KMS_GATEWAY_CREDENTIAL');
+  if (credential !== undefined && !/^[\w+/=.-]{32,256}$/.test(credential)) {
+    env.problem(
+      'KMS_GATEWAY_CREDENTIAL',
+      'must be 32 to 256 letters, digits or any of _ + / = . - that nobody can guess, e.g. from "openssl rand -base64 32"',
+    );
+  }
+  return credential;
 }
 
 function readAlgorithm(env: Variables): Algorithm {

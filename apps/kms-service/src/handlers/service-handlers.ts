@@ -53,10 +53,14 @@ function about({ version }: AppParts) {
 
 async function health(parts: AppParts) {
   const store = await storeCheck(parts);
+  const copy = parts.readiness.copy();
   const checks = {
     store,
     selfTest: selfTestCheck(parts.readiness.reason()),
     ...cacheChecks(parts.caches),
+    ...(copy === undefined
+      ? {}
+      : { restoredCopy: { status: copy.settled ? 'ok' : 'critical', message: copy.message } as const }),
   };
   const found = Object.values(checks).map((check) => check.status);
   const status = WORST_FIRST.find((candidate) => found.includes(candidate)) ?? ('ok' as const);

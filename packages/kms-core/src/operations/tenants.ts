@@ -1,8 +1,9 @@
 import { type Caller, requirePermission } from '../access/caller.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
-import { tokenAuthority } from '../hierarchy/token-authority.ts';
+import { type TokenAuthority, tokenAuthority } from '../hierarchy/token-authority.ts';
 import { newId, SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import type { TenantRecord } from '../model/tenant.ts';
+import type { UnitOfWork } from '../ports/store.ts';
 import { type CreateApiTokenInput, endToken, makeToken } from './api-tokens.ts';
 import type { Kms } from './kms.ts';
 import { type IdempotencyRequest, runOnce } from './run-once.ts';
@@ -108,9 +109,7 @@ export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantIn
         const found = await unit.tenants.get(input.tenantId);
         if (found === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
         if (found.state === 'shredded') throw new KmsError('KEY_STATE_INVALID', 'The tenant is shredded already.');
-        await unit.tenants.shred(input.tenantId);
-        for (const token of await unit.tokens.list({ tenantId: input.tenantId }))
-          if (token.revokedAt === null) await endToken(unit, authority, token);
+        await endTenant(unit, authority, input.tenantId);
         return describeTenant({ ...found, state: 'shredded' });
       }),
     );
@@ -118,6 +117,13 @@ export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantIn
     kms.keyRing.forgetTenant(input.tenantId);
     kms.tokens.forgetTenant(input.tenantId);
   }
+}
+
+/** Shreds a tenant and revokes its tokens. */
+export async function endTenant(unit: UnitOfWork, authority: TokenAuthority, tenantId: TenantId): Promise<void> {
+  await unit.tenants.shred(tenantId);
+  for (const token of await unit.tokens.list({ tenantId }))
+    if (token.revokedAt === null) await endToken(unit, authority, token);
 }
 
 function describeTenant({ tenantId, name, state, createdAt }: TenantRecord): TenantDescription {

@@ -1,4 +1,4 @@
-import type { Kms } from '@qnsp/kms-core';
+import type { CacheCounts, Kms, SharedCounts } from '@qnsp/kms-core';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Caches } from './caches.ts';
 
@@ -6,8 +6,8 @@ import type { Caches } from './caches.ts';
 export function observeCaches(registry: Registry, kms: Pick<Kms, 'keyRing' | 'tokens'>, caches: Caches): void {
   const registers = [registry];
   counter(registry, 'kms_cache_requests_total', 'Keys and tokens looked up in memory, by what became of it.', () => [
-    ...countsOf('keys', kms.keyRing.counts),
-    ...countsOf('tokens', kms.tokens.counts),
+    ...samplesOf({ cache: 'keys' }, kms.keyRing.counts),
+    ...samplesOf({ cache: 'tokens' }, kms.tokens.counts),
   ]);
   gauge(registers, 'kms_cache_keys', 'Keys held in memory.', () => kms.keyRing.held.keys);
   gauge(registers, 'kms_cache_key_bytes', 'Bytes that held keys take, roughly.', () => kms.keyRing.held.bytes);
@@ -22,7 +22,7 @@ export function observeCaches(registry: Registry, kms: Pick<Kms, 'keyRing' | 'to
   const { shared, redis } = caches;
   if (shared === undefined || redis === undefined) return;
   counter(registry, 'kms_cache_shared_requests_total', 'Keys looked up in Redis, by what became of it.', () =>
-    Object.entries(shared.counts).map(([result, value]) => ({ labels: { result }, value })),
+    samplesOf({}, shared.counts),
   );
   counter(registry, 'kms_cache_redis_failures_total', 'Calls of Redis that failed or took too long.', () => [
     { labels: {}, value: redis.failures },
@@ -37,8 +37,8 @@ interface Sample {
   readonly value: number;
 }
 
-function countsOf(cache: string, counts: Kms['keyRing']['counts']): Sample[] {
-  return Object.entries(counts).map(([result, value]) => ({ labels: { cache, result }, value: Number(value) }));
+function samplesOf(labels: Sample['labels'], counts: CacheCounts | SharedCounts): Sample[] {
+  return Object.entries<number>({ ...counts }).map(([result, value]) => ({ labels: { ...labels, result }, value }));
 }
 
 /** A counter whose numbers are kept elsewhere. */

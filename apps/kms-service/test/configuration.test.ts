@@ -52,7 +52,7 @@ describe('the configuration', () => {
       port: 8095,
       defaultAlgorithm: { id: 'aes-256-gcm' },
       requireFips: false,
-      cache: { enabled: true, ttlSeconds: 600 },
+      cache: { enabled: true, ttlSeconds: 600, maxKeys: 10_000, maxBytes: 268_435_456, redisUrl: undefined },
       database: {
         kind: 'postgres',
         url: 'postgresql://qnsp:qnsp-password@127.0.0.1:5432/kms',
@@ -94,6 +94,19 @@ describe('the configuration', () => {
     expect(problemsOf({ KMS_ROOT_KEY: ROOT, DATABASE_URL_FILE: join(directory.path, 'none') })).toEqual([
       'DATABASE_URL_FILE',
     ]);
+  });
+
+  test('takes the URL of a Redis, also from a file, and refuses what is none without showing it', () => {
+    const path = join(directory.path, 'redis-url');
+    writeFileSync(path, 'rediss://kms:hunter3@h:6380\n');
+    expect(readConfig({ KMS_ROOT_KEY: ROOT, KMS_CACHE_REDIS_URL_FILE: path })).toMatchObject({
+      cache: { redisUrl: 'rediss://kms:hunter3@h:6380' },
+    });
+    expect(problemsOf({ KMS_ROOT_KEY: ROOT, KMS_CACHE_REDIS_URL: 'http://kms:hunter3@h' })).toEqual([
+      'KMS_CACHE_REDIS_URL',
+    ]);
+    const { status, stderr } = runMain({ KMS_ROOT_KEY: ROOT, KMS_CACHE_REDIS_URL: 'http://kms:hunter3@h' });
+    expect([status, stderr.includes('hunter3')]).toEqual([78, false]);
   });
 
   test('lists every problem at once, names the variables, exits with 78 and shows no secret', () => {

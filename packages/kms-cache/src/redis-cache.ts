@@ -59,8 +59,7 @@ class KeyvRedisCache implements RedisCache {
 
   constructor(client: ReturnType<typeof redisClient>, { ttlSeconds, onChange }: RedisCacheOptions) {
     this.#client = client;
-    // The adapter takes every client that the package itself makes; its type does not say so for modules of any kind.
-    this.#store = new KeyvRedis<string>(client as never, { namespace: 'qnsp-kms', throwOnErrors: true });
+    this.#store = new KeyvRedis<string>(client, { namespace: 'qnsp-kms', throwOnErrors: true });
     // What fails is seen where it is asked for; an error event without a listener would end the process.
     this.#store.on('error', () => undefined);
     this.#ttlMs = ttlSeconds * 1000;

@@ -11,7 +11,7 @@ import {
 import { type Answer, send } from '../local-service.ts';
 
 /** One node of a fleet, with the ways to its database and its Redis in the test's hands. */
-export interface FleetNode {
+interface FleetNode {
   readonly service: Service;
   readonly database: TcpProxy;
   readonly redis: TcpProxy;

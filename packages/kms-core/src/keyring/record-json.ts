@@ -19,8 +19,6 @@ export function encodeRecord(record: KeyRecord): RecordJson {
     updatedAt: record.updatedAt.getTime(),
     destroyAt: timeOf(record.destroyAt),
     mac: { ...record.mac, tag: textOf(record.mac.tag) },
-    // Policy and metadata are JSON as they are.
-    policy: record.policy as RecordJson['policy'],
   };
 }
 
@@ -37,7 +35,6 @@ export function decodeRecord(json: RecordJson): KeyRecord {
     updatedAt: new Date(json.updatedAt),
     destroyAt: dateOf(json.destroyAt),
     mac: { ...json.mac, tag: bytesOf(json.mac.tag) },
-    policy: json.policy as KeyRecord['policy'],
   };
 }
 

@@ -38,7 +38,7 @@ export class MapCache<V extends object> implements MemoryCache<V> {
   }
 
   *entries(): Iterable<readonly [name: string, value: V]> {
-    for (const [name, { value }] of [...this.#held]) yield [name, value];
+    for (const [name, { value }] of this.#held) yield [name, value];
   }
 
   get size(): number {

@@ -33,6 +33,7 @@ test('the database is read-only: changes are refused, keys are still used', RIDE
     strike: () => makeReadOnly(true),
     heal: () => makeReadOnly(false),
     leaves: 'use of keys',
+    says: /25006.*read-only transaction/,
     readyz: 200,
   });
 });

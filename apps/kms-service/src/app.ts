@@ -1,4 +1,4 @@
-import { ALL_ROUTES, type Route } from '@qnsp/kms-contract';
+import { ALL_ROUTES, ERROR_STATUS, type Route } from '@qnsp/kms-contract';
 import { type Kms, KmsError } from '@qnsp/kms-core';
 import { type Context, Hono } from 'hono';
 import type { Caches } from './caches.ts';
@@ -86,9 +86,18 @@ function refuse(
 
 function logRequest(log: Logger, fields: Record<string, unknown>, failure: unknown): void {
   const code = failure instanceof KmsError ? failure.code : undefined;
-  // What the service did wrong is worth its cause; what a client did wrong is worth its code.
+  // What the service did wrong is worth its cause, what it lacks its reason, and what a client did wrong its code.
   if (failure !== undefined && (code === undefined || code === 'INTERNAL_ERROR'))
     log.error({ ...fields, code: 'INTERNAL_ERROR', err: failure }, 'request failed');
+  else if (failure instanceof KmsError && ERROR_STATUS[failure.code] === 503)
+    log.warn({ ...fields, code, reason: reasonOf(failure) }, 'request could not be served');
   else if (code === undefined) log.info(fields, 'request');
   else log.info({ ...fields, code }, 'request');
+}
+
+/** In one line why something that the service needs was not there. There is one for each call of an outage. */
+function reasonOf({ message, cause }: KmsError): string {
+  if (!(cause instanceof Error)) return message;
+  const code = 'code' in cause && typeof cause.code === 'string' ? `${cause.code}: ` : '';
+  return `${message} (${code}${cause.message})`;
 }

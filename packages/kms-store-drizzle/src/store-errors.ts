@@ -59,7 +59,8 @@ export function isConnectionLost(error: unknown): boolean {
 }
 
 function endsConnection(code: string): boolean {
-  return CONNECTION_FAILURE.test(code) || /^(?:08|57P|25P0[34])/.test(code);
+  // A session that is read-only (25006) stays so when its database is not any more: only a new one finds out.
+  return CONNECTION_FAILURE.test(code) || /^(?:08|57P|25P0[34]|25006)/.test(code);
 }
 
 function unavailable(what: string, cause?: DatabaseFault): KmsError {

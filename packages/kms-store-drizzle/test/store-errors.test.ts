@@ -46,13 +46,14 @@ describe('errors of the database', () => {
     '57P02',
     '57P03',
     '25P03',
+    '25006',
   ])('%s is a lost connection and an unavailable store', (code) => {
     const error = toStoreError(new DrizzleQueryError('select 1', [], fault(code)));
     expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', retryAfterSeconds: 1 });
     expect(isConnectionLost(error)).toBe(true);
   });
 
-  it.each(['53100', '53200', '53300', '25006', '28P01', '3D000', '40001', '40P01', '55P03', '57014', '58030'])(
+  it.each(['53100', '53200', '53300', '28P01', '3D000', '40001', '40P01', '55P03', '57014', '58030'])(
     '%s is an unavailable store on a connection that lives',
     (code) => {
       const error = toStoreError(new DrizzleQueryError('select 1', [], fault(code)));

@@ -16,6 +16,7 @@ export async function rideOutHalt(options: { readonly haltMs: number; readonly t
       },
       heal: () => Promise.resolve(server.sigcont()),
       leaves: 'nothing',
+      says: /did not answer within \d+ ms/,
       readyz: 503,
     });
   } finally {

@@ -22,6 +22,7 @@ test('PostgreSQL is killed with -9 under load and started again', RIDE, async ()
     strike: () => server.kill9(),
     heal: () => server.restart(),
     leaves: 'nothing',
+    says: /ECONNREFUSED/,
     readyz: 503,
   });
   const metrics = await (await fetch(`${kms.baseUrl()}/metrics`)).text();

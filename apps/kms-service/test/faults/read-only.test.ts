@@ -11,7 +11,8 @@ let sql: Sql;
 
 beforeAll(async () => {
   database = await createDatabase();
-  kms = await startKms({ databaseUrl: database.url, env: { KMS_JOB_INTERVAL_MS: '200' } });
+  // So few that all of them meet the fault.
+  kms = await startKms({ databaseUrl: database.url, env: { DATABASE_POOL_MAX: '4', KMS_JOB_INTERVAL_MS: '200' } });
   sql = openAdminSession(database.url);
 });
 afterAll(async () => {
@@ -20,9 +21,13 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** As a failover leaves it: the sessions end, and those that follow find a database that takes no writes. */
+/** For the sessions that begin from now on. */
 async function makeReadOnly(readOnly: boolean): Promise<void> {
   await sql.unsafe(`alter database ${database.name} set default_transaction_read_only = ${readOnly ? 'on' : 'off'}`);
+}
+
+/** As a failover does. */
+async function endSessions(): Promise<void> {
   await sql`
     select pg_terminate_backend(pid) from pg_stat_activity
     where datname = ${database.name} and application_name = 'qnsp-kms'`;
@@ -30,9 +35,14 @@ async function makeReadOnly(readOnly: boolean): Promise<void> {
 
 test('the database is read-only: changes are refused, keys are still used', RIDE, async () => {
   await rideOut(kms, database.url, {
-    strike: () => makeReadOnly(true),
+    strike: async () => {
+      await makeReadOnly(true);
+      await endSessions();
+    },
+    // The sessions that are open stay read-only: the service must give them up by itself.
     heal: () => makeReadOnly(false),
     leaves: 'use of keys',
+    says: /25006.*read-only transaction/,
     readyz: 200,
   });
 });

@@ -22,6 +22,8 @@ export interface Fault {
   readonly leaves: 'nothing' | 'use of keys';
   /** What `/readyz` must be seen to answer while it lasts; either without it. */
   readonly readyz?: 200 | 503;
+  /** What the log says of a call that it kept from being served. */
+  readonly says: RegExp;
 }
 
 /**
@@ -61,6 +63,7 @@ export async function rideOut(kms: KmsOnPostgres, databaseUrl: string, fault: Fa
   expect([...ledger.attempts, ...health.readyz].filter(({ durationMs }) => durationMs > limitMs)).toEqual([]);
   expect(health.livez.filter(({ status, durationMs }) => status !== 200 || durationMs > SLACK_MS)).toEqual([]);
   expect(ledger.attempts.filter(({ status }) => status === 'connection lost')).toEqual([]);
+  expect(reasons(kms)).toContainEqual(expect.stringMatching(fault.says));
   // Nothing of this is a fault of the service.
   expect(
     kms
@@ -72,4 +75,13 @@ export async function rideOut(kms: KmsOnPostgres, databaseUrl: string, fault: Fa
   const sql = openAdminSession(databaseUrl);
   await expectKeptPromises(kms, ledger, sql);
   await sql.end();
+}
+
+/** Why calls were not served, by the log. */
+function reasons(kms: KmsOnPostgres): readonly unknown[] {
+  const lines = kms
+    .logs()
+    .split('\n')
+    .filter((line) => line.includes('"level":"warn"') && line.includes('"code":"STORE_UNAVAILABLE"'));
+  return lines.map((line) => (JSON.parse(line) as Readonly<Record<string, unknown>>)['reason']);
 }

@@ -9,6 +9,7 @@ export * from './model/tenant.ts';
 export * from './model/api-token.ts';
 export * from './model/describe-key.ts';
 export * from './model/iso-duration.ts';
+export * from './evidence/audit-event.ts';
 export * from './lifecycle/operations.ts';
 export * from './lifecycle/transitions.ts';
 export * from './access/permissions.ts';

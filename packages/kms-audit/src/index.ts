@@ -1,0 +1,10 @@
+export { canonicalJson } from './canonical-json.ts';
+export * from './cef.ts';
+export * from './checkpoint.ts';
+export * from './checkpoint-signature.ts';
+export * from './event-hash.ts';
+export * from './export-lines.ts';
+export * from './inclusion-proof.ts';
+export * from './merkle-tree.ts';
+export * from './seal-batch.ts';
+export * from './verify-export.ts';

@@ -10,7 +10,7 @@ export function startScheduledWork(kms: Kms, intervalMs: number, log: Logger): {
   const run = async () => {
     try {
       await kms.counter.flush(kms.store);
-      const { rotated, destroyed, failed } = await runDueWork(kms);
+      const { rotated, destroyed, failed } = await runDueWork(kms, stopping.signal);
       if (rotated + destroyed > 0) log.info({ rotated, destroyed }, 'scheduled work done');
       for (const { key, error } of failed)
         log.error({ tenantId: key.tenantId, keyId: key.keyId, err: error }, 'scheduled work on a key failed');

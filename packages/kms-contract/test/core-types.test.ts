@@ -22,7 +22,7 @@ import type {
   MacResult,
   PolicyDocument,
   ReencryptInput,
-  RotationSchedule,
+  RotationSchedules,
   SignatureOptions,
   SignResult,
   TenantDescription,
@@ -82,7 +82,7 @@ it('answers with what the core returns as it is', () => {
   expectTypeOf<EncapsulateResult>().toExtend<ResponseOf<'encapsulate'>>();
   expectTypeOf<DecapsulateResult>().toExtend<ResponseOf<'decapsulate'>>();
   expectTypeOf<DeriveResult>().toExtend<ResponseOf<'derive'>>();
-  expectTypeOf<{ items: readonly RotationSchedule[] }>().toExtend<ResponseOf<'listRotationSchedules'>>();
+  expectTypeOf<RotationSchedules>().toExtend<ResponseOf<'listRotationSchedules'>>();
   expectTypeOf<CreatedApiToken>().toExtend<ResponseOf<'createToken'>>();
   expectTypeOf<{ items: readonly ApiTokenDescription[] }>().toExtend<ResponseOf<'listTokens'>>();
   expectTypeOf<TenantDescription>().toExtend<ResponseOf<'createTenant'>>();

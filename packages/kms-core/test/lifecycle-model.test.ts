@@ -251,7 +251,7 @@ const commands = [
         real.fixture.advance(hours * 3_600_000);
         model.now += hours * 3_600_000;
         const due = model.keys.filter((key) => key.destroyAt !== null && key.destroyAt <= model.now);
-        const reports = await Promise.all(real.nodes.map((node) => runDueWork(node)));
+        const reports = await Promise.all(real.nodes.map((node) => runDueWork(node, new AbortController().signal)));
         expect(reports.flatMap((report) => report.failed)).toEqual([]);
         expect(reports.reduce((sum, report) => sum + report.destroyed, 0)).toBe(due.length);
         for (const key of due) {

@@ -45,10 +45,18 @@ import {
   verifyMac,
   wrap,
   wrapWithPadding,
+  type ApiTokenRecord,
+  type KeyRecord,
+  TOKEN_PREFIX,
+  tokenAuthority,
+  newId,
+  revokeApiToken,
+  rotationSchedules,
 } from '../src/index.ts';
 import { addTenant, callerOf, type Fixture, makeFixture } from './kms-fixture.ts';
 
 const DAY = 86_400_000;
+const WORKING = new AbortController().signal;
 const text = (value: string) => Buffer.from(value, 'utf8');
 
 async function codeOf(call: Promise<unknown>): Promise<string> {
@@ -99,6 +107,17 @@ describe('create', () => {
     expect(
       await codeOf(createKey(f.kms, f.admin, { idempotency: { ...idempotency, fingerprint: Buffer.alloc(32, 2) } })),
     ).toBe('IDEMPOTENCY_MISMATCH');
+  });
+
+  test('a replay answers only who may still do it', async () => {
+    const { keyId } = await create();
+    const idempotency = { key: 'rotate once', fingerprint: Buffer.alloc(32, 1) };
+    const rotated = await rotateKey(f.kms, f.admin, { keyId, idempotency });
+    expect(await rotateKey(f.kms, f.admin, { keyId, idempotency })).toEqual(rotated);
+    const keyAdmin = callerOf(f.tenantId, 'key_admin');
+    const statements = [{ effect: 'deny', actions: ['kms:keys:rotate'], resources: ['*'] }] as const;
+    await putKeyPolicy(f.kms, keyAdmin, { keyId, policy: { version: '1', statements } });
+    expect(await codeOf(rotateKey(f.kms, f.admin, { keyId, idempotency }))).toBe('FORBIDDEN');
   });
 
   test('refuses algorithms that are not approved in FIPS mode', async () => {
@@ -318,9 +337,9 @@ describe('lifecycle', () => {
     expect((await restoreKey(f.kms, f.admin, { keyId })).state).toBe('suspended');
     await destroyKey(f.kms, f.admin, { keyId, pendingDays: 2 });
     f.advance(DAY);
-    expect((await runDueWork(f.kms)).destroyed).toBe(0);
+    expect((await runDueWork(f.kms, WORKING)).destroyed).toBe(0);
     f.advance(DAY + 1);
-    expect(await runDueWork(f.kms)).toMatchObject({ destroyed: 1, failed: [] });
+    expect(await runDueWork(f.kms, WORKING)).toMatchObject({ destroyed: 1, failed: [] });
     expect(await getKey(f.kms, f.admin, { keyId })).toMatchObject({
       state: 'destroyed',
       versions: [{ state: 'destroyed' }],
@@ -348,7 +367,7 @@ describe('lifecycle', () => {
   test('scheduled rotation happens when it is due by the clock of the store, once', async () => {
     const { keyId } = await create(undefined, { rotation: { periodSeconds: 3600 } });
     f.advance(3_600_001);
-    const [first, second] = await Promise.all([runDueWork(f.kms), runDueWork(await f.restarted())]);
+    const [first, second] = await Promise.all([runDueWork(f.kms, WORKING), runDueWork(await f.restarted(), WORKING)]);
     expect((first?.rotated ?? 0) + (second?.rotated ?? 0)).toBe(1);
     expect((await getKey(f.kms, f.admin, { keyId })).currentVersion).toBe(2);
   });
@@ -480,6 +499,103 @@ describe('tampering with the store', () => {
     });
     expect(await codeOf(encrypt(f.kms, f.admin, { keyId, plaintext: text('x') }))).toBe('INTERNAL_ERROR');
     expect(await codeOf(suspendKey(f.kms, f.admin, { keyId }))).toBe('INTERNAL_ERROR');
+  });
+
+  test('a changed record is named in lists and schedules, which show all the others', async () => {
+    const rotation = { periodSeconds: 3600 };
+    const [good, bad] = [await create(undefined, { rotation }), await create(undefined, { rotation })];
+    await forge(bad.keyId, { name: 'forged' });
+    const listed = await listKeys(f.kms, f.admin, {});
+    expect(listed.items.map((key) => key.keyId)).toEqual([good.keyId]);
+    expect(listed.warnings).toEqual([expect.stringContaining(bad.keyId)]);
+    const schedules = await rotationSchedules(f.kms, f.admin, {});
+    expect(schedules.items.map((key) => key.keyId)).toEqual([good.keyId]);
+    expect(schedules.warnings).toEqual([expect.stringContaining(bad.keyId)]);
+  });
+
+  test('due keys that can not be worked on hold up no others, however many they are', async () => {
+    const rotation = { periodSeconds: 3600 };
+    const bad: string[] = [];
+    for (let i = 0; i < 101; i += 1) {
+      const { keyId } = await create(undefined, { rotation });
+      await forge(keyId, { name: 'forged' });
+      bad.push(keyId);
+    }
+    f.advance(1000);
+    const good = await create(undefined, { rotation });
+    f.advance(3_600_001);
+    const report = await runDueWork(f.kms, WORKING);
+    expect(report.rotated).toBe(1);
+    expect(report.failed.map(({ key }) => key.keyId).sort()).toEqual(bad.sort());
+    expect((await getKey(f.kms, f.admin, { keyId: good.keyId })).currentVersion).toBe(2);
+  });
+
+  async function forge(keyId: string, change: Partial<KeyRecord>): Promise<void> {
+    await f.store.transact({ kind: 'tenant', tenantId: f.tenantId }, async (unit) => {
+      const record = await unit.keys.get(keyId, { lock: true });
+      if (record === undefined) throw new Error('the key is gone');
+      await unit.keys.update({ ...record, ...change, revision: record.revision + 1 }, record.revision);
+    });
+  }
+});
+
+describe('the record of a token', () => {
+  const insert = (record: ApiTokenRecord) =>
+    f.store.transact({ kind: 'system' }, async (unit) => unit.tokens.insert(record));
+
+  /** A token, and its record as a new row with some fields changed, as a writer of the database would make it. */
+  async function forged(change: Partial<ApiTokenRecord>, hash: 'hash' | 'legacyHash' = 'hash'): Promise<string> {
+    const token = `${TOKEN_PREFIX}${randomBytes(32).toString('base64url')}`;
+    const authority = await tokenAuthority(f.kms.hierarchy);
+    const record = authority.sign({
+      tokenId: newId(),
+      tenantId: f.tenantId,
+      name: 'ci',
+      hash: authority[hash](token),
+      role: 'auditor',
+      permissions: [],
+      createdAt: new Date(),
+      expiresAt: null,
+      revokedAt: null,
+    });
+    await insert({ ...record, ...change });
+    return token;
+  }
+
+  test('is refused when any field of it was changed', async () => {
+    const later = new Date('2030-01-01T00:00:00Z');
+    const changes: Partial<ApiTokenRecord>[] = [
+      { tokenId: newId() },
+      { tenantId: null },
+      { name: 'another' },
+      { role: 'tenant_admin' },
+      { permissions: ['kms:encrypt'] },
+      { createdAt: later },
+      { expiresAt: later },
+      { revokedAt: later },
+      { mac: null },
+    ];
+    expect(await codeOf(authenticateToken(f.kms, await forged({})))).toBe('no error');
+    for (const change of changes)
+      expect(await codeOf(authenticateToken(f.kms, await forged(change))), JSON.stringify(change)).toBe(
+        'INTERNAL_ERROR',
+      );
+  });
+
+  test('may lack its MAC only where it is found by the hash of older tokens', async () => {
+    expect(await codeOf(authenticateToken(f.kms, await forged({ mac: null }, 'legacyHash')))).toBe('no error');
+    expect(await codeOf(authenticateToken(f.kms, await forged({ role: 'key_user' }, 'legacyHash')))).toBe(
+      'INTERNAL_ERROR',
+    );
+  });
+
+  test('can be revoked though it has no MAC or a wrong one, and is authentic from then on', async () => {
+    for (const change of [{ mac: null }, { role: 'key_user' }] as const) {
+      const token = await forged(change);
+      const record = await f.store.findToken((await tokenAuthority(f.kms.hierarchy)).hash(token));
+      await revokeApiToken(f.kms, f.admin, { tokenId: record?.tokenId ?? '' });
+      expect(await codeOf(authenticateToken(f.kms, token))).toBe('UNAUTHORIZED');
+    }
   });
 });
 

@@ -6,6 +6,7 @@ import { DrizzleKeys } from './records/key-records.ts';
 import { toKeyRecord } from './records/key-rows.ts';
 import { DrizzleTenants } from './records/tenant-records.ts';
 import { DrizzleTokens } from './records/token-records.ts';
+import { toTokenRecord } from './records/token-rows.ts';
 import { apiTokens } from './schema/api-tokens.ts';
 import { keyRecords } from './schema/keys.ts';
 import { Session } from './session.ts';
@@ -45,7 +46,7 @@ export class DrizzleStore implements Store {
 
   async findToken(hash: Uint8Array): Promise<ApiTokenRecord | undefined> {
     const [row] = await this.#read((db) => this.#hotReads(db).token.execute({ hash }));
-    return row;
+    return row === undefined ? undefined : toTokenRecord(row);
   }
 
   async ping(): Promise<void> {

@@ -1,5 +1,14 @@
 import type { ApiTokenRecord, KeyRecord, Store } from '@qnsp/kms-core';
-import { asTenant, insertKey, newTenant, sampleKey, sampleToken, someBytes, SYSTEM } from '@qnsp/kms-core/testing';
+import {
+  asTenant,
+  insertKey,
+  newTenant,
+  revoked,
+  sampleKey,
+  sampleToken,
+  someBytes,
+  SYSTEM,
+} from '@qnsp/kms-core/testing';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
 import { drizzle } from 'drizzle-orm/postgres-js';
@@ -189,7 +198,9 @@ describe('row-level security', () => {
       expect(await unit.keys.children(theirKey.parentKeyId ?? '')).toEqual([]);
       expect(await unit.keys.scheduledRotations(10, null)).toHaveLength(1);
       expect((await unit.tokens.list()).map((token) => token.tenantId)).toEqual([mine]);
-      expect(await unit.tokens.revoke(theirToken.tokenId)).toBe(false);
+      expect(await unit.tokens.get(theirToken.tokenId)).toBeUndefined();
+      expect(await unit.tokens.list({ tenantId: theirs })).toEqual([]);
+      await expect(unit.tokens.revoke(revoked(theirToken, unit.now))).rejects.toMatchObject({ code: 'NOT_FOUND' });
       expect((await unit.tenants.list()).map((tenant) => tenant.tenantId)).toEqual([mine]);
       expect(await unit.tenants.get(theirs)).toBeUndefined();
       expect(await unit.tenants.masterKeyWraps(theirs)).toEqual([]);

@@ -26,11 +26,7 @@ export const keyHandlers = {
     return { ...result, publicKeyPem: publicKeyPem(result.publicKey) };
   },
 
-  listRotationSchedules: async ({ kms, caller, request }) => ({
-    items: await rotationSchedules(kms, caller, request.query),
-  }),
+  listRotationSchedules: ({ kms, caller, request }) => rotationSchedules(kms, caller, request.query),
 
-  listUpcomingRotations: async ({ kms, caller, request }) => ({
-    items: await rotationSchedules(kms, caller, request.query),
-  }),
+  listUpcomingRotations: ({ kms, caller, request }) => rotationSchedules(kms, caller, request.query),
 } satisfies Partial<Handlers>;

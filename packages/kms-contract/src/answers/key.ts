@@ -67,11 +67,17 @@ export const keySchema = component(
   }),
 );
 
+export const listWarnings = z
+  .array(z.string())
+  .exactOptional()
+  .describe('Names the keys whose stored record failed its integrity check: they are not in `items`.');
+
 export const keyPageSchema = component(
   'KeyPage',
   z.object({
     items: z.array(keySchema),
     nextCursor: z.string().nullable().describe('Where the next page starts; `null` after the last one.'),
+    warnings: listWarnings,
   }),
 );
 

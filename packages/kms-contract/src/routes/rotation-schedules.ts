@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { EXAMPLE } from '../answers/examples.ts';
-import { rotationScheduleSchema } from '../answers/key.ts';
+import { listWarnings, rotationScheduleSchema } from '../answers/key.ts';
 import { queryInteger } from '../fields/query.ts';
 import { LIMITS } from '../limits.ts';
 import { BASE_PATH, defineRoute, group, tenantId } from '../route.ts';
@@ -12,7 +12,7 @@ const shared = {
   tag: 'Rotation schedules',
   auth: 'bearer',
   permission: 'kms:keys:read',
-  response: z.object({ items: z.array(rotationScheduleSchema) }),
+  response: z.object({ items: z.array(rotationScheduleSchema), warnings: listWarnings }),
   status: 200,
   errors: [],
   mutating: false,

@@ -7,6 +7,8 @@ export type DerivationLabel =
   | 'qnsp-kms/v1/tmk-seal'
   | 'qnsp-kms/v1/tmk-record-mac'
   | 'qnsp-kms/v1/token-pepper'
+  | 'qnsp-kms/v2/token-pepper'
+  | 'qnsp-kms/v1/token-record-mac'
   | 'qnsp-kms/v1/idempotency-answer'
   | 'qnsp-kms/v1/import-token';
 

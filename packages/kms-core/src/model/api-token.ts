@@ -1,5 +1,6 @@
 import type { Permission, Role } from '../access/permissions.ts';
 import type { TenantId } from './identifiers.ts';
+import type { RecordMac } from './key.ts';
 
 /** An API token as it is stored: never the token, only its keyed hash. */
 export interface ApiTokenRecord {
@@ -7,7 +8,7 @@ export interface ApiTokenRecord {
   /** `null` for a platform-wide credential. */
   readonly tenantId: TenantId | null;
   readonly name: string;
-  /** HMAC-SHA-256 of the token under the service's pepper. */
+  /** Keyed hash of the token; see `hierarchy/token-authority.ts`. */
   readonly hash: Uint8Array;
   readonly role: Role | null;
   /** Permissions beyond those of the role, or all of them where there is no role. */
@@ -15,4 +16,9 @@ export interface ApiTokenRecord {
   readonly createdAt: Date;
   readonly expiresAt: Date | null;
   readonly revokedAt: Date | null;
+  /** Covers every field above; `null` for a token that was made before records of tokens had one. */
+  readonly mac: RecordMac | null;
 }
+
+/** A token record that still needs its MAC. */
+export type UnsignedApiTokenRecord = Omit<ApiTokenRecord, 'mac'>;

@@ -1,12 +1,11 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { type Caller, requirePermission } from '../access/caller.ts';
 import { effectivePermissions, type Permission, type Role } from '../access/permissions.ts';
 import { KmsError } from '../errors/kms-error.ts';
-import { deriveKey } from '../hierarchy/derive.ts';
-import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
+import { type TokenAuthority, tokenAuthority } from '../hierarchy/token-authority.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
-import { newId, SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
-import type { StoreScope } from '../ports/store.ts';
+import { newId, type TenantId } from '../model/identifiers.ts';
+import type { StoreScope, UnitOfWork } from '../ports/store.ts';
 import type { Kms } from './kms.ts';
 import { type IdempotencyRequest, runOnce } from './run-once.ts';
 
@@ -56,69 +55,36 @@ export async function createApiToken(kms: Kms, caller: Caller, input: CreateApiT
       );
     }
   }
-  const pepper = await tokenPepper(kms.hierarchy);
+  const authority = await tokenAuthority(kms.hierarchy);
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   return kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) =>
     runOnce(unit, chain, input.idempotency, async () => {
-      const { token, record } = makeToken(pepper, caller.tenantId, input, unit.now);
+      const { token, record } = makeToken(authority, caller.tenantId, input, unit.now);
       await unit.tokens.insert(record);
       return { ...describeToken(record), token };
     }),
   );
 }
 
-/**
- * Makes the token that the operator chose the only one that is valid for the whole platform: an earlier one is revoked,
- * and without a token every one is. A token that was revoked once stays revoked.
- */
-export async function installPlatformToken(
-  kms: Pick<Kms, 'store' | 'hierarchy'>,
-  token: string | undefined,
-): Promise<void> {
-  const pepper = await tokenPepper(kms.hierarchy);
-  const hash = token === undefined ? undefined : pepper(token);
-  await kms.store.transact({ kind: 'system' }, async (unit) => {
-    // One node at a time: two that start together would both make the token.
-    await unit.tenants.lockRoots();
-    const known = (await unit.tokens.list()).filter((candidate) => candidate.tenantId === null);
-    const isWanted = (candidate: ApiTokenRecord) => hash !== undefined && Buffer.compare(candidate.hash, hash) === 0;
-    for (const candidate of known) {
-      if (!isWanted(candidate) && candidate.revokedAt === null) await unit.tokens.revoke(candidate.tokenId);
-    }
-    if (hash === undefined || known.some(isWanted)) return;
-    await unit.tokens.insert({
-      tokenId: newId(),
-      tenantId: null,
-      name: 'platform token of the configuration',
-      hash,
-      role: 'platform_admin',
-      permissions: [],
-      createdAt: unit.now,
-      expiresAt: null,
-      revokedAt: null,
-    });
-  });
-}
-
 /** Makes a token and its record, without storing it. */
 export function makeToken(
-  pepper: TokenPepper,
+  authority: TokenAuthority,
   tenantId: TenantId | null,
   input: CreateApiTokenInput,
   now: Date,
 ): { readonly token: string; readonly record: ApiTokenRecord } {
   const token = TOKEN_PREFIX + randomBytes(TOKEN_BYTES).toString('base64url');
-  const record: ApiTokenRecord = {
+  const record = authority.sign({
     tokenId: newId(),
     tenantId,
     name: input.name,
-    hash: pepper(token),
+    hash: authority.hash(token),
     role: input.role ?? null,
     permissions: input.permissions ?? [],
     createdAt: now,
     expiresAt: input.expiresAt ?? null,
     revokedAt: null,
-  };
+  });
   return { token, record };
 }
 
@@ -137,53 +103,22 @@ export async function revokeApiToken(
 ): Promise<void> {
   requirePermission(caller, 'kms:tokens:manage');
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
+  const authority = await tokenAuthority(kms.hierarchy);
   await kms.store.transact(scopeOf(caller), (unit) =>
     runOnce(unit, chain, input.idempotency, async () => {
-      if (await unit.tokens.revoke(input.tokenId)) return null;
-      throw new KmsError('NOT_FOUND', 'There is no live token with this id.');
+      const record = await unit.tokens.get(input.tokenId, { lock: true });
+      if (record === undefined || record.revokedAt !== null)
+        throw new KmsError('NOT_FOUND', 'There is no live token with this id.');
+      await endToken(unit, authority, record);
+      return null;
     }),
   );
 }
 
-/** Who presents an API token. */
-export interface TokenIdentity {
-  readonly tokenId: string;
-  readonly tenantId: TenantId | null;
-  readonly permissions: ReadonlySet<Permission>;
-}
-
-/**
- * Finds out who presents a token.
- *
- * @throws KmsError `UNAUTHORIZED`, the same for an unknown, an expired and a revoked token.
- */
-export async function authenticateToken(
-  kms: Pick<Kms, 'store' | 'hierarchy' | 'clock'>,
-  token: string,
-): Promise<TokenIdentity> {
-  const pepper = await tokenPepper(kms.hierarchy);
-  const record = await kms.store.findToken(pepper(token));
-  const expiresAt = record?.expiresAt ?? null;
-  const expired = expiresAt !== null && expiresAt.getTime() <= kms.clock();
-  if (record === undefined || record.revokedAt !== null || expired) {
-    throw new KmsError('UNAUTHORIZED', 'The credential is not valid. Present a live API token as a bearer token.');
-  }
-  return {
-    tokenId: record.tokenId,
-    tenantId: record.tenantId,
-    permissions: effectivePermissions(record.role, record.permissions),
-  };
-}
-
-/** The keyed hash under which tokens are stored. */
-export type TokenPepper = (token: string) => Uint8Array;
-
-/** HMAC-SHA-256 under a key derived from the service's own master key: the database alone can not test a guess. */
-export async function tokenPepper(hierarchy: KeyHierarchy): Promise<TokenPepper> {
-  const chain = await hierarchy.masterKeys(SYSTEM_TENANT);
-  // Always the first version: a token is hashed once and must be found after the master key was rotated.
-  const key = deriveKey(chain.version(1).key, 'qnsp-kms/v1/token-pepper');
-  return (token) => createHmac('sha256', key).update(token).digest();
+/** Revokes a locked, live token: its record gets a new MAC, whether or not the old one was right. */
+export async function endToken(unit: UnitOfWork, authority: TokenAuthority, record: ApiTokenRecord): Promise<void> {
+  const { mac: _, ...rest } = record;
+  await unit.tokens.revoke(authority.sign({ ...rest, revokedAt: unit.now }));
 }
 
 function describeToken(record: ApiTokenRecord): ApiTokenDescription {

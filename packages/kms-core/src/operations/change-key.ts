@@ -47,10 +47,11 @@ export async function changeKey(
   change: (record: KeyRecord, context: ChangeContext) => KeyChange | Promise<KeyChange>,
 ): Promise<KeyDescription> {
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
-  const description = await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) =>
-    runOnce(unit, chain, request.idempotency, async () => {
-      const record = await lockKey(unit, chain, request.keyId);
-      authorize(caller, permission, record, kms.clock());
+  const description = await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, async (unit) => {
+    const record = await lockKey(unit, chain, request.keyId);
+    // Before the idempotency key: who may not do this any more gets no stored answer either.
+    authorize(caller, permission, record, kms.clock());
+    return runOnce(unit, chain, request.idempotency, async () => {
       if (request.ifRevision !== undefined && request.ifRevision !== record.revision) {
         throw new KmsError(
           'CONFLICT',
@@ -61,8 +62,8 @@ export async function changeKey(
         );
       }
       return describeKey(await applyEvent(unit, chain, record, event, change));
-    }),
-  );
+    });
+  });
   kms.keyRing.forget(request.keyId);
   return description;
 }

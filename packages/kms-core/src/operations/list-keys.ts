@@ -5,6 +5,7 @@ import { badRequest } from '../errors/kms-error.ts';
 import { describeKey, type KeyDescription } from '../model/describe-key.ts';
 import { isUuid } from '../model/identifiers.ts';
 import type { KeyQuery } from '../ports/store.ts';
+import { authenticRecords } from './authentic-records.ts';
 import type { Kms } from './kms.ts';
 
 export interface ListKeysInput {
@@ -21,6 +22,8 @@ export interface ListKeysResult {
   readonly items: readonly KeyDescription[];
   /** Where the next page starts; `null` after the last one. */
   readonly nextCursor: string | null;
+  /** Names the keys whose stored record was changed by somebody else. */
+  readonly warnings?: readonly string[];
 }
 
 /** A page of the tenant's keys, newest first. */
@@ -30,13 +33,14 @@ export async function listKeys(kms: Kms, caller: Caller, input: ListKeysInput): 
   const query: KeyQuery = { ...filters, limit, after: cursor === undefined ? null : decodeCursor(cursor) };
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   const page = await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) => unit.keys.list(query));
-  for (const record of page.items) chain.verifyRecord(record);
+  const { authentic, ...rest } = authenticRecords(chain, page.items);
   const last = page.items.at(-1);
   return {
-    items: page.items
+    items: authentic
       .filter((record) => isAllowed(caller, 'kms:keys:read', record, kms.clock()))
       .map((record) => describeKey(record)),
     nextCursor: page.more && last !== undefined ? encodeCursor(last.createdAt, last.keyId) : null,
+    ...rest,
   };
 }
 

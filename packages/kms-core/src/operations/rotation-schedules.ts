@@ -2,6 +2,7 @@ import { type Caller, requirePermission } from '../access/caller.ts';
 import { isAllowed } from '../access/evaluate-policy.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import { formatDuration } from '../model/iso-duration.ts';
+import { authenticRecords } from './authentic-records.ts';
 import type { Kms } from './kms.ts';
 
 export interface RotationSchedule {
@@ -12,18 +13,26 @@ export interface RotationSchedule {
   readonly nextRotationAt: string | null;
 }
 
+export interface RotationSchedules {
+  readonly items: readonly RotationSchedule[];
+  /** Names the keys whose stored record was changed by somebody else. */
+  readonly warnings?: readonly string[];
+}
+
 /** The tenant's keys with automatic rotation, the next due first; with `withinDays` only those due by then. */
 export async function rotationSchedules(
   kms: Kms,
   caller: Caller,
   input: { readonly limit?: number; readonly withinDays?: number },
-): Promise<readonly RotationSchedule[]> {
+): Promise<RotationSchedules> {
   requirePermission(caller, 'kms:keys:read');
+  const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   const keys = await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) => {
     const before = input.withinDays === undefined ? null : new Date(unit.now.getTime() + input.withinDays * 86_400_000);
     return unit.keys.scheduledRotations(input.limit ?? 50, before);
   });
-  return keys
+  const { authentic, ...rest } = authenticRecords(chain, keys);
+  const items = authentic
     .filter((key) => isAllowed(caller, 'kms:keys:read', key, kms.clock()))
     .map((key) => ({
       keyId: key.keyId,
@@ -32,4 +41,5 @@ export async function rotationSchedules(
       rotationPeriod: key.rotation.periodSeconds === null ? null : formatDuration(key.rotation.periodSeconds),
       nextRotationAt: key.rotation.nextRotationAt?.toISOString() ?? null,
     }));
+  return { items, ...rest };
 }

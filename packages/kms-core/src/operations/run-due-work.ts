@@ -1,4 +1,5 @@
 import type { KeyRecord } from '../model/key.ts';
+import type { DueKey } from '../ports/store.ts';
 import { applyEvent, lockKey } from './change-key.ts';
 import { destruction } from './destroy-key.ts';
 import type { Kms } from './kms.ts';
@@ -12,15 +13,17 @@ export interface DueWorkReport {
   readonly failed: readonly { readonly key: Pick<KeyRecord, 'tenantId' | 'keyId'>; readonly error: unknown }[];
 }
 
-const KEYS_PER_RUN = 100;
+const KEYS_PER_PAGE = 100;
 
 /**
  * Does what schedules ask for: destroys keys whose waiting period is over, rotates keys whose rotation is due. Any number
  * of nodes may run it at once: each key is looked at again under its lock, and only the store's clock counts.
+ *
+ * @param signal ends the run after the page of keys that it is at
  */
-export async function runDueWork(kms: Kms): Promise<DueWorkReport> {
-  const destroyed = await forEachDue(kms, 'destruction', destroyIfDue);
-  const rotated = await forEachDue(kms, 'rotation', rotateIfDue);
+export async function runDueWork(kms: Kms, signal: AbortSignal): Promise<DueWorkReport> {
+  const destroyed = await forEachDue(kms, 'destruction', destroyIfDue, signal);
+  const rotated = await forEachDue(kms, 'rotation', rotateIfDue, signal);
   return { destroyed: destroyed.done, rotated: rotated.done, failed: [...destroyed.failed, ...rotated.failed] };
 }
 
@@ -28,19 +31,30 @@ async function forEachDue(
   kms: Kms,
   due: 'rotation' | 'destruction',
   work: (kms: Kms, key: KeyRecord) => Promise<boolean>,
+  signal: AbortSignal,
 ) {
-  const candidates = await kms.store.transact({ kind: 'system' }, (unit) => unit.keys.lockDue(due, KEYS_PER_RUN));
   const failed: { key: KeyRecord; error: unknown }[] = [];
   let done = 0;
-  for (const key of candidates) {
-    try {
-      if (await work(kms, key)) done += 1;
-    } catch (error) {
-      // One key that can not be worked on must not keep the others from their turn; the report names it.
-      failed.push({ key, error });
+  let after: DueKey | undefined;
+  do {
+    const page = await kms.store.transact({ kind: 'system' }, (unit) => unit.keys.lockDue(due, KEYS_PER_PAGE, after));
+    for (const key of page) {
+      try {
+        if (await work(kms, key)) done += 1;
+      } catch (error) {
+        // One key that can not be worked on must not keep the others from their turn; the report names it.
+        failed.push({ key, error });
+      }
     }
-  }
+    after = page.length < KEYS_PER_PAGE ? undefined : placeOf(page.at(-1), due);
+  } while (after !== undefined && !signal.aborted);
   return { done, failed };
+}
+
+/** Where the next page starts. */
+function placeOf(key: KeyRecord | undefined, due: 'rotation' | 'destruction'): DueKey | undefined {
+  const at = due === 'rotation' ? key?.rotation.nextRotationAt : key?.destroyAt;
+  return key === undefined || !at ? undefined : { at, keyId: key.keyId };
 }
 
 async function destroyIfDue(kms: Kms, { tenantId, keyId }: KeyRecord): Promise<boolean> {

@@ -1,8 +1,9 @@
 import { type Caller, requirePermission } from '../access/caller.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
+import { tokenAuthority } from '../hierarchy/token-authority.ts';
 import { newId, SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import type { TenantRecord } from '../model/tenant.ts';
-import { type CreateApiTokenInput, makeToken, tokenPepper } from './api-tokens.ts';
+import { type CreateApiTokenInput, endToken, makeToken } from './api-tokens.ts';
 import type { Kms } from './kms.ts';
 import { type IdempotencyRequest, runOnce } from './run-once.ts';
 
@@ -65,14 +66,14 @@ export async function bootstrapTenant(
   token: CreateApiTokenInput,
   publish: (first: FirstTenant) => void,
 ): Promise<FirstTenant | undefined> {
-  const pepper = await tokenPepper(kms.hierarchy);
+  const authority = await tokenAuthority(kms.hierarchy);
   return kms.store.transact({ kind: 'system' }, async (unit) => {
     await unit.tenants.lockRoots();
     if ((await unit.tenants.list()).some((tenant) => tenant.tenantId !== SYSTEM_TENANT)) return undefined;
     const tenantId = newId();
     await unit.tenants.insert({ tenantId, name, state: 'active', createdAt: unit.now });
     await kms.hierarchy.createMasterKey(unit, tenantId);
-    const made = makeToken(pepper, tenantId, token, unit.now);
+    const made = makeToken(authority, tenantId, token, unit.now);
     await unit.tokens.insert(made.record);
     const first = { tenantId, token: made.token };
     publish(first);
@@ -100,14 +101,15 @@ export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantIn
   if (input.confirmation.toLowerCase() !== `shred-${input.tenantId}`)
     throw badRequest('confirmation', 'must be SHRED- followed by the id of the tenant');
   const chain = await kms.hierarchy.masterKeys(SYSTEM_TENANT);
+  const authority = await tokenAuthority(kms.hierarchy);
   const shredded = await kms.store.transact({ kind: 'system' }, (unit) =>
     runOnce(unit, chain, input.idempotency, async () => {
       const found = await unit.tenants.get(input.tenantId);
       if (found === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
       if (found.state === 'shredded') throw new KmsError('KEY_STATE_INVALID', 'The tenant is shredded already.');
       await unit.tenants.shred(input.tenantId);
-      for (const token of await unit.tokens.list())
-        if (token.tenantId === input.tenantId) await unit.tokens.revoke(token.tokenId);
+      for (const token of await unit.tokens.list({ tenantId: input.tenantId }))
+        if (token.revokedAt === null) await endToken(unit, authority, token);
       return describeTenant({ ...found, state: 'shredded' });
     }),
   );

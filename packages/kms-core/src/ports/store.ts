@@ -60,10 +60,12 @@ export interface KeyRecords {
   /** The ids of keys whose parent is this key. */
   children(keyId: KeyId): Promise<readonly KeyId[]>;
   /**
-   * Up to `limit` keys for which a scheduled rotation or destruction is due now, locked; what another node has
-   * locked is passed over, and so are the keys of shredded tenants. Only in the system scope.
+   * Up to `limit` keys for which a scheduled rotation or destruction is due now, locked, the longest due first; what
+   * another node has locked is passed over, and so are the keys of shredded tenants. Only in the system scope.
+   *
+   * @param after where to go on: behind this key in the order of what is due
    */
-  lockDue(due: 'rotation' | 'destruction', limit: number): Promise<readonly KeyRecord[]>;
+  lockDue(due: 'rotation' | 'destruction', limit: number, after?: DueKey): Promise<readonly KeyRecord[]>;
   /** The tenant's keys with automatic rotation, the next due first. */
   scheduledRotations(limit: number, before: Date | null): Promise<readonly KeyRecord[]>;
   /**
@@ -71,6 +73,13 @@ export interface KeyRecords {
    * granted, 0 when the budget is spent or the tenant has no such key. Survives the unit only when the unit is committed.
    */
   leaseOperations(lease: OperationLease): Promise<number>;
+}
+
+/** A key's place among those that are due. */
+export interface DueKey {
+  /** When its rotation or destruction was due. */
+  readonly at: Date;
+  readonly keyId: KeyId;
 }
 
 /** A budget of operations that nodes draw blocks from. */
@@ -130,10 +139,15 @@ export interface TenantRecords {
 export interface TokenRecords {
   /** Adds a token. Throws `CONFLICT` when its id or its hash was ever used. */
   insert(token: ApiTokenRecord): Promise<void>;
-  /** The tokens of the scope, newest first. */
-  list(): Promise<readonly ApiTokenRecord[]>;
-  /** Revokes a token now. Answers whether there was one to revoke. */
-  revoke(tokenId: string): Promise<boolean>;
+  /** The token as it is now; with `lock`, nobody else changes it until the unit ends. */
+  get(tokenId: string, options?: { readonly lock?: boolean }): Promise<ApiTokenRecord | undefined>;
+  /** The tokens of the scope, newest first; with `tenantId`, those of one tenant, or for `null` the platform's. */
+  list(of?: { readonly tenantId: TenantId | null }): Promise<readonly ApiTokenRecord[]>;
+  /**
+   * Stores when a token was revoked, and the MAC that covers it; nothing else of a token ever changes. Throws `NOT_FOUND`
+   * when the scope has no live token with this id.
+   */
+  revoke(token: ApiTokenRecord): Promise<void>;
 }
 
 /** The stored outcome of a mutating call. */

@@ -9,6 +9,7 @@ import {
   newTenant,
   nextRevision,
   sampleKey,
+  revoked,
   sampleToken,
   someBytes,
 } from './store-samples.ts';
@@ -94,9 +95,15 @@ export function isolationRules(store: () => Store): void {
     });
     await asTenant(store(), mine, async (unit) => {
       await expect(unit.tokens.list()).resolves.toEqual([]);
-      await expect(unit.tokens.revoke(token.tokenId)).resolves.toBe(false);
-      await expect(unit.tokens.revoke(platform.tokenId)).resolves.toBe(false);
+      await expect(unit.tokens.list({ tenantId: theirs })).resolves.toEqual([]);
+      await expect(unit.tokens.list({ tenantId: null })).resolves.toEqual([]);
+      await expect(unit.tokens.get(token.tokenId)).resolves.toBeUndefined();
+      await expect(unit.tokens.get(platform.tokenId, { lock: true })).resolves.toBeUndefined();
     });
+    for (const foreign of [token, platform]) {
+      const attempt = asTenant(store(), mine, (unit) => unit.tokens.revoke(revoked(foreign, unit.now)));
+      await expect(attempt).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    }
     await expect(store().findToken(token.hash)).resolves.toMatchObject({ revokedAt: null });
     await expect(store().findToken(platform.hash)).resolves.toMatchObject({ revokedAt: null });
   });

@@ -78,6 +78,20 @@ export function scheduleRules(store: () => Store): void {
     expect(locked.map((key) => key.destroyAt?.toISOString().slice(0, 10))).toEqual(['1970-01-01', '1970-01-02']);
   });
 
+  it('goes on behind a key, also among keys that are due at the same instant', async () => {
+    const tenantId = await newTenant(store());
+    const instants = [LONG_AGO, LONG_AGO, LONG_AGO, new Date(LONG_AGO.getTime() + 1)];
+    for (const instant of instants) await insertKey(store(), rotating(tenantId, instant));
+    const all = await due('rotation', tenantId);
+    expect(all).toHaveLength(4);
+    for (const [index, key] of all.entries()) {
+      const after = { at: key.rotation.nextRotationAt ?? LONG_AGO, keyId: key.keyId };
+      const rest = await store().transact(SYSTEM, (unit) => unit.keys.lockDue('rotation', ALL, after));
+      const mine = rest.filter((other) => other.tenantId === tenantId);
+      expect(mine.map((other) => other.keyId)).toEqual(all.slice(index + 1).map((other) => other.keyId));
+    }
+  });
+
   it('gives a due key to one of two units that look at the same time', async () => {
     const tenantId = await newTenant(store());
     for (let index = 0; index < 6; index += 1) await insertKey(store(), rotating(tenantId, LONG_AGO));

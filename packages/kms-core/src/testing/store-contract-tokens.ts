@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { newId } from '../model/identifiers.ts';
 import type { Store } from '../ports/store.ts';
-import { asTenant, comparable, newTenant, sampleToken, someBytes, SYSTEM } from './store-samples.ts';
+import { asTenant, comparable, newTenant, revoked, sampleToken, someBytes, SYSTEM } from './store-samples.ts';
 
 export function tokenRules(store: () => Store): void {
   it('finds a token by its hash, whatever tenant it belongs to, with every field', async () => {
@@ -16,6 +16,7 @@ export function tokenRules(store: () => Store): void {
       }),
       sampleToken(tenantId),
       sampleToken(null, { role: 'platform_admin' }),
+      sampleToken(tenantId, { mac: null }),
     ];
     await store().transact(SYSTEM, async (unit) => {
       for (const token of tokens) await unit.tokens.insert(token);
@@ -23,7 +24,10 @@ export function tokenRules(store: () => Store): void {
     for (const token of tokens) {
       const found = await store().findToken(token.hash);
       expect(comparable(found)).toStrictEqual(comparable(token));
+      const read = await store().transact(SYSTEM, (unit) => unit.tokens.get(token.tokenId, { lock: true }));
+      expect(comparable(read)).toStrictEqual(comparable(token));
     }
+    await expect(asTenant(store(), tenantId, (unit) => unit.tokens.get(newId()))).resolves.toBeUndefined();
     await expect(store().findToken(someBytes(32))).resolves.toBeUndefined();
   });
 
@@ -41,28 +45,34 @@ export function tokenRules(store: () => Store): void {
     expect(comparable(listed[0])).toStrictEqual(comparable(tokens[1]));
     const all = await store().transact(SYSTEM, (unit) => unit.tokens.list());
     expect(all.map((token) => token.tokenId)).toEqual(expect.arrayContaining([platform.tokenId, tokens[0]?.tokenId]));
+    const [ofTenant, ofPlatform] = await store().transact(SYSTEM, async (unit) => [
+      await unit.tokens.list({ tenantId }),
+      await unit.tokens.list({ tenantId: null }),
+    ]);
+    expect(comparable(ofTenant)).toStrictEqual(comparable(listed));
+    expect(ofPlatform?.map((token) => token.tokenId)).toContain(platform.tokenId);
+    expect(ofPlatform?.filter((token) => token.tenantId !== null)).toEqual([]);
   });
 
-  it('revokes a token once, at the time of the unit', async () => {
+  it('revokes a token once, and changes nothing else of it', async () => {
     const tenantId = await newTenant(store());
     const token = sampleToken(tenantId);
     await asTenant(store(), tenantId, (unit) => unit.tokens.insert(token));
-    const at = await asTenant(store(), tenantId, async (unit) => {
-      await expect(unit.tokens.revoke(token.tokenId)).resolves.toBe(true);
-      return unit.now;
-    });
-    const revoked = comparable({ ...token, revokedAt: at });
-    await expect(store().findToken(token.hash).then(comparable)).resolves.toStrictEqual(revoked);
-    await expect(asTenant(store(), tenantId, (unit) => unit.tokens.revoke(token.tokenId))).resolves.toBe(false);
-    await expect(asTenant(store(), tenantId, (unit) => unit.tokens.revoke(newId()))).resolves.toBe(false);
-    await expect(store().findToken(token.hash).then(comparable)).resolves.toStrictEqual(revoked);
+    const ended = revoked(token, new Date('2027-01-01T00:00:00.001Z'));
+    await asTenant(store(), tenantId, (unit) => unit.tokens.revoke({ ...ended, name: 'another', role: 'auditor' }));
+    await expect(store().findToken(token.hash).then(comparable)).resolves.toStrictEqual(comparable(ended));
+    for (const nothing of [revoked(token, new Date()), revoked(sampleToken(tenantId), new Date())]) {
+      const attempt = asTenant(store(), tenantId, (unit) => unit.tokens.revoke(nothing));
+      await expect(attempt).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    }
+    await expect(store().findToken(token.hash).then(comparable)).resolves.toStrictEqual(comparable(ended));
   });
 
   it('refuses a token id or a hash that was ever used', async () => {
     const tenantId = await newTenant(store());
     const token = sampleToken(tenantId);
     await asTenant(store(), tenantId, (unit) => unit.tokens.insert(token));
-    await asTenant(store(), tenantId, (unit) => unit.tokens.revoke(token.tokenId));
+    await asTenant(store(), tenantId, (unit) => unit.tokens.revoke(revoked(token, unit.now)));
     for (const reused of [{ tokenId: token.tokenId }, { hash: token.hash }]) {
       const attempt = asTenant(store(), tenantId, (unit) => unit.tokens.insert(sampleToken(tenantId, reused)));
       await expect(attempt).rejects.toMatchObject({ code: 'CONFLICT' });

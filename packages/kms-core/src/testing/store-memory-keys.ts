@@ -1,7 +1,7 @@
 import { KmsError } from '../errors/kms-error.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
-import type { KeyCounts, KeyPage, KeyQuery, KeyRecords, OperationLease } from '../ports/store.ts';
+import type { DueKey, KeyCounts, KeyPage, KeyQuery, KeyRecords, OperationLease } from '../ports/store.ts';
 import { checkChange, checkKey } from './store-memory-invariants.ts';
 import { copyOf, type MemoryUnit, requireSeen, requireSystem, sees } from './store-memory-tables.ts';
 
@@ -76,15 +76,20 @@ export class MemoryKeys implements KeyRecords {
     return found.map((key) => key.keyId).sort();
   }
 
-  async lockDue(due: 'rotation' | 'destruction', limit: number): Promise<readonly KeyRecord[]> {
+  async lockDue(due: 'rotation' | 'destruction', limit: number, after?: DueKey): Promise<readonly KeyRecord[]> {
     requireSystem(this.#unit.scope);
     const { tenants } = this.#unit.tables();
     const instant = due === 'rotation' ? rotationInstant : destructionInstant;
     return this.#visible()
       .filter((key) => instant(key) <= this.#unit.now.getTime())
       .filter((key) => tenants.get(key.tenantId)?.state === 'active')
-      .sort((a, b) => instant(a) - instant(b))
+      .map((key) => ({ key, keyId: key.keyId, at: instant(key) }))
+      .sort(longestDueFirst)
+      .filter(
+        (place) => after === undefined || longestDueFirst(place, { at: after.at.getTime(), keyId: after.keyId }) > 0,
+      )
       .slice(0, limit)
+      .map(({ key }) => key)
       .map(copyOf);
   }
 
@@ -138,6 +143,15 @@ function rotationInstant({ state, rotation }: KeyRecord): number {
 
 function destructionInstant({ state, destroyAt }: KeyRecord): number {
   return state === 'destroyed' ? Infinity : (destroyAt?.getTime() ?? Infinity);
+}
+
+interface DuePosition {
+  readonly at: number;
+  readonly keyId: KeyId;
+}
+
+function longestDueFirst(a: DuePosition, b: DuePosition): number {
+  return a.at - b.at || (a.keyId === b.keyId ? 0 : a.keyId < b.keyId ? -1 : 1);
 }
 
 interface Position {

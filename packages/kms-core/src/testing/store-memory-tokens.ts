@@ -1,5 +1,6 @@
 import { KmsError } from '../errors/kms-error.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
+import type { TenantId } from '../model/identifiers.ts';
 import type { TokenRecords } from '../ports/store.ts';
 import { copyOf, type MemoryTables, type MemoryUnit, requireSeen, sees } from './store-memory-tables.ts';
 
@@ -22,19 +23,24 @@ export class MemoryTokens implements TokenRecords {
     tables.tokens.set(token.tokenId, copyOf(token));
   }
 
-  async list(): Promise<readonly ApiTokenRecord[]> {
+  async get(tokenId: string): Promise<ApiTokenRecord | undefined> {
+    const token = this.#unit.tables().tokens.get(tokenId);
+    return token !== undefined && sees(this.#unit.scope, token.tenantId) ? copyOf(token) : undefined;
+  }
+
+  async list(of?: { readonly tenantId: TenantId | null }): Promise<readonly ApiTokenRecord[]> {
     return [...this.#unit.tables().tokens.values()]
-      .filter((token) => sees(this.#unit.scope, token.tenantId))
+      .filter((token) => sees(this.#unit.scope, token.tenantId) && (of === undefined || token.tenantId === of.tenantId))
       .sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime() || (a.tokenId < b.tokenId ? 1 : -1))
       .map(copyOf);
   }
 
-  async revoke(tokenId: string): Promise<boolean> {
+  async revoke({ tokenId, revokedAt, mac }: ApiTokenRecord): Promise<void> {
     const { tokens } = this.#unit.tables();
     const token = tokens.get(tokenId);
-    if (token === undefined || !sees(this.#unit.scope, token.tenantId) || token.revokedAt !== null) return false;
-    tokens.set(tokenId, { ...token, revokedAt: this.#unit.now });
-    return true;
+    if (token === undefined || !sees(this.#unit.scope, token.tenantId) || token.revokedAt !== null)
+      throw new KmsError('NOT_FOUND', 'There is no live token with this id.');
+    tokens.set(tokenId, copyOf({ ...token, revokedAt, mac }));
   }
 }
 

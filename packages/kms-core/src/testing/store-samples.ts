@@ -97,8 +97,14 @@ export function sampleToken(tenantId: TenantId | null, change: Partial<ApiTokenR
     createdAt: new Date('2026-03-01T10:00:00.001Z'),
     expiresAt: null,
     revokedAt: null,
+    mac: { tmkVersion: 1, tag: someBytes(32) },
     ...change,
   };
+}
+
+/** The token as it is after its revocation. */
+export function revoked(token: ApiTokenRecord, at: Date): ApiTokenRecord {
+  return { ...token, revokedAt: at, mac: { tmkVersion: 2, tag: someBytes(32) } };
 }
 
 /** Adds an active tenant that no other test knows. */

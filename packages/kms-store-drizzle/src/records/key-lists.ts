@@ -1,4 +1,4 @@
-import type { KeyCounts, KeyId, KeyPage, KeyQuery, KeyRecord } from '@qnsp/kms-core';
+import type { DueKey, KeyCounts, KeyId, KeyPage, KeyQuery, KeyRecord } from '@qnsp/kms-core';
 import { and, asc, count, desc, eq, lt, sql } from 'drizzle-orm';
 import { keyRecords, keys } from '../schema/keys.ts';
 import { requireSystem, within } from '../scope.ts';
@@ -61,20 +61,22 @@ export async function lockDueKeys(
   session: Session,
   due: 'rotation' | 'destruction',
   limit: number,
+  after?: DueKey,
 ): Promise<readonly KeyRecord[]> {
   requireSystem(session.scope);
   const [condition, at] = due === 'rotation' ? [ROTATES, keys.nextRotationAt] : [DIES, keys.destroyAt];
   // A shredded tenant's keys can't be worked on any more: nothing opens or authenticates them.
   const living = sql`exists (select from kms.tenants t where t.tenant_id = ${keys.tenantId} and t.state = 'active')`;
+  const rest = after && sql`(${at}, ${keys.keyId}) > (${after.at.toISOString()}::timestamptz, ${after.keyId}::uuid)`;
   const locked = await session.run((db) =>
     db
       .select({ keyId: keys.keyId })
       .from(keys)
-      .where(and(condition, sql`${at} <= now()`, living))
-      .orderBy(asc(at))
+      .where(and(condition, sql`${at} <= now()`, rest, living))
+      .orderBy(asc(at), asc(keys.keyId))
       .limit(limit)
       .for('update', { skipLocked: true })
-      .prepare(`lock_due_${due}`)
+      .prepare(`lock_due_${due}${rest === undefined ? '' : '_rest'}`)
       .execute(),
   );
   if (locked.length === 0) return [];

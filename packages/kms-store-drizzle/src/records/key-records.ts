@@ -1,4 +1,5 @@
 import {
+  type DueKey,
   type KeyCounts,
   type KeyId,
   type KeyPage,
@@ -85,8 +86,8 @@ export class DrizzleKeys implements KeyRecords {
     return childrenOf(this.#session, keyId);
   }
 
-  lockDue(due: 'rotation' | 'destruction', limit: number): Promise<readonly KeyRecord[]> {
-    return lockDueKeys(this.#session, due, limit);
+  lockDue(due: 'rotation' | 'destruction', limit: number, after?: DueKey): Promise<readonly KeyRecord[]> {
+    return lockDueKeys(this.#session, due, limit, after);
   }
 
   scheduledRotations(limit: number, before: Date | null): Promise<readonly KeyRecord[]> {

@@ -1,6 +1,6 @@
 import type { ApiTokenRecord } from '@qnsp/kms-core';
 import { sql } from 'drizzle-orm';
-import { check, index, text, unique, uuid } from 'drizzle-orm/pg-core';
+import { check, index, integer, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { bytea, instant, kms } from './columns.ts';
 import { tenants } from './tenants.ts';
 
@@ -17,10 +17,16 @@ export const apiTokens = kms.table(
     createdAt: instant('created_at').notNull(),
     expiresAt: instant('expires_at'),
     revokedAt: instant('revoked_at'),
+    macTmkVersion: integer('mac_tmk_version'),
+    macTag: bytea('mac_tag'),
   },
   (table) => [
     unique('api_tokens_hash').on(table.hash),
     check('api_tokens_hash_size', sql`octet_length(${table.hash}) = 32`),
+    check(
+      'api_tokens_mac',
+      sql`num_nonnulls(${table.macTag}, ${table.macTmkVersion}) in (0, 2) and octet_length(${table.macTag}) = 32 and ${table.macTmkVersion} >= 1`,
+    ),
     index('api_tokens_newest').on(table.tenantId, table.createdAt, table.tokenId),
   ],
 );

@@ -77,12 +77,14 @@ export const keys = kms.table('keys', columns(), (table) => [
   index('keys_by_purpose').on(table.tenantId, table.purpose, table.createdAt, table.keyId),
   index('keys_by_name').on(table.tenantId, table.name, table.createdAt, table.keyId),
   index('keys_by_parent').on(table.tenantId, table.parentKeyId),
-  index('keys_rotation_due').on(table.nextRotationAt).where(sql`${table.state} = 'active' and ${table.rotationAuto}`),
+  index('keys_rotation_due')
+    .on(table.nextRotationAt, table.keyId)
+    .where(sql`${table.state} = 'active' and ${table.rotationAuto}`),
   index('keys_rotation_of_tenant')
     .on(table.tenantId, table.nextRotationAt, table.keyId)
     .where(sql`${table.state} = 'active' and ${table.rotationAuto}`),
   index('keys_destruction_due')
-    .on(table.destroyAt)
+    .on(table.destroyAt, table.keyId)
     .where(sql`${table.destroyAt} is not null and ${table.state} <> 'destroyed'`),
 ]);
 

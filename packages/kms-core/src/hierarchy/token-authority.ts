@@ -1,0 +1,86 @@
+import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { lengthPrefixed } from '../encoding/length-prefixed.ts';
+import { KmsError } from '../errors/kms-error.ts';
+import type { ApiTokenRecord, UnsignedApiTokenRecord } from '../model/api-token.ts';
+import { SYSTEM_TENANT } from '../model/identifiers.ts';
+import { deriveKey } from './derive.ts';
+import type { KeyHierarchy } from './key-hierarchy.ts';
+import type { MasterKeyChain } from './master-key-chain.ts';
+
+/**
+ * Decides which stored records of API tokens are authentic. Both keys come from the service's own master key: who has
+ * only the database can neither test a guess of a token nor change what a token may do.
+ */
+export class TokenAuthority {
+  readonly #pepper: KeyObject;
+  readonly #legacyPepper: KeyObject;
+  readonly #chain: MasterKeyChain;
+
+  constructor(chain: MasterKeyChain) {
+    this.#chain = chain;
+    // Always the first version: a token is hashed once and must be found after the master key was rotated.
+    this.#pepper = deriveKey(chain.version(1).key, 'qnsp-kms/v2/token-pepper');
+    this.#legacyPepper = deriveKey(chain.version(1).key, 'qnsp-kms/v1/token-pepper');
+  }
+
+  /** HMAC-SHA-256 of a token, 32 bytes: what its record is found by. */
+  hash(token: string): Uint8Array {
+    return createHmac('sha256', this.#pepper).update(token).digest();
+  }
+
+  /** The hash of tokens that were made before records of tokens had a MAC. */
+  legacyHash(token: string): Uint8Array {
+    return createHmac('sha256', this.#legacyPepper).update(token).digest();
+  }
+
+  /** Adds the MAC under the current master key of the service. */
+  sign(record: UnsignedApiTokenRecord): ApiTokenRecord {
+    const { version } = this.#chain.current;
+    return { ...record, mac: { tmkVersion: version, tag: this.#mac(version, record) } };
+  }
+
+  /**
+   * Checks the MAC of a stored record. Only a record that is found by its legacy hash may have none: an outsider can not
+   * give that hash to a token that was made since.
+   *
+   * @throws KmsError `INTERNAL_ERROR` for a record that the KMS did not write.
+   */
+  verify(record: ApiTokenRecord, foundBy: 'hash' | 'legacy-hash'): void {
+    const { mac } = record;
+    if (mac === null ? foundBy === 'legacy-hash' : this.#isAuthentic(record, mac)) return;
+    throw new KmsError('INTERNAL_ERROR', 'The stored record of the API token failed its integrity check.', {
+      cause: new Error(`record MAC mismatch: token ${record.tokenId}`),
+    });
+  }
+
+  #isAuthentic(record: ApiTokenRecord, mac: NonNullable<ApiTokenRecord['mac']>): boolean {
+    const expected = this.#mac(mac.tmkVersion, record);
+    return mac.tag.length === expected.length && timingSafeEqual(mac.tag, expected);
+  }
+
+  #mac(tmkVersion: number, record: UnsignedApiTokenRecord): Buffer {
+    const key = deriveKey(this.#chain.version(tmkVersion).key, 'qnsp-kms/v1/token-record-mac');
+    return createHmac('sha256', key).update(encodeTokenRecord(record)).digest();
+  }
+}
+
+/** The authority of this service. Call it before a unit of work begins: it may read the store. */
+export async function tokenAuthority(hierarchy: KeyHierarchy): Promise<TokenAuthority> {
+  return new TokenAuthority(await hierarchy.masterKeys(SYSTEM_TENANT));
+}
+
+function encodeTokenRecord(record: UnsignedApiTokenRecord): Buffer {
+  return lengthPrefixed([
+    'qnsp-kms/v1/token-record',
+    record.tokenId,
+    record.tenantId,
+    record.name,
+    record.hash,
+    record.role,
+    record.permissions.length,
+    ...record.permissions,
+    record.createdAt.getTime(),
+    record.expiresAt?.getTime() ?? null,
+    record.revokedAt?.getTime() ?? null,
+  ]);
+}

@@ -1,0 +1,39 @@
+import { tokenAuthority } from '../hierarchy/token-authority.ts';
+import type { ApiTokenRecord } from '../model/api-token.ts';
+import { newId } from '../model/identifiers.ts';
+import { endToken } from './api-tokens.ts';
+import type { Kms } from './kms.ts';
+
+/**
+ * Makes the token that the operator chose the only one that is valid for the whole platform: an earlier one is revoked,
+ * and without a token every one is. A token that was revoked once stays revoked.
+ */
+export async function installPlatformToken(
+  kms: Pick<Kms, 'store' | 'hierarchy'>,
+  token: string | undefined,
+): Promise<void> {
+  const authority = await tokenAuthority(kms.hierarchy);
+  const hashes = token === undefined ? [] : [authority.hash(token), authority.legacyHash(token)];
+  await kms.store.transact({ kind: 'system' }, async (unit) => {
+    // One node at a time: two that start together would both make the token.
+    await unit.tenants.lockRoots();
+    const known = await unit.tokens.list({ tenantId: null });
+    const isWanted = (candidate: ApiTokenRecord) => hashes.some((hash) => Buffer.compare(candidate.hash, hash) === 0);
+    for (const candidate of known) {
+      if (!isWanted(candidate) && candidate.revokedAt === null) await endToken(unit, authority, candidate);
+    }
+    if (token === undefined || known.some(isWanted)) return;
+    const record = authority.sign({
+      tokenId: newId(),
+      tenantId: null,
+      name: 'platform token of the configuration',
+      hash: authority.hash(token),
+      role: 'platform_admin',
+      permissions: [],
+      createdAt: unit.now,
+      expiresAt: null,
+      revokedAt: null,
+    });
+    await unit.tokens.insert(record);
+  });
+}

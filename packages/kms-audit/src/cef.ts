@@ -1,5 +1,4 @@
-import type { AuditEvent, AuditResult } from '@qnsp/kms-core';
-import type { ChainedEvent } from './event-hash.ts';
+import type { AuditEvent, AuditResult, ChainedEvent } from '@qnsp/kms-core';
 
 const SEVERITY: Readonly<Record<AuditResult, number>> = { success: 3, failure: 5, denied: 7 };
 

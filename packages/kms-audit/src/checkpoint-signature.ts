@@ -1,6 +1,7 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import type { Checkpoint, CheckpointStatement } from '@qnsp/kms-core';
 import { canonicalJson } from './canonical-json.ts';
-import { type Checkpoint, type CheckpointStatement, signedBytes } from './checkpoint.ts';
+import { signedBytes } from './checkpoint.ts';
 import { type SignatureAlgorithm, signatureAlgorithmOf } from './signature-algorithm.ts';
 
 // Signed with node:crypto and not with a JOSE library: those work on WebCrypto, whose ML-DSA is experimental in Node.js 26
@@ -34,7 +35,7 @@ export function checkpointSigner(privateKeyPem: string): CheckpointSigner {
   return {
     algorithm: algorithm.name,
     keyId,
-    publicKeyPem: publicKey.export({ format: 'pem', type: 'spki' }).toString(),
+    publicKeyPem: publicKey.export({ format: 'pem', type: 'spki' }),
     sign: async (statement) => {
       const input = Buffer.from(`${header}.${signedBytes(statement).toString('base64url')}`, 'ascii');
       const signature = await signBytes(algorithm, privateKey, input);

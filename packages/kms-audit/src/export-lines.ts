@@ -1,8 +1,14 @@
-import { ACTOR_TYPES, type AuditEvent, AUDIT_EVENT_TYPES, AUDIT_RESULTS, RESOURCE_TYPES } from '@qnsp/kms-core';
+import {
+  ACTOR_TYPES,
+  type AuditEvent,
+  AUDIT_EVENT_TYPES,
+  AUDIT_RESULTS,
+  type ChainedEvent,
+  type Checkpoint,
+  RESOURCE_TYPES,
+} from '@qnsp/kms-core';
 import { z } from 'zod';
 import { canonicalJson } from './canonical-json.ts';
-import type { Checkpoint } from './checkpoint.ts';
-import type { ChainedEvent } from './event-hash.ts';
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.int().min(1);

@@ -1,6 +1,6 @@
-import type { Checkpoint } from './checkpoint.ts';
+import type { ChainedEvent, Checkpoint } from '@qnsp/kms-core';
 import type { CheckpointVerifier } from './checkpoint-signature.ts';
-import { type ChainedEvent, eventHash } from './event-hash.ts';
+import { eventHash } from './event-hash.ts';
 import { auditPath, rootOfPath } from './merkle-tree.ts';
 import { leavesOf } from './seal-batch.ts';
 

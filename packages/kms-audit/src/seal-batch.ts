@@ -1,30 +1,19 @@
-import { type AuditEvent, newId } from '@qnsp/kms-core';
-import { type Checkpoint, type CheckpointStatement, checkpointHash } from './checkpoint.ts';
+import {
+  type AuditEvent,
+  type ChainedEvent,
+  type ChainHead,
+  type CheckpointStatement,
+  newId,
+  type SealedBatch,
+} from '@qnsp/kms-core';
+import { checkpointHash } from './checkpoint.ts';
 import type { CheckpointSigner } from './checkpoint-signature.ts';
-import { type ChainedEvent, eventHash, GENESIS_HASH } from './event-hash.ts';
+import { eventHash, GENESIS_HASH } from './event-hash.ts';
 import { merkleRoot } from './merkle-tree.ts';
-
-/** Where the chain of a tenant ends. */
-export interface ChainHead {
-  readonly tenantId: string;
-  /** Of the last event; 0 before the first. */
-  readonly sequence: number;
-  readonly hash: string;
-  /** {@link checkpointHash} of the last checkpoint; `null` before the first. */
-  readonly checkpoint: string | null;
-}
 
 /** The head of a chain without events. */
 export function emptyChain(tenantId: string): ChainHead {
   return { tenantId, sequence: 0, hash: GENESIS_HASH, checkpoint: null };
-}
-
-/** Events that one signature covers. */
-export interface SealedBatch {
-  readonly events: readonly ChainedEvent[];
-  readonly checkpoint: Checkpoint;
-  /** The head of the chain after them. */
-  readonly head: ChainHead;
 }
 
 /**

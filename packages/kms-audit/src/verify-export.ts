@@ -1,6 +1,7 @@
-import { type Checkpoint, checkpointHash } from './checkpoint.ts';
+import type { ChainedEvent, Checkpoint } from '@qnsp/kms-core';
+import { checkpointHash } from './checkpoint.ts';
 import { type CheckpointVerifier, checkpointVerifier } from './checkpoint-signature.ts';
-import { type ChainedEvent, eventHash, GENESIS_HASH } from './event-hash.ts';
+import { eventHash, GENESIS_HASH } from './event-hash.ts';
 import { parseExportLine } from './export-lines.ts';
 import { merkleRoot } from './merkle-tree.ts';
 import { leavesOf } from './seal-batch.ts';

@@ -29,7 +29,7 @@ export function sampleEvent(change: Partial<AuditEvent> = {}): AuditEvent {
 }
 
 export function samplePem(): string {
-  return generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
+  return generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' });
 }
 
 /** Batches of the given sizes, one after another in one chain, and their export. */

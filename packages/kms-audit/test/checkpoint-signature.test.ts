@@ -21,8 +21,8 @@ const KEYS: Readonly<Record<string, () => Pair>> = {
 
 function pems({ privateKey, publicKey }: Pair) {
   return {
-    privatePem: privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
-    publicPem: publicKey.export({ format: 'pem', type: 'spki' }).toString(),
+    privatePem: privateKey.export({ format: 'pem', type: 'pkcs8' }),
+    publicPem: publicKey.export({ format: 'pem', type: 'spki' }),
     publicKey,
   };
 }

@@ -1,4 +1,5 @@
-import type { Store } from '@qnsp/kms-core';
+import type { EvidenceStore, Store } from '@qnsp/kms-core';
+import { DrizzleEvidenceStore } from './drizzle-evidence-store.ts';
 import { DrizzleStore } from './drizzle-store.ts';
 import { prepareDatabase } from './migrate/prepare-database.ts';
 import { openPglite } from './pglite/pglite-driver.ts';
@@ -19,7 +20,7 @@ export interface PgliteStoreOptions {
  */
 export async function openPgliteStore(
   options: PgliteStoreOptions,
-): Promise<{ readonly store: Store; close(): Promise<void> }> {
+): Promise<{ readonly store: Store; readonly evidence: EvidenceStore; close(): Promise<void> }> {
   const driver = await openPglite(options.dataDir, options.statementTimeoutMs ?? 5000);
   try {
     await prepareDatabase(driver, 'auto');
@@ -27,5 +28,5 @@ export async function openPgliteStore(
     await driver.close();
     throw error;
   }
-  return { store: new DrizzleStore(driver), close: () => driver.close() };
+  return { store: new DrizzleStore(driver), evidence: new DrizzleEvidenceStore(driver), close: () => driver.close() };
 }

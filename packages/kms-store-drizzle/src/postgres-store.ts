@@ -1,4 +1,5 @@
-import type { Store } from '@qnsp/kms-core';
+import type { EvidenceStore, Store } from '@qnsp/kms-core';
+import { DrizzleEvidenceStore } from './drizzle-evidence-store.ts';
 import { DrizzleStore } from './drizzle-store.ts';
 import { prepareDatabase } from './migrate/prepare-database.ts';
 import type { PostgresStoreOptions } from './postgres/options.ts';
@@ -15,8 +16,8 @@ import { PostgresDriver } from './postgres/postgres-driver.ts';
  */
 export async function openPostgresStore(
   options: PostgresStoreOptions,
-): Promise<{ readonly store: Store; close(): Promise<void> }> {
+): Promise<{ readonly store: Store; readonly evidence: EvidenceStore; close(): Promise<void> }> {
   const driver = new PostgresDriver(options);
   await prepareDatabase(driver, options.migrate);
-  return { store: new DrizzleStore(driver), close: () => driver.close() };
+  return { store: new DrizzleStore(driver), evidence: new DrizzleEvidenceStore(driver), close: () => driver.close() };
 }

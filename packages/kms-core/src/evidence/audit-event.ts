@@ -71,7 +71,7 @@ export type AuditResult = (typeof AUDIT_RESULTS)[number];
 export interface AuditContext {
   readonly requestId: string | null;
   readonly userAgent: string | null;
-  /** The part of the service that took the call: `api`, or `scheduler` for what is done without a caller. */
+  /** The part of the service that took the call: `api`, or `service` for what it does without a caller. */
   readonly source: string;
   readonly ip: string | null;
 }

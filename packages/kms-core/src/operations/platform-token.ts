@@ -1,7 +1,7 @@
 import { tokenAuthority } from '../hierarchy/token-authority.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
-import { newId } from '../model/identifiers.ts';
-import { endToken } from './api-tokens.ts';
+import { newId, SYSTEM_TENANT } from '../model/identifiers.ts';
+import { endToken, tokenCreated } from './api-tokens.ts';
 import type { Kms } from './kms.ts';
 
 /**
@@ -9,7 +9,7 @@ import type { Kms } from './kms.ts';
  * and without a token every one is. A token that was revoked once stays revoked.
  */
 export async function installPlatformToken(
-  kms: Pick<Kms, 'store' | 'hierarchy'>,
+  kms: Pick<Kms, 'store' | 'hierarchy' | 'evidence'>,
   token: string | undefined,
 ): Promise<void> {
   const authority = await tokenAuthority(kms.hierarchy);
@@ -35,5 +35,7 @@ export async function installPlatformToken(
       revokedAt: null,
     });
     await unit.tokens.insert(record);
+    const evidence = kms.evidence?.unattended('installPlatformToken', 'kms.token.created', SYSTEM_TENANT);
+    await evidence?.changed(unit, tokenCreated(record));
   });
 }

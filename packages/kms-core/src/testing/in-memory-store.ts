@@ -1,8 +1,10 @@
 import { KmsError } from '../errors/kms-error.ts';
+import type { AuditEvent } from '../evidence/audit-event.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
 import type { KeyId, TenantId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
 import type { Store, StoreScope, UnitOfWork } from '../ports/store.ts';
+import { MemoryEvidence } from './store-memory-evidence.ts';
 import { MemoryIdempotency } from './store-memory-idempotency.ts';
 import { MemoryKeys } from './store-memory-keys.ts';
 import { copyOf, draftOf, emptyTables, type MemoryTables } from './store-memory-tables.ts';
@@ -21,11 +23,11 @@ export interface InMemoryStoreOptions {
  * @example
  * const store = inMemoryStore({ now: () => new Date('2026-01-01T00:00:00Z') });
  */
-export function inMemoryStore(options: InMemoryStoreOptions = {}): Store {
+export function inMemoryStore(options: InMemoryStoreOptions = {}): InMemoryStore {
   return new InMemoryStore(options.now ?? (() => new Date()));
 }
 
-class InMemoryStore implements Store {
+export class InMemoryStore implements Store {
   readonly #clock: () => Date;
   #tables = emptyTables();
   /** Settles when the last unit in the queue has ended; never rejects. */
@@ -50,6 +52,11 @@ class InMemoryStore implements Store {
     return copyOf(tokenByHash(this.#tables, hash));
   }
 
+  /** The evidence that units of work left, oldest first. */
+  evidence(): readonly AuditEvent[] {
+    return this.#tables.evidence;
+  }
+
   async ping(): Promise<void> {}
 
   async #run<T>(scope: StoreScope, work: (unit: UnitOfWork) => Promise<T>): Promise<T> {
@@ -67,6 +74,7 @@ class InMemoryStore implements Store {
         tenants: new MemoryTenants(unit),
         tokens: new MemoryTokens(unit),
         idempotency: new MemoryIdempotency(unit),
+        evidence: new MemoryEvidence(unit),
       });
       this.#tables = draft;
       return answer;

@@ -52,6 +52,8 @@ import {
   newId,
   revokeApiToken,
   rotationSchedules,
+  OperationBudgets,
+  type Store,
 } from '../src/index.ts';
 import { addTenant, callerOf, type Fixture, makeFixture } from './kms-fixture.ts';
 
@@ -434,6 +436,39 @@ describe('budgets', () => {
     expect(codes).toEqual([...Array<string>(5).fill('no error'), 'KEY_USAGE_EXCEEDED']);
     await rotateKey(f.kms, f.admin, { keyId });
     expect(await codeOf(encrypt(f.kms, f.admin, { keyId, plaintext: text('x') }))).toBe('no error');
+  });
+
+  test('a budget is leased in blocks that double, and a forgotten lease strands no more than was used', async () => {
+    const { keyId } = await create('aes-128-gcm');
+    const { keyId: another } = await create('aes-128-gcm');
+    const key = await f.store.readKey(f.tenantId, keyId);
+    const other = await f.store.readKey(f.tenantId, another);
+    const version = key?.versions[0];
+    const otherVersion = other?.versions[0];
+    if (!key || !version || !other || !otherVersion) throw new Error('the key is gone');
+    const leased: number[] = [];
+    const counting: Store = {
+      readKey: (tenantId, id) => f.store.readKey(tenantId, id),
+      findToken: (hash) => f.store.findToken(hash),
+      ping: () => f.store.ping(),
+      transact: (scope, work) =>
+        f.store.transact(scope, (unit) => {
+          const { keys } = unit;
+          const lease = keys.leaseOperations.bind(keys);
+          keys.leaseOperations = async (wanted) => {
+            const granted = await lease(wanted);
+            leased.push(granted);
+            return granted;
+          };
+          return work(unit);
+        }),
+    };
+    const budgets = new OperationBudgets(counting, { maxLeases: 1 });
+    for (let i = 0; i < 1000; i += 1) await budgets.take(key, version, 'encrypt');
+    expect(leased).toEqual([256, 512, 1024]);
+    await budgets.take(other, otherVersion, 'encrypt');
+    await budgets.take(key, version, 'encrypt');
+    expect(leased).toEqual([256, 512, 1024, 256, 256]);
   });
 
   test('an expired key only processes what it protected', async () => {

@@ -8,11 +8,15 @@ import type { Store } from '../ports/store.ts';
 /** The operations that make a ciphertext, and so use up a nonce. */
 const SEALING: ReadonlySet<CryptoOperation> = new Set<CryptoOperation>(['encrypt', 'reencrypt', 'wrap', 'data-key']);
 const LARGEST_LEASE = 2 ** 20;
-/** A lease is at most this part of the budget, so that a node that stops strands next to nothing of it. */
+/** The first lease is small and each one doubles: a node that stops, or forgets a lease, strands no more than it used. */
+const FIRST_LEASE = 256;
+/** A lease is at most this part of the budget. */
 const LEASE_DIVISOR = 1024;
 
 interface LocalLease {
   remaining: number;
+  /** The size of the next lease, before the limits. */
+  next: number;
   /** The lease that is being drawn, with the number of operations that it was granted. */
   renewal: Promise<number> | undefined;
 }
@@ -20,6 +24,8 @@ interface LocalLease {
 export interface BudgetOptions {
   /** Lowers the message budget of the algorithms, for tests of its end. */
   readonly messageBudget?: number;
+  /** How many leases are held; the one that was used longest ago is forgotten first. 100,000 without it. */
+  readonly maxLeases?: number;
 }
 
 /**
@@ -30,11 +36,13 @@ export interface BudgetOptions {
 export class OperationBudgets {
   readonly #store: Store;
   readonly #messageBudget: number | undefined;
+  readonly #maxLeases: number;
   readonly #leases = new Map<string, LocalLease>();
 
   constructor(store: Store, options: BudgetOptions = {}) {
     this.#store = store;
     this.#messageBudget = options.messageBudget;
+    this.#maxLeases = options.maxLeases ?? 100_000;
   }
 
   /**
@@ -79,8 +87,7 @@ export class OperationBudgets {
 
   async #takeOne(key: KeyRecord, version: number, budget: number): Promise<boolean> {
     const name = `${key.keyId}:${version}:${budget}`;
-    const lease = this.#leases.get(name) ?? { remaining: 0, renewal: undefined };
-    this.#leases.set(name, lease);
+    const lease = this.#lease(name);
     while (lease.remaining === 0) {
       lease.renewal ??= this.#renew(lease, key, version, budget);
       if ((await lease.renewal) === 0) return false;
@@ -89,8 +96,22 @@ export class OperationBudgets {
     return true;
   }
 
+  #lease(name: string): LocalLease {
+    const held = this.#leases.get(name);
+    const lease = held ?? { remaining: 0, next: FIRST_LEASE, renewal: undefined };
+    // The order of insertion is the order of use.
+    this.#leases.delete(name);
+    this.#leases.set(name, lease);
+    if (this.#leases.size > this.#maxLeases) {
+      const [oldest] = this.#leases.keys();
+      if (oldest !== undefined) this.#leases.delete(oldest);
+    }
+    return lease;
+  }
+
   async #renew(lease: LocalLease, key: KeyRecord, version: number, budget: number): Promise<number> {
-    const count = Math.max(1, Math.min(LARGEST_LEASE, Math.floor(budget / LEASE_DIVISOR)));
+    const count = Math.max(1, Math.min(lease.next, LARGEST_LEASE, Math.floor(budget / LEASE_DIVISOR)));
+    lease.next = count * 2;
     try {
       const granted = await this.#store.transact({ kind: 'tenant', tenantId: key.tenantId }, (unit) =>
         unit.keys.leaseOperations({ keyId: key.keyId, version, budget, count }),

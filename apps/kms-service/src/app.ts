@@ -2,6 +2,7 @@ import { ALL_ROUTES, type Route } from '@qnsp/kms-contract';
 import { type Kms, KmsError } from '@qnsp/kms-core';
 import { type Context, Hono } from 'hono';
 import { type Served, serveRoute } from './http/serve-route.ts';
+import type { Evidence } from './evidence/open-evidence.ts';
 import type { AppEnv } from './http/app-env.ts';
 import type { Logger } from './http/logger.ts';
 import { answerProblem } from './http/problem-answer.ts';
@@ -16,6 +17,8 @@ export interface AppParts {
   readonly readiness: Readiness;
   readonly metrics: Metrics;
   readonly version: string;
+  /** Absent when no evidence is kept. */
+  readonly evidence?: Evidence | undefined;
 }
 
 /** The HTTP application: every route of the contract, and one shape for everything that goes wrong. */

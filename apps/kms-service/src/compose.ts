@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   establishRoots,
+  type EvidenceStore,
   KeyHierarchy,
   KeyRing,
   type Kms,
@@ -16,11 +17,14 @@ import { openPgliteStore, openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { readFileSync } from 'node:fs';
 import { ConfigurationError } from './config/configuration-error.ts';
 import type { DatabaseConfig, RootConfig, ServiceConfig } from './config/env.ts';
+import { type Evidence, openEvidence } from './evidence/open-evidence.ts';
 import { readOrCreateRootKey, readRootKey } from './config/root-key-file.ts';
 
 /** The parts of a running service. */
 export interface Composition {
   readonly kms: Kms;
+  /** Absent when no evidence is kept. */
+  readonly evidence: Evidence | undefined;
   close(): Promise<void>;
 }
 
@@ -38,6 +42,7 @@ export async function compose(config: ServiceConfig): Promise<Composition> {
     const hierarchy = new KeyHierarchy(store, roots);
     await establishRoots(store, hierarchy, roots);
     const cache = { maxEntries: config.cache.enabled ? config.cache.maxKeys : 0, ttlSeconds: config.cache.ttlSeconds };
+    const evidence = config.evidence && openEvidence(config.evidence, opened.evidence, clock);
     const kms: Kms = {
       store,
       hierarchy,
@@ -47,8 +52,9 @@ export async function compose(config: ServiceConfig): Promise<Composition> {
       clock,
       random: randomBytes,
       settings: { defaultAlgorithm: config.defaultAlgorithm, requireFips: config.requireFips },
+      evidence: evidence?.ofService,
     };
-    return { kms, close: () => opened.close() };
+    return { kms, evidence, close: () => opened.close() };
   } catch (error) {
     await opened.close();
     throw asConfigurationError(error);
@@ -76,7 +82,9 @@ export async function migrate(config: DatabaseConfig): Promise<void> {
   await opened.close();
 }
 
-async function openStore(config: DatabaseConfig): Promise<{ store: Store; close(): Promise<void> }> {
+async function openStore(
+  config: DatabaseConfig,
+): Promise<{ store: Store; evidence: EvidenceStore; close(): Promise<void> }> {
   if (config.kind === 'pglite')
     return openPgliteStore({ dataDir: config.dataDir, statementTimeoutMs: config.timeoutMs });
   return openPostgresStore({

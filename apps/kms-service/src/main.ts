@@ -29,7 +29,13 @@ async function start(config: ServiceConfig, log: Logger, stops: Stops): Promise<
   stops.push(() => composition.close());
   stops.push(() => kms.counter.flush(kms.store));
   const readiness = makeReadiness();
-  const listening = await listen(makeApp({ kms, log, readiness, metrics: makeMetrics(), version: VERSION }), config);
+  const metrics = makeMetrics();
+  const { evidence } = composition;
+  if (evidence !== undefined) {
+    stops.push(() => evidence.stop());
+    evidence.start(log, (report) => metrics.observeEvidence(report));
+  }
+  const listening = await listen(makeApp({ kms, log, readiness, metrics, version: VERSION, evidence }), config);
   stops.push(() => listening.stop());
   await installPlatformToken(kms, config.platformToken);
   const first = await bootstrap(kms, config, listening.baseUrl);

@@ -1,6 +1,6 @@
 import type { Delivery, DeliveryOutcome, EvidenceStore } from '@qnsp/kms-core';
 import type { Deliver, DeliveryAnswer } from './delivery-client.ts';
-import type { EvidenceReport } from './evidence-worker.ts';
+import type { EvidenceReport } from './evidence-report.ts';
 
 /** Longer than a delivery may take: who holds the lease is the only one who sends. */
 const LEASE_SECONDS = 60;
@@ -18,7 +18,7 @@ export async function deliverDue(
   while (!stopped.aborted) {
     const delivery = await store.claimDelivery(owner, LEASE_SECONDS);
     if (delivery === undefined) return;
-    const answer = await deliver(delivery);
+    const answer = await deliver(delivery, stopped);
     const outcome = outcomeOf(answer, delivery.attempts);
     await store.endDelivery(owner, delivery, outcome);
     report(reportOf(delivery, answer, outcome));

@@ -23,7 +23,8 @@ export type DeliveryAnswer =
   /** It may be taken later, or was taken and the answer was lost. */
   | { readonly kind: 'failed'; readonly reason: string; readonly retryAfterSeconds: number | null };
 
-export type Deliver = (batch: EvidenceBatch) => Promise<DeliveryAnswer>;
+/** Makes one attempt, which ends early as failed when it is aborted. */
+export type Deliver = (batch: EvidenceBatch, aborted: AbortSignal) => Promise<DeliveryAnswer>;
 
 const PATH = 'audit/v1/kms-evidence';
 /** What says that the request itself is wrong. Anything else may pass, or be mended by an operator. */
@@ -35,9 +36,9 @@ const MAX_RETRY_AFTER_SECONDS = 3600;
 export function deliveryClient(options: DeliveryClientOptions): Deliver {
   const base = options.url.href.endsWith('/') ? options.url.href : `${options.url.href}/`;
   const url = new URL(PATH, base);
-  return async (batch) => {
+  return async (batch, aborted) => {
     try {
-      const { response, text } = await post(url, options, deliveryBody(batch), batch.checkpoint.checkpointId);
+      const { response, text } = await post(url, options, aborted, deliveryBody(batch), batch.checkpoint.checkpointId);
       return answerOf(response, text, batch.checkpoint.checkpointId);
     } catch (error) {
       // Every way in which a connection fails means the same: try again.
@@ -51,7 +52,7 @@ export function deliveryBody({ events, checkpoint }: EvidenceBatch): string {
   return JSON.stringify({ batchId: checkpoint.checkpointId, checkpoint, events });
 }
 
-function post(url: URL, options: DeliveryClientOptions, body: string, batchId: string) {
+function post(url: URL, options: DeliveryClientOptions, aborted: AbortSignal, body: string, batchId: string) {
   return new Promise<{ response: IncomingMessage; text: string }>((resolve, reject) => {
     const secure = url.protocol === 'https:';
     const outgoing = (secure ? httpsRequest : httpRequest)(
@@ -65,7 +66,7 @@ function post(url: URL, options: DeliveryClientOptions, body: string, batchId: s
           'idempotency-key': batchId,
         },
         lookup: guardedLookup(options.allowedHosts),
-        signal: AbortSignal.timeout(options.timeoutMs ?? 10_000),
+        signal: AbortSignal.any([aborted, AbortSignal.timeout(options.timeoutMs ?? 10_000)]),
         ...(secure ? { rejectUnauthorized: true } : {}),
         ...(options.caPem === undefined ? {} : { ca: options.caPem }),
       },

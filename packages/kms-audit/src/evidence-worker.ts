@@ -1,28 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { EvidenceBacklog, EvidenceStore, TenantId } from '@qnsp/kms-core';
+import type { EvidenceStore } from '@qnsp/kms-core';
 import type { CheckpointSigner } from './checkpoint-signature.ts';
 import { deliverDue } from './deliver-due.ts';
 import type { Deliver } from './delivery-client.ts';
+import type { EvidenceReport } from './evidence-report.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { sealUnsealed } from './seal-unsealed.ts';
-
-/** What people should know about the work on evidence. */
-export type EvidenceReport =
-  | { readonly kind: 'backlog'; readonly backlog: EvidenceBacklog }
-  | { readonly kind: 'delivered'; readonly tenantId: TenantId; readonly batchId: string; readonly events: number }
-  | {
-      readonly kind: 'postponed';
-      readonly tenantId: TenantId;
-      readonly batchId: string;
-      readonly attempts: number;
-      readonly seconds: number;
-      readonly reason: string;
-    }
-  /** The audit service refused a batch for ever: somebody has to look at it. */
-  | { readonly kind: 'refused'; readonly tenantId: TenantId; readonly batchId: string; readonly reason: string }
-  | { readonly kind: 'retired'; readonly batches: number }
-  /** A turn failed; the next one tries again. */
-  | { readonly kind: 'failed'; readonly work: string; readonly tenantId?: TenantId; readonly error: unknown };
 
 export interface EvidenceWorkerOptions {
   readonly store: EvidenceStore;

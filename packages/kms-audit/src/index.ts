@@ -6,6 +6,7 @@ export * from './checkpoint-signature.ts';
 export * from './deliver-due.ts';
 export * from './delivery-client.ts';
 export * from './event-hash.ts';
+export * from './evidence-report.ts';
 export * from './evidence-worker.ts';
 export * from './export-lines.ts';
 export * from './group-commit.ts';
@@ -13,5 +14,14 @@ export * from './inclusion-proof.ts';
 export * from './merkle-tree.ts';
 export * from './seal-batch.ts';
 export * from './seal-unsealed.ts';
+export * from './verify-batch.ts';
 export * from './verify-export.ts';
-export type { AuditEvent, ChainedEvent, ChainHead, Checkpoint, CheckpointStatement, SealedBatch } from '@qnsp/kms-core';
+export type {
+  AuditEvent,
+  ChainedEvent,
+  ChainHead,
+  Checkpoint,
+  CheckpointStatement,
+  EvidenceBatch,
+  SealedBatch,
+} from '@qnsp/kms-core';

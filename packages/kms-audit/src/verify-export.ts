@@ -236,8 +236,8 @@ class ExportWalk {
   }
 }
 
-/** Whether a checkpoint is the one over these events, by what it says about them. */
-function contentProblem(checkpoint: Checkpoint, batch: readonly ChainedEvent[]): string | undefined {
+/** Why a checkpoint is not the one over these events, `undefined` when it is. Its signature and its place are not looked at. */
+export function contentProblem(checkpoint: Checkpoint, batch: readonly ChainedEvent[]): string | undefined {
   if (checkpoint.eventCount !== batch.length)
     return `it is for ${checkpoint.eventCount} events, and there are ${batch.length}`;
   const [first, last] = [batch[0]?.event.eventId, batch.at(-1)?.event.eventId];

@@ -1,4 +1,4 @@
-import { and, asc, eq, gte, inArray, isNull, lt, sql } from 'drizzle-orm';
+import { and, asc, inArray, isNull, lt, sql } from 'drizzle-orm';
 import type { Db } from '../driver.ts';
 import { evidenceChains, evidenceCheckpoints, evidenceEvents } from '../schema/evidence.ts';
 
@@ -7,24 +7,19 @@ export async function retireBatches(db: Db, before: Date, limit: number): Promis
   const old = await db
     .select({ checkpointId: evidenceCheckpoints.checkpointId })
     .from(evidenceCheckpoints)
-    .innerJoin(
-      evidenceChains,
-      and(
-        eq(evidenceChains.tenantId, evidenceCheckpoints.tenantId),
-        gte(evidenceChains.delivered, evidenceCheckpoints.lastSequence),
-      ),
-    )
     .where(
       and(
         lt(evidenceCheckpoints.sealedAt, before),
         isNull(evidenceCheckpoints.retiredAt),
+        sql`exists (select from ${evidenceChains} h where h.tenant_id = ${evidenceCheckpoints}.tenant_id
+          and h.delivered >= ${evidenceCheckpoints}.last_sequence)`,
         // The audit service does not have these: they stay until somebody has looked at them.
         isNull(evidenceCheckpoints.refusal),
       ),
     )
     .orderBy(asc(evidenceCheckpoints.sealedAt), asc(evidenceCheckpoints.firstSequence))
     .limit(limit)
-    .for('update', { of: evidenceCheckpoints, skipLocked: true });
+    .for('update', { skipLocked: true });
   const ids = old.map(({ checkpointId }) => checkpointId);
   if (ids.length === 0) return 0;
   await db

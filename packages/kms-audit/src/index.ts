@@ -12,6 +12,8 @@ export * from './export-lines.ts';
 export * from './group-commit.ts';
 export * from './inclusion-proof.ts';
 export * from './merkle-tree.ts';
+export * from './run-audit-export.ts';
+export * from './run-audit-verify.ts';
 export * from './seal-batch.ts';
 export * from './seal-unsealed.ts';
 export * from './verify-batch.ts';

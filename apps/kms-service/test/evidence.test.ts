@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   type AuditEvent,
   type ChainedEvent,
@@ -7,6 +8,8 @@ import {
   parseExportLine,
   verifyExport,
 } from '@qnsp/kms-audit';
+import { createDatabase, startService } from '@qnsp/test-harness';
+import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { evidenceEnv, PUBLIC_KEY_PEM, type Receiver, startReceiver } from './evidence-sample.ts';
 import { type LocalService, send, startLocalService } from './local-service.ts';
@@ -288,5 +291,41 @@ describe('while the audit service is away', () => {
     expect(await verifyExport(receiver.lines(service.tenantId), { publicKeysPem: [PUBLIC_KEY_PEM] })).toMatchObject({
       verified: true,
     });
+  });
+});
+
+describe('when the store takes no evidence', () => {
+  test('nothing is answered and nothing is changed, and both work again once it does', async () => {
+    const database = await createDatabase();
+    const token = `qnsp_pqc_${randomBytes(32).toString('base64url')}`;
+    const node = await startService({
+      env: {
+        DATABASE_URL: database.url,
+        KMS_ROOT_KEY: randomBytes(32).toString('base64'),
+        KMS_PLATFORM_TOKEN: token,
+        ...evidenceEnv(receiver.url),
+      },
+    });
+    const tenant = await send(`${node.baseUrl}/kms/v1/tenants`, 'POST', token, { name: 'strict' });
+    const call = (method: string, path: string, body?: object) =>
+      send(`${node.baseUrl}/kms/v1/${path}`, method, token, body, { 'x-qnsp-tenant': String(tenant.body['tenantId']) });
+    const key = `keys/${String((await call('POST', 'keys', {})).body['keyId'])}`;
+    const sql = postgres(database.url, { max: 1 });
+    await sql`revoke insert on kms.evidence_outbox from kms_app`;
+    const refused = { status: 503, body: { code: 'AUDIT_UNAVAILABLE' } };
+    const answer = await call('POST', `${key}/encrypt`, { plaintext: PLAINTEXT });
+    expect(answer).toMatchObject(refused);
+    expect(answer.headers.get('retry-after')).toBe('1');
+    expect(answer.body).not.toHaveProperty('ciphertext');
+    expect(await call('POST', `${key}/rotate`, {})).toMatchObject(refused);
+    expect(await call('POST', `${key}/shred`, { confirmation: `SHRED-${key.slice(5)}` })).toMatchObject(refused);
+    const batch = await call('POST', `${key}/encrypt`, { items: [{ plaintext: PLAINTEXT }] });
+    expect(batch.body['items']).toMatchObject([{ error: { code: 'AUDIT_UNAVAILABLE' } }]);
+    await sql`grant insert on kms.evidence_outbox to kms_app`;
+    expect(await call('GET', key)).toMatchObject({ status: 200, body: { state: 'active', currentVersion: 1 } });
+    expect((await call('POST', `${key}/encrypt`, { plaintext: PLAINTEXT })).status).toBe(200);
+    await sql.end();
+    await node.stop();
+    await database.drop();
   });
 });

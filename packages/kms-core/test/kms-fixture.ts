@@ -14,13 +14,12 @@ import {
   type Role,
   type RootProvider,
   softwareRoot,
-  type Store,
 } from '../src/index.ts';
-import { inMemoryStore } from '../src/testing/in-memory-store.ts';
+import { type InMemoryStore, inMemoryStore } from '../src/testing/in-memory-store.ts';
 
 export interface Fixture {
   readonly kms: Kms;
-  readonly store: Store;
+  readonly store: InMemoryStore;
   readonly roots: readonly RootProvider[];
   readonly tenantId: string;
   readonly admin: Caller;

@@ -1,6 +1,7 @@
 import { ALL_ROUTES, type Route } from '@qnsp/kms-contract';
 import { type Kms, KmsError } from '@qnsp/kms-core';
 import { type Context, Hono } from 'hono';
+import type { Caches } from './caches.ts';
 import { type Served, serveRoute } from './http/serve-route.ts';
 import type { Evidence } from './evidence/open-evidence.ts';
 import type { AppEnv } from './http/app-env.ts';
@@ -14,11 +15,14 @@ import type { Readiness } from './readiness.ts';
 export interface AppParts {
   readonly kms: Kms;
   readonly log: Logger;
+  readonly caches: Caches;
   readonly readiness: Readiness;
   readonly metrics: Metrics;
   readonly version: string;
   /** Absent when no evidence is kept. */
   readonly evidence?: Evidence | undefined;
+  /** What the gateway in front of the service proves itself by; none without it. */
+  readonly gatewayCredential?: string | undefined;
 }
 
 /** The HTTP application: every route of the contract, and one shape for everything that goes wrong. */
@@ -33,10 +37,10 @@ export function makeApp(parts: AppParts): Hono<AppEnv> {
     }
   }
   for (const [pattern, methods] of methodsOf) {
+    const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].sort().join(', ');
+    app.options(pattern, () => new Response(null, { status: 204, headers: { allow } }));
     app.all(pattern, (c) =>
-      refuse(parts, c, new KmsError('METHOD_NOT_ALLOWED', `This path takes ${methods.join(', ')}.`), {
-        allow: methods.join(', '),
-      }),
+      refuse(parts, c, new KmsError('METHOD_NOT_ALLOWED', `This path takes ${allow}.`), { allow }),
     );
   }
   app.notFound((c) => refuse(parts, c, new KmsError('NOT_FOUND', 'There is nothing under this path.')));

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
+  type ChangeFeed,
+  type DatabaseCopies,
   establishRoots,
   type EvidenceStore,
   KeyHierarchy,
@@ -12,12 +14,15 @@ import {
   type RootRecord,
   softwareRoot,
   type Store,
+  TokenRing,
 } from '@qnsp/kms-core';
 import { openPgliteStore, openPostgresStore } from '@qnsp/kms-store-drizzle';
-import { readFileSync } from 'node:fs';
+import { type Caches, openCaches } from './caches.ts';
+import { readCertificate } from './config/certificate-file.ts';
 import { ConfigurationError } from './config/configuration-error.ts';
 import type { DatabaseConfig, RootConfig, ServiceConfig } from './config/env.ts';
 import { type Evidence, openEvidence } from './evidence/open-evidence.ts';
+import type { Logger } from './http/logger.ts';
 import { readOrCreateRootKey, readRootKey } from './config/root-key-file.ts';
 
 /** The parts of a running service. */
@@ -25,6 +30,9 @@ export interface Composition {
   readonly kms: Kms;
   /** Absent when no evidence is kept. */
   readonly evidence: Evidence | undefined;
+  /** Whether the database is a restored copy; a store that can not tell has none. */
+  readonly copies: DatabaseCopies | undefined;
+  readonly caches: Caches;
   close(): Promise<void>;
 }
 
@@ -32,8 +40,8 @@ export interface Composition {
  * Puts the parts together: opens the store, finds the root, and makes sure that they belong to each other. Serves
  * nothing yet.
  */
-export async function compose(config: ServiceConfig): Promise<Composition> {
-  const opened = await openStore(config.database);
+export async function compose(config: ServiceConfig, log: Logger): Promise<Composition> {
+  const opened = await openStore(config.database, log);
   const { store } = opened;
   try {
     const known = await store.transact({ kind: 'system' }, (unit) => unit.tenants.roots());
@@ -41,12 +49,13 @@ export async function compose(config: ServiceConfig): Promise<Composition> {
     const clock = () => Date.now();
     const hierarchy = new KeyHierarchy(store, roots);
     await establishRoots(store, hierarchy, roots);
-    const cache = { maxEntries: config.cache.enabled ? config.cache.maxKeys : 0, ttlSeconds: config.cache.ttlSeconds };
+    const caches = openCaches(config.cache, opened.changes, log);
     const evidence = config.evidence && openEvidence(config.evidence, opened.evidence, clock);
     const kms: Kms = {
       store,
       hierarchy,
-      keyRing: new KeyRing(store, hierarchy, cache, clock),
+      keyRing: new KeyRing(store, hierarchy, caches.forKeys),
+      tokens: new TokenRing(store, hierarchy, caches.forTokens),
       budgets: new OperationBudgets(store),
       counter: new OperationCounter(),
       clock,
@@ -54,7 +63,16 @@ export async function compose(config: ServiceConfig): Promise<Composition> {
       settings: { defaultAlgorithm: config.defaultAlgorithm, requireFips: config.requireFips },
       evidence: evidence?.ofService,
     };
-    return { kms, evidence, close: () => opened.close() };
+    return {
+      kms,
+      evidence,
+      caches,
+      copies: opened.copies,
+      close: async () => {
+        await caches.close();
+        await opened.close();
+      },
+    };
   } catch (error) {
     await opened.close();
     throw asConfigurationError(error);
@@ -77,14 +95,21 @@ function openRoot(config: RootConfig, known: readonly RootRecord[]): RootProvide
 }
 
 /** Applies pending migrations and does nothing else. */
-export async function migrate(config: DatabaseConfig): Promise<void> {
-  const opened = await openStore(config);
+export async function migrate(config: DatabaseConfig, log: Logger): Promise<void> {
+  const opened = await openStore(config, log);
   await opened.close();
 }
 
 async function openStore(
   config: DatabaseConfig,
-): Promise<{ store: Store; evidence: EvidenceStore; close(): Promise<void> }> {
+  log: Logger,
+): Promise<{
+  store: Store;
+  evidence: EvidenceStore;
+  changes: ChangeFeed;
+  copies?: DatabaseCopies;
+  close(): Promise<void>;
+}> {
   if (config.kind === 'pglite')
     return openPgliteStore({ dataDir: config.dataDir, statementTimeoutMs: config.timeoutMs });
   return openPostgresStore({
@@ -94,21 +119,10 @@ async function openStore(
     ssl: config.ssl,
     migrate: config.migrate,
     statementTimeoutMs: config.timeoutMs,
-    ...(config.caFile === undefined ? {} : { caPem: readCertificate(config.caFile) }),
+    onFeedLost: (error) =>
+      log.warn({ err: error }, 'notices of changes are interrupted: keys and tokens are read from the database'),
+    ...(config.caFile === undefined ? {} : { caPem: readCertificate('DATABASE_SSL_CA_FILE', config.caFile) }),
   });
-}
-
-function readCertificate(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw new ConfigurationError([
-      {
-        variable: 'DATABASE_SSL_CA_FILE',
-        reason: `${path} can not be read (${cause instanceof Error ? cause.message : 'unknown reason'})`,
-      },
-    ]);
-  }
 }
 
 /** A root that is not this database's is the operator's to mend, not a fault that passes. */

@@ -10,6 +10,7 @@ import { listen } from './http/listen.ts';
 import { type Logger, makeLogger } from './http/logger.ts';
 import { makeMetrics } from './metrics.ts';
 import { makeReadiness } from './readiness.ts';
+import { isStillHere, settleCopy } from './restored-copy.ts';
 import { runSelfTest } from './self-test.ts';
 import { startScheduledWork } from './scheduled-work.ts';
 import { welcomeText } from './welcome.ts';
@@ -24,25 +25,30 @@ type Stops = (() => Promise<void> | void)[];
 /** Starts the service, part by part; each part that runs is in `stops`, also when a later one fails. */
 async function start(config: ServiceConfig, log: Logger, stops: Stops): Promise<void> {
   if (config.requireFips) enterFipsMode();
-  const composition = await compose(config);
-  const { kms } = composition;
+  const composition = await compose(config, log);
+  const { kms, caches, copies } = composition;
   stops.push(() => composition.close());
   stops.push(() => kms.counter.flush(kms.store));
   const readiness = makeReadiness();
-  const metrics = makeMetrics();
+  const { gatewayCredential } = config;
+  const metrics = makeMetrics(kms, caches);
   const { evidence } = composition;
   if (evidence !== undefined) {
     stops.push(() => evidence.stop());
     evidence.start(log, (report) => metrics.observeEvidence(report));
   }
-  const listening = await listen(makeApp({ kms, log, readiness, metrics, version: VERSION, evidence }), config);
+  const app = makeApp({ kms, log, readiness, caches, metrics, version: VERSION, gatewayCredential, evidence });
+  const listening = await listen(app, config);
   stops.push(() => listening.stop());
-  await installPlatformToken(kms, config.platformToken);
-  const first = await bootstrap(kms, config, listening.baseUrl);
+  const mayWork = () => isStillHere(copies, readiness, log);
+  if (await settleCopy(composition, config.acceptRestoredCopy, readiness, log)) {
+    await installPlatformToken(kms, config.platformToken);
+    const first = await bootstrap(kms, config, listening.baseUrl);
+    if (first !== undefined) process.stderr.write(welcomeText(first));
+    const work = startScheduledWork(kms, { intervalMs: config.jobIntervalMs, mayWork, log });
+    stops.push(() => work.stop());
+  }
   log.info({ baseUrl: listening.baseUrl }, 'listening');
-  if (first !== undefined) process.stderr.write(welcomeText(first));
-  const work = startScheduledWork(kms, config.jobIntervalMs, log);
-  stops.push(() => work.stop());
   stops.push(() => readiness.stopping());
   await runSelfTest(readiness, log, config);
 }
@@ -82,7 +88,7 @@ async function stopAll(stops: Stops): Promise<void> {
 
 async function run(config: ServiceConfig, log: Logger): Promise<void> {
   if (config.database.kind === 'postgres' && config.database.migrate === 'only') {
-    await migrate(config.database);
+    await migrate(config.database, log);
     log.info('the database is up to date');
     return;
   }

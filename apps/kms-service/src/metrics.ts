@@ -1,5 +1,8 @@
 import type { EvidenceReport } from '@qnsp/kms-audit';
+import type { Kms } from '@qnsp/kms-core';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { observeCaches } from './cache-metrics.ts';
+import type { Caches } from './caches.ts';
 
 /** The metrics of the service, in the text format of Prometheus. */
 export interface Metrics {
@@ -8,10 +11,11 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
-/** Counts requests by operation and status, times them, and reads what Node knows about the process. */
-export function makeMetrics(): Metrics {
+/** Counts requests by operation and status, times them, and reads what Node and the caches know. */
+export function makeMetrics(kms: Pick<Kms, 'keyRing' | 'tokens'>, caches: Caches): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  observeCaches(registry, kms, caches);
   const requests = new Counter({
     name: 'kms_operations_total',
     help: 'Requests by operation and status.',

@@ -4,8 +4,15 @@ import { KmsError } from '@qnsp/kms-core';
 export interface Readiness {
   /** Why it should not, `undefined` when it should. */
   reason(): string | undefined;
-  /** Throws `SEALED` until the self test has passed: nothing is done with cryptography that was not seen to be right. */
-  requireSelfTest(): void;
+  /**
+   * Throws `SEALED` until the self test has passed, because nothing is done with cryptography that was not seen to be
+   * right, and on a restored copy of the database that was not settled.
+   */
+  requireServing(): void;
+  /** What is known about the copy that the database is, `undefined` when it is none. */
+  copy(): RestoredCopy | undefined;
+  /** The database is a restored copy. */
+  restoredCopy(settled: boolean, message: string): void;
   /** The power-on self test ended well. */
   selfTestPassed(): void;
   /** The power-on self test found these algorithms wrong: the service never becomes ready. */
@@ -14,12 +21,24 @@ export interface Readiness {
   stopping(): void;
 }
 
+/** A database that was restored from an older state, and whether it may serve all the same. */
+interface RestoredCopy {
+  readonly settled: boolean;
+  readonly message: string;
+}
+
 /** Not ready until the self test has passed, and not any more once the service stops. */
 export function makeReadiness(): Readiness {
   let reason: string | undefined = 'the power-on self test is running';
   let tested = false;
+  let copy: RestoredCopy | undefined;
   return {
-    requireSelfTest: () => {
+    copy: () => copy,
+    restoredCopy: (settled, message) => {
+      copy = { settled, message };
+    },
+    requireServing: () => {
+      if (copy?.settled === false) throw new KmsError('SEALED', copy.message);
       if (!tested)
         throw new KmsError('SEALED', `The service does not serve: ${reason ?? 'it was not tested'}.`, {
           retryAfterSeconds: 1,

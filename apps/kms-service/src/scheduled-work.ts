@@ -1,19 +1,32 @@
 import { type Kms, runDueWork } from '@qnsp/kms-core';
 import type { Logger } from './http/logger.ts';
 
+export interface ScheduledWorkOptions {
+  readonly intervalMs: number;
+  /** Asked before each turn: a turn that may not work is passed over. */
+  readonly mayWork: () => Promise<boolean>;
+  readonly log: Logger;
+}
+
 /** Runs what schedules ask for, again and again with a pause between, until it is stopped. */
-export function startScheduledWork(kms: Kms, intervalMs: number, log: Logger): { stop(): Promise<void> } {
+export function startScheduledWork(
+  kms: Kms,
+  { intervalMs, mayWork, log }: ScheduledWorkOptions,
+): { stop(): Promise<void> } {
   const stopping = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
 
+  const work = async () => {
+    await kms.counter.flush(kms.store);
+    const { rotated, destroyed, failed } = await runDueWork(kms, stopping.signal);
+    if (rotated + destroyed > 0) log.info({ rotated, destroyed }, 'scheduled work done');
+    for (const { key, error } of failed)
+      log.error({ tenantId: key.tenantId, keyId: key.keyId, err: error }, 'scheduled work on a key failed');
+  };
   const run = async () => {
     try {
-      await kms.counter.flush(kms.store);
-      const { rotated, destroyed, failed } = await runDueWork(kms, stopping.signal);
-      if (rotated + destroyed > 0) log.info({ rotated, destroyed }, 'scheduled work done');
-      for (const { key, error } of failed)
-        log.error({ tenantId: key.tenantId, keyId: key.keyId, err: error }, 'scheduled work on a key failed');
+      if (await mayWork()) await work();
     } catch (error) {
       // The next turn tries again: what is due stays due in the store.
       log.warn({ err: error }, 'scheduled work could not run');

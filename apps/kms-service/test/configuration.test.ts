@@ -34,6 +34,20 @@ function runMain(environment: Record<string, string>) {
 }
 
 describe('the configuration', () => {
+  test('takes a restored copy by the exact time of its data, and no other way of writing it', () => {
+    const accepted = '2026-11-23T12:00:00.007Z';
+    const accept = (value: string) => ({ KMS_ROOT_KEY: ROOT, KMS_ACCEPT_RESTORED_COPY: value });
+    expect(readConfig(accept(accepted)).acceptRestoredCopy).toEqual(new Date(accepted));
+    for (const other of [
+      'yes',
+      '2026-11-23',
+      '2026-11-23T12:00:00Z',
+      '2026-11-23T13:00:00.007+01:00',
+      '2026-02-30T00:00:00.000Z',
+    ])
+      expect(problemsOf(accept(other)), other).toEqual(['KMS_ACCEPT_RESTORED_COPY']);
+  });
+
   test('has the documented defaults', () => {
     expect(readConfig({ KMS_ROOT_KEY: ROOT })).toMatchObject({
       port: 8095,

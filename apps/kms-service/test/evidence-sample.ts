@@ -7,8 +7,8 @@ import { makeReceiver } from '@qnsp/example-audit-receiver';
 import { tempDir } from '@qnsp/test-harness';
 
 const { privateKey, publicKey } = generateKeyPairSync('ed25519');
-export const SIGNING_KEY_PEM = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
-export const PUBLIC_KEY_PEM = publicKey.export({ format: 'pem', type: 'spki' }).toString();
+export const SIGNING_KEY_PEM = privateKey.export({ format: 'pem', type: 'pkcs8' });
+export const PUBLIC_KEY_PEM = publicKey.export({ format: 'pem', type: 'spki' });
 export const BEARER_TOKEN = 'audit-token-of-a-test';
 
 export interface Receiver {

@@ -9,10 +9,12 @@ import {
   OperationCounter,
   resolveAlgorithm,
   softwareRoot,
+  TokenRing,
 } from '@qnsp/kms-core';
 import { inMemoryStore } from '@qnsp/kms-core/testing';
 import { afterEach, describe, expect, test } from 'vitest';
 import { makeApp } from '../src/app.ts';
+import { openCaches } from '../src/caches.ts';
 import { readConfig } from '../src/config/env.ts';
 import { listen, type Listening } from '../src/http/listen.ts';
 import { makeLogger } from '../src/http/logger.ts';
@@ -32,10 +34,14 @@ async function startApp() {
   const hierarchy = new KeyHierarchy(store, roots);
   await establishRoots(store, hierarchy, roots);
   const clock = () => Date.now();
+  const log = makeLogger({ logLevel: 'silent' });
+  const config = readConfig({ PORT: '0', HOST: '127.0.0.1', KMS_ROOT_KEY: randomBytes(32).toString('base64') });
+  const caches = openCaches(config.cache, store.changes, log);
   const kms: Kms = {
     store,
     hierarchy,
-    keyRing: new KeyRing(store, hierarchy, { maxEntries: 10, ttlSeconds: 60 }, clock),
+    keyRing: new KeyRing(store, hierarchy, caches.forKeys),
+    tokens: new TokenRing(store, hierarchy, caches.forTokens),
     budgets: new OperationBudgets(store),
     counter: new OperationCounter(),
     clock,
@@ -43,9 +49,10 @@ async function startApp() {
     settings: { defaultAlgorithm: resolveAlgorithm('aes-256-gcm'), requireFips: false },
   };
   const readiness = makeReadiness();
-  const log = makeLogger({ logLevel: 'silent' });
-  const config = readConfig({ PORT: '0', HOST: '127.0.0.1', KMS_ROOT_KEY: randomBytes(32).toString('base64') });
-  listening = await listen(makeApp({ kms, log, readiness, metrics: makeMetrics(), version: '0' }), config);
+  listening = await listen(
+    makeApp({ kms, caches, log, readiness, metrics: makeMetrics(kms, caches), version: '0' }),
+    config,
+  );
   return { readiness, log, baseUrl: listening.baseUrl };
 }
 

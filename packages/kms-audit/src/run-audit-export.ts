@@ -23,8 +23,9 @@ export async function runAuditExport(
   after = 0,
 ): Promise<Checkpoint | undefined> {
   const latest = await source.latestCheckpoint();
+  if (latest === undefined) return undefined;
   let last = after;
-  while (latest !== undefined && last < latest.lastSequence) {
+  while (last < latest.lastSequence) {
     const lines = upTo(latest.lastSequence, await source.page(last));
     const end = parseExportLine(lines.at(-1) ?? '');
     if (end?.kind !== 'checkpoint' || end.checkpoint.lastSequence <= last)

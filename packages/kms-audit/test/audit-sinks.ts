@@ -8,7 +8,7 @@ export interface Sink {
   close(): Promise<void>;
 }
 
-export interface Received {
+interface Received {
   readonly path: string;
   readonly headers: IncomingMessage['headers'];
   readonly body: string;

@@ -1,5 +1,6 @@
 import { KmsError } from '@qnsp/kms-core';
 import { z } from 'zod';
+import { keySchema } from './answers/key.ts';
 import { answerInDialect, type Dialect, type JsonObject } from './dialects.ts';
 import type { Immutable } from './routes/index.ts';
 import type { Route } from './route.ts';
@@ -27,6 +28,24 @@ export function encodeAnswer<R extends Route>(route: R, answer: AnswerOf<R>, dia
   return route.crypto === undefined
     ? result.data
     : answerInDialect(route.crypto.operation, dialect, result.data as JsonObject);
+}
+
+/**
+ * The entity tag of an answer that is a key: its revision, as `If-Match` takes it. `undefined` for every other answer.
+ *
+ * @example
+ * entityTag(ROUTES.getKey, key); // "3", in quotes
+ */
+export function entityTag<R extends Route>(route: R, answer: AnswerOf<R>): string | undefined {
+  if (!answersKey(route)) return undefined;
+  // The schema of the answer is the key's.
+  const { revision } = answer as Immutable<z.output<typeof keySchema>>;
+  return `"${revision}"`;
+}
+
+/** Whether a route answers one key. */
+export function answersKey(route: Route): boolean {
+  return route.response === keySchema;
 }
 
 /**

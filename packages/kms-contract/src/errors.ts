@@ -30,7 +30,10 @@ export const ERROR_STATUS = {
 // The keys are exactly the codes: `satisfies` above asks for every one and allows no other.
 export const ERROR_CODES = Object.keys(ERROR_STATUS) as readonly KmsErrorCode[];
 
-const code = onTheWire(z.string(), { type: 'string', enum: ERROR_CODES });
+/** The HTTP status of each error code that only a gateway answers, for a service that it can not reach. */
+export const GATEWAY_ERROR_STATUS = { BAD_GATEWAY: 502, SERVICE_UNAVAILABLE: 503, GATEWAY_TIMEOUT: 504 } as const;
+
+const code = onTheWire(z.string(), { type: 'string', enum: [...ERROR_CODES, ...Object.keys(GATEWAY_ERROR_STATUS)] });
 
 const errorFields = {
   statusCode: z.int(),

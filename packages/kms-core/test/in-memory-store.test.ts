@@ -1,9 +1,19 @@
 import { expect, it } from 'vitest';
 import { inMemoryStore } from '../src/testing/in-memory-store.ts';
+import { changeFeedContract } from '../src/testing/change-feed-contract.ts';
+import { MapCache } from '../src/testing/map-cache.ts';
+import { memoryCacheContract } from '../src/testing/memory-cache-contract.ts';
 import { storeContract } from '../src/testing/store-contract.ts';
 import { SYSTEM } from '../src/testing/store-samples.ts';
 
 storeContract('in-memory store', async () => ({ store: inMemoryStore(), close: async () => undefined }));
+
+changeFeedContract('the feed of the in-memory store', async () => {
+  const store = inMemoryStore();
+  return { store, changes: store.changes, close: async () => undefined };
+});
+
+memoryCacheContract('the memory cache of tests', (maxEntries, maxBytes) => new MapCache(maxEntries, maxBytes));
 
 it('takes the time of its units from the given clock', async () => {
   const store = inMemoryStore({ now: () => new Date('2026-01-01T00:00:00.250Z') });

@@ -14,8 +14,10 @@ import {
   type Role,
   type RootProvider,
   softwareRoot,
+  TokenRing,
 } from '../src/index.ts';
 import { type InMemoryStore, inMemoryStore } from '../src/testing/in-memory-store.ts';
+import { MapCache } from '../src/testing/map-cache.ts';
 
 export interface Fixture {
   readonly kms: Kms;
@@ -45,7 +47,8 @@ export async function makeFixture(
     return {
       store,
       hierarchy,
-      keyRing: new KeyRing(store, hierarchy, { maxEntries: 100, ttlSeconds: 600 }, clock),
+      keyRing: new KeyRing(store, hierarchy, { feed: store.changes, memory: new MapCache() }),
+      tokens: new TokenRing(store, hierarchy, { feed: store.changes, memory: new MapCache() }),
       budgets: new OperationBudgets(
         store,
         options.messageBudget === undefined ? {} : { messageBudget: options.messageBudget },

@@ -1,4 +1,5 @@
-import type { EvidenceStore, Store } from '@qnsp/kms-core';
+import { type ChangeFeed, type EvidenceStore, InProcessFeed, type Store } from '@qnsp/kms-core';
+import { CHANNEL, eventOf } from './changes/channel.ts';
 import { DrizzleEvidenceStore } from './drizzle-evidence-store.ts';
 import { DrizzleStore } from './drizzle-store.ts';
 import { prepareDatabase } from './migrate/prepare-database.ts';
@@ -18,15 +19,25 @@ export interface PgliteStoreOptions {
  * @example
  * const { store, close } = await openPgliteStore({ dataDir: 'memory://' });
  */
-export async function openPgliteStore(
-  options: PgliteStoreOptions,
-): Promise<{ readonly store: Store; readonly evidence: EvidenceStore; close(): Promise<void> }> {
+export async function openPgliteStore(options: PgliteStoreOptions): Promise<{
+  readonly store: Store;
+  readonly evidence: EvidenceStore;
+  readonly changes: ChangeFeed;
+  close(): Promise<void>;
+}> {
   const driver = await openPglite(options.dataDir, options.statementTimeoutMs ?? 5000);
+  const changes = new InProcessFeed();
   try {
     await prepareDatabase(driver, 'auto');
+    await driver.listen(CHANNEL, (payload) => changes.deliver(eventOf(payload)));
   } catch (error) {
     await driver.close();
     throw error;
   }
-  return { store: new DrizzleStore(driver), evidence: new DrizzleEvidenceStore(driver), close: () => driver.close() };
+  return {
+    store: new DrizzleStore(driver),
+    evidence: new DrizzleEvidenceStore(driver),
+    changes,
+    close: () => driver.close(),
+  };
 }

@@ -1,4 +1,6 @@
-import type { EvidenceStore, Store } from '@qnsp/kms-core';
+import type { ChangeFeed, DatabaseCopies, EvidenceStore, Store } from '@qnsp/kms-core';
+import { PostgresFeed } from './changes/postgres-feed.ts';
+import { DrizzleDatabaseCopies } from './copies/database-copies.ts';
 import { DrizzleEvidenceStore } from './drizzle-evidence-store.ts';
 import { DrizzleStore } from './drizzle-store.ts';
 import { prepareDatabase } from './migrate/prepare-database.ts';
@@ -9,15 +11,31 @@ import { PostgresDriver } from './postgres/postgres-driver.ts';
  * Opens the store on a PostgreSQL server, version 15 or newer. The connecting user owns the tables or is a member of
  * the role `kms_app`.
  *
+ * `changes` tells what changes in the database, whoever changes it; it opens a connection of its own when somebody subscribes.
+ *
  * @throws KmsError `STORE_UNAVAILABLE` when the server can't be reached; `INTERNAL_ERROR` when the database does not fit
  *   this version, saying what to do.
  * @example
  * const { store, close } = await openPostgresStore({ url: 'postgresql://kms@db/kms', ssl: 'verify-full', migrate: 'auto' });
  */
-export async function openPostgresStore(
-  options: PostgresStoreOptions,
-): Promise<{ readonly store: Store; readonly evidence: EvidenceStore; close(): Promise<void> }> {
+export async function openPostgresStore(options: PostgresStoreOptions): Promise<{
+  readonly store: Store;
+  readonly evidence: EvidenceStore;
+  readonly changes: ChangeFeed;
+  readonly copies: DatabaseCopies;
+  close(): Promise<void>;
+}> {
   const driver = new PostgresDriver(options);
   await prepareDatabase(driver, options.migrate);
-  return { store: new DrizzleStore(driver), evidence: new DrizzleEvidenceStore(driver), close: () => driver.close() };
+  const changes = new PostgresFeed((onNotify) => driver.listener(onNotify), options.onFeedLost ?? (() => undefined));
+  return {
+    store: new DrizzleStore(driver),
+    evidence: new DrizzleEvidenceStore(driver),
+    changes,
+    copies: new DrizzleDatabaseCopies(driver),
+    close: async () => {
+      await changes.close();
+      await driver.close();
+    },
+  };
 }

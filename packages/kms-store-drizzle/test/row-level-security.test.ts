@@ -18,10 +18,12 @@ import { DrizzleStore } from '../src/drizzle-store.ts';
 import { sampleEvent, seal } from './evidence-samples.ts';
 import { rawSql, underScope } from './raw-sql.ts';
 
+/** What belongs to the service itself, and to no tenant. */
+const SERVICE_TABLES = ['roots', 'database_copies', 'tombstones'];
 const TABLES = [
+  ...SERVICE_TABLES,
   'tenants',
   'tenant_master_key_wraps',
-  'roots',
   'keys',
   'key_versions',
   'operation_counts',
@@ -46,11 +48,14 @@ describe('row-level security', () => {
 
   beforeAll(async () => {
     database = await createDatabase();
-    ({ store, evidence, close } = await openPostgresStore({ url: database.url, ssl: 'disable', migrate: 'auto' }));
+    const opened = await openPostgresStore({ url: database.url, ssl: 'disable', migrate: 'auto' });
+    ({ store, evidence, close } = opened);
     sql = rawSql(database.url);
+    await opened.copies.look();
     [mine, theirs] = [await newTenant(store), await newTenant(store)];
     await store.transact(SYSTEM, (unit) => unit.tenants.addRoot({ providerId: 'software', checkValue: 'c0ffee' }));
     for (const tenantId of [mine, theirs]) {
+      await sql`insert into kms.tombstones values ('tenant', ${tenantId}, ${tenantId}, 'shredded', null, now())`;
       const parent = await insertKey(store, sampleKey(tenantId));
       const rotation = { periodSeconds: 60, auto: true, retainVersions: null, nextRotationAt: new Date('2031-01-01') };
       const key = await insertKey(store, sampleKey(tenantId, { rotation, parentKeyId: parent.keyId }));
@@ -90,7 +95,7 @@ describe('row-level security', () => {
       tx.unsafe(`select * from kms.${table}`),
     );
     const owners = new Set(rows.map((row) => String(row['tenant_id'])));
-    expect([...owners]).toEqual(table === 'roots' ? [] : [mine]);
+    expect([...owners]).toEqual(SERVICE_TABLES.includes(table) ? [] : [mine]);
     const everything = await underScope(sql, SYSTEM, (tx) => tx.unsafe(`select * from kms.${table}`));
     expect(everything.length).toBeGreaterThan(rows.length);
   });

@@ -1,11 +1,14 @@
 export { createDatabase, type TestDatabase } from './database.ts';
 export { findExecutable } from './executable.ts';
 export { freePort } from './free-port.ts';
+export { type NginxOptions, type NginxServer, startNginx } from './nginx-server.ts';
 export { boundToParent } from './parent-bound.ts';
 export { findPkcs11Module } from './pkcs11-module.ts';
 export { findPostgresBinaries } from './postgres-binaries.ts';
 export { type PostgresOptions, type PostgresServer, startPostgres } from './postgres-server.ts';
 export { type RedisServer, startRedis } from './redis-server.ts';
 export { type Service, type ServiceOptions, startService } from './service.ts';
+export { mountSmallDisk, type SmallDisk } from './small-disk.ts';
 export { initSoftHsmToken, type SoftHsmToken, type SoftHsmTokenOptions } from './softhsm-token.ts';
+export { type ConnectionPick, startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 export { type TempDir, tempDir } from './temp-dir.ts';

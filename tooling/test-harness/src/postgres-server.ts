@@ -17,6 +17,8 @@ export interface PostgresOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** With a password, connections over TCP need it (SCRAM); without one, the loopback address is trusted. */
   readonly password?: string;
+  /** Where its files go, in a directory of their own; the directory for temporary files without it. */
+  readonly directory?: string;
 }
 
 export interface PostgresServer {
@@ -54,7 +56,7 @@ async function removeSharedMemory(dataDir: string): Promise<void> {
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const binaries = findPostgresBinaries();
   if (binaries === undefined) throw new Error('PostgreSQL (the server) is not installed');
-  const [home, port, user] = [tempDir('qnsp-pg-'), await freePort(), await systemUser()];
+  const [home, port, user] = [tempDir('qnsp-pg-', options.directory), await freePort(), await systemUser()];
   const dataDir = join(home.path, 'data');
   const socketDir = join(home.path, 'socket');
   for (const directory of [dataDir, socketDir]) mkdirSync(directory, { mode: 0o700 });

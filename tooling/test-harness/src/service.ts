@@ -25,6 +25,9 @@ export interface Service {
   /** Asks it to end by SIGTERM and waits until it has. */
   stop(): Promise<void>;
   kill9(): Promise<void>;
+  /** Halts it: it keeps its connections but does nothing, until `sigcont`. */
+  sigstop(): void;
+  sigcont(): void;
 }
 
 function isReady(baseUrl: string): Promise<boolean> {
@@ -70,5 +73,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     logs: () => server.logs(),
     stop: () => endBy(() => server.stop()),
     kill9: () => endBy(() => server.kill9()),
+    sigstop: () => {
+      server.sigstop();
+    },
+    sigcont: () => {
+      server.sigcont();
+    },
   };
 }

@@ -10,8 +10,8 @@ export interface TempDir {
 }
 
 /** A new directory that is gone when this process ends, if `remove` has not been called by then. */
-export function tempDir(prefix = 'qnsp-'): TempDir {
-  const path = mkdtempSync(join(tmpdir(), prefix));
+export function tempDir(prefix = 'qnsp-', parent = tmpdir()): TempDir {
+  const path = mkdtempSync(join(parent, prefix));
   // Servers that run as a user of their own have to pass through it.
   chmodSync(path, 0o755);
   const forget = onProcessExit(() => {

@@ -1,10 +1,12 @@
 import { resolve } from 'node:path';
+import { parseRedisUrl } from '@qnsp/kms-cache';
 import { type Algorithm, isApiToken, KmsError, resolveAlgorithm, ROOT_KEY_BYTES, TOKEN_PREFIX } from '@qnsp/kms-core';
 import { ConfigurationError } from './configuration-error.ts';
 import { type EvidenceConfig, readEvidence } from './read-evidence.ts';
 import { type Environment, Variables } from './variables.ts';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+const MEBIBYTE = 1024 * 1024;
 const DEFAULT_DATABASE_URL = 'postgresql://qnsp:qnsp-password@127.0.0.1:5432/kms';
 
 /** Everything that the service can be told, checked. */
@@ -18,9 +20,13 @@ export interface ServiceConfig {
   readonly bootstrapTenant: string | undefined;
   /** A token for the whole platform that the operator chose; none without it. */
   readonly platformToken: string | undefined;
+  /** The restored copy that may serve although what ended since is not known, by the time of its data. */
+  readonly acceptRestoredCopy: Date | undefined;
+  /** What the gateway in front of the service proves itself by; none without it. */
+  readonly gatewayCredential: string | undefined;
   readonly defaultAlgorithm: Algorithm;
   readonly requireFips: boolean;
-  readonly cache: { readonly enabled: boolean; readonly ttlSeconds: number; readonly maxKeys: number };
+  readonly cache: CacheConfig;
   readonly database: DatabaseConfig;
   readonly root: RootConfig;
   readonly requestTimeoutMs: number;
@@ -28,6 +34,17 @@ export interface ServiceConfig {
   readonly jobIntervalMs: number;
   /** Absent when no evidence is kept. */
   readonly evidence: EvidenceConfig | undefined;
+}
+
+export interface CacheConfig {
+  /** Without it every key and every token is read for every request. */
+  readonly enabled: boolean;
+  readonly ttlSeconds: number;
+  readonly maxKeys: number;
+  readonly maxBytes: number;
+  /** The Redis that nodes share; none without it. */
+  readonly redisUrl: string | undefined;
+  readonly redisCaFile: string | undefined;
 }
 
 export type DatabaseConfig =
@@ -68,13 +85,11 @@ export function readConfig(environment: Environment): ServiceConfig {
     dataDir,
     bootstrapTenant: env.text('KMS_BOOTSTRAP_TENANT') ?? (embedded ? 'local' : undefined),
     platformToken: readPlatformToken(env),
+    acceptRestoredCopy: env.instant('KMS_ACCEPT_RESTORED_COPY'),
+    gatewayCredential: readGatewayCredential(env),
     defaultAlgorithm: readAlgorithm(env),
     requireFips: env.boolean('KMS_REQUIRE_FIPS', false),
-    cache: {
-      enabled: env.boolean('KMS_CACHE_ENABLED', true),
-      ttlSeconds: env.integer('KMS_CACHE_TTL_SECONDS', 600, { min: 1, max: 86_400 }),
-      maxKeys: env.integer('KMS_CACHE_MAX_KEYS', 10_000, { min: 1, max: 10_000_000 }),
-    },
+    cache: readCache(env),
     database: readDatabase(env, embedded, dataDir),
     root: readRoot(env, embedded, dataDir),
     requestTimeoutMs: env.integer('KMS_REQUEST_TIMEOUT_MS', 30_000, { min: 100, max: 600_000 }),
@@ -92,6 +107,24 @@ export function readConfig(environment: Environment): ServiceConfig {
   return config;
 }
 
+function readCache(env: Variables): CacheConfig {
+  const redisUrl = env.secret('KMS_CACHE_REDIS_URL');
+  if (redisUrl !== undefined && parseRedisUrl(redisUrl) === undefined) {
+    env.problem(
+      'KMS_CACHE_REDIS_URL',
+      'must be redis://user:password@host:port/database or rediss:// with TLS; redis+cluster://host:port,host:port; or redis+sentinel://host:port,host:port/master',
+    );
+  }
+  return {
+    enabled: env.boolean('KMS_CACHE_ENABLED', true),
+    ttlSeconds: env.integer('KMS_CACHE_TTL_SECONDS', 600, { min: 1, max: 86_400 }),
+    maxKeys: env.integer('KMS_CACHE_MAX_KEYS', 10_000, { min: 1, max: 10_000_000 }),
+    maxBytes: env.integer('KMS_CACHE_MAX_BYTES', 256 * MEBIBYTE, { min: MEBIBYTE, max: 1024 * 1024 * MEBIBYTE }),
+    redisUrl,
+    redisCaFile: env.text('KMS_CACHE_REDIS_CA_FILE'),
+  };
+}
+
 function readPlatformToken(env: Variables): string | undefined {
   const token = env.secret('KMS_PLATFORM_TOKEN');
   if (token !== undefined && !isApiToken(token)) {
@@ -101,6 +134,17 @@ function readPlatformToken(env: Variables): string | undefined {
     );
   }
   return token;
+}
+
+function readGatewayCredential(env: Variables): string | undefined {
+  const credential = env.secret('KMS_GATEWAY_CREDENTIAL');
+  if (credential !== undefined && !/^[\w+/=.-]{32,256}$/.test(credential)) {
+    env.problem(
+      'KMS_GATEWAY_CREDENTIAL',
+      'must be 32 to 256 letters, digits or any of _ + / = . - that nobody can guess, e.g. from "openssl rand -base64 32"',
+    );
+  }
+  return credential;
 }
 
 function readAlgorithm(env: Variables): Algorithm {
@@ -168,8 +212,6 @@ const NOT_SUPPORTED: Readonly<Record<string, string>> = {
   KMS_PKCS11_LABEL: 'HSM',
   KMS_PKCS11_CONFIGS_JSON: 'HSM',
   KMS_PKCS11_CONFIGS_JSON_FILE: 'HSM',
-  KMS_CACHE_REDIS_URL: 'L2 cache',
-  KMS_CACHE_REDIS_URL_FILE: 'L2 cache',
 };
 
 /** What is set is used: a setting that this version can not honour ends the start instead of being passed over. */

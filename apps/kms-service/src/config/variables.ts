@@ -50,6 +50,16 @@ export class Variables {
     return fallback;
   }
 
+  /** An instant as services write it, with milliseconds and in UTC. */
+  instant(name: string): Date | undefined {
+    const value = this.text(name);
+    if (value === undefined) return undefined;
+    const instant = new Date(value);
+    if (!Number.isNaN(instant.getTime()) && instant.toISOString() === value) return instant;
+    this.problem(name, 'must be an instant such as 2026-01-31T23:59:59.999Z');
+    return undefined;
+  }
+
   boolean(name: string, fallback: boolean): boolean {
     const value = this.text(name)?.toLowerCase();
     if (value === undefined) return fallback;

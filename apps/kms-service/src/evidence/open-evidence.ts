@@ -73,7 +73,7 @@ export function openEvidence(config: EvidenceConfig, store: EvidenceStore, clock
 
 function writeReport(log: Logger, report: EvidenceReport): void {
   const { kind, ...facts } = report;
-  switch (report.kind) {
+  switch (kind) {
     case 'backlog':
       return;
     case 'delivered':

@@ -1,4 +1,5 @@
 import {
+  badRequest,
   deleteKeyPolicy,
   destroyKey,
   getKeyPolicy,
@@ -21,7 +22,10 @@ export const lifecycleHandlers = {
   resumeKey: (call) => resumeKey(call.kms, call.caller, changeOf(call)),
   revokeKey: (call) => revokeKey(call.kms, call.caller, { ...call.request.body, ...changeOf(call) }),
   destroyKey: (call) => {
-    const { pendingWindow } = call.request.body;
+    const { body, query } = call.request;
+    const pendingWindow = body.pendingWindow ?? query.pendingWindow;
+    if (query.pendingWindow !== undefined && query.pendingWindow !== pendingWindow)
+      throw badRequest('pendingWindow', 'is in the query and in the body with two values');
     return destroyKey(call.kms, call.caller, {
       ...changeOf(call),
       ...(pendingWindow === undefined ? {} : { pendingDays: pendingWindow }),

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { openApiDocument } from '@qnsp/kms-contract';
-import { KmsError } from '@qnsp/kms-core';
+import { KmsError, TRUST_MS } from '@qnsp/kms-core';
 import type { AppParts } from '../app.ts';
+import type { Caches } from '../caches.ts';
 import type { Handlers } from './handler.ts';
 
 const ACTIVATION_SECONDS = 3600;
@@ -51,25 +52,58 @@ function about({ version }: AppParts) {
 }
 
 async function health(parts: AppParts) {
-  const reason = parts.readiness.reason();
   const store = await storeCheck(parts);
+  const copy = parts.readiness.copy();
   const checks = {
     store,
-    selfTest: reason === undefined ? ({ status: 'ok' } as const) : ({ status: 'critical', message: reason } as const),
+    selfTest: selfTestCheck(parts.readiness.reason()),
+    ...cacheChecks(parts.caches),
+    ...(copy === undefined
+      ? {}
+      : { restoredCopy: { status: copy.settled ? 'ok' : 'critical', message: copy.message } as const }),
   };
-  const status = Object.values(checks).some((check) => check.status === 'critical')
-    ? ('critical' as const)
-    : ('ok' as const);
+  const found = Object.values(checks).map((check) => check.status);
+  const status = WORST_FIRST.find((candidate) => found.includes(candidate)) ?? ('ok' as const);
   return { ...about(parts), status, checks };
 }
 
-async function storeCheck({ kms }: AppParts) {
+type Check = {
+  readonly status: 'ok' | 'degraded' | 'critical';
+  readonly message?: string;
+  readonly latencyMs?: number;
+};
+
+const WORST_FIRST = ['critical', 'degraded'] as const;
+
+/** The service serves without its caches, only slower. */
+function cacheChecks({ enabled, feed, redis }: Caches): { readonly cache?: Check; readonly redis?: Check } {
+  if (!enabled) return {};
+  const trusted = performance.now() - feed.provenAt() <= TRUST_MS;
+  return {
+    cache: trusted
+      ? { status: 'ok' }
+      : { status: 'degraded', message: 'no notices of changes: keys and tokens are read from the store' },
+    ...(redis === undefined
+      ? {}
+      : {
+          redis: redis.isOpen
+            ? { status: 'degraded', message: 'slow or without an answer: it is left alone' }
+            : { status: 'ok' },
+        }),
+  };
+}
+
+function selfTestCheck(reason: string | undefined): Check {
+  return reason === undefined ? { status: 'ok' } : { status: 'critical', message: reason };
+}
+
+async function storeCheck({ kms }: AppParts): Promise<Check> {
   const started = performance.now();
   try {
     await kms.store.ping();
-    return { status: 'ok', latencyMs: Math.round((performance.now() - started) * 10) / 10 } as const;
+    return { status: 'ok', latencyMs: Math.round((performance.now() - started) * 10) / 10 };
   } catch (error) {
     if (!(error instanceof KmsError)) throw error;
-    return { status: 'critical', message: 'the store does not answer' } as const;
+    return { status: 'critical', message: 'the store does not answer' };
   }
 }

@@ -4,6 +4,8 @@ import {
   type Caller,
   KmsError,
   type Kms,
+  type MaybePromise,
+  notAuthorized,
   SYSTEM_TENANT,
   TOKEN_PREFIX,
   type TokenIdentity,
@@ -12,13 +14,12 @@ import { namedTenant, namesTenant } from './tenant.ts';
 
 const BEARER = /^Bearer +(\S+) *$/i;
 
-/** Finds out whose credential a request presents. Throws `UNAUTHORIZED`. */
-export async function identify(kms: Kms, authorization: string | undefined): Promise<TokenIdentity> {
+/** Finds out whose credential a request presents, without a promise when it is known. Throws `UNAUTHORIZED`. */
+export function identify(kms: Kms, authorization: string | undefined): MaybePromise<TokenIdentity> {
   const credential = BEARER.exec(authorization ?? '')?.[1];
   if (credential === undefined)
     throw new KmsError('UNAUTHORIZED', 'A bearer credential is needed: send "authorization: Bearer <API token>".');
-  if (!credential.startsWith(TOKEN_PREFIX))
-    throw new KmsError('UNAUTHORIZED', 'The credential is not valid. Present a live API token as a bearer token.');
+  if (!credential.startsWith(TOKEN_PREFIX)) throw notAuthorized();
   return authenticateToken(kms, credential);
 }
 

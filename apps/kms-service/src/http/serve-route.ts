@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
   encodeAnswer,
+  entityTag,
   isBatch,
   itemProblem,
   LIMITS,
@@ -26,6 +27,7 @@ import { beginEvidence, describeRequest } from '../evidence/begin-evidence.ts';
 import { handlerOf } from '../handlers/handlers.ts';
 import type { AppEnv } from './app-env.ts';
 import { authenticate, identify } from './authenticate.ts';
+import { callerAddress } from './caller-address.ts';
 import { requireSameTenant } from './tenant.ts';
 import { parseJsonObject, readBody } from './body.ts';
 import { failureOf } from './problem-answer.ts';
@@ -49,7 +51,7 @@ export async function serveRoute(
   served: Served,
 ): Promise<Response> {
   const { incoming } = c.env;
-  if (route.auth !== 'none') parts.readiness.requireSelfTest();
+  if (route.auth !== 'none') parts.readiness.requireServing();
   const identity = route.auth === 'none' ? undefined : await identify(parts.kms, incoming.headers.authorization);
   const evidence =
     identity &&
@@ -82,7 +84,9 @@ async function serveIdentified(
     headers: incoming.headers,
   };
   const caller =
-    identity === undefined ? undefined : authenticate(identity, route, raw, incoming.socket.remoteAddress ?? null);
+    identity === undefined
+      ? undefined
+      : authenticate(identity, route, raw, callerAddress(incoming, parts.gatewayCredential));
   if (caller !== undefined) evidence?.actsFor(caller.tenantId);
   served.tenantId = caller?.tenantId;
   served.subject = caller?.subject;
@@ -104,7 +108,8 @@ async function serveIdentified(
   if (evidence !== undefined) describeRequest(evidence, request);
   const once = idempotencyOf(route, raw, request.idempotencyKey, caller);
   const result = await handlerOf(route)({ parts, kms: leaving(parts.kms, evidence), caller, request, once });
-  return respond(route, requestId, encodeAnswer(route, result, request.dialect), statusOf(route, result));
+  const answer = encodeAnswer(route, result, request.dialect);
+  return respond(route, requestId, answer, statusOf(route, result), entityTag(route, result));
 }
 
 /** How many items of one batch are worked on at a time, so that one batch does not hold up everybody else. */
@@ -159,12 +164,23 @@ function leaving(kms: Kms, evidence: OperationEvidence | undefined): Kms {
   return evidence === undefined ? kms : { ...kms, evidence };
 }
 
-function respond(route: Route, requestId: string, answer: unknown, status: number = route.status): Response {
+function respond(
+  route: Route,
+  requestId: string,
+  answer: unknown,
+  status: number = route.status,
+  etag?: string,
+): Response {
   const type = route.contentType ?? 'application/json';
   const text = typeof answer === 'string' ? answer : JSON.stringify(answer);
   return new Response(text, {
     status,
-    headers: { 'content-type': type, 'x-request-id': requestId, 'cache-control': 'no-store' },
+    headers: {
+      'content-type': type,
+      'x-request-id': requestId,
+      'cache-control': 'no-store',
+      ...(etag === undefined ? {} : { etag }),
+    },
   });
 }
 
@@ -190,6 +206,7 @@ function idempotencyOf(
     caller.subject,
     route.operationId,
     canonicalJson(raw.params),
+    canonicalJson(raw.query),
     canonicalJson(raw.body),
     String(raw.headers?.['if-match'] ?? ''),
   ]);

@@ -20,6 +20,9 @@ Binary values are padded standard base64, decoded strictly; timestamps are RFC 3
 refused. A field that is \`null\` counts as absent, except in PATCH, where it takes a setting away. A path whose id is no UUID names nothing
 and is \`NOT_FOUND\`; a key of another tenant is the same as none. An empty body is an empty object.
 
+A gateway in front of the service may answer \`BAD_GATEWAY\` (502), \`SERVICE_UNAVAILABLE\` (503) and \`GATEWAY_TIMEOUT\` (504) for it, with
+\`Retry-After\`. HEAD is GET without the body; OPTIONS names the methods of a path in \`Allow\`.
+
 Every crypto operation also takes \`{items: […]}\`: up to ${LIMITS.batchItems} items, ${LIMITS.batchBodyBytes / 2 ** 20} MiB. The answer is \`{items: […]}\` in the same order,
 each item its own answer or its own error, and the status is 200.`;
 

@@ -1,5 +1,6 @@
 import type { KmsErrorCode } from '@qnsp/kms-core';
 import { activationProblemSchema } from '../activation-problem.ts';
+import { answersKey } from '../answer.ts';
 import { ERROR_STATUS, problemSchema } from '../errors.ts';
 import type { JsonSchema } from '../fields/wire-schema.ts';
 import type { Route } from '../route.ts';
@@ -31,6 +32,9 @@ const ERROR_MEANINGS: Readonly<Record<KmsErrorCode, string>> = {
 };
 
 const REQUEST_ID = { 'x-request-id': { description: 'The id of the request.', schema: { type: 'string' } } };
+const ENTITY_TAG = {
+  ETag: { description: 'The revision of the key, as `If-Match` takes it.', schema: { type: 'string' } },
+};
 const RETRY_AFTER = { 'Retry-After': { description: 'Whole seconds to wait.', schema: { type: 'integer' } } };
 const RATE_LIMIT = {
   'X-RateLimit-Limit': { description: 'How many calls are allowed.', schema: { type: 'integer' } },
@@ -57,7 +61,7 @@ export function responsesOf(route: Route, components: Components): JsonSchema {
 function successOf(route: Route, components: Components): JsonSchema {
   const schema = answerSchema(route, components);
   return {
-    headers: REQUEST_ID,
+    headers: { ...REQUEST_ID, ...(answersKey(route) ? ENTITY_TAG : {}) },
     content: { [route.contentType ?? 'application/json']: { schema, example: route.example.answer } },
   };
 }

@@ -2,6 +2,7 @@ import { REVOCATION_REASONS } from '@qnsp/kms-core';
 import { z } from 'zod';
 import { EXAMPLE, EXAMPLE_KEY } from '../answers/examples.ts';
 import { keySchema } from '../answers/key.ts';
+import { queryInteger } from '../fields/query.ts';
 import { LIMITS } from '../limits.ts';
 import { BASE_PATH, defineRoute, group, tenantId } from '../route.ts';
 
@@ -95,6 +96,12 @@ export const lifecycleRoutes = group({
     summary: 'Schedule the destruction of a key',
     description: 'The key is deactivated now and destroyed after the waiting period, within which it can be restored.',
     permission: 'kms:keys:delete',
+    query: z.strictObject({
+      tenantId,
+      pendingWindow: queryInteger(pendingWindowDays.minimum, pendingWindowDays.maximum)
+        .exactOptional()
+        .describe('The same as in the body, for clients whose DELETE has none; if both are there, they must be equal.'),
+    }),
     body: z.strictObject({
       tenantId,
       pendingWindow: z

@@ -24,7 +24,7 @@ export class TokenAuthority {
   }
 
   /** HMAC-SHA-256 of a token, 32 bytes: what its record is found by. */
-  hash(token: string): Uint8Array {
+  hash(token: string): Buffer {
     return createHmac('sha256', this.#pepper).update(token).digest();
   }
 

@@ -1,53 +1,100 @@
-import { algorithmById } from '../algorithms/resolve.ts';
-import type { KeyEngine, MaybePromise } from '../engines/engine.ts';
-import { softwareEngine } from '../engines/software-engine.ts';
-import { loadMaterial } from '../engines/software-material.ts';
+import type { MaybePromise } from '../engines/engine.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import type { KeyId, TenantId } from '../model/identifiers.ts';
-import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
+import type { KeyRecord } from '../model/key.ts';
+import type { ChangeFeed, FeedEvent } from '../ports/change-feed.ts';
+import type { MemoryCache } from '../ports/memory-cache.ts';
 import type { Store } from '../ports/store.ts';
-import { EngineCache, type EngineCacheOptions } from './engine-cache.ts';
+import { type CacheCounts, FreshCache } from './fresh-cache.ts';
+import { bytesOfKey, type LoadedKey, loadedKey } from './loaded-key.ts';
+import type { SharedRecords } from './shared-records.ts';
 
-/** A key whose record was read and authenticated. */
-export interface LoadedKey {
-  readonly record: KeyRecord;
-  /** The engine of one of its versions. */
-  engine(version: KeyVersionRecord): MaybePromise<KeyEngine>;
+/** What a key ring may hold keys in; without `memory` it reads every key for every use. */
+export interface KeyRingCaches {
+  readonly feed: ChangeFeed;
+  readonly memory?: MemoryCache<LoadedKey>;
+  /** Records that nodes share. Asked only when memory does not have a key and the feed is alive. */
+  readonly shared?: SharedRecords;
 }
 
 /**
- * Finds keys for use. The record comes from the store on every call, so that a change of state counts at once on every
- * node; what is kept is the unsealed material, which never changes.
+ * Finds keys for use. A key that was read once is held with its unsealed versions for as long as the change feed proves
+ * that its record is still the stored one.
  */
 export class KeyRing {
   readonly #store: Store;
   readonly #hierarchy: KeyHierarchy;
-  readonly #engines: EngineCache;
+  readonly #keys: FreshCache<LoadedKey>;
+  readonly #shared: SharedRecords | undefined;
 
-  constructor(store: Store, hierarchy: KeyHierarchy, cache: EngineCacheOptions, clock: () => number) {
+  constructor(store: Store, hierarchy: KeyHierarchy, { feed, memory, shared }: KeyRingCaches) {
     this.#store = store;
     this.#hierarchy = hierarchy;
-    this.#engines = new EngineCache(cache, clock);
+    this.#keys = new FreshCache(feed, memory, bytesOfKey);
+    this.#shared = memory === undefined ? undefined : shared;
+    feed.subscribe((event) => this.#onEvent(event));
   }
 
-  /** Reads and authenticates a key. Throws `NOT_FOUND` for one that this tenant does not have. */
-  async load(tenantId: TenantId, keyId: KeyId): Promise<LoadedKey> {
+  /**
+   * A key for use, without a promise when it is held. Throws `NOT_FOUND` for one that this tenant does not have, and
+   * `STORE_UNAVAILABLE` when nothing recent enough can be had.
+   */
+  load(tenantId: TenantId, keyId: KeyId): MaybePromise<LoadedKey> {
+    const held = this.#keys.get(keyId);
+    if (held !== undefined && held.record.tenantId === tenantId) return held;
+    return this.#keys.load(keyId, tenantId, () => this.#read(tenantId, keyId));
+  }
+
+  /** A key as it is stored now, for what shows or plans a change. Throws as `load` does. */
+  async read(tenantId: TenantId, keyId: KeyId): Promise<KeyRecord> {
+    const { record } = await this.#readStore(tenantId, keyId);
+    return record;
+  }
+
+  /** Drops what is held of a key: whoever changed it reads its own change from now on. */
+  forget(keyId: KeyId): void {
+    this.#keys.forget(keyId);
+  }
+
+  /** Drops what is held of a tenant, its master keys included. */
+  forgetTenant(tenantId: TenantId): void {
+    this.#hierarchy.forget(tenantId);
+    this.#keys.forgetWhere((key) => key.record.tenantId === tenantId);
+  }
+
+  get counts(): CacheCounts {
+    return this.#keys.counts;
+  }
+
+  /** How many keys are held, and roughly how many bytes they take. */
+  get held(): { readonly keys: number; readonly bytes: number } {
+    return { keys: this.#keys.memory?.size ?? 0, bytes: this.#keys.memory?.bytes ?? 0 };
+  }
+
+  #onEvent(event: FeedEvent): void {
+    if (event.kind === 'key') this.forget(event.keyId);
+    else if (event.kind === 'tenant') this.forgetTenant(event.tenantId);
+    else if (event.kind === 'gap') this.#keys.forgetAll();
+  }
+
+  async #read(tenantId: TenantId, keyId: KeyId): Promise<LoadedKey> {
+    if (this.#shared === undefined || !this.#keys.isTrusted()) return this.#readStore(tenantId, keyId);
+    const chain = await this.#hierarchy.masterKeys(tenantId);
+    const shared = await this.#shared.find(chain, keyId);
+    // The proof must be as recent as the use: the answer may have taken its time.
+    if (shared !== undefined && this.#keys.isTrusted()) return loadedKey(shared, chain);
+    const mark = this.#shared.mark();
+    const read = await this.#readStore(tenantId, keyId);
+    this.#shared.keep(chain, read.record, mark);
+    return read;
+  }
+
+  async #readStore(tenantId: TenantId, keyId: KeyId): Promise<LoadedKey> {
     const record = await this.#store.readKey(tenantId, keyId);
     if (record === undefined) throw keyNotFound();
-    const chain = await this.#authenticate(record);
-    return { record, engine: (version) => this.#engine(chain, record, version) };
-  }
-
-  /** Drops what is held of a key. */
-  forget(keyId: KeyId): void {
-    this.#engines.forget(keyId);
-  }
-
-  /** Drops what is held of all keys: engines do not know their tenant, and a tenant's end is rare. */
-  forgetAll(): void {
-    this.#engines.forget('');
+    return loadedKey(record, await this.#authenticate(record));
   }
 
   /**
@@ -65,24 +112,6 @@ export class KeyRing {
       const chain = await this.#hierarchy.masterKeys(record.tenantId);
       chain.verifyRecord(record);
       return chain;
-    }
-  }
-
-  #engine(chain: MasterKeyChain, record: KeyRecord, version: KeyVersionRecord): KeyEngine {
-    if (version.material.kind !== 'sealed')
-      throw new KmsError('INTERNAL_ERROR', 'The version has no material in this process.');
-    const name = `${record.keyId}:${version.version}`;
-    const { sealed } = version.material;
-    const held = this.#engines.get(name, sealed);
-    if (held !== undefined) return held;
-    const algorithm = algorithmById(version.algorithm);
-    const secret = chain.openVersion(record.keyId, version);
-    try {
-      const engine = softwareEngine(algorithm, loadMaterial(algorithm, secret));
-      this.#engines.set(name, sealed, engine);
-      return engine;
-    } finally {
-      secret.fill(0);
     }
   }
 }

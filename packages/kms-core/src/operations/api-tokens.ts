@@ -68,6 +68,16 @@ export async function createApiToken(kms: Kms, caller: Caller, input: CreateApiT
   );
 }
 
+/** The evidence of a token that ended. */
+export function tokenRevoked({ tokenId }: ApiTokenRecord, at: Date): RecordedChange {
+  return {
+    eventType: 'kms.token.revoked',
+    resource: { type: 'token', id: tokenId, version: null },
+    before: { revokedAt: null },
+    after: { revokedAt: at.toISOString() },
+  };
+}
+
 /** The evidence of a new token: what it may do, and nothing of the token itself. */
 export function tokenCreated({ tokenId, name, role, permissions, expiresAt }: ApiTokenRecord): RecordedChange {
   return {
@@ -116,21 +126,21 @@ export async function revokeApiToken(
   requirePermission(caller, 'kms:tokens:manage');
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   const authority = await tokenAuthority(kms.hierarchy);
-  await kms.store.transact(scopeOf(caller), (unit) =>
-    runOnce(unit, chain, input.idempotency, async () => {
-      const record = await unit.tokens.get(input.tokenId, { lock: true });
-      if (record === undefined || record.revokedAt !== null)
-        throw new KmsError('NOT_FOUND', 'There is no live token with this id.');
-      await endToken(unit, authority, record);
-      await kms.evidence?.changed(unit, {
-        eventType: 'kms.token.revoked',
-        resource: { type: 'token', id: record.tokenId, version: null },
-        before: { revokedAt: null },
-        after: { revokedAt: unit.now.toISOString() },
-      });
-      return null;
-    }),
-  );
+  try {
+    await kms.store.transact(scopeOf(caller), (unit) =>
+      runOnce(unit, chain, input.idempotency, async () => {
+        const record = await unit.tokens.get(input.tokenId, { lock: true });
+        if (record === undefined || record.revokedAt !== null)
+          throw new KmsError('NOT_FOUND', 'There is no live token with this id.');
+        await endToken(unit, authority, record);
+        await kms.evidence?.changed(unit, tokenRevoked(record, unit.now));
+        return null;
+      }),
+    );
+  } finally {
+    // Also when it failed: the answer of a commit can be lost.
+    kms.tokens.forget(input.tokenId);
+  }
 }
 
 /** Revokes a locked, live token: its record gets a new MAC, whether or not the old one was right. */

@@ -49,25 +49,28 @@ export async function changeKey(
   change: (record: KeyRecord, context: ChangeContext) => KeyChange | Promise<KeyChange>,
 ): Promise<KeyDescription> {
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
-  const description = await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, async (unit) => {
-    const record = await lockKey(unit, chain, request.keyId);
-    // Before the idempotency key: who may not do this any more gets no stored answer either.
-    authorize(caller, permission, record, kms.clock());
-    return runOnce(unit, chain, request.idempotency, async () => {
-      if (request.ifRevision !== undefined && request.ifRevision !== record.revision) {
-        throw new KmsError(
-          'CONFLICT',
-          `The key is at revision ${record.revision}, not ${request.ifRevision}. Read it again.`,
-          {
-            details: { revision: record.revision },
-          },
-        );
-      }
-      return describeKey(await applyEvent(kms, unit, chain, record, event, change));
+  try {
+    return await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, async (unit) => {
+      const record = await lockKey(unit, chain, request.keyId);
+      // Before the idempotency key: who may not do this any more gets no stored answer either.
+      authorize(caller, permission, record, kms.clock());
+      return runOnce(unit, chain, request.idempotency, async () => {
+        if (request.ifRevision !== undefined && request.ifRevision !== record.revision) {
+          throw new KmsError(
+            'CONFLICT',
+            `The key is at revision ${record.revision}, not ${request.ifRevision}. Read it again.`,
+            {
+              details: { revision: record.revision },
+            },
+          );
+        }
+        return describeKey(await applyEvent(kms, unit, chain, record, event, change));
+      });
     });
-  });
-  kms.keyRing.forget(request.keyId);
-  return description;
+  } finally {
+    // Also when it failed: the answer of a commit can be lost.
+    kms.keyRing.forget(request.keyId);
+  }
 }
 
 /** Reads a key for change. Throws `NOT_FOUND`, or `INTERNAL_ERROR` when the record is not authentic. */

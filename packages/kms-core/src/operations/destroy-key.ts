@@ -17,17 +17,24 @@ export interface DestroyKeyInput extends ChangeRequest {
 /** Deactivates a key now and destroys it after a waiting period, within which it can be restored. */
 export function destroyKey(kms: Kms, caller: Caller, input: DestroyKeyInput): Promise<KeyDescription> {
   return changeKey(kms, caller, input, 'kms:keys:delete', 'destroy', (record, { unit }) => ({
-    stateBeforeDestroy: record.state === 'active' || record.state === 'suspended' ? record.state : null,
+    stateBeforeDestroy: stateToReturnTo(record),
     destroyAt: new Date(unit.now.getTime() + (input.pendingDays ?? DEFAULT_PENDING_DAYS) * MILLISECONDS_PER_DAY),
   }));
 }
 
+/** The state that a key returns to when a destruction that is scheduled now is taken back. */
+export function stateToReturnTo({ state }: KeyRecord): KeyRecord['stateBeforeDestroy'] {
+  return state === 'active' || state === 'suspended' ? state : null;
+}
+
 /** Takes a scheduled destruction back: the key is again what it was before. */
 export function restoreKey(kms: Kms, caller: Caller, input: ChangeRequest): Promise<KeyDescription> {
-  return changeKey(kms, caller, input, 'kms:keys:delete', 'restore', () => ({
-    stateBeforeDestroy: null,
-    destroyAt: null,
-  }));
+  return changeKey(kms, caller, input, 'kms:keys:delete', 'restore', takenBack);
+}
+
+/** The change that takes a scheduled destruction back. */
+export function takenBack(): KeyChange {
+  return { stateBeforeDestroy: null, destroyAt: null };
 }
 
 export interface ShredKeyInput extends ChangeRequest {

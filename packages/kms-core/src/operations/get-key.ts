@@ -6,7 +6,7 @@ import type { Kms } from './kms.ts';
 
 /** Shows a key, whatever its state. */
 export async function getKey(kms: Kms, caller: Caller, input: { readonly keyId: KeyId }): Promise<KeyDescription> {
-  const { record } = await kms.keyRing.load(caller.tenantId, input.keyId);
+  const record = await kms.keyRing.read(caller.tenantId, input.keyId);
   authorize(caller, 'kms:keys:read', record, kms.clock());
   return describeKey(record);
 }

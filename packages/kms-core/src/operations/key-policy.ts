@@ -13,7 +13,7 @@ export async function getKeyPolicy(
   caller: Caller,
   input: { readonly keyId: KeyId },
 ): Promise<PolicyDocument | null> {
-  const { record } = await kms.keyRing.load(caller.tenantId, input.keyId);
+  const record = await kms.keyRing.read(caller.tenantId, input.keyId);
   authorize(caller, 'kms:keys:read', record, kms.clock());
   return record.policy;
 }

@@ -4,6 +4,7 @@ import type { OperationEvidence } from '../evidence/operation-evidence.ts';
 import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
 import type { KeyRing } from '../keyring/key-ring.ts';
 import type { OperationCounter } from '../keyring/operation-counter.ts';
+import type { TokenRing } from '../keyring/token-ring.ts';
 import type { OperationBudgets } from '../keyring/operation-budgets.ts';
 import type { Store } from '../ports/store.ts';
 
@@ -12,6 +13,7 @@ export interface Kms {
   readonly store: Store;
   readonly hierarchy: KeyHierarchy;
   readonly keyRing: KeyRing;
+  readonly tokens: TokenRing;
   readonly budgets: OperationBudgets;
   readonly counter: OperationCounter;
   /** Milliseconds since the epoch, for checks that involve no stored schedule. */

@@ -15,12 +15,14 @@ export interface RevokeKeyInput extends ChangeRequest {
 /** Ends every use of a key at once and for ever; with `cascade`, of all keys below it in the same unit of work. */
 export async function revokeKey(kms: Kms, caller: Caller, input: RevokeKeyInput): Promise<KeyDescription> {
   const below: KeyId[] = [];
-  const description = await changeKey(kms, caller, input, 'kms:keys:delete', 'revoke', async (record, context) => {
-    if (input.cascade) below.push(...(await revokeBelow(kms, caller, record, context, input.reason)));
-    return { revocation: { reason: input.reason, at: context.unit.now } };
-  });
-  for (const keyId of below) kms.keyRing.forget(keyId);
-  return description;
+  try {
+    return await changeKey(kms, caller, input, 'kms:keys:delete', 'revoke', async (record, context) => {
+      if (input.cascade) below.push(...(await revokeBelow(kms, caller, record, context, input.reason)));
+      return { revocation: { reason: input.reason, at: context.unit.now } };
+    });
+  } finally {
+    for (const keyId of below) kms.keyRing.forget(keyId);
+  }
 }
 
 async function revokeBelow(

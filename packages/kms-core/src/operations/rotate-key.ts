@@ -32,7 +32,7 @@ async function renewKey(
   event: 'rotate' | 'upgrade',
   choose: (record: KeyRecord) => Algorithm,
 ): Promise<KeyDescription> {
-  const { record: seen } = await kms.keyRing.load(caller.tenantId, input.keyId);
+  const seen = await kms.keyRing.read(caller.tenantId, input.keyId);
   authorize(caller, 'kms:keys:rotate', seen, kms.clock());
   const algorithm = choose(seen);
   requireApproved(kms, algorithm);

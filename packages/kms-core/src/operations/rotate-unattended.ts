@@ -34,6 +34,7 @@ export async function rotateUnattended(
       return true;
     });
   } finally {
+    kms.keyRing.forget(keyId);
     wipe(material);
   }
 }

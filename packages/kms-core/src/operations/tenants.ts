@@ -1,9 +1,10 @@
 import { type Caller, requirePermission } from '../access/caller.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
-import { tokenAuthority } from '../hierarchy/token-authority.ts';
+import { type TokenAuthority, tokenAuthority } from '../hierarchy/token-authority.ts';
 import type { RecordedChange } from '../evidence/operation-evidence.ts';
 import { newId, SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import type { TenantRecord } from '../model/tenant.ts';
+import type { UnitOfWork } from '../ports/store.ts';
 import { type CreateApiTokenInput, endToken, makeToken, tokenCreated } from './api-tokens.ts';
 import type { Kms } from './kms.ts';
 import { type IdempotencyRequest, runOnce } from './run-once.ts';
@@ -107,26 +108,33 @@ export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantIn
     throw badRequest('confirmation', 'must be SHRED- followed by the id of the tenant');
   const chain = await kms.hierarchy.masterKeys(SYSTEM_TENANT);
   const authority = await tokenAuthority(kms.hierarchy);
-  const shredded = await kms.store.transact({ kind: 'system' }, (unit) =>
-    runOnce(unit, chain, input.idempotency, async () => {
-      const found = await unit.tenants.get(input.tenantId);
-      if (found === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
-      if (found.state === 'shredded') throw new KmsError('KEY_STATE_INVALID', 'The tenant is shredded already.');
-      await unit.tenants.shred(input.tenantId);
-      for (const token of await unit.tokens.list({ tenantId: input.tenantId }))
-        if (token.revokedAt === null) await endToken(unit, authority, token);
-      await kms.evidence?.changed(unit, {
-        eventType: 'kms.tenant.shredded',
-        resource: { type: 'tenant', id: input.tenantId, version: null },
-        before: { state: found.state },
-        after: { state: 'shredded', reason: input.reason },
-      });
-      return describeTenant({ ...found, state: 'shredded' });
-    }),
-  );
-  kms.hierarchy.forget(input.tenantId);
-  kms.keyRing.forgetAll();
-  return shredded;
+  try {
+    return await kms.store.transact({ kind: 'system' }, (unit) =>
+      runOnce(unit, chain, input.idempotency, async () => {
+        const found = await unit.tenants.get(input.tenantId);
+        if (found === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
+        if (found.state === 'shredded') throw new KmsError('KEY_STATE_INVALID', 'The tenant is shredded already.');
+        await endTenant(unit, authority, input.tenantId);
+        await kms.evidence?.changed(unit, {
+          eventType: 'kms.tenant.shredded',
+          resource: { type: 'tenant', id: input.tenantId, version: null },
+          before: { state: found.state },
+          after: { state: 'shredded', reason: input.reason },
+        });
+        return describeTenant({ ...found, state: 'shredded' });
+      }),
+    );
+  } finally {
+    kms.keyRing.forgetTenant(input.tenantId);
+    kms.tokens.forgetTenant(input.tenantId);
+  }
+}
+
+/** Shreds a tenant and revokes its tokens. */
+export async function endTenant(unit: UnitOfWork, authority: TokenAuthority, tenantId: TenantId): Promise<void> {
+  await unit.tenants.shred(tenantId);
+  for (const token of await unit.tokens.list({ tenantId }))
+    if (token.revokedAt === null) await endToken(unit, authority, token);
 }
 
 function tenantCreated(tenantId: TenantId, name: string): RecordedChange {

@@ -5,7 +5,7 @@ import type { Caller } from '../access/caller.ts';
 import type { KeyEngine } from '../engines/engine.ts';
 import { decryptFailed, type EnvelopeHeader, parseHeader } from '../envelope/header.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
-import type { LoadedKey } from '../keyring/key-ring.ts';
+import type { LoadedKey } from '../keyring/loaded-key.ts';
 import { admitKey, admitVersion } from '../lifecycle/admission.ts';
 import type { CryptoOperation } from '../lifecycle/operations.ts';
 import type { KeyId } from '../model/identifiers.ts';

@@ -3,11 +3,12 @@ import type { AuditEvent } from '../evidence/audit-event.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
 import type { KeyId, TenantId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
+import { InProcessFeed } from '../ports/in-process-feed.ts';
 import type { Store, StoreScope, UnitOfWork } from '../ports/store.ts';
 import { MemoryEvidence } from './store-memory-evidence.ts';
 import { MemoryIdempotency } from './store-memory-idempotency.ts';
 import { MemoryKeys } from './store-memory-keys.ts';
-import { copyOf, draftOf, emptyTables, type MemoryTables } from './store-memory-tables.ts';
+import { changesBetween, copyOf, draftOf, emptyTables, type MemoryTables } from './store-memory-tables.ts';
 import { MemoryTenants } from './store-memory-tenants.ts';
 import { MemoryTokens, tokenByHash } from './store-memory-tokens.ts';
 
@@ -28,6 +29,7 @@ export function inMemoryStore(options: InMemoryStoreOptions = {}): InMemoryStore
 }
 
 export class InMemoryStore implements Store {
+  readonly changes = new InProcessFeed();
   readonly #clock: () => Date;
   #tables = emptyTables();
   /** Settles when the last unit in the queue has ended; never rejects. */
@@ -76,7 +78,9 @@ export class InMemoryStore implements Store {
         idempotency: new MemoryIdempotency(unit),
         evidence: new MemoryEvidence(unit),
       });
+      const before = this.#tables;
       this.#tables = draft;
+      for (const change of changesBetween(before, draft)) this.changes.deliver(change);
       return answer;
     } finally {
       ended = true;

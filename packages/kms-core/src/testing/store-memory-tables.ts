@@ -4,6 +4,7 @@ import type { ApiTokenRecord } from '../model/api-token.ts';
 import { SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
 import type { MasterKeyWrap, RootRecord, TenantRecord } from '../model/tenant.ts';
+import type { StoreChange } from '../ports/change-feed.ts';
 import type { IdempotencyRecord, StoreScope } from '../ports/store.ts';
 
 /** What the in-memory store holds. */
@@ -63,6 +64,19 @@ export function draftOf(tables: MemoryTables): MemoryTables {
     answers: new Map(tables.answers),
     evidence: [...tables.evidence],
   };
+}
+
+/** What a unit of work changed: records are replaced, never changed in place. What it added is not a change. */
+export function changesBetween(before: MemoryTables, after: MemoryTables): readonly StoreChange[] {
+  return [
+    ...changedNames(before.keys, after.keys).map((keyId) => ({ kind: 'key', keyId }) as const),
+    ...changedNames(before.tokens, after.tokens).map((tokenId) => ({ kind: 'token', tokenId }) as const),
+    ...changedNames(before.tenants, after.tenants).map((tenantId) => ({ kind: 'tenant', tenantId }) as const),
+  ];
+}
+
+function changedNames(before: ReadonlyMap<string, object>, after: ReadonlyMap<string, object>): string[] {
+  return [...before].filter(([name, record]) => after.get(name) !== record).map(([name]) => name);
 }
 
 /** Whether a scope may see the rows of a tenant, or with `null` those of the service itself. */

@@ -18,13 +18,15 @@ const LOCK_LIMIT_SECONDS = 60;
  * Brings a database to the state that this version needs, or refuses it. Any number of processes may do so at the same
  * time: one applies the migrations, in one transaction, while the others wait.
  *
+ * @param migrations what this version knows; a test of upgrades gives only the first ones
  * @throws KmsError `INTERNAL_ERROR` when the database is newer than this version, when migrations are pending and may
  *   not be applied, or when the connecting user lacks a right.
  */
-export async function prepareDatabase(driver: Driver, mode: PostgresStoreOptions['migrate']): Promise<void> {
-  const migrations = readMigrationFiles({
-    migrationsFolder: fileURLToPath(new URL('../../migrations', import.meta.url)),
-  });
+export async function prepareDatabase(
+  driver: Driver,
+  mode: PostgresStoreOptions['migrate'],
+  migrations: readonly MigrationMeta[] = allMigrations(),
+): Promise<void> {
   await driver.asOwner(async (db) => {
     try {
       await requireServer(db);
@@ -34,6 +36,11 @@ export async function prepareDatabase(driver: Driver, mode: PostgresStoreOptions
       throw toStoreError(error);
     }
   });
+}
+
+/** The migrations of this version, the oldest first. */
+export function allMigrations(): readonly MigrationMeta[] {
+  return readMigrationFiles({ migrationsFolder: fileURLToPath(new URL('../../migrations', import.meta.url)) });
 }
 
 async function migrate(db: Db, migrations: readonly MigrationMeta[]): Promise<void> {

@@ -70,6 +70,11 @@ export class PgliteDriver implements Driver {
     return this.#atomically(work);
   }
 
+  /** Hands over every notification of a channel, before the unit that sent it is known to be committed. */
+  async listen(channel: string, onNotify: (payload: string) => void): Promise<void> {
+    await this.#client.listen(channel, onNotify);
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

@@ -13,6 +13,8 @@ export interface ConnectionOptions extends Pick<PostgresStoreOptions, 'url' | 's
   readonly connectTimeoutSeconds: number;
   /** How long the server lets a statement run or wait for a lock, or a transaction idle; with 0 as it is set up. */
   readonly serverTimeoutMs: number;
+  /** Is given every notification of the channels that this connection listens on, in the order in which they come. */
+  readonly onNotify?: (channel: string, payload: string) => void;
 }
 
 /**
@@ -44,7 +46,7 @@ export class Connection {
 
   /** Begins a transaction and runs one more statement in the same round trip; answers the first value of its row. */
   async begin(statement: string): Promise<string> {
-    const results: unknown = await this.#simple(`begin; ${statement}`);
+    const results: unknown = await this.simple(`begin; ${statement}`);
     // For several statements postgres.js answers a list of results, each a list of rows.
     const [, [row] = []] = results as readonly (readonly Readonly<Record<string, string>>[])[];
     return row?.['now'] ?? '';
@@ -52,13 +54,22 @@ export class Connection {
 
   /** Commits. Throws `INTERNAL_ERROR` when a statement had failed, so that PostgreSQL rolled back instead. */
   async commit(): Promise<void> {
-    const { command } = await this.#simple('commit');
+    const { command } = await this.simple('commit');
     if (command !== 'COMMIT') throw new KmsError('INTERNAL_ERROR', 'A failed unit of work can not be committed.');
   }
 
   /** Rolls back; a connection on which that fails is destroyed, which does the same. */
   async rollback(): Promise<void> {
-    await this.#simple('rollback').catch(() => this.destroy());
+    await this.simple('rollback').catch(() => this.destroy());
+  }
+
+  /** Runs statements as plain text. Throws an error of the store port. */
+  async simple(text: string): Promise<{ readonly command: string }> {
+    try {
+      return await this.#client.unsafe(text);
+    } catch (error) {
+      throw toStoreError(error);
+    }
   }
 
   /** Ends it at once, whatever it is doing. */
@@ -72,14 +83,6 @@ export class Connection {
   async end(): Promise<void> {
     await this.#client.end({ timeout: 1 });
     this.destroy();
-  }
-
-  async #simple(text: string): Promise<{ readonly command: string }> {
-    try {
-      return await this.#client.unsafe(text);
-    } catch (error) {
-      throw toStoreError(error);
-    }
   }
 
   #lose(): void {
@@ -102,7 +105,9 @@ export class Connection {
       // Saves a query per connection: drizzle knows the types.
       fetch_types: false,
       connection: {
-        application_name: 'qnsp-kms',
+        application_name: options.onNotify === undefined ? 'qnsp-kms' : 'qnsp-kms-notices',
+        // A heartbeat need not survive a crash.
+        ...(options.onNotify === undefined ? {} : { synchronous_commit: 'off' }),
         TimeZone: 'UTC',
         statement_timeout: timeout,
         lock_timeout: timeout,
@@ -110,7 +115,8 @@ export class Connection {
       },
       onnotice: () => undefined,
       onclose: () => this.#lose(),
-      // Not in the types of postgres.js: how it gets its socket.
+      // Not in the types of postgres.js: who gets notifications, and how it gets its socket.
+      ...(options.onNotify === undefined ? {} : { onnotify: options.onNotify }),
       socket: () => this.#connect(address, options.connectTimeoutSeconds),
     };
   }

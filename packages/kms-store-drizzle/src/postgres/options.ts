@@ -28,6 +28,8 @@ export interface PostgresStoreOptions {
    * a database with pending ones, and needs no right but to take the role `kms_app`.
    */
   readonly migrate: 'auto' | 'off' | 'only';
+  /** Is told each time the connection for the notices of changes is lost or can not be made. It comes back by itself. */
+  readonly onFeedLost?: (error: unknown) => void;
 }
 
 /** The options of the TLS connection, or `false` for none. */

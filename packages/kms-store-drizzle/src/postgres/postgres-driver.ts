@@ -14,6 +14,7 @@ const SERVER_SHARE = 0.9;
 export class PostgresDriver implements Driver {
   readonly #pool: ConnectionPool;
   readonly #ownerOptions: ConnectionOptions;
+  readonly #listenerOptions: ConnectionOptions;
 
   constructor(options: PostgresStoreOptions) {
     const limitMs = options.statementTimeoutMs ?? 5000;
@@ -27,6 +28,7 @@ export class PostgresDriver implements Driver {
     };
     this.#ownerOptions = { ...shared, serverTimeoutMs: 0 };
     const serverTimeoutMs = Math.max(1, Math.floor(limitMs * SERVER_SHARE));
+    this.#listenerOptions = { ...shared, serverTimeoutMs };
     this.#pool = new ConnectionPool({
       open: () => new Connection({ ...shared, serverTimeoutMs }),
       max: options.poolMax ?? 20,
@@ -51,6 +53,11 @@ export class PostgresDriver implements Driver {
     } finally {
       await connection.end();
     }
+  }
+
+  /** A connection of its own, beside the pool, for notifications. */
+  listener(onNotify: (channel: string, payload: string) => void): Connection {
+    return new Connection({ ...this.#listenerOptions, onNotify });
   }
 
   close(): Promise<void> {

@@ -1,0 +1,48 @@
+/** One thing that is measured on two sides, called with a number that never comes twice. */
+export type Step = (index: number) => Promise<unknown>;
+
+export interface Comparison {
+  /** Milliseconds of one call, the median of the slices. */
+  readonly base: number;
+  readonly other: number;
+  /** `other` divided by `base`: the median of the ratios of neighbouring slices. */
+  readonly ratio: number;
+}
+
+export interface SliceOptions {
+  /** How many slices of each side count. */
+  readonly slices: number;
+  /** How many calls a slice has. */
+  readonly calls: number;
+}
+
+/**
+ * Compares two sides slice by slice in turns, so that whatever else the machine does meets both of them. The first
+ * slice of each side warms up and does not count.
+ */
+export async function compareSides(base: Step, other: Step, { slices, calls }: SliceOptions): Promise<Comparison> {
+  const times: { readonly base: number; readonly other: number }[] = [];
+  for (let slice = 0; slice <= slices; slice += 1) {
+    const from = slice * calls;
+    const pair = { base: await timePerCall(base, from, calls), other: await timePerCall(other, from, calls) };
+    if (slice > 0) times.push(pair);
+  }
+  return {
+    base: median(times.map((pair) => pair.base)),
+    other: median(times.map((pair) => pair.other)),
+    ratio: median(times.map((pair) => pair.other / pair.base)),
+  };
+}
+
+async function timePerCall(step: Step, from: number, calls: number): Promise<number> {
+  const started = performance.now();
+  for (let index = from; index < from + calls; index += 1) await step(index);
+  return (performance.now() - started) / calls;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length / 2;
+  const [low = Number.NaN, high = low] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
+  return (low + high) / 2;
+}

@@ -1,0 +1,60 @@
+import type { Kms } from '@qnsp/kms-core';
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Caches } from './caches.ts';
+
+/** Publishes the numbers of the caches, read when they are asked for: nothing is counted twice on the way of a request. */
+export function observeCaches(registry: Registry, kms: Pick<Kms, 'keyRing' | 'tokens'>, caches: Caches): void {
+  const registers = [registry];
+  counter(registry, 'kms_cache_requests_total', 'Keys and tokens looked up in memory, by what became of it.', () => [
+    ...countsOf('keys', kms.keyRing.counts),
+    ...countsOf('tokens', kms.tokens.counts),
+  ]);
+  gauge(registers, 'kms_cache_keys', 'Keys held in memory.', () => kms.keyRing.held.keys);
+  gauge(registers, 'kms_cache_key_bytes', 'Bytes that held keys take, roughly.', () => kms.keyRing.held.bytes);
+  gauge(registers, 'kms_cache_tokens', 'Tokens held in memory.', () => kms.tokens.held);
+  if (!caches.enabled) return;
+  gauge(
+    registers,
+    'kms_cache_proof_age_seconds',
+    'How long ago everything was last known to be unchanged. Above 0.75 nothing that is held is used.',
+    () => (performance.now() - caches.feed.provenAt()) / 1000,
+  );
+  const { shared, redis } = caches;
+  if (shared === undefined || redis === undefined) return;
+  counter(registry, 'kms_cache_shared_requests_total', 'Keys looked up in Redis, by what became of it.', () =>
+    Object.entries(shared.counts).map(([result, value]) => ({ labels: { result }, value })),
+  );
+  counter(registry, 'kms_cache_redis_failures_total', 'Calls of Redis that failed or took too long.', () => [
+    { labels: {}, value: redis.failures },
+  ]);
+  gauge(registers, 'kms_cache_redis_breaker_open', '1 while Redis is left alone because it failed.', () =>
+    redis.isOpen ? 1 : 0,
+  );
+}
+
+interface Sample {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+function countsOf(cache: string, counts: Kms['keyRing']['counts']): Sample[] {
+  return Object.entries(counts).map(([result, value]) => ({ labels: { cache, result }, value: Number(value) }));
+}
+
+/** A counter whose numbers are kept elsewhere. */
+function counter(registry: Registry, name: string, help: string, read: () => readonly Sample[]): void {
+  const metric: Counter = new Counter({
+    name,
+    help,
+    labelNames: [...new Set(read().flatMap(({ labels }) => Object.keys(labels)))],
+    registers: [registry],
+    collect: () => {
+      metric.reset();
+      for (const { labels, value } of read()) metric.inc(labels, value);
+    },
+  });
+}
+
+function gauge(registers: Registry[], name: string, help: string, read: () => number): void {
+  const metric: Gauge = new Gauge({ name, help, registers, collect: () => metric.set(read()) });
+}

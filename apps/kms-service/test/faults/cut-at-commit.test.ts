@@ -1,0 +1,69 @@
+import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
+import type { Sql } from 'postgres';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CHANGES, expectUseToFollow } from './changes.ts';
+import { expectSoundRows, openAdminSession } from './database-invariants.ts';
+import { expectUnavailable } from './expect-unavailable.ts';
+import { type KmsOnPostgres, startKms } from './kms-on-postgres.ts';
+import { type PostgresProxy, startPostgresProxy, type WireMessage } from './postgres-proxy.ts';
+
+let database: TestDatabase;
+let proxy: PostgresProxy;
+let kms: KmsOnPostgres;
+let sql: Sql;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  proxy = await startPostgresProxy(database.url);
+  // Nothing but the calls of the test is on its way through the proxy.
+  kms = await startKms({ databaseUrl: proxy.url, env: { KMS_JOB_INTERVAL_MS: '3600000' } });
+  sql = openAdminSession(database.url);
+});
+afterAll(async () => {
+  await sql.end({ timeout: 1 });
+  await kms.stop();
+  await proxy.stop();
+  await database.drop();
+});
+
+/** Cuts the connection at the first such message. Answers how often that has happened. */
+function cutOnce(at: (message: WireMessage) => boolean): () => number {
+  let cuts = 0;
+  proxy.decide = (message) => {
+    if (cuts > 0 || !at(message)) return 'pass';
+    cuts += 1;
+    return 'cut';
+  };
+  return () => cuts;
+}
+
+const COMMIT = (message: WireMessage) =>
+  message.from === 'service' && message.type === 'Q' && message.text === 'commit';
+const COMMITTED = (message: WireMessage) =>
+  message.from === 'postgres' && message.type === 'C' && message.text === 'COMMIT';
+
+describe.each([
+  { when: 'before COMMIT', at: COMMIT, left: 0 },
+  { when: 'after COMMIT and before its answer', at: COMMITTED, left: 1 },
+])('the connection is cut $when', ({ at, left }) => {
+  test.each(Object.entries(CHANGES))('%s: 503, and the same Idempotency-Key runs it once', async (_name, aim) => {
+    // The service knows the master keys of those who call; otherwise the first COMMIT would end that read.
+    await (await aim(kms)).send();
+    const change = await aim(kms);
+    const cuts = cutOnce(at);
+    const started = performance.now();
+    expectUnavailable(await change.send());
+    expect(performance.now() - started).toBeLessThan(kms.timeoutMs);
+    expect(cuts()).toBe(1);
+    expect(await change.effects(sql)).toBe(left);
+    await expectUseToFollow(change, left);
+
+    const retried = await change.send();
+    expect(retried.status).toBeLessThan(300);
+    expect(await change.effects(sql)).toBe(1);
+    expect((await change.send()).body).toEqual(retried.body);
+    expect(await change.effects(sql)).toBe(1);
+    await expectUseToFollow(change, 1);
+    await expectSoundRows(sql);
+  });
+});

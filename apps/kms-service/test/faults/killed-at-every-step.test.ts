@@ -1,0 +1,112 @@
+import { type PostgresServer, startPostgres } from '@qnsp/test-harness';
+import type { Sql } from 'postgres';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Answer } from '../local-service.ts';
+import { type AimedChange, CHANGES, expectUseToFollow } from './changes.ts';
+import { expectSoundRows, openAdminSession } from './database-invariants.ts';
+import { type KmsOnPostgres, startKms } from './kms-on-postgres.ts';
+import { type PostgresProxy, startPostgresProxy, type WireMessage } from './postgres-proxy.ts';
+
+let server: PostgresServer;
+let proxy: PostgresProxy;
+let kms: KmsOnPostgres;
+let sql: Sql;
+const stoppedOf = new Map<string, readonly Stopped[]>();
+
+/** One kill for all of them: what is asserted of each follows below. */
+beforeAll(async () => {
+  server = await startPostgres({ settings: { max_connections: '300' } });
+  proxy = await startPostgresProxy(server.url);
+  kms = await startKms({
+    databaseUrl: proxy.url,
+    timeoutMs: 60_000,
+    // Each call that stands still holds a connection, and nothing else is on its way through the proxy.
+    env: { DATABASE_POOL_MAX: '250', KMS_JOB_INTERVAL_MS: '3600000' },
+  });
+  sql = openAdminSession(server.url);
+  for (const [name, aim] of Object.entries(CHANGES)) {
+    // The first such call of a process reads what those after it find in memory.
+    await expectDone(await aim(kms));
+    stoppedOf.set(name, await stopAtEveryStep(() => aim(kms)));
+  }
+  await kms.kill9();
+  await kms.start();
+});
+afterAll(async () => {
+  await sql.end({ timeout: 1 });
+  await kms.stop();
+  await proxy.stop();
+  await server.stop();
+});
+
+/** A statement that PostgreSQL has not run yet, or one whose end the service has not seen yet. */
+function isStep({ from, type }: WireMessage): boolean {
+  return from === 'service' ? type === 'Q' || type === 'E' : type === 'Z';
+}
+
+/** Holds the connection at the step of this number. The promise resolves when it stands there. */
+function holdAtStep(number: number): Promise<'held'> {
+  let steps = 0;
+  return new Promise((resolve) => {
+    proxy.decide = (message) => {
+      if (!isStep(message)) return 'pass';
+      steps += 1;
+      if (steps !== number) return 'pass';
+      resolve('held');
+      return 'hold';
+    };
+  });
+}
+
+type Ending = Answer | 'connection lost';
+
+interface Stopped {
+  readonly change: AimedChange;
+  readonly ending: Promise<Ending>;
+}
+
+/**
+ * Sends one such change after the other and lets each come only to its step: the first to before its first statement,
+ * the last to its end.
+ */
+async function stopAtEveryStep(aim: () => Promise<AimedChange>): Promise<readonly Stopped[]> {
+  const stopped: Stopped[] = [];
+  for (;;) {
+    const change = await aim();
+    const held = holdAtStep(stopped.length + 1);
+    const ending = change.send().catch((error: unknown): Ending => {
+      // What fetch says when the service is gone.
+      if (error instanceof TypeError) return 'connection lost';
+      throw error;
+    });
+    stopped.push({ change, ending });
+    const stands = (await Promise.race([held, ending])) === 'held';
+    proxy.decide = () => 'pass';
+    if (!stands) return stopped;
+  }
+}
+
+test.each(Object.keys(CHANGES))('the service is killed at every step: %s', async (name) => {
+  const stopped = stoppedOf.get(name) ?? [];
+  const endings = await Promise.all(stopped.map(({ ending }) => ending));
+  // The token, BEGIN, the claim, the change, the answer and COMMIT are at least six statements and six ends of them.
+  expect(endings.length).toBeGreaterThan(12);
+  expect(endings.slice(0, -1)).toEqual(Array(endings.length - 1).fill('connection lost'));
+  expect(endings.at(-1)).not.toBe('connection lost');
+  await expectSoundRows(sql);
+  const changes = stopped.map(({ change }) => change);
+  const effects = await Promise.all(changes.map((change) => change.effects(sql)));
+  // The step before the last is the end of COMMIT, which PostgreSQL has run and the service has not seen.
+  expect(effects).toEqual([...changes.slice(2).map(() => 0), 1, 1]);
+  for (const [index, change] of changes.entries()) {
+    await expectUseToFollow(change, effects[index] ?? 0);
+    await expectDone(change);
+    await expectUseToFollow(change, 1);
+  }
+  expect(await Promise.all(changes.map((change) => change.effects(sql)))).toEqual(changes.map(() => 1));
+  await expectSoundRows(sql);
+});
+
+async function expectDone(change: AimedChange): Promise<void> {
+  expect((await change.send()).status).toBeLessThan(300);
+}

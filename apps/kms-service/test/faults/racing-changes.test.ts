@@ -1,0 +1,114 @@
+import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
+import type { Sql } from 'postgres';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Answer } from '../local-service.ts';
+import { expectSoundRows, openAdminSession } from './database-invariants.ts';
+import { type ClientRequest, type KmsOnPostgres, startKms } from './kms-on-postgres.ts';
+
+const AT_ONCE = 50;
+
+let database: TestDatabase;
+let kms: KmsOnPostgres;
+let sql: Sql;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  kms = await startKms({ databaseUrl: database.url, nodes: 2, timeoutMs: 10_000 });
+  sql = openAdminSession(database.url);
+});
+afterAll(async () => {
+  await sql.end({ timeout: 1 });
+  await kms.stop();
+  await database.drop();
+});
+
+async function createKey(): Promise<{ readonly path: string; readonly keyId: string }> {
+  const key = await kms.call({ method: 'POST', path: '/kms/v1/keys', body: {} });
+  const keyId = String(key.body['keyId']);
+  return { path: `/kms/v1/keys/${keyId}`, keyId };
+}
+
+/** All at once, half of them to each node. */
+function race(requests: readonly ClientRequest[]): Promise<readonly Answer[]> {
+  return Promise.all(requests.map((request, index) => kms.call(request, index % 2)));
+}
+
+function times(request: ClientRequest): readonly ClientRequest[] {
+  return Array<ClientRequest>(AT_ONCE).fill(request);
+}
+
+function withStatus(answers: readonly Answer[], status: number): readonly Answer[] {
+  return answers.filter((answer) => answer.status === status);
+}
+
+test('50 rotations of one key by two processes: each makes its version, without gaps', async () => {
+  const { path } = await createKey();
+  const answers = await race(times({ method: 'POST', path: `${path}/rotate` }));
+  expect(withStatus(answers, 200)).toHaveLength(AT_ONCE);
+  const made = answers.map(({ body }) => Number(body['currentVersion'])).toSorted((a, b) => a - b);
+  expect(made).toEqual(Array.from({ length: AT_ONCE }, (_, index) => index + 2));
+  expect((await kms.call({ method: 'GET', path })).body).toMatchObject({
+    state: 'active',
+    currentVersion: AT_ONCE + 1,
+    revision: AT_ONCE + 1,
+  });
+  await expectSoundRows(sql);
+});
+
+test('50 revocations of one key by two processes: one counts, the others are told the state', async () => {
+  const { path } = await createKey();
+  const request = { method: 'POST', path: `${path}/revoke`, body: { reason: 'end_of_life' } };
+  const answers = await race(times(request));
+  expect(withStatus(answers, 200)).toHaveLength(1);
+  expect(withStatus(answers, 409)).toHaveLength(AT_ONCE - 1);
+  expect((await kms.call({ method: 'GET', path })).body).toMatchObject({ state: 'revoked', revision: 2 });
+  await expectSoundRows(sql);
+});
+
+test('50 destructions of one key by two processes: one counts, the others are told the state', async () => {
+  const { path } = await createKey();
+  const answers = await race(times({ method: 'DELETE', path }));
+  expect(withStatus(answers, 200)).toHaveLength(1);
+  expect(withStatus(answers, 409)).toHaveLength(AT_ONCE - 1);
+  expect((await kms.call({ method: 'GET', path })).body).toMatchObject({ state: 'deactivated', revision: 2 });
+  await expectSoundRows(sql);
+});
+
+test('rotations, revocations, destructions and a shred of one key at once end in a legal state', async () => {
+  const { path, keyId } = await createKey();
+  const kinds: readonly ClientRequest[] = [
+    { method: 'POST', path: `${path}/rotate` },
+    { method: 'POST', path: `${path}/rotate` },
+    { method: 'POST', path: `${path}/revoke`, body: { reason: 'end_of_life' } },
+    { method: 'DELETE', path },
+    { method: 'POST', path: `${path}/restore` },
+  ];
+  // Behind a head start of rotations everything meets everything; the shred is last in line.
+  const requests = [
+    ...times({ method: 'POST', path: `${path}/rotate` }).slice(0, 10),
+    ...Array.from({ length: 8 }, () => kinds).flat(),
+    { method: 'POST', path: `${path}/shred`, body: { confirmation: `SHRED-${keyId}` } },
+  ];
+  const answers = await race(requests);
+  // CONFLICT: a rotation that saw the key out of service, and found it restored when its turn came.
+  const legal = new Set<unknown>([undefined, 'KEY_STATE_INVALID', 'CONFLICT']);
+  expect(answers.filter(({ status, body }) => ![200, 409].includes(status) || !legal.has(body['code']))).toEqual([]);
+  const done = answers.filter(({ status }) => status === 200);
+  // Each change that counted has a revision of its own, and there is none beside them.
+  const revisions = done.map(({ body }) => Number(body['revision'])).toSorted((a, b) => a - b);
+  expect(revisions).toEqual(Array.from({ length: done.length }, (_, index) => index + 2));
+  const key = (await kms.call({ method: 'GET', path })).body;
+  expect(key).toMatchObject({ state: 'destroyed', revision: done.length + 1 });
+  const rotations = answers.filter(({ status }, index) => status === 200 && requests[index]?.path.endsWith('/rotate'));
+  expect(key['currentVersion']).toBe(rotations.length + 1);
+  await expectSoundRows(sql);
+});
+
+test('of 50 changes with the same If-Match one counts, and 409 tells the others that they lost', async () => {
+  const { path } = await createKey();
+  const answers = await race(times({ method: 'POST', path: `${path}/rotate`, headers: { 'if-match': '"1"' } }));
+  expect(withStatus(answers, 200)).toHaveLength(1);
+  expect(answers.filter(({ status, body }) => status === 409 && body['code'] === 'CONFLICT')).toHaveLength(AT_ONCE - 1);
+  expect((await kms.call({ method: 'GET', path })).body).toMatchObject({ currentVersion: 2, revision: 2 });
+  await expectSoundRows(sql);
+});

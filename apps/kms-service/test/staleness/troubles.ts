@@ -1,0 +1,105 @@
+import { createClient } from '@keyv/redis';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
+import { type Fleet, isNotices } from './fleet.ts';
+import type { Trouble } from './round.ts';
+
+const nothing = async (): Promise<void> => undefined;
+
+const clientOf = (fleet: Fleet) => createClient({ url: fleet.redis.url });
+
+/** Runs commands on the Redis of a fleet. */
+async function onRedis<T>(fleet: Fleet, work: (client: ReturnType<typeof clientOf>) => Promise<T>): Promise<T> {
+  const client = clientOf(fleet);
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    client.destroy();
+  }
+}
+
+function node(fleet: Fleet, index: number) {
+  const found = fleet.nodes[index];
+  if (found === undefined) throw new Error('the fleet has no such node');
+  return found;
+}
+
+function poison(): Trouble {
+  let old = new Map<string, string>();
+  const putBack = (fleet: Fleet) =>
+    onRedis(fleet, async (client) => {
+      for (const [key, value] of old) await client.set(key, value);
+    });
+  return {
+    name: 'old values are put back into Redis',
+    begin: (fleet) =>
+      onRedis(fleet, async (client) => {
+        old = new Map();
+        for (const key of await client.keys('*')) old.set(key, String(await client.get(key)));
+        expect(old.size).toBeGreaterThan(0);
+      }),
+    afterChange: async (fleet) => {
+      for (let time = 0; time < 5; time += 1) {
+        await putBack(fleet);
+        await sleep(50);
+      }
+    },
+    end: nothing,
+  };
+}
+
+/** A new one each time: some remember what they did. */
+export function troubles(): readonly Trouble[] {
+  return [
+    { name: 'none', begin: nothing, end: nothing },
+    {
+      name: 'Redis is killed',
+      begin: (fleet) => fleet.redis.kill9(),
+      end: (fleet) => fleet.redis.restart(),
+    },
+    {
+      name: 'Redis is flushed',
+      begin: (fleet) => onRedis(fleet, async (client) => void (await client.flushAll())),
+      end: nothing,
+    },
+    poison(),
+    {
+      name: 'garbage is put into Redis',
+      begin: (fleet) =>
+        onRedis(fleet, async (client) => {
+          for (const key of await client.keys('*')) await client.set(key, 'bm90IGEgcmVjb3Jk');
+        }),
+      end: nothing,
+    },
+    {
+      name: 'Redis is partitioned away',
+      begin: async (fleet) => fleet.nodes.forEach(({ redis }) => redis.stall()),
+      end: async (fleet) => fleet.nodes.forEach(({ redis }) => redis.resume()),
+    },
+    {
+      name: 'the notices of two nodes are swallowed',
+      begin: async (fleet) => [1, 2].forEach((index) => node(fleet, index).database.stall(isNotices)),
+      end: async (fleet) => [1, 2].forEach((index) => node(fleet, index).database.resume()),
+    },
+    {
+      name: 'the connection for notices is cut',
+      begin: async (fleet) => node(fleet, 1).database.cut(isNotices),
+      end: nothing,
+    },
+    {
+      name: 'a node is halted',
+      halted: 2,
+      begin: async (fleet) => node(fleet, 2).service.sigstop(),
+      end: async (fleet) => node(fleet, 2).service.sigcont(),
+    },
+    {
+      name: 'a node loses its database',
+      begin: async (fleet) => node(fleet, 1).database.stall(),
+      end: async (fleet) => {
+        node(fleet, 1).database.cut();
+        node(fleet, 1).database.resume();
+      },
+    },
+  ];
+}

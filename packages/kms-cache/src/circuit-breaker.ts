@@ -1,0 +1,79 @@
+export interface BreakerOptions {
+  /** How long one call may take. */
+  readonly limitMs: number;
+  /** So many failures without a success between them open it. */
+  readonly failures: number;
+  /** How long it stays open before one call may try again. */
+  readonly openMs: number;
+}
+
+/** Runs calls that nobody should wait for: bounds each in time, and runs none for a while when several have failed. */
+export class CircuitBreaker {
+  readonly #options: BreakerOptions;
+  readonly #onChange: (open: boolean, cause: unknown) => void;
+  #inARow = 0;
+  #failed = 0;
+  #openUntil: number | undefined;
+
+  /** @param onChange is told when it opens, with the failure that opened it, and when it closes again */
+  constructor(options: BreakerOptions, onChange: (open: boolean, cause: unknown) => void) {
+    this.#options = options;
+    this.#onChange = onChange;
+  }
+
+  get isOpen(): boolean {
+    return this.#openUntil !== undefined;
+  }
+
+  /** How many calls failed or took too long, since the process began. */
+  get failed(): number {
+    return this.#failed;
+  }
+
+  /** The answer of the call, or `undefined` when it is not run, fails or takes too long. Never throws. */
+  async run<T>(call: () => Promise<T>): Promise<T | undefined> {
+    if (this.#openUntil !== undefined) {
+      if (performance.now() < this.#openUntil) return undefined;
+      // One call finds out; the others go on without.
+      this.#openUntil = performance.now() + this.#options.openMs;
+    }
+    try {
+      const answer = await this.#inTime(call);
+      this.#succeeded();
+      return answer;
+    } catch (error) {
+      this.#note(error);
+      return undefined;
+    }
+  }
+
+  async #inTime<T>(call: () => Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(
+        () => reject(new Error(`no answer within ${this.#options.limitMs} ms`)),
+        this.#options.limitMs,
+      );
+    });
+    try {
+      return await Promise.race([call(), late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #succeeded(): void {
+    this.#inARow = 0;
+    if (this.#openUntil === undefined) return;
+    this.#openUntil = undefined;
+    this.#onChange(false, undefined);
+  }
+
+  #note(cause: unknown): void {
+    this.#failed += 1;
+    this.#inARow += 1;
+    if (this.#openUntil !== undefined || this.#inARow < this.#options.failures) return;
+    this.#openUntil = performance.now() + this.#options.openMs;
+    this.#onChange(true, cause);
+  }
+}

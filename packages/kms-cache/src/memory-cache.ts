@@ -1,0 +1,42 @@
+import type { MemoryCache } from '@qnsp/kms-core';
+import { LRUCache } from 'lru-cache';
+
+export interface MemoryCacheOptions {
+  readonly maxEntries: number;
+  readonly maxBytes: number;
+  readonly ttlSeconds: number;
+}
+
+/**
+ * A cache in the memory of this process.
+ *
+ * @example
+ * const keys = memoryCache<LoadedKey>({ maxEntries: 10_000, maxBytes: 256 * 1024 * 1024, ttlSeconds: 600 });
+ */
+export function memoryCache<V extends object>(options: MemoryCacheOptions): MemoryCache<V> {
+  const held = new LRUCache<string, V>({
+    max: options.maxEntries,
+    maxSize: options.maxBytes,
+    ttl: options.ttlSeconds * 1000,
+  });
+  return {
+    get: (name) => held.get(name),
+    set: (name, value, bytes) => {
+      // Counts in whole bytes, and nothing is for free.
+      held.set(name, value, { size: Math.max(1, Math.ceil(bytes)) });
+    },
+    delete: (name) => {
+      held.delete(name);
+    },
+    clear: () => {
+      held.clear();
+    },
+    entries: () => held.entries(),
+    get size() {
+      return held.size;
+    },
+    get bytes() {
+      return held.calculatedSize;
+    },
+  };
+}

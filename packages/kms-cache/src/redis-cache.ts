@@ -1,0 +1,119 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import KeyvRedis from '@keyv/redis';
+import type { SharedCache } from '@qnsp/kms-core';
+import { CircuitBreaker } from './circuit-breaker.ts';
+import { redisClient } from './redis-client.ts';
+import { parseRedisUrl } from './redis-url.ts';
+
+/** A request waits no longer than this for Redis. */
+const LIMIT_MS = 4;
+const BREAKER = { limitMs: LIMIT_MS, failures: 3, openMs: 1000 };
+const RECONNECT_MS = 1000;
+/** So many writes may be on their way; more are dropped, as none of them is needed. */
+const MOST_WRITES = 256;
+/** The largest value that is kept, in bytes; a key with so many versions is read from the database. */
+const MOST_BYTES = 1024 * 1024;
+
+export interface RedisCacheOptions {
+  /** As {@link parseRedisUrl} reads it. */
+  readonly url: string;
+  /** The certificate authority of the server in PEM; the authorities of the system without it. */
+  readonly caPem?: string;
+  /** How long entries are kept. */
+  readonly ttlSeconds: number;
+  /** Is told when Redis is given up for a while and when it is back. */
+  readonly onChange: (state: 'open' | 'closed', cause: unknown) => void;
+}
+
+export interface RedisCache extends SharedCache {
+  /** Whether Redis is left alone for now because it failed or was slow. */
+  readonly isOpen: boolean;
+  /** How many calls failed or took too long. */
+  readonly failures: number;
+  close(): Promise<void>;
+}
+
+/**
+ * A shared cache in Redis. Connects in the background; as long as it is not connected, slow or failing, it holds nothing.
+ * Uses GET and SET with an expiry only.
+ *
+ * @throws RangeError for a URL that is none of a Redis
+ * @example
+ * const cache = openRedisCache({ url: 'redis://127.0.0.1:6379', ttlSeconds: 600, onChange: () => {} });
+ */
+export function openRedisCache(options: RedisCacheOptions): RedisCache {
+  const target = parseRedisUrl(options.url);
+  if (target === undefined) throw new RangeError('not the URL of a Redis');
+  return new KeyvRedisCache(redisClient(target, options.caPem), options);
+}
+
+class KeyvRedisCache implements RedisCache {
+  readonly #client: ReturnType<typeof redisClient>;
+  // Without Keyv itself, which answers a failed read like a miss: the breaker has to tell them apart.
+  readonly #store: KeyvRedis<string>;
+  readonly #breaker: CircuitBreaker;
+  readonly #ttlMs: number;
+  readonly #closing = new AbortController();
+  readonly #connecting: Promise<void>;
+  #writes = 0;
+
+  constructor(client: ReturnType<typeof redisClient>, { ttlSeconds, onChange }: RedisCacheOptions) {
+    this.#client = client;
+    // The adapter takes every client that the package itself makes; its type does not say so for modules of any kind.
+    this.#store = new KeyvRedis<string>(client as never, { namespace: 'qnsp-kms', throwOnErrors: true });
+    // What fails is seen where it is asked for; an error event without a listener would end the process.
+    this.#store.on('error', () => undefined);
+    this.#ttlMs = ttlSeconds * 1000;
+    this.#breaker = new CircuitBreaker(BREAKER, (open, cause) => onChange(open ? 'open' : 'closed', cause));
+    this.#connecting = this.#connect();
+  }
+
+  get isOpen(): boolean {
+    return this.#breaker.isOpen;
+  }
+
+  get failures(): number {
+    return this.#breaker.failed;
+  }
+
+  async get(name: string): Promise<Uint8Array | undefined> {
+    const text = await this.#breaker.run(() => this.#attempt(() => this.#store.get<string>(name)));
+    return text === undefined ? undefined : Buffer.from(text, 'base64');
+  }
+
+  put(name: string, bytes: Uint8Array): void {
+    if (this.#breaker.isOpen || this.#writes >= MOST_WRITES || bytes.length > MOST_BYTES) return;
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+    this.#writes += 1;
+    void this.#breaker
+      .run(() => this.#attempt(() => this.#store.set(name, text, this.#ttlMs)))
+      .finally(() => {
+        this.#writes -= 1;
+      });
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    if (this.#client.isOpen) await this.#client.destroy();
+    await this.#connecting;
+  }
+
+  async #attempt<T>(call: () => Promise<T>): Promise<T> {
+    // The adapter would begin to connect by itself, with each request once more.
+    if (!this.#client.isOpen) throw new Error('not connected');
+    return call();
+  }
+
+  /** A single server is connected to again by its client; the first answer of a cluster or of sentinels is not. */
+  async #connect(): Promise<void> {
+    while (!this.#closing.signal.aborted) {
+      try {
+        await this.#client.connect();
+        return;
+      } catch {
+        // The breaker tells of it: every call fails until this succeeds.
+        await sleep(RECONNECT_MS, undefined, { signal: this.#closing.signal, ref: false }).catch(() => undefined);
+      }
+    }
+  }
+}

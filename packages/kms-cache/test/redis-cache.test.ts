@@ -1,0 +1,205 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createClient } from '@keyv/redis';
+import { openRedisCache, type RedisCache } from '@qnsp/kms-cache';
+import { sharedCacheContract, someBytes } from '@qnsp/kms-core/testing';
+import { type RedisServer, startRedis, startTcpProxy, type TcpProxy } from '@qnsp/test-harness';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+
+/** What a request may lose to Redis, by the service's promise, and what a busy machine adds to a timer. */
+const PROMISE_MS = 5;
+const WAKE_UP_MS = 20;
+const KEY = 'qnsp-kms::name';
+
+function urlOfTestServer(): string {
+  const url = process.env['TEST_REDIS_URL'];
+  if (url === undefined) throw new Error('TEST_REDIS_URL names no server; run the tests by npm test');
+  return url;
+}
+
+/** A cache that answers; what it says of itself is in `changes`. */
+async function openCache(url: string, ttlSeconds = 60): Promise<{ cache: RedisCache; changes: string[] }> {
+  const changes: string[] = [];
+  const cache = openRedisCache({ url, ttlSeconds, onChange: (state) => changes.push(state) });
+  return { cache, changes };
+}
+
+async function answering(cache: RedisCache): Promise<void> {
+  while ((await cache.get('probe')) === undefined) {
+    cache.put('probe', Buffer.of(1));
+    await sleep(20);
+  }
+}
+
+/** Speaks to a Redis as its administrator. */
+async function asAdmin<T>(url: string, work: (client: ReturnType<typeof clientOf>) => Promise<T>): Promise<T> {
+  const client = clientOf(url);
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    client.destroy();
+  }
+}
+
+const clientOf = (url: string) => createClient({ url });
+
+sharedCacheContract('the cache in Redis', async (ttlSeconds) => {
+  const { cache } = await openCache(urlOfTestServer(), ttlSeconds);
+  await answering(cache);
+  return { cache, close: () => cache.close() };
+});
+
+describe('a Redis', () => {
+  let redis: RedisServer;
+  let proxy: TcpProxy;
+  let cache: RedisCache;
+  let changes: string[];
+
+  beforeAll(async () => {
+    redis = await startRedis();
+  });
+  afterAll(async () => {
+    await redis.stop();
+  });
+  beforeEach(async () => {
+    proxy = await startTcpProxy(redis.port);
+    ({ cache, changes } = await openCache(`redis://127.0.0.1:${proxy.port}`));
+    await answering(cache);
+    changes.length = 0;
+  });
+  afterEach(async () => {
+    await cache.close();
+    await proxy.stop();
+  });
+
+  /** How long each of some reads took that came one after another, with their answers. */
+  async function read(
+    times: number,
+  ): Promise<{ readonly longestMs: number; readonly totalMs: number; readonly found: number }> {
+    let [longestMs, found] = [0, 0];
+    const began = performance.now();
+    for (let time = 0; time < times; time += 1) {
+      const asked = performance.now();
+      if ((await cache.get('probe')) !== undefined) found += 1;
+      longestMs = Math.max(longestMs, performance.now() - asked);
+    }
+    return { longestMs, totalMs: performance.now() - began, found };
+  }
+
+  it('that is slow costs a few milliseconds three times, then nothing', async () => {
+    proxy.delay(300);
+    const { longestMs, totalMs, found } = await read(200);
+    expect(found).toBe(0);
+    expect(longestMs).toBeLessThan(PROMISE_MS + WAKE_UP_MS);
+    // Without the breaker these would be 200 waits.
+    expect(totalMs).toBeLessThan(10 * (PROMISE_MS + WAKE_UP_MS));
+    expect(changes).toEqual(['open']);
+    proxy.resume();
+    await answering(cache);
+    expect(changes).toEqual(['open', 'closed']);
+  });
+
+  it('that hangs costs no more, and is used again when it goes on', async () => {
+    redis.sigstop();
+    const { longestMs, found } = await read(50);
+    redis.sigcont();
+    expect(found).toBe(0);
+    expect(longestMs).toBeLessThan(PROMISE_MS + WAKE_UP_MS);
+    await answering(cache);
+  });
+
+  it('that is killed costs no more, and is used again when it is back, empty', async () => {
+    await redis.kill9();
+    const { longestMs, found } = await read(50);
+    expect(found).toBe(0);
+    expect(longestMs).toBeLessThan(PROMISE_MS + WAKE_UP_MS);
+    await redis.restart();
+    await answering(cache);
+  });
+
+  it('that is partitioned away without a word is given up, and used again when the way is free', async () => {
+    proxy.stall();
+    const { longestMs, found } = await read(50);
+    expect(found).toBe(0);
+    expect(longestMs).toBeLessThan(PROMISE_MS + WAKE_UP_MS);
+    expect(cache.isOpen).toBe(true);
+    expect(cache.failures).toBeGreaterThanOrEqual(3);
+    proxy.resume();
+    await answering(cache);
+    expect(cache.isOpen).toBe(false);
+  });
+
+  it('that was flushed holds nothing', async () => {
+    await asAdmin(redis.url, async (client) => {
+      await client.flushAll();
+    });
+    await expect(cache.get('probe')).resolves.toBeUndefined();
+  });
+
+  it('with a value of another type, or none that is base64, harms nobody', async () => {
+    await asAdmin(redis.url, async (client) => {
+      await client.lPush(KEY, 'a list');
+      await expect(cache.get('name')).resolves.toBeUndefined();
+      await client.del(KEY);
+      await client.set(KEY, '\u0000 { not base64 }');
+      await expect(cache.get('name')).resolves.toBeInstanceOf(Uint8Array);
+    });
+  });
+
+  it('is asked for nothing but GET and SET, and each SET expires', async () => {
+    await asAdmin(redis.url, async (client) => {
+      await client.configResetStat();
+      cache.put('name', someBytes(10));
+      await expect.poll(() => cache.get('name')).toBeDefined();
+      const used = [...(await client.info('commandstats')).matchAll(/cmdstat_([\w|]+):/g)].map(([, name]) => name);
+      expect(used.filter((name) => name !== 'config|resetstat' && name !== 'info' && name !== 'ping').sort()).toEqual([
+        'get',
+        'set',
+      ]);
+      expect(await client.pTTL(KEY)).toBeGreaterThan(0);
+    });
+  });
+
+  it('takes a user of its access list, with no right but GET and SET on its own names', async () => {
+    await asAdmin(redis.url, async (client) => {
+      await client.sendCommand([
+        'ACL',
+        'SETUSER',
+        'kms',
+        'on',
+        '>s3cr:t/@',
+        'resetkeys',
+        '~qnsp-kms::*',
+        '-@all',
+        '+get',
+        '+set',
+        '+ping',
+        '+client',
+        '+hello',
+      ]);
+    });
+    const secret = encodeURIComponent('s3cr:t/@');
+    const limited = await openCache(`redis://kms:${secret}@127.0.0.1:${redis.port}/0`);
+    await answering(limited.cache);
+    await limited.cache.close();
+  });
+
+  it('that refuses the password is as if it were not there, and makes nobody wait', async () => {
+    const refused = await openCache(`redis://kms:wrong@127.0.0.1:${redis.port}`);
+    const began = performance.now();
+    for (let time = 0; time < 20; time += 1) await expect(refused.cache.get('probe')).resolves.toBeUndefined();
+    expect(performance.now() - began).toBeLessThan(10 * (PROMISE_MS + WAKE_UP_MS));
+    await expect.poll(() => refused.changes).toEqual(['open']);
+    await refused.cache.close();
+  });
+
+  it('that is not there yet is used when it comes', async () => {
+    await redis.kill9();
+    const early = await openCache(redis.url);
+    await expect(early.cache.get('probe')).resolves.toBeUndefined();
+    await sleep(300);
+    await redis.restart();
+    await answering(early.cache);
+    await early.cache.close();
+  });
+});

@@ -1,0 +1,110 @@
+import { ALGORITHMS, ALL_ROUTES, ERROR_CODES, LIMITS, type Route } from '@qnsp/kms-contract';
+import { answerName, answerShapes } from './answer-shapes.ts';
+import { bodyOf, documented, queryOf } from './contract-document.ts';
+import { inputType } from './input-types.ts';
+import { comment, declaration } from './schema-types.ts';
+
+const NOTICE =
+  '// Written by scripts/write-generated.ts from @qnsp/kms-contract: change the contract, then "pnpm run generate".\n';
+
+/** The files of `src/generated`, by name: what the client knows of the contract, so that it needs nothing of it at run time. */
+export function generatedFiles(): Readonly<Record<string, string>> {
+  return {
+    'operations.ts': operations(),
+    'answer-shapes.ts': `${NOTICE}\n${answerShapes()}`,
+    'types.ts': types(),
+    'algorithms.ts': algorithms(),
+    'errors.ts': `${NOTICE}
+/** The error codes of the service. */
+export type KmsErrorCode = ${ERROR_CODES.map((code) => `'${code}'`).join(' | ')};
+`,
+  };
+}
+
+function operations(): string {
+  const rows = ALL_ROUTES.map((route) => `  ${route.operationId}: ${JSON.stringify(operationOf(route))},`);
+  return `${NOTICE}
+import type { Operation } from '../operation.ts';
+
+/** How each operation of the contract is called. */
+export const OPERATIONS = {
+${rows.join('\n')}
+} as const satisfies Readonly<Record<string, Operation>>;
+
+export const BATCH_LIMITS = { items: ${LIMITS.batchItems}, bytes: ${LIMITS.batchBodyBytes} } as const;
+`;
+}
+
+function operationOf(route: Route): Record<string, unknown> {
+  const keyless = route.crypto === undefined ? undefined : route.also?.[0]?.path;
+  const bytes = Object.entries(bodyOf(route).properties)
+    .filter(([, schema]) => schema.contentEncoding === 'base64')
+    .map(([name]) => name);
+  const query = route.method === 'GET' && route.auth !== 'none' ? Object.keys(queryOf(route)) : [];
+  return {
+    method: route.method,
+    path: route.path,
+    ...(keyless === undefined ? {} : { withoutKey: keyless }),
+    ...(route.crypto === undefined ? {} : { keyField: route.crypto.keyField }),
+    ...(query.length === 0 ? {} : { query }),
+    ...(bytes.length === 0 ? {} : { bytes }),
+    answer: route.contentType === 'text/plain' ? 'text' : answerName(route),
+    ...(route.otherStatuses === undefined ? {} : { otherStatuses: route.otherStatuses }),
+    ...(route.mutating ? { mutating: true } : {}),
+    ...(route.auth === 'none' ? { open: true } : {}),
+  };
+}
+
+function types(): string {
+  const { schemas } = documented;
+  const used = new Set<string>();
+  const inputs = ALL_ROUTES.map((route) => inputType(route, used));
+  const methods = ALL_ROUTES.map((route) => method(route));
+  for (const route of ALL_ROUTES) if (route.contentType !== 'text/plain') used.add(answerName(route));
+  const declarations = new Map<string, string>();
+  // A type may name others, which are added to the set while it is walked.
+  for (const name of used) declarations.set(name, declaration(name, schemas[name], used));
+  const all = [...declarations].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, text]) => text);
+  return `${NOTICE}
+import type { CallOptions } from '../call-options.ts';
+import type { AlgorithmName } from './algorithms.ts';
+
+${all.join('\n\n')}
+
+${inputs.join('\n\n')}
+
+/** Every operation of the service. */
+export interface KmsOperations {
+${methods.join('\n\n')}
+}
+`;
+}
+
+function method(route: Route): string {
+  const name = route.operationId;
+  const input = `${name[0]?.toUpperCase()}${name.slice(1)}Input`;
+  const isOptional = inputIsOptional(route);
+  const answer = route.contentType === 'text/plain' ? 'string' : answerName(route);
+  const text = [`${route.summary}.`, route.description ?? ''].filter((line) => line !== '').join(' ');
+  return `${comment(text, '  ')}  ${name}(input${isOptional ? '?' : ''}: ${input}, options?: CallOptions): Promise<${answer}>;`;
+}
+
+function inputIsOptional(route: Route): boolean {
+  return !route.path.includes('{') && bodyOf(route).required.length === 0 && route.crypto === undefined;
+}
+
+function algorithms(): string {
+  const names = ALGORITHMS.map(({ id, standardName }) => `  '${id}': '${standardName}',`);
+  return `${NOTICE}
+/** The name in its standard of each algorithm, by platform id. */
+export const STANDARD_NAMES = {
+${names.join('\n')}
+} as const;
+
+/** The platform id of an algorithm. */
+export type AlgorithmId = keyof typeof STANDARD_NAMES;
+
+/** An algorithm in a request: a platform id, the name in the standard, or a usual spelling. */
+export type AlgorithmName = AlgorithmId | (string & Record<never, never>);
+`;
+}

@@ -1,0 +1,122 @@
+import { batch, type AnswerOf, type BatchOperation, type BatchResult, type InputOf } from './batch.ts';
+import type { CallOptions } from './call-options.ts';
+import { OPERATIONS } from './generated/operations.ts';
+import type { Key, KmsOperations, ListKeysInput } from './generated/types.ts';
+import { invalidArgument, KmsClientError, requireKnown } from './kms-client-error.ts';
+import type { Operation } from './operation.ts';
+import { checkBaseUrl } from './transport/base-url.ts';
+import { bearer, type Credential, type TokenSource } from './transport/credential.ts';
+import type { RetryPolicy } from './transport/retry.ts';
+import { call, positive, type TransportSettings } from './transport/transport.ts';
+import { decodeAnswer } from './wire/decode-answer.ts';
+import { encodeCall, type Input } from './wire/encode-call.ts';
+
+/** How to reach the service, and as whom. */
+export interface KmsClientOptions {
+  /** Where the service is, such as `http://127.0.0.1:8095`, or the path of a gateway that leads to it. */
+  readonly baseUrl: string | URL;
+  /** The API token, or what gives it. */
+  readonly token: TokenSource;
+  /** The tenant of every call; only a platform credential needs to name one. */
+  readonly tenantId?: string | undefined;
+  /** How long one attempt may take, in milliseconds; 30,000 without it. */
+  readonly timeoutMs?: number | undefined;
+  /** When calls are sent again: 4 attempts within 60,000 ms, with waits of up to 200 ms that double up to 5,000 ms. */
+  readonly retry?: Partial<RetryPolicy> | undefined;
+  /** More headers of every call. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Whether the token may be sent over `http://` to another machine. */
+  readonly allowInsecureHttp?: boolean | undefined;
+  /** What sends the requests; the platform's `fetch` without it. */
+  readonly fetch?: typeof fetch | undefined;
+}
+
+/** A client of the service: a method for each operation, and what belongs to several of them. */
+export interface KmsClient extends KmsOperations {
+  /** Every key that the filter lets through, page by page as they are asked for. `limit` is the size of a page. */
+  allKeys(filter?: Omit<ListKeysInput, 'cursor'>, options?: CallOptions): AsyncIterableIterator<Key, void, void>;
+  /**
+   * Does a crypto operation on any number of items, in requests of at most 1,000 items and 8 MiB. The results stand in the order of
+   * the items; an item that fails is an error in its place.
+   *
+   * @throws KmsClientError when a request as a whole fails.
+   */
+  batch<Id extends BatchOperation>(
+    operation: Id,
+    items: readonly InputOf<Id>[],
+    options?: CallOptions,
+  ): Promise<readonly BatchResult<AnswerOf<Id>>[]>;
+}
+
+const DEFAULT_RETRY: RetryPolicy = { attempts: 4, deadlineMs: 60_000, baseDelayMs: 200, maxDelayMs: 5000 };
+const DEFAULT_TIMEOUT_MS = 30_000;
+const OPTIONS = ['baseUrl', 'token', 'tenantId', 'timeoutMs', 'retry', 'headers', 'allowInsecureHttp', 'fetch'];
+
+/**
+ * Makes a client. It holds no connection of its own, so there is nothing to close; where the platform keeps connections alive, they
+ * are used again.
+ *
+ * @throws KmsClientError `INVALID_ARGUMENT` for a base URL or a token that can't be one.
+ * @example
+ * const kms = createKmsClient({ baseUrl: 'http://127.0.0.1:8095', token });
+ * const { keyId } = await kms.createKey({ name: 'orders' });
+ * const { ciphertext } = await kms.encrypt({ keyId, plaintext: new TextEncoder().encode('hello') });
+ */
+export function createKmsClient(options: KmsClientOptions): KmsClient {
+  requireKnown(options, OPTIONS, 'createKmsClient');
+  return clientOf(transportSettings(options, bearer(options.token)));
+}
+
+export function transportSettings(options: Omit<KmsClientOptions, 'token'>, credential: Credential): TransportSettings {
+  const retry = { ...DEFAULT_RETRY, ...options.retry };
+  requireKnown(retry, Object.keys(DEFAULT_RETRY), 'retry');
+  for (const [name, value] of Object.entries(retry)) positive(name, value);
+  return {
+    baseUrl: checkBaseUrl(options.baseUrl, options.allowInsecureHttp ?? false),
+    credential,
+    // Browsers refuse a fetch that is called on anything but the global object.
+    fetch: options.fetch ?? ((...request) => fetch(...request)),
+    timeoutMs: positive('timeoutMs', options.timeoutMs ?? DEFAULT_TIMEOUT_MS),
+    retry,
+    headers: { ...options.headers, ...(options.tenantId === undefined ? {} : { 'x-qnsp-tenant': options.tenantId }) },
+  };
+}
+
+export function clientOf(settings: TransportSettings): KmsClient {
+  const methods = Object.entries<Operation>(OPERATIONS).map(([id, operation]) => [
+    id,
+    (input: Input = {}, options: CallOptions = {}) => callOperation(settings, operation, input, options),
+  ]);
+  // There is a method for each operation of the table, which is written from the same contract as the types.
+  const operations = Object.fromEntries(methods) as KmsOperations;
+  return {
+    ...operations,
+    allKeys: (filter = {}, options = {}) => allKeys(operations, filter, options),
+    batch: (id, items, options = {}) => batch(settings, id, items, options),
+  };
+}
+
+async function callOperation(
+  settings: TransportSettings,
+  operation: Operation,
+  input: Input,
+  options: CallOptions,
+): Promise<unknown> {
+  if (typeof input !== 'object' || input === null) throw invalidArgument('The input of a call must be an object.');
+  return call(settings, operation, encodeCall(operation, input), options, (json) => decodeAnswer(operation, json));
+}
+
+async function* allKeys(
+  operations: KmsOperations,
+  filter: Omit<ListKeysInput, 'cursor'>,
+  options: CallOptions,
+): AsyncGenerator<Key, void, void> {
+  let cursor: string | undefined;
+  do {
+    const page = await operations.listKeys({ ...filter, ...(cursor === undefined ? {} : { cursor }) }, options);
+    yield* page.items;
+    if (page.nextCursor !== null && page.nextCursor === cursor)
+      throw new KmsClientError('UNEXPECTED_ANSWER', 'The next page of keys is the same page again.');
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined);
+}

@@ -1,0 +1,60 @@
+import type { KmsOperations } from '../generated/types.ts';
+import { KmsClientError } from '../kms-client-error.ts';
+import { concatenate } from './context-digest.ts';
+
+/** A data key for new data. */
+export interface SealingKey {
+  /** For HKDF, with the usage `deriveBits`, not extractable. */
+  readonly dataKey: CryptoKey;
+  readonly wrappedKey: Uint8Array;
+  /** The key of the service that wraps it. */
+  readonly keyId: string;
+  /** Says that so many more bytes were encrypted under it. */
+  used(bytes: number): void;
+}
+
+/** Where data keys come from. */
+export interface DataKeySource {
+  forSealing(keyId: string, contextDigest: Uint8Array): Promise<SealingKey>;
+  forOpening(keyId: string, contextDigest: Uint8Array, wrappedKey: Uint8Array): Promise<CryptoKey>;
+}
+
+/** What envelope encryption needs of a client; any object with these two operations will do. */
+export type DataKeyService = Pick<KmsOperations, 'createDataKey' | 'unwrap'>;
+
+const DATA_KEY_BYTES = 32;
+/** Keeps data keys of this format apart from those of others, which would otherwise open each other's. */
+const LABEL = new TextEncoder().encode('qnsp-kms/envelope/v1');
+
+/** Data keys that the service makes and opens, one call for each. */
+export function serviceDataKeys(kms: DataKeyService): DataKeySource {
+  return {
+    async forSealing(keyId, contextDigest) {
+      const made = await kms.createDataKey({
+        keyId,
+        bytes: DATA_KEY_BYTES,
+        associatedData: concatenate([LABEL, contextDigest]),
+      });
+      const dataKey = await importDataKey(made.dataKey);
+      return { dataKey, wrappedKey: made.wrappedKey, keyId: made.keyId, used: () => undefined };
+    },
+    async forOpening(keyId, contextDigest, wrappedKey) {
+      const associatedData = concatenate([LABEL, contextDigest]);
+      const opened = await kms.unwrap({ keyId, wrappedKey, associatedData });
+      return importDataKey(opened.dataKey);
+    },
+  };
+}
+
+/** Takes the key over as a handle and wipes the bytes. */
+async function importDataKey(bytes: Uint8Array | undefined): Promise<CryptoKey> {
+  if (bytes?.length !== DATA_KEY_BYTES)
+    throw new KmsClientError('UNEXPECTED_ANSWER', `The data key of the service does not have ${DATA_KEY_BYTES} bytes.`);
+  const copy = Uint8Array.from(bytes);
+  try {
+    return await crypto.subtle.importKey('raw', copy, 'HKDF', false, ['deriveBits']);
+  } finally {
+    copy.fill(0);
+    bytes.fill(0);
+  }
+}

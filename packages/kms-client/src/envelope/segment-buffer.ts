@@ -1,0 +1,37 @@
+/**
+ * Cuts chunks of any size into segments. A segment is handed out only when more data follows it, since the last one is
+ * sealed differently.
+ */
+export class SegmentBuffer {
+  readonly #sizeOf: (index: number) => number;
+  #index = 0;
+  #filled = 0;
+  #segment: Uint8Array<ArrayBuffer>;
+
+  constructor(sizeOf: (index: number) => number) {
+    this.#sizeOf = sizeOf;
+    this.#segment = new Uint8Array(sizeOf(0));
+  }
+
+  /** Takes a chunk and hands out the segments that it completes, but for the last one. */
+  *push(chunk: Uint8Array): Generator<Uint8Array<ArrayBuffer>, void, void> {
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.#filled === this.#segment.length) {
+        yield this.#segment;
+        this.#index += 1;
+        this.#segment = new Uint8Array(this.#sizeOf(this.#index));
+        this.#filled = 0;
+      }
+      const piece = chunk.subarray(at, at + this.#segment.length - this.#filled);
+      this.#segment.set(piece, this.#filled);
+      this.#filled += piece.length;
+      at += piece.length;
+    }
+  }
+
+  /** What is left when no more data comes: the last segment. */
+  last(): Uint8Array<ArrayBuffer> {
+    return this.#segment.subarray(0, this.#filled);
+  }
+}

@@ -1,0 +1,59 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import type { DataKeySource } from '../envelope/data-keys.ts';
+import { type EncryptOptions, plaintextBytes, startSealing } from '../envelope/sealer.ts';
+import type { SegmentPieces } from '../envelope/streaming-aead.ts';
+import { writeAtomically } from './atomic-file.ts';
+import { fileSegments, writeFully } from './file-segments.ts';
+import { nodeSegmentCipher } from './node-segment-cipher.ts';
+
+/** Which file to read and which one to write. */
+export interface FilePaths {
+  readonly source: string;
+  /** Where the result goes. It is there only when it is complete; its owner alone can read it. */
+  readonly destination: string;
+  /** Whether a file that is there already is replaced; otherwise that is an error. */
+  readonly overwrite?: boolean | undefined;
+  /** Ends the work; nothing is left of it. */
+  readonly signal?: AbortSignal | undefined;
+  /** Is told how many bytes of the source are done. */
+  readonly onProgress?: ((bytes: number) => void) | undefined;
+}
+
+export async function encryptFile(dataKeys: DataKeySource, options: EncryptOptions & FilePaths): Promise<void> {
+  const { source, destination, overwrite = false, signal, onProgress } = options;
+  const input = await open(source, 'r');
+  try {
+    await writeAtomically(destination, overwrite, async (output) => {
+      const sealer = await startSealing(dataKeys, options, nodeSegmentCipher);
+      await writeFully(output, sealer.header);
+      const writer = writeBehind(output);
+      let done = 0;
+      for await (const { data, isLast } of fileSegments(input, plaintextBytes)) {
+        signal?.throwIfAborted();
+        await writer.write(await sealer.seal(data, isLast));
+        onProgress?.((done += data.length));
+      }
+      await writer.end();
+    });
+  } finally {
+    await input.close();
+  }
+}
+
+/** Writes one segment while the next one is worked on. */
+export function writeBehind(output: FileHandle) {
+  let writing = Promise.resolve();
+  return {
+    async write(pieces: SegmentPieces): Promise<void> {
+      await writing;
+      writing = writeAll(output, pieces);
+      // It is awaited by the next call; until then a failure must not count as unhandled.
+      writing.catch(() => undefined);
+    },
+    end: () => writing,
+  };
+}
+
+async function writeAll(output: FileHandle, pieces: SegmentPieces): Promise<void> {
+  for (const piece of pieces) await writeFully(output, piece);
+}

@@ -1,0 +1,88 @@
+import { KmsClientError } from '../kms-client-error.ts';
+import type { Operation } from '../operation.ts';
+import { errorOf } from './problem.ts';
+import { parseJson, readText } from './read-body.ts';
+import { parseRetryAfter } from './retry.ts';
+
+/** One attempt at a call. */
+export interface Attempt {
+  readonly fetch: typeof fetch;
+  readonly url: string;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | undefined;
+  readonly signal: AbortSignal;
+  readonly requestId: string;
+  /** What no error may repeat. */
+  readonly secrets: readonly string[];
+}
+
+/** Sends a request and reads its answer: JSON, or text where the operation has it. Throws {@link KmsClientError}. */
+export async function send(operation: Operation, attempt: Attempt): Promise<unknown> {
+  const { response, text } = await exchange(attempt);
+  const { status: statusCode } = response;
+  const { requestId } = attempt;
+  // Browsers hide a redirect that is not followed: the type says what it was, and the status is 0.
+  if (response.type === 'opaqueredirect' || (statusCode >= 300 && statusCode < 400))
+    throw new KmsClientError(
+      'REDIRECTED',
+      'The answer is a redirect, which is not followed: it would take the credential elsewhere. Set baseUrl to where the service is.',
+      { statusCode, requestId },
+    );
+  const isText = operation.answer === 'text';
+  const json = text !== undefined && isJson(response) ? parseJson(text) : undefined;
+  const isAnswer = response.ok || (operation.otherStatuses?.includes(statusCode) ?? false);
+  // A gateway may have no way to the service and say so with the same status, but not with an answer of the service.
+  if (!isAnswer || (!response.ok && (json === undefined || hasCode(json)))) {
+    const retryAfterSeconds = parseRetryAfter(response.headers.get('retry-after'), Date.now());
+    throw errorOf(json, { statusCode, requestId, retryAfterSeconds, secrets: attempt.secrets });
+  }
+  const answer = isText ? text : json;
+  if (answer === undefined)
+    throw new KmsClientError('UNEXPECTED_ANSWER', 'The answer is not JSON. Check that baseUrl is the service.', {
+      statusCode,
+      requestId,
+    });
+  return answer;
+}
+
+async function exchange({ fetch, url, signal, requestId, ...request }: Attempt): Promise<{
+  readonly response: Response;
+  readonly text: string | undefined;
+}> {
+  try {
+    const { method, headers, body } = request;
+    // 'manual', not 'error', which workers don't have.
+    const response = await fetch(url, {
+      method,
+      headers: { ...headers },
+      redirect: 'manual',
+      signal,
+      ...(body === undefined ? {} : { body }),
+    });
+    // Read to its end, so that the connection is used again.
+    return { response, text: await readText(response) };
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new KmsClientError(
+      'UNREACHABLE',
+      `The service did not answer${reasonOf(error)}. Check that it runs and that baseUrl is right.`,
+      { requestId, retryable: true },
+    );
+  }
+}
+
+/** What the system says, such as ECONNREFUSED; nothing else of the error, which may quote a header. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error ? (error.cause ?? error) : undefined;
+  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined;
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,40}$/.test(code) ? ` (${code})` : '';
+}
+
+function isJson(response: Response): boolean {
+  return /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(response.headers.get('content-type') ?? '');
+}
+
+function hasCode(json: unknown): boolean {
+  return typeof json === 'object' && json !== null && 'code' in json;
+}

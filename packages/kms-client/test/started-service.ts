@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startService, tempDir } from '@qnsp/test-harness';
+
+/** A real service with an embedded database of its own. */
+export interface StartedService {
+  readonly baseUrl: string;
+  readonly token: string;
+  readonly tenantId: string;
+  logs(): string;
+  end(): Promise<void>;
+}
+
+export async function startedService(env: Readonly<Record<string, string>> = {}): Promise<StartedService> {
+  const directory = tempDir('qnsp-client-');
+  const dataDir = join(directory.path, 'data');
+  const service = await startService({ env: { KMS_EMBEDDED_DEFAULTS: 'true', KMS_DATA_DIR: dataDir, ...env } });
+  const { tenantId, apiToken } = JSON.parse(readFileSync(join(dataDir, 'client.json'), 'utf8')) as {
+    tenantId: string;
+    apiToken: string;
+  };
+  return {
+    baseUrl: service.baseUrl,
+    token: apiToken,
+    tenantId,
+    logs: () => service.logs(),
+    async end() {
+      await service.stop();
+      await directory.remove();
+    },
+  };
+}

@@ -1,0 +1,88 @@
+import type { KeyRecord, KeyVersionRecord, VersionMaterial } from '../model/key.ts';
+
+/** Bytes as base64, instants as milliseconds since the epoch; the rest as it is. */
+type Json<T> = T extends Uint8Array ? string : T extends Date ? number : T extends object ? JsonObject<T> : T;
+type JsonObject<T> = { readonly [K in keyof T]: Json<T[K]> };
+/** A key record as JSON. */
+export type RecordJson = Json<KeyRecord>;
+
+/** A record as a value that JSON keeps whole. */
+export function encodeRecord(record: KeyRecord): RecordJson {
+  const { revocation, rotation, usageLimits } = record;
+  return {
+    ...record,
+    revocation: revocation === null ? null : { ...revocation, at: revocation.at.getTime() },
+    versions: record.versions.map(encodeVersion),
+    rotation: { ...rotation, nextRotationAt: timeOf(rotation.nextRotationAt) },
+    usageLimits: { ...usageLimits, expiresAt: timeOf(usageLimits.expiresAt) },
+    createdAt: record.createdAt.getTime(),
+    updatedAt: record.updatedAt.getTime(),
+    destroyAt: timeOf(record.destroyAt),
+    mac: { ...record.mac, tag: textOf(record.mac.tag) },
+    // Policy and metadata are JSON as they are.
+    policy: record.policy as RecordJson['policy'],
+  };
+}
+
+/** The record that {@link encodeRecord} was given. */
+export function decodeRecord(json: RecordJson): KeyRecord {
+  const { revocation, rotation, usageLimits } = json;
+  return {
+    ...json,
+    revocation: revocation === null ? null : { ...revocation, at: new Date(revocation.at) },
+    versions: json.versions.map(decodeVersion),
+    rotation: { ...rotation, nextRotationAt: dateOf(rotation.nextRotationAt) },
+    usageLimits: { ...usageLimits, expiresAt: dateOf(usageLimits.expiresAt) },
+    createdAt: new Date(json.createdAt),
+    updatedAt: new Date(json.updatedAt),
+    destroyAt: dateOf(json.destroyAt),
+    mac: { ...json.mac, tag: bytesOf(json.mac.tag) },
+    policy: json.policy as KeyRecord['policy'],
+  };
+}
+
+function encodeVersion(version: KeyVersionRecord): Json<KeyVersionRecord> {
+  return {
+    ...version,
+    material: encodeMaterial(version.material),
+    publicKey: version.publicKey === null ? null : textOf(version.publicKey),
+    createdAt: version.createdAt.getTime(),
+  };
+}
+
+function decodeVersion(json: Json<KeyVersionRecord>): KeyVersionRecord {
+  return {
+    ...json,
+    material: decodeMaterial(json.material),
+    publicKey: json.publicKey === null ? null : bytesOf(json.publicKey),
+    createdAt: new Date(json.createdAt),
+  };
+}
+
+function encodeMaterial(material: VersionMaterial): Json<VersionMaterial> {
+  if (material.kind === 'sealed') return { ...material, sealed: textOf(material.sealed) };
+  if (material.kind === 'resident') return { ...material, handle: textOf(material.handle) };
+  return material;
+}
+
+function decodeMaterial(json: Json<VersionMaterial>): VersionMaterial {
+  if (json.kind === 'sealed') return { ...json, sealed: bytesOf(json.sealed) };
+  if (json.kind === 'resident') return { ...json, handle: bytesOf(json.handle) };
+  return json;
+}
+
+function timeOf(at: Date | null): number | null {
+  return at === null ? null : at.getTime();
+}
+
+function dateOf(time: number | null): Date | null {
+  return time === null ? null : new Date(time);
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+}
+
+function bytesOf(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'base64'));
+}

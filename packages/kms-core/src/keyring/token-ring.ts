@@ -1,0 +1,124 @@
+import { effectivePermissions, type Permission } from '../access/permissions.ts';
+import type { MaybePromise } from '../engines/engine.ts';
+import { KmsError } from '../errors/kms-error.ts';
+import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
+import { type TokenAuthority, tokenAuthority } from '../hierarchy/token-authority.ts';
+import type { ApiTokenRecord } from '../model/api-token.ts';
+import type { TenantId } from '../model/identifiers.ts';
+import type { ChangeFeed, FeedEvent } from '../ports/change-feed.ts';
+import type { MemoryCache } from '../ports/memory-cache.ts';
+import type { Store } from '../ports/store.ts';
+import { type CacheCounts, FreshCache } from './fresh-cache.ts';
+
+/** Who presents an API token. */
+export interface TokenIdentity {
+  readonly tokenId: string;
+  readonly tenantId: TenantId | null;
+  readonly permissions: ReadonlySet<Permission>;
+}
+
+/** A token that was not revoked when it was read. It may have expired since. */
+export interface LiveToken {
+  readonly expiresAt: Date | null;
+  readonly identity: TokenIdentity;
+}
+
+/** What a token ring may hold tokens in; without `memory` it reads a token for every use. */
+export interface TokenRingCaches {
+  readonly feed: ChangeFeed;
+  readonly memory?: MemoryCache<LiveToken>;
+}
+
+/**
+ * Finds tokens for use, and holds live ones for as long as the change feed proves that they were not revoked. What is
+ * not there, or was revoked, is asked for again each time.
+ */
+export class TokenRing {
+  readonly #store: Store;
+  readonly #hierarchy: KeyHierarchy;
+  #hash: ((token: string) => Buffer) | undefined;
+  readonly #tokens: FreshCache<LiveToken>;
+
+  constructor(store: Store, hierarchy: KeyHierarchy, { feed, memory }: TokenRingCaches) {
+    this.#store = store;
+    this.#hierarchy = hierarchy;
+    this.#tokens = new FreshCache(feed, memory, bytesOfToken);
+    feed.subscribe((event) => this.#onEvent(event));
+  }
+
+  /**
+   * A token for use, without a promise when it is held.
+   *
+   * @throws KmsError `UNAUTHORIZED` for an unknown and a revoked one; `INTERNAL_ERROR` for one whose record somebody changed.
+   */
+  find(token: string): MaybePromise<LiveToken> {
+    if (this.#hash === undefined) return this.#findFirst(token);
+    // Under its hash, so that memory holds no token that could be presented.
+    const name = this.#hash(token).toString('latin1');
+    return this.#tokens.get(name) ?? this.#tokens.load(name, '', () => this.#read(token));
+  }
+
+  /** Drops what is held of a token: whoever revoked it is refused from now on. */
+  forget(tokenId: string): void {
+    this.#tokens.forgetWhere(({ identity }) => identity.tokenId === tokenId);
+  }
+
+  /** Drops what is held of the tokens of a tenant. */
+  forgetTenant(tenantId: TenantId): void {
+    this.#tokens.forgetWhere(({ identity }) => identity.tenantId === tenantId);
+  }
+
+  get counts(): CacheCounts {
+    return this.#tokens.counts;
+  }
+
+  /** How many tokens are held. */
+  get held(): number {
+    return this.#tokens.memory?.size ?? 0;
+  }
+
+  #onEvent(event: FeedEvent): void {
+    if (event.kind === 'token') this.forget(event.tokenId);
+    else if (event.kind === 'tenant') this.forgetTenant(event.tenantId);
+    else if (event.kind === 'gap') this.#tokens.forgetAll();
+  }
+
+  async #findFirst(token: string): Promise<LiveToken> {
+    const authority = await tokenAuthority(this.#hierarchy);
+    // The same for the life of a database, whatever becomes of the master key.
+    this.#hash = (each) => authority.hash(each);
+    return this.find(token);
+  }
+
+  async #read(token: string): Promise<LiveToken> {
+    const record = await this.#readAuthentic(await tokenAuthority(this.#hierarchy), token);
+    if (record === undefined || record.revokedAt !== null) throw notAuthorized();
+    return { expiresAt: record.expiresAt, identity: identityOf(record) };
+  }
+
+  async #readAuthentic(authority: TokenAuthority, token: string): Promise<ApiTokenRecord | undefined> {
+    const record = await this.#store.findToken(authority.hash(token));
+    if (record !== undefined) {
+      authority.verify(record, 'hash');
+      return record;
+    }
+    const legacy = await this.#store.findToken(authority.legacyHash(token));
+    if (legacy !== undefined) authority.verify(legacy, 'legacy-hash');
+    return legacy;
+  }
+}
+
+/** The one answer for a credential that nobody may use, whatever is wrong with it. */
+export function notAuthorized(): KmsError {
+  return new KmsError('UNAUTHORIZED', 'The credential is not valid. Present a live API token as a bearer token.');
+}
+
+function identityOf({ tokenId, tenantId, role, permissions }: ApiTokenRecord): TokenIdentity {
+  return { tokenId, tenantId, permissions: effectivePermissions(role, permissions) };
+}
+
+const TOKEN_BYTES = 1000;
+
+function bytesOfToken({ identity }: LiveToken): number {
+  return TOKEN_BYTES + 64 * identity.permissions.size;
+}

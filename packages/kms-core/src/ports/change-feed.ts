@@ -1,0 +1,35 @@
+import type { KeyId, TenantId } from '../model/identifiers.ts';
+
+/** Something that a store changed, as its feed tells it. */
+export type StoreChange =
+  | { readonly kind: 'key'; readonly keyId: KeyId }
+  | { readonly kind: 'token'; readonly tokenId: string }
+  | { readonly kind: 'tenant'; readonly tenantId: TenantId };
+
+/** What a feed delivers, in an order in which every feed of the same store delivers it. */
+export type FeedEvent =
+  | StoreChange
+  /** Changes may have been missed: nothing that was read before counts any more. */
+  | { readonly kind: 'gap' }
+  /** A point in the order, by a name that no other point of the store has. Every change after it stands behind it. */
+  | { readonly kind: 'mark'; readonly mark: string };
+
+/**
+ * Tells what changes in a store, whoever changes it, and proves up to when it has told everything.
+ *
+ * Contract (`testing/change-feed-contract.ts`): a committed change of a key, a revoked token and a shredded tenant are
+ * delivered in the order of their commits, and nothing that was rolled back; what is added is not a change. When
+ * `provenAt` answers `t`, every change that was committed before `t` was delivered. The first event is a gap or a mark.
+ */
+export interface ChangeFeed {
+  /** Calls the listener with each event, at once and in order. The answer ends that. */
+  subscribe(listener: (event: FeedEvent) => void): () => void;
+  /**
+   * Until when everything is known to be delivered, in milliseconds of `performance.now()`; `-Infinity` when nothing is
+   * known. Cheap: it is asked for every use of a key.
+   */
+  provenAt(): number;
+}
+
+/** The feed of what never tells anything: nothing is ever proven, so everything is read from the store. */
+export const SILENT_FEED: ChangeFeed = { subscribe: () => () => undefined, provenAt: () => -Infinity };

@@ -1,0 +1,44 @@
+import type { Tombstone } from '../model/tombstone.ts';
+
+/** The database that a service works on, as one of the places where its data has lived. */
+export interface DatabaseCopy {
+  /** When the data was last served at the place that it was copied from; `null` where it began. */
+  readonly dataAsOf: Date | null;
+  /** When a service first saw the data at this place. */
+  readonly noticedAt: Date;
+  /** How it was decided that this copy may serve, `null` while that is open. */
+  readonly settled: SettledCopy | null;
+}
+
+export type SettledCopy =
+  | { readonly at: Date; readonly by: 'operator' }
+  /** What had ended until `tombstonesAsOf` has ended in this copy, too. */
+  | { readonly at: Date; readonly by: 'tombstones'; readonly tombstonesAsOf: Date };
+
+/** What an operator brought along with a restored copy. */
+export interface BroughtTombstones {
+  /** When they were exported. */
+  readonly exportedAt: Date;
+  /** Those that say more than the copy does. */
+  readonly toApply: readonly Tombstone[];
+}
+
+/**
+ * How a service finds out that its database is a restored older copy: a copy is at another place than the data says. A
+ * store that can not tell has none of these.
+ */
+export interface DatabaseCopies {
+  /** The present place, which is noted down at the first look. */
+  look(): Promise<DatabaseCopy>;
+  /**
+   * Notes down that the data is served here now, which is the age of every copy that is made from here on. Answers
+   * whether it may be: not at a place that nobody looked at, nor in a copy that is not settled.
+   */
+  keepAlive(): Promise<boolean>;
+  /** The tombstones that were brought along, `undefined` without any. */
+  tombstones(): Promise<BroughtTombstones | undefined>;
+  /** Decides that this copy may serve; the first decision stands. */
+  settle(
+    how: { readonly by: 'operator' } | { readonly by: 'tombstones'; readonly tombstonesAsOf: Date },
+  ): Promise<void>;
+}

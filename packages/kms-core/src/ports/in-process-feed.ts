@@ -1,0 +1,29 @@
+import { randomUUID } from 'node:crypto';
+import type { ChangeFeed, FeedEvent } from './change-feed.ts';
+
+/**
+ * The feed of a store that only this process writes to: who commits a change announces it before anybody hears of the
+ * commit, so everything is always proven.
+ */
+export class InProcessFeed implements ChangeFeed {
+  readonly #listeners = new Set<(event: FeedEvent) => void>();
+
+  subscribe(listener: (event: FeedEvent) => void): () => void {
+    this.#listeners.add(listener);
+    listener({ kind: 'mark', mark: randomUUID() });
+    return () => this.#listeners.delete(listener);
+  }
+
+  provenAt(): number {
+    return performance.now();
+  }
+
+  /** Delivers what was just committed. */
+  deliver(event: FeedEvent): void {
+    const mark = { kind: 'mark', mark: randomUUID() } as const;
+    for (const listener of this.#listeners) {
+      listener(event);
+      listener(mark);
+    }
+  }
+}

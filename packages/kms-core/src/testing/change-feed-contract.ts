@@ -1,0 +1,139 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newId } from '../model/identifiers.ts';
+import type { ChangeFeed, FeedEvent } from '../ports/change-feed.ts';
+import type { Store } from '../ports/store.ts';
+import { asTenant, insertKey, newTenant, nextRevision, sampleKey, sampleToken, SYSTEM } from './store-samples.ts';
+
+interface Opened {
+  readonly store: Store;
+  readonly changes: ChangeFeed;
+  close(): Promise<void>;
+}
+
+/** Waits until everything that was committed before now is proven to be delivered. */
+export async function delivered(changes: ChangeFeed): Promise<void> {
+  const now = performance.now();
+  while (changes.provenAt() < now) await sleep(5);
+}
+
+/** What every change feed owes, as tests, by changing the store that it tells of. */
+export function changeFeedContract(name: string, open: () => Promise<Opened>): void {
+  describe(name, () => {
+    let opened: Opened;
+
+    beforeAll(async () => {
+      opened = await open();
+      await delivered(opened.changes);
+    });
+    afterAll(async () => {
+      await opened.close();
+    });
+
+    /** The events of one listener for as long as `work` takes and until they are proven to be complete. */
+    async function listening(work: () => Promise<unknown>): Promise<FeedEvent[]> {
+      const events: FeedEvent[] = [];
+      const end = opened.changes.subscribe((event) => events.push(event));
+      await work();
+      await delivered(opened.changes);
+      end();
+      // The first one is the beginning.
+      return events.slice(1);
+    }
+
+    it('tells changes of keys, tokens and tenants by their ids, in the order of the commits', async () => {
+      const { store } = opened;
+      const tenantId = await newTenant(store);
+      const first = await insertKey(store, sampleKey(tenantId));
+      const second = await insertKey(store, sampleKey(tenantId));
+      const token = sampleToken(tenantId);
+      await asTenant(store, tenantId, (unit) => unit.tokens.insert(token));
+      const events = await listening(async () => {
+        await asTenant(store, tenantId, (unit) => unit.keys.update(nextRevision(second), 1));
+        await asTenant(store, tenantId, (unit) => unit.tokens.revoke({ ...token, revokedAt: unit.now }));
+        await asTenant(store, tenantId, (unit) => unit.keys.update(nextRevision(first), 1));
+        await store.transact(SYSTEM, (unit) => unit.tenants.shred(tenantId));
+      });
+      const changes = events.filter((event) => event.kind !== 'mark');
+      expect(changes.slice(0, 3)).toEqual([
+        { kind: 'key', keyId: second.keyId },
+        { kind: 'token', tokenId: token.tokenId },
+        { kind: 'key', keyId: first.keyId },
+      ]);
+      expect(changes).toContainEqual({ kind: 'tenant', tenantId });
+    });
+
+    it('tells nothing of what was rolled back, and nothing of what was only added', async () => {
+      const { store } = opened;
+      const tenantId = await newTenant(store);
+      const key = await insertKey(store, sampleKey(tenantId));
+      const events = await listening(async () => {
+        const failing = asTenant(store, tenantId, async (unit) => {
+          await unit.keys.update(nextRevision(key), 1);
+          throw new Error('rolled back');
+        });
+        await expect(failing).rejects.toThrow('rolled back');
+        await insertKey(store, sampleKey(tenantId));
+        await asTenant(store, tenantId, (unit) => unit.tokens.insert(sampleToken(tenantId)));
+        await newTenant(store);
+      });
+      expect(events.filter((event) => event.kind !== 'mark')).toEqual([]);
+    });
+
+    it('has delivered every change that was committed before the time that it proves', async () => {
+      const { store, changes } = opened;
+      const tenantId = await newTenant(store);
+      const keys = await Promise.all(Array.from({ length: 8 }, () => insertKey(store, sampleKey(tenantId))));
+      const seen = new Map<string, number>();
+      const end = changes.subscribe((event) => {
+        if (event.kind === 'key') seen.set(event.keyId, (seen.get(event.keyId) ?? 0) + 1);
+      });
+      const rounds = 15;
+      await Promise.all(
+        keys.map(async (key) => {
+          let current = key;
+          for (let round = 1; round <= rounds; round += 1) {
+            const next = nextRevision(current);
+            await asTenant(store, tenantId, (unit) => unit.keys.update(next, current.revision));
+            current = next;
+            const committedAt = performance.now();
+            while (changes.provenAt() < committedAt) await sleep(1);
+            expect(seen.get(key.keyId)).toBe(round);
+          }
+        }),
+      );
+      end();
+    });
+
+    it('names points in the order that are the same for every listener and never come again', async () => {
+      const { store, changes } = opened;
+      const tenantId = await newTenant(store);
+      const key = await insertKey(store, sampleKey(tenantId));
+      const other: FeedEvent[] = [];
+      const end = changes.subscribe((event) => other.push(event));
+      const events = await listening(async () => {
+        await asTenant(store, tenantId, (unit) => unit.keys.update(nextRevision(key), 1));
+        await delivered(changes);
+        await delivered(changes);
+      });
+      end();
+      const from = events.findIndex((event) => event.kind === 'key');
+      expect(other.slice(other.findIndex((event) => event.kind === 'key'))).toEqual(events.slice(from));
+      const marks = events.flatMap((event) => (event.kind === 'mark' ? [event.mark] : []));
+      expect(marks.length).toBeGreaterThan(0);
+      expect(new Set(marks).size).toBe(marks.length);
+    });
+
+    it('tells a listener nothing more once it ended', async () => {
+      const { store, changes } = opened;
+      const tenantId = await newTenant(store);
+      const key = await insertKey(store, sampleKey(tenantId, { keyId: newId() }));
+      const events: FeedEvent[] = [];
+      changes.subscribe((event) => events.push(event))();
+      const before = events.length;
+      await asTenant(store, tenantId, (unit) => unit.keys.update(nextRevision(key), 1));
+      await delivered(changes);
+      expect(events).toHaveLength(before);
+    });
+  });
+}

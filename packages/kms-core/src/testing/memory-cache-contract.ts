@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import type { MemoryCache } from '../ports/memory-cache.ts';
+
+interface Value {
+  readonly text: string;
+}
+
+/**
+ * What every memory cache owes, as tests.
+ *
+ * @param open makes an empty cache that holds at most so many entries and bytes
+ * @example
+ * memoryCacheContract('map', (maxEntries, maxBytes) => new MapCache(maxEntries, maxBytes));
+ */
+export function memoryCacheContract(
+  name: string,
+  open: (maxEntries: number, maxBytes: number) => MemoryCache<Value>,
+): void {
+  describe(name, () => {
+    it('answers the value that was set last, and nothing for what was deleted or cleared', () => {
+      const cache = open(10, 1000);
+      cache.set('a', { text: 'first' }, 1);
+      cache.set('a', { text: 'second' }, 2);
+      cache.set('b', { text: 'other' }, 3);
+      expect(cache.get('a')).toEqual({ text: 'second' });
+      expect([cache.size, cache.bytes]).toEqual([2, 5]);
+      cache.delete('a');
+      expect(cache.get('a')).toBeUndefined();
+      expect([cache.size, cache.bytes]).toEqual([1, 3]);
+      cache.clear();
+      expect(cache.get('b')).toBeUndefined();
+      expect([cache.size, cache.bytes]).toEqual([0, 0]);
+    });
+
+    it('drops the least recently used entry when there are too many', () => {
+      const cache = open(2, 1000);
+      cache.set('a', { text: 'a' }, 1);
+      cache.set('b', { text: 'b' }, 1);
+      cache.get('a');
+      cache.set('c', { text: 'c' }, 1);
+      expect(['a', 'b', 'c'].map((each) => cache.get(each)?.text)).toEqual(['a', undefined, 'c']);
+    });
+
+    it('drops the least recently used entries when they take too many bytes', () => {
+      const cache = open(10, 100);
+      cache.set('a', { text: 'a' }, 40);
+      cache.set('b', { text: 'b' }, 40);
+      cache.get('a');
+      cache.set('c', { text: 'c' }, 50);
+      expect(['a', 'b', 'c'].map((each) => cache.get(each)?.text)).toEqual(['a', undefined, 'c']);
+      expect(cache.bytes).toBe(90);
+    });
+
+    it('does not hold a value that is larger than the bound, nor an older one in its place', () => {
+      const cache = open(10, 100);
+      cache.set('a', { text: 'small' }, 10);
+      cache.set('b', { text: 'b' }, 10);
+      cache.set('a', { text: 'large' }, 101);
+      expect(cache.get('a')).toBeUndefined();
+      expect(cache.get('b')).toEqual({ text: 'b' });
+    });
+
+    it('lets entries be deleted while they are listed', () => {
+      const cache = open(10, 1000);
+      for (const each of ['a', 'b', 'c', 'd']) cache.set(each, { text: each }, 1);
+      for (const [key, value] of cache.entries()) if (value.text < 'c') cache.delete(key);
+      expect([...cache.entries()].map(([key]) => key).sort()).toEqual(['c', 'd']);
+    });
+  });
+}

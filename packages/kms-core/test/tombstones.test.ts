@@ -1,0 +1,107 @@
+import { randomUUID } from 'node:crypto';
+import { beforeEach, describe, expect, test } from 'vitest';
+import {
+  applyTombstones,
+  authenticateToken,
+  createApiToken,
+  createKey,
+  destroyKey,
+  getKey,
+  type Kms,
+  revokeKey,
+  type RevocationReason,
+  shredKey,
+  suspendKey,
+  type Tombstone,
+} from '../src/index.ts';
+import { addTenant, callerOf, type Fixture, makeFixture } from './kms-fixture.ts';
+
+const AT = new Date('2026-05-06T07:08:09.010Z');
+type KeyTombstoneState = Extract<Tombstone, { readonly kind: 'key' }>['state'];
+
+describe('a tombstone', () => {
+  let fixture: Fixture;
+  let kms: Kms;
+  let keyId: string;
+  const end = (state: KeyTombstoneState, reason: RevocationReason | null = null) =>
+    applyTombstones(kms, [{ kind: 'key', tenantId: fixture.tenantId, keyId, state, reason, at: AT }]);
+  const key = () => getKey(kms, fixture.admin, { keyId });
+  const record = () => fixture.store.readKey(fixture.tenantId, keyId);
+
+  beforeEach(async () => {
+    fixture = await makeFixture();
+    ({ kms } = fixture);
+    ({ keyId } = await createKey(kms, fixture.admin, {}));
+  });
+
+  test('ends an active key as it had ended, in an authentic record', async () => {
+    await end('suspended');
+    expect(await key()).toMatchObject({ state: 'suspended', revision: 2 });
+    await end('scheduled');
+    expect(await key()).toMatchObject({ state: 'deactivated', revision: 3 });
+    expect(await record()).toMatchObject({ destroyAt: AT, stateBeforeDestroy: 'suspended' });
+    await end('revoked', 'policy_violation');
+    expect(await key()).toMatchObject({ state: 'revoked', revision: 4 });
+    expect(await record()).toMatchObject({ revocation: { reason: 'policy_violation', at: AT } });
+    await end('destroyed');
+    expect(await key()).toMatchObject({ state: 'destroyed', revision: 5 });
+    expect((await record())?.versions.map(({ material }) => material)).toEqual([{ kind: 'none' }]);
+  });
+
+  test('takes a destruction back that had been taken back', async () => {
+    await suspendKey(kms, fixture.admin, { keyId });
+    await destroyKey(kms, fixture.admin, { keyId });
+    await end('restored');
+    expect(await record()).toMatchObject({
+      state: 'suspended',
+      destroyAt: null,
+      stateBeforeDestroy: null,
+      revision: 4,
+    });
+    await end('restored');
+    expect(await record()).toMatchObject({ revision: 4 });
+    await end('destroyed');
+    await end('restored');
+    expect(await key()).toMatchObject({ state: 'destroyed' });
+  });
+
+  test('of a revocation whose reason is not known has the reason that asks for the most care', async () => {
+    await end('revoked');
+    expect(await record()).toMatchObject({ revocation: { reason: 'suspected_compromise' } });
+  });
+
+  test('changes nothing of a key that has ended as far already', async () => {
+    const { admin } = fixture;
+    const ended: readonly (readonly [() => Promise<unknown>, readonly KeyTombstoneState[]])[] = [
+      [() => suspendKey(kms, admin, { keyId }), ['suspended']],
+      [() => destroyKey(kms, admin, { keyId }), ['suspended', 'scheduled']],
+      [() => revokeKey(kms, admin, { keyId, reason: 'end_of_life' }), ['suspended', 'scheduled', 'revoked']],
+      [
+        () => shredKey(kms, admin, { keyId, confirmation: `SHRED-${keyId}` }),
+        ['suspended', 'scheduled', 'revoked', 'destroyed'],
+      ],
+    ];
+    for (const [change, states] of ended) {
+      await change();
+      const before = await record();
+      for (const state of states) await end(state);
+      expect(await record()).toEqual(before);
+    }
+  });
+
+  test('shreds a tenant with its tokens, and revokes a token', async () => {
+    const other = randomUUID();
+    await addTenant(kms, other);
+    const [own, others] = await Promise.all([
+      createApiToken(kms, fixture.admin, { name: 'own', role: 'auditor' }),
+      createApiToken(kms, callerOf(other, 'tenant_admin'), { name: 'of the other', role: 'auditor' }),
+    ]);
+    await applyTombstones(kms, [
+      { kind: 'tenant', tenantId: other },
+      { kind: 'token', tokenId: own.tokenId },
+    ]);
+    await expect(kms.hierarchy.masterKeys(other)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    for (const { token } of [own, others])
+      await expect(authenticateToken(kms, token)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+  });
+});

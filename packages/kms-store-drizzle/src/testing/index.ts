@@ -1,0 +1,1 @@
+export { insertKeys } from './insert-keys.ts';

@@ -1,0 +1,167 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FeedEvent } from '@qnsp/kms-core';
+import { asTenant, delivered, insertKey, newTenant, nextRevision, sampleKey } from '@qnsp/kms-core/testing';
+import { openPostgresStore } from '@qnsp/kms-store-drizzle';
+import { createDatabase, startTcpProxy, type TcpProxy, type TestDatabase } from '@qnsp/test-harness';
+import type { Sql } from 'postgres';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Heartbeats } from '../src/changes/heartbeats.ts';
+import { rawSql } from './raw-sql.ts';
+
+const isNotices = (firstBytes: Buffer): boolean => firstBytes.includes('qnsp-kms-notices');
+
+describe('the feed of a PostgreSQL database', () => {
+  let database: TestDatabase;
+  let proxy: TcpProxy;
+  let sql: Sql;
+  let opened: Awaited<ReturnType<typeof openPostgresStore>>;
+  let events: FeedEvent[];
+  let losses: unknown[];
+
+  beforeEach(async () => {
+    database = await createDatabase();
+    sql = rawSql(database.url);
+    const url = new URL(database.url);
+    proxy = await startTcpProxy(Number(url.port));
+    url.port = String(proxy.port);
+    losses = [];
+    opened = await openPostgresStore({
+      url: url.href,
+      ssl: 'disable',
+      migrate: 'auto',
+      onFeedLost: (error) => losses.push(error),
+    });
+    events = [];
+    opened.changes.subscribe((event) => events.push(event));
+    await delivered(opened.changes);
+    events.length = 0;
+  });
+  afterEach(async () => {
+    await opened.close();
+    await proxy.stop();
+    await sql.end();
+    await database.drop();
+  });
+
+  const kinds = () => events.map((event) => event.kind).filter((kind) => kind !== 'mark');
+
+  it('tells what anybody changes, by whatever statement', async () => {
+    const { store, changes } = opened;
+    const tenantId = await newTenant(store);
+    const key = await insertKey(store, sampleKey(tenantId));
+    await sql`update kms.keys set name = 'by hand', revision = revision + 1 where key_id = ${key.keyId}`;
+    await delivered(changes);
+    expect(events).toContainEqual({ kind: 'key', keyId: key.keyId });
+  });
+
+  it('begins with a gap when its connection was ended, and says why it was', async () => {
+    const { store, changes } = opened;
+    const tenantId = await newTenant(store);
+    const key = await insertKey(store, sampleKey(tenantId));
+    const ended = await sql`select pg_terminate_backend(pid) from pg_stat_activity
+      where application_name = 'qnsp-kms-notices' and datname = current_database()`;
+    expect(ended).toHaveLength(1);
+    // Perhaps while nobody listens: then the gap stands for it.
+    await asTenant(store, tenantId, (unit) => unit.keys.update(nextRevision(key), 1));
+    await expect.poll(kinds).toContain('gap');
+    await delivered(changes);
+    expect(losses.length).toBeGreaterThan(0);
+  });
+
+  it('proves nothing while its connection is silent, and gives it up after some seconds', async () => {
+    const { changes } = opened;
+    proxy.stall(isNotices);
+    await sleep(50);
+    const silentAt = performance.now();
+    await sleep(1000);
+    expect(changes.provenAt()).toBeLessThan(silentAt);
+    await expect.poll(() => losses.length, { timeout: 10_000 }).toBeGreaterThan(0);
+    expect(changes.provenAt()).toBeLessThan(silentAt);
+    proxy.resume();
+    await expect.poll(kinds, { timeout: 10_000 }).toContain('gap');
+    await delivered(changes);
+  });
+
+  it('takes the marks of others for points in the order, and for no proof', async () => {
+    const { changes } = opened;
+    proxy.stall(isNotices);
+    await sleep(300);
+    const before = changes.provenAt();
+    const forged = crypto.randomUUID();
+    await sql`select pg_notify('kms_changes', ${`mark:${forged}`})`;
+    proxy.resume();
+    await expect.poll(() => events).toContainEqual({ kind: 'mark', mark: forged });
+    // What came back before it was sent by this node; nothing proves the present.
+    expect(changes.provenAt()).toBeGreaterThanOrEqual(before);
+    expect(events.filter((event) => event.kind === 'mark' && event.mark === forged)).toHaveLength(1);
+  });
+
+  it('takes a notice that it does not understand for a gap', async () => {
+    await sql`select pg_notify('kms_changes', 'colour:blue')`;
+    await delivered(opened.changes);
+    expect(kinds()).toEqual(['gap']);
+  });
+
+  it('opens its connection only for somebody who listens', async () => {
+    const { store, close } = await openPostgresStore({ url: database.url, ssl: 'disable', migrate: 'off' });
+    await store.ping();
+    const listeners = await sql`select from pg_stat_activity
+      where application_name = 'qnsp-kms-notices' and datname = current_database()`;
+    expect(listeners).toHaveLength(1);
+    await close();
+  });
+});
+
+describe('a heartbeat', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('proves the time at which it was sent, however late it comes back', () => {
+    vi.useFakeTimers({ toFake: ['performance', 'Date'] });
+    const heartbeats = new Heartbeats();
+    expect(heartbeats.provenAt()).toBe(-Infinity);
+    heartbeats.sending('a');
+    const sentAt = performance.now();
+    vi.advanceTimersByTime(10_000);
+    heartbeats.received('a');
+    expect(heartbeats.provenAt()).toBe(sentAt);
+  });
+
+  it('proves something once, and only what this node sent', () => {
+    vi.useFakeTimers({ toFake: ['performance', 'Date'] });
+    const heartbeats = new Heartbeats();
+    heartbeats.received('foreign');
+    expect(heartbeats.provenAt()).toBe(-Infinity);
+    heartbeats.sending('a');
+    const first = performance.now();
+    vi.advanceTimersByTime(200);
+    heartbeats.sending('b');
+    const second = performance.now();
+    heartbeats.received('b');
+    // Somebody repeats an earlier one, which the later one has overtaken.
+    heartbeats.received('a');
+    expect([heartbeats.provenAt(), heartbeats.overdueMs()]).toEqual([second, 0]);
+    expect(second).toBeGreaterThan(first);
+  });
+
+  it('is worth nothing after the machine slept, which its running time does not show', () => {
+    vi.useFakeTimers({ toFake: ['performance', 'Date'] });
+    const heartbeats = new Heartbeats();
+    heartbeats.sending('a');
+    heartbeats.received('a');
+    vi.setSystemTime(Date.now() + 60_000);
+    expect(heartbeats.provenAt()).toBe(-Infinity);
+  });
+
+  it('that was on its way when the connection broke proves nothing, and what was proven stays', () => {
+    const heartbeats = new Heartbeats();
+    heartbeats.sending('a');
+    heartbeats.received('a');
+    const proven = heartbeats.provenAt();
+    heartbeats.sending('b');
+    heartbeats.interrupted();
+    heartbeats.received('b');
+    expect(heartbeats.provenAt()).toBe(proven);
+  });
+});

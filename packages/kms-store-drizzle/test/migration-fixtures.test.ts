@@ -1,0 +1,128 @@
+import { existsSync, readFileSync } from 'node:fs';
+import {
+  authenticateToken,
+  decapsulate,
+  decrypt,
+  encrypt,
+  getKey,
+  rotateKey,
+  type Store,
+  type Kms,
+  verify,
+  verifyMac,
+} from '@qnsp/kms-core';
+import { scopeOf } from '@qnsp/kms-core/testing';
+import { openPostgresStore } from '@qnsp/kms-store-drizzle';
+import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { allMigrations, prepareDatabase } from '../src/migrate/prepare-database.ts';
+import { PostgresDriver } from '../src/postgres/postgres-driver.ts';
+import {
+  expectedFile,
+  type Fixture,
+  migrationTags,
+  readRecords,
+  rowsFile,
+} from './migration-fixtures/fixture-files.ts';
+import { administrator, fixtureKms } from './migration-fixtures/fixture-kms.ts';
+import { rawSql } from './raw-sql.ts';
+
+const TAGS = migrationTags();
+const hasFixture = (tag: string) => existsSync(rowsFile(tag)) && existsSync(expectedFile(tag));
+
+/** Brings a database to the state of a migration, with the rows of its fixture. */
+async function loadFixture(url: string, migration: number): Promise<void> {
+  const driver = new PostgresDriver({ url, ssl: 'disable', migrate: 'auto' });
+  await prepareDatabase(driver, 'auto', allMigrations().slice(0, migration + 1));
+  await driver.close();
+  const sql = rawSql(url);
+  try {
+    // As pg_restore --disable-triggers has it: the rows obeyed the triggers when they were written, one after another.
+    const rows = readFileSync(rowsFile(TAGS[migration] ?? ''), 'utf8');
+    await sql.unsafe(`begin; set local session_replication_role = replica; ${rows}; commit`);
+  } finally {
+    await sql.end();
+  }
+}
+
+it.each(TAGS)('%s has a fixture of rows, which `pnpm run fixture` in this package writes', (tag) => {
+  expect(hasFixture(tag)).toBe(true);
+});
+
+const fixtures = TAGS.map((tag, migration) => ({ tag, migration })).filter(({ tag }) => hasFixture(tag));
+
+describe.each(fixtures)('the rows of $tag', ({ tag, migration }) => {
+  let database: TestDatabase;
+  let store: Store;
+  let close: () => Promise<void>;
+  let kms: Kms;
+  const { rootKey, uses, records } = JSON.parse(readFileSync(expectedFile(tag), 'utf8')) as Fixture;
+  const caller = administrator(uses.tenantId);
+  const bytes = (base64: string) => Buffer.from(base64, 'base64');
+  const plaintext = bytes(uses.plaintext);
+
+  beforeAll(async () => {
+    database = await createDatabase();
+    await loadFixture(database.url, migration);
+    ({ store, close } = await openPostgresStore({ url: database.url, ssl: 'disable', migrate: 'auto' }));
+    kms = await fixtureKms(store, bytes(rootKey));
+  });
+  afterAll(async () => {
+    await close();
+    await database.drop();
+  });
+
+  it('are read as they were written', async () => {
+    expect(await readRecords(store)).toMatchObject(records);
+  });
+
+  it('are authentic', async () => {
+    const { items } = await store.transact(scopeOf(uses.tenantId), (unit) =>
+      unit.keys.list({ limit: 200, after: null }),
+    );
+    expect(items.map((key) => key.state).toSorted()).toEqual([
+      'active',
+      'active',
+      'active',
+      'active',
+      'active',
+      'deactivated',
+      'destroyed',
+      'revoked',
+      'suspended',
+    ]);
+    for (const { keyId } of items) await expect(getKey(kms, caller, { keyId })).resolves.toMatchObject({ keyId });
+  });
+
+  it('open what was encrypted, verify what was signed, decapsulate what was encapsulated', async () => {
+    for (const ciphertext of uses.ciphertexts)
+      expect((await decrypt(kms, caller, { ciphertext: bytes(ciphertext) })).plaintext).toEqual(plaintext);
+    const { signature, mac, kem } = uses;
+    const signed = { keyId: signature.keyId, data: plaintext, signature: bytes(signature.signature) };
+    expect(await verify(kms, caller, signed)).toMatchObject({ valid: true });
+    const tagged = { keyId: mac.keyId, data: plaintext, mac: bytes(mac.mac) };
+    expect(await verifyMac(kms, caller, tagged)).toMatchObject({ valid: true });
+    const opened = await decapsulate(kms, caller, { keyId: kem.keyId, ciphertext: bytes(kem.kemCiphertext) });
+    expect(opened.sharedSecret).toEqual(bytes(kem.sharedSecret));
+  });
+
+  it('remember how much of a budget is used', async () => {
+    const { keyId } = uses.budget;
+    await encrypt(kms, caller, { keyId, plaintext });
+    await expect(encrypt(kms, caller, { keyId, plaintext })).rejects.toMatchObject({ code: 'KEY_USAGE_EXCEEDED' });
+  });
+
+  it('authenticate a live token and no revoked one', async () => {
+    expect(await authenticateToken(kms, uses.liveToken)).toMatchObject({ tenantId: uses.tenantId });
+    await expect(authenticateToken(kms, uses.revokedToken)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+  });
+
+  it('keep a shredded tenant shredded', async () => {
+    await expect(kms.hierarchy.masterKeys(uses.shreddedTenantId)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it('can be changed', async () => {
+    const { keyId } = uses.mac;
+    expect(await rotateKey(kms, caller, { keyId })).toMatchObject({ keyId, currentVersion: 2 });
+  });
+});

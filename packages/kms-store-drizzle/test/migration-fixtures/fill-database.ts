@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto';
+import {
+  createApiToken,
+  createKey,
+  createTenant,
+  destroyKey,
+  encapsulate,
+  encrypt,
+  type Kms,
+  mac,
+  newId,
+  resolveAlgorithm,
+  revokeApiToken,
+  revokeKey,
+  rotateKey,
+  shredKey,
+  shredTenant,
+  sign,
+  suspendKey,
+  SYSTEM_TENANT,
+} from '@qnsp/kms-core';
+import { administrator } from './fixture-kms.ts';
+
+const BUDGET = 5;
+
+/** What was done with the keys of a fixture and has to come out the same later; bytes in base64. */
+export interface Uses {
+  readonly tenantId: string;
+  readonly shreddedTenantId: string;
+  readonly plaintext: string;
+  /** Two ciphertexts of one key, under its first and its second version. */
+  readonly ciphertexts: readonly string[];
+  readonly signature: { readonly keyId: string; readonly signature: string };
+  readonly mac: { readonly keyId: string; readonly mac: string };
+  readonly kem: { readonly keyId: string; readonly kemCiphertext: string; readonly sharedSecret: string };
+  /** A key that was used for all operations of its budget but one. */
+  readonly budget: { readonly keyId: string };
+  readonly liveToken: string;
+  readonly revokedToken: string;
+}
+
+/** Makes a key of each kind and state, tokens and tenants, by the operations of the core. */
+export async function fillDatabase(kms: Kms): Promise<Uses> {
+  const platform = administrator(SYSTEM_TENANT);
+  const { tenantId } = await createTenant(kms, platform, { name: 'acme' });
+  const { tenantId: shreddedTenantId } = await createTenant(kms, platform, { name: 'gone' });
+  const caller = administrator(tenantId);
+  const create = async (algorithm: string, settings: object = {}): Promise<string> => {
+    const key = await createKey(kms, caller, { algorithm: resolveAlgorithm(algorithm), ...settings });
+    return key.keyId;
+  };
+  const plaintext = Buffer.from('written before the newest migration');
+  const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
+
+  const keyId = await create('AES-256-GCM', {
+    name: "the owner's key",
+    rotation: { periodSeconds: 86_400, retainVersions: 3 },
+    metadata: { team: 'payments', 'line\nbreak': '; -- "quoted"' },
+    policy: { version: '1', statements: [{ effect: 'allow', actions: ['kms:*'], resources: ['*'] }] },
+    usageLimits: { expiresAt: new Date('2999-12-31T23:59:59.999Z') },
+  });
+  const first = await encrypt(kms, caller, { keyId, plaintext });
+  await rotateKey(kms, caller, { keyId });
+  const second = await encrypt(kms, caller, { keyId, plaintext });
+
+  const signing = await create('ML-DSA-65', { parentKeyId: keyId });
+  const { signature } = await sign(kms, caller, { keyId: signing, data: plaintext });
+  const macKey = await create('HMAC-SHA256');
+  const tag = await mac(kms, caller, { keyId: macKey, data: plaintext });
+  const kem = await create('X-Wing');
+  const { ciphertext: kemCiphertext, sharedSecret } = await encapsulate(kms, caller, { keyId: kem });
+
+  const budget = await create('ChaCha20-Poly1305', { usageLimits: { maxOperations: BUDGET } });
+  for (let used = 0; used < BUDGET - 1; used += 1) await encrypt(kms, caller, { keyId: budget, plaintext });
+
+  await suspendKey(kms, caller, { keyId: await create('AES-128-GCM') });
+  await revokeKey(kms, caller, { keyId: await create('Ed25519'), reason: 'suspected_compromise' });
+  await destroyKey(kms, caller, { keyId: await create('X25519') });
+  const shredded = await create('AES-256-GCM');
+  await shredKey(kms, caller, { keyId: shredded, confirmation: `SHRED-${shredded}` });
+
+  const live = await createApiToken(kms, caller, {
+    name: 'deploy',
+    role: 'key_user',
+    permissions: ['kms:random'],
+    idempotency: { key: newId(), fingerprint: randomBytes(32) },
+  });
+  const revoked = await createApiToken(kms, caller, { name: 'lost', role: 'auditor' });
+  await revokeApiToken(kms, caller, { tokenId: revoked.tokenId });
+
+  const gone = administrator(shreddedTenantId);
+  await createKey(kms, gone, {});
+  await shredTenant(kms, gone, {
+    tenantId: shreddedTenantId,
+    confirmation: `SHRED-${shreddedTenantId}`,
+    reason: 'test',
+  });
+  kms.counter.count(tenantId);
+  await kms.counter.flush(kms.store);
+
+  return {
+    tenantId,
+    shreddedTenantId,
+    plaintext: base64(plaintext),
+    ciphertexts: [base64(first.ciphertext), base64(second.ciphertext)],
+    signature: { keyId: signing, signature: base64(signature) },
+    mac: { keyId: macKey, mac: base64(tag.mac) },
+    kem: { keyId: kem, kemCiphertext: base64(kemCiphertext), sharedSecret: base64(sharedSecret) },
+    budget: { keyId: budget },
+    liveToken: live.token,
+    revokedToken: revoked.token,
+  };
+}

@@ -1,0 +1,46 @@
+import { randomBytes } from 'node:crypto';
+import {
+  type Caller,
+  effectivePermissions,
+  establishRoots,
+  InProcessFeed,
+  KeyHierarchy,
+  KeyRing,
+  type Kms,
+  OperationBudgets,
+  OperationCounter,
+  resolveAlgorithm,
+  softwareRoot,
+  type Store,
+  type TenantId,
+  TokenRing,
+} from '@qnsp/kms-core';
+import { MapCache } from '@qnsp/kms-core/testing';
+
+/** The core on a store, as the service puts it together. */
+export async function fixtureKms(store: Store, rootKey: Uint8Array): Promise<Kms> {
+  const roots = [softwareRoot('software', rootKey)];
+  const hierarchy = new KeyHierarchy(store, roots);
+  await establishRoots(store, hierarchy, roots);
+  const feed = new InProcessFeed();
+  return {
+    store,
+    hierarchy,
+    keyRing: new KeyRing(store, hierarchy, { feed, memory: new MapCache() }),
+    tokens: new TokenRing(store, hierarchy, { feed, memory: new MapCache() }),
+    budgets: new OperationBudgets(store),
+    counter: new OperationCounter(),
+    clock: () => Date.now(),
+    random: randomBytes,
+    settings: { defaultAlgorithm: resolveAlgorithm('AES-256-GCM'), requireFips: false },
+  };
+}
+
+export function administrator(tenantId: TenantId): Caller {
+  return {
+    tenantId,
+    subject: 'the fixture',
+    permissions: effectivePermissions('platform_admin', []),
+    attributes: { ip: '127.0.0.1', mfa: false },
+  };
+}

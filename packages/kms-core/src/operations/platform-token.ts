@@ -1,7 +1,7 @@
 import { tokenAuthority } from '../hierarchy/token-authority.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
 import { newId, SYSTEM_TENANT } from '../model/identifiers.ts';
-import { endToken, tokenCreated } from './api-tokens.ts';
+import { endToken, tokenCreated, tokenRevoked } from './api-tokens.ts';
 import type { Kms } from './kms.ts';
 
 /**
@@ -20,7 +20,10 @@ export async function installPlatformToken(
     const known = await unit.tokens.list({ tenantId: null });
     const isWanted = (candidate: ApiTokenRecord) => hashes.some((hash) => Buffer.compare(candidate.hash, hash) === 0);
     for (const candidate of known) {
-      if (!isWanted(candidate) && candidate.revokedAt === null) await endToken(unit, authority, candidate);
+      if (isWanted(candidate) || candidate.revokedAt !== null) continue;
+      await endToken(unit, authority, candidate);
+      const ended = kms.evidence?.unattended('installPlatformToken', 'kms.token.revoked', SYSTEM_TENANT);
+      await ended?.changed(unit, tokenRevoked(candidate, unit.now));
     }
     if (token === undefined || known.some(isWanted)) return;
     const record = authority.sign({

@@ -3,6 +3,7 @@ import { type Kms, KmsError } from '@qnsp/kms-core';
 import { type Context, Hono } from 'hono';
 import type { Caches } from './caches.ts';
 import { type Served, serveRoute } from './http/serve-route.ts';
+import type { Evidence } from './evidence/open-evidence.ts';
 import type { AppEnv } from './http/app-env.ts';
 import type { Logger } from './http/logger.ts';
 import { answerProblem } from './http/problem-answer.ts';
@@ -18,6 +19,8 @@ export interface AppParts {
   readonly readiness: Readiness;
   readonly metrics: Metrics;
   readonly version: string;
+  /** Absent when no evidence is kept. */
+  readonly evidence?: Evidence | undefined;
   /** What the gateway in front of the service proves itself by; none without it. */
   readonly gatewayCredential?: string | undefined;
 }

@@ -3,6 +3,7 @@ import {
   type ChangeFeed,
   type DatabaseCopies,
   establishRoots,
+  type EvidenceStore,
   KeyHierarchy,
   KeyRing,
   type Kms,
@@ -20,12 +21,15 @@ import { type Caches, openCaches } from './caches.ts';
 import { readCertificate } from './config/certificate-file.ts';
 import { ConfigurationError } from './config/configuration-error.ts';
 import type { DatabaseConfig, RootConfig, ServiceConfig } from './config/env.ts';
+import { type Evidence, openEvidence } from './evidence/open-evidence.ts';
 import type { Logger } from './http/logger.ts';
 import { readOrCreateRootKey, readRootKey } from './config/root-key-file.ts';
 
 /** The parts of a running service. */
 export interface Composition {
   readonly kms: Kms;
+  /** Absent when no evidence is kept. */
+  readonly evidence: Evidence | undefined;
   /** Whether the database is a restored copy; a store that can not tell has none. */
   readonly copies: DatabaseCopies | undefined;
   readonly caches: Caches;
@@ -46,6 +50,7 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
     const hierarchy = new KeyHierarchy(store, roots);
     await establishRoots(store, hierarchy, roots);
     const caches = openCaches(config.cache, opened.changes, log);
+    const evidence = config.evidence && openEvidence(config.evidence, opened.evidence, clock);
     const kms: Kms = {
       store,
       hierarchy,
@@ -56,9 +61,11 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
       clock,
       random: randomBytes,
       settings: { defaultAlgorithm: config.defaultAlgorithm, requireFips: config.requireFips },
+      evidence: evidence?.ofService,
     };
     return {
       kms,
+      evidence,
       caches,
       copies: opened.copies,
       close: async () => {
@@ -96,7 +103,13 @@ export async function migrate(config: DatabaseConfig, log: Logger): Promise<void
 async function openStore(
   config: DatabaseConfig,
   log: Logger,
-): Promise<{ store: Store; changes: ChangeFeed; copies?: DatabaseCopies; close(): Promise<void> }> {
+): Promise<{
+  store: Store;
+  evidence: EvidenceStore;
+  changes: ChangeFeed;
+  copies?: DatabaseCopies;
+  close(): Promise<void>;
+}> {
   if (config.kind === 'pglite')
     return openPgliteStore({ dataDir: config.dataDir, statementTimeoutMs: config.timeoutMs });
   return openPostgresStore({

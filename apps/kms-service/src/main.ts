@@ -32,7 +32,12 @@ async function start(config: ServiceConfig, log: Logger, stops: Stops): Promise<
   const readiness = makeReadiness();
   const { gatewayCredential } = config;
   const metrics = makeMetrics(kms, caches);
-  const app = makeApp({ kms, log, readiness, caches, metrics, version: VERSION, gatewayCredential });
+  const { evidence } = composition;
+  if (evidence !== undefined) {
+    stops.push(() => evidence.stop());
+    evidence.start(log, (report) => metrics.observeEvidence(report));
+  }
+  const app = makeApp({ kms, log, readiness, caches, metrics, version: VERSION, gatewayCredential, evidence });
   const listening = await listen(app, config);
   stops.push(() => listening.stop());
   const mayWork = () => isStillHere(copies, readiness, log);

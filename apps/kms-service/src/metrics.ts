@@ -1,11 +1,13 @@
+import type { EvidenceReport } from '@qnsp/kms-audit';
 import type { Kms } from '@qnsp/kms-core';
-import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { observeCaches } from './cache-metrics.ts';
 import type { Caches } from './caches.ts';
 
 /** The metrics of the service, in the text format of Prometheus. */
 export interface Metrics {
   observe(operation: string, status: number, durationMs: number): void;
+  observeEvidence(report: EvidenceReport): void;
   text(): Promise<string>;
 }
 
@@ -27,7 +29,32 @@ export function makeMetrics(kms: Pick<Kms, 'keyRing' | 'tokens'>, caches: Caches
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [registry],
   });
+  const waiting = new Gauge({
+    name: 'kms_evidence_waiting_events',
+    help: 'Events of evidence that are not sealed, or not delivered.',
+    labelNames: ['for'],
+    registers: [registry],
+  });
+  const refused = new Gauge({
+    name: 'kms_evidence_refused_batches',
+    help: 'Batches of evidence that the audit service refused for ever. Anything above 0 needs somebody.',
+    registers: [registry],
+  });
+  const failures = new Counter({
+    name: 'kms_evidence_failures_total',
+    help: 'Turns of the work on evidence that failed, and deliveries that were postponed.',
+    labelNames: ['work'],
+    registers: [registry],
+  });
   return {
+    observeEvidence: (report) => {
+      if (report.kind === 'backlog') {
+        waiting.set({ for: 'seal' }, report.backlog.unsealed);
+        waiting.set({ for: 'delivery' }, report.backlog.undelivered);
+        refused.set(report.backlog.refused);
+      } else if (report.kind === 'postponed') failures.inc({ work: 'deliver' });
+      else if (report.kind === 'failed') failures.inc({ work: report.work });
+    },
     observe: (operation, status, durationMs) => {
       requests.inc({ operation, status });
       duration.observe({ operation }, durationMs / 1000);

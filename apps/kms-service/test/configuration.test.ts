@@ -6,6 +6,7 @@ import { freePort, tempDir } from '@qnsp/test-harness';
 import { afterAll, describe, expect, test } from 'vitest';
 import { ConfigurationError } from '../src/config/configuration-error.ts';
 import { readConfig } from '../src/config/env.ts';
+import { BEARER_TOKEN, evidenceEnv, SIGNING_KEY_PEM } from './evidence-sample.ts';
 import { startLocalService } from './local-service.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
@@ -132,14 +133,36 @@ describe('the configuration', () => {
       'DATABASE_SSL',
       'DATABASE_URL',
       'KMS_ROOT_KEY',
-      'KMS_EVIDENCE_ENABLED',
       'AUDIT_SERVICE_URL',
       'AUDIT_BEARER_TOKEN',
+      'AUDIT_SBOM_SIGNING_PRIVATE_KEY_PEM',
       'KMS_PKCS11_PIN',
     ]) {
       expect(stderr).toMatch(new RegExp(`^  ${name}: `, 'm'));
     }
     for (const secret of ['hunter2', 'c2VjcmV0', '987654']) expect(stderr).not.toContain(secret);
+  });
+
+  test('evidence needs a receiver that can be trusted and a key that can sign', () => {
+    const given = {
+      KMS_ROOT_KEY: ROOT,
+      KMS_EVIDENCE_ENABLED: 'true',
+      AUDIT_SERVICE_URL: 'http://audit.example.com',
+      AUDIT_BEARER_TOKEN: 'two words',
+      AUDIT_SBOM_SIGNING_PRIVATE_KEY_PEM: 'no key',
+    };
+    expect([...problemsOf(given)].sort()).toEqual([
+      'AUDIT_BEARER_TOKEN',
+      'AUDIT_SBOM_SIGNING_PRIVATE_KEY_PEM',
+      'AUDIT_SERVICE_URL',
+    ]);
+    const evidence = readConfig({ ...given, ...evidenceEnv('https://audit.example.com/base') }).evidence;
+    expect(evidence).toMatchObject({ bearerToken: BEARER_TOKEN, retentionDays: undefined });
+    const escaped = SIGNING_KEY_PEM.replaceAll('\n', String.raw`\n`);
+    expect(() =>
+      readConfig({ ...given, ...evidenceEnv('http://localhost:1'), AUDIT_SBOM_SIGNING_PRIVATE_KEY_PEM: escaped }),
+    ).not.toThrow();
+    expect(readConfig({ ...given, KMS_EVIDENCE_ENABLED: 'false' }).evidence).toBeUndefined();
   });
 
   test('without any root key there is no start', () => {

@@ -1,18 +1,26 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { tempDir } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { evidenceEnv, PUBLIC_KEY_PEM, type Receiver, startReceiver } from './evidence-sample.ts';
 import { type LocalService, startLocalService } from './local-service.ts';
 
 const SEPARATOR = '----- next block -----';
 const directory = tempDir('qnsp-guide-');
 let local: LocalService;
+let receiver: Receiver;
 beforeAll(async () => {
-  local = await startLocalService();
+  receiver = await startReceiver();
+  local = await startLocalService(evidenceEnv(receiver.url));
+  // What the documents expect to be there: the repository, and the auditor's public key.
+  symlinkSync(fileURLToPath(new URL('../../../packages', import.meta.url)), join(directory.path, 'packages'));
+  writeFileSync(join(directory.path, 'audit-public.pem'), PUBLIC_KEY_PEM);
 });
 afterAll(async () => {
   await local.end();
+  await receiver.close();
   await directory.remove();
 });
 
@@ -56,6 +64,7 @@ describe.each([
   ['README.md', 3],
   ['docs/guide.md', 10],
   ['docs/import.md', 2],
+  ['docs/audit.md', 6],
 ])('%s', (document, statements) => {
   test('prints what it says when its commands are run in order', { timeout: 90_000 }, () => {
     copyFileSync(new URL('../../../LICENSE', import.meta.url), join(directory.path, 'LICENSE'));

@@ -44,6 +44,7 @@ export const LIMITS = {
     addresses: 64,
     totalCharacters: 32 * KIB,
   },
+  exportBatches: { default: 10, maximum: 100 },
   pageItems: { default: 50, maximum: 200 },
   pendingWindowDays: { minimum: 1, maximum: 90, default: 7 },
   upcomingDays: { maximum: 3650, default: 30 },

@@ -19,11 +19,14 @@ export const TAGS = {
   'Rotation schedules': 'Keys that rotate by themselves.',
   'API tokens': 'Credentials of a tenant.',
   Tenants: 'The tenants of the service.',
+  Audit: 'The evidence of what was done, where the deployment keeps it.',
   Random: 'Random bytes.',
   Service: 'Health, metrics and documents of the service.',
   Activation: 'The handshake of published clients.',
 } as const;
 export type Tag = keyof typeof TAGS;
+
+export type RouteScope = 'tenant' | 'platform' | 'either';
 
 /** A method and a path with parameters in braces; every parameter is a UUID. */
 export interface Address {
@@ -67,8 +70,11 @@ export interface RouteDefinition<
   readonly summary: string;
   readonly description?: string;
   readonly auth: 'bearer' | 'none';
-  /** Whether the call is for one tenant or, by a platform credential, for the service as a whole. */
-  readonly scope?: 'tenant' | 'platform';
+  /**
+   * Whether the call is for one tenant or, by a platform credential, for the service as a whole; `either` is the whole
+   * service when a platform credential names no tenant.
+   */
+  readonly scope?: RouteScope;
   /** What the caller must hold. */
   readonly permission?: Permission;
   readonly query?: Query;
@@ -107,7 +113,7 @@ export interface Route<
 > extends RouteDefinition<Id, Path, Query, Body, Answer> {
   readonly query: Query;
   readonly body: Body;
-  readonly scope: 'tenant' | 'platform';
+  readonly scope: RouteScope;
 }
 
 /** The tenant that a request may name; it must be the credential's. */

@@ -74,7 +74,7 @@ describe('what clients really send', () => {
       if (route.auth === 'none' || route.tag === 'Activation') continue;
       expect(route.query.safeParse({ tenantId: EXAMPLE.tenantId }).success, route.operationId).toBe(true);
       const body = { ...route.example.body, tenantId: EXAMPLE.tenantId };
-      const asked = { keyId, tokenId: EXAMPLE.tokenId, tenantId: EXAMPLE.tenantId };
+      const asked = { keyId, tokenId: EXAMPLE.tokenId, tenantId: EXAMPLE.tenantId, eventId: EXAMPLE.tokenId };
       expect(() => parseRequest(route, { params: asked, body }), route.operationId).not.toThrow();
     }
   });

@@ -14,6 +14,7 @@ import {
 const ids: Readonly<Record<string, string>> = {
   keyId: EXAMPLE.keyId,
   tokenId: EXAMPLE.tokenId,
+  eventId: EXAMPLE.tokenId,
   tenantId: EXAMPLE.tenantId,
 };
 
@@ -71,6 +72,10 @@ POST /kms/v1/keys/{keyId}/derive
 POST /kms/v1/byok/import
 GET /kms/v1/byok/parameters
 GET /kms/v1/random
+GET /kms/v1/audit/events
+GET /kms/v1/audit/events/{eventId}/proof
+GET /kms/v1/audit/checkpoints
+GET /kms/v1/audit/export
 GET /kms/v1/rotation-schedules
 GET /kms/v1/rotation-schedules/upcoming
 POST /kms/v1/tokens

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import {
-  type InProcessFeed,
   type Caller,
   effectivePermissions,
   establishRoots,
@@ -15,15 +14,14 @@ import {
   type Role,
   type RootProvider,
   softwareRoot,
-  type Store,
   TokenRing,
 } from '../src/index.ts';
-import { inMemoryStore } from '../src/testing/in-memory-store.ts';
+import { type InMemoryStore, inMemoryStore } from '../src/testing/in-memory-store.ts';
 import { MapCache } from '../src/testing/map-cache.ts';
 
 export interface Fixture {
   readonly kms: Kms;
-  readonly store: Store & { readonly changes: InProcessFeed };
+  readonly store: InMemoryStore;
   readonly roots: readonly RootProvider[];
   readonly tenantId: string;
   readonly admin: Caller;

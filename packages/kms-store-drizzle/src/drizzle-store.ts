@@ -1,6 +1,7 @@
 import type { ApiTokenRecord, KeyId, KeyRecord, Store, StoreScope, TenantId, UnitOfWork } from '@qnsp/kms-core';
 import { type Column, getTableColumns, getViewSelectedFields, sql } from 'drizzle-orm';
 import type { Db, Driver } from './driver.ts';
+import { DrizzleEvidenceRecords } from './records/evidence-records.ts';
 import { DrizzleIdempotency } from './records/idempotency-records.ts';
 import { DrizzleKeys } from './records/key-records.ts';
 import { toKeyRecord } from './records/key-rows.ts';
@@ -32,6 +33,7 @@ export class DrizzleStore implements Store {
           tenants: new DrizzleTenants(session),
           tokens: new DrizzleTokens(session),
           idempotency: new DrizzleIdempotency(session),
+          evidence: new DrizzleEvidenceRecords(session),
         });
       } finally {
         session.end();

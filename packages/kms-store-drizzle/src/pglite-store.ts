@@ -1,5 +1,6 @@
-import { type ChangeFeed, InProcessFeed, type Store } from '@qnsp/kms-core';
+import { type ChangeFeed, type EvidenceStore, InProcessFeed, type Store } from '@qnsp/kms-core';
 import { CHANNEL, eventOf } from './changes/channel.ts';
+import { DrizzleEvidenceStore } from './drizzle-evidence-store.ts';
 import { DrizzleStore } from './drizzle-store.ts';
 import { prepareDatabase } from './migrate/prepare-database.ts';
 import { openPglite } from './pglite/pglite-driver.ts';
@@ -18,9 +19,12 @@ export interface PgliteStoreOptions {
  * @example
  * const { store, close } = await openPgliteStore({ dataDir: 'memory://' });
  */
-export async function openPgliteStore(
-  options: PgliteStoreOptions,
-): Promise<{ readonly store: Store; readonly changes: ChangeFeed; close(): Promise<void> }> {
+export async function openPgliteStore(options: PgliteStoreOptions): Promise<{
+  readonly store: Store;
+  readonly evidence: EvidenceStore;
+  readonly changes: ChangeFeed;
+  close(): Promise<void>;
+}> {
   const driver = await openPglite(options.dataDir, options.statementTimeoutMs ?? 5000);
   const changes = new InProcessFeed();
   try {
@@ -30,5 +34,10 @@ export async function openPgliteStore(
     await driver.close();
     throw error;
   }
-  return { store: new DrizzleStore(driver), changes, close: () => driver.close() };
+  return {
+    store: new DrizzleStore(driver),
+    evidence: new DrizzleEvidenceStore(driver),
+    changes,
+    close: () => driver.close(),
+  };
 }

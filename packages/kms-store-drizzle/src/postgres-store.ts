@@ -1,6 +1,7 @@
-import type { ChangeFeed, DatabaseCopies, Store } from '@qnsp/kms-core';
+import type { ChangeFeed, DatabaseCopies, EvidenceStore, Store } from '@qnsp/kms-core';
 import { PostgresFeed } from './changes/postgres-feed.ts';
 import { DrizzleDatabaseCopies } from './copies/database-copies.ts';
+import { DrizzleEvidenceStore } from './drizzle-evidence-store.ts';
 import { DrizzleStore } from './drizzle-store.ts';
 import { prepareDatabase } from './migrate/prepare-database.ts';
 import type { PostgresStoreOptions } from './postgres/options.ts';
@@ -19,6 +20,7 @@ import { PostgresDriver } from './postgres/postgres-driver.ts';
  */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<{
   readonly store: Store;
+  readonly evidence: EvidenceStore;
   readonly changes: ChangeFeed;
   readonly copies: DatabaseCopies;
   close(): Promise<void>;
@@ -28,6 +30,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   const changes = new PostgresFeed((onNotify) => driver.listener(onNotify), options.onFeedLost ?? (() => undefined));
   return {
     store: new DrizzleStore(driver),
+    evidence: new DrizzleEvidenceStore(driver),
     changes,
     copies: new DrizzleDatabaseCopies(driver),
     close: async () => {

@@ -1,4 +1,4 @@
-import type { ApiTokenRecord, KeyRecord, Store } from '@qnsp/kms-core';
+import type { ApiTokenRecord, EvidenceStore, KeyRecord, Store } from '@qnsp/kms-core';
 import {
   asTenant,
   insertKey,
@@ -15,6 +15,7 @@ import { drizzle } from 'drizzle-orm/postgres-js';
 import type { Sql } from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DrizzleStore } from '../src/drizzle-store.ts';
+import { sampleEvent, seal } from './evidence-samples.ts';
 import { rawSql, underScope } from './raw-sql.ts';
 
 /** What belongs to the service itself, and to no tenant. */
@@ -29,11 +30,16 @@ const TABLES = [
   'operation_leases',
   'api_tokens',
   'idempotency_keys',
+  'evidence_outbox',
+  'evidence_chains',
+  'evidence_checkpoints',
+  'evidence_events',
 ];
 
 describe('row-level security', () => {
   let database: TestDatabase;
   let store: Store;
+  let evidence: EvidenceStore;
   let close: () => Promise<void>;
   let sql: Sql;
   let [mine, theirs] = ['', ''];
@@ -43,7 +49,7 @@ describe('row-level security', () => {
   beforeAll(async () => {
     database = await createDatabase();
     const opened = await openPostgresStore({ url: database.url, ssl: 'disable', migrate: 'auto' });
-    ({ store, close } = opened);
+    ({ store, evidence, close } = opened);
     sql = rawSql(database.url);
     await opened.copies.look();
     [mine, theirs] = [await newTenant(store), await newTenant(store)];
@@ -65,6 +71,8 @@ describe('row-level security', () => {
         await unit.keys.addOperations(5);
         await unit.keys.leaseOperations({ keyId: key.keyId, version: 0, budget: 9, count: 1 });
       });
+      await evidence.append([sampleEvent(tenantId), sampleEvent(tenantId)]);
+      await seal(evidence, tenantId, 1);
       if (tenantId === theirs) theirKey = key;
     }
   });
@@ -111,6 +119,7 @@ describe('row-level security', () => {
       `update kms.tenants set state = 'shredded' where tenant_id = '${theirs}'`,
       `delete from kms.tenant_master_key_wraps where tenant_id = '${theirs}'`,
       `delete from kms.idempotency_keys where tenant_id = '${theirs}'`,
+      `update kms.evidence_chains set lease_owner = 'x' where tenant_id = '${theirs}'`,
     ];
     for (const statement of statements) {
       const own = statement.replaceAll(theirs, mine).replace(`key_id = '${keyId}'`, `tenant_id = '${mine}'`);

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { parseRedisUrl } from '@qnsp/kms-cache';
 import { type Algorithm, isApiToken, KmsError, resolveAlgorithm, ROOT_KEY_BYTES, TOKEN_PREFIX } from '@qnsp/kms-core';
 import { ConfigurationError } from './configuration-error.ts';
+import { type EvidenceConfig, readEvidence } from './read-evidence.ts';
 import { type Environment, Variables } from './variables.ts';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -31,6 +32,8 @@ export interface ServiceConfig {
   readonly requestTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
   readonly jobIntervalMs: number;
+  /** Absent when no evidence is kept. */
+  readonly evidence: EvidenceConfig | undefined;
 }
 
 export interface CacheConfig {
@@ -92,6 +95,7 @@ export function readConfig(environment: Environment): ServiceConfig {
     requestTimeoutMs: env.integer('KMS_REQUEST_TIMEOUT_MS', 30_000, { min: 100, max: 600_000 }),
     shutdownTimeoutMs: env.integer('KMS_SHUTDOWN_TIMEOUT_MS', 10_000, { min: 0, max: 600_000 }),
     jobIntervalMs: env.integer('KMS_JOB_INTERVAL_MS', 10_000, { min: 100, max: 3_600_000 }),
+    evidence: readEvidence(env),
   };
   if (config.requireFips && !config.defaultAlgorithm.fipsApproved) {
     env.problem(
@@ -214,10 +218,5 @@ const NOT_SUPPORTED: Readonly<Record<string, string>> = {
 function refuseUnsupported(env: Variables): void {
   for (const [name, part] of Object.entries(NOT_SUPPORTED)) {
     if (env.text(name) !== undefined) env.problem(name, `this version has no ${part} support yet; unset it`);
-  }
-  if (!env.boolean('KMS_EVIDENCE_ENABLED', false)) return;
-  env.problem('KMS_EVIDENCE_ENABLED', 'this version keeps no evidence yet; set it to false');
-  for (const name of ['AUDIT_SERVICE_URL', 'AUDIT_SBOM_SIGNING_PRIVATE_KEY_PEM', 'AUDIT_BEARER_TOKEN']) {
-    if (env.secret(name) === undefined) env.problem(name, 'is needed when evidence is enabled');
   }
 }

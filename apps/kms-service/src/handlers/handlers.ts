@@ -3,6 +3,7 @@ import type { Caller, IdempotencyRequest, Kms } from '@qnsp/kms-core';
 import type { AppParts } from '../app.ts';
 import { administrationHandlers } from './administration-handlers.ts';
 import { cryptoHandlers } from './crypto-handlers.ts';
+import { auditHandlers } from './audit-handlers.ts';
 import type { Handlers } from './handler.ts';
 import { keyHandlers } from './key-handlers.ts';
 import { lifecycleHandlers } from './lifecycle-handlers.ts';
@@ -14,6 +15,7 @@ const HANDLERS: Handlers = {
   ...lifecycleHandlers,
   ...cryptoHandlers,
   ...administrationHandlers,
+  ...auditHandlers,
   ...serviceHandlers,
 };
 

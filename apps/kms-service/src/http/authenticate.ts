@@ -10,7 +10,7 @@ import {
   TOKEN_PREFIX,
   type TokenIdentity,
 } from '@qnsp/kms-core';
-import { namedTenant } from './tenant.ts';
+import { namedTenant, namesTenant } from './tenant.ts';
 
 const BEARER = /^Bearer +(\S+) *$/i;
 
@@ -30,7 +30,8 @@ export function identify(kms: Kms, authorization: string | undefined): MaybeProm
  */
 export function authenticate(identity: TokenIdentity, route: Route, raw: RawRequest, ip: string | null): Caller {
   // On platform routes a tenant in the body is what the call is about, not who calls.
-  const platform = route.scope === 'platform' && identity.tenantId === null;
+  const platform =
+    identity.tenantId === null && (route.scope === 'platform' || (route.scope === 'either' && !namesTenant(raw)));
   return {
     tenantId: platform ? SYSTEM_TENANT : namedTenant(identity.tenantId, raw),
     subject: identity.tokenId,

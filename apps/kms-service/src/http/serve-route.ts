@@ -10,9 +10,20 @@ import {
   type RawRequest,
   type Route,
 } from '@qnsp/kms-contract';
-import { type Caller, canonicalJson, type IdempotencyRequest, KmsError, lengthPrefixed } from '@qnsp/kms-core';
+import {
+  type Caller,
+  canonicalJson,
+  type IdempotencyRequest,
+  type Kms,
+  KmsError,
+  lengthPrefixed,
+  type OperationEvidence,
+  type TokenIdentity,
+  withEvidence,
+} from '@qnsp/kms-core';
 import type { Context } from 'hono';
 import type { AppParts } from '../app.ts';
+import { beginEvidence, describeRequest } from '../evidence/begin-evidence.ts';
 import { handlerOf } from '../handlers/handlers.ts';
 import type { AppEnv } from './app-env.ts';
 import { authenticate, identify } from './authenticate.ts';
@@ -42,6 +53,25 @@ export async function serveRoute(
   const { incoming } = c.env;
   if (route.auth !== 'none') parts.readiness.requireServing();
   const identity = route.auth === 'none' ? undefined : await identify(parts.kms, incoming.headers.authorization);
+  const evidence =
+    identity &&
+    parts.evidence &&
+    beginEvidence(parts.evidence.trail, parts.kms.clock, route, identity, incoming, requestId);
+  if (evidence === undefined) return serveIdentified(parts, c, route, requestId, served, identity, undefined);
+  return withEvidence(evidence, () => serveIdentified(parts, c, route, requestId, served, identity, evidence));
+}
+
+/** Serves a request from its body on, for a credential that is known, or for nobody on an open route. */
+async function serveIdentified(
+  parts: AppParts,
+  c: Context<AppEnv>,
+  route: Route,
+  requestId: string,
+  served: Served,
+  identity: TokenIdentity | undefined,
+  evidence: OperationEvidence | undefined,
+): Promise<Response> {
+  const { incoming } = c.env;
   const bytes =
     route.method === 'GET'
       ? Buffer.alloc(0)
@@ -57,21 +87,27 @@ export async function serveRoute(
     identity === undefined
       ? undefined
       : authenticate(identity, route, raw, callerAddress(incoming, parts.gatewayCredential));
+  if (caller !== undefined) evidence?.actsFor(caller.tenantId);
   served.tenantId = caller?.tenantId;
   served.subject = caller?.subject;
   if (isBatch(route, body))
     return respond(
       route,
       requestId,
-      await serveBatch(parts, route, raw, caller, { requestId, isGone: () => incoming.socket.destroyed }),
+      await serveBatch(parts, route, raw, caller, {
+        requestId,
+        evidence,
+        isGone: () => incoming.socket.destroyed,
+      }),
     );
   if (bytes.length > LIMITS.bodyBytes)
     throw new KmsError('PAYLOAD_TOO_LARGE', `The request body is larger than ${LIMITS.bodyBytes} bytes.`, {
       details: { limit: LIMITS.bodyBytes },
     });
   const request = parseRequest(route, raw);
+  if (evidence !== undefined) describeRequest(evidence, request);
   const once = idempotencyOf(route, raw, request.idempotencyKey, caller);
-  const result = await handlerOf(route)({ parts, kms: parts.kms, caller, request, once });
+  const result = await handlerOf(route)({ parts, kms: leaving(parts.kms, evidence), caller, request, once });
   const answer = encodeAnswer(route, result, request.dialect);
   return respond(route, requestId, answer, statusOf(route, result), entityTag(route, result));
 }
@@ -79,12 +115,18 @@ export async function serveRoute(
 /** How many items of one batch are worked on at a time, so that one batch does not hold up everybody else. */
 const ITEMS_AT_ONCE = 8;
 
+interface BatchCall {
+  readonly requestId: string;
+  readonly evidence: OperationEvidence | undefined;
+  readonly isGone: () => boolean;
+}
+
 async function serveBatch(
   parts: AppParts,
   route: Route,
   raw: RawRequest,
   caller: Caller | undefined,
-  { requestId, isGone }: { readonly requestId: string; readonly isGone: () => boolean },
+  { requestId, evidence, isGone }: BatchCall,
 ): Promise<unknown> {
   const handler = handlerOf(route);
   const items = parseBatch(route, raw);
@@ -94,17 +136,17 @@ async function serveBatch(
     for (const [index, item] of queue) {
       // Nobody waits for the rest of a batch whose client went away.
       if (isGone()) return;
-      try {
+      const serveItem = async (left: OperationEvidence | undefined) => {
         if ('error' in item) throw item.error;
         if (caller !== undefined) requireSameTenant(caller, item.body);
-        const result = await handler({
-          parts,
-          kms: parts.kms,
-          caller,
-          request: { params: {}, query: {}, ...item },
-          once: {},
-        });
-        answers[index] = encodeAnswer(route, result, item.dialect);
+        const request = { params: {}, query: {}, ...item };
+        if (left !== undefined) describeRequest(left, request);
+        const result = await handler({ parts, kms: leaving(parts.kms, left), caller, request, once: {} });
+        return encodeAnswer(route, result, item.dialect);
+      };
+      try {
+        const left = evidence?.item();
+        answers[index] = await withEvidence(left, () => serveItem(left));
       } catch (error) {
         // One item that fails is that item's answer, also when the service is at fault; the log says why.
         if (!(error instanceof KmsError) || error.code === 'INTERNAL_ERROR')
@@ -115,6 +157,11 @@ async function serveBatch(
   };
   await Promise.all(Array.from({ length: ITEMS_AT_ONCE }, work));
   return { items: answers };
+}
+
+/** The service as one operation sees it that leaves evidence. */
+function leaving(kms: Kms, evidence: OperationEvidence | undefined): Kms {
+  return evidence === undefined ? kms : { ...kms, evidence };
 }
 
 function respond(

@@ -9,17 +9,9 @@ const TENANT_HEADERS = ['x-qnsp-tenant', 'x-qnsp-tenant-id', 'x-tenant-id'] as c
  *
  * @throws KmsError `TENANT_MISMATCH`, or `BAD_REQUEST` when a platform credential names no tenant.
  */
-export function namedTenant(ofCredential: TenantId | null, { headers, query, body, params }: RawRequest): TenantId {
-  const inBody = typeof body === 'object' && body !== null && 'tenantId' in body ? body.tenantId : undefined;
-  const claims: unknown[] = [
-    ...TENANT_HEADERS.map((name) => headers?.[name]),
-    query?.['tenantId'],
-    inBody,
-    params?.['tenantId'],
-  ];
+export function namedTenant(ofCredential: TenantId | null, raw: RawRequest): TenantId {
   let tenantId = ofCredential;
-  for (const claim of claims) {
-    if (claim === undefined || claim === null || claim === '') continue;
+  for (const claim of claimsOf(raw)) {
     if (typeof claim !== 'string') throw badRequest('tenantId', 'must be one UUID');
     tenantId ??= claim.toLowerCase();
     if (claim.toLowerCase() !== tenantId)
@@ -29,6 +21,22 @@ export function namedTenant(ofCredential: TenantId | null, { headers, query, bod
     throw badRequest('tenantId', 'a platform credential must name the tenant, e.g. in the header x-qnsp-tenant');
   if (!isUuid(tenantId) || tenantId === SYSTEM_TENANT) throw badRequest('tenantId', 'must be the UUID of a tenant');
   return tenantId;
+}
+
+/** Whether a request names a tenant at all. */
+export function namesTenant(raw: RawRequest): boolean {
+  return claimsOf(raw).length > 0;
+}
+
+function claimsOf({ headers, query, body, params }: RawRequest): readonly unknown[] {
+  const inBody = typeof body === 'object' && body !== null && 'tenantId' in body ? body.tenantId : undefined;
+  const claims: readonly unknown[] = [
+    ...TENANT_HEADERS.map((name) => headers?.[name]),
+    query?.['tenantId'],
+    inBody,
+    params?.['tenantId'],
+  ];
+  return claims.filter((claim) => claim !== undefined && claim !== null && claim !== '');
 }
 
 /** Checks a tenant that an item of a batch names. Throws `TENANT_MISMATCH`. */

@@ -80,6 +80,9 @@ export const ANSWER_SHAPES = {
   RevokedApiToken: { tokenId: 'string', revoked: 'boolean' },
   Tenant: { tenantId: 'string', name: 'string', state: 'string', createdAt: 'string' },
   ListTenantsAnswer: { items: 'array' },
+  AuditEventList: { items: 'array', nextCursor: 'string|null' },
+  InclusionProof: { event: 'object', leafIndex: 'number', path: 'array', checkpoint: 'object' },
+  CheckpointList: { items: 'array', nextCursor: 'string|null' },
   Health: {
     status: 'string',
     service: 'string',

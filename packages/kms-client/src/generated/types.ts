@@ -61,6 +61,115 @@ export interface ApiToken {
   readonly revokedAt: string | null;
 }
 
+export interface AuditEvent {
+  readonly eventId: string;
+  readonly eventType:
+    | 'kms.key.updated'
+    | 'kms.key.rotated'
+    | 'kms.key.upgraded'
+    | 'kms.key.suspended'
+    | 'kms.key.resumed'
+    | 'kms.key.revoked'
+    | 'kms.key.destruction-scheduled'
+    | 'kms.key.restored'
+    | 'kms.key.destroyed'
+    | 'kms.key.shredded'
+    | 'kms.key.created'
+    | 'kms.key.imported'
+    | 'kms.key.import-parameters'
+    | 'kms.key.read'
+    | 'kms.key.listed'
+    | 'kms.random'
+    | 'kms.token.created'
+    | 'kms.token.revoked'
+    | 'kms.token.listed'
+    | 'kms.tenant.created'
+    | 'kms.tenant.shredded'
+    | 'kms.tenant.listed'
+    | 'kms.audit.read'
+    | 'kms.sdk.activated'
+    | 'kms.access.denied'
+    | 'kms.encrypt'
+    | 'kms.decrypt'
+    | 'kms.reencrypt'
+    | 'kms.sign'
+    | 'kms.verify'
+    | 'kms.wrap'
+    | 'kms.unwrap'
+    | 'kms.data-key'
+    | 'kms.mac'
+    | 'kms.mac-verify'
+    | 'kms.encapsulate'
+    | 'kms.decapsulate'
+    | 'kms.derive';
+  readonly timestamp: string;
+  readonly tenantId: string;
+  readonly actor: {
+    readonly type: 'user' | 'service' | 'system' | 'workload';
+    readonly id: string;
+  };
+  readonly resource: {
+    readonly type: 'key' | 'token' | 'tenant' | 'service';
+    readonly id: string | null;
+    readonly version: number | null;
+  };
+  /** The operation that was asked for, under its id in this document. */
+  readonly action: string;
+  readonly result: 'success' | 'denied' | 'failure';
+  /** Why it did not succeed. */
+  readonly errorCode?: string;
+  readonly context: {
+    readonly requestId: string | null;
+    readonly userAgent: string | null;
+    readonly source: string;
+    readonly ip: string | null;
+  };
+  readonly request: {
+    /** Names of the encryption context, no values. */
+    readonly contextKeys: readonly string[];
+  };
+  readonly changes?: {
+    readonly before: Readonly<Record<string, string | number | boolean | null | readonly string[]>> | null;
+    readonly after: Readonly<Record<string, string | number | boolean | null | readonly string[]>> | null;
+  };
+}
+
+export interface AuditEventList {
+  readonly items: readonly ChainedEvent[];
+  /** `null` on the last page. */
+  readonly nextCursor: string | null;
+}
+
+export interface ChainedEvent {
+  /** The place in the chain of the tenant, from 1 without gaps. */
+  readonly sequence: number;
+  readonly previousHash: string;
+  /** SHA3-256 of the canonical JSON of `{event, previousHash, sequence}`. */
+  readonly hash: string;
+  readonly event: AuditEvent;
+}
+
+export interface Checkpoint {
+  readonly checkpointId: string;
+  readonly timestamp: string;
+  readonly tenantId: string;
+  readonly merkleRoot: string;
+  readonly eventCount: number;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  readonly firstEventId: string;
+  readonly lastEventId: string;
+  readonly previousCheckpoint: string | null;
+  /** A JWS with a detached payload: the canonical JSON of the other members. */
+  readonly signature: string;
+}
+
+export interface CheckpointList {
+  readonly items: readonly Checkpoint[];
+  /** `null` on the last page. */
+  readonly nextCursor: string | null;
+}
+
 export interface CreatedApiToken {
   readonly tokenId: string;
   /** `null` for a platform-wide credential. */
@@ -188,6 +297,13 @@ export interface ImportParameters {
   readonly expiresAt: string;
 }
 
+export interface InclusionProof {
+  readonly event: ChainedEvent;
+  readonly leafIndex: number;
+  readonly path: readonly string[];
+  readonly checkpoint: Checkpoint;
+}
+
 export interface Key {
   readonly keyId: string;
   readonly tenantId: string;
@@ -272,6 +388,8 @@ export interface KeyPage {
   readonly items: readonly Key[];
   /** Where the next page starts; `null` after the last one. */
   readonly nextCursor: string | null;
+  /** Names the keys whose stored record failed its integrity check: they are not in `items`. */
+  readonly warnings?: readonly string[];
 }
 
 export interface KeyPolicy {
@@ -313,6 +431,8 @@ export interface KeyStatistics {
 
 export interface ListRotationSchedulesAnswer {
   readonly items: readonly RotationSchedule[];
+  /** Names the keys whose stored record failed its integrity check: they are not in `items`. */
+  readonly warnings?: readonly string[];
 }
 
 export interface ListTenantsAnswer {
@@ -325,6 +445,8 @@ export interface ListTokensAnswer {
 
 export interface ListUpcomingRotationsAnswer {
   readonly items: readonly RotationSchedule[];
+  /** Names the keys whose stored record failed its integrity check: they are not in `items`. */
+  readonly warnings?: readonly string[];
 }
 
 export interface MacAnswer {
@@ -949,6 +1071,84 @@ export interface ShredTenantInput {
   readonly reason: string;
 }
 
+export interface ListAuditEventsInput {
+  /** The tenant of the call; it must be the credential's. */
+  readonly tenantId?: string | undefined;
+  readonly limit?: number | undefined;
+  /** `nextCursor` of the page before. */
+  readonly cursor?: string | undefined;
+  readonly keyId?: string | undefined;
+  readonly eventType?:
+    | 'kms.key.updated'
+    | 'kms.key.rotated'
+    | 'kms.key.upgraded'
+    | 'kms.key.suspended'
+    | 'kms.key.resumed'
+    | 'kms.key.revoked'
+    | 'kms.key.destruction-scheduled'
+    | 'kms.key.restored'
+    | 'kms.key.destroyed'
+    | 'kms.key.shredded'
+    | 'kms.key.created'
+    | 'kms.key.imported'
+    | 'kms.key.import-parameters'
+    | 'kms.key.read'
+    | 'kms.key.listed'
+    | 'kms.random'
+    | 'kms.token.created'
+    | 'kms.token.revoked'
+    | 'kms.token.listed'
+    | 'kms.tenant.created'
+    | 'kms.tenant.shredded'
+    | 'kms.tenant.listed'
+    | 'kms.audit.read'
+    | 'kms.sdk.activated'
+    | 'kms.access.denied'
+    | 'kms.encrypt'
+    | 'kms.decrypt'
+    | 'kms.reencrypt'
+    | 'kms.sign'
+    | 'kms.verify'
+    | 'kms.wrap'
+    | 'kms.unwrap'
+    | 'kms.data-key'
+    | 'kms.mac'
+    | 'kms.mac-verify'
+    | 'kms.encapsulate'
+    | 'kms.decapsulate'
+    | 'kms.derive'
+    | undefined;
+  /** The id of who acted. */
+  readonly actor?: string | undefined;
+  readonly result?: 'success' | 'denied' | 'failure' | undefined;
+  /** Only events at this time or later. */
+  readonly from?: string | Date | undefined;
+  /** Only events before this time. */
+  readonly to?: string | Date | undefined;
+}
+
+export interface GetAuditProofInput {
+  /** The tenant of the call; it must be the credential's. */
+  readonly tenantId?: string | undefined;
+  readonly eventId: string;
+}
+
+export interface ListAuditCheckpointsInput {
+  /** The tenant of the call; it must be the credential's. */
+  readonly tenantId?: string | undefined;
+  readonly limit?: number | undefined;
+  /** `nextCursor` of the page before. */
+  readonly cursor?: string | undefined;
+}
+
+export interface ExportAuditInput {
+  /** The tenant of the call; it must be the credential's. */
+  readonly tenantId?: string | undefined;
+  readonly format?: 'jsonl' | 'cef' | undefined;
+  readonly after?: number | undefined;
+  readonly batches?: number | undefined;
+}
+
 export type GetHealthInput = Readonly<Record<string, never>>;
 
 export type GetLivenessInput = Readonly<Record<string, never>>;
@@ -1157,6 +1357,31 @@ export interface KmsOperations {
    * for audit; nothing under them can be read again.
    */
   shredTenant(input: ShredTenantInput, options?: CallOptions): Promise<Tenant>;
+
+  /**
+   * List the evidence of the tenant. The newest first. An event appears when it is sealed, a moment after its
+   * operation was answered. `NOT_FOUND` when the deployment keeps no evidence.
+   */
+  listAuditEvents(input?: ListAuditEventsInput, options?: CallOptions): Promise<AuditEventList>;
+
+  /**
+   * Prove that an event is in the signed evidence. An audit path of RFC 6962 with SHA3-256, from the hash of the
+   * event to the root of its checkpoint.
+   */
+  getAuditProof(input: GetAuditProofInput, options?: CallOptions): Promise<InclusionProof>;
+
+  /**
+   * List the signed checkpoints of the evidence. The newest first. Keep one apart from the evidence: it shows
+   * later that no end was cut off.
+   */
+  listAuditCheckpoints(input?: ListAuditCheckpointsInput, options?: CallOptions): Promise<CheckpointList>;
+
+  /**
+   * Export evidence. Whole batches after a place in the chain, oldest first. `jsonl` can be verified offline: a
+   * line for each event, and after the events of a batch a line with its checkpoint. `cef` is the Common Event
+   * Format, for a SIEM. The next page starts after the last sequence of this one; an empty page is the end.
+   */
+  exportAudit(input?: ExportAuditInput, options?: CallOptions): Promise<string>;
 
   /** How the service is. `degraded` still serves; `critical` does not, and has the status 503. */
   getHealth(input?: GetHealthInput, options?: CallOptions): Promise<Health>;

@@ -62,7 +62,7 @@ export function parametersOf(route: Route, { path }: Address, components: Compon
 
 function headersOf(route: Route): readonly JsonSchema[] {
   const names: (keyof typeof HEADER_PARAMETERS)[] = ['RequestId'];
-  if (route.auth === 'bearer' && route.scope === 'tenant') names.push('Tenant');
+  if (route.auth === 'bearer' && route.scope !== 'platform') names.push('Tenant');
   if (route.mutating) names.push('IdempotencyKey');
   if (route.ifMatch) names.push('IfMatch');
   return names.map((name) => ({ $ref: `#/components/parameters/${name}` }));

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Route } from '../route.ts';
 import { activationRoutes } from './activation.ts';
+import { auditRoutes } from './audit.ts';
 import { encryptionRoutes } from './encryption.ts';
 import { keyEstablishmentRoutes } from './key-establishment.ts';
 import { keyImportRoutes } from './key-import.ts';
@@ -32,6 +33,7 @@ export const ROUTES = {
   ...rotationScheduleRoutes,
   ...tokenRoutes,
   ...tenantRoutes,
+  ...auditRoutes,
   ...serviceRoutes,
   ...activationRoutes,
 } as const;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type Caller, requirePermission } from '../access/caller.ts';
 import { effectivePermissions, type Permission, type Role } from '../access/permissions.ts';
 import { KmsError } from '../errors/kms-error.ts';
+import type { RecordedChange } from '../evidence/operation-evidence.ts';
 import { type TokenAuthority, tokenAuthority } from '../hierarchy/token-authority.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
 import { newId, type TenantId } from '../model/identifiers.ts';
@@ -61,9 +62,30 @@ export async function createApiToken(kms: Kms, caller: Caller, input: CreateApiT
     runOnce(unit, chain, input.idempotency, async () => {
       const { token, record } = makeToken(authority, caller.tenantId, input, unit.now);
       await unit.tokens.insert(record);
+      await kms.evidence?.changed(unit, tokenCreated(record));
       return { ...describeToken(record), token };
     }),
   );
+}
+
+/** The evidence of a token that ended. */
+export function tokenRevoked({ tokenId }: ApiTokenRecord, at: Date): RecordedChange {
+  return {
+    eventType: 'kms.token.revoked',
+    resource: { type: 'token', id: tokenId, version: null },
+    before: { revokedAt: null },
+    after: { revokedAt: at.toISOString() },
+  };
+}
+
+/** The evidence of a new token: what it may do, and nothing of the token itself. */
+export function tokenCreated({ tokenId, name, role, permissions, expiresAt }: ApiTokenRecord): RecordedChange {
+  return {
+    eventType: 'kms.token.created',
+    resource: { type: 'token', id: tokenId, version: null },
+    before: null,
+    after: { name, role, permissions, expiresAt: expiresAt?.toISOString() ?? null },
+  };
 }
 
 /** Makes a token and its record, without storing it. */
@@ -111,6 +133,7 @@ export async function revokeApiToken(
         if (record === undefined || record.revokedAt !== null)
           throw new KmsError('NOT_FOUND', 'There is no live token with this id.');
         await endToken(unit, authority, record);
+        await kms.evidence?.changed(unit, tokenRevoked(record, unit.now));
         return null;
       }),
     );

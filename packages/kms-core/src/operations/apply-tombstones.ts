@@ -1,8 +1,9 @@
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { tokenAuthority } from '../hierarchy/token-authority.ts';
+import { SYSTEM_TENANT } from '../model/identifiers.ts';
 import type { Tombstone } from '../model/tombstone.ts';
 import type { UnitOfWork } from '../ports/store.ts';
-import { endToken } from './api-tokens.ts';
+import { endToken, tokenRevoked } from './api-tokens.ts';
 import { applyEvent, lockKey } from './change-key.ts';
 import { destruction, stateToReturnTo, takenBack } from './destroy-key.ts';
 import type { Kms } from './kms.ts';
@@ -20,7 +21,16 @@ async function applyOne(kms: Kms, tombstone: Tombstone): Promise<void> {
   switch (tombstone.kind) {
     case 'tenant': {
       const authority = await tokenAuthority(kms.hierarchy);
-      await kms.store.transact({ kind: 'system' }, (unit) => endTenant(unit, authority, tombstone.tenantId));
+      await kms.store.transact({ kind: 'system' }, async (unit) => {
+        await endTenant(unit, authority, tombstone.tenantId);
+        const evidence = kms.evidence?.unattended('applyTombstones', 'kms.tenant.shredded', tombstone.tenantId);
+        await evidence?.changed(unit, {
+          eventType: 'kms.tenant.shredded',
+          resource: { type: 'tenant', id: tombstone.tenantId, version: null },
+          before: null,
+          after: { state: 'shredded' },
+        });
+      });
       kms.hierarchy.forget(tombstone.tenantId);
       return;
     }
@@ -28,20 +38,29 @@ async function applyOne(kms: Kms, tombstone: Tombstone): Promise<void> {
       const authority = await tokenAuthority(kms.hierarchy);
       await kms.store.transact({ kind: 'system' }, async (unit) => {
         const record = await unit.tokens.get(tombstone.tokenId, { lock: true });
-        if (record !== undefined && record.revokedAt === null) await endToken(unit, authority, record);
+        if (record === undefined || record.revokedAt !== null) return;
+        await endToken(unit, authority, record);
+        const evidence = kms.evidence?.unattended(
+          'applyTombstones',
+          'kms.token.revoked',
+          record.tenantId ?? SYSTEM_TENANT,
+        );
+        await evidence?.changed(unit, tokenRevoked(record, unit.now));
       });
       return;
     }
     case 'key': {
       const { tenantId, keyId } = tombstone;
       const chain = await kms.hierarchy.masterKeys(tenantId);
-      await kms.store.transact({ kind: 'tenant', tenantId }, (unit) => endKey(unit, chain, tombstone));
+      const evidence = kms.evidence?.unattended('applyTombstones', 'kms.key.updated', tenantId);
+      await kms.store.transact({ kind: 'tenant', tenantId }, (unit) => endKey({ evidence }, unit, chain, tombstone));
       kms.keyRing.forget(keyId);
     }
   }
 }
 
 async function endKey(
+  kms: Pick<Kms, 'evidence'>,
   unit: UnitOfWork,
   chain: MasterKeyChain,
   tombstone: Extract<Tombstone, { readonly kind: 'key' }>,
@@ -50,26 +69,26 @@ async function endKey(
   const { at, reason } = tombstone;
   switch (tombstone.state) {
     case 'destroyed':
-      if (record.state !== 'destroyed') await applyEvent(unit, chain, record, 'shred', destruction);
+      if (record.state !== 'destroyed') await applyEvent(kms, unit, chain, record, 'shred', destruction);
       return;
     case 'revoked':
       if (record.state !== 'revoked' && record.state !== 'destroyed')
         // A reason that this version does not know is read as the one that asks for the most care.
-        await applyEvent(unit, chain, record, 'revoke', () => ({
+        await applyEvent(kms, unit, chain, record, 'revoke', () => ({
           revocation: { reason: reason ?? 'suspected_compromise', at },
         }));
       return;
     case 'scheduled':
       if (record.destroyAt === null && record.state !== 'destroyed')
-        await applyEvent(unit, chain, record, 'destroy', () => ({
+        await applyEvent(kms, unit, chain, record, 'destroy', () => ({
           stateBeforeDestroy: stateToReturnTo(record),
           destroyAt: at,
         }));
       return;
     case 'restored':
-      if (record.destroyAt !== null) await applyEvent(unit, chain, record, 'restore', takenBack);
+      if (record.destroyAt !== null) await applyEvent(kms, unit, chain, record, 'restore', takenBack);
       return;
     case 'suspended':
-      if (record.state === 'active') await applyEvent(unit, chain, record, 'suspend', () => ({}));
+      if (record.state === 'active') await applyEvent(kms, unit, chain, record, 'suspend', () => ({}));
   }
 }

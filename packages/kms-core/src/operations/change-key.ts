@@ -1,6 +1,8 @@
 import type { Caller } from '../access/caller.ts';
 import { authorize } from '../access/evaluate-policy.ts';
 import type { Permission } from '../access/permissions.ts';
+import { KEY_EVENT_TYPES } from '../evidence/audit-event.ts';
+import { changedFacts, keyFacts } from '../evidence/key-facts.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { keyNotFound } from '../keyring/key-ring.ts';
@@ -62,7 +64,7 @@ export async function changeKey(
             },
           );
         }
-        return describeKey(await applyEvent(unit, chain, record, event, change));
+        return describeKey(await applyEvent(kms, unit, chain, record, event, change));
       });
     });
   } finally {
@@ -81,6 +83,7 @@ export async function lockKey(unit: UnitOfWork, chain: MasterKeyChain, keyId: Ke
 
 /** Applies an event to a locked key and writes it. */
 export async function applyEvent(
+  kms: Pick<Kms, 'evidence'>,
   unit: UnitOfWork,
   chain: MasterKeyChain,
   record: KeyRecord,
@@ -91,5 +94,10 @@ export async function applyEvent(
   const changed = await change(record, { unit, chain, state });
   const signed = chain.signRecord({ ...record, ...changed, state, revision: record.revision + 1, updatedAt: unit.now });
   await unit.keys.update(signed, record.revision);
+  await kms.evidence?.changed(unit, {
+    eventType: KEY_EVENT_TYPES[event],
+    resource: { type: 'key', id: record.keyId, version: signed.currentVersion },
+    ...changedFacts(keyFacts(record), keyFacts(signed)),
+  });
   return signed;
 }

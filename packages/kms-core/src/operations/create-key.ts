@@ -3,6 +3,7 @@ import { assertGrantable } from '../access/grantable-policy.ts';
 import type { PolicyDocument } from '../access/policy-document.ts';
 import type { Algorithm, KeyPurpose } from '../algorithms/registry.ts';
 import { badRequest } from '../errors/kms-error.ts';
+import { keyFacts } from '../evidence/key-facts.ts';
 import type { GeneratedMaterial } from '../engines/software-material.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { describeKey, type KeyDescription } from '../model/describe-key.ts';
@@ -108,6 +109,12 @@ export async function insertKey(
     destroyAt: null,
   });
   await unit.keys.insert(record);
+  await kms.evidence?.changed(unit, {
+    eventType: origin === 'imported' ? 'kms.key.imported' : 'kms.key.created',
+    resource: { type: 'key', id: keyId, version: 1 },
+    before: null,
+    after: keyFacts(record),
+  });
   return describeKey(record, warnings);
 }
 

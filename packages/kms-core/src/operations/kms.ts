@@ -1,5 +1,6 @@
 import type { Algorithm } from '../algorithms/registry.ts';
 import type { MaybePromise } from '../engines/engine.ts';
+import type { OperationEvidence } from '../evidence/operation-evidence.ts';
 import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
 import type { KeyRing } from '../keyring/key-ring.ts';
 import type { OperationCounter } from '../keyring/operation-counter.ts';
@@ -20,6 +21,8 @@ export interface Kms {
   /** Random bytes for key material and for `random`. */
   readonly random: (bytes: number) => MaybePromise<Uint8Array>;
   readonly settings: KmsSettings;
+  /** What the operation that runs leaves behind; absent when no evidence is kept. */
+  readonly evidence?: OperationEvidence | undefined;
 }
 
 export interface KmsSettings {

@@ -1,7 +1,7 @@
 import { tokenAuthority } from '../hierarchy/token-authority.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
-import { newId } from '../model/identifiers.ts';
-import { endToken } from './api-tokens.ts';
+import { newId, SYSTEM_TENANT } from '../model/identifiers.ts';
+import { endToken, tokenCreated, tokenRevoked } from './api-tokens.ts';
 import type { Kms } from './kms.ts';
 
 /**
@@ -9,7 +9,7 @@ import type { Kms } from './kms.ts';
  * and without a token every one is. A token that was revoked once stays revoked.
  */
 export async function installPlatformToken(
-  kms: Pick<Kms, 'store' | 'hierarchy'>,
+  kms: Pick<Kms, 'store' | 'hierarchy' | 'evidence'>,
   token: string | undefined,
 ): Promise<void> {
   const authority = await tokenAuthority(kms.hierarchy);
@@ -20,7 +20,10 @@ export async function installPlatformToken(
     const known = await unit.tokens.list({ tenantId: null });
     const isWanted = (candidate: ApiTokenRecord) => hashes.some((hash) => Buffer.compare(candidate.hash, hash) === 0);
     for (const candidate of known) {
-      if (!isWanted(candidate) && candidate.revokedAt === null) await endToken(unit, authority, candidate);
+      if (isWanted(candidate) || candidate.revokedAt !== null) continue;
+      await endToken(unit, authority, candidate);
+      const ended = kms.evidence?.unattended('installPlatformToken', 'kms.token.revoked', SYSTEM_TENANT);
+      await ended?.changed(unit, tokenRevoked(candidate, unit.now));
     }
     if (token === undefined || known.some(isWanted)) return;
     const record = authority.sign({
@@ -35,5 +38,7 @@ export async function installPlatformToken(
       revokedAt: null,
     });
     await unit.tokens.insert(record);
+    const evidence = kms.evidence?.unattended('installPlatformToken', 'kms.token.created', SYSTEM_TENANT);
+    await evidence?.changed(unit, tokenCreated(record));
   });
 }

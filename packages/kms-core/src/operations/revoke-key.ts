@@ -42,7 +42,7 @@ async function revokeBelow(
     waiting.push(...(await unit.keys.children(keyId)));
     if (record.state === 'revoked' || record.state === 'destroyed') continue;
     authorize(caller, 'kms:keys:delete', record, kms.clock());
-    await applyEvent(unit, chain, record, 'revoke', () => ({ revocation: { reason, at: unit.now } }));
+    await applyEvent(kms, unit, chain, record, 'revoke', () => ({ revocation: { reason, at: unit.now } }));
     revoked.push(keyId);
   }
   return revoked;

@@ -21,13 +21,14 @@ export async function rotateUnattended(
   if (seen.state !== 'active' || isImported(seen)) return false;
   const chain = await kms.hierarchy.masterKeys(tenantId);
   const algorithm = algorithmById(seen.algorithm);
+  const evidence = kms.evidence?.unattended('rotateKey', 'kms.key.rotated', tenantId);
   const material = await prepareMaterial(kms, algorithm);
   try {
     return await kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
       const record = await lockKey(unit, chain, keyId);
       const possible = record.state === 'active' && record.algorithm === algorithm.id && !isImported(record);
       if (!possible || !stillNeeded(record, unit.now)) return false;
-      await applyEvent(unit, chain, record, 'rotate', (key, context) =>
+      await applyEvent({ evidence }, unit, chain, record, 'rotate', (key, context) =>
         addVersion(kms, key, context, algorithm, material, 'generated'),
       );
       return true;

@@ -59,11 +59,12 @@ function placeOf(key: KeyRecord | undefined, due: 'rotation' | 'destruction'): D
 
 async function destroyIfDue(kms: Kms, { tenantId, keyId }: KeyRecord): Promise<boolean> {
   const chain = await kms.hierarchy.masterKeys(tenantId);
+  const evidence = kms.evidence?.unattended('destroyKey', 'kms.key.destroyed', tenantId);
   try {
     return await kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
       const record = await lockKey(unit, chain, keyId);
       if (record.destroyAt === null || record.destroyAt > unit.now) return false;
-      await applyEvent(unit, chain, record, 'purge', destruction);
+      await applyEvent({ evidence }, unit, chain, record, 'purge', destruction);
       return true;
     });
   } finally {

@@ -1,10 +1,11 @@
 import { type Caller, requirePermission } from '../access/caller.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import { type TokenAuthority, tokenAuthority } from '../hierarchy/token-authority.ts';
+import type { RecordedChange } from '../evidence/operation-evidence.ts';
 import { newId, SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import type { TenantRecord } from '../model/tenant.ts';
 import type { UnitOfWork } from '../ports/store.ts';
-import { type CreateApiTokenInput, endToken, makeToken } from './api-tokens.ts';
+import { type CreateApiTokenInput, endToken, makeToken, tokenCreated } from './api-tokens.ts';
 import type { Kms } from './kms.ts';
 import { type IdempotencyRequest, runOnce } from './run-once.ts';
 
@@ -35,6 +36,7 @@ export async function createTenant(kms: Kms, caller: Caller, input: CreateTenant
       };
       await unit.tenants.insert(tenant);
       await kms.hierarchy.createMasterKey(unit, tenant.tenantId);
+      await kms.evidence?.changed(unit, tenantCreated(tenant.tenantId, tenant.name));
       return describeTenant(tenant);
     }),
   );
@@ -62,7 +64,7 @@ export interface FirstTenant {
  * @returns `undefined` when there is a tenant already
  */
 export async function bootstrapTenant(
-  kms: Pick<Kms, 'store' | 'hierarchy'>,
+  kms: Pick<Kms, 'store' | 'hierarchy' | 'evidence'>,
   name: string,
   token: CreateApiTokenInput,
   publish: (first: FirstTenant) => void,
@@ -76,6 +78,9 @@ export async function bootstrapTenant(
     await kms.hierarchy.createMasterKey(unit, tenantId);
     const made = makeToken(authority, tenantId, token, unit.now);
     await unit.tokens.insert(made.record);
+    const evidence = kms.evidence?.unattended('bootstrapTenant', 'kms.tenant.created', tenantId);
+    await evidence?.changed(unit, tenantCreated(tenantId, name));
+    await evidence?.changed(unit, tokenCreated(made.record));
     const first = { tenantId, token: made.token };
     publish(first);
     return first;
@@ -110,6 +115,12 @@ export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantIn
         if (found === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
         if (found.state === 'shredded') throw new KmsError('KEY_STATE_INVALID', 'The tenant is shredded already.');
         await endTenant(unit, authority, input.tenantId);
+        await kms.evidence?.changed(unit, {
+          eventType: 'kms.tenant.shredded',
+          resource: { type: 'tenant', id: input.tenantId, version: null },
+          before: { state: found.state },
+          after: { state: 'shredded', reason: input.reason },
+        });
         return describeTenant({ ...found, state: 'shredded' });
       }),
     );
@@ -124,6 +135,15 @@ export async function endTenant(unit: UnitOfWork, authority: TokenAuthority, ten
   await unit.tenants.shred(tenantId);
   for (const token of await unit.tokens.list({ tenantId }))
     if (token.revokedAt === null) await endToken(unit, authority, token);
+}
+
+function tenantCreated(tenantId: TenantId, name: string): RecordedChange {
+  return {
+    eventType: 'kms.tenant.created',
+    resource: { type: 'tenant', id: tenantId, version: null },
+    before: null,
+    after: { name, state: 'active' },
+  };
 }
 
 function describeTenant({ tenantId, name, state, createdAt }: TenantRecord): TenantDescription {

@@ -74,6 +74,7 @@ export async function admit(
   permission: CryptoOperation = operation,
 ): Promise<LoadedKey> {
   const loaded = await kms.keyRing.load(caller.tenantId, keyId);
+  kms.evidence?.uses(keyId, null);
   const now = kms.clock();
   authorize(caller, `kms:${permission}`, loaded.record, now);
   admitKey(loaded.record, operation, now);
@@ -89,6 +90,7 @@ export async function ready(
   budget: 'due' | 'paid' = 'due',
 ): Promise<UsableVersion> {
   const key = loaded.record;
+  kms.evidence?.uses(key.keyId, version.version);
   admitVersion(version, operation);
   const algorithm = algorithmById(version.algorithm);
   requireApproved(kms, algorithm);

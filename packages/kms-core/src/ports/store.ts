@@ -1,3 +1,4 @@
+import type { AuditEvent } from '../evidence/audit-event.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
 import type { KeyId, TenantId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
@@ -38,6 +39,7 @@ export interface UnitOfWork {
   readonly tenants: TenantRecords;
   readonly tokens: TokenRecords;
   readonly idempotency: IdempotencyRecords;
+  readonly evidence: EvidenceRecords;
 }
 
 export interface KeyRecords {
@@ -148,6 +150,11 @@ export interface TokenRecords {
    * when the scope has no live token with this id.
    */
   revoke(token: ApiTokenRecord): Promise<void>;
+}
+
+export interface EvidenceRecords {
+  /** Makes events of the scope durable with the unit. */
+  append(events: readonly AuditEvent[]): Promise<void>;
 }
 
 /** The stored outcome of a mutating call. */

@@ -1,9 +1,11 @@
 import { KmsError } from '../errors/kms-error.ts';
+import type { AuditEvent } from '../evidence/audit-event.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
 import type { KeyId, TenantId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
 import { InProcessFeed } from '../ports/in-process-feed.ts';
 import type { Store, StoreScope, UnitOfWork } from '../ports/store.ts';
+import { MemoryEvidence } from './store-memory-evidence.ts';
 import { MemoryIdempotency } from './store-memory-idempotency.ts';
 import { MemoryKeys } from './store-memory-keys.ts';
 import { changesBetween, copyOf, draftOf, emptyTables, type MemoryTables } from './store-memory-tables.ts';
@@ -22,11 +24,11 @@ export interface InMemoryStoreOptions {
  * @example
  * const store = inMemoryStore({ now: () => new Date('2026-01-01T00:00:00Z') });
  */
-export function inMemoryStore(options: InMemoryStoreOptions = {}): Store & { readonly changes: InProcessFeed } {
+export function inMemoryStore(options: InMemoryStoreOptions = {}): InMemoryStore {
   return new InMemoryStore(options.now ?? (() => new Date()));
 }
 
-class InMemoryStore implements Store {
+export class InMemoryStore implements Store {
   readonly changes = new InProcessFeed();
   readonly #clock: () => Date;
   #tables = emptyTables();
@@ -52,6 +54,11 @@ class InMemoryStore implements Store {
     return copyOf(tokenByHash(this.#tables, hash));
   }
 
+  /** The evidence that units of work left, oldest first. */
+  evidence(): readonly AuditEvent[] {
+    return this.#tables.evidence;
+  }
+
   async ping(): Promise<void> {}
 
   async #run<T>(scope: StoreScope, work: (unit: UnitOfWork) => Promise<T>): Promise<T> {
@@ -69,6 +76,7 @@ class InMemoryStore implements Store {
         tenants: new MemoryTenants(unit),
         tokens: new MemoryTokens(unit),
         idempotency: new MemoryIdempotency(unit),
+        evidence: new MemoryEvidence(unit),
       });
       const before = this.#tables;
       this.#tables = draft;

@@ -1,4 +1,5 @@
 import { KmsError } from '../errors/kms-error.ts';
+import type { AuditEvent } from '../evidence/audit-event.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
 import { SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
@@ -18,6 +19,7 @@ export interface MemoryTables {
   /** Operations by tenant and month. */
   readonly operations: Map<string, number>;
   readonly answers: Map<string, StoredAnswer>;
+  readonly evidence: AuditEvent[];
 }
 
 interface StoredAnswer extends Omit<IdempotencyRecord, 'answer'> {
@@ -45,6 +47,7 @@ export function emptyTables(): MemoryTables {
     granted: new Map(),
     operations: new Map(),
     answers: new Map(),
+    evidence: [],
   };
 }
 
@@ -59,6 +62,7 @@ export function draftOf(tables: MemoryTables): MemoryTables {
     granted: new Map(tables.granted),
     operations: new Map(tables.operations),
     answers: new Map(tables.answers),
+    evidence: [...tables.evidence],
   };
 }
 

@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs';
+import {
+  checkpointSigner,
+  deliveryClient,
+  type EvidenceReport,
+  GroupCommit,
+  startEvidenceWorker,
+} from '@qnsp/kms-audit';
+import {
+  type EvidenceStore,
+  type EvidenceTrail,
+  OperationEvidence,
+  SERVICE_ITSELF,
+  SYSTEM_TENANT,
+} from '@qnsp/kms-core';
+import { ConfigurationError } from '../config/configuration-error.ts';
+import type { EvidenceConfig } from '../config/read-evidence.ts';
+import type { Logger } from '../http/logger.ts';
+
+/** Evidence as the service works with it. */
+export interface Evidence {
+  readonly trail: EvidenceTrail;
+  readonly store: EvidenceStore;
+  /** For what the service does without a caller. */
+  readonly ofService: OperationEvidence;
+  /** Begins to seal and deliver. */
+  start(log: Logger, onReport: (report: EvidenceReport) => void): void;
+  /** Ends when all evidence that was given is durable. */
+  stop(): Promise<void>;
+}
+
+export function openEvidence(config: EvidenceConfig, store: EvidenceStore, clock: () => number): Evidence {
+  const trail = new GroupCommit(store, { maxBacklog: config.maxBacklog });
+  const signer = checkpointSigner(config.signingKeyPem);
+  const deliver = deliveryClient({
+    url: config.url,
+    bearerToken: config.bearerToken,
+    allowedHosts: config.allowedHosts,
+    ...(config.caFile === undefined ? {} : { caPem: readCertificate(config.caFile) }),
+  });
+  let worker: { stop(): Promise<void> } | undefined;
+  return {
+    trail,
+    store,
+    ofService: new OperationEvidence(trail, clock, {
+      tenantId: SYSTEM_TENANT,
+      actor: SERVICE_ITSELF,
+      action: 'start',
+      eventType: 'kms.tenant.created',
+      context: { requestId: null, userAgent: null, source: 'service', ip: null },
+    }),
+    start: (log, onReport) => {
+      log.info({ algorithm: signer.algorithm, signingKeyId: signer.keyId }, 'keeping evidence');
+      worker = startEvidenceWorker({
+        store,
+        signer,
+        deliver,
+        trail,
+        clock,
+        report: (report) => {
+          onReport(report);
+          writeReport(log, report);
+        },
+        ...(config.retentionDays === undefined ? {} : { retentionDays: config.retentionDays }),
+      });
+    },
+    stop: async () => {
+      await trail.close();
+      await worker?.stop();
+    },
+  };
+}
+
+function writeReport(log: Logger, report: EvidenceReport): void {
+  const { kind, ...facts } = report;
+  switch (kind) {
+    case 'backlog':
+      return;
+    case 'delivered':
+      log.debug(facts, 'evidence delivered');
+      return;
+    case 'retired':
+      log.info(facts, 'evidence past its retention removed');
+      return;
+    case 'postponed':
+      log.warn(facts, 'evidence not delivered, it is tried again');
+      return;
+    case 'refused':
+      log.error(facts, 'evidence refused by the audit service for ever');
+      return;
+    case 'failed':
+      log.error({ work: report.work, tenantId: report.tenantId, err: report.error }, 'work on evidence failed');
+  }
+}
+
+function readCertificate(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    const reason = `${path} can not be read (${cause instanceof Error ? cause.message : 'unknown reason'})`;
+    throw new ConfigurationError([{ variable: 'AUDIT_SERVICE_CA_FILE', reason }]);
+  }
+}

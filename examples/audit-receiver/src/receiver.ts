@@ -1,0 +1,68 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { batchProblem, checkpointVerifier, readDelivery } from '@qnsp/kms-audit';
+import { EvidenceFiles } from './evidence-files.ts';
+
+export interface ReceiverOptions {
+  readonly bearerToken: string;
+  /** The public key that the service signs for, in PEM. */
+  readonly publicKeyPem: string;
+  readonly directory: string;
+}
+
+const PATH = '/audit/v1/kms-evidence';
+const MAX_BODY_BYTES = 1024 * 1024;
+
+/** A server that takes `POST /audit/v1/kms-evidence`, verifies each batch and stores it once. */
+export function makeReceiver(options: ReceiverOptions): Server {
+  const files = new EvidenceFiles(options.directory);
+  const verifier = checkpointVerifier(options.publicKeyPem);
+  const answer = async (request: IncomingMessage): Promise<[status: number, body: object]> => {
+    if (request.method !== 'POST' || request.url !== PATH) return [404, { error: 'There is nothing here.' }];
+    if (!isToken(request.headers.authorization, options.bearerToken)) return [401, { error: 'Wrong token.' }];
+    const body = await readBody(request);
+    if (body === undefined) return [413, { error: 'The body is too large.' }];
+    const batch = readDelivery(parseJson(body));
+    if (batch === undefined) return [400, { error: 'The body is no delivery of evidence.' }];
+    const problem = batchProblem(batch, verifier);
+    if (problem !== undefined) return [422, { error: `The batch is not what was signed: ${problem}.` }];
+    const stored = files.store(batch);
+    if (stored === 'contradicts what is stored') return [409, { error: `The batch ${stored}.` }];
+    return [200, { batchId: batch.checkpoint.checkpointId, events: batch.events.length, stored }];
+  };
+  return createServer((request, response) => {
+    answer(request).then(
+      ([status, body]) => {
+        response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+      },
+      (error: unknown) => {
+        process.stderr.write(`a delivery failed: ${String(error)}\n`);
+        response.writeHead(500).end();
+      },
+    );
+  });
+}
+
+function isToken(authorization: string | undefined, token: string): boolean {
+  const hash = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(hash(authorization ?? ''), hash(`Bearer ${token}`));
+}
+
+async function readBody(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MAX_BODY_BYTES) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,119 @@
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import type { Checkpoint, CheckpointStatement } from '@qnsp/kms-core';
+import { canonicalJson } from './canonical-json.ts';
+import { signedBytes } from './checkpoint.ts';
+import { type SignatureAlgorithm, signatureAlgorithmOf } from './signature-algorithm.ts';
+
+// Signed with node:crypto and not with a JOSE library: those work on WebCrypto, whose ML-DSA is experimental in Node.js 26
+// and which takes no RSA-PSS key. The tests hold the result against one.
+
+/** The media type of what is signed. */
+const TYPE = 'application/vnd.qnsp.kms.checkpoint+json';
+
+/** Signs checkpoints with one private key. */
+export interface CheckpointSigner {
+  /** The name of the algorithm in the JWS. */
+  readonly algorithm: string;
+  /** Names the public key: base64url of the SHA-256 of its SubjectPublicKeyInfo. */
+  readonly keyId: string;
+  /** SubjectPublicKeyInfo in PEM: what an auditor verifies with. */
+  readonly publicKeyPem: string;
+  sign(statement: CheckpointStatement): Promise<Checkpoint>;
+}
+
+/**
+ * The signer for a private key in PEM (PKCS #8, PKCS #1 or SEC 1).
+ *
+ * @throws RangeError saying what is wrong with the key; nothing of the key is in the message.
+ */
+export function checkpointSigner(privateKeyPem: string): CheckpointSigner {
+  const privateKey = readKey(privateKeyPem, 'private', createPrivateKey);
+  const algorithm = signatureAlgorithmOf(privateKey);
+  const publicKey = createPublicKey(privateKey);
+  const keyId = keyIdOf(publicKey);
+  const header = base64url(canonicalJson({ alg: algorithm.name, kid: keyId, typ: TYPE }));
+  return {
+    algorithm: algorithm.name,
+    keyId,
+    publicKeyPem: publicKey.export({ format: 'pem', type: 'spki' }),
+    sign: async (statement) => {
+      const input = Buffer.from(`${header}.${signedBytes(statement).toString('base64url')}`, 'ascii');
+      const signature = await signBytes(algorithm, privateKey, input);
+      return { ...statement, signature: `${header}..${signature.toString('base64url')}` };
+    },
+  };
+}
+
+/** Checks the signatures of checkpoints under one public key. */
+export interface CheckpointVerifier {
+  readonly keyId: string;
+  /** Why the signature is not one of this key over this statement, `undefined` when it is. */
+  problem(checkpoint: Checkpoint): string | undefined;
+}
+
+/**
+ * The verifier for a public key in PEM.
+ *
+ * @throws RangeError saying what is wrong with the key.
+ */
+export function checkpointVerifier(publicKeyPem: string): CheckpointVerifier {
+  const publicKey = readKey(publicKeyPem, 'public', createPublicKey);
+  const algorithm = signatureAlgorithmOf(publicKey);
+  const keyId = keyIdOf(publicKey);
+  return {
+    keyId,
+    problem: (checkpoint) => {
+      const [header = '', payload, signature = '', ...rest] = checkpoint.signature.split('.');
+      if (payload !== '' || rest.length > 0) return 'its signature is not a JWS with a detached payload';
+      const named = parseHeader(header);
+      // The key decides on the algorithm, never the header, which anybody can write.
+      if (named === undefined || named['alg'] !== algorithm.name || named['typ'] !== TYPE || 'crit' in named)
+        return `its signature is not a checkpoint's with ${algorithm.name}`;
+      if (named['kid'] !== keyId) return `it was signed with another key, ${String(named['kid'])}`;
+      const input = Buffer.from(`${header}.${signedBytes(checkpoint).toString('base64url')}`, 'ascii');
+      const bytes = Buffer.from(signature, 'base64url');
+      const valid =
+        bytes.toString('base64url') === signature &&
+        verify(algorithm.digest, input, { key: publicKey, ...algorithm.options }, bytes);
+      return valid ? undefined : 'its signature is not valid';
+    },
+  };
+}
+
+function readKey(pem: string, kind: 'private' | 'public', create: (pem: string) => KeyObject): KeyObject {
+  try {
+    return create(pem);
+  } catch {
+    // OpenSSL's message says nothing to people, and its parser was given a secret.
+    throw new RangeError(`it is not a ${kind} key in PEM that can be read without a passphrase`);
+  }
+}
+
+function keyIdOf(publicKey: KeyObject): string {
+  return createHash('sha256')
+    .update(publicKey.export({ format: 'der', type: 'spki' }))
+    .digest('base64url');
+}
+
+function base64url(text: string): string {
+  return Buffer.from(text, 'utf8').toString('base64url');
+}
+
+function parseHeader(encoded: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const header: unknown = JSON.parse(Buffer.from(encoded, 'base64url').toString('utf8'));
+    return typeof header === 'object' && header !== null ? (header as Readonly<Record<string, unknown>>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Signs off the event loop: RSA and ML-DSA take milliseconds. */
+function signBytes(algorithm: SignatureAlgorithm, key: KeyObject, input: Buffer): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    sign(algorithm.digest, input, { key, ...algorithm.options }, (error, signature) => {
+      if (error === null) resolve(signature);
+      else reject(error);
+    });
+  });
+}

@@ -1,0 +1,50 @@
+import type { Delivery, DeliveryOutcome, EvidenceStore } from '@qnsp/kms-core';
+import type { Deliver, DeliveryAnswer } from './delivery-client.ts';
+import type { EvidenceReport } from './evidence-report.ts';
+
+/** Longer than a delivery may take: who holds the lease is the only one who sends. */
+const LEASE_SECONDS = 60;
+const FIRST_DELAY_SECONDS = 0.5;
+const LONGEST_DELAY_SECONDS = 60;
+
+/** Delivers what is due, batch by batch, each tenant's in their order. */
+export async function deliverDue(
+  store: EvidenceStore,
+  deliver: Deliver,
+  owner: string,
+  report: (report: EvidenceReport) => void,
+  stopped: AbortSignal,
+): Promise<void> {
+  while (!stopped.aborted) {
+    const delivery = await store.claimDelivery(owner, LEASE_SECONDS);
+    if (delivery === undefined) return;
+    const answer = await deliver(delivery, stopped);
+    const outcome = outcomeOf(answer, delivery.attempts);
+    await store.endDelivery(owner, delivery, outcome);
+    report(reportOf(delivery, answer, outcome));
+  }
+}
+
+function outcomeOf(answer: DeliveryAnswer, attempts: number): DeliveryOutcome {
+  if (answer.kind === 'accepted') return { kind: 'delivered' };
+  if (answer.kind === 'refused') return answer;
+  return { kind: 'postponed', seconds: Math.max(answer.retryAfterSeconds ?? 0, retryDelay(attempts)) };
+}
+
+/** Doubles with each attempt up to a minute, and takes a random half of it, so that nodes do not come in step. */
+export function retryDelay(attempts: number, random: () => number = Math.random): number {
+  const whole = Math.min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** Math.min(attempts, 16));
+  return whole * (0.5 + random() / 2);
+}
+
+function reportOf(
+  { checkpoint, events, attempts }: Delivery,
+  answer: DeliveryAnswer,
+  outcome: DeliveryOutcome,
+): EvidenceReport {
+  const what = { tenantId: checkpoint.tenantId, batchId: checkpoint.checkpointId };
+  if (outcome.kind === 'delivered') return { kind: 'delivered', ...what, events: events.length };
+  const reason = answer.kind === 'accepted' ? '' : answer.reason;
+  if (outcome.kind === 'refused') return { kind: 'refused', ...what, reason };
+  return { kind: 'postponed', ...what, attempts: attempts + 1, seconds: outcome.seconds, reason };
+}

@@ -1,0 +1,126 @@
+import { type IncomingMessage, request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { EvidenceBatch } from '@qnsp/kms-core';
+import { guardedLookup } from './audit-address.ts';
+
+export interface DeliveryClientOptions {
+  /** Where the audit service is; `/audit/v1/kms-evidence` is below it. */
+  readonly url: URL;
+  readonly bearerToken: string;
+  /** Names that may lead to private addresses. */
+  readonly allowedHosts: ReadonlySet<string>;
+  /** The certificate authority of the audit service in PEM; those of the system without it. */
+  readonly caPem?: string;
+  /** How long one delivery may take; 10,000 without it. */
+  readonly timeoutMs?: number;
+}
+
+/** What became of one attempt. */
+export type DeliveryAnswer =
+  | { readonly kind: 'accepted' }
+  /** It will never be taken as it is. */
+  | { readonly kind: 'refused'; readonly reason: string }
+  /** It may be taken later, or was taken and the answer was lost. */
+  | { readonly kind: 'failed'; readonly reason: string; readonly retryAfterSeconds: number | null };
+
+/** Makes one attempt, which ends early as failed when it is aborted. */
+export type Deliver = (batch: EvidenceBatch, aborted: AbortSignal) => Promise<DeliveryAnswer>;
+
+const PATH = 'audit/v1/kms-evidence';
+/** What says that the request itself is wrong. Anything else may pass, or be mended by an operator. */
+const REFUSED: ReadonlySet<number> = new Set([400, 409, 413, 415, 422]);
+const MAX_ANSWER_BYTES = 64 * 1024;
+const MAX_RETRY_AFTER_SECONDS = 3600;
+
+/** Sends batches to the audit service. Follows no redirect, and verifies the certificate. */
+export function deliveryClient(options: DeliveryClientOptions): Deliver {
+  const base = options.url.href.endsWith('/') ? options.url.href : `${options.url.href}/`;
+  const url = new URL(PATH, base);
+  return async (batch, aborted) => {
+    try {
+      const { response, text } = await post(url, options, aborted, deliveryBody(batch), batch.checkpoint.checkpointId);
+      return answerOf(response, text, batch.checkpoint.checkpointId);
+    } catch (error) {
+      // Every way in which a connection fails means the same: try again.
+      return { kind: 'failed', reason: reasonOf(error), retryAfterSeconds: null };
+    }
+  };
+}
+
+/** The body of a delivery: the events of a batch and the checkpoint that signs them. */
+export function deliveryBody({ events, checkpoint }: EvidenceBatch): string {
+  return JSON.stringify({ batchId: checkpoint.checkpointId, checkpoint, events });
+}
+
+function post(url: URL, options: DeliveryClientOptions, aborted: AbortSignal, body: string, batchId: string) {
+  return new Promise<{ response: IncomingMessage; text: string }>((resolve, reject) => {
+    const secure = url.protocol === 'https:';
+    const outgoing = (secure ? httpsRequest : httpRequest)(
+      url,
+      {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${options.bearerToken}`,
+          'content-type': 'application/json',
+          'content-length': Buffer.byteLength(body),
+          'idempotency-key': batchId,
+        },
+        lookup: guardedLookup(options.allowedHosts),
+        signal: AbortSignal.any([aborted, AbortSignal.timeout(options.timeoutMs ?? 10_000)]),
+        ...(secure ? { rejectUnauthorized: true } : {}),
+        ...(options.caPem === undefined ? {} : { ca: options.caPem }),
+      },
+      (response) => {
+        readText(response).then((text) => resolve({ response, text }), reject);
+      },
+    );
+    outgoing.on('error', reject);
+    outgoing.end(body);
+  });
+}
+
+async function readText(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MAX_ANSWER_BYTES) throw new Error('the answer is too long');
+    chunks.push(chunk);
+  }
+  if (!response.complete) throw new Error('the answer was cut off');
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function answerOf(response: IncomingMessage, text: string, batchId: string): DeliveryAnswer {
+  const status = response.statusCode ?? 0;
+  if (REFUSED.has(status)) return { kind: 'refused', reason: `the audit service answered ${status}` };
+  if (status < 200 || status > 299) {
+    const retryAfterSeconds = retryAfter(response.headers['retry-after']);
+    return { kind: 'failed', reason: `the audit service answered ${status}`, retryAfterSeconds };
+  }
+  // A page of some proxy in between is no acceptance, and neither is an answer about another batch.
+  if (text.trim() === '' || acknowledges(text, batchId)) return { kind: 'accepted' };
+  return { kind: 'failed', reason: 'the answer is not one of the audit service', retryAfterSeconds: null };
+}
+
+function acknowledges(text: string, batchId: string): boolean {
+  try {
+    const answer: unknown = JSON.parse(text);
+    if (typeof answer !== 'object' || answer === null) return false;
+    return !('batchId' in answer) || answer.batchId === batchId;
+  } catch {
+    return false;
+  }
+}
+
+/** The wait that the answer asks for (RFC 9110, section 10.2.3), at most an hour. */
+function retryAfter(header: string | undefined): number | null {
+  if (header === undefined) return null;
+  const seconds = /^\d+$/.test(header) ? Number(header) : (Date.parse(header) - Date.now()) / 1000;
+  return Number.isFinite(seconds) ? Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(0, seconds)) : null;
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown reason';
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
+}

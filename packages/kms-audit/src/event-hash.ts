@@ -1,0 +1,17 @@
+import { createHash } from 'node:crypto';
+import type { ChainedEvent } from '@qnsp/kms-core';
+import { canonicalJson } from './canonical-json.ts';
+
+/** SHA3-256 (FIPS 202), in lower-case hexadecimal wherever it is text. */
+export const HASH_ALGORITHM = 'sha3-256';
+
+/** What the first event of a chain has as its previous hash. */
+export const GENESIS_HASH = '0'.repeat(64);
+
+/**
+ * The hash of an event at its place: SHA3-256 over the canonical JSON of `{event, previousHash, sequence}`. It depends on
+ * every event before it.
+ */
+export function eventHash({ event, previousHash, sequence }: Omit<ChainedEvent, 'hash'>): string {
+  return createHash(HASH_ALGORITHM).update(canonicalJson({ event, previousHash, sequence })).digest('hex');
+}

@@ -1,0 +1,19 @@
+import type { EvidenceBacklog, TenantId } from '@qnsp/kms-core';
+
+/** What people should know about the work on evidence. */
+export type EvidenceReport =
+  | { readonly kind: 'backlog'; readonly backlog: EvidenceBacklog }
+  | { readonly kind: 'delivered'; readonly tenantId: TenantId; readonly batchId: string; readonly events: number }
+  | {
+      readonly kind: 'postponed';
+      readonly tenantId: TenantId;
+      readonly batchId: string;
+      readonly attempts: number;
+      readonly seconds: number;
+      readonly reason: string;
+    }
+  /** The audit service refused a batch for ever: somebody has to look at it. */
+  | { readonly kind: 'refused'; readonly tenantId: TenantId; readonly batchId: string; readonly reason: string }
+  | { readonly kind: 'retired'; readonly batches: number }
+  /** A turn failed; the next one tries again. */
+  | { readonly kind: 'failed'; readonly work: string; readonly tenantId?: TenantId; readonly error: unknown };

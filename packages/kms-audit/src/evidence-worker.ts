@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto';
+import type { EvidenceStore } from '@qnsp/kms-core';
+import type { CheckpointSigner } from './checkpoint-signature.ts';
+import { deliverDue } from './deliver-due.ts';
+import type { Deliver } from './delivery-client.ts';
+import type { EvidenceReport } from './evidence-report.ts';
+import type { GroupCommit } from './group-commit.ts';
+import { sealUnsealed } from './seal-unsealed.ts';
+
+export interface EvidenceWorkerOptions {
+  readonly store: EvidenceStore;
+  readonly signer: CheckpointSigner;
+  readonly deliver: Deliver;
+  /** Is told how much waits. */
+  readonly trail: Pick<GroupCommit, 'setBacklog'>;
+  readonly report: (report: EvidenceReport) => void;
+  /** How long events stay in the store after they were delivered; for ever without it. */
+  readonly retentionDays?: number;
+  /** Pause between two looks at what waits; 200 without it. */
+  readonly intervalMs?: number;
+  readonly clock?: () => number;
+}
+
+const RETENTION_INTERVAL_MS = 60_000;
+const MILLISECONDS_PER_DAY = 24 * 60 * 60 * 1000;
+const RETIRED_AT_ONCE = 20;
+
+/**
+ * Seals, delivers and retires evidence until it is stopped. Any number of nodes may do so on one store: locks and leases
+ * in it keep them apart.
+ */
+export function startEvidenceWorker(options: EvidenceWorkerOptions): { stop(): Promise<void> } {
+  const { store, signer, deliver, trail, report, intervalMs = 200, clock = Date.now } = options;
+  const owner = randomUUID();
+  const stopping = new AbortController();
+  const seal = async () => {
+    for (const tenantId of await store.unsealedTenants()) {
+      try {
+        await sealUnsealed(store, signer, tenantId, clock);
+      } catch (error) {
+        // The chain of one tenant must not hold up the others.
+        report({ kind: 'failed', work: 'seal', tenantId, error });
+      }
+    }
+    const backlog = await store.backlog();
+    trail.setBacklog(backlog.unsealed + backlog.undelivered);
+    report({ kind: 'backlog', backlog });
+  };
+  const retire = async () => {
+    if (options.retentionDays === undefined) return;
+    const before = new Date(clock() - options.retentionDays * MILLISECONDS_PER_DAY);
+    for (let batches = RETIRED_AT_ONCE; batches === RETIRED_AT_ONCE && !stopping.signal.aborted; ) {
+      batches = await store.retire(before, RETIRED_AT_ONCE);
+      if (batches > 0) report({ kind: 'retired', batches });
+    }
+  };
+  // A slow audit service holds up deliveries and nothing else.
+  const loops = [
+    repeat('seal', intervalMs, stopping.signal, report, seal),
+    repeat('deliver', intervalMs, stopping.signal, report, () =>
+      deliverDue(store, deliver, owner, report, stopping.signal),
+    ),
+    repeat('retire', RETENTION_INTERVAL_MS, stopping.signal, report, retire),
+  ];
+  return {
+    stop: async () => {
+      stopping.abort();
+      await Promise.all(loops);
+    },
+  };
+}
+
+async function repeat(
+  work: string,
+  pauseMs: number,
+  stopped: AbortSignal,
+  report: (report: EvidenceReport) => void,
+  turn: () => Promise<void>,
+): Promise<void> {
+  while (!stopped.aborted) {
+    try {
+      await turn();
+    } catch (error) {
+      report({ kind: 'failed', work, error });
+    }
+    await pause(pauseMs, stopped);
+  }
+}
+
+function pause(milliseconds: number, stopped: AbortSignal): Promise<void> {
+  if (stopped.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      stopped.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, milliseconds);
+    timer.unref();
+    stopped.addEventListener('abort', end);
+  });
+}

@@ -1,0 +1,117 @@
+import {
+  ACTOR_TYPES,
+  type AuditEvent,
+  AUDIT_EVENT_TYPES,
+  AUDIT_RESULTS,
+  type ChainedEvent,
+  type Checkpoint,
+  RESOURCE_TYPES,
+} from '@qnsp/kms-core';
+import { z } from 'zod';
+import { canonicalJson } from './canonical-json.ts';
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
+const count = z.int().min(1);
+const facts = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(z.string())]));
+
+const eventSchema = z.strictObject({
+  eventId: z.uuid(),
+  eventType: z.enum(AUDIT_EVENT_TYPES),
+  timestamp: z.iso.datetime({ precision: 3 }),
+  tenantId: z.guid(),
+  actor: z.strictObject({ type: z.enum(ACTOR_TYPES), id: z.string() }),
+  resource: z.strictObject({
+    type: z.enum(RESOURCE_TYPES),
+    id: z.string().nullable(),
+    version: count.nullable(),
+  }),
+  action: z.string(),
+  result: z.enum(AUDIT_RESULTS),
+  errorCode: z.string().exactOptional(),
+  context: z.strictObject({
+    requestId: z.string().nullable(),
+    userAgent: z.string().nullable(),
+    source: z.string(),
+    ip: z.string().nullable(),
+  }),
+  request: z.strictObject({ contextKeys: z.array(z.string()) }),
+  changes: z.strictObject({ before: facts.nullable(), after: facts.nullable() }).exactOptional(),
+});
+
+const chainedEventSchema = z.strictObject({ sequence: count, previousHash: hash, hash, event: eventSchema });
+
+const checkpointSchema = z.strictObject({
+  checkpointId: z.uuid(),
+  timestamp: z.iso.datetime({ precision: 3 }),
+  tenantId: z.guid(),
+  merkleRoot: hash,
+  eventCount: count,
+  firstSequence: count,
+  lastSequence: count,
+  firstEventId: z.uuid(),
+  lastEventId: z.uuid(),
+  previousCheckpoint: hash.nullable(),
+  signature: z.string(),
+});
+
+/** One line of an export: an event, or the checkpoint that follows the events of its batch. */
+export type ExportLine =
+  | { readonly kind: 'event'; readonly entry: ChainedEvent }
+  | { readonly kind: 'checkpoint'; readonly checkpoint: Checkpoint };
+
+/** The lines of one batch: its events in order, then its checkpoint. Each is JSON and ends with a line feed. */
+export function exportLines(events: readonly ChainedEvent[], checkpoint: Checkpoint): string {
+  return [...events.map((entry) => canonicalJson({ event: entry })), canonicalJson({ checkpoint })]
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+/** Reads a line of an export without its line feed, `undefined` when it is not one to the letter. */
+export function parseExportLine(line: string): ExportLine | undefined {
+  const value = parseJson(line);
+  if (typeof value !== 'object' || value === null || Object.keys(value).length !== 1) return undefined;
+  if (!isCanonical(line, value)) return undefined;
+  if ('event' in value) {
+    const entry = readChainedEvent(value.event);
+    return entry === undefined ? undefined : { kind: 'event', entry };
+  }
+  const checkpoint = 'checkpoint' in value ? readCheckpoint(value.checkpoint) : undefined;
+  return checkpoint === undefined ? undefined : { kind: 'checkpoint', checkpoint };
+}
+
+/** An event as it stands in an export, `undefined` for anything else. */
+export function readChainedEvent(value: unknown): ChainedEvent | undefined {
+  const { data } = chainedEventSchema.safeParse(value);
+  // The codes of errors grow with versions of the service: any text is taken for one.
+  return data as ChainedEvent | undefined;
+}
+
+/** An event without its place, `undefined` for anything else. */
+export function readAuditEvent(value: unknown): AuditEvent | undefined {
+  const { data } = eventSchema.safeParse(value);
+  return data as AuditEvent | undefined;
+}
+
+/** A checkpoint, `undefined` for anything else. Its signature is not looked at. */
+export function readCheckpoint(value: unknown): Checkpoint | undefined {
+  return checkpointSchema.safeParse(value).data;
+}
+
+/** Whether a text is the canonical form of the value: then no second member of a name hides in it. */
+function isCanonical(text: string, value: unknown): boolean {
+  try {
+    return canonicalJson(value) === text;
+  } catch (error) {
+    if (error instanceof TypeError) return false;
+    throw error;
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The caller says which line can not be read; the parser's message would quote it.
+    return undefined;
+  }
+}

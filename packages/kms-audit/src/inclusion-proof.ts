@@ -1,0 +1,48 @@
+import type { ChainedEvent, Checkpoint } from '@qnsp/kms-core';
+import type { CheckpointVerifier } from './checkpoint-signature.ts';
+import { eventHash } from './event-hash.ts';
+import { auditPath, rootOfPath } from './merkle-tree.ts';
+import { leavesOf } from './seal-batch.ts';
+
+/** That one event is in one signed batch, without the other events. */
+export interface InclusionProof {
+  readonly event: ChainedEvent;
+  /** The place of the event in its batch, from 0. */
+  readonly leafIndex: number;
+  /** Hashes in hexadecimal, from below (RFC 6962, section 2.1.1). */
+  readonly path: readonly string[];
+  readonly checkpoint: Checkpoint;
+}
+
+/** The proof for the event with this id, `undefined` when the batch does not hold it. */
+export function proveInclusion(
+  events: readonly ChainedEvent[],
+  checkpoint: Checkpoint,
+  eventId: string,
+): InclusionProof | undefined {
+  const leafIndex = events.findIndex(({ event }) => event.eventId === eventId);
+  const found = events[leafIndex];
+  if (found === undefined) return undefined;
+  const path = auditPath(leavesOf(events), leafIndex).map((hash) => hash.toString('hex'));
+  return { event: found, leafIndex, path, checkpoint };
+}
+
+/**
+ * Why a proof does not hold under a public key, `undefined` when it does.
+ *
+ * @example
+ * inclusionProblem(proof, checkpointVerifier(publicKeyPem)) === undefined;
+ */
+export function inclusionProblem(
+  { event, leafIndex, path, checkpoint }: InclusionProof,
+  verifier: CheckpointVerifier,
+): string | undefined {
+  if (eventHash(event) !== event.hash) return 'the event does not have the hash that it names';
+  if (event.event.tenantId !== checkpoint.tenantId) return 'the event is of another tenant than the checkpoint';
+  if (event.sequence !== checkpoint.firstSequence + leafIndex) return 'the event has another place in its batch';
+  const hash = Buffer.from(event.hash, 'hex');
+  const siblings = path.map((sibling) => Buffer.from(sibling, 'hex'));
+  if (rootOfPath(hash, leafIndex, checkpoint.eventCount, siblings)?.toString('hex') !== checkpoint.merkleRoot)
+    return 'the path does not lead to the root of the checkpoint';
+  return verifier.problem(checkpoint);
+}

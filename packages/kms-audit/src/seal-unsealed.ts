@@ -1,0 +1,52 @@
+import { type AuditEvent, type EvidenceStore, KmsError, type TenantId } from '@qnsp/kms-core';
+import { canonicalJson } from './canonical-json.ts';
+import type { CheckpointSigner } from './checkpoint-signature.ts';
+import { readAuditEvent } from './export-lines.ts';
+import { sealBatch } from './seal-batch.ts';
+
+/** The largest batch: it goes to the audit service as one request. */
+export const MAX_BATCH_EVENTS = 100;
+const MAX_BATCH_BYTES = 512 * 1024;
+/** What hashes, the checkpoint and the frame add to the events, rounded up. */
+const CHECKPOINT_BYTES = 16 * 1024;
+const PLACE_BYTES = 256;
+
+/**
+ * Seals everything of one tenant that waits, batch by batch. Answers how many events.
+ *
+ * @throws KmsError `INTERNAL_ERROR` when what waits is not an event of the tenant: it was changed behind the service's
+ *   back, and the chain of that tenant stands still until somebody has looked at it.
+ */
+export async function sealUnsealed(
+  store: EvidenceStore,
+  signer: CheckpointSigner,
+  tenantId: TenantId,
+  clock: () => number,
+): Promise<number> {
+  let sealed = 0;
+  for (;;) {
+    const count = await store.extendChain(tenantId, MAX_BATCH_EVENTS, (head, waiting) =>
+      sealBatch(signer, head, fitting(tenantId, waiting), new Date(clock())),
+    );
+    sealed += count;
+    // A batch that is cut by its size is followed by one that is not, in the next turn at the latest.
+    if (count < MAX_BATCH_EVENTS) return sealed;
+  }
+}
+
+function fitting(tenantId: TenantId, waiting: readonly unknown[]): AuditEvent[] {
+  const events: AuditEvent[] = [];
+  let bytes = CHECKPOINT_BYTES;
+  for (const value of waiting) {
+    const event = readAuditEvent(value);
+    if (event === undefined || event.tenantId !== tenantId)
+      throw new KmsError(
+        'INTERNAL_ERROR',
+        `The outbox of the tenant ${tenantId} holds something that is no event of it.`,
+      );
+    bytes += Buffer.byteLength(canonicalJson(event)) + PLACE_BYTES;
+    if (bytes > MAX_BATCH_BYTES && events.length > 0) break;
+    events.push(event);
+  }
+  return events;
+}

@@ -1,0 +1,80 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { type Checkpoint, checkpointSigner, checkpointVerifier, signedBytes } from '@qnsp/kms-audit';
+import { compactVerify } from 'jose';
+import { describe, expect, test } from 'vitest';
+import { samplePem, sampleExport } from './audit-samples.ts';
+
+interface Pair {
+  readonly privateKey: KeyObject;
+  readonly publicKey: KeyObject;
+}
+const KEYS: Readonly<Record<string, () => Pair>> = {
+  Ed25519: () => generateKeyPairSync('ed25519'),
+  ES256: () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  ES384: () => generateKeyPairSync('ec', { namedCurve: 'P-384' }),
+  ES512: () => generateKeyPairSync('ec', { namedCurve: 'P-521' }),
+  PS256: () => generateKeyPairSync('rsa', { modulusLength: 2048 }),
+  'ML-DSA-44': () => generateKeyPairSync('ml-dsa-44'),
+  'ML-DSA-65': () => generateKeyPairSync('ml-dsa-65'),
+  'ML-DSA-87': () => generateKeyPairSync('ml-dsa-87'),
+};
+
+function pems({ privateKey, publicKey }: Pair) {
+  return {
+    privatePem: privateKey.export({ format: 'pem', type: 'pkcs8' }),
+    publicPem: publicKey.export({ format: 'pem', type: 'spki' }),
+    publicKey,
+  };
+}
+
+describe.each(Object.keys(KEYS))('%s', (algorithm) => {
+  test('signs a JWS that a JOSE library verifies, and notices every change', async () => {
+    const { privatePem, publicPem, publicKey } = pems(KEYS[algorithm]?.() ?? generateKeyPairSync('ed25519'));
+    const { latest } = await sampleExport([3], privatePem);
+    expect(checkpointSigner(privatePem)).toMatchObject({ algorithm, publicKeyPem: publicPem });
+
+    const [header, , signature] = latest.signature.split('.');
+    const attached = `${header}.${signedBytes(latest).toString('base64url')}.${signature}`;
+    const verified = await compactVerify(attached, publicKey, { algorithms: [algorithm] });
+    expect(verified.protectedHeader.kid).toBe(checkpointSigner(privatePem).keyId);
+
+    const verifier = checkpointVerifier(publicPem);
+    expect(verifier.problem(latest)).toBeUndefined();
+    for (const change of changesOf(latest)) expect(verifier.problem({ ...latest, ...change })).toBeDefined();
+    expect(checkpointVerifier(pems(generateKeyPairSync('ed25519')).publicPem).problem(latest)).toBeDefined();
+  });
+});
+
+function changesOf(latest: Checkpoint): Partial<Checkpoint>[] {
+  const [header = '', , signature = ''] = latest.signature.split('.');
+  const none = Buffer.from('{"alg":"none"}').toString('base64url');
+  return [
+    { eventCount: latest.eventCount + 1 },
+    { lastSequence: latest.lastSequence + 1 },
+    { merkleRoot: 'f'.repeat(64) },
+    { timestamp: '2027-03-01T10:00:01.000Z' },
+    { previousCheckpoint: 'f'.repeat(64) },
+    { signature: `${header}..` },
+    { signature: `${none}..${signature}` },
+    { signature: `${header}..${signature.slice(0, -4)}AAAA` },
+    { signature: `${header}..${signature}=` },
+  ];
+}
+
+test('an RSA-PSS key signs as an RSA key does', async () => {
+  const { privatePem, publicPem } = pems(
+    generateKeyPairSync('rsa-pss', { modulusLength: 2048, hashAlgorithm: 'sha256', mgf1HashAlgorithm: 'sha256' }),
+  );
+  const { latest } = await sampleExport([1], privatePem);
+  expect(checkpointVerifier(publicPem).problem(latest)).toBeUndefined();
+});
+
+test('a key that can not sign checkpoints is refused, and its material is not shown', () => {
+  const small = pems(generateKeyPairSync('rsa', { modulusLength: 1024 })).privatePem;
+  const x25519 = pems(generateKeyPairSync('x25519')).privatePem;
+  const curve = pems(generateKeyPairSync('ec', { namedCurve: 'secp256k1' })).privatePem;
+  for (const pem of [small, x25519, curve, 'nonsense', samplePem().replace('MC4', 'MC5')]) {
+    expect(() => checkpointSigner(pem)).toThrow(RangeError);
+    expect(() => checkpointSigner(pem)).not.toThrow(pem.slice(-60, -30) || 'nonsense');
+  }
+});

@@ -1,0 +1,166 @@
+import { readFileSync } from 'node:fs';
+import { createServer as createTlsServer } from 'node:https';
+import { auditUrlProblem, deliveryClient, type DeliveryAnswer, guardedLookup, readDelivery } from '@qnsp/kms-audit';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type Answer, type Sink, startSink } from './audit-sinks.ts';
+import { sampleExport } from './audit-samples.ts';
+
+type Batch = Awaited<ReturnType<typeof sampleExport>>['batches'][number];
+let batch: Batch;
+let sinks: Sink[] = [];
+const never = new AbortController().signal;
+const none: ReadonlySet<string> = new Set();
+
+beforeAll(async () => {
+  const [first] = (await sampleExport([3])).batches;
+  if (first === undefined) throw new Error('the sample has a batch');
+  batch = first;
+});
+afterEach(async () => {
+  await Promise.all(sinks.map((sink) => sink.close()));
+  sinks = [];
+});
+
+async function attempt(answer: Answer, timeoutMs = 5000): Promise<{ answer: DeliveryAnswer; sink: Sink }> {
+  const sink = await startSink(answer);
+  sinks.push(sink);
+  const deliver = deliveryClient({ url: sink.url, bearerToken: 'the-token', allowedHosts: none, timeoutMs });
+  return { answer: await deliver(batch, never), sink };
+}
+
+const acknowledged: Answer = (response) => {
+  response.end(JSON.stringify({ batchId: batch.checkpoint.checkpointId }));
+};
+
+describe('a delivery', () => {
+  test('is a POST with the token, the batch and its id', async () => {
+    const { answer, sink } = await attempt(acknowledged);
+    expect(answer).toEqual({ kind: 'accepted' });
+    const [received] = sink.received;
+    expect(received?.path).toBe('/audit/v1/kms-evidence');
+    expect(received?.headers).toMatchObject({
+      authorization: 'Bearer the-token',
+      'content-type': 'application/json',
+      'idempotency-key': batch.checkpoint.checkpointId,
+    });
+    expect(readDelivery(JSON.parse(received?.body ?? ''))).toEqual({
+      events: batch.events,
+      checkpoint: batch.checkpoint,
+    });
+  });
+
+  test('keeps the path that the service is under', async () => {
+    const sink = await startSink(acknowledged);
+    sinks.push(sink);
+    for (const path of ['/tenant/a', '/tenant/a/']) {
+      const deliver = deliveryClient({ url: new URL(path, sink.url), bearerToken: 't', allowedHosts: none });
+      expect(await deliver(batch, never)).toEqual({ kind: 'accepted' });
+    }
+    expect(sink.received.map(({ path }) => path)).toEqual(Array(2).fill('/tenant/a/audit/v1/kms-evidence'));
+  });
+
+  test.each<[string, Answer, DeliveryAnswer['kind']]>([
+    ['no content', (response) => response.writeHead(204).end(), 'accepted'],
+    ['any JSON object', (response) => response.writeHead(202).end('{"ok":true}'), 'accepted'],
+    ['the page of a proxy', (response) => response.end('<html>Please sign in</html>'), 'failed'],
+    ['an answer about another batch', (response) => response.end('{"batchId":"another"}'), 'failed'],
+    ['an error of the server', (response) => response.writeHead(500).end('boom'), 'failed'],
+    ['a wrong token', (response) => response.writeHead(401).end(), 'failed'],
+    ['nothing there', (response) => response.writeHead(404).end(), 'failed'],
+    ['a malformed batch', (response) => response.writeHead(400).end(), 'refused'],
+    ['a batch that is too large', (response) => response.writeHead(413).end(), 'refused'],
+    ['a batch that does not verify', (response) => response.writeHead(422).end(), 'refused'],
+    ['garbage instead of HTTP', (_response, socket) => socket.end('\u0000\u0001 garbage\r\n\r\n'), 'failed'],
+    ['half a head', (_response, socket) => socket.end('HTTP/1.1 200 OK\r\ncontent-le'), 'failed'],
+    ['half a body', (_response, socket) => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{"bat'), 'failed'],
+    ['an endless body', (response) => response.end('x'.repeat(100_000)), 'failed'],
+    ['a cut connection', (_response, socket) => socket.destroy(), 'failed'],
+  ])('that is answered by %s ends as it must', async (_name, answer, kind) => {
+    expect((await attempt(answer)).answer.kind).toBe(kind);
+  });
+
+  test('that nobody answers in time has failed, and so has one that is aborted', async () => {
+    expect((await attempt(() => undefined, 100)).answer.kind).toBe('failed');
+    const deliver = deliveryClient({ url: new URL('http://127.0.0.1:1/'), bearerToken: 't', allowedHosts: none });
+    expect(await deliver(batch, AbortSignal.abort())).toMatchObject({ kind: 'failed' });
+    expect(await deliver(batch, never)).toMatchObject({ kind: 'failed', reason: 'ECONNREFUSED' });
+  });
+
+  test.each([
+    ['7', 7],
+    ['99999999', 3600],
+    ['Thu, 01 Jan 1970 00:00:00 GMT', 0],
+    ['soon', null],
+  ])('with Retry-After: %s is tried again after %s seconds at the earliest', async (header, seconds) => {
+    const { answer } = await attempt((response) => response.writeHead(429, { 'retry-after': header }).end());
+    expect(answer).toMatchObject({ kind: 'failed', retryAfterSeconds: seconds });
+  });
+
+  test('follows no redirect', async () => {
+    const elsewhere = await startSink(acknowledged);
+    sinks.push(elsewhere);
+    const { answer } = await attempt((response) => response.writeHead(307, { location: elsewhere.url.href }).end());
+    expect(answer.kind).toBe('failed');
+    expect(elsewhere.received).toEqual([]);
+  });
+
+  test('goes to a server whose certificate is verified, and to no other', async () => {
+    const fixtures = new URL('./fixtures/', import.meta.url);
+    const read = (name: string) => readFileSync(new URL(name, fixtures), 'utf8');
+    const tls = { key: read('server.key'), cert: read('server.pem') };
+    const sink = await startSink(acknowledged, (listener) => createTlsServer(tls, listener));
+    sinks.push(sink);
+    const url = new URL(sink.url.href.replace('http:', 'https:').replace('127.0.0.1', 'localhost'));
+    const options = { url, bearerToken: 't', allowedHosts: none };
+    expect(await deliveryClient({ ...options, caPem: read('ca.pem') })(batch, never)).toEqual({ kind: 'accepted' });
+    expect((await deliveryClient({ ...options, caPem: read('other-ca.pem') })(batch, never)).kind).toBe('failed');
+    expect((await deliveryClient(options)(batch, never)).kind).toBe('failed');
+  });
+});
+
+describe('an address of the audit service', () => {
+  test.each([
+    'https://audit.example.com',
+    'https://192.0.2.1:8443/base',
+    'https://[2001:db8::1]/',
+    'http://127.0.0.1:8096',
+    'http://localhost:8096',
+    'http://[::1]:8096',
+  ])('%s can be used', (url) => {
+    expect(auditUrlProblem(new URL(url), none)).toBeUndefined();
+  });
+
+  test.each([
+    'http://audit.example.com',
+    'http://10.0.0.1',
+    'https://10.0.0.1',
+    'https://172.20.1.1',
+    'https://192.168.1.1',
+    'https://169.254.169.254/latest',
+    'https://[fd00::1]/',
+    'https://[fe80::1]/',
+    'https://[::ffff:10.0.0.1]/',
+    'https://[64:ff9b::a00:1]/',
+    'https://0x7f.1.2.3.4.5/'.replace('0x7f.1.2.3.4.5', '0.0.0.0'),
+    'https://user:password@audit.example.com',
+    'ftp://audit.example.com',
+  ])('%s can not', (url) => {
+    expect(auditUrlProblem(new URL(url), none)).toBeDefined();
+  });
+
+  test('may be private when it is allowed by name', () => {
+    expect(auditUrlProblem(new URL('https://10.0.0.1'), new Set(['10.0.0.1']))).toBeUndefined();
+    expect(auditUrlProblem(new URL('http://10.0.0.1'), new Set(['10.0.0.1']))).toBeDefined();
+  });
+
+  test('is checked where the name leads to when it is connected', async () => {
+    const look = (host: string, allowed: ReadonlySet<string>) =>
+      new Promise((resolve) => {
+        guardedLookup(allowed)(host, { all: true }, (error, found) => resolve(error ?? found));
+      });
+    // Every machine has the name localhost for a private address; under an alias that is not that name it is refused.
+    expect(await look('localhost', none)).toEqual(expect.arrayContaining([expect.objectContaining({ family: 4 })]));
+    expect(await look('127.0.0.1.', none)).toBeInstanceOf(Error);
+    expect(await look('localhost.', none)).toBeInstanceOf(Error);
+  });
+});

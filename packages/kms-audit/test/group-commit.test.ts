@@ -1,0 +1,91 @@
+import { type AuditEvent, KmsError } from '@qnsp/kms-core';
+import { GroupCommit, retryDelay } from '@qnsp/kms-audit';
+import { describe, expect, test } from 'vitest';
+import { sampleEvent } from './audit-samples.ts';
+
+/** A store whose writes end when the test says so. */
+function heldStore() {
+  const writes: { readonly events: readonly AuditEvent[]; end(error?: Error): void }[] = [];
+  return {
+    writes,
+    append: (events: readonly AuditEvent[]) =>
+      new Promise<void>((resolve, reject) => {
+        writes.push({ events, end: (error) => (error === undefined ? resolve() : reject(error)) });
+      }),
+  };
+}
+
+describe('group commit', () => {
+  test('writes what comes together at once, and answers when it is durable and not before', async () => {
+    const store = heldStore();
+    const trail = new GroupCommit(store, { maxBacklog: 1000 });
+    let answered = 0;
+    const recorded = Array.from({ length: 10 }, () => trail.record(sampleEvent()).then(() => (answered += 1)));
+    await expect.poll(() => store.writes.length).toBe(1);
+    expect(store.writes[0]?.events).toHaveLength(10);
+    expect(answered).toBe(0);
+    store.writes[0]?.end();
+    await Promise.all(recorded);
+    expect(answered).toBe(10);
+  });
+
+  test('does not wait for more than its largest write', () => {
+    const store = heldStore();
+    const trail = new GroupCommit(store, { maxBacklog: 1000, maxBatch: 4, waitMs: 60_000 });
+    for (let count = 0; count < 9; count += 1) void trail.record(sampleEvent());
+    expect(store.writes.map(({ events }) => events.length)).toEqual([4, 4]);
+  });
+
+  test('fails everybody who waited for a write that failed, and goes on', async () => {
+    const store = heldStore();
+    const trail = new GroupCommit(store, { maxBacklog: 1000 });
+    const [first, second] = [trail.record(sampleEvent()), trail.record(sampleEvent())];
+    await expect.poll(() => store.writes.length).toBe(1);
+    store.writes[0]?.end(new KmsError('STORE_UNAVAILABLE', 'the database is away'));
+    await expect(first).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE', retryAfterSeconds: 1 });
+    await expect(second).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' });
+    const third = trail.record(sampleEvent());
+    await expect.poll(() => store.writes.length).toBe(2);
+    store.writes[1]?.end();
+    await expect(third).resolves.toBeUndefined();
+  });
+
+  test('refuses what it has no room for, and drops nothing', async () => {
+    const store = heldStore();
+    const trail = new GroupCommit(store, { maxBacklog: 1000, maxWaiting: 2 });
+    const taken = [trail.record(sampleEvent()), trail.record(sampleEvent())];
+    expect(() => trail.requireRoom()).toThrow('Too many events');
+    await expect(trail.record(sampleEvent())).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' });
+    await expect.poll(() => store.writes.length).toBe(1);
+    store.writes[0]?.end();
+    await Promise.all(taken);
+    expect(() => trail.requireRoom()).not.toThrow();
+  });
+
+  test('refuses operations while too much waits for the audit service', () => {
+    const trail = new GroupCommit(heldStore(), { maxBacklog: 1000 });
+    trail.setBacklog(999);
+    expect(() => trail.requireRoom()).not.toThrow();
+    trail.setBacklog(1000);
+    expect(() => trail.requireRoom()).toThrow(KmsError);
+    trail.setBacklog(10);
+    expect(() => trail.requireRoom()).not.toThrow();
+  });
+
+  test('closes when everything is written', async () => {
+    const store = heldStore();
+    const trail = new GroupCommit(store, { maxBacklog: 1000, waitMs: 60_000 });
+    const recorded = trail.record(sampleEvent());
+    const closed = trail.close();
+    expect(store.writes).toHaveLength(1);
+    store.writes[0]?.end();
+    await closed;
+    await recorded;
+  });
+});
+
+test('the delay between attempts doubles up to a minute, with half of it left to chance', () => {
+  expect([0, 1, 2, 3].map((attempts) => retryDelay(attempts, () => 1))).toEqual([0.5, 1, 2, 4]);
+  expect(retryDelay(3, () => 0)).toBe(2);
+  expect(retryDelay(1000, () => 1)).toBe(60);
+});

@@ -1,0 +1,181 @@
+import { KmsError } from '../errors/kms-error.ts';
+import { newId, type TenantId } from '../model/identifiers.ts';
+import type { EvidenceTrail } from '../ports/evidence-trail.ts';
+import type { UnitOfWork } from '../ports/store.ts';
+import type {
+  AuditActor,
+  AuditContext,
+  AuditEvent,
+  AuditEventType,
+  AuditFacts,
+  AuditResource,
+  AuditResult,
+} from './audit-event.ts';
+
+/** What is known of an operation when it begins. */
+export interface OperationCall {
+  readonly tenantId: TenantId;
+  readonly actor: AuditActor;
+  readonly context: AuditContext;
+  /** The operation's id in the OpenAPI document. */
+  readonly action: string;
+  readonly eventType: AuditEventType;
+}
+
+/** A change that commits together with its event. */
+export interface RecordedChange {
+  readonly eventType: AuditEventType;
+  readonly resource: AuditResource;
+  readonly before: AuditFacts | null;
+  readonly after: AuditFacts | null;
+}
+
+/** Who acts when nobody called. */
+export const SERVICE_ITSELF: AuditActor = { type: 'system', id: 'kms-service' };
+
+const NO_RESOURCE: AuditResource = { type: 'service', id: null, version: null };
+
+/**
+ * The evidence of one operation, from its beginning to its end: it leaves at least one event, whatever becomes of it. A
+ * change leaves its event in the unit of work of the change; everything else leaves one when it ends.
+ */
+export class OperationEvidence {
+  readonly #trail: EvidenceTrail;
+  readonly #clock: () => number;
+  #call: OperationCall;
+  #resource = NO_RESOURCE;
+  #contextKeys: readonly string[] = [];
+  /** Whether a unit of work holds the event already; it counts only when the operation ends well. */
+  #recorded = false;
+
+  constructor(trail: EvidenceTrail, clock: () => number, call: OperationCall) {
+    this.#trail = trail;
+    this.#clock = clock;
+    this.#call = call;
+  }
+
+  /** For work that a part of the service does by itself, within this operation or without any. */
+  unattended(action: string, eventType: AuditEventType, tenantId: TenantId = this.#call.tenantId): OperationEvidence {
+    return new OperationEvidence(this.#trail, this.#clock, {
+      tenantId,
+      actor: SERVICE_ITSELF,
+      context: { requestId: this.#call.context.requestId, userAgent: null, source: 'service', ip: null },
+      action,
+      eventType,
+    });
+  }
+
+  /** One of several operations that came in one request; this one then leaves no event of its own. */
+  item(): OperationEvidence {
+    this.#recorded = true;
+    return new OperationEvidence(this.#trail, this.#clock, this.#call);
+  }
+
+  /** Throws `AUDIT_UNAVAILABLE` when the operation could leave no evidence. */
+  requireRoom(): void {
+    this.#trail.requireRoom();
+  }
+
+  /** The credential's tenant turned out to act for this one. */
+  actsFor(tenantId: TenantId): void {
+    this.#call = { ...this.#call, tenantId };
+  }
+
+  /** The request was understood, and this is what it is about. */
+  concerns(resource: AuditResource, contextKeys: readonly string[]): void {
+    this.#resource = resource;
+    this.#contextKeys = contextKeys;
+  }
+
+  /** A key of the tenant, or a version of it, is being used. */
+  uses(keyId: string, version: number | null): void {
+    this.#resource = { type: 'key', id: keyId, version };
+  }
+
+  /** Records a change in its unit of work: both become durable, or neither does. */
+  async changed(unit: UnitOfWork, { eventType, resource, before, after }: RecordedChange): Promise<void> {
+    this.#recorded = true;
+    const event = this.#event(eventType, 'success', resource, undefined, unit.now);
+    try {
+      await unit.evidence.append([{ ...event, changes: { before, after } }]);
+    } catch (cause) {
+      throw auditUnavailable(cause);
+    }
+  }
+
+  async succeeded(): Promise<void> {
+    if (!this.#recorded) await this.#record(this.#event(this.#call.eventType, 'success', this.#resource, undefined));
+  }
+
+  async failed(error: unknown): Promise<void> {
+    const code = error instanceof KmsError ? error.code : 'INTERNAL_ERROR';
+    // There is no use in asking for room that was just refused.
+    if (code === 'AUDIT_UNAVAILABLE') return;
+    const denied = code === 'FORBIDDEN' || code === 'TENANT_MISMATCH';
+    const type = denied ? 'kms.access.denied' : this.#call.eventType;
+    await this.#record(this.#event(type, denied ? 'denied' : 'failure', this.#resource, code));
+  }
+
+  async #record(event: AuditEvent): Promise<void> {
+    try {
+      await this.#trail.record(event);
+    } catch (cause) {
+      throw auditUnavailable(cause);
+    }
+  }
+
+  #event(
+    eventType: AuditEventType,
+    result: AuditResult,
+    resource: AuditResource,
+    errorCode: KmsError['code'] | undefined,
+    at: Date = new Date(this.#clock()),
+  ): AuditEvent {
+    const { tenantId, actor, action, context } = this.#call;
+    return {
+      eventId: newId(),
+      eventType,
+      timestamp: at.toISOString(),
+      tenantId,
+      actor,
+      resource,
+      action,
+      result,
+      ...(errorCode === undefined ? {} : { errorCode }),
+      context,
+      request: { contextKeys: this.#contextKeys },
+    };
+  }
+}
+
+/**
+ * Runs an operation so that its answer waits for its evidence: when that can not be written, there is no answer, also when
+ * the work was done.
+ *
+ * @throws KmsError what `work` throws, or `AUDIT_UNAVAILABLE`.
+ */
+export async function withEvidence<T>(evidence: OperationEvidence | undefined, work: () => Promise<T>): Promise<T> {
+  if (evidence === undefined) return work();
+  evidence.requireRoom();
+  let answer: T;
+  try {
+    answer = await work();
+  } catch (error) {
+    await evidence.failed(error);
+    throw error;
+  }
+  await evidence.succeeded();
+  return answer;
+}
+
+function auditUnavailable(cause: unknown): KmsError {
+  if (cause instanceof KmsError && cause.code === 'AUDIT_UNAVAILABLE') return cause;
+  return new KmsError(
+    'AUDIT_UNAVAILABLE',
+    'The operation could leave no evidence, so it was not done or is not answered.',
+    {
+      retryAfterSeconds: 1,
+      cause,
+    },
+  );
+}

@@ -1,0 +1,81 @@
+import type { AuditEvent, AuditEventType, AuditResult } from '../evidence/audit-event.ts';
+import type { ChainedEvent, ChainHead, Checkpoint, EvidenceBatch, SealedBatch } from '../evidence/chain.ts';
+import type { TenantId } from '../model/identifiers.ts';
+
+/**
+ * Keeps evidence. An event is durable once it is appended; it gets its place in the chain of its tenant when it is sealed,
+ * and from then on nothing of it changes. A store that can't be reached throws `STORE_UNAVAILABLE`.
+ */
+export interface EvidenceStore {
+  /** Makes events durable, all or none, in a unit of work of their own. */
+  append(events: readonly AuditEvent[]): Promise<void>;
+  backlog(): Promise<EvidenceBacklog>;
+  /** Tenants with events that are not sealed. */
+  unsealedTenants(): Promise<readonly TenantId[]>;
+  /**
+   * Seals the oldest unsealed events of a tenant in one unit of work. Of several nodes one does so at a time.
+   *
+   * @param make gives the events their places after the head and signs them; how many it takes, the first ones, is its
+   *   choice
+   * @returns how many events were sealed: 0 when there are none, or when another node is at it
+   */
+  extendChain(
+    tenantId: TenantId,
+    limit: number,
+    make: (head: ChainHead, events: readonly unknown[]) => Promise<SealedBatch>,
+  ): Promise<number>;
+  /**
+   * Takes the oldest batch of some tenant that is due to be delivered, for `leaseSeconds`: until then, or until the outcome
+   * is known, nobody else gets a batch of that tenant.
+   */
+  claimDelivery(owner: string, leaseSeconds: number): Promise<Delivery | undefined>;
+  /** Ends a delivery, unless its lease has passed on to another owner. */
+  endDelivery(owner: string, delivery: Delivery, outcome: DeliveryOutcome): Promise<void>;
+  /** A page of a tenant's sealed events, newest first. */
+  events(tenantId: TenantId, query: EvidenceQuery): Promise<EvidencePage>;
+  /** The batch that holds an event, `undefined` when there is none; its events may be gone by retention. */
+  batchOf(tenantId: TenantId, eventId: string): Promise<EvidenceBatch | undefined>;
+  /** A page of a tenant's checkpoints, newest first, of events before `beforeSequence`. */
+  checkpoints(tenantId: TenantId, limit: number, beforeSequence: number | null): Promise<readonly Checkpoint[]>;
+  /** The batches after a place in the chain, oldest first; those that retention emptied have no events. */
+  batchesAfter(tenantId: TenantId, sequence: number, limit: number): Promise<readonly EvidenceBatch[]>;
+  /** Removes the events of up to `limit` delivered batches that were sealed before; their checkpoints stay. Answers how many batches. */
+  retire(before: Date, limit: number): Promise<number>;
+}
+
+export interface EvidenceBacklog {
+  /** Events that are not sealed; an upper bound. */
+  readonly unsealed: number;
+  /** Events that are sealed and not delivered. */
+  readonly undelivered: number;
+  /** Batches that the audit service refused for ever. */
+  readonly refused: number;
+}
+
+/** A batch to deliver. */
+export interface Delivery extends EvidenceBatch {
+  /** How often it was tried. */
+  readonly attempts: number;
+}
+
+export type DeliveryOutcome =
+  | { readonly kind: 'delivered' }
+  | { readonly kind: 'postponed'; readonly seconds: number }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+export interface EvidenceQuery {
+  readonly limit: number;
+  /** Only events before this place. */
+  readonly beforeSequence: number | null;
+  readonly keyId?: string;
+  readonly eventType?: AuditEventType;
+  readonly actorId?: string;
+  readonly result?: AuditResult;
+  readonly from?: Date;
+  readonly to?: Date;
+}
+
+export interface EvidencePage {
+  readonly items: readonly ChainedEvent[];
+  readonly more: boolean;
+}

@@ -1,0 +1,182 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import {
+  type AuditEvent,
+  createKey,
+  encrypt,
+  type Kms,
+  KmsError,
+  OperationEvidence,
+  revokeKey,
+  rotateKey,
+  runDueWork,
+  SERVICE_ITSELF,
+  suspendKey,
+  withEvidence,
+} from '../src/index.ts';
+import { inMemoryStore } from '../src/testing/in-memory-store.ts';
+import { callerOf, type Fixture, makeFixture } from './kms-fixture.ts';
+
+const DATA = new TextEncoder().encode('data');
+let fixture: Fixture;
+let recorded: AuditEvent[];
+let trailFailure: Error | undefined;
+let full: KmsError | undefined;
+
+beforeEach(async () => {
+  fixture = await makeFixture();
+  recorded = [];
+  trailFailure = undefined;
+  full = undefined;
+});
+
+const trail = {
+  requireRoom: () => {
+    if (full !== undefined) throw full;
+  },
+  record: async (event: AuditEvent) => {
+    if (trailFailure !== undefined) throw trailFailure;
+    recorded.push(event);
+  },
+};
+
+/** Runs one operation as the edge does, with evidence of its own. */
+function run<T>(work: (kms: Kms) => Promise<T>): Promise<T> {
+  const evidence = new OperationEvidence(trail, fixture.kms.clock, {
+    tenantId: fixture.tenantId,
+    actor: { type: 'service', id: fixture.admin.subject },
+    context: { requestId: 'r-1', userAgent: null, source: 'api', ip: null },
+    action: 'encrypt',
+    eventType: 'kms.encrypt',
+  });
+  return withEvidence(evidence, () => work({ ...fixture.kms, evidence }));
+}
+
+/** What units of work left. */
+function committed(): readonly AuditEvent[] {
+  return fixture.store.evidence();
+}
+
+async function newKey(): Promise<string> {
+  return (await createKey(fixture.kms, fixture.admin, {})).keyId;
+}
+
+describe('an operation that leaves evidence', () => {
+  test('is answered when its event is durable', async () => {
+    const keyId = await newKey();
+    await run((kms) => encrypt(kms, fixture.admin, { keyId, plaintext: DATA }));
+    expect(recorded).toMatchObject([
+      { eventType: 'kms.encrypt', result: 'success', resource: { id: keyId, version: 1 } },
+    ]);
+  });
+
+  test('gives no output when its event can not be written, though the work was done', async () => {
+    const keyId = await newKey();
+    trailFailure = new KmsError('STORE_UNAVAILABLE', 'the database is away');
+    const answer = run((kms) => encrypt(kms, fixture.admin, { keyId, plaintext: DATA }));
+    await expect(answer).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE', retryAfterSeconds: 1 });
+  });
+
+  test('that failed answers AUDIT_UNAVAILABLE when not even that can be written', async () => {
+    trailFailure = new Error('no');
+    const denied = run((kms) =>
+      encrypt(kms, callerOf(fixture.tenantId, 'auditor'), { keyId: 'none', plaintext: DATA }),
+    );
+    await expect(denied).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' });
+  });
+
+  test('is not begun when there is no room for its event', async () => {
+    full = new KmsError('AUDIT_UNAVAILABLE', 'full');
+    let begun = false;
+    const answer = run(async () => {
+      begun = true;
+    });
+    await expect(answer).rejects.toBe(full);
+    expect([begun, recorded]).toEqual([false, []]);
+  });
+
+  test('leaves a denial under its own type, with the key that it was about', async () => {
+    const keyId = await newKey();
+    const denied = run((kms) => encrypt(kms, callerOf(fixture.tenantId, 'auditor'), { keyId, plaintext: DATA }));
+    await expect(denied).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    expect(recorded).toMatchObject([
+      {
+        eventType: 'kms.access.denied',
+        action: 'encrypt',
+        result: 'denied',
+        errorCode: 'FORBIDDEN',
+        resource: { id: keyId },
+      },
+    ]);
+  });
+});
+
+describe('a change', () => {
+  test('commits with its event, which is then the only one', async () => {
+    const keyId = await newKey();
+    await run((kms) => suspendKey(kms, fixture.admin, { keyId }));
+    expect(recorded).toEqual([]);
+    expect(committed()).toMatchObject([
+      {
+        eventType: 'kms.key.suspended',
+        resource: { type: 'key', id: keyId },
+        changes: { before: { state: 'active', revision: 1 }, after: { state: 'suspended', revision: 2 } },
+      },
+    ]);
+    expect(Object.keys(committed()[0]?.changes?.after ?? {}).sort()).toEqual(['revision', 'state']);
+  });
+
+  test('does not happen when its event can not be written', async () => {
+    const keyId = await newKey();
+    const broken: Kms = {
+      ...fixture.kms,
+      store: Object.assign(Object.create(fixture.kms.store) as Kms['store'], {
+        transact: (...[scope, work]: Parameters<Kms['store']['transact']>) =>
+          fixture.kms.store.transact(scope, (unit) =>
+            work({ ...unit, evidence: { append: () => Promise.reject(new Error('no outbox')) } }),
+          ),
+      }),
+    };
+    const answer = run((kms) => suspendKey({ ...broken, evidence: kms.evidence }, fixture.admin, { keyId }));
+    await expect(answer).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' });
+    expect(await fixture.store.readKey(fixture.tenantId, keyId)).toMatchObject({ state: 'active', revision: 1 });
+    expect(committed()).toEqual([]);
+  });
+
+  test('that is refused leaves its event outside of any unit of work', async () => {
+    const keyId = await newKey();
+    await run((kms) => revokeKey(kms, fixture.admin, { keyId, reason: 'policy_violation' }));
+    const refused = run((kms) => rotateKey(kms, fixture.admin, { keyId }));
+    await expect(refused).rejects.toMatchObject({ code: 'KEY_STATE_INVALID' });
+    expect(committed()).toHaveLength(1);
+    expect(recorded).toMatchObject([{ result: 'failure', errorCode: 'KEY_STATE_INVALID' }]);
+  });
+
+  test('names no value of metadata', async () => {
+    await run((kms) => createKey(kms, fixture.admin, { metadata: { owner: 'somebody with a name' } }));
+    expect(committed()[0]?.changes?.after).toMatchObject({ metadataKeys: ['owner'] });
+    expect(JSON.stringify(committed())).not.toContain('somebody');
+  });
+
+  test('that a schedule makes is the act of the service itself', async () => {
+    const evidence = new OperationEvidence(trail, fixture.kms.clock, {
+      tenantId: fixture.tenantId,
+      actor: SERVICE_ITSELF,
+      context: { requestId: null, userAgent: null, source: 'service', ip: null },
+      action: 'start',
+      eventType: 'kms.tenant.created',
+    });
+    const { keyId } = await createKey(fixture.kms, fixture.admin, { rotation: { periodSeconds: 60 } });
+    fixture.advance(61_000);
+    await runDueWork({ ...fixture.kms, evidence }, new AbortController().signal);
+    expect(committed()).toMatchObject([
+      { eventType: 'kms.key.rotated', actor: SERVICE_ITSELF, resource: { id: keyId, version: 2 }, action: 'rotateKey' },
+    ]);
+  });
+});
+
+test('without evidence nothing is left', async () => {
+  await newKey();
+  expect(await withEvidence(undefined, () => Promise.resolve('answer'))).toBe('answer');
+  expect([committed(), recorded]).toEqual([[], []]);
+  expect(inMemoryStore().evidence()).toEqual([]);
+});

@@ -1,0 +1,92 @@
+import type { AuditEvent, Delivery, DeliveryOutcome, EvidenceQuery, EvidenceStore, TenantId } from '@qnsp/kms-core';
+import { sql } from 'drizzle-orm';
+import type { Db, Driver } from './driver.ts';
+import { claimDelivery, endDelivery } from './evidence/deliveries.ts';
+import {
+  backlog,
+  batchesAfter,
+  batchOf,
+  listCheckpoints,
+  listEvents,
+  unsealedTenants,
+} from './evidence/evidence-reads.ts';
+import { extendChain } from './evidence/extend-chain.ts';
+import { retireBatches } from './evidence/retire-batches.ts';
+import { outboxRows } from './records/evidence-records.ts';
+import { toStoreError } from './store-errors.ts';
+
+/** The evidence store on any driver. */
+export class DrizzleEvidenceStore implements EvidenceStore {
+  readonly #driver: Driver;
+
+  constructor(driver: Driver) {
+    this.#driver = driver;
+  }
+
+  async append(events: readonly AuditEvent[]): Promise<void> {
+    const rows = outboxRows(events);
+    try {
+      await this.#driver.statement((db) => db.execute(sql`select kms.append_evidence(${rows})`));
+    } catch (error) {
+      throw toStoreError(error);
+    }
+  }
+
+  backlog() {
+    return this.#system(backlog);
+  }
+
+  unsealedTenants() {
+    return this.#system(unsealedTenants);
+  }
+
+  extendChain(tenantId: TenantId, limit: number, make: Parameters<EvidenceStore['extendChain']>[2]) {
+    return this.#system((db) => extendChain(db, tenantId, limit, make));
+  }
+
+  claimDelivery(owner: string, leaseSeconds: number) {
+    return this.#system((db) => claimDelivery(db, owner, leaseSeconds));
+  }
+
+  endDelivery(owner: string, delivery: Delivery, outcome: DeliveryOutcome) {
+    return this.#system((db) => endDelivery(db, owner, delivery, outcome));
+  }
+
+  events(tenantId: TenantId, query: EvidenceQuery) {
+    return this.#tenant(tenantId, (db) => listEvents(db, tenantId, query));
+  }
+
+  batchOf(tenantId: TenantId, eventId: string) {
+    return this.#tenant(tenantId, (db) => batchOf(db, tenantId, eventId));
+  }
+
+  checkpoints(tenantId: TenantId, limit: number, beforeSequence: number | null) {
+    return this.#tenant(tenantId, (db) => listCheckpoints(db, tenantId, limit, beforeSequence));
+  }
+
+  batchesAfter(tenantId: TenantId, sequence: number, limit: number) {
+    return this.#tenant(tenantId, (db) => batchesAfter(db, tenantId, sequence, limit));
+  }
+
+  retire(before: Date, limit: number) {
+    return this.#system((db) => retireBatches(db, before, limit));
+  }
+
+  #system<T>(work: (db: Db) => Promise<T>): Promise<T> {
+    return this.#run({ kind: 'system' }, work);
+  }
+
+  #tenant<T>(tenantId: TenantId, work: (db: Db) => Promise<T>): Promise<T> {
+    return this.#run({ kind: 'tenant', tenantId }, work);
+  }
+
+  #run<T>(scope: Parameters<Driver['transaction']>[0], work: (db: Db) => Promise<T>): Promise<T> {
+    return this.#driver.transaction(scope, async (db) => {
+      try {
+        return await work(db);
+      } catch (error) {
+        throw toStoreError(error);
+      }
+    });
+  }
+}

@@ -1,0 +1,104 @@
+import type { Checkpoint, EvidenceBacklog, EvidenceBatch, EvidencePage, EvidenceQuery, TenantId } from '@qnsp/kms-core';
+import { and, asc, desc, eq, gt, gte, inArray, lt, type SQL, sql } from 'drizzle-orm';
+import type { Db } from '../driver.ts';
+import { evidenceChains, evidenceCheckpoints, evidenceEvents, evidenceOutbox } from '../schema/evidence.ts';
+import { chainedEventColumns, toChainedEvent, toCheckpoint } from './evidence-rows.ts';
+
+/** What waits, without counting rows: ids and places of the ends are enough. */
+export async function backlog(db: Db): Promise<EvidenceBacklog> {
+  const unsealed = sql`coalesce(max(${evidenceOutbox.id}) - min(${evidenceOutbox.id}) + 1, 0)`.mapWith(Number);
+  const undelivered = sql`coalesce(sum(${evidenceChains.sequence} - ${evidenceChains.delivered}), 0)`.mapWith(Number);
+  const [outbox] = await db.select({ unsealed }).from(evidenceOutbox);
+  const [chains] = await db.select({ undelivered }).from(evidenceChains);
+  const refused = await db.$count(evidenceCheckpoints, sql`${evidenceCheckpoints.refusal} is not null`);
+  return { unsealed: outbox?.unsealed ?? 0, undelivered: chains?.undelivered ?? 0, refused };
+}
+
+export async function unsealedTenants(db: Db): Promise<readonly TenantId[]> {
+  const rows = await db.selectDistinct({ tenantId: evidenceOutbox.tenantId }).from(evidenceOutbox);
+  return rows.map(({ tenantId }) => tenantId);
+}
+
+export async function listEvents(db: Db, tenantId: TenantId, query: EvidenceQuery): Promise<EvidencePage> {
+  const { keyId, eventType, actorId, result, from, to, beforeSequence } = query;
+  const filters: readonly (SQL | undefined)[] = [
+    eq(evidenceEvents.tenantId, tenantId),
+    beforeSequence === null ? undefined : lt(evidenceEvents.sequence, beforeSequence),
+    keyId === undefined ? undefined : eq(evidenceEvents.keyId, keyId),
+    eventType === undefined ? undefined : eq(evidenceEvents.eventType, eventType),
+    actorId === undefined ? undefined : eq(evidenceEvents.actorId, actorId),
+    result === undefined ? undefined : eq(evidenceEvents.result, result),
+    from === undefined ? undefined : gte(evidenceEvents.occurredAt, from),
+    to === undefined ? undefined : lt(evidenceEvents.occurredAt, to),
+  ];
+  const rows = await db
+    .select(chainedEventColumns)
+    .from(evidenceEvents)
+    .where(and(...filters))
+    .orderBy(desc(evidenceEvents.sequence))
+    .limit(query.limit + 1);
+  return { items: rows.slice(0, query.limit).map(toChainedEvent), more: rows.length > query.limit };
+}
+
+export async function batchOf(db: Db, tenantId: TenantId, eventId: string): Promise<EvidenceBatch | undefined> {
+  const of = db
+    .select({ checkpointId: evidenceEvents.checkpointId })
+    .from(evidenceEvents)
+    .where(and(eq(evidenceEvents.tenantId, tenantId), eq(evidenceEvents.eventId, eventId)));
+  const rows = await db.select().from(evidenceCheckpoints).where(inArray(evidenceCheckpoints.checkpointId, of));
+  const [batch] = await withEvents(db, tenantId, rows);
+  return batch;
+}
+
+export async function listCheckpoints(
+  db: Db,
+  tenantId: TenantId,
+  limit: number,
+  beforeSequence: number | null,
+): Promise<readonly Checkpoint[]> {
+  const before = beforeSequence === null ? undefined : lt(evidenceCheckpoints.firstSequence, beforeSequence);
+  const rows = await db
+    .select()
+    .from(evidenceCheckpoints)
+    .where(and(eq(evidenceCheckpoints.tenantId, tenantId), before))
+    .orderBy(desc(evidenceCheckpoints.firstSequence))
+    .limit(limit);
+  return rows.map(toCheckpoint);
+}
+
+export async function batchesAfter(
+  db: Db,
+  tenantId: TenantId,
+  sequence: number,
+  limit: number,
+): Promise<readonly EvidenceBatch[]> {
+  const rows = await db
+    .select()
+    .from(evidenceCheckpoints)
+    .where(and(eq(evidenceCheckpoints.tenantId, tenantId), gt(evidenceCheckpoints.firstSequence, sequence)))
+    .orderBy(asc(evidenceCheckpoints.firstSequence))
+    .limit(limit);
+  return withEvents(db, tenantId, rows);
+}
+
+type CheckpointRow = typeof evidenceCheckpoints.$inferSelect;
+
+/** The batches of consecutive checkpoints, oldest first. */
+async function withEvents(db: Db, tenantId: TenantId, rows: readonly CheckpointRow[]): Promise<EvidenceBatch[]> {
+  const [first, last] = [rows[0], rows.at(-1)];
+  if (first === undefined || last === undefined) return [];
+  const events = await db
+    .select(chainedEventColumns)
+    .from(evidenceEvents)
+    .where(
+      sql`${evidenceEvents.tenantId} = ${tenantId}
+        and ${evidenceEvents.sequence} between ${first.firstSequence} and ${last.lastSequence}`,
+    )
+    .orderBy(asc(evidenceEvents.sequence));
+  return rows.map((row) => ({
+    events: events
+      .filter(({ sequence }) => sequence >= row.firstSequence && sequence <= row.lastSequence)
+      .map(toChainedEvent),
+    checkpoint: toCheckpoint(row),
+  }));
+}

@@ -1,0 +1,46 @@
+import type { AuditEvent, ChainedEvent, Checkpoint, SealedBatch } from '@qnsp/kms-core';
+import { evidenceEvents } from '../schema/evidence.ts';
+
+/** The columns that make a chained event. */
+export const chainedEventColumns = {
+  sequence: evidenceEvents.sequence,
+  previousHash: evidenceEvents.previousHash,
+  hash: evidenceEvents.hash,
+  event: evidenceEvents.event,
+};
+
+interface ChainedEventRow {
+  readonly sequence: number;
+  readonly previousHash: string;
+  readonly hash: string;
+  readonly event: string;
+}
+
+/** The event of a row. What was changed behind the back of the store has another hash than it names. */
+export function toChainedEvent({ sequence, previousHash, hash, event }: ChainedEventRow): ChainedEvent {
+  return { sequence, previousHash, hash, event: JSON.parse(event) as AuditEvent };
+}
+
+export function toCheckpoint(row: { readonly checkpoint: string }): Checkpoint {
+  return JSON.parse(row.checkpoint) as Checkpoint;
+}
+
+/** The rows of a batch's events as one JSON parameter. */
+export function eventRows({ events, checkpoint }: SealedBatch): string {
+  return JSON.stringify(
+    events.map(({ sequence, previousHash, hash, event }) => ({
+      tenant_id: event.tenantId,
+      sequence,
+      event_id: event.eventId,
+      checkpoint_id: checkpoint.checkpointId,
+      occurred_at: event.timestamp,
+      event_type: event.eventType,
+      actor_id: event.actor.id,
+      key_id: event.resource.type === 'key' ? event.resource.id : null,
+      result: event.result,
+      previous_hash: previousHash,
+      hash,
+      event: JSON.stringify(event),
+    })),
+  );
+}

@@ -2,6 +2,7 @@ import { ALL_ROUTES, ERROR_STATUS, type Route } from '@qnsp/kms-contract';
 import { type Kms, KmsError } from '@qnsp/kms-core';
 import { type Context, Hono } from 'hono';
 import type { Caches } from './caches.ts';
+import { addExplorer } from './explorer/explorer.ts';
 import { type Served, serveRoute } from './http/serve-route.ts';
 import type { Evidence } from './evidence/open-evidence.ts';
 import type { AppEnv } from './http/app-env.ts';
@@ -43,6 +44,7 @@ export function makeApp(parts: AppParts): Hono<AppEnv> {
       refuse(parts, c, new KmsError('METHOD_NOT_ALLOWED', `This path takes ${allow}.`), { allow }),
     );
   }
+  addExplorer(app);
   app.notFound((c) => refuse(parts, c, new KmsError('NOT_FOUND', 'There is nothing under this path.')));
   return app;
 }

@@ -1,7 +1,7 @@
 export { createDatabase, type TestDatabase } from './database.ts';
 export { findExecutable } from './executable.ts';
 export { freePort } from './free-port.ts';
-export { type NginxOptions, type NginxServer, startNginx } from './nginx-server.ts';
+export { fillTemplate, type NginxServer, startNginx } from './nginx-server.ts';
 export { boundToParent } from './parent-bound.ts';
 export { findPkcs11Module } from './pkcs11-module.ts';
 export { findPostgresBinaries } from './postgres-binaries.ts';

@@ -29,7 +29,7 @@ export interface NginxServer {
 }
 
 /** Fills a template in as the official images of nginx do: `${NAME}` of a known name is replaced, all else stays. */
-export function fillTemplate(template: string, variables: Readonly<Record<string, string>>): string {
+export function fillTemplate(template: string, variables: Readonly<Record<string, string | undefined>>): string {
   return template.replaceAll(/\$\{([A-Z][A-Z0-9_]*)\}/g, (_, name: string) => {
     const value = variables[name];
     if (value === undefined) throw new Error(`The template needs a value for ${name}`);

@@ -10,6 +10,8 @@ interface Requirement {
   /** A server that this variable names is used instead. */
   readonly variable?: string;
   readonly isInstalled: () => boolean;
+  /** Large, and needed by few tests: without it the run goes on, and those tests fail and say why. */
+  readonly optional?: true;
 }
 
 const REQUIREMENTS: readonly Requirement[] = [
@@ -34,17 +36,20 @@ const REQUIREMENTS: readonly Requirement[] = [
     isInstalled: () => findExecutable('pkcs11-tool') !== undefined,
   },
   { debianPackage: 'nginx-light', isInstalled: () => findExecutable('nginx') !== undefined },
+  { debianPackage: 'chromium', isInstalled: () => findExecutable('chromium') !== undefined, optional: true },
 ];
 
 /** The Debian packages that this machine still lacks for the tests. */
 export function missingPackages(
   environment: NodeJS.ProcessEnv,
   requirements: readonly Requirement[] = REQUIREMENTS,
-): readonly string[] {
-  return requirements
+): { readonly required: readonly string[]; readonly optional: readonly string[] } {
+  const missing = requirements
     .filter(({ variable }) => variable === undefined || environment[variable] === undefined)
-    .filter(({ isInstalled }) => !isInstalled())
-    .map(({ debianPackage }) => debianPackage);
+    .filter(({ isInstalled }) => !isInstalled());
+  const names = (optional: boolean) =>
+    missing.filter((each) => (each.optional ?? false) === optional).map(({ debianPackage }) => debianPackage);
+  return { required: names(false), optional: names(true) };
 }
 
 function rootPrefix(): readonly string[] | undefined {
@@ -74,16 +79,24 @@ function install(packages: readonly string[], prefix: readonly string[]): void {
   });
 }
 
-/** Installs the servers that the tests run against, or says what to install by hand. */
+/** Installs what the tests run against, or says what to install by hand. */
 export function ensureSystemPackages(environment: NodeJS.ProcessEnv): void {
-  const missing = missingPackages(environment);
-  if (missing.length === 0) return;
+  const { required, optional } = missingPackages(environment);
+  if (required.length + optional.length === 0) return;
   const prefix = existsSync('/usr/bin/apt-get') ? rootPrefix() : undefined;
-  if (prefix !== undefined) install(missing, prefix);
-  const stillMissing = missingPackages(environment);
-  if (stillMissing.length === 0) return;
+  if (prefix !== undefined) {
+    // One after the other, so that what is optional can not keep out what is required.
+    for (const packages of [required, optional]) if (packages.length > 0) install(packages, prefix);
+  }
+  const still = missingPackages(environment);
+  if (still.optional.length > 0) {
+    process.stderr.write(
+      `Not installed (Debian's package names): ${still.optional.join(' ')}. The tests that need them will fail.\n`,
+    );
+  }
+  if (still.required.length === 0) return;
   throw new Error(
-    `The tests need these, which are not installed (Debian's package names): ${stillMissing.join(' ')}\n` +
+    `The tests need these, which are not installed (Debian's package names): ${still.required.join(' ')}\n` +
       'Install them, or name running servers in TEST_DATABASE_URL, TEST_REDIS_URL and TEST_PKCS11_MODULE.',
   );
 }

@@ -1,0 +1,207 @@
+import { spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ALL_ROUTES } from '@qnsp/kms-contract';
+import { fillTemplate, findExecutable, tempDir } from '@qnsp/test-harness';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { readConfig } from '../src/config/env.ts';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+
+interface ComposeService {
+  readonly image?: string;
+  readonly build?: { readonly context: string; readonly dockerfile: string };
+  readonly command?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly ports?: readonly string[];
+  readonly volumes?: readonly string[];
+  readonly tmpfs?: readonly string[];
+  readonly depends_on?: Readonly<Record<string, unknown>>;
+  readonly healthcheck: { readonly test: readonly string[] };
+}
+
+const text = readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8');
+/** What the head of the file tells the operator to set. */
+const operator: Readonly<Record<string, string>> = {
+  KMS_ROOT_KEY: Buffer.alloc(32, 7).toString('base64'),
+  POSTGRES_PASSWORD: '0123456789abcdef',
+  REDIS_PASSWORD: 'fedcba9876543210',
+  KMS_GATEWAY_CREDENTIAL: 'ab'.repeat(32),
+};
+const file = parse(interpolate(text)) as {
+  readonly services: Readonly<Record<string, ComposeService>>;
+  readonly volumes: Readonly<Record<string, unknown>>;
+};
+const dockerfile = readFileSync(join(ROOT, 'deploy/Dockerfile'), 'utf8');
+
+/** Puts the operator's variables in for `${NAME}` and `${NAME:?message}`, as Compose does. */
+function interpolate(source: string): string {
+  return source.replaceAll(/\$\{(\w+)(?::\?[^}]*)?\}/g, (_, name: string) => {
+    const value = operator[name];
+    if (value === undefined) throw new Error(`The head of the file does not say how to make ${name}`);
+    return value;
+  });
+}
+
+function service(name: string): ComposeService & { readonly environment: Readonly<Record<string, string>> } {
+  const found = file.services[name];
+  if (found === undefined) throw new Error(`There is no service ${name}`);
+  return { environment: {}, ...found };
+}
+
+/** An environment that keeps the names that were asked for. */
+function watched(environment: Readonly<Record<string, string>>): {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly asked: Set<string>;
+} {
+  const asked = new Set<string>();
+  const proxy = new Proxy(environment, {
+    get: (target, name) => {
+      asked.add(String(name));
+      return target[String(name)];
+    },
+  });
+  return { environment: proxy, asked };
+}
+
+const KMS = 'kms-service';
+const GATEWAY = 'edge-gateway';
+
+describe('docker-compose.yml', () => {
+  test('the head says how to make each variable that the file needs', () => {
+    const head = text.slice(0, text.indexOf('services:'));
+    const needed = new Set([...text.matchAll(/\$\{(\w+)/g)].map((match) => match[1]));
+    expect([...needed].toSorted()).toEqual(Object.keys(operator).toSorted());
+    for (const name of needed) expect(head).toContain(`${name}="$(openssl`);
+    // The first use of each ends the start with a message when it is unset.
+    for (const name of needed) expect(text).toMatch(new RegExp(`\\$\\{${name}:\\?`));
+  });
+
+  test('the service knows each of its variables and accepts their values', () => {
+    const { environment, asked } = watched(service(KMS).environment);
+    const config = readConfig(environment);
+    expect(Object.keys(service(KMS).environment).filter((name) => !asked.has(name))).toEqual([]);
+    expect(config).toMatchObject({
+      host: '0.0.0.0',
+      bootstrapTenant: 'local',
+      gatewayCredential: operator['KMS_GATEWAY_CREDENTIAL'],
+      root: { kind: 'given' },
+    });
+  });
+
+  test('a variable that the service does not know would be found', () => {
+    const { environment, asked } = watched({ ...service(KMS).environment, KMS_CACHE_TLL_SECONDS: '5' });
+    readConfig(environment);
+    expect(asked.has('KMS_CACHE_TLL_SECONDS')).toBe(false);
+  });
+
+  test('the service finds its database and its cache', () => {
+    const { environment } = service(KMS);
+    const database = new URL(String(environment['DATABASE_URL']));
+    const postgres = service(database.hostname).environment;
+    expect(database).toMatchObject({
+      port: '5432',
+      username: postgres['POSTGRES_USER'],
+      password: postgres['POSTGRES_PASSWORD'],
+      pathname: `/${postgres['POSTGRES_DB']}`,
+    });
+    const redis = new URL(String(environment['KMS_CACHE_REDIS_URL']));
+    expect(redis.port).toBe('6379');
+    expect(service(redis.hostname).command).toContain(redis.password);
+    expect(Object.keys(service(KMS).depends_on ?? {}).toSorted()).toEqual(['postgres', 'redis']);
+  });
+
+  test('the image of the service has its port, its directory and its entry', () => {
+    const { build, environment, ports, volumes } = service(KMS);
+    expect(existsSync(join(ROOT, build?.context ?? '', build?.dockerfile ?? ''))).toBe(true);
+    expect(environment['PORT']).toBe('8095');
+    expect(dockerfile).toMatch(/^EXPOSE 8095$/m);
+    expect(ports).toEqual(['127.0.0.1:8095:8095']);
+    expect(volumes).toEqual([`kms:${environment['KMS_DATA_DIR']}`]);
+    expect(dockerfile).toContain(`chown node:node ${environment['KMS_DATA_DIR']}`);
+    const [, entry = ''] = /^CMD \["node", "([^"]+)"\]$/m.exec(dockerfile) ?? [];
+    expect(statSync(join(ROOT, entry)).isFile()).toBe(true);
+    const [, package_ = ''] = /--filter '(@qnsp\/[\w-]+)\.\.\.'/.exec(dockerfile) ?? [];
+    const manifest = JSON.parse(readFileSync(join(ROOT, 'apps/kms-service/package.json'), 'utf8')) as { name: string };
+    expect(package_).toBe(manifest.name);
+  });
+
+  test('each volume that is used is declared, and each file that is mounted is there', () => {
+    for (const { volumes = [] } of Object.values(file.services)) {
+      for (const source of volumes.map((volume) => volume.split(':')[0] ?? '')) {
+        if (source.startsWith('.')) expect([source, existsSync(join(ROOT, source))]).toEqual([source, true]);
+        else expect(Object.keys(file.volumes)).toContain(source);
+      }
+    }
+  });
+
+  test('each image has a version', () => {
+    for (const { image, build } of Object.values(file.services))
+      if (build === undefined) expect(image).toMatch(/^[\w./-]+:\d+/);
+  });
+
+  test('each health check asks what is there', () => {
+    const paths = ALL_ROUTES.flatMap((route) => [route, ...(route.also ?? [])]).map(({ path }) => path);
+    const [, asked] = /127\.0\.0\.1:8095([^']+)/.exec(service(KMS).healthcheck.test.join(' ')) ?? [];
+    expect(paths).toContain(asked);
+    expect(service(GATEWAY).healthcheck.test).toContain('http://127.0.0.1:8107/proxy/kms/health');
+    expect(service('postgres').healthcheck.test).toContain(
+      `--username=${service('postgres').environment['POSTGRES_USER']}`,
+    );
+  });
+
+  test('nginx accepts the gateway as its variables make it', async () => {
+    const { environment, ports, volumes } = service(GATEWAY);
+    expect(ports).toEqual(['127.0.0.1:8107:8107']);
+    expect(environment).toMatchObject({
+      EDGE_LISTEN: '8107',
+      EDGE_GATEWAY_CREDENTIAL: service(KMS).environment['KMS_GATEWAY_CREDENTIAL'],
+    });
+    expect(environment['EDGE_UPSTREAM_SERVERS']).toContain(`server ${KMS}:8095 `);
+    expect(volumes).toEqual([
+      './deploy/edge-gateway/nginx.conf:/etc/nginx/nginx.conf:ro',
+      './deploy/edge-gateway/templates:/etc/nginx/templates:ro',
+    ]);
+    const home = tempDir('qnsp-compose-');
+    const used = fillInto(home.path, environment);
+    expect(Object.keys(environment).toSorted()).toEqual([...used].toSorted());
+    const nginx = findExecutable('nginx') ?? 'nginx';
+    const args = ['-t', '-p', home.path, '-c', join(home.path, 'nginx.conf'), '-e', 'stderr'];
+    // A file, which /dev/stdout can be opened as; it can not for the socket that is there otherwise.
+    const output = openSync(join(home.path, 'output'), 'w');
+    const { status, stderr } = spawnSync(nginx, args, { encoding: 'utf8', stdio: ['ignore', output, 'pipe'] });
+    closeSync(output);
+    expect(stderr).toContain('test is successful');
+    expect(status).toBe(0);
+    await home.remove();
+  });
+});
+
+/** Lays the gateway's configuration out as its container does; gives the variables that the templates use. */
+function fillInto(home: string, environment: Readonly<Record<string, string>>): Set<string> {
+  const templates = join(ROOT, 'deploy/edge-gateway/templates');
+  const { environment: variables, asked } = watched({
+    ...environment,
+    // The names of Compose's network mean nothing here.
+    EDGE_UPSTREAM_SERVERS: String(environment['EDGE_UPSTREAM_SERVERS']).replace(KMS, '127.0.0.1'),
+  });
+  mkdirSync(join(home, 'conf.d'));
+  copyFileSync(join(ROOT, 'deploy/edge-gateway/nginx.conf'), join(home, 'nginx.conf'));
+  for (const name of readdirSync(templates)) {
+    const filled = fillTemplate(readFileSync(join(templates, name), 'utf8'), variables);
+    writeFileSync(join(home, 'conf.d', name.replace(/\.template$/, '')), filled);
+  }
+  return asked;
+}

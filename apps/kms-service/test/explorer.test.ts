@@ -1,0 +1,137 @@
+import { join } from 'node:path';
+import { findExecutable, type TempDir, tempDir } from '@qnsp/test-harness';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type LocalService, send, startLocalService } from './local-service.ts';
+
+const PLAINTEXT = Buffer.from('sent from the page').toString('base64');
+let local: LocalService;
+beforeAll(async () => {
+  local = await startLocalService();
+});
+afterAll(() => local.end());
+
+const PAGE = ['/explorer', '/explorer/explorer.js', '/explorer/explorer.css'];
+const LIBRARY = ['/explorer/swagger-ui-bundle.js', '/explorer/swagger-ui.css'];
+
+describe('the files of the explorer', () => {
+  test.each([...PAGE, ...LIBRARY])('%s comes with a strict policy and can be cached', async (path) => {
+    const answer = await fetch(`${local.service.baseUrl}${path}`);
+    expect(answer.status).toBe(200);
+    const policy = answer.headers.get('content-security-policy') ?? '';
+    expect(policy).toContain("default-src 'none'; script-src 'self'; style-src 'self'");
+    expect(policy).not.toMatch(/unsafe|https?:|\*/);
+    expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
+    expect(answer.headers.get('cache-control')).toMatch(/^(no-cache|public, max-age=\d+)$/);
+    const etag = answer.headers.get('etag') ?? '';
+    await answer.arrayBuffer();
+    const again = await fetch(`${local.service.baseUrl}${path}`, { headers: { 'if-none-match': etag } });
+    expect({ status: again.status, text: await again.text() }).toEqual({ status: 304, text: '' });
+  });
+
+  test('are together below 600 kB on the wire, and are what they are without compression', async () => {
+    let bytes = 0;
+    for (const path of [...PAGE, ...LIBRARY]) {
+      const get = (encoding: string) =>
+        fetch(`${local.service.baseUrl}${path}`, { headers: { 'accept-encoding': encoding } });
+      const zipped = await get('gzip');
+      bytes += Number(zipped.headers.get('content-length'));
+      // fetch has unzipped it.
+      expect(await zipped.text()).toBe(await (await get('identity')).text());
+    }
+    expect(bytes).toBeGreaterThan(100_000);
+    expect(bytes).toBeLessThan(600_000);
+  });
+
+  test('name nothing on another host', async () => {
+    for (const path of PAGE)
+      expect(await (await fetch(`${local.service.baseUrl}${path}`)).text()).not.toMatch(/https?:\/\//);
+  });
+
+  test('are no way to others', async () => {
+    for (const path of ['/explorer/package.json', '/explorer/..%2fexplorer.ts', '/explorer/'])
+      expect((await send(`${local.service.baseUrl}${path}`, 'GET', undefined)).status).toBe(404);
+  });
+});
+
+describe('the explorer in a browser', () => {
+  let browser: Browser;
+  let directory: TempDir;
+  /** What the page asked for, and what it or the browser complained about. */
+  const requested: string[] = [];
+  const complaints: string[] = [];
+  let page: Page;
+
+  beforeAll(async () => {
+    const executablePath = findExecutable('chromium');
+    if (executablePath === undefined)
+      throw new Error('These tests need Chromium: run "apt-get install chromium", or as root let npm test do it.');
+    directory = tempDir('qnsp-explorer-');
+    browser = await chromium.launch({
+      executablePath,
+      // Debian's Chromium has no sandbox for root, and containers have little shared memory.
+      args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'],
+    });
+    page = await browser.newPage({ viewport: { width: 1280, height: 1400 } });
+    page.on('request', (request) => requested.push(request.url()));
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+    });
+    page.on('pageerror', (error) => complaints.push(error.message));
+  }, 120_000);
+  afterAll(async () => {
+    await browser?.close();
+    await directory?.remove();
+  });
+
+  test('a call to encrypt that is sent from the page succeeds', { timeout: 120_000 }, async () => {
+    const key = await local.call('POST', '/kms/v1/keys', { name: 'from the page' });
+    await page.goto(`${local.service.baseUrl}/explorer#/Cryptography/encrypt`);
+    await page.getByLabel('API token').fill(local.apiToken);
+    const operation = page.locator('#operations-Cryptography-encrypt');
+    await operation.locator('tr[data-param-name="keyId"] input').fill(String(key.body['keyId']));
+    await operation.locator('textarea.body-param__text').fill(JSON.stringify({ plaintext: PLAINTEXT }));
+    const answered = page.waitForResponse((response) => response.url().endsWith('/encrypt'));
+    await operation.locator('button.execute').click();
+    const answer = (await (await answered).json()) as { ciphertext: string };
+    expect((await local.call('POST', '/kms/v1/decrypt', { ciphertext: answer.ciphertext })).body).toMatchObject({
+      plaintext: PLAINTEXT,
+    });
+    const shown = operation.locator('.live-responses-table');
+    await shown.getByText(answer.ciphertext.slice(0, 20)).first().waitFor();
+    expect(await shown.locator('td.response-col_status').first().textContent()).toContain('200');
+    await page.screenshot({ path: process.env['EXPLORER_SCREENSHOT'] ?? join(directory.path, 'encrypt.png') });
+  });
+
+  test('the page shows every operation of the document', async () => {
+    const { paths } = (await (await fetch(`${local.service.baseUrl}/openapi.json`)).json()) as {
+      paths: Record<string, Record<string, unknown>>;
+    };
+    for (const tag of await page.locator('.opblock-tag').all())
+      if ((await tag.getAttribute('data-is-open')) === 'false') await tag.click();
+    const operations = Object.values(paths).flatMap((methods) => Object.keys(methods));
+    await expect.poll(() => page.locator('.opblock').count()).toBe(operations.length);
+  });
+
+  test('the token is nowhere but in its field', async () => {
+    const text = await page.content();
+    const values = await Promise.all((await page.locator('input, textarea').all()).map((field) => field.inputValue()));
+    const stored = await page.evaluate<string>(
+      'JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])',
+    );
+    // The command that the page shows for the call is one of the places.
+    expect(text).toContain('curl-command');
+    expect(text).not.toContain(local.apiToken);
+    expect(values.filter((value) => value.includes(local.apiToken))).toEqual([local.apiToken]);
+    expect(stored).not.toContain('qnsp_pqc_');
+    expect(requested.filter((url) => url.includes('qnsp_pqc_'))).toEqual([]);
+    await page.reload();
+    expect(await page.getByLabel('API token').inputValue()).toBe('');
+  });
+
+  test('nothing is fetched from elsewhere, and the policy of the page is not in its way', () => {
+    const origins = new Set(requested.filter((url) => !url.startsWith('data:')).map((url) => new URL(url).origin));
+    expect([...origins]).toEqual([local.service.baseUrl]);
+    expect(complaints).toEqual([]);
+  });
+});

@@ -1,0 +1,115 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { globSync } from 'node:fs';
+import { basename } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type EdgeGateway, startEdgeGateway } from './edge-gateway.ts';
+import { type LocalService, send, startLocalService } from './local-service.ts';
+import { type Conversation, fieldAt, fill, readConversation, type Step, writesOf } from './wire/conversation.ts';
+import { RawConnection } from './wire/raw-connection.ts';
+
+const FILES = globSync('*.http', { cwd: new URL('./wire/', import.meta.url) }).toSorted();
+const PLATFORM = `qnsp_pqc_${randomBytes(32).toString('base64url')}`;
+let local: LocalService;
+let edge: EdgeGateway;
+
+beforeAll(async () => {
+  local = await startLocalService({ KMS_PLATFORM_TOKEN: PLATFORM });
+  edge = await startEdgeGateway({ upstreams: [local.service.port] });
+});
+afterAll(async () => {
+  await edge.server.stop();
+  await local.end();
+});
+
+interface Route {
+  readonly name: string;
+  readonly port: () => number;
+  /** The request line as this way to the service takes it. */
+  readonly line: (line: string) => string;
+}
+
+const ROUTES: readonly Route[] = [
+  { name: 'straight at the service', port: () => local.service.port, line: (line) => line },
+  { name: 'through the gateway', port: () => edge.server.port, line: (line) => line },
+  {
+    name: 'through the gateway under /proxy',
+    port: () => edge.server.port,
+    line: (line) => line.replace(' /kms/v1/', ' /proxy/kms/v1/').replace(' /billing/', ' /proxy/billing/'),
+  },
+  {
+    name: 'through the gateway under /proxy/kms',
+    port: () => edge.server.port,
+    line: (line) => line.replace(/ \/(kms|billing)\//, ' /proxy/kms/$1/'),
+  },
+];
+
+/** A tenant without keys, and a token of it. */
+async function makeTenant(): Promise<{ readonly tenantId: string; readonly token: string }> {
+  const platform = (path: string, body: object, headers = {}) =>
+    send(`${local.service.baseUrl}${path}`, 'POST', PLATFORM, body, headers);
+  const tenantId = String((await platform('/kms/v1/tenants', { name: randomUUID() })).body['tenantId']);
+  const token = await platform('/kms/v1/tokens', { name: 'sdk', role: 'tenant_admin' }, { 'x-qnsp-tenant': tenantId });
+  return { tenantId, token: String(token.body['token']) };
+}
+
+/** Plays one conversation over one connection. */
+async function play({ apart, steps }: Conversation, { port, line }: Route): Promise<void> {
+  const values: Record<string, string> = {
+    host: `127.0.0.1:${port()}`,
+    ...(await makeTenant()),
+    data: Buffer.from('thirty-two bytes of data to seal').toString('base64'),
+    other: Buffer.from('something else').toString('base64'),
+  };
+  const connection = await RawConnection.open(port());
+  try {
+    for (const step of steps) {
+      const [first = '', ...headers] = step.head;
+      await playStep(connection, { ...step, head: [line(first), ...headers] }, apart, values);
+    }
+  } finally {
+    connection.close();
+  }
+}
+
+async function playStep(
+  connection: RawConnection,
+  step: Step,
+  apart: boolean,
+  values: Record<string, string>,
+): Promise<void> {
+  const { writes, expectsContinue } = writesOf(step, apart, values);
+  for (const [index, bytes] of writes.entries()) {
+    if (index > 0 && expectsContinue) expect(await connection.read(true), step.title).toMatchObject({ status: 100 });
+    await connection.write(bytes);
+  }
+  const { status, headers, text } = await connection.read();
+  const json: unknown = JSON.parse(text);
+  expect({ status, json }, step.title).toMatchObject({
+    status: step.status,
+    json: JSON.parse(fill(step.expected, values)),
+  });
+  expect(headers.get('content-type')).toBe('application/json');
+  expect(headers.get('x-request-id')).not.toBeNull();
+  for (const [name, path] of step.saves) values[name] = fieldAt(json, path);
+}
+
+describe.each(FILES)('%s', (file) => {
+  const conversation = readConversation(new URL(`./wire/${file}`, import.meta.url));
+
+  test.each(ROUTES)('$name', { timeout: 60_000 }, async (route) => {
+    await play(conversation, route);
+  });
+});
+
+test('there is a conversation of every published client family', () => {
+  const families = [
+    'typescript-client',
+    'typescript-sdk',
+    'python-sdk',
+    'go-sdk',
+    'rust-sdk',
+    'command-line',
+    'agent-tools',
+  ];
+  expect(FILES.map((file) => basename(file, '.http'))).toEqual(expect.arrayContaining(families));
+});

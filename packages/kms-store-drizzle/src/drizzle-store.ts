@@ -4,6 +4,7 @@ import type { Db, Driver } from './driver.ts';
 import { DrizzleIdempotency } from './records/idempotency-records.ts';
 import { DrizzleKeys } from './records/key-records.ts';
 import { toKeyRecord } from './records/key-rows.ts';
+import { DrizzleResidents } from './records/resident-records.ts';
 import { DrizzleTenants } from './records/tenant-records.ts';
 import { DrizzleTokens } from './records/token-records.ts';
 import { apiTokens } from './schema/api-tokens.ts';
@@ -31,6 +32,7 @@ export class DrizzleStore implements Store {
           tenants: new DrizzleTenants(session),
           tokens: new DrizzleTokens(session),
           idempotency: new DrizzleIdempotency(session),
+          residents: new DrizzleResidents(session),
         });
       } finally {
         session.end();

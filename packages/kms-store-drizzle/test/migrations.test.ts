@@ -54,7 +54,7 @@ describe('migrations', () => {
   it('are applied to a fresh database, and once', async () => {
     await open('auto');
     const applied = await journal();
-    expect(applied).toHaveLength(4);
+    expect(applied).toHaveLength(MIGRATIONS);
     await open('auto');
     await open('only');
     expect(await journal()).toEqual(applied);
@@ -62,14 +62,14 @@ describe('migrations', () => {
 
   it('are applied by one of many processes that start at the same time', async () => {
     await Promise.all([open('auto'), open('auto'), open('only'), open('auto')]);
-    expect(await journal()).toHaveLength(4);
+    expect(await journal()).toHaveLength(MIGRATIONS);
   });
 
   it('are applied on several databases of a server at the same time, on which the role is new', async () => {
     const others = await Promise.all([createDatabase(), createDatabase(), createDatabase()]);
     await Promise.all([database, ...others].map((each) => open('auto', each.url)));
     await Promise.all(others.map((each) => each.drop()));
-    expect(await journal()).toHaveLength(4);
+    expect(await journal()).toHaveLength(MIGRATIONS);
   });
 
   it('do not touch a database that is newer than this version', async () => {

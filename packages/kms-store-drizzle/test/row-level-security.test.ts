@@ -1,5 +1,15 @@
-import type { ApiTokenRecord, KeyRecord, Store } from '@qnsp/kms-core';
-import { asTenant, insertKey, newTenant, sampleKey, sampleToken, someBytes, SYSTEM } from '@qnsp/kms-core/testing';
+import { type ApiTokenRecord, type KeyRecord, newId, type Store } from '@qnsp/kms-core';
+import {
+  asTenant,
+  insertKey,
+  newTenant,
+  sampleKey,
+  sampleToken,
+  sampleWrap,
+  someBytes,
+  SYSTEM,
+  useRoot,
+} from '@qnsp/kms-core/testing';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
 import { drizzle } from 'drizzle-orm/postgres-js';
@@ -18,6 +28,7 @@ const TABLES = [
   'operation_leases',
   'api_tokens',
   'idempotency_keys',
+  'resident_claims',
 ];
 
 describe('row-level security', () => {
@@ -34,15 +45,18 @@ describe('row-level security', () => {
     ({ store, close } = await openPostgresStore({ url: database.url, ssl: 'disable', migrate: 'auto' }));
     sql = rawSql(database.url);
     [mine, theirs] = [await newTenant(store), await newTenant(store)];
-    await store.transact(SYSTEM, (unit) => unit.tenants.addRoot({ providerId: 'software', checkValue: 'c0ffee' }));
+    await useRoot(store);
     for (const tenantId of [mine, theirs]) {
       const parent = await insertKey(store, sampleKey(tenantId));
       const rotation = { periodSeconds: 60, auto: true, retainVersions: null, nextRotationAt: new Date('2031-01-01') };
       const key = await insertKey(store, sampleKey(tenantId, { rotation, parentKeyId: parent.keyId }));
       await asTenant(store, tenantId, async (unit) => {
-        await unit.tenants.addMasterKeyWraps([
-          { tenantId, tmkVersion: 1, providerId: 'software', wrapped: someBytes(60) },
-        ]);
+        await unit.tenants.addMasterKeyWraps([sampleWrap(tenantId)]);
+        await unit.residents.claim({
+          providerId: 'hsm-a',
+          name: { tenantId, keyId: newId(), version: 1 },
+          kind: 'create',
+        });
         const token = sampleToken(tenantId);
         if (tenantId === theirs) theirToken = token;
         await unit.tokens.insert(token);

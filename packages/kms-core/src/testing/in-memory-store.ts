@@ -6,6 +6,7 @@ import type { Store, StoreScope, UnitOfWork } from '../ports/store.ts';
 import { MemoryIdempotency } from './store-memory-idempotency.ts';
 import { MemoryKeys } from './store-memory-keys.ts';
 import { copyOf, draftOf, emptyTables, type MemoryTables } from './store-memory-tables.ts';
+import { MemoryResidents } from './store-memory-residents.ts';
 import { MemoryTenants } from './store-memory-tenants.ts';
 import { MemoryTokens, tokenByHash } from './store-memory-tokens.ts';
 
@@ -67,6 +68,7 @@ class InMemoryStore implements Store {
         tenants: new MemoryTenants(unit),
         tokens: new MemoryTokens(unit),
         idempotency: new MemoryIdempotency(unit),
+        residents: new MemoryResidents(unit),
       });
       this.#tables = draft;
       return answer;

@@ -1,3 +1,4 @@
 export * from './in-memory-store.ts';
 export * from './store-contract.ts';
 export * from './store-samples.ts';
+export * from './failable-root.ts';

@@ -3,7 +3,7 @@ import type { ApiTokenRecord } from '../model/api-token.ts';
 import { SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
 import type { MasterKeyWrap, RootRecord, TenantRecord } from '../model/tenant.ts';
-import type { IdempotencyRecord, StoreScope } from '../ports/store.ts';
+import type { IdempotencyRecord, ResidentClaim, StoreScope } from '../ports/store.ts';
 
 /** What the in-memory store holds. */
 export interface MemoryTables {
@@ -17,6 +17,7 @@ export interface MemoryTables {
   /** Operations by tenant and month. */
   readonly operations: Map<string, number>;
   readonly answers: Map<string, StoredAnswer>;
+  readonly claims: Map<string, ResidentClaim>;
 }
 
 interface StoredAnswer extends Omit<IdempotencyRecord, 'answer'> {
@@ -44,6 +45,7 @@ export function emptyTables(): MemoryTables {
     granted: new Map(),
     operations: new Map(),
     answers: new Map(),
+    claims: new Map(),
   };
 }
 
@@ -58,6 +60,7 @@ export function draftOf(tables: MemoryTables): MemoryTables {
     granted: new Map(tables.granted),
     operations: new Map(tables.operations),
     answers: new Map(tables.answers),
+    claims: new Map(tables.claims),
   };
 }
 

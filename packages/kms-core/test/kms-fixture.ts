@@ -10,6 +10,7 @@ import {
   OperationBudgets,
   OperationCounter,
   type Permission,
+  type ResidentKeyProvider,
   resolveAlgorithm,
   type Role,
   type RootProvider,
@@ -32,7 +33,12 @@ export interface Fixture {
 
 /** A KMS on the in-memory store with one tenant. */
 export async function makeFixture(
-  options: { readonly messageBudget?: number; readonly requireFips?: boolean; readonly frozenClock?: boolean } = {},
+  options: {
+    readonly messageBudget?: number;
+    readonly requireFips?: boolean;
+    readonly frozenClock?: boolean;
+    readonly resident?: readonly ResidentKeyProvider[];
+  } = {},
 ): Promise<Fixture> {
   let offset = 0;
   const start = Date.now();
@@ -46,7 +52,8 @@ export async function makeFixture(
     return {
       store,
       hierarchy,
-      keyRing: new KeyRing(store, hierarchy, { maxEntries: 100, ttlSeconds: 600 }, clock),
+      keyRing: new KeyRing(store, hierarchy, { maxEntries: 100, ttlSeconds: 600 }, clock, options.resident ?? []),
+      resident: options.resident ?? [],
       budgets: new OperationBudgets(
         store,
         options.messageBudget === undefined ? {} : { messageBudget: options.messageBudget },

@@ -7,6 +7,7 @@ import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import type { KeyId, TenantId } from '../model/identifiers.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
+import type { ResidentKeyProvider } from '../ports/resident-keys.ts';
 import type { Store } from '../ports/store.ts';
 import { EngineCache, type EngineCacheOptions } from './engine-cache.ts';
 
@@ -25,8 +26,17 @@ export class KeyRing {
   readonly #store: Store;
   readonly #hierarchy: KeyHierarchy;
   readonly #engines: EngineCache;
+  readonly #resident: readonly ResidentKeyProvider[];
 
-  constructor(store: Store, hierarchy: KeyHierarchy, cache: EngineCacheOptions, clock: () => number) {
+  /** @param resident the HSMs in which versions may live */
+  constructor(
+    store: Store,
+    hierarchy: KeyHierarchy,
+    cache: EngineCacheOptions,
+    clock: () => number,
+    resident: readonly ResidentKeyProvider[] = [],
+  ) {
+    this.#resident = resident;
     this.#store = store;
     this.#hierarchy = hierarchy;
     this.#engines = new EngineCache(cache, clock);
@@ -69,6 +79,7 @@ export class KeyRing {
   }
 
   #engine(chain: MasterKeyChain, record: KeyRecord, version: KeyVersionRecord): KeyEngine {
+    if (version.material.kind === 'resident') return this.#residentEngine(version, version.material.handle);
     if (version.material.kind !== 'sealed')
       throw new KmsError('INTERNAL_ERROR', 'The version has no material in this process.');
     const name = `${record.keyId}:${version.version}`;
@@ -84,6 +95,16 @@ export class KeyRing {
     } finally {
       secret.fill(0);
     }
+  }
+
+  /** Holds no key, so there is nothing to keep. */
+  #residentEngine(version: KeyVersionRecord, handle: Uint8Array): KeyEngine {
+    const provider = this.#resident.find((candidate) => candidate.id === version.provider);
+    if (provider === undefined)
+      throw new KmsError('HSM_UNAVAILABLE', `The HSM ${version.provider}, in which the key lives, is not configured.`, {
+        retryAfterSeconds: 60,
+      });
+    return provider.engine(algorithmById(version.algorithm), handle, version.publicKey);
   }
 }
 

@@ -45,6 +45,7 @@ export async function changeKey(
   permission: Permission,
   event: KeyEvent,
   change: (record: KeyRecord, context: ChangeContext) => KeyChange | Promise<KeyChange>,
+  warnings: readonly string[] = [],
 ): Promise<KeyDescription> {
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   const description = await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) =>
@@ -60,7 +61,7 @@ export async function changeKey(
           },
         );
       }
-      return describeKey(await applyEvent(unit, chain, record, event, change));
+      return describeKey(await applyEvent(unit, chain, record, event, change), warnings);
     }),
   );
   kms.keyRing.forget(request.keyId);

@@ -68,6 +68,7 @@ export type { VersionMatch } from './operations/try-versions.ts';
 export * from './operations/import-parameters.ts';
 export * from './operations/import-key.ts';
 export * from './operations/run-due-work.ts';
+export * from './operations/sweep-resident-keys.ts';
 export * from './engines/key-wrap.ts';
 export * from './self-test/power-on-self-test.ts';
 export { KNOWN_ANSWERS, type KnownAnswer } from './self-test/known-answers.ts';

@@ -1,6 +1,7 @@
 import type { KeyRecord } from '../model/key.ts';
 import { applyEvent, lockKey } from './change-key.ts';
 import { destruction } from './destroy-key.ts';
+import { destroyResident, isResident } from './destroy-resident.ts';
 import type { Kms } from './kms.ts';
 import { rotateUnattended } from './rotate-unattended.ts';
 
@@ -45,14 +46,32 @@ async function forEachDue(
 
 async function destroyIfDue(kms: Kms, { tenantId, keyId }: KeyRecord): Promise<boolean> {
   const chain = await kms.hierarchy.masterKeys(tenantId);
-  const done = await kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
+  const due = await kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
     const record = await lockKey(unit, chain, keyId);
-    if (record.destroyAt === null || record.destroyAt > unit.now) return false;
-    await applyEvent(unit, chain, record, 'purge', destruction);
-    return true;
+    if (!isDue(record, unit.now)) return undefined;
+    if (!record.versions.some(isResident)) await applyEvent(unit, chain, record, 'purge', (key) => destruction(key));
+    return record;
   });
+  const done = due !== undefined;
+  if (due?.versions.some(isResident)) await purgeResident(kms, due);
   if (done) kms.keyRing.forget(keyId);
   return done;
+}
+
+/** What is due never comes back into use, so its objects can be destroyed without holding the record. */
+async function purgeResident(kms: Kms, due: KeyRecord): Promise<void> {
+  const { tenantId, keyId } = due;
+  await destroyResident(kms, due);
+  const chain = await kms.hierarchy.masterKeys(tenantId);
+  await kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
+    const record = await lockKey(unit, chain, keyId);
+    // Another node may have been faster.
+    if (isDue(record, unit.now)) await applyEvent(unit, chain, record, 'purge', (key) => destruction(key, due));
+  });
+}
+
+function isDue({ destroyAt }: KeyRecord, now: Date): boolean {
+  return destroyAt !== null && destroyAt <= now;
 }
 
 function rotateIfDue(kms: Kms, seen: KeyRecord): Promise<boolean> {

@@ -3,6 +3,7 @@ import { badRequest, KmsError } from '../errors/kms-error.ts';
 import { newId, SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import type { TenantRecord } from '../model/tenant.ts';
 import { type CreateApiTokenInput, makeToken, tokenPepper } from './api-tokens.ts';
+import { destroyResidentOfTenant } from './destroy-resident.ts';
 import type { Kms } from './kms.ts';
 import { type IdempotencyRequest, runOnce } from './run-once.ts';
 
@@ -91,7 +92,7 @@ export interface ShredTenantInput {
 
 /**
  * Destroys a tenant's master key and with it every key of the tenant, for ever. Live rows, memory and caches lose it at
- * once; a backup still holds the wrapped master key until it expires or the root is rotated (`docs/cryptography.md`).
+ * once, and so do HSMs; a backup still holds the wrapped master key until it expires or the root is rotated (`docs/cryptography.md`).
  */
 export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantInput): Promise<TenantDescription> {
   requirePermission(caller, 'kms:tenants:shred');
@@ -113,7 +114,21 @@ export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantIn
   );
   kms.hierarchy.forget(input.tenantId);
   kms.keyRing.forgetAll();
+  await destroyObjects(kms, input.tenantId);
   return shredded;
+}
+
+async function destroyObjects(kms: Kms, tenantId: TenantId): Promise<void> {
+  try {
+    await destroyResidentOfTenant(kms, tenantId);
+  } catch (error) {
+    if (!(error instanceof KmsError) || error.code !== 'HSM_UNAVAILABLE') throw error;
+    throw new KmsError(
+      'HSM_UNAVAILABLE',
+      'The tenant is shredded; what it has in an HSM that does not answer is destroyed as soon as it does.',
+      { retryAfterSeconds: error.retryAfterSeconds ?? 1, cause: error },
+    );
+  }
 }
 
 function describeTenant({ tenantId, name, state, createdAt }: TenantRecord): TenantDescription {

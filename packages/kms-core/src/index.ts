@@ -19,6 +19,8 @@ export * from './access/address-match.ts';
 export * from './envelope/header.ts';
 export * from './envelope/associated-data.ts';
 export * from './engines/engine.ts';
+export { oaepMessageEngine } from './engines/message-engines.ts';
+export { checkSignatureOptions, signatureVerifier } from './engines/signature-engine.ts';
 export * from './hierarchy/software-root.ts';
 export * from './hierarchy/key-hierarchy.ts';
 export * from './hierarchy/root-set.ts';

@@ -1,0 +1,176 @@
+import { timingSafeEqual } from 'node:crypto';
+import type * as pkcs11js from 'pkcs11js';
+import { CKA, CKM, CKO, CKR } from '../protocol/cryptoki.ts';
+import type { Answers, FoundObject, GcmDialect, MechanismParameters, Request } from '../protocol/messages.ts';
+import { FaultError, type Handle, isCkr } from './driver.ts';
+import type { HandleCache } from './handle-cache.ts';
+import { describeObject, findObjects, readAttribute, searchTemplate, type Session } from './objects.ts';
+import { keyTemplate, publicKeyTemplate } from './templates.ts';
+
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+/** Numbers by which pkcs11js tells the structures of mechanism parameters apart. */
+const PARAMS = { gcm: 7, oaep: 4, pss: 5 } as const;
+
+/** Does what a request asks for, in one session. */
+export function perform(session: Session, keys: HandleCache, request: Request): Answers[keyof Answers] {
+  switch (request.op) {
+    case 'find':
+      return findObjects(session, searchTemplate(request.ref)).map((object) => describeObject(session, object));
+    case 'objects':
+      return listObjects(session, request.labelPrefix);
+    case 'generate':
+      return generate(session, request);
+    case 'public-attributes':
+      return publicAttributes(session, request);
+    case 'destroy':
+      return destroy(session, request);
+    case 'encrypt-block':
+      return encrypt(session, keys.resolve(session, request.ref), { mechanism: CKM.aesEcb }, request.block, 0);
+    case 'seal':
+      return seal(session, keys, request);
+    case 'open':
+      return openSealed(session, keys.resolve(session, request.ref), request);
+    case 'sign': {
+      const key = keys.resolve(session, request.ref);
+      session.cryptoki.C_SignInit(session.handle, mechanism(request.mechanism, request.parameters), key);
+      return session.cryptoki.C_Sign(session.handle, bytes(request.data), Buffer.alloc(request.maxBytes));
+    }
+    case 'decrypt': {
+      const key = keys.resolve(session, request.ref);
+      const chosen = mechanism(request.mechanism, request.parameters);
+      return decrypt(session, key, chosen, request.ciphertext, request.maxBytes);
+    }
+    case 'random':
+      return session.cryptoki.C_GenerateRandom(session.handle, Buffer.alloc(request.bytes));
+  }
+}
+
+type Of<Op extends Request['op']> = Extract<Request, { op: Op }>;
+
+function listObjects(session: Session, labelPrefix: string): FoundObject[] {
+  return findObjects(session, [{ type: CKA.token, value: true }])
+    .map((object) => describeObject(session, object))
+    .filter(({ label }) => label.startsWith(labelPrefix));
+}
+
+function generate(session: Session, request: Of<'generate'>): null {
+  const { cryptoki, handle } = session;
+  const make = (copyable: boolean): void => {
+    const template = keyTemplate(request.spec, request.id, request.label, copyable);
+    const how = { mechanism: request.mechanism };
+    if (request.pair === null) cryptoki.C_GenerateKey(handle, how, template);
+    else {
+      const publicTemplate = publicKeyTemplate(request.spec, request.id, request.label, request.pair);
+      cryptoki.C_GenerateKeyPair(handle, how, publicTemplate, template);
+    }
+  };
+  try {
+    make(true);
+  } catch (error) {
+    // CKA_COPYABLE came with v2.40: a token that does not know it makes no copies that lose an attribute either.
+    if (!isCkr(error, CKR.attributeTypeInvalid, CKR.templateInconsistent)) throw error;
+    make(false);
+  }
+  return null;
+}
+
+function publicAttributes(session: Session, request: Of<'public-attributes'>): Answers['public-attributes'] {
+  const [key, ...others] = findObjects(session, [
+    { type: CKA.class, value: CKO.publicKey },
+    { type: CKA.id, value: bytes(request.id) },
+    { type: CKA.label, value: request.label },
+  ]);
+  if (key === undefined) throw new FaultError({ type: 'not-found' });
+  if (others.length > 0) throw new FaultError({ type: 'ambiguous', ids: [Buffer.from(request.id).toString('hex')] });
+  return {
+    ecPoint: readAttribute(session, key, CKA.ecPoint),
+    modulus: readAttribute(session, key, CKA.modulus),
+    publicExponent: readAttribute(session, key, CKA.publicExponent),
+  };
+}
+
+function destroy(session: Session, request: Of<'destroy'>): null {
+  const found = findObjects(session, [
+    { type: CKA.token, value: true },
+    { type: CKA.id, value: bytes(request.id) },
+  ]);
+  for (const object of found) {
+    // Somebody else's object may have the same id.
+    if (!describeObject(session, object).label.startsWith(request.labelPrefix)) continue;
+    try {
+      session.cryptoki.C_DestroyObject(session.handle, object);
+    } catch (error) {
+      // Another node was faster.
+      if (!isCkr(error, CKR.objectHandleInvalid)) throw error;
+    }
+  }
+  return null;
+}
+
+/** Encrypts, opens the result once more in the HSM, and answers only what gives the same plaintext again. */
+function seal(session: Session, keys: HandleCache, request: Of<'seal'>): Uint8Array {
+  const key = keys.resolve(session, request.ref);
+  const ours = request.dialect === 'our-nonce';
+  const chosen = gcm(request.dialect, request.nonce, request.aad);
+  const made = encrypt(session, key, chosen, request.plaintext, NONCE_BYTES + TAG_BYTES);
+  const sealed = ours ? Buffer.concat([request.nonce, made]) : made;
+  if (sealed.length !== NONCE_BYTES + request.plaintext.length + TAG_BYTES) throw new FaultError({ type: 'corrupt' });
+  let again: Uint8Array | undefined;
+  try {
+    again = openSealed(session, key, { ...request, sealed });
+    if (!timingSafeEqual(again, request.plaintext)) throw new FaultError({ type: 'corrupt' });
+  } catch (cause) {
+    if (!isCkr(cause, CKR.encryptedDataInvalid, CKR.encryptedDataLenRange, CKR.aeadDecryptFailed)) throw cause;
+    throw new FaultError({ type: 'corrupt' }, { cause });
+  } finally {
+    again?.fill(0);
+  }
+  return sealed;
+}
+
+function openSealed(session: Session, key: Handle, request: Omit<Of<'open'>, 'op' | 'ref'>): Uint8Array {
+  const { sealed, dialect } = request;
+  const nonce = sealed.subarray(0, NONCE_BYTES);
+  const body = dialect === 'our-nonce' ? sealed.subarray(NONCE_BYTES) : sealed;
+  const plaintext = decrypt(session, key, gcm(dialect, nonce, request.aad), body, sealed.length);
+  if (plaintext.length !== sealed.length - NONCE_BYTES - TAG_BYTES) throw new FaultError({ type: 'corrupt' });
+  return plaintext;
+}
+
+function encrypt(session: Session, key: Handle, how: pkcs11js.Mechanism, data: Uint8Array, growth: number): Buffer {
+  session.cryptoki.C_EncryptInit(session.handle, how, key);
+  return session.cryptoki.C_Encrypt(session.handle, bytes(data), Buffer.alloc(data.length + growth));
+}
+
+function decrypt(session: Session, key: Handle, how: pkcs11js.Mechanism, data: Uint8Array, room: number): Buffer {
+  session.cryptoki.C_DecryptInit(session.handle, how, key);
+  return session.cryptoki.C_Decrypt(session.handle, bytes(data), Buffer.alloc(room));
+}
+
+function gcm(dialect: GcmDialect, nonce: Uint8Array, aad: Uint8Array): pkcs11js.Mechanism {
+  const ours = dialect === 'our-nonce';
+  const parameter = {
+    type: PARAMS.gcm,
+    iv: ours ? bytes(nonce) : Buffer.alloc(0),
+    ivBits: ours ? nonce.length * 8 : 0,
+    aad: bytes(aad),
+    tagBits: TAG_BYTES * 8,
+  };
+  return { mechanism: ours ? CKM.aesGcm : CKM.cloudHsmAesGcm, parameter };
+}
+
+function mechanism(type: number, parameters: MechanismParameters | null): pkcs11js.Mechanism {
+  if (parameters === null) return { mechanism: type };
+  const { hash: hashAlg, mgf } = parameters;
+  const parameter =
+    parameters.kind === 'pss'
+      ? { type: PARAMS.pss, hashAlg, mgf, saltLen: parameters.saltBytes }
+      : { type: PARAMS.oaep, hashAlg, mgf, source: 1 };
+  return { mechanism: type, parameter };
+}
+
+/** What crossed a process is a Uint8Array, and pkcs11js takes only buffers. */
+function bytes(data: Uint8Array): Buffer {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+}

@@ -1,5 +1,5 @@
 import { ALL_ROUTES, type Route } from '@qnsp/kms-contract';
-import { type Kms, KmsError } from '@qnsp/kms-core';
+import { type Kms, KmsError, type SweepReport } from '@qnsp/kms-core';
 import { type Context, Hono } from 'hono';
 import { type Served, serveRoute } from './http/serve-route.ts';
 import type { AppEnv } from './http/app-env.ts';
@@ -16,6 +16,10 @@ export interface AppParts {
   readonly readiness: Readiness;
   readonly metrics: Metrics;
   readonly version: string;
+  /** What the HSMs are for, besides what the core does with them. */
+  readonly hardware: { readonly configured: boolean; randomIsMissing(): boolean };
+  /** What the newest reconciliation of HSMs and database found. */
+  readonly sweeps: () => readonly SweepReport[];
 }
 
 /** The HTTP application: every route of the contract, and one shape for everything that goes wrong. */

@@ -1,5 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { HsmConfigurationError } from '@qnsp/hsm-pkcs11';
 import {
+  type AlertSink,
   establishRoots,
   KeyHierarchy,
   KeyRing,
@@ -7,66 +9,80 @@ import {
   KmsError,
   OperationBudgets,
   OperationCounter,
-  type RootProvider,
-  type RootRecord,
-  softwareRoot,
   type Store,
 } from '@qnsp/kms-core';
 import { openPgliteStore, openPostgresStore } from '@qnsp/kms-store-drizzle';
-import { readFileSync } from 'node:fs';
 import { ConfigurationError } from './config/configuration-error.ts';
-import type { DatabaseConfig, RootConfig, ServiceConfig } from './config/env.ts';
-import { readOrCreateRootKey, readRootKey } from './config/root-key-file.ts';
+import type { DatabaseConfig, ServiceConfig } from './config/env.ts';
+import { mixedRandom } from './roots/hardware-random.ts';
+import { type OpenedRoots, openRoots } from './roots/open-roots.ts';
 
 /** The parts of a running service. */
 export interface Composition {
   readonly kms: Kms;
+  /** What the HSMs are for, besides what the core does with them. */
+  readonly hardware: { readonly configured: boolean; randomIsMissing(): boolean };
   close(): Promise<void>;
 }
 
 /**
- * Puts the parts together: opens the store, finds the root, and makes sure that they belong to each other. Serves
+ * Puts the parts together: opens the store, finds the roots, and makes sure that they belong to each other. Serves
  * nothing yet.
+ *
+ * @param alert hears what the operator should know
  */
-export async function compose(config: ServiceConfig): Promise<Composition> {
-  const opened = await openStore(config.database);
-  const { store } = opened;
+export async function compose(config: ServiceConfig, alert: AlertSink): Promise<Composition> {
+  const opened = await openStoreAndRoots(config);
+  const { store, roots } = opened;
   try {
-    const known = await store.transact({ kind: 'system' }, (unit) => unit.tenants.roots());
-    const roots: readonly RootProvider[] = [openRoot(config.root, known)];
     const clock = () => Date.now();
-    const hierarchy = new KeyHierarchy(store, roots);
-    await establishRoots(store, hierarchy, roots);
+    const { random, isMissing } = mixedRandom(roots.hsms, alert);
+    const hierarchy = new KeyHierarchy(store, roots.providers, { random, alert });
+    await establishRoots(store, hierarchy, roots.providers, roots.makeRoot);
     const cache = { maxEntries: config.cache.enabled ? config.cache.maxKeys : 0, ttlSeconds: config.cache.ttlSeconds };
+    const resident = roots.hsms.map((hsm) => hsm.resident);
     const kms: Kms = {
       store,
       hierarchy,
-      keyRing: new KeyRing(store, hierarchy, cache, clock),
+      keyRing: new KeyRing(store, hierarchy, cache, clock, resident),
       budgets: new OperationBudgets(store),
+      resident,
       counter: new OperationCounter(),
       clock,
-      random: randomBytes,
+      random,
       settings: { defaultAlgorithm: config.defaultAlgorithm, requireFips: config.requireFips },
     };
-    return { kms, close: () => opened.close() };
+    return {
+      kms,
+      hardware: { configured: roots.hsms.length > 0, randomIsMissing: isMissing },
+      close: () => opened.close(),
+    };
   } catch (error) {
     await opened.close();
-    throw asConfigurationError(error);
+    throw asConfigurationError(error, roots);
   }
 }
 
-/** A root key is only ever made for a database that has none: for any other a new one would open nothing. */
-function openRoot(config: RootConfig, known: readonly RootRecord[]): RootProvider {
-  const key =
-    config.kind === 'given'
-      ? config.key
-      : known.length === 0
-        ? readOrCreateRootKey(config.path)
-        : readRootKey(config.path, known);
+/** The store and the configured roots, before anybody asked whether they belong together. */
+export async function openStoreAndRoots(
+  config: ServiceConfig,
+  ceremony = false,
+): Promise<{ readonly store: Store; readonly roots: OpenedRoots; close(): Promise<void> }> {
+  const opened = await openStore(config.database);
   try {
-    return softwareRoot('software', key);
-  } finally {
-    key.fill(0);
+    const known = await opened.store.transact({ kind: 'system' }, (unit) => unit.tenants.roots());
+    const roots = await openRoots(config, known, ceremony);
+    return {
+      store: opened.store,
+      roots,
+      close: async () => {
+        await roots.close();
+        await opened.close();
+      },
+    };
+  } catch (error) {
+    await opened.close();
+    throw error;
   }
 }
 
@@ -104,7 +120,11 @@ function readCertificate(path: string): string {
 }
 
 /** A root that is not this database's is the operator's to mend, not a fault that passes. */
-function asConfigurationError(error: unknown): unknown {
+function asConfigurationError(error: unknown, roots: OpenedRoots): unknown {
+  if (error instanceof HsmConfigurationError)
+    return new ConfigurationError([{ variable: roots.variableOf(undefined), reason: error.message }]);
   if (!(error instanceof KmsError) || error.code !== 'SEALED') return error;
-  return new ConfigurationError([{ variable: 'KMS_ROOT_KEY', reason: error.message }]);
+  const providerId = error.details?.['providerId'];
+  const variable = roots.variableOf(typeof providerId === 'string' ? providerId : undefined);
+  return new ConfigurationError([{ variable, reason: error.message }]);
 }

@@ -10,6 +10,8 @@ import { listen } from './http/listen.ts';
 import { type Logger, makeLogger } from './http/logger.ts';
 import { makeMetrics } from './metrics.ts';
 import { makeReadiness } from './readiness.ts';
+import { logAlert } from './roots/log-alert.ts';
+import { makeRootWork } from './roots/root-work.ts';
 import { runSelfTest } from './self-test.ts';
 import { startScheduledWork } from './scheduled-work.ts';
 import { welcomeText } from './welcome.ts';
@@ -24,18 +26,28 @@ type Stops = (() => Promise<void> | void)[];
 /** Starts the service, part by part; each part that runs is in `stops`, also when a later one fails. */
 async function start(config: ServiceConfig, log: Logger, stops: Stops): Promise<void> {
   if (config.requireFips) enterFipsMode();
-  const composition = await compose(config);
-  const { kms } = composition;
+  const composition = await compose(config, logAlert(log));
+  const { kms, hardware } = composition;
   stops.push(() => composition.close());
   stops.push(() => kms.counter.flush(kms.store));
   const readiness = makeReadiness();
-  const listening = await listen(makeApp({ kms, log, readiness, metrics: makeMetrics(), version: VERSION }), config);
+  const rootWork = makeRootWork(kms, log, config.hsmSweep);
+  const app = makeApp({
+    kms,
+    log,
+    readiness,
+    metrics: makeMetrics(),
+    version: VERSION,
+    hardware,
+    sweeps: () => rootWork.sweeps(),
+  });
+  const listening = await listen(app, config);
   stops.push(() => listening.stop());
   await installPlatformToken(kms, config.platformToken);
   const first = await bootstrap(kms, config, listening.baseUrl);
   log.info({ baseUrl: listening.baseUrl }, 'listening');
   if (first !== undefined) process.stderr.write(welcomeText(first));
-  const work = startScheduledWork(kms, config.jobIntervalMs, log);
+  const work = startScheduledWork(kms, rootWork, config.jobIntervalMs, log);
   stops.push(() => work.stop());
   stops.push(() => readiness.stopping());
   await runSelfTest(readiness, log, config);

@@ -1,8 +1,14 @@
 import { type Kms, runDueWork } from '@qnsp/kms-core';
 import type { Logger } from './http/logger.ts';
+import type { RootWork } from './roots/root-work.ts';
 
 /** Runs what schedules ask for, again and again with a pause between, until it is stopped. */
-export function startScheduledWork(kms: Kms, intervalMs: number, log: Logger): { stop(): Promise<void> } {
+export function startScheduledWork(
+  kms: Kms,
+  rootWork: RootWork,
+  intervalMs: number,
+  log: Logger,
+): { stop(): Promise<void> } {
   const stopping = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
@@ -14,6 +20,7 @@ export function startScheduledWork(kms: Kms, intervalMs: number, log: Logger): {
       if (rotated + destroyed > 0) log.info({ rotated, destroyed }, 'scheduled work done');
       for (const { key, error } of failed)
         log.error({ tenantId: key.tenantId, keyId: key.keyId, err: error }, 'scheduled work on a key failed');
+      await rootWork.run();
     } catch (error) {
       // The next turn tries again: what is due stays due in the store.
       log.warn({ err: error }, 'scheduled work could not run');

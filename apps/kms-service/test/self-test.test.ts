@@ -37,6 +37,7 @@ async function startApp() {
     hierarchy,
     keyRing: new KeyRing(store, hierarchy, { maxEntries: 10, ttlSeconds: 60 }, clock),
     budgets: new OperationBudgets(store),
+    resident: [],
     counter: new OperationCounter(),
     clock,
     random: randomBytes,
@@ -45,7 +46,18 @@ async function startApp() {
   const readiness = makeReadiness();
   const log = makeLogger({ logLevel: 'silent' });
   const config = readConfig({ PORT: '0', HOST: '127.0.0.1', KMS_ROOT_KEY: randomBytes(32).toString('base64') });
-  listening = await listen(makeApp({ kms, log, readiness, metrics: makeMetrics(), version: '0' }), config);
+  listening = await listen(
+    makeApp({
+      kms,
+      log,
+      readiness,
+      metrics: makeMetrics(),
+      version: '0',
+      hardware: { configured: false, randomIsMissing: () => false },
+      sweeps: () => [],
+    }),
+    config,
+  );
   return { readiness, log, baseUrl: listening.baseUrl };
 }
 

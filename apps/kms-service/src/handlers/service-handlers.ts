@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { openApiDocument } from '@qnsp/kms-contract';
 import { KmsError } from '@qnsp/kms-core';
 import type { AppParts } from '../app.ts';
+import { randomCheck, residentKeysCheck, rootsCheck } from '../roots/root-checks.ts';
 import type { Handlers } from './handler.ts';
 
 const ACTIVATION_SECONDS = 3600;
@@ -53,13 +54,17 @@ function about({ version }: AppParts) {
 async function health(parts: AppParts) {
   const reason = parts.readiness.reason();
   const store = await storeCheck(parts);
+  const { kms, hardware, sweeps } = parts;
   const checks = {
     store,
+    roots: rootsCheck(kms.hierarchy),
+    ...(hardware.configured
+      ? { residentKeys: residentKeysCheck(sweeps()), random: randomCheck(hardware.randomIsMissing()) }
+      : {}),
     selfTest: reason === undefined ? ({ status: 'ok' } as const) : ({ status: 'critical', message: reason } as const),
   };
-  const status = Object.values(checks).some((check) => check.status === 'critical')
-    ? ('critical' as const)
-    : ('ok' as const);
+  const found = Object.values(checks).map((check) => check.status);
+  const status = (['critical', 'degraded'] as const).find((worst) => found.includes(worst)) ?? ('ok' as const);
   return { ...about(parts), status, checks };
 }
 

@@ -44,8 +44,8 @@ export class RootSet {
    *   when it is none of the roots in use.
    */
   async identify(provider: RootProvider, inUse: readonly RootRecord[]): Promise<RootRecord> {
-    const checkValue = await this.#checkValue(provider);
     const expected = inUse.filter((root) => root.providerId === provider.id);
+    const checkValue = await this.#presentCheckValue(provider, expected);
     if (expected.some((root) => root.checkValue === checkValue)) {
       this.#note(provider, 'ready');
       return { providerId: provider.id, checkValue };
@@ -118,7 +118,7 @@ export class RootSet {
         if (key !== undefined) return key;
       } catch (error) {
         if (!(error instanceof KmsError)) throw error;
-        if (error.code === 'HSM_UNAVAILABLE') unavailable = error;
+        if (isMissing(error)) unavailable = error;
         else damaged = this.#damaged(provider, tenantId, tmkVersion, error);
       }
     }
@@ -159,6 +159,16 @@ export class RootSet {
     return new KmsError('INTERNAL_ERROR', message, { cause });
   }
 
+  async #presentCheckValue(provider: RootProvider, expected: readonly RootRecord[]): Promise<string> {
+    try {
+      return await this.#checkValue(provider);
+    } catch (error) {
+      if (!(error instanceof KmsError) || error.code !== 'SEALED' || expected.length === 0) throw error;
+      const message = `${error.message} The database expects the root ${provider.id} with the check value ${checkValues(expected)}, and found none.`;
+      throw new KmsError('SEALED', message, { details: { providerId: provider.id }, cause: error });
+    }
+  }
+
   #checkValue(provider: RootProvider): Promise<string> {
     return this.#watch(provider, () => provider.checkValue());
   }
@@ -168,7 +178,7 @@ export class RootSet {
     try {
       return await call();
     } catch (error) {
-      if (error instanceof KmsError && error.code === 'HSM_UNAVAILABLE') this.#note(provider, 'away', error);
+      if (isMissing(error)) this.#note(provider, error.code === 'SEALED' ? 'refused' : 'away', error);
       throw error;
     }
   }
@@ -187,8 +197,12 @@ export class RootSet {
 }
 
 /** Whether one root can not be used now, which others can make up for. */
-export function isMissing(error: unknown): boolean {
+export function isMissing(error: unknown): error is KmsError {
   return error instanceof KmsError && (error.code === 'HSM_UNAVAILABLE' || error.code === 'SEALED');
+}
+
+function checkValues(roots: readonly RootRecord[]): string {
+  return roots.map((root) => root.checkValue).join(' or ');
 }
 
 function notOfThisDatabase(
@@ -200,6 +214,6 @@ function notOfThisDatabase(
   const message =
     expected.length === 0
       ? `The root ${providerId} is not one of this database (${inUse.map((root) => `${root.providerId} ${root.checkValue}`).join(', ')}); it has the check value ${found}. Add it as a provider first.`
-      : `The root ${providerId} is another one: the database expects the check value ${expected.map((root) => root.checkValue).join(' or ')}, the configured root has ${found}. Configure the root that this database was made with; a new root can not open its keys.`;
+      : `The root ${providerId} is another one: the database expects the check value ${checkValues(expected)}, the configured root has ${found}. Configure the root that this database was made with; a new root can not open its keys.`;
   return new KmsError('SEALED', message, { details: { providerId } });
 }

@@ -7,6 +7,26 @@ import type { Store } from '../ports/store.ts';
 
 const KEYS_PER_STEP = 100;
 
+/**
+ * Asks every configured root whether it answers and is one of this database; `hierarchy.roots.status()` then says so.
+ *
+ * @returns the providers that do
+ */
+export async function checkRoots(store: Store, hierarchy: KeyHierarchy): Promise<readonly RootProvider[]> {
+  const inUse = await store.transact({ kind: 'system' }, (unit) => unit.tenants.roots());
+  const ready: RootProvider[] = [];
+  for (const provider of hierarchy.roots.providers) {
+    try {
+      await hierarchy.roots.identify(provider, inUse);
+      ready.push(provider);
+    } catch (error) {
+      // What is wrong with it stands in its status, and was said in an alert.
+      if (!isMissing(error)) throw error;
+    }
+  }
+  return ready;
+}
+
 /** What was added under one root. */
 export interface CompletedWraps {
   readonly providerId: string;

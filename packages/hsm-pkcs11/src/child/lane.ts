@@ -1,9 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { CKF, CKR } from '../protocol/cryptoki.ts';
 import type { Answers, Fault, FromLane, LaneData, Request, ToLane } from '../protocol/messages.ts';
-import { FaultError, faultOf, type Handle, loadModule } from './driver.ts';
+import { FaultError, faultOf, type Handle, isCkr, loadModule } from './driver.ts';
 import { HandleCache } from './handle-cache.ts';
-import { perform } from './perform.ts';
+import { decryptsAnything, NO_CLEAR_REASON, perform } from './perform.ts';
 import { tryLogin } from './login.ts';
 
 /** What a new session mends: the old one is gone, or a failed call left an operation open in it. */
@@ -46,6 +46,7 @@ function discardSession(): void {
 function canTryAgain(fault: Fault, request: Request): boolean {
   if (fault.type !== 'ckr') return false;
   if (SESSION_LOST.includes(fault.code)) return true;
+  if (request.op === 'open' && NO_CLEAR_REASON.includes(fault.code)) return true;
   if (KEY_MOVED.includes(fault.code) && 'ref' in request) {
     keys.clear();
     return true;
@@ -66,7 +67,12 @@ function run(request: Request): Answers[keyof Answers] {
     return perform({ cryptoki, handle: openSession() }, keys, request);
   } catch (error) {
     discardSession();
-    throw error;
+    if (request.op !== 'open' || !isCkr(error, ...NO_CLEAR_REASON)) throw error;
+    if (!decryptsAnything({ cryptoki, handle: openSession() }, keys, request.ref)) throw error;
+    throw new FaultError(
+      { type: 'ckr', code: CKR.encryptedDataInvalid, name: 'CKR_ENCRYPTED_DATA_INVALID' },
+      { cause: error },
+    );
   }
 }
 
@@ -75,7 +81,7 @@ port.on('message', ({ call, request }: ToLane) => {
   try {
     reply = { kind: 'answer', call, value: run(request) };
   } catch (error) {
-    reply = { kind: 'fault', call, fault: faultOf(error instanceof Error ? error : new FaultError(faultOf(error))) };
+    reply = { kind: 'fault', call, fault: faultOf(error) };
   } finally {
     wipeRequest(request);
   }

@@ -24,22 +24,30 @@ export function findObjects({ cryptoki, handle }: Session, template: Template): 
   return found;
 }
 
-/** The value of one attribute; null when objects of this kind, or this token, do not have it. */
-export function readAttribute({ cryptoki, handle }: Session, object: Handle, type: number): Buffer | null {
+/**
+ * The values of attributes, in one call where the token allows it; null for those that objects of this kind, or this
+ * token, do not have.
+ */
+export function readAttributes(session: Session, object: Handle, types: readonly number[]): (Buffer | null)[] {
+  const { cryptoki, handle } = session;
   try {
-    return cryptoki.C_GetAttributeValue(handle, object, [{ type }])[0]?.value ?? null;
+    const values = cryptoki.C_GetAttributeValue(
+      handle,
+      object,
+      types.map((type) => ({ type })),
+    );
+    return types.map((_, index) => values[index]?.value ?? null);
   } catch (error) {
-    if (isCkr(error, CKR.attributeTypeInvalid)) return null;
-    throw error;
+    if (!isCkr(error, CKR.attributeTypeInvalid)) throw error;
+    if (types.length === 1) return [null];
+    return types.flatMap((type) => readAttributes(session, object, [type]));
   }
 }
 
 /** The id and label by which an object is known. */
 export function describeObject(session: Session, object: Handle): FoundObject {
-  return {
-    id: readAttribute(session, object, CKA.id) ?? Buffer.alloc(0),
-    label: readAttribute(session, object, CKA.label)?.toString('utf8') ?? '',
-  };
+  const [id, label] = readAttributes(session, object, [CKA.id, CKA.label]);
+  return { id: id ?? Buffer.alloc(0), label: label?.toString('utf8') ?? '' };
 }
 
 /** The template that finds candidates for a key. The rest is compared afterwards, so that nobody can hide behind it. */
@@ -64,14 +72,16 @@ export function resolveKey(session: Session, ref: KeyRef): Handle {
     const ids = [key, ...others].map((object) => Buffer.from(describeObject(session, object).id).toString('hex'));
     throw new FaultError({ type: 'ambiguous', ids });
   }
-  for (const { name, type, value, optional } of requiredAttributes(ref)) {
-    const found = readAttribute(session, key, type);
+  const required = requiredAttributes(ref);
+  const types = [CKA.keyType, ...(ref.bytes === null ? [] : [CKA.valueLen]), ...required.map(({ type }) => type)];
+  const values = new Map(readAttributes(session, key, types).map((value, index) => [types[index], value]));
+  for (const { name, type, value, optional } of required) {
+    const found = values.get(type) ?? null;
     if (found === null && optional === true) continue;
     if (found?.[0] !== (value ? 1 : 0)) throw weakened(name, String(value));
   }
-  if (ulong(readAttribute(session, key, CKA.keyType)) !== ref.keyType)
-    throw weakened('CKA_KEY_TYPE', String(ref.keyType));
-  if (ref.bytes !== null && ulong(readAttribute(session, key, CKA.valueLen)) !== ref.bytes)
+  if (ulong(values.get(CKA.keyType) ?? null) !== ref.keyType) throw weakened('CKA_KEY_TYPE', String(ref.keyType));
+  if (ref.bytes !== null && ulong(values.get(CKA.valueLen) ?? null) !== ref.bytes)
     throw weakened('CKA_VALUE_LEN', String(ref.bytes));
   return key;
 }

@@ -1,16 +1,21 @@
 import { timingSafeEqual } from 'node:crypto';
 import type * as pkcs11js from 'pkcs11js';
-import { CKA, CKM, CKO, CKR } from '../protocol/cryptoki.ts';
-import type { Answers, FoundObject, GcmDialect, MechanismParameters, Request } from '../protocol/messages.ts';
-import { FaultError, type Handle, isCkr } from './driver.ts';
+import { CKA, CKK, CKM, CKO, CKR } from '../protocol/cryptoki.ts';
+import type { Answers, FoundObject, GcmDialect, KeyRef, MechanismParameters, Request } from '../protocol/messages.ts';
+import { FaultError, faultOf, type Handle, isCkr } from './driver.ts';
 import type { HandleCache } from './handle-cache.ts';
-import { describeObject, findObjects, readAttribute, searchTemplate, type Session } from './objects.ts';
+import { describeObject, findObjects, readAttributes, searchTemplate, type Session } from './objects.ts';
 import { keyTemplate, publicKeyTemplate } from './templates.ts';
 
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
+const BLOCK_BYTES = 16;
 /** Numbers by which pkcs11js tells the structures of mechanism parameters apart. */
 const PARAMS = { gcm: 7, oaep: 4, pss: 5 } as const;
+
+const WRONG_DATA: readonly number[] = [CKR.encryptedDataInvalid, CKR.encryptedDataLenRange, CKR.aeadDecryptFailed];
+/** What SoftHSM and others answer to a wrong tag, but also to a broken token. */
+export const NO_CLEAR_REASON: readonly number[] = [CKR.generalError, CKR.functionFailed];
 
 /** Does what a request asks for, in one session. */
 export function perform(session: Session, keys: HandleCache, request: Request): Answers[keyof Answers] {
@@ -83,10 +88,13 @@ function publicAttributes(session: Session, request: Of<'public-attributes'>): A
   ]);
   if (key === undefined) throw new FaultError({ type: 'not-found' });
   if (others.length > 0) throw new FaultError({ type: 'ambiguous', ids: [Buffer.from(request.id).toString('hex')] });
+  const types: readonly number[] = request.keyType === CKK.rsa ? [CKA.modulus, CKA.publicExponent] : [CKA.ecPoint];
+  const values = readAttributes(session, key, types);
+  const valueOf = (type: number): Buffer | null => values[types.indexOf(type)] ?? null;
   return {
-    ecPoint: readAttribute(session, key, CKA.ecPoint),
-    modulus: readAttribute(session, key, CKA.modulus),
-    publicExponent: readAttribute(session, key, CKA.publicExponent),
+    ecPoint: valueOf(CKA.ecPoint),
+    modulus: valueOf(CKA.modulus),
+    publicExponent: valueOf(CKA.publicExponent),
   };
 }
 
@@ -121,7 +129,7 @@ function seal(session: Session, keys: HandleCache, request: Of<'seal'>): Uint8Ar
     again = openSealed(session, key, { ...request, sealed });
     if (!timingSafeEqual(again, request.plaintext)) throw new FaultError({ type: 'corrupt' });
   } catch (cause) {
-    if (!isCkr(cause, CKR.encryptedDataInvalid, CKR.encryptedDataLenRange, CKR.aeadDecryptFailed)) throw cause;
+    if (!isCkr(cause, ...WRONG_DATA, ...NO_CLEAR_REASON)) throw cause;
     throw new FaultError({ type: 'corrupt' }, { cause });
   } finally {
     again?.fill(0);
@@ -136,6 +144,27 @@ function openSealed(session: Session, key: Handle, request: Omit<Of<'open'>, 'op
   const plaintext = decrypt(session, key, gcm(dialect, nonce, request.aad), body, sealed.length);
   if (plaintext.length !== sealed.length - NONCE_BYTES - TAG_BYTES) throw new FaultError({ type: 'corrupt' });
   return plaintext;
+}
+
+/**
+ * Whether a decryption that failed without a clear reason failed because of its data: the same key decrypts a block that
+ * can not be wrong. What comes out is dropped.
+ */
+export function decryptsAnything(session: Session, keys: HandleCache, ref: KeyRef): boolean {
+  try {
+    decrypt(
+      session,
+      keys.resolve(session, ref),
+      { mechanism: CKM.aesEcb },
+      Buffer.alloc(BLOCK_BYTES),
+      BLOCK_BYTES,
+    ).fill(0);
+    return true;
+  } catch (error) {
+    // The first failure is the one that is reported.
+    if (faultOf(error).type === 'unexpected') throw error;
+    return false;
+  }
 }
 
 function encrypt(session: Session, key: Handle, how: pkcs11js.Mechanism, data: Uint8Array, growth: number): Buffer {

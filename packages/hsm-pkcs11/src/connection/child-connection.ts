@@ -61,6 +61,10 @@ export class ChildConnection {
     this.#child.on('message', (message: FromChild) => this.#receive(message));
   }
 
+  get pid(): number | null {
+    return this.#child.pid ?? null;
+  }
+
   /** Loads the module and finds the token. */
   async open(message: Omit<Extract<ToChild, { kind: 'open' }>, 'kind'>): Promise<TokenOpened> {
     const answer = await this.#step({ kind: 'open', ...message });

@@ -46,6 +46,8 @@ export interface LinkStatus {
   readonly queuedCalls: number;
   /** How often the process of the module was started. */
   readonly starts: number;
+  /** Of the process of the module. */
+  readonly pid: number | null;
   readonly token: TokenIdentity | null;
   readonly slotId: number | null;
   readonly lastError: string | null;
@@ -127,6 +129,7 @@ export class HsmLink {
       busySessions: this.#lanes.busy,
       queuedCalls: this.#lanes.queued,
       starts: this.#starts,
+      pid: this.#current?.connection.pid ?? null,
       token: this.#expected?.token ?? null,
       slotId: this.#expected?.slotId ?? null,
       lastError: this.#lastError,

@@ -43,7 +43,12 @@ export type Request =
       readonly label: string;
       readonly pair: PairParameters | null;
     }
-  | { readonly op: 'public-attributes'; readonly id: Uint8Array; readonly label: string }
+  | {
+      readonly op: 'public-attributes';
+      readonly keyType: number;
+      readonly id: Uint8Array;
+      readonly label: string;
+    }
   | { readonly op: 'destroy'; readonly id: Uint8Array; readonly labelPrefix: string }
   | { readonly op: 'encrypt-block'; readonly ref: KeyRef; readonly block: Uint8Array }
   | {

@@ -3,6 +3,7 @@ import {
   type Algorithm,
   ALGORITHMS,
   badRequest,
+  HEADER_BYTES,
   type KeyEngine,
   KmsError,
   type ResidentKey,
@@ -10,11 +11,13 @@ import {
   type ResidentKeyProvider,
   type ResidentObject,
 } from '@qnsp/kms-core';
+import { hsmUnavailable } from '../connection/hsm-errors.ts';
 import type { HsmLink } from '../connection/hsm-link.ts';
 import type { KeyRef } from '../protocol/messages.ts';
 import { hsmAeadEngine } from './aead-engine.ts';
 import { hsmMacEngine } from './mac-engine.ts';
 import { LABEL_PREFIX, nameOfLabel, newObjectId, objectLabel } from './object-name.ts';
+import { OaepSupport } from './oaep-engine.ts';
 import { hsmPairEngine } from './pair-engine.ts';
 import { subjectPublicKeyInfo } from './public-key.ts';
 import { residentSupport, type ResidentSupport, supports } from './support.ts';
@@ -23,10 +26,12 @@ import { residentSupport, type ResidentSupport, supports } from './support.ts';
 export class HsmResidentKeys implements ResidentKeyProvider {
   readonly id: string;
   readonly #link: HsmLink;
+  readonly #oaep: OaepSupport;
 
   constructor(id: string, link: HsmLink) {
     this.id = id;
     this.#link = link;
+    this.#oaep = new OaepSupport();
   }
 
   async algorithms(): Promise<readonly string[]> {
@@ -48,7 +53,7 @@ export class HsmResidentKeys implements ResidentKeyProvider {
       // Another node may have made the same version meanwhile: then neither is kept.
       const made = await this.#link.call({ op: 'find', ref: { ...spec, id: null, label } });
       if (made.length > 1) throw conflict(name);
-      const publicKey = pair === null ? null : await this.#publicKey(algorithm, handle, label);
+      const publicKey = pair === null ? null : await this.#publicKey(algorithm, spec.keyType, handle, label);
       await this.#tryOut(this.engine(algorithm, handle, publicKey));
       return { handle, publicKey };
     } catch (error) {
@@ -69,7 +74,7 @@ export class HsmResidentKeys implements ResidentKeyProvider {
     }
     if (publicKey === null)
       throw new KmsError('INTERNAL_ERROR', 'A key pair of an HSM was loaded without its public key.');
-    return hsmPairEngine(this.id, this.#link, ref, algorithm, publicKey);
+    return hsmPairEngine({ hsmId: this.id, link: this.#link, ref, oaep: this.#oaep }, algorithm, publicKey);
   }
 
   async destroy(handle: Uint8Array): Promise<void> {
@@ -98,8 +103,8 @@ export class HsmResidentKeys implements ResidentKeyProvider {
     return objects.some((object) => object.label === label);
   }
 
-  async #publicKey(algorithm: Algorithm, id: Uint8Array, label: string): Promise<Uint8Array> {
-    return subjectPublicKeyInfo(algorithm, await this.#link.call({ op: 'public-attributes', id, label }));
+  async #publicKey(algorithm: Algorithm, keyType: number, id: Uint8Array, label: string): Promise<Uint8Array> {
+    return subjectPublicKeyInfo(algorithm, await this.#link.call({ op: 'public-attributes', keyType, id, label }));
   }
 
   /** The pairwise consistency test of FIPS 140-3 (IG 10.3.A) for pairs; the check of each engine for the others. */
@@ -107,7 +112,8 @@ export class HsmResidentKeys implements ResidentKeyProvider {
     const probe = randomBytes(32);
     await engine.sign?.(probe, {});
     await engine.mac?.(probe);
-    if (engine.seal !== undefined) await engine.seal(Buffer.alloc(22), Buffer.alloc(4), probe);
+    if (engine.seal !== undefined && engine.sign === undefined)
+      await engine.seal(Buffer.alloc(HEADER_BYTES), Buffer.alloc(4), probe);
   }
 
   /** Removes what a failed generation left. What can not be removed now is found by the orphan sweep. */
@@ -115,7 +121,8 @@ export class HsmResidentKeys implements ResidentKeyProvider {
     try {
       await this.destroy(handle);
     } catch (error) {
-      throw new AggregateError([reason, error], 'A key that could not be finished could not be removed either.');
+      const what = reason instanceof Error ? reason.message : String(reason);
+      throw hsmUnavailable(this.id, `a key could not be finished (${what}), nor removed`, 1000, error);
     }
   }
 }

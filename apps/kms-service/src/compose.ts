@@ -120,7 +120,7 @@ function readCertificate(path: string): string {
 }
 
 /** A root that is not this database's is the operator's to mend, not a fault that passes. */
-function asConfigurationError(error: unknown, roots: OpenedRoots): unknown {
+export function asConfigurationError(error: unknown, roots: OpenedRoots): unknown {
   if (error instanceof HsmConfigurationError)
     return new ConfigurationError([{ variable: roots.variableOf(undefined), reason: error.message }]);
   if (!(error instanceof KmsError) || error.code !== 'SEALED') return error;

@@ -176,6 +176,25 @@ function readRoot(env: Variables, embedded: boolean, dataDir: string, withHsm: b
   return { kind: 'file', path };
 }
 
+/**
+ * The root key that a rotation of the software root moves to: `KMS_NEW_ROOT_KEY`, or the file that
+ * `KMS_NEW_ROOT_KEY_FILE` names.
+ *
+ * @throws ConfigurationError when there is none.
+ */
+export function readNewRootKey(environment: Environment): Uint8Array {
+  const env = new Variables(environment);
+  const encoded = env.secret('KMS_NEW_ROOT_KEY');
+  const key = encoded === undefined ? undefined : decodeRootKey(encoded);
+  if (key !== undefined) return key;
+  if (env.problems.length === 0)
+    env.problem(
+      'KMS_NEW_ROOT_KEY',
+      `must hold the new root key, ${ROOT_KEY_BYTES} bytes as base64 or as hexadecimal digits`,
+    );
+  throw new ConfigurationError(env.problems);
+}
+
 /** The bytes of a root key as people write it down, `undefined` for anything else. */
 export function decodeRootKey(encoded: string): Uint8Array | undefined {
   if (/^[0-9a-f]{64}$/i.test(encoded)) return Buffer.from(encoded, 'hex');

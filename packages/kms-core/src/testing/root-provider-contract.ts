@@ -49,7 +49,9 @@ export function rootProviderContract(name: string, open: () => Promise<OpenedRoo
 
     it('refuses other associated data', async () => {
       const wrapped = await roots().root.wrap(randomBytes(32), aad);
-      await expect(roots().root.unwrap(wrapped, Buffer.from('other'))).rejects.toMatchObject({ code: 'DECRYPT_FAILED' });
+      await expect(roots().root.unwrap(wrapped, Buffer.from('other'))).rejects.toMatchObject({
+        code: 'DECRYPT_FAILED',
+      });
     });
 
     it('refuses a changed byte anywhere, and a missing one', async () => {

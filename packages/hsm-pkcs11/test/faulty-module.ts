@@ -19,16 +19,26 @@ export interface FaultyModule {
   remove(): Promise<void>;
 }
 
-/** Compiles the module in front of a real one. */
-export function compileFaultyModule(realModule: string): FaultyModule {
-  const home = tempDir('qnsp-faulty-');
-  const path = join(home.path, 'faulty.so');
+let compiled: string | undefined;
+
+/** Compiles the module, once in a process. */
+function compile(): string {
+  if (compiled !== undefined) return compiled;
+  const path = join(tempDir('qnsp-faulty-').path, 'faulty.so');
   const includes = join(dirname(createRequire(import.meta.url).resolve('pkcs11js/package.json')), 'includes');
   execFileSync(
     'gcc',
     ['-Wall', '-Wextra', '-Werror', '-shared', '-fPIC', '-I', includes, '-o', path, SOURCE, '-ldl', '-lpthread'],
     { stdio: ['ignore', 'ignore', 'inherit'] },
   );
+  compiled = path;
+  return path;
+}
+
+/** Puts the module in front of a real one. */
+export function faultyModule(realModule: string): FaultyModule {
+  const home = tempDir('qnsp-faults-');
+  const path = compile();
   const rules = join(home.path, 'rules');
   const log = join(home.path, 'log');
   return {

@@ -1,7 +1,7 @@
 import { initSoftHsmToken, type SoftHsmToken } from '@qnsp/test-harness';
 import { afterEach } from 'vitest';
 import { type Hsm, type HsmConfig, openHsm, type OpenHsmOptions, RefusedPins } from '../src/index.ts';
-import { compileFaultyModule, type FaultyModule } from './faulty-module.ts';
+import { type FaultyModule, faultyModule } from './faulty-module.ts';
 
 export const PIN = '1234-user';
 const SO_PIN = '5678-officer';
@@ -21,7 +21,7 @@ export async function makeToken(label = 'test'): Promise<SoftHsmToken> {
 
 /** The faulty module in front of SoftHSM. */
 export function makeFaultyModule(token: SoftHsmToken): FaultyModule {
-  const module = compileFaultyModule(token.modulePath);
+  const module = faultyModule(token.modulePath);
   cleanups.push(() => module.remove());
   return module;
 }

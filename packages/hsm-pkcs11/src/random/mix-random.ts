@@ -8,6 +8,8 @@ const INFO = 'qnsp-kms/v1/mix-random';
 export interface MixedRandomOptions {
   /** Told when the HSM gave nothing, or the same bytes again; the operating system's generator is used alone then. */
   readonly onMissing?: (reason: unknown) => void;
+  /** The operating system's generator, for tests to replace. */
+  readonly os?: (bytes: number) => Buffer;
 }
 
 /**
@@ -25,6 +27,7 @@ export function mixRandom(
   hsm: (bytes: number) => Promise<Uint8Array>,
   options: MixedRandomOptions = {},
 ): (bytes: number) => Promise<Buffer> {
+  const os = options.os ?? randomBytes;
   let previous: Buffer = Buffer.alloc(0);
 
   const seed = async (): Promise<Uint8Array | null> => {
@@ -42,12 +45,12 @@ export function mixRandom(
   };
 
   return async (bytes) => {
-    const random = randomBytes(bytes);
+    const random = os(bytes);
     const ikm = await seed();
     if (ikm === null) return random;
     for (let start = 0; start < bytes; start += CHUNK_BYTES) {
       const part = random.subarray(start, start + CHUNK_BYTES);
-      const mask = Buffer.from(hkdfSync('sha512', ikm, randomBytes(64), INFO, part.length));
+      const mask = Buffer.from(hkdfSync('sha512', ikm, os(64), INFO, part.length));
       for (const [index, byte] of mask.entries()) part[index] = (part[index] ?? 0) ^ byte;
       mask.fill(0);
     }

@@ -42,14 +42,14 @@ export function residentKeysContract(
 
     describe.each(algorithms)('%s', (id) => {
       const algorithm = algorithmOf(id);
-      let name_: ResidentKeyName;
+      let keyName: ResidentKeyName;
       let made: ResidentKey;
       const engine = (): KeyEngine => keys().provider.engine(algorithm, made.handle, made.publicKey);
       const reopened = (): KeyEngine => keys().reopened.engine(algorithm, made.handle, made.publicKey);
 
       beforeAll(async () => {
-        name_ = newName();
-        made = await keys().provider.generate(algorithm, name_);
+        keyName = newName();
+        made = await keys().provider.generate(algorithm, keyName);
       });
 
       it('works, and works the same when the HSM is opened anew', async () => {
@@ -57,14 +57,14 @@ export function residentKeysContract(
       });
 
       it('lists the key under its name, once', async () => {
-        const listed = (await keys().reopened.list()).filter(({ name: each }) => each.keyId === name_.keyId);
+        const listed = (await keys().reopened.list()).filter(({ name: each }) => each.keyId === keyName.keyId);
         expect(listed.map((object) => ({ name: object.name, handle: Buffer.from(object.handle) }))).toEqual([
-          { name: name_, handle: Buffer.from(made.handle) },
+          { name: keyName, handle: Buffer.from(made.handle) },
         ]);
       });
 
       it('makes no second key under the same name', async () => {
-        await expect(keys().provider.generate(algorithm, name_)).rejects.toMatchObject({ code: 'CONFLICT' });
+        await expect(keys().provider.generate(algorithm, keyName)).rejects.toMatchObject({ code: 'CONFLICT' });
         await exercise(engine(), engine());
       });
 

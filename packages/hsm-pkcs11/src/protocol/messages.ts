@@ -142,6 +142,8 @@ export type ToChild =
       readonly expected: TokenIdentity | null;
     }
   | { readonly kind: 'login'; readonly pin: string; readonly lanes: number }
+  /** The token logged out by itself. */
+  | { readonly kind: 'login-again'; readonly pin: string }
   | { readonly kind: 'call'; readonly call: number; readonly lane: number; readonly request: Request }
   | { readonly kind: 'close' };
 
@@ -159,5 +161,4 @@ export interface LaneData {
   readonly modulePath: string;
   /** The slot as pkcs11js spells it. */
   readonly slot: Uint8Array;
-  readonly pin: string;
 }

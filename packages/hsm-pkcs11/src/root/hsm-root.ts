@@ -54,14 +54,16 @@ export class HsmRoot implements RootProvider {
     await this.#dialect();
     if (await this.exists())
       throw new HsmConfigurationError('root-exists', `The HSM ${this.id} has a root already; none is made.`);
-    await this.#link.call({
-      op: 'generate',
-      mechanism: CKM.aesKeyGen,
-      spec: ROOT_SPEC,
-      id: this.#settings.rootId ?? randomBytes(ROOT_ID_BYTES),
-      label: this.#settings.rootLabel ?? DEFAULT_ROOT_LABEL,
-      pair: null,
-    });
+    const id = this.#settings.rootId ?? randomBytes(ROOT_ID_BYTES);
+    const label = this.#settings.rootLabel ?? DEFAULT_ROOT_LABEL;
+    await this.#link.call({ op: 'generate', mechanism: CKM.aesKeyGen, spec: ROOT_SPEC, id, label, pair: null });
+    if (this.#settings.rootId === null && (await this.#candidates()).length > 1) {
+      await this.#link.call({ op: 'destroy', id, labelPrefix: label });
+      throw new HsmConfigurationError(
+        'root-exists',
+        `Another root was made in the HSM ${this.id} at the same time; this one was removed again.`,
+      );
+    }
     await this.checkValue();
   }
 

@@ -13,6 +13,7 @@ import {
 } from '@qnsp/kms-core';
 import { hsmUnavailable } from '../connection/hsm-errors.ts';
 import type { HsmLink } from '../connection/hsm-link.ts';
+import { CKM } from '../protocol/cryptoki.ts';
 import type { KeyRef } from '../protocol/messages.ts';
 import { hsmAeadEngine } from './aead-engine.ts';
 import { hsmMacEngine } from './mac-engine.ts';
@@ -68,7 +69,7 @@ export class HsmResidentKeys implements ResidentKeyProvider {
     const ref: KeyRef = { ...support.spec, id: handle, label: null };
     if (support.pair === null) {
       const [mechanism] = support.mechanisms;
-      return mechanism === undefined
+      return mechanism === CKM.aesGcm
         ? hsmAeadEngine(this.#link, ref)
         : hsmMacEngine(this.id, this.#link, ref, mechanism);
     }

@@ -111,7 +111,7 @@ describe('an HSM that is away at the start', () => {
   it('is an error, unless it is one of several: then it is used when it is there', async () => {
     const token = await makeToken();
     const module = makeFaultyModule(token);
-    module.rules('C_GetTokenInfo fail 224');
+    module.rules('C_OpenSession fail 48');
     await expect(open(token, {}, { module })).rejects.toMatchObject({ code: 'HSM_UNAVAILABLE' });
     let now = 0;
     const hsm = await open(token, {}, { module, tolerateAbsence: true, now: () => now });

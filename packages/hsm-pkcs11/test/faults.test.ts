@@ -103,6 +103,17 @@ describe('what a token answers', () => {
     expect(module.calls('C_Login')).toBe(1);
   });
 
+  it('a token that logged out and refuses the PIN is asked once, however many calls find it so', async () => {
+    const { module, clock, hsm, wrapped } = await openFaulty();
+    module.rules('C_DecryptInit fail 257', 'C_Login fail 160');
+    const results = await Promise.allSettled(Array.from({ length: 12 }, () => hsm.root.unwrap(wrapped, aad)));
+    expect(results.every(({ status }) => status === 'rejected')).toBe(true);
+    module.rules();
+    clock.now += 60_000;
+    await expect(hsm.root.unwrap(wrapped, aad)).rejects.toMatchObject(unavailable);
+    expect(module.calls('C_Login')).toBe(1);
+  });
+
   it('an error in the other shape of pkcs11js, a plain Error, is understood as well', async () => {
     const { module, hsm, wrapped } = await openFaulty();
     // CKR_ACTION_PROHIBITED has no name in pkcs11js, which then throws `Error: CKR_VENDOR_DEFINED:27`.

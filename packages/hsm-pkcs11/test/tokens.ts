@@ -39,7 +39,7 @@ export async function open(
 ): Promise<Hsm> {
   const { module, ...rest } = options;
   const hsm = await openHsm(
-    { modulePath: module?.path ?? token.modulePath, slot: 0, pin: token.pin, ...config },
+    { modulePath: module?.path ?? token.modulePath, slot: 0, pin: token.pin, poolSize: 2, ...config },
     { environment: environmentOf(token, module), refusedPins: new RefusedPins(), ...rest },
   );
   cleanups.push(() => hsm.close());

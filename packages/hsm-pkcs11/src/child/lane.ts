@@ -4,7 +4,6 @@ import type { Answers, Fault, FromLane, LaneData, Request, ToLane } from '../pro
 import { FaultError, faultOf, type Handle, isCkr, loadModule } from './driver.ts';
 import { HandleCache } from './handle-cache.ts';
 import { decryptsAnything, NO_CLEAR_REASON, perform } from './perform.ts';
-import { tryLogin } from './login.ts';
 
 /** What a new session mends: the old one is gone, or a failed call left an operation open in it. */
 const SESSION_LOST: readonly number[] = [
@@ -16,7 +15,7 @@ const SESSION_LOST: readonly number[] = [
 const KEY_MOVED: readonly number[] = [CKR.keyHandleInvalid, CKR.objectHandleInvalid];
 
 // One thread holds one session: calls of PKCS #11 block, and this thread is there to be blocked.
-const { modulePath, slot, pin } = workerData as LaneData;
+const { modulePath, slot } = workerData as LaneData;
 const port = parentPort;
 if (port === null) throw new Error('A lane runs in a worker thread.');
 
@@ -51,9 +50,7 @@ function canTryAgain(fault: Fault, request: Request): boolean {
     keys.clear();
     return true;
   }
-  if (fault.code !== CKR.userNotLoggedIn) return false;
-  tryLogin(cryptoki, openSession(), pin);
-  return true;
+  return false;
 }
 
 function run(request: Request): Answers[keyof Answers] {

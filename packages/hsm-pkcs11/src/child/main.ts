@@ -15,7 +15,15 @@ interface Opened {
   readonly slot: Slot;
 }
 
+interface LoggedIn {
+  readonly cryptoki: Cryptoki;
+  /** Stays open for as long as the process: the token logs out with the last session. */
+  readonly session: Handle;
+  readonly mechanisms: readonly number[];
+}
+
 let opened: Opened | undefined;
+let loggedIn: LoggedIn | undefined;
 let lanes: readonly Worker[] = [];
 
 function tell(message: FromChild): void {
@@ -43,11 +51,11 @@ function open(message: Extract<ToChild, { kind: 'open' }>): void {
 }
 
 function login({ modulePath, cryptoki, slot }: Opened, pin: string, count: number): void {
-  // Stays open for as long as the process: the token logs out with the last session.
   const session: Handle = cryptoki.C_OpenSession(slot.handle, CKF.serialSession | CKF.rwSession);
   tryLogin(cryptoki, session, pin);
   const mechanisms = cryptoki.C_GetMechanismList(slot.handle);
-  const workerData: LaneData = { modulePath, slot: slot.handle, pin };
+  loggedIn = { cryptoki, session, mechanisms };
+  const workerData: LaneData = { modulePath, slot: slot.handle };
   let starting = count;
   lanes = Array.from({ length: count }, () => {
     const lane = new Worker(LANE, { workerData });
@@ -66,6 +74,11 @@ function login({ modulePath, cryptoki, slot }: Opened, pin: string, count: numbe
     });
     return lane;
   });
+}
+
+function loginAgain({ cryptoki, session, mechanisms }: LoggedIn, pin: string): void {
+  tryLogin(cryptoki, session, pin);
+  tell({ kind: 'ready', mechanisms });
 }
 
 function call(message: Extract<ToChild, { kind: 'call' }>): void {
@@ -94,6 +107,12 @@ process.on('message', (message: ToChild) => {
       attempt(() => {
         if (opened === undefined) throw new Error('A login came before its token was chosen.');
         login(opened, message.pin, message.lanes);
+      });
+      break;
+    case 'login-again':
+      attempt(() => {
+        if (loggedIn === undefined) throw new Error('A second login came before the first.');
+        loginAgain(loggedIn, message.pin);
       });
       break;
     case 'call':

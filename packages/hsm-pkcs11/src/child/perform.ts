@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type * as pkcs11js from 'pkcs11js';
 import { CKA, CKK, CKM, CKO, CKR } from '../protocol/cryptoki.ts';
-import type { Answers, FoundObject, GcmDialect, KeyRef, MechanismParameters, Request } from '../protocol/messages.ts';
+import type { Answers, FoundObject, KeyRef, MechanismParameters, Request } from '../protocol/messages.ts';
 import { FaultError, faultOf, type Handle, isCkr } from './driver.ts';
 import type { HandleCache } from './handle-cache.ts';
 import { describeObject, findObjects, readAttributes, searchTemplate, type Session } from './objects.ts';
@@ -119,10 +119,8 @@ function destroy(session: Session, request: Of<'destroy'>): null {
 /** Encrypts, opens the result once more in the HSM, and answers only what gives the same plaintext again. */
 function seal(session: Session, keys: HandleCache, request: Of<'seal'>): Uint8Array {
   const key = keys.resolve(session, request.ref);
-  const ours = request.dialect === 'our-nonce';
-  const chosen = gcm(request.dialect, request.nonce, request.aad);
-  const made = encrypt(session, key, chosen, request.plaintext, NONCE_BYTES + TAG_BYTES);
-  const sealed = ours ? Buffer.concat([request.nonce, made]) : made;
+  const made = encrypt(session, key, gcm(request.nonce, request.aad), request.plaintext, TAG_BYTES);
+  const sealed = Buffer.concat([request.nonce, made]);
   if (sealed.length !== NONCE_BYTES + request.plaintext.length + TAG_BYTES) throw new FaultError({ type: 'corrupt' });
   let again: Uint8Array | undefined;
   try {
@@ -138,10 +136,10 @@ function seal(session: Session, keys: HandleCache, request: Of<'seal'>): Uint8Ar
 }
 
 function openSealed(session: Session, key: Handle, request: Omit<Of<'open'>, 'op' | 'ref'>): Uint8Array {
-  const { sealed, dialect } = request;
+  const { sealed } = request;
   const nonce = sealed.subarray(0, NONCE_BYTES);
-  const body = dialect === 'our-nonce' ? sealed.subarray(NONCE_BYTES) : sealed;
-  const plaintext = decrypt(session, key, gcm(dialect, nonce, request.aad), body, sealed.length);
+  const body = sealed.subarray(NONCE_BYTES);
+  const plaintext = decrypt(session, key, gcm(nonce, request.aad), body, body.length);
   if (plaintext.length !== sealed.length - NONCE_BYTES - TAG_BYTES) throw new FaultError({ type: 'corrupt' });
   return plaintext;
 }
@@ -177,16 +175,15 @@ function decrypt(session: Session, key: Handle, how: pkcs11js.Mechanism, data: U
   return session.cryptoki.C_Decrypt(session.handle, bytes(data), Buffer.alloc(room));
 }
 
-function gcm(dialect: GcmDialect, nonce: Uint8Array, aad: Uint8Array): pkcs11js.Mechanism {
-  const ours = dialect === 'our-nonce';
+function gcm(nonce: Uint8Array, aad: Uint8Array): pkcs11js.Mechanism {
   const parameter = {
     type: PARAMS.gcm,
-    iv: ours ? bytes(nonce) : Buffer.alloc(0),
-    ivBits: ours ? nonce.length * 8 : 0,
+    iv: bytes(nonce),
+    ivBits: nonce.length * 8,
     aad: bytes(aad),
     tagBits: TAG_BYTES * 8,
   };
-  return { mechanism: ours ? CKM.aesGcm : CKM.cloudHsmAesGcm, parameter };
+  return { mechanism: CKM.aesGcm, parameter };
 }
 
 function mechanism(type: number, parameters: MechanismParameters | null): pkcs11js.Mechanism {

@@ -1,6 +1,7 @@
-import { CKF } from '../protocol/cryptoki.ts';
+import type { TokenInfo } from 'pkcs11js';
+import { CKF, CKR } from '../protocol/cryptoki.ts';
 import type { TokenIdentity } from '../protocol/messages.ts';
-import { type Cryptoki, FaultError, type Handle } from './driver.ts';
+import { type Cryptoki, FaultError, type Handle, isCkr } from './driver.ts';
 import { ulong } from './objects.ts';
 
 export interface Slot {
@@ -18,8 +19,8 @@ export interface SlotChoice {
 /** Every slot that holds an initialised token. */
 export function initialisedSlots(cryptoki: Cryptoki): Slot[] {
   return cryptoki.C_GetSlotList(true).flatMap((handle) => {
-    const info = cryptoki.C_GetTokenInfo(handle);
-    if ((info.flags & CKF.tokenInitialized) === 0) return [];
+    const info = tokenInfo(cryptoki, handle);
+    if (info === null || (info.flags & CKF.tokenInitialized) === 0) return [];
     const token = {
       manufacturer: info.manufacturerID.trim(),
       model: info.model.trim(),
@@ -28,6 +29,16 @@ export function initialisedSlots(cryptoki: Cryptoki): Slot[] {
     };
     return [{ handle, id: ulong(handle) ?? 0, token }];
   });
+}
+
+/** Null where the token left since the slots were listed, or can not be read: the others are still good. */
+function tokenInfo(cryptoki: Cryptoki, slot: Handle): TokenInfo | null {
+  try {
+    return cryptoki.C_GetTokenInfo(slot);
+  } catch (error) {
+    if (isCkr(error, CKR.tokenNotPresent, CKR.tokenNotRecognized, CKR.deviceRemoved)) return null;
+    throw error;
+  }
 }
 
 /**

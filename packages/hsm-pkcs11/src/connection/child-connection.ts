@@ -47,8 +47,14 @@ export class ChildConnection {
   constructor(environment: NodeJS.ProcessEnv, onGone: (reason: Error) => void) {
     // The module's own messages go where the service's diagnostics go; stdout belongs to the service.
     this.#child = fork(CHILD, { env: environment, execArgv: [], serialization: 'advanced', stdio: [0, 2, 2, 'ipc'] });
+    // A process whose module hangs does not notice that this one ends.
+    const endWithThisProcess = (): void => {
+      this.#child.kill('SIGKILL');
+    };
+    process.once('exit', endWithThisProcess);
     this.#ended = new Promise((resolve) => {
       this.#child.once('exit', (code, signal) => {
+        process.removeListener('exit', endWithThisProcess);
         resolve();
         if (this.#gone !== null) return;
         this.#fail(new ChildGone(`The process of the PKCS #11 module ended (${signal ?? `code ${code ?? '?'}`}).`));
@@ -77,6 +83,11 @@ export class ChildConnection {
     const answer = await this.#step({ kind: 'login', pin, lanes });
     if (answer.kind !== 'ready') throw new ChildGone('The process of the PKCS #11 module answered out of turn.');
     return answer.mechanisms;
+  }
+
+  /** Logs in once more, when the token logged out by itself. */
+  async loginAgain(pin: string): Promise<void> {
+    await this.#step({ kind: 'login-again', pin });
   }
 
   call(lane: number, request: Request): Promise<Answers[keyof Answers]> {

@@ -56,6 +56,10 @@ export function isPinRefusal(error: unknown): boolean {
   return error instanceof ChildFault && isCkrOf(error.fault, PIN_REFUSED);
 }
 
+export function isLoggedOut(error: unknown): boolean {
+  return error instanceof ChildFault && isCkrOf(error.fault, [CKR.userNotLoggedIn]);
+}
+
 export function needsNewProcess(error: unknown): boolean {
   return error instanceof ChildFault && isCkrOf(error.fault, NEEDS_NEW_PROCESS);
 }

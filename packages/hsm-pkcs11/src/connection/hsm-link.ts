@@ -9,6 +9,7 @@ import {
   callError,
   configurationError,
   hsmUnavailable,
+  isLoggedOut,
   isPinRefusal,
   needsNewProcess,
   pinRefused,
@@ -21,6 +22,8 @@ const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 30_000;
 /** Starting a process and logging in takes longer than a call. */
 const LEAST_CONNECT_LIMIT_MS = 20_000;
+/** Making an RSA key is a search, which takes a token many times as long as using one. */
+const GENERATION_LIMITS = 12;
 
 export interface LinkParts {
   /** The environment of the module's process. */
@@ -64,6 +67,8 @@ export class HsmLink {
   readonly #breaker: CircuitBreaker;
   #connected: Promise<Connected> | null = null;
   #current: Connected | null = null;
+  #opening: ChildConnection | null = null;
+  #loggingIn: Promise<void> | null = null;
   #expected: TokenOpened | null = null;
   #refused: HsmConfigurationError | null = null;
   #retryAt = 0;
@@ -109,11 +114,11 @@ export class HsmLink {
 
   /** @throws KmsError, as `callError` maps it; `HSM_UNAVAILABLE` at the latest when the deadline has passed. */
   async call<R extends Request>(request: R): Promise<Answers[R['op']]> {
-    const deadline = this.#parts.now() + this.#settings.timeoutMs;
+    if (this.#breaker.state === 'open') throw this.#refusal();
     const lane = await this.#acquire();
     try {
       if (!this.#breaker.admit()) throw this.#refusal();
-      const value = await this.#run(lane, request, deadline);
+      const value = await this.#run(lane, request);
       this.#breaker.succeeded();
       return value;
     } finally {
@@ -138,6 +143,7 @@ export class HsmLink {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#opening?.kill(new ChildGone('The HSM was closed.'));
     await this.#current?.connection.close();
   }
 
@@ -156,18 +162,34 @@ export class HsmLink {
     return hsmUnavailable(this.#settings.id, reason, this.#breaker.waitMs());
   }
 
-  async #run<R extends Request>(lane: number, request: R, deadline: number): Promise<Answers[R['op']]> {
+  async #run<R extends Request>(lane: number, request: R): Promise<Answers[R['op']]> {
+    const { timeoutMs } = this.#settings;
+    const limitMs = request.op === 'generate' ? timeoutMs * GENERATION_LIMITS : timeoutMs;
     let connection: ChildConnection | null = null;
     try {
-      const left = (): number => deadline - this.#parts.now();
-      connection = (await within(left(), this.#connection())).connection;
+      connection = (await within(timeoutMs, this.#connection())).connection;
       // The child answers each request with the answer of its kind.
-      return (await within(left(), connection.call(lane, request))) as Answers[R['op']];
+      return (await within(limitMs, this.#send(connection, lane, request))) as Answers[R['op']];
     } catch (error) {
-      if (connection !== null && (error instanceof DeadlinePassed || needsNewProcess(error)))
-        this.#replace(connection, error);
+      if (connection !== null && endsProcess(error)) this.#replace(connection, error);
       throw this.#counted(error);
     }
+  }
+
+  async #send(connection: ChildConnection, lane: number, request: Request): Promise<Answers[keyof Answers]> {
+    try {
+      return await connection.call(lane, request);
+    } catch (error) {
+      if (!isLoggedOut(error)) throw error;
+    }
+    // All sessions are logged out at once, and one login is for all.
+    this.#loggingIn ??= this.#attemptLogin(this.#expected?.token, () =>
+      connection.loginAgain(this.#settings.pin),
+    ).finally(() => {
+      this.#loggingIn = null;
+    });
+    await this.#loggingIn;
+    return await connection.call(lane, request);
   }
 
   /** Maps an error of a call and tells the breaker: a token that answers, even with a refusal, works. */
@@ -225,6 +247,7 @@ export class HsmLink {
         this.#connected = null;
       }
     });
+    this.#opening = connection;
     const limitMs = Math.max(LEAST_CONNECT_LIMIT_MS, this.#settings.timeoutMs);
     try {
       const opened = await within(limitMs, this.#logIn(connection));
@@ -235,6 +258,8 @@ export class HsmLink {
     } catch (error) {
       connection.kill(asError(error));
       throw error;
+    } finally {
+      this.#opening = null;
     }
   }
 
@@ -242,23 +267,33 @@ export class HsmLink {
     const { modulePath, slot, tokenLabel, pin, poolSize } = this.#settings;
     const opened = await connection.open({ modulePath, slot, tokenLabel, expected: this.#expected?.token ?? null });
     let mechanisms: readonly number[] = [];
-    const login = async (): Promise<void> => {
+    await this.#attemptLogin(opened.token, async () => {
       mechanisms = await connection.login(pin, poolSize);
-    };
-    try {
-      if (!(await this.#parts.refusedPins.attempt(opened.token, login, isPinRefusal)))
-        throw pinRefused(modulePath, 'it did so before');
-    } catch (error) {
-      const problem = configurationError(modulePath, error);
-      if (problem?.problem === 'pin') this.#refused = problem;
-      throw problem ?? error;
-    }
+    });
     // The request decides the kind of its answer; the first lane is as good as any other.
     const direct: DirectCall = async <R extends Request>(request: R) =>
       (await connection.call(0, request)) as Answers[R['op']];
     await this.#check(direct);
     return { ...opened, connection, mechanisms };
   }
+
+  /** A PIN is tried once; a token that refused it, now or before, is not asked again. */
+  async #attemptLogin(token: TokenIdentity | undefined, login: () => Promise<void>): Promise<void> {
+    const { modulePath } = this.#settings;
+    try {
+      if (token === undefined || !(await this.#parts.refusedPins.attempt(token, login, isPinRefusal)))
+        throw pinRefused(modulePath, 'it did so before');
+    } catch (error) {
+      const problem = configurationError(modulePath, error);
+      if (problem?.problem === 'pin') this.#refused = problem;
+      throw problem ?? error;
+    }
+  }
+}
+
+/** Whether the process of the module is of no more use after this error of a call. */
+function endsProcess(error: unknown): boolean {
+  return error instanceof DeadlinePassed || error instanceof HsmConfigurationError || needsNewProcess(error);
 }
 
 function asError(error: unknown): Error {

@@ -52,8 +52,6 @@ export const CKM = {
   aesKeyGen: 0x1080,
   aesEcb: 0x1081,
   aesGcm: 0x1087,
-  /** AWS CloudHSM: AES-GCM with a nonce that the HSM makes and puts before the ciphertext. */
-  cloudHsmAesGcm: 0x80001087,
 } as const;
 
 export const CKF = { tokenInitialized: 0x400, osLockingOk: 0x2, rwSession: 0x2, serialSession: 0x4 } as const;

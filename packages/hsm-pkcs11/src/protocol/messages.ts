@@ -28,9 +28,6 @@ export type MechanismParameters =
   | { readonly kind: 'pss'; readonly hash: number; readonly mgf: number; readonly saltBytes: number }
   | { readonly kind: 'oaep'; readonly hash: number; readonly mgf: number };
 
-/** Whose nonce AES-GCM takes: ours, or one that the HSM makes and puts before the ciphertext. */
-export type GcmDialect = 'our-nonce' | 'hsm-nonce-first';
-
 /** One thing that a session does. */
 export type Request =
   | { readonly op: 'find'; readonly ref: KeyRef }
@@ -54,7 +51,6 @@ export type Request =
   | {
       readonly op: 'seal';
       readonly ref: KeyRef;
-      readonly dialect: GcmDialect;
       readonly nonce: Uint8Array;
       readonly aad: Uint8Array;
       readonly plaintext: Uint8Array;
@@ -62,7 +58,6 @@ export type Request =
   | {
       readonly op: 'open';
       readonly ref: KeyRef;
-      readonly dialect: GcmDialect;
       /** `nonce(12) ‖ ciphertext ‖ tag(16)` */
       readonly sealed: Uint8Array;
       readonly aad: Uint8Array;
@@ -142,6 +137,8 @@ export type ToChild =
       readonly expected: TokenIdentity | null;
     }
   | { readonly kind: 'login'; readonly pin: string; readonly lanes: number }
+  /** The token logged out by itself. */
+  | { readonly kind: 'login-again'; readonly pin: string }
   | { readonly kind: 'call'; readonly call: number; readonly lane: number; readonly request: Request }
   | { readonly kind: 'close' };
 
@@ -159,5 +156,4 @@ export interface LaneData {
   readonly modulePath: string;
   /** The slot as pkcs11js spells it. */
   readonly slot: Uint8Array;
-  readonly pin: string;
 }

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { decryptFailed, HEADER_BYTES, type KeyEngine } from '@qnsp/kms-core';
 import type { HsmLink } from '../connection/hsm-link.ts';
-import { gcmDialect } from '../protocol/gcm-dialect.ts';
-import type { GcmDialect, KeyRef } from '../protocol/messages.ts';
+import type { KeyRef } from '../protocol/messages.ts';
 
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
@@ -14,22 +13,15 @@ const TAG_BYTES = 16;
 export function hsmAeadEngine(link: HsmLink, ref: KeyRef): Required<Pick<KeyEngine, 'seal' | 'open'>> {
   return {
     seal: async (header, context, plaintext) => {
-      const dialect = dialectOf(await link.mechanisms());
       const nonce = randomBytes(NONCE_BYTES);
       const aad = Buffer.concat([header, context]);
-      return Buffer.concat([header, await link.call({ op: 'seal', ref, dialect, nonce, aad, plaintext })]);
+      return Buffer.concat([header, await link.call({ op: 'seal', ref, nonce, aad, plaintext })]);
     },
     open: async (ciphertext, context) => {
       const sealed = ciphertext.subarray(HEADER_BYTES);
       if (sealed.length < NONCE_BYTES + TAG_BYTES) throw decryptFailed();
-      const dialect = dialectOf(await link.mechanisms());
       const aad = Buffer.concat([ciphertext.subarray(0, HEADER_BYTES), context]);
-      return await link.call({ op: 'open', ref, dialect, sealed, aad });
+      return await link.call({ op: 'open', ref, sealed, aad });
     },
   };
-}
-
-function dialectOf(mechanisms: readonly number[]): GcmDialect {
-  // A token that lost AES-GCM after a key was made answers CKR_MECHANISM_INVALID by itself.
-  return gcmDialect(mechanisms) ?? 'our-nonce';
 }

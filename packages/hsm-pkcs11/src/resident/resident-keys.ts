@@ -13,6 +13,7 @@ import {
 } from '@qnsp/kms-core';
 import { hsmUnavailable } from '../connection/hsm-errors.ts';
 import type { HsmLink } from '../connection/hsm-link.ts';
+import { CKM } from '../protocol/cryptoki.ts';
 import type { KeyRef } from '../protocol/messages.ts';
 import { hsmAeadEngine } from './aead-engine.ts';
 import { hsmMacEngine } from './mac-engine.ts';
@@ -45,14 +46,14 @@ export class HsmResidentKeys implements ResidentKeyProvider {
   async generate(algorithm: Algorithm, name: ResidentKeyName): Promise<ResidentKey> {
     const support = await this.#supported(algorithm);
     const label = objectLabel(name);
-    if (await this.#holds(label)) throw conflict(name);
-    const handle = newObjectId(name);
     const { spec, generation: mechanism, pair } = support;
+    const sameName = { op: 'find', ref: { ...spec, id: null, label } } as const;
+    if ((await this.#link.call(sameName)).length > 0) throw conflict(name);
+    const handle = newObjectId(name);
     try {
       await this.#link.call({ op: 'generate', mechanism, spec, id: handle, label, pair });
       // Another node may have made the same version meanwhile: then neither is kept.
-      const made = await this.#link.call({ op: 'find', ref: { ...spec, id: null, label } });
-      if (made.length > 1) throw conflict(name);
+      if ((await this.#link.call(sameName)).length > 1) throw conflict(name);
       const publicKey = pair === null ? null : await this.#publicKey(algorithm, spec.keyType, handle, label);
       await this.#tryOut(this.engine(algorithm, handle, publicKey));
       return { handle, publicKey };
@@ -68,7 +69,7 @@ export class HsmResidentKeys implements ResidentKeyProvider {
     const ref: KeyRef = { ...support.spec, id: handle, label: null };
     if (support.pair === null) {
       const [mechanism] = support.mechanisms;
-      return mechanism === undefined
+      return mechanism === CKM.aesGcm
         ? hsmAeadEngine(this.#link, ref)
         : hsmMacEngine(this.id, this.#link, ref, mechanism);
     }
@@ -96,11 +97,6 @@ export class HsmResidentKeys implements ResidentKeyProvider {
     const support = residentSupport(algorithm);
     if (support !== null && supports(await this.#link.mechanisms(), support)) return support;
     throw lacking(this.id, algorithm, await this.algorithms());
-  }
-
-  async #holds(label: string): Promise<boolean> {
-    const objects = await this.#link.call({ op: 'objects', labelPrefix: label });
-    return objects.some((object) => object.label === label);
   }
 
   async #publicKey(algorithm: Algorithm, keyType: number, id: Uint8Array, label: string): Promise<Uint8Array> {

@@ -1,7 +1,6 @@
 import type { Algorithm } from '@qnsp/kms-core';
 import { CKK, CKM } from '../protocol/cryptoki.ts';
 import type { KeySpec, PairParameters } from '../protocol/messages.ts';
-import { gcmDialect } from '../protocol/gcm-dialect.ts';
 
 /** DER of the object identifiers of the curves (SEC 2, appendix A). */
 const CURVES = {
@@ -23,10 +22,8 @@ export interface ResidentSupport {
   readonly spec: KeySpec;
   readonly generation: number;
   readonly pair: PairParameters | null;
-  /** What using the key takes, the mechanism of MACs and plain signatures first. */
-  readonly mechanisms: readonly number[];
-  /** AES-GCM, in either dialect. */
-  readonly needsGcm: boolean;
+  /** What using the key takes. */
+  readonly mechanisms: readonly [number, ...number[]];
 }
 
 /** How tokens hold keys of this algorithm; null for those that PKCS #11 has no form for. */
@@ -54,7 +51,6 @@ export function residentSupport(algorithm: Algorithm): ResidentSupport | null {
 
 /** Whether a token with these mechanisms can do all of it. */
 export function supports(mechanisms: readonly number[], support: ResidentSupport): boolean {
-  if (support.needsGcm && gcmDialect(mechanisms) === null) return false;
   return [support.generation, ...support.mechanisms].every((mechanism) => mechanisms.includes(mechanism));
 }
 
@@ -63,8 +59,7 @@ function aes(bytes: number): ResidentSupport {
     spec: { kind: 'secret', keyType: CKK.aes, bytes, usage: ['encrypt', 'decrypt'] },
     generation: CKM.aesKeyGen,
     pair: null,
-    mechanisms: [],
-    needsGcm: true,
+    mechanisms: [CKM.aesGcm],
   };
 }
 
@@ -74,7 +69,6 @@ function hmac(bytes: number, mechanism: number): ResidentSupport {
     generation: CKM.genericSecretKeyGen,
     pair: null,
     mechanisms: [mechanism],
-    needsGcm: false,
   };
 }
 
@@ -84,7 +78,6 @@ function signing(keyType: number, generation: number, pair: PairParameters, mech
     generation,
     pair,
     mechanisms: [mechanism],
-    needsGcm: false,
   };
 }
 
@@ -94,6 +87,5 @@ function rsa(modulusBits: number): ResidentSupport {
     generation: CKM.rsaKeyPairGen,
     pair: { kind: 'rsa', modulusBits },
     mechanisms: [CKM.rsaPkcsPss, CKM.rsaPkcs, CKM.rsaPkcsOaep],
-    needsGcm: false,
   };
 }

@@ -6,8 +6,7 @@ import { hsmUnavailable } from '../connection/hsm-errors.ts';
 import type { DirectCall, HsmLink } from '../connection/hsm-link.ts';
 import { DEFAULT_ROOT_LABEL, type HsmSettings } from '../hsm-config.ts';
 import { CKK, CKM } from '../protocol/cryptoki.ts';
-import type { Fault, FoundObject, GcmDialect, KeyRef, KeySpec } from '../protocol/messages.ts';
-import { gcmDialect } from '../protocol/gcm-dialect.ts';
+import type { Fault, FoundObject, KeyRef, KeySpec } from '../protocol/messages.ts';
 
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
@@ -51,17 +50,19 @@ export class HsmRoot implements RootProvider {
 
   /** Makes the root. Refuses when there is one. */
   async create(): Promise<void> {
-    await this.#dialect();
+    await this.#checkMechanisms();
     if (await this.exists())
       throw new HsmConfigurationError('root-exists', `The HSM ${this.id} has a root already; none is made.`);
-    await this.#link.call({
-      op: 'generate',
-      mechanism: CKM.aesKeyGen,
-      spec: ROOT_SPEC,
-      id: this.#settings.rootId ?? randomBytes(ROOT_ID_BYTES),
-      label: this.#settings.rootLabel ?? DEFAULT_ROOT_LABEL,
-      pair: null,
-    });
+    const id = this.#settings.rootId ?? randomBytes(ROOT_ID_BYTES);
+    const label = this.#settings.rootLabel ?? DEFAULT_ROOT_LABEL;
+    await this.#link.call({ op: 'generate', mechanism: CKM.aesKeyGen, spec: ROOT_SPEC, id, label, pair: null });
+    if (this.#settings.rootId === null && (await this.#candidates()).length > 1) {
+      await this.#link.call({ op: 'destroy', id, labelPrefix: label });
+      throw new HsmConfigurationError(
+        'root-exists',
+        `Another root was made in the HSM ${this.id} at the same time; this one was removed again.`,
+      );
+    }
     await this.checkValue();
   }
 
@@ -80,7 +81,7 @@ export class HsmRoot implements RootProvider {
    * @throws HsmConfigurationError when the root is missing, ambiguous or weakened.
    */
   async checkValue(): Promise<string> {
-    await this.#dialect();
+    await this.#checkMechanisms();
     const found = await this.#candidates();
     const [root, ...others] = found;
     if (root === undefined) throw this.#missing();
@@ -100,9 +101,8 @@ export class HsmRoot implements RootProvider {
     const plaintext = Buffer.concat([key, checksum(key)]);
     try {
       const { ref } = await this.#binding();
-      const dialect = await this.#dialect();
       const nonce = randomBytes(NONCE_BYTES);
-      return await this.#call(this.#link.call({ op: 'seal', ref, dialect, nonce, aad, plaintext }));
+      return await this.#call(this.#link.call({ op: 'seal', ref, nonce, aad, plaintext }));
     } finally {
       plaintext.fill(0);
     }
@@ -111,8 +111,7 @@ export class HsmRoot implements RootProvider {
   async unwrap(wrapped: Uint8Array, aad: Uint8Array): Promise<Uint8Array> {
     if (wrapped.length !== NONCE_BYTES + KEY_BYTES + CHECKSUM_BYTES + TAG_BYTES) throw decryptFailed();
     const { ref } = await this.#binding();
-    const dialect = await this.#dialect();
-    const opened = await this.#call(this.#link.call({ op: 'open', ref, dialect, sealed: wrapped, aad }));
+    const opened = await this.#call(this.#link.call({ op: 'open', ref, sealed: wrapped, aad }));
     try {
       const key = opened.subarray(0, KEY_BYTES);
       if (!timingSafeEqual(checksum(key), opened.subarray(KEY_BYTES)))
@@ -150,15 +149,13 @@ export class HsmRoot implements RootProvider {
     }
   }
 
-  async #dialect(): Promise<GcmDialect> {
+  async #checkMechanisms(): Promise<void> {
     const mechanisms = await this.#link.mechanisms();
-    const dialect = gcmDialect(mechanisms);
-    if (dialect === null || !mechanisms.includes(CKM.aesKeyGen) || !mechanisms.includes(CKM.aesEcb))
+    if (![CKM.aesGcm, CKM.aesEcb, CKM.aesKeyGen].every((needed) => mechanisms.includes(needed)))
       throw new HsmConfigurationError(
         'mechanism',
         `The HSM ${this.id} can not hold a root: it lacks AES-GCM, AES-ECB or the generation of AES keys.`,
       );
-    return dialect;
   }
 
   #candidates(): Promise<readonly FoundObject[]> {

@@ -113,12 +113,12 @@ describe('keys in an HSM', () => {
     });
   });
 
-  test('of RSA encrypt and decrypt', { timeout: 60_000 }, async () => {
-    const { path } = await create({ algorithm: 'rsa-2048', purpose: 'encryption' });
-    const { body } = await local.call('POST', `${path}/encrypt`, { plaintext: DATA });
-    expect((await local.call('POST', `${path}/decrypt`, { ciphertext: body['ciphertext'] })).body).toMatchObject({
-      plaintext: DATA,
-    });
+  test('of RSA are refused for encryption where the token lacks OAEP with SHA-256', { timeout: 60_000 }, async () => {
+    const body = { algorithm: 'rsa-2048', purpose: 'encryption', protectionLevel: 'hsm' };
+    const before = await objectsInHsm();
+    const { status, body: answer } = await local.call('POST', '/kms/v1/keys', body);
+    expect([status, answer['message']]).toEqual([400, expect.stringMatching(/its RSA keys only sign/)]);
+    expect(await objectsInHsm()).toBe(before);
   });
 
   test('that the token can not hold are refused with what it can', async () => {

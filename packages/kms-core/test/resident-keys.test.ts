@@ -8,7 +8,6 @@ import {
   encrypt,
   getKey,
   importKey,
-  type KeyEngine,
   KmsError,
   type Kms,
   mac,
@@ -31,7 +30,7 @@ import {
   wrap,
 } from '../src/index.ts';
 import { softwareResidentKeys, type SoftwareResidentKeys, SYSTEM } from '../src/testing/index.ts';
-import { complete, failure } from './crypto-samples.ts';
+import { failure } from './crypto-samples.ts';
 import { type Fixture, makeFixture } from './kms-fixture.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -170,6 +169,25 @@ describe('a key in an HSM', () => {
     await expect(create()).rejects.toThrow(HSM_UNAVAILABLE);
   });
 
+  test('goes to the next HSM when the first fails while it makes it, and the rest is swept', async () => {
+    const other = softwareResidentKeys('hsm-b');
+    const generate = hsm.generate.bind(hsm);
+    const failing = Object.assign(Object.create(hsm) as SoftwareResidentKeys, {
+      generate: async (...args: Parameters<typeof generate>) => {
+        await generate(...args);
+        throw new KmsError('HSM_UNAVAILABLE', 'The answer was lost.');
+      },
+    });
+    fixture = await makeFixture({ resident: [failing, other] });
+    ({ kms, admin } = fixture);
+    const { keyId } = await create();
+    expect([hsm.size, other.size]).toEqual([1, 1]);
+    fixture.advance(61_000);
+    await sweepResidentKeys(kms, LIMITS);
+    expect([hsm.size, other.size]).toEqual([0, 1]);
+    await encrypt(kms, admin, { keyId, plaintext: DATA });
+  });
+
   test('is made once for one idempotency key', async () => {
     const idempotency = { key: 'once', fingerprint: Buffer.alloc(32, 1) };
     const make = () => createKey(kms, admin, { protectionLevel: 'hsm', idempotency });
@@ -279,18 +297,13 @@ describe('the sweep', () => {
   });
 
   test('makes a creation fail that took longer than it may, instead of storing a key without its object', async () => {
+    const generate = hsm.generate.bind(hsm);
     const slow = Object.assign(Object.create(hsm) as SoftwareResidentKeys, {
-      engine: (...args: Parameters<SoftwareResidentKeys['engine']>): KeyEngine => {
-        const engine = hsm.engine(...args);
-        return {
-          ...engine,
-          open: async (ciphertext, context) => {
-            const opened = await complete(engine).open(ciphertext, context);
-            fixture.advance(61_000);
-            await sweepResidentKeys(fixture.kms, LIMITS);
-            return opened;
-          },
-        };
+      generate: async (...args: Parameters<typeof generate>) => {
+        const key = await generate(...args);
+        fixture.advance(61_000);
+        await sweepResidentKeys(fixture.kms, LIMITS);
+        return key;
       },
     });
     await expect(createKey({ ...kms, resident: [slow] }, admin, { protectionLevel: 'hsm' })).rejects.toThrow(

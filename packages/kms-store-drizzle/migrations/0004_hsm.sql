@@ -5,7 +5,7 @@ CREATE TABLE "kms"."resident_claims" (
 	"provider_id" text NOT NULL,
 	"kind" text NOT NULL,
 	"claimed_at" timestamp (3) with time zone NOT NULL,
-	CONSTRAINT "resident_claims_pkey" PRIMARY KEY("key_id","version"),
+	CONSTRAINT "resident_claims_pkey" PRIMARY KEY("key_id","version","provider_id"),
 	CONSTRAINT "resident_claims_version" CHECK ("kms"."resident_claims"."version" >= 1),
 	CONSTRAINT "resident_claims_kind" CHECK ("kms"."resident_claims"."kind" in ('create', 'orphan'))
 );

@@ -6,8 +6,8 @@ import type { Kms } from './kms.ts';
 
 /** Where a new version will live. */
 export interface ChosenProtection {
-  /** The HSM that will hold it; `null` for a version that is sealed in the database. */
-  readonly provider: ResidentKeyProvider | null;
+  /** The HSMs that can hold it, the first choice first; none for a version that is sealed in the database. */
+  readonly providers: readonly ResidentKeyProvider[];
   /** What is done differently from what was asked. */
   readonly warnings: readonly string[];
 }
@@ -24,24 +24,26 @@ export async function chooseProtection(
   algorithm: Algorithm,
   wanted: ProtectionLevel,
 ): Promise<ChosenProtection> {
-  if (wanted === 'software') return { provider: null, warnings: [] };
+  if (wanted === 'software') return { providers: [], warnings: [] };
   if (kms.resident.length === 0) throw badRequest('protectionLevel', 'no HSM that holds keys is configured');
+  const able: ResidentKeyProvider[] = [];
   const offered = new Set<string>();
   let away: KmsError | undefined;
   for (const provider of kms.resident) {
     try {
       const algorithms = await provider.algorithms();
-      if (algorithms.includes(algorithm.id)) return { provider, warnings: [] };
+      if (algorithms.includes(algorithm.id)) able.push(provider);
       for (const id of algorithms) offered.add(id);
     } catch (error) {
       if (!(error instanceof KmsError) || error.code !== 'HSM_UNAVAILABLE') throw error;
       away = error;
     }
   }
+  if (able.length > 0) return { providers: able, warnings: [] };
   if (algorithm.quantumSafe && algorithm.form.kind !== 'secret') {
     const { providerId } = kms.hierarchy;
     return {
-      provider: null,
+      providers: [],
       warnings: [
         `No HSM holds ${algorithm.id} keys: the key is a software key, sealed under the root of ${providerId}, and its protectionLevel is software.`,
       ],

@@ -54,6 +54,7 @@ export async function createKey(kms: Kms, caller: Caller, input: CreateKeyInput)
     { tenantId, keyId, version: 1 },
     algorithm,
     input.protectionLevel ?? 'software',
+    choosePurpose(algorithm, input.purpose ?? null).purpose,
     (prepared) =>
       kms.store.transact({ kind: 'tenant', tenantId }, (unit) =>
         runOnce(unit, chain, input.idempotency, () =>

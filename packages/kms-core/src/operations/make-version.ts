@@ -1,11 +1,12 @@
-import type { Algorithm } from '../algorithms/registry.ts';
+import { type Algorithm, type KeyPurpose, PURPOSE_OPERATIONS } from '../algorithms/registry.ts';
+import type { KeyEngine } from '../engines/engine.ts';
 import { pairwiseTest } from '../engines/pairwise-test.ts';
 import { softwareEngine } from '../engines/software-engine.ts';
 import { type GeneratedMaterial, generateMaterial, loadMaterial } from '../engines/software-material.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import type { KeyVersionRecord, ProtectionLevel } from '../model/key.ts';
-import type { ResidentKey, ResidentKeyName, ResidentKeyProvider } from '../ports/resident-keys.ts';
+import type { ResidentKeyName, ResidentKeyProvider } from '../ports/resident-keys.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { chooseProtection } from './choose-protection.ts';
 import type { Kms } from './kms.ts';
@@ -33,20 +34,39 @@ export type Outcome = 'stored' | 'not-stored' | 'unknown';
  *
  * @param name what the version will be, for a key in an HSM; where another call makes that version at the same moment the
  *   answer is `CONFLICT`
+ * @param purpose what the key is for: an HSM that can not do it is found out before the key is stored
  */
 export async function withNewVersion<T>(
   kms: Kms,
   name: ResidentKeyName,
   algorithm: Algorithm,
   protectionLevel: ProtectionLevel,
+  purpose: KeyPurpose,
   work: (prepared: PreparedVersion) => Promise<T>,
 ): Promise<T> {
-  const { provider, warnings } = await chooseProtection(kms, algorithm, protectionLevel);
+  const { providers, warnings } = await chooseProtection(kms, algorithm, protectionLevel);
   const prepared =
-    provider === null
+    providers.length === 0
       ? softwareVersion(kms, algorithm, await generateTested(kms, algorithm), 'generated', warnings)
-      : await residentVersion(kms, provider, algorithm, name);
+      : await inFirstThatAnswers(providers, (provider) => residentVersion(kms, provider, algorithm, name, purpose));
   return withPrepared(prepared, work);
+}
+
+/** Falls over to the next HSM. What one that failed has made in spite of that stays claimed, for the sweep. */
+async function inFirstThatAnswers(
+  providers: readonly ResidentKeyProvider[],
+  make: (provider: ResidentKeyProvider) => Promise<PreparedVersion>,
+): Promise<PreparedVersion> {
+  let unavailable: unknown;
+  for (const provider of providers) {
+    try {
+      return await make(provider);
+    } catch (error) {
+      if (!(error instanceof KmsError) || error.code !== 'HSM_UNAVAILABLE') throw error;
+      unavailable = error;
+    }
+  }
+  throw unavailable;
 }
 
 /** Runs the work that stores a prepared version, and cleans up after it. */
@@ -122,6 +142,7 @@ async function residentVersion(
   provider: ResidentKeyProvider,
   algorithm: Algorithm,
   name: ResidentKeyName,
+  purpose: KeyPurpose,
 ): Promise<PreparedVersion> {
   const scope = { kind: 'tenant', tenantId: name.tenantId } as const;
   await kms.store.transact(scope, (unit) => unit.residents.claim({ providerId: provider.id, name, kind: 'create' }));
@@ -132,7 +153,7 @@ async function residentVersion(
     protectionLevel: 'hsm',
     warnings: [],
     store: async (unit, _chain, stored) => {
-      const claimed = stored.version === name.version && (await unit.residents.release(name));
+      const claimed = stored.version === name.version && (await unit.residents.release(provider.id, name));
       if (!claimed) throw new KmsError('CONFLICT', 'The key changed at the same moment, or making it took too long.');
       return {
         version: name.version,
@@ -149,25 +170,27 @@ async function residentVersion(
       if (outcome !== 'not-stored') return;
       try {
         await provider.destroy(key.handle);
-        await kms.store.transact(scope, (unit) => unit.residents.release(name));
+        await kms.store.transact(scope, (unit) => unit.residents.release(provider.id, name));
       } catch (error) {
         // The claim is still there, so the sweep removes the object; the caller's own error says what went wrong.
         if (!(error instanceof KmsError)) throw error;
       }
     },
   };
-  await testResident(provider, algorithm, key, prepared);
+  if (key.publicKey !== null && SEALING.some((operation) => PURPOSE_OPERATIONS[purpose].includes(operation)))
+    await testSealing(provider.engine(algorithm, key.handle, key.publicKey), prepared);
   return prepared;
 }
 
-async function testResident(
-  provider: ResidentKeyProvider,
-  algorithm: Algorithm,
-  key: ResidentKey,
-  prepared: PreparedVersion,
-): Promise<void> {
+const SEALING = ['encrypt', 'wrap'] as const;
+
+/** A provider tries out what it makes, but not for every use: not every HSM that signs with RSA decrypts with it. */
+async function testSealing(engine: KeyEngine, prepared: PreparedVersion): Promise<void> {
   try {
-    await pairwiseTest(provider.engine(algorithm, key.handle, key.publicKey));
+    await pairwiseTest({
+      ...(engine.seal === undefined ? {} : { seal: engine.seal }),
+      ...(engine.open === undefined ? {} : { open: engine.open }),
+    });
   } catch (error) {
     await prepared.dispose('not-stored');
     throw error;

@@ -57,7 +57,19 @@ async function renewKey(
       prepared?.warnings,
     );
   if (KEY_TRANSITIONS[seen.state][event] === undefined || isImported(seen)) return change(undefined);
-  return withNewVersion(kms, nextVersionName(seen), algorithm, seen.protectionLevel, change);
+  return withNewVersion(
+    kms,
+    nextVersionName(seen),
+    algorithm,
+    seen.protectionLevel,
+    nextPurpose(seen, algorithm),
+    change,
+  );
+}
+
+/** What a key is for when it goes on with an algorithm: what it was for, where the algorithm can do that. */
+export function nextPurpose(record: KeyRecord, algorithm: Algorithm): KeyRecord['purpose'] {
+  return algorithm.purposes.includes(record.purpose) ? record.purpose : algorithm.purposes[0];
 }
 
 /** The name of the version that a rotation makes. */
@@ -85,7 +97,7 @@ export async function addVersion(
   return {
     algorithm: algorithm.id,
     protectionLevel,
-    purpose: algorithm.purposes.includes(record.purpose) ? record.purpose : algorithm.purposes[0],
+    purpose: nextPurpose(record, algorithm),
     currentVersion: version,
     versions: [...retire(superseded, record.rotation.retainVersions), added],
     rotation: planRotation(record.rotation, unit.now),

@@ -3,7 +3,7 @@ import type { KeyRecord } from '../model/key.ts';
 import { applyEvent, lockKey } from './change-key.ts';
 import type { Kms } from './kms.ts';
 import { withNewVersion } from './make-version.ts';
-import { addVersion, isImported, nextVersionName } from './rotate-key.ts';
+import { addVersion, isImported, nextPurpose, nextVersionName } from './rotate-key.ts';
 
 /**
  * Rotates a key by itself, without a caller: when its schedule says so, or when a version is spent. Any number of nodes
@@ -21,13 +21,19 @@ export async function rotateUnattended(
   if (seen.state !== 'active' || isImported(seen)) return false;
   const chain = await kms.hierarchy.masterKeys(tenantId);
   const algorithm = algorithmById(seen.algorithm);
-  return withNewVersion(kms, nextVersionName(seen), algorithm, seen.protectionLevel, (prepared) =>
-    kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
-      const record = await lockKey(unit, chain, keyId);
-      const possible = record.state === 'active' && record.algorithm === algorithm.id && !isImported(record);
-      if (!possible || !stillNeeded(record, unit.now)) return false;
-      await applyEvent(unit, chain, record, 'rotate', (key, context) => addVersion(key, context, prepared));
-      return true;
-    }),
+  return withNewVersion(
+    kms,
+    nextVersionName(seen),
+    algorithm,
+    seen.protectionLevel,
+    nextPurpose(seen, algorithm),
+    (prepared) =>
+      kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
+        const record = await lockKey(unit, chain, keyId);
+        const possible = record.state === 'active' && record.algorithm === algorithm.id && !isImported(record);
+        if (!possible || !stillNeeded(record, unit.now)) return false;
+        await applyEvent(unit, chain, record, 'rotate', (key, context) => addVersion(key, context, prepared));
+        return true;
+      }),
   );
 }

@@ -72,6 +72,7 @@ async function sweepOne(kms: Kms, provider: ResidentKeyProvider, limits: SweepLi
   );
   const missing = await stillMissing(
     kms,
+    providerId,
     versions.map(({ name }) => name).filter((name) => !present.has(nameOf(name))),
   );
   return {
@@ -111,19 +112,23 @@ async function judge(
   if (seen.key !== undefined) (await kms.hierarchy.masterKeys(name.tenantId)).verifyRecord(seen.key);
   if (seen.key?.state === 'destroyed') return 'destroy';
   return kms.store.transact({ kind: 'system' }, async (unit) => {
-    if (isStored(await unit.keys.get(name.keyId), name)) return 'keep';
+    if (isStored(await unit.keys.get(name.keyId), providerId, name)) return 'keep';
     const claim = (await unit.residents.claims(providerId)).find((each) => nameOf(each.name) === nameOf(name));
     if (claim === undefined) {
       await noteOrphan(unit, providerId, name);
       return 'wait';
     }
     if (!isOver(claim, unit.now, limits)) return 'wait';
-    return (await unit.residents.release(name)) ? 'destroy' : 'keep';
+    return (await unit.residents.release(providerId, name)) ? 'destroy' : 'keep';
   });
 }
 
-function isStored(key: KeyRecord | undefined, name: ResidentKeyName): boolean {
-  return key?.versions.some((version) => version.version === name.version && isResident(version)) ?? false;
+function isStored(key: KeyRecord | undefined, providerId: string, name: ResidentKeyName): boolean {
+  return (
+    key?.versions.some(
+      (version) => version.version === name.version && version.provider === providerId && isResident(version),
+    ) ?? false
+  );
 }
 
 async function noteOrphan(unit: UnitOfWork, providerId: string, name: ResidentKeyName): Promise<void> {
@@ -145,18 +150,22 @@ async function releaseEmpty(kms: Kms, claims: readonly ResidentClaim[], limits: 
   for (const claim of claims) {
     await kms.store.transact({ kind: 'system' }, async (unit) => {
       if (isOver(claim, unit.now, { ...limits, orphanGraceSeconds: limits.createLimitSeconds }))
-        await unit.residents.release(claim.name);
+        await unit.residents.release(claim.providerId, claim.name);
     });
   }
 }
 
-async function stillMissing(kms: Kms, names: readonly ResidentKeyName[]): Promise<readonly ResidentKeyName[]> {
+async function stillMissing(
+  kms: Kms,
+  providerId: string,
+  names: readonly ResidentKeyName[],
+): Promise<readonly ResidentKeyName[]> {
   const missing: ResidentKeyName[] = [];
   for (const name of names) {
     const gone = await kms.store.transact({ kind: 'system' }, async (unit) => {
       const key = await unit.keys.get(name.keyId);
       const ending = key?.destroyAt !== null && key !== undefined && key.destroyAt <= unit.now;
-      return isStored(key, name) && !ending;
+      return isStored(key, providerId, name) && !ending;
     });
     if (gone) missing.push(name);
   }

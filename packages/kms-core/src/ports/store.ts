@@ -158,10 +158,10 @@ export interface ResidentClaim {
  * its claim is released in the unit that stores its version, so what a crash left behind is told from what is under way.
  */
 export interface ResidentClaims {
-  /** Throws `CONFLICT` when this version of the key is claimed already. `claimedAt` is the time of the unit. */
+  /** Throws `CONFLICT` when this version of the key is claimed in this HSM already. `claimedAt` is the time of the unit. */
   claim(claim: Omit<ResidentClaim, 'claimedAt'>): Promise<void>;
   /** Releases a claim. Answers whether it was there: of two units that release it one gets `true`. */
-  release(name: ResidentKeyName): Promise<boolean>;
+  release(providerId: string, name: ResidentKeyName): Promise<boolean>;
   /** All claims on objects of a provider. System scope only. */
   claims(providerId: string): Promise<readonly ResidentClaim[]>;
   /** The versions whose material is in a provider's HSM, but those of shredded tenants. System scope only. */

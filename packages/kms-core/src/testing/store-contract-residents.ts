@@ -17,7 +17,10 @@ export function residentRules(store: () => Store): void {
     expect(claims).toEqual([{ ...claimOf(name), claimedAt: expect.any(Date) }]);
     const again = asTenant(store(), tenantId, (unit) => unit.residents.claim(claimOf(name)));
     await expect(again).rejects.toMatchObject({ code: 'CONFLICT' });
-    const release = () => asTenant(store(), tenantId, (unit) => unit.residents.release(name));
+    await asTenant(store(), tenantId, (unit) =>
+      unit.residents.claim({ ...claimOf(name), providerId: `other ${providerId}` }),
+    );
+    const release = () => asTenant(store(), tenantId, (unit) => unit.residents.release(providerId, name));
     expect((await Promise.all([release(), release(), release()])).sort()).toEqual([false, false, true]);
     await expect(store().transact(SYSTEM, (unit) => unit.residents.claims(providerId))).resolves.toEqual([]);
   });
@@ -28,12 +31,12 @@ export function residentRules(store: () => Store): void {
     const claiming = asTenant(store(), mine, (unit) => unit.residents.claim(claimOf(name)));
     await expect(claiming).rejects.toMatchObject({ code: 'TENANT_MISMATCH' });
     await asTenant(store(), theirs, (unit) => unit.residents.claim(claimOf(name)));
-    await expect(asTenant(store(), mine, (unit) => unit.residents.release(name))).resolves.toBe(false);
+    await expect(asTenant(store(), mine, (unit) => unit.residents.release(providerId, name))).resolves.toBe(false);
     const claims = asTenant(store(), theirs, (unit) => unit.residents.claims(providerId));
     await expect(claims).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
     const versions = asTenant(store(), theirs, (unit) => unit.residents.versions(providerId));
     await expect(versions).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
-    await expect(asTenant(store(), theirs, (unit) => unit.residents.release(name))).resolves.toBe(true);
+    await expect(asTenant(store(), theirs, (unit) => unit.residents.release(providerId, name))).resolves.toBe(true);
   });
 
   it('lists the versions whose material is in an HSM, but not those of shredded tenants', async () => {

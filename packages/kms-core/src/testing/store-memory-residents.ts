@@ -13,13 +13,14 @@ export class MemoryResidents implements ResidentClaims {
   async claim(claim: Omit<ResidentClaim, 'claimedAt'>): Promise<void> {
     requireSeen(this.#unit.scope, claim.name.tenantId);
     const { claims } = this.#unit.tables();
-    if (claims.has(claimName(claim.name))) throw new KmsError('CONFLICT', 'This version of the key is being made.');
-    claims.set(claimName(claim.name), copyOf({ ...claim, claimedAt: this.#unit.now }));
+    if (claims.has(claimName(claim.providerId, claim.name)))
+      throw new KmsError('CONFLICT', 'This version of the key is being made.');
+    claims.set(claimName(claim.providerId, claim.name), copyOf({ ...claim, claimedAt: this.#unit.now }));
   }
 
-  async release(name: ResidentKeyName): Promise<boolean> {
+  async release(providerId: string, name: ResidentKeyName): Promise<boolean> {
     const { claims } = this.#unit.tables();
-    return sees(this.#unit.scope, name.tenantId) && claims.delete(claimName(name));
+    return sees(this.#unit.scope, name.tenantId) && claims.delete(claimName(providerId, name));
   }
 
   async claims(providerId: string): Promise<readonly ResidentClaim[]> {
@@ -42,6 +43,6 @@ export class MemoryResidents implements ResidentClaims {
   }
 }
 
-function claimName({ keyId, version }: ResidentKeyName): string {
-  return `${keyId}:${version}`;
+function claimName(providerId: string, { keyId, version }: ResidentKeyName): string {
+  return `${providerId}:${keyId}:${version}`;
 }

@@ -32,10 +32,11 @@ export class DrizzleResidents implements ResidentClaims {
     if (claimed.length === 0) throw new KmsError('CONFLICT', 'This version of the key is being made.');
   }
 
-  async release({ keyId, version }: ResidentKeyName): Promise<boolean> {
+  async release(providerId: string, { keyId, version }: ResidentKeyName): Promise<boolean> {
     const where = and(
       eq(residentClaims.keyId, keyId),
       eq(residentClaims.version, version),
+      eq(residentClaims.providerId, providerId),
       within(this.#session.scope, residentClaims.tenantId),
     );
     const released = await this.#session.run((db) =>

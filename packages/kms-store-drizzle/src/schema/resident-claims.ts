@@ -16,7 +16,7 @@ export const residentClaims = kms.table(
     claimedAt: instant('claimed_at').notNull(),
   },
   (table) => [
-    primaryKey({ name: 'resident_claims_pkey', columns: [table.keyId, table.version] }),
+    primaryKey({ name: 'resident_claims_pkey', columns: [table.keyId, table.version, table.providerId] }),
     index('resident_claims_of_provider').on(table.providerId),
     check('resident_claims_version', sql`${table.version} >= 1`),
     check('resident_claims_kind', sql`${table.kind} in ('create', 'orphan')`),

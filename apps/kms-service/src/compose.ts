@@ -36,7 +36,8 @@ export async function compose(config: ServiceConfig, alert: AlertSink): Promise<
   const { store, roots } = opened;
   try {
     const clock = () => Date.now();
-    const { random, isMissing } = mixedRandom(roots.hsms, alert);
+    const hardware = mixedRandom(roots.hsms, alert);
+    const { random } = hardware;
     const hierarchy = new KeyHierarchy(store, roots.providers, { random, alert });
     await establishRoots(store, hierarchy, roots.providers, roots.makeRoot);
     const cache = { maxEntries: config.cache.enabled ? config.cache.maxKeys : 0, ttlSeconds: config.cache.ttlSeconds };
@@ -54,7 +55,7 @@ export async function compose(config: ServiceConfig, alert: AlertSink): Promise<
     };
     return {
       kms,
-      hardware: { configured: roots.hsms.length > 0, randomIsMissing: isMissing },
+      hardware: { configured: roots.hsms.length > 0, randomIsMissing: () => hardware.isMissing() },
       close: () => opened.close(),
     };
   } catch (error) {

@@ -64,7 +64,8 @@ async function withCeremony<T>(
   work: (ceremony: RootCeremony) => Promise<T>,
   takesNewRoots = true,
 ): Promise<T> {
-  const { store, roots, close } = await openStoreAndRoots(config, takesNewRoots);
+  const opened = await openStoreAndRoots(config, takesNewRoots);
+  const { store, roots } = opened;
   try {
     const { random } = mixedRandom(roots.hsms, () => undefined);
     const hierarchy = new KeyHierarchy(store, roots.providers, { random });
@@ -72,7 +73,7 @@ async function withCeremony<T>(
   } catch (error) {
     throw asConfigurationError(error, roots);
   } finally {
-    await close();
+    await opened.close();
   }
 }
 
@@ -86,7 +87,7 @@ function rotate(
     const next = await openNext(config, environment, providerId, label);
     try {
       const hierarchy = new KeyHierarchy(store, [...roots.providers, next.provider]);
-      return await rotateRoot({ store, hierarchy, makeRoot: next.make }, next.provider);
+      return await rotateRoot({ store, hierarchy, makeRoot: () => next.make() }, next.provider);
     } finally {
       await next.close();
     }

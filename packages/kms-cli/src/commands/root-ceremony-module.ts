@@ -1,6 +1,6 @@
 import { CommandError, EXIT } from '../exit-codes.ts';
 
-export interface RootRecord {
+interface RootRecord {
   readonly providerId: string;
   readonly checkValue: string;
 }

@@ -24,16 +24,16 @@ export async function destroyResident(kms: Kms, record: KeyRecord): Promise<void
 
 /** Destroys every object of a shredded tenant. Throws like {@link destroyResident}, after all HSMs were asked. */
 export async function destroyResidentOfTenant(kms: Kms, tenantId: TenantId): Promise<void> {
-  let failure: unknown;
+  const failures: unknown[] = [];
   for (const provider of kms.resident) {
     try {
       for (const { name, handle } of await provider.list())
         if (name.tenantId === tenantId) await provider.destroy(handle);
     } catch (error) {
-      failure = error;
+      failures.push(error);
     }
   }
-  if (failure !== undefined) throw failure;
+  if (failures.length > 0) throw failures[0];
 }
 
 function residentProvider(kms: Kms, providerId: string): ResidentKeyProvider {

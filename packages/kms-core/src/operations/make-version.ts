@@ -25,7 +25,7 @@ export interface PreparedVersion {
 }
 
 /** Whether the version is in the store now; `unknown` after a failure that leaves it open. */
-export type Outcome = 'stored' | 'not-stored' | 'unknown';
+type Outcome = 'stored' | 'not-stored' | 'unknown';
 
 /**
  * Makes the material of a new version, runs the work that stores it, and cleans up. Making it may take seconds, so it

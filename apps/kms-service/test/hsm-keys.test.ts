@@ -1,8 +1,15 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startService, tempDir } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LocalService, startLocalService } from './local-service.ts';
 import { makeTokens, PIN, type Tokens } from './two-tokens.ts';
 
 const DATA = Buffer.from('some data').toString('base64');
+
+const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const directory = tempDir('qnsp-hsm-settings-');
 
 let tokens: Tokens;
 let local: LocalService;
@@ -21,6 +28,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await local?.end();
   await tokens.remove();
+  await directory.remove();
 });
 
 async function create(body: object = {}): Promise<{ readonly path: string; readonly key: Record<string, unknown> }> {
@@ -50,6 +58,58 @@ describe('a service whose root is in an HSM', () => {
   test('gives random bytes', async () => {
     const draws = await Promise.all([1, 2, 3].map(() => local.call('GET', '/kms/v1/random?bytes=64')));
     expect(new Set(draws.map(({ body }) => body['random'])).size).toBe(3);
+  });
+});
+
+describe('a wrong setting of the HSM ends the start with 78 and says which:', { timeout: 60_000 }, () => {
+  const run = (change: Record<string, string>) =>
+    spawnSync(process.execPath, [MAIN], {
+      env: {
+        PATH: process.env['PATH'],
+        ...tokens.env,
+        KMS_EMBEDDED_DEFAULTS: 'true',
+        KMS_DATA_DIR: directory.path,
+        PORT: '0',
+        KMS_PKCS11_MODULE_PATH: tokens.modulePath,
+        KMS_PKCS11_SLOT: 'main',
+        KMS_PKCS11_PIN: PIN,
+        ...change,
+      },
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
+
+  test.each([
+    ['the module', { KMS_PKCS11_MODULE_PATH: '/usr/lib/none.so' }, /none\.so can not be loaded/],
+    ['the slot', { KMS_PKCS11_SLOT: '12345' }, /No initialised token fits slot 12345/],
+    ['the PIN', { KMS_PKCS11_PIN: '999000' }, /the token refused the PIN/],
+  ])('%s', (_what, change, says) => {
+    const { status, stderr } = run(change);
+    expect([status, stderr]).toEqual([78, expect.stringMatching(says)]);
+    expect(stderr).not.toContain('999000');
+  });
+
+  test('the key id or the label of the root, with the root that the database expects', async () => {
+    const other = { KMS_DATA_DIR: join(directory.path, 'second') };
+    const settings = [{ KMS_PKCS11_KEY_ID: '00ff' }, { KMS_PKCS11_LABEL: 'another' }];
+    const first = await startService({
+      env: {
+        ...tokens.env,
+        KMS_EMBEDDED_DEFAULTS: 'true',
+        KMS_PKCS11_MODULE_PATH: tokens.modulePath,
+        KMS_PKCS11_SLOT: 'main',
+        KMS_PKCS11_PIN: PIN,
+        ...other,
+      },
+    });
+    await first.stop();
+    for (const setting of settings) {
+      const { status, stderr } = run({ ...other, ...setting });
+      expect([status, stderr]).toEqual([
+        78,
+        expect.stringMatching(/expects the root hsm with the check value [0-9a-f]{16}/),
+      ]);
+    }
   });
 });
 

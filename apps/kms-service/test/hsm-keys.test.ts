@@ -21,8 +21,6 @@ beforeAll(async () => {
     KMS_PKCS11_MODULE_PATH: tokens.modulePath,
     KMS_PKCS11_SLOT: 'main',
     KMS_PKCS11_PIN: PIN,
-    KMS_JOB_INTERVAL_MS: '200',
-    KMS_HSM_SWEEP_INTERVAL_MS: '100',
   });
 });
 afterAll(async () => {

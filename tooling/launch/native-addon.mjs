@@ -31,6 +31,8 @@ export async function ensureNativeAddon() {
     const runtime = runtimePath();
     const { code } = await runChild(runtime, [nodeGyp, 'rebuild', '--silent', ...headers(runtime)], {
       cwd: source,
+      // Its warnings are nobody's to mend here, and would bury what matters.
+      env: { ...process.env, CXXFLAGS: '-w' },
       stdio: ['ignore', 2, 2],
     });
     if (code !== 0) throw new Error(`The native part of pkcs11js could not be built. It needs ${WHAT_IT_NEEDS}.`);

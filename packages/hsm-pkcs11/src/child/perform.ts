@@ -98,7 +98,8 @@ function publicAttributes(session: Session, request: Of<'public-attributes'>): A
   };
 }
 
-function destroy(session: Session, request: Of<'destroy'>): null {
+function destroy(session: Session, request: Of<'destroy'>): number {
+  let destroyed = 0;
   const found = findObjects(session, [
     { type: CKA.token, value: true },
     { type: CKA.id, value: bytes(request.id) },
@@ -108,12 +109,13 @@ function destroy(session: Session, request: Of<'destroy'>): null {
     if (!describeObject(session, object).label.startsWith(request.labelPrefix)) continue;
     try {
       session.cryptoki.C_DestroyObject(session.handle, object);
+      destroyed += 1;
     } catch (error) {
       // Another node was faster.
       if (!isCkr(error, CKR.objectHandleInvalid)) throw error;
     }
   }
-  return null;
+  return destroyed;
 }
 
 /** Encrypts, opens the result once more in the HSM, and answers only what gives the same plaintext again. */

@@ -60,6 +60,11 @@ export function isLoggedOut(error: unknown): boolean {
   return error instanceof ChildFault && isCkrOf(error.fault, [CKR.userNotLoggedIn]);
 }
 
+/** The token says that a key is not there. */
+export function isAbsent(error: unknown): boolean {
+  return error instanceof ChildFault && (error.fault.type === 'not-found' || isCkrOf(error.fault, NOT_FOUND));
+}
+
 export function needsNewProcess(error: unknown): boolean {
   return error instanceof ChildFault && isCkrOf(error.fault, NEEDS_NEW_PROCESS);
 }

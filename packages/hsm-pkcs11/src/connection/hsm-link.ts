@@ -9,6 +9,7 @@ import {
   callError,
   configurationError,
   hsmUnavailable,
+  isAbsent,
   isLoggedOut,
   isPinRefusal,
   needsNewProcess,
@@ -16,6 +17,7 @@ import {
 } from './hsm-errors.ts';
 import { LanePool, LanesBusy } from './lane-pool.ts';
 import type { RefusedPins } from './refused-pins.ts';
+import { foundNothing, TokenPresence } from './token-presence.ts';
 
 const BREAKER = { threshold: 5, openForMs: 5000 };
 const FIRST_PAUSE_MS = 250;
@@ -39,6 +41,14 @@ export type DirectCall = <R extends Request>(request: R) => Promise<Answers[R['o
 interface Connected extends TokenOpened {
   readonly connection: ChildConnection;
   readonly mechanisms: readonly number[];
+  readonly presence: TokenPresence;
+}
+
+interface Outcome {
+  readonly answer: Answers[keyof Answers];
+  readonly error: Error | null;
+  /** Something that was looked for is not there, if the token is. */
+  readonly nothingFound: boolean;
 }
 
 export interface LinkStatus {
@@ -163,17 +173,43 @@ export class HsmLink {
   }
 
   async #run<R extends Request>(lane: number, request: R): Promise<Answers[R['op']]> {
+    for (let attempt = 0; ; attempt += 1) {
+      let connected: Connected | null = null;
+      try {
+        connected = await within(this.#settings.timeoutMs, this.#connection());
+        const outcome = await this.#ask(connected, lane, request);
+        if (attempt > 0 || !outcome.nothingFound || !(await this.#mayHaveVanished(connected, lane, request))) {
+          if (outcome.error !== null) throw outcome.error;
+          // The child answers each request with the answer of its kind.
+          return outcome.answer as Answers[R['op']];
+        }
+        this.#replace(connected.connection, new ChildGone('The token does not show its keys any more.'));
+      } catch (error) {
+        if (connected !== null && endsProcess(error)) this.#replace(connected.connection, error);
+        throw this.#counted(error);
+      }
+    }
+  }
+
+  async #ask({ connection, presence }: Connected, lane: number, request: Request): Promise<Outcome> {
     const { timeoutMs } = this.#settings;
     const limitMs = request.op === 'generate' ? timeoutMs * GENERATION_LIMITS : timeoutMs;
-    let connection: ChildConnection | null = null;
     try {
-      connection = (await within(timeoutMs, this.#connection())).connection;
-      // The child answers each request with the answer of its kind.
-      return (await within(limitMs, this.#send(connection, lane, request))) as Answers[R['op']];
+      const answer = await within(limitMs, this.#send(connection, lane, request));
+      presence.answered(request);
+      return { answer, error: null, nothingFound: foundNothing(request, answer) };
     } catch (error) {
-      if (connection !== null && endsProcess(error)) this.#replace(connection, error);
-      throw this.#counted(error);
+      if (!isAbsent(error)) throw error;
+      return { answer: null, error: asError(error), nothingFound: true };
     }
+  }
+
+  #mayHaveVanished({ connection, presence }: Connected, lane: number, request: Request): Promise<boolean> {
+    return presence.mayHaveVanished(request, async (ref) => {
+      const find: Request = { op: 'find', ref };
+      const found = await within(this.#settings.timeoutMs, connection.call(lane, find));
+      return !foundNothing(find, found);
+    });
   }
 
   async #send(connection: ChildConnection, lane: number, request: Request): Promise<Answers[keyof Answers]> {
@@ -274,7 +310,7 @@ export class HsmLink {
     const direct: DirectCall = async <R extends Request>(request: R) =>
       (await connection.call(0, request)) as Answers[R['op']];
     await this.#check(direct);
-    return { ...opened, connection, mechanisms };
+    return { ...opened, connection, mechanisms, presence: new TokenPresence(this.#parts.now) };
   }
 
   /** A PIN is tried once; a token that refused it, now or before, is not asked again. */

@@ -99,7 +99,8 @@ export interface Answers {
   objects: readonly FoundObject[];
   generate: null;
   'public-attributes': PublicAttributes;
-  destroy: null;
+  /** How many objects were destroyed. */
+  destroy: number;
   'encrypt-block': Uint8Array;
   /** `nonce(12) ‖ ciphertext ‖ tag(16)`, opened once more before it is answered. */
   seal: Uint8Array;

@@ -1,5 +1,5 @@
 import { ALL_ROUTES, ERROR_STATUS, type Route } from '@qnsp/kms-contract';
-import { type Kms, KmsError } from '@qnsp/kms-core';
+import { type Kms, KmsError, type SweepReport } from '@qnsp/kms-core';
 import { type Context, Hono } from 'hono';
 import type { Caches } from './caches.ts';
 import { addExplorer } from './explorer/explorer.ts';
@@ -24,6 +24,10 @@ export interface AppParts {
   readonly evidence?: Evidence | undefined;
   /** What the gateway in front of the service proves itself by; none without it. */
   readonly gatewayCredential?: string | undefined;
+  /** What the HSMs are for, besides what the core does with them. */
+  readonly hardware: { readonly configured: boolean; randomIsMissing(): boolean };
+  /** What the newest reconciliation of HSMs and database found. */
+  readonly sweeps: () => readonly SweepReport[];
 }
 
 /** The HTTP application: every route of the contract, and one shape for everything that goes wrong. */

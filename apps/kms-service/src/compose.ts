@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { HsmConfigurationError } from '@qnsp/hsm-pkcs11';
 import {
   type ChangeFeed,
   type DatabaseCopies,
@@ -10,9 +10,6 @@ import {
   KmsError,
   OperationBudgets,
   OperationCounter,
-  type RootProvider,
-  type RootRecord,
-  softwareRoot,
   type Store,
   TokenRing,
 } from '@qnsp/kms-core';
@@ -20,10 +17,12 @@ import { openPgliteStore, openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { type Caches, openCaches } from './caches.ts';
 import { readCertificate } from './config/certificate-file.ts';
 import { ConfigurationError } from './config/configuration-error.ts';
-import type { DatabaseConfig, RootConfig, ServiceConfig } from './config/env.ts';
+import type { DatabaseConfig, ServiceConfig } from './config/env.ts';
 import { type Evidence, openEvidence } from './evidence/open-evidence.ts';
 import type { Logger } from './http/logger.ts';
-import { readOrCreateRootKey, readRootKey } from './config/root-key-file.ts';
+import { mixedRandom } from './roots/hardware-random.ts';
+import { logAlert } from './roots/log-alert.ts';
+import { type OpenedRoots, openRoots } from './roots/open-roots.ts';
 
 /** The parts of a running service. */
 export interface Composition {
@@ -33,33 +32,40 @@ export interface Composition {
   /** Whether the database is a restored copy; a store that can not tell has none. */
   readonly copies: DatabaseCopies | undefined;
   readonly caches: Caches;
+  /** What the HSMs are for, besides what the core does with them. */
+  readonly hardware: { readonly configured: boolean; randomIsMissing(): boolean };
   close(): Promise<void>;
 }
 
 /**
- * Puts the parts together: opens the store, finds the root, and makes sure that they belong to each other. Serves
+ * Puts the parts together: opens the store, finds the roots, and makes sure that they belong to each other. Serves
  * nothing yet.
+ *
+ * @param log hears what the operator should know
  */
 export async function compose(config: ServiceConfig, log: Logger): Promise<Composition> {
-  const opened = await openStore(config.database, log);
-  const { store } = opened;
+  const alert = logAlert(log);
+  const opened = await openStoreAndRoots(config, feedLost(log));
+  const { store, roots } = opened;
   try {
-    const known = await store.transact({ kind: 'system' }, (unit) => unit.tenants.roots());
-    const roots: readonly RootProvider[] = [openRoot(config.root, known)];
     const clock = () => Date.now();
-    const hierarchy = new KeyHierarchy(store, roots);
-    await establishRoots(store, hierarchy, roots);
+    const hardware = mixedRandom(roots.hsms, alert);
+    const { random } = hardware;
+    const hierarchy = new KeyHierarchy(store, roots.providers, { random, alert });
+    await establishRoots(store, hierarchy, roots.providers, roots.makeRoot);
     const caches = openCaches(config.cache, opened.changes, log);
     const evidence = config.evidence && openEvidence(config.evidence, opened.evidence, clock);
+    const resident = roots.hsms.map((hsm) => hsm.resident);
     const kms: Kms = {
       store,
       hierarchy,
-      keyRing: new KeyRing(store, hierarchy, caches.forKeys),
+      keyRing: new KeyRing(store, hierarchy, caches.forKeys, resident),
       tokens: new TokenRing(store, hierarchy, caches.forTokens),
       budgets: new OperationBudgets(store),
+      resident,
       counter: new OperationCounter(),
       clock,
-      random: randomBytes,
+      random,
       settings: { defaultAlgorithm: config.defaultAlgorithm, requireFips: config.requireFips },
       evidence: evidence?.ofService,
     };
@@ -68,6 +74,7 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
       evidence,
       caches,
       copies: opened.copies,
+      hardware: { configured: roots.hsms.length > 0, randomIsMissing: () => hardware.isMissing() },
       close: async () => {
         await caches.close();
         await opened.close();
@@ -75,41 +82,58 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
     };
   } catch (error) {
     await opened.close();
-    throw asConfigurationError(error);
+    throw asConfigurationError(error, roots);
   }
 }
 
-/** A root key is only ever made for a database that has none: for any other a new one would open nothing. */
-function openRoot(config: RootConfig, known: readonly RootRecord[]): RootProvider {
-  const key =
-    config.kind === 'given'
-      ? config.key
-      : known.length === 0
-        ? readOrCreateRootKey(config.path)
-        : readRootKey(config.path, known);
+/**
+ * The store and the configured roots, before anybody asked whether they belong together.
+ *
+ * @param onFeedLost hears when notices of changes are interrupted
+ */
+export async function openStoreAndRoots(
+  config: ServiceConfig,
+  onFeedLost: (error: unknown) => void,
+  ceremony = false,
+): Promise<OpenedStore & { readonly roots: OpenedRoots }> {
+  const opened = await openStore(config.database, onFeedLost);
   try {
-    return softwareRoot('software', key);
-  } finally {
-    key.fill(0);
+    const known = await opened.store.transact({ kind: 'system' }, (unit) => unit.tenants.roots());
+    const roots = await openRoots(config, known, ceremony);
+    return {
+      ...opened,
+      roots,
+      close: async () => {
+        await roots.close();
+        await opened.close();
+      },
+    };
+  } catch (error) {
+    await opened.close();
+    throw error;
   }
 }
 
 /** Applies pending migrations and does nothing else. */
 export async function migrate(config: DatabaseConfig, log: Logger): Promise<void> {
-  const opened = await openStore(config, log);
+  const opened = await openStore(config, feedLost(log));
   await opened.close();
 }
 
-async function openStore(
-  config: DatabaseConfig,
-  log: Logger,
-): Promise<{
-  store: Store;
-  evidence: EvidenceStore;
-  changes: ChangeFeed;
-  copies?: DatabaseCopies;
+interface OpenedStore {
+  readonly store: Store;
+  readonly evidence: EvidenceStore;
+  readonly changes: ChangeFeed;
+  readonly copies?: DatabaseCopies;
   close(): Promise<void>;
-}> {
+}
+
+function feedLost(log: Logger): (error: unknown) => void {
+  return (error) =>
+    log.warn({ err: error }, 'notices of changes are interrupted: keys and tokens are read from the database');
+}
+
+async function openStore(config: DatabaseConfig, onFeedLost: (error: unknown) => void): Promise<OpenedStore> {
   if (config.kind === 'pglite')
     return openPgliteStore({ dataDir: config.dataDir, statementTimeoutMs: config.timeoutMs });
   return openPostgresStore({
@@ -119,14 +143,17 @@ async function openStore(
     ssl: config.ssl,
     migrate: config.migrate,
     statementTimeoutMs: config.timeoutMs,
-    onFeedLost: (error) =>
-      log.warn({ err: error }, 'notices of changes are interrupted: keys and tokens are read from the database'),
+    onFeedLost,
     ...(config.caFile === undefined ? {} : { caPem: readCertificate('DATABASE_SSL_CA_FILE', config.caFile) }),
   });
 }
 
 /** A root that is not this database's is the operator's to mend, not a fault that passes. */
-function asConfigurationError(error: unknown): unknown {
+export function asConfigurationError(error: unknown, roots: OpenedRoots): unknown {
+  if (error instanceof HsmConfigurationError)
+    return new ConfigurationError([{ variable: roots.variableOf(undefined), reason: error.message }]);
   if (!(error instanceof KmsError) || error.code !== 'SEALED') return error;
-  return new ConfigurationError([{ variable: 'KMS_ROOT_KEY', reason: error.message }]);
+  const providerId = error.details?.['providerId'];
+  const variable = roots.variableOf(typeof providerId === 'string' ? providerId : undefined);
+  return new ConfigurationError([{ variable, reason: error.message }]);
 }

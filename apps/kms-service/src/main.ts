@@ -11,6 +11,7 @@ import { type Logger, makeLogger } from './http/logger.ts';
 import { makeMetrics } from './metrics.ts';
 import { makeReadiness } from './readiness.ts';
 import { isStillHere, settleCopy } from './restored-copy.ts';
+import { makeRootWork } from './roots/root-work.ts';
 import { runSelfTest } from './self-test.ts';
 import { startScheduledWork } from './scheduled-work.ts';
 import { welcomeText } from './welcome.ts';
@@ -26,18 +27,30 @@ type Stops = (() => Promise<void> | void)[];
 async function start(config: ServiceConfig, log: Logger, stops: Stops): Promise<void> {
   if (config.requireFips) enterFipsMode();
   const composition = await compose(config, log);
-  const { kms, caches, copies } = composition;
+  const { kms, caches, copies, hardware, evidence } = composition;
   stops.push(() => composition.close());
   stops.push(() => kms.counter.flush(kms.store));
   const readiness = makeReadiness();
   const { gatewayCredential } = config;
   const metrics = makeMetrics(kms, caches);
-  const { evidence } = composition;
   if (evidence !== undefined) {
     stops.push(() => evidence.stop());
     evidence.start(log, (report) => metrics.observeEvidence(report));
   }
-  const app = makeApp({ kms, log, readiness, caches, metrics, version: VERSION, gatewayCredential, evidence });
+  const rootWork = makeRootWork(kms, log, config.hsmSweep);
+  const sweeps = () => rootWork.sweeps();
+  const app = makeApp({
+    kms,
+    log,
+    readiness,
+    caches,
+    metrics,
+    version: VERSION,
+    gatewayCredential,
+    evidence,
+    hardware,
+    sweeps,
+  });
   const listening = await listen(app, config);
   stops.push(() => listening.stop());
   const mayWork = () => isStillHere(copies, readiness, log);
@@ -45,7 +58,7 @@ async function start(config: ServiceConfig, log: Logger, stops: Stops): Promise<
     await installPlatformToken(kms, config.platformToken);
     const first = await bootstrap(kms, config, listening.baseUrl);
     if (first !== undefined) process.stderr.write(welcomeText(first));
-    const work = startScheduledWork(kms, { intervalMs: config.jobIntervalMs, mayWork, log });
+    const work = startScheduledWork(kms, { rootWork, intervalMs: config.jobIntervalMs, mayWork, log });
     stops.push(() => work.stop());
   }
   log.info({ baseUrl: listening.baseUrl }, 'listening');

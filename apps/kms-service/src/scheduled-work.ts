@@ -1,7 +1,10 @@
 import { type Kms, runDueWork } from '@qnsp/kms-core';
 import type { Logger } from './http/logger.ts';
+import type { RootWork } from './roots/root-work.ts';
 
 export interface ScheduledWorkOptions {
+  /** What the roots need, done after what schedules ask for. */
+  readonly rootWork: RootWork;
   readonly intervalMs: number;
   /** Asked before each turn: a turn that may not work is passed over. */
   readonly mayWork: () => Promise<boolean>;
@@ -11,7 +14,7 @@ export interface ScheduledWorkOptions {
 /** Runs what schedules ask for, again and again with a pause between, until it is stopped. */
 export function startScheduledWork(
   kms: Kms,
-  { intervalMs, mayWork, log }: ScheduledWorkOptions,
+  { rootWork, intervalMs, mayWork, log }: ScheduledWorkOptions,
 ): { stop(): Promise<void> } {
   const stopping = new AbortController();
   let timer: NodeJS.Timeout | undefined;
@@ -23,6 +26,7 @@ export function startScheduledWork(
     if (rotated + destroyed > 0) log.info({ rotated, destroyed }, 'scheduled work done');
     for (const { key, error } of failed)
       log.error({ tenantId: key.tenantId, keyId: key.keyId, err: error }, 'scheduled work on a key failed');
+    await rootWork.run();
   };
   const run = async () => {
     try {

@@ -122,6 +122,7 @@ describe('the configuration', () => {
       KMS_ROOT_KEY: 'c2VjcmV0LWJ1dC1zaG9ydA==',
       KMS_EVIDENCE_ENABLED: 'true',
       KMS_PKCS11_PIN: '987654',
+      KMS_PKCS11_KEY_ID: 'xyz',
     });
     expect(status).toBe(78);
     for (const name of [
@@ -136,7 +137,8 @@ describe('the configuration', () => {
       'AUDIT_SERVICE_URL',
       'AUDIT_BEARER_TOKEN',
       'AUDIT_SBOM_SIGNING_PRIVATE_KEY_PEM',
-      'KMS_PKCS11_PIN',
+      'KMS_PKCS11_MODULE_PATH',
+      'KMS_PKCS11_KEY_ID',
     ]) {
       expect(stderr).toMatch(new RegExp(`^  ${name}: `, 'm'));
     }
@@ -163,6 +165,75 @@ describe('the configuration', () => {
       readConfig({ ...given, ...evidenceEnv('http://localhost:1'), AUDIT_SBOM_SIGNING_PRIVATE_KEY_PEM: escaped }),
     ).not.toThrow();
     expect(readConfig({ ...given, KMS_EVIDENCE_ENABLED: 'false' }).evidence).toBeUndefined();
+  });
+
+  test('takes one HSM by its variables, its slot as a number or as the label of a token', () => {
+    const one = { KMS_PKCS11_MODULE_PATH: '/usr/lib/hsm.so', KMS_PKCS11_PIN: '1234' };
+    expect(
+      readConfig({ ...one, KMS_PKCS11_SLOT: '7', KMS_PKCS11_KEY_ID: '0aFF', KMS_PKCS11_LABEL: 'root' }),
+    ).toMatchObject({
+      root: null,
+      hsms: [{ hsm: { id: 'hsm', modulePath: '/usr/lib/hsm.so', slot: 7, pin: '1234', keyId: '0aFF', label: 'root' } }],
+    });
+    const [{ hsm } = { hsm: undefined }] = readConfig({ ...one, KMS_PKCS11_SLOT: 'my token' }).hsms;
+    expect(hsm).toEqual({ id: 'hsm', modulePath: '/usr/lib/hsm.so', tokenLabel: 'my token', pin: '1234' });
+  });
+
+  test('takes several HSMs as JSON, each with its name', () => {
+    const pinFile = join(directory.path, 'pin');
+    writeFileSync(pinFile, '5678\n');
+    const list = [
+      { modulePath: '/usr/lib/softhsm/libsofthsm2.so', slot: 0, pin: '1234' },
+      { modulePath: '/usr/lib/other.so', slot: 'east', pinFile, id: 'hsm-east', timeoutMs: 900 },
+      { modulePath: '/usr/lib/other.so', tokenLabel: 'west', pin: '9' },
+    ];
+    expect(readConfig({ KMS_PKCS11_CONFIGS_JSON: JSON.stringify(list) }).hsms.map(({ hsm }) => hsm)).toEqual([
+      { id: 'hsm', modulePath: '/usr/lib/softhsm/libsofthsm2.so', slot: 0, pin: '1234' },
+      { id: 'hsm-east', modulePath: '/usr/lib/other.so', tokenLabel: 'east', pin: '5678', timeoutMs: 900 },
+      { id: 'hsm-3', modulePath: '/usr/lib/other.so', tokenLabel: 'west', pin: '9' },
+    ]);
+  });
+
+  test('names every problem of every HSM and shows no PIN', () => {
+    const secrets = ['hunter2', 'hunter3'];
+    const list = [
+      { modulePath: 'relative.so', slot: -1, pin: secrets[0], keyId: 'zz', id: 'Upper', poolSize: 0 },
+      { slot: 1, color: 'blue', label: '' },
+      7,
+      { modulePath: '/a.so', pin: secrets[1], pinFile: '/none' },
+      { modulePath: '/a.so', pin: '1', id: 'twice' },
+      { modulePath: '/b.so', pin: '1', id: 'twice' },
+      { modulePath: '/b.so', pin: '1', id: 'software' },
+    ];
+    const L = 'KMS_PKCS11_CONFIGS_JSON';
+    const named = problemsOf({ [L]: JSON.stringify(list) });
+    for (const name of [
+      `${L}[0].modulePath`,
+      `${L}[0].slot`,
+      `${L}[0].keyId`,
+      `${L}[0].id`,
+      `${L}[0].poolSize`,
+      `${L}[1]`,
+      `${L}[1].modulePath`,
+      `${L}[1].pin`,
+      `${L}[1].label`,
+      `${L}[2]`,
+      `${L}[3].pinFile`,
+      `${L}[5].id`,
+      `${L}[6].id`,
+    ])
+      expect(named).toContain(name);
+    for (const json of [JSON.stringify(list), `[{"pin":"hunter2"`, '"hunter2"', '[]']) {
+      const { status, stderr } = runMain({ [L]: json });
+      expect(status).toBe(78);
+      for (const secret of secrets) expect(stderr).not.toContain(secret);
+    }
+  });
+
+  test('refuses both forms at once', () => {
+    const json = JSON.stringify([{ modulePath: '/a.so', pin: '1' }]);
+    expect(problemsOf({ KMS_PKCS11_CONFIGS_JSON: json, KMS_PKCS11_PIN: '1' })).toEqual(['KMS_PKCS11_PIN']);
+    expect(problemsOf({ KMS_PKCS11_SLOT: '0' })).toEqual(['KMS_PKCS11_MODULE_PATH', 'KMS_PKCS11_PIN']);
   });
 
   test('without any root key there is no start', () => {

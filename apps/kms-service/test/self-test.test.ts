@@ -43,6 +43,7 @@ async function startApp() {
     keyRing: new KeyRing(store, hierarchy, caches.forKeys),
     tokens: new TokenRing(store, hierarchy, caches.forTokens),
     budgets: new OperationBudgets(store),
+    resident: [],
     counter: new OperationCounter(),
     clock,
     random: randomBytes,
@@ -50,7 +51,16 @@ async function startApp() {
   };
   const readiness = makeReadiness();
   listening = await listen(
-    makeApp({ kms, caches, log, readiness, metrics: makeMetrics(kms, caches), version: '0' }),
+    makeApp({
+      kms,
+      caches,
+      log,
+      readiness,
+      metrics: makeMetrics(kms, caches),
+      version: '0',
+      hardware: { configured: false, randomIsMissing: () => false },
+      sweeps: () => [],
+    }),
     config,
   );
   return { readiness, log, baseUrl: listening.baseUrl };

@@ -10,6 +10,7 @@ import {
   OperationBudgets,
   OperationCounter,
   type Permission,
+  type ResidentKeyProvider,
   resolveAlgorithm,
   type Role,
   type RootProvider,
@@ -33,7 +34,12 @@ export interface Fixture {
 
 /** A KMS on the in-memory store with one tenant. */
 export async function makeFixture(
-  options: { readonly messageBudget?: number; readonly requireFips?: boolean; readonly frozenClock?: boolean } = {},
+  options: {
+    readonly messageBudget?: number;
+    readonly requireFips?: boolean;
+    readonly frozenClock?: boolean;
+    readonly resident?: readonly ResidentKeyProvider[];
+  } = {},
 ): Promise<Fixture> {
   let offset = 0;
   const start = Date.now();
@@ -47,8 +53,9 @@ export async function makeFixture(
     return {
       store,
       hierarchy,
-      keyRing: new KeyRing(store, hierarchy, { feed: store.changes, memory: new MapCache() }),
+      keyRing: new KeyRing(store, hierarchy, { feed: store.changes, memory: new MapCache() }, options.resident ?? []),
       tokens: new TokenRing(store, hierarchy, { feed: store.changes, memory: new MapCache() }),
+      resident: options.resident ?? [],
       budgets: new OperationBudgets(
         store,
         options.messageBudget === undefined ? {} : { messageBudget: options.messageBudget },

@@ -5,6 +5,7 @@ import { DrizzleEvidenceRecords } from './records/evidence-records.ts';
 import { DrizzleIdempotency } from './records/idempotency-records.ts';
 import { DrizzleKeys } from './records/key-records.ts';
 import { toKeyRecord } from './records/key-rows.ts';
+import { DrizzleResidents } from './records/resident-records.ts';
 import { DrizzleTenants } from './records/tenant-records.ts';
 import { DrizzleTokens } from './records/token-records.ts';
 import { toTokenRecord } from './records/token-rows.ts';
@@ -34,6 +35,7 @@ export class DrizzleStore implements Store {
           tokens: new DrizzleTokens(session),
           idempotency: new DrizzleIdempotency(session),
           evidence: new DrizzleEvidenceRecords(session),
+          residents: new DrizzleResidents(session),
         });
       } finally {
         session.end();

@@ -23,9 +23,13 @@ const TENANT_SHREDDED = 'KM001';
 const UNIQUE_VIOLATION = '23505';
 /** The unique constraints that a caller can run into; all others guard against faults of this service. */
 const CONFLICTS: Readonly<Record<string, string>> = {
-  tenant_master_key_wraps_pkey: 'This version of the master key has a wrap of this provider.',
-  roots_pkey: 'The provider has a root already.',
+  tenant_master_key_wraps_pkey: 'This version of the master key has a wrap under this root.',
+  roots_pkey: 'The root is in use already.',
 };
+
+const FOREIGN_KEY_VIOLATION = '23503';
+/** The only foreign key that calls can run into: a root goes out of use while another node still wraps under it. */
+const WRAP_OF_ROOT = 'tenant_master_key_wraps_root';
 
 /** The error of the store port for what a database or its driver threw. A `KmsError` is passed on. */
 export function toStoreError(error: unknown): KmsError {
@@ -36,6 +40,8 @@ export function toStoreError(error: unknown): KmsError {
   }
   if (fault.code === TENANT_SHREDDED) return new KmsError('CONFLICT', 'The tenant was shredded.', { cause: fault });
   const conflict = fault.code === UNIQUE_VIOLATION ? CONFLICTS[fault.constraint ?? ''] : undefined;
+  if (fault.code === FOREIGN_KEY_VIOLATION && fault.constraint === WRAP_OF_ROOT)
+    return new KmsError('CONFLICT', 'The root is not in use, or is used again.', { cause: fault });
   if (conflict !== undefined) return new KmsError('CONFLICT', conflict, { cause: fault });
   return new KmsError('INTERNAL_ERROR', 'The store refused a statement.', { cause: fault });
 }

@@ -6,8 +6,9 @@ import {
   asTenant,
   sampleKey,
   sampleToken,
-  someBytes,
+  sampleWrap,
   SYSTEM,
+  useRoot,
 } from '@qnsp/kms-core/testing';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
@@ -29,6 +30,7 @@ describe('constraints of the database', () => {
     database = await createDatabase();
     ({ store, close } = await openPostgresStore({ url: database.url, ssl: 'disable', migrate: 'auto' }));
     sql = rawSql(database.url);
+    await useRoot(store);
     [tenantId, shredded] = [await newTenant(store), await newTenant(store)];
     key = rotated(await insertKey(store, sampleKey(tenantId)));
     const revocation = { reason: 'end_of_life', at: new Date() } as const;
@@ -37,9 +39,7 @@ describe('constraints of the database', () => {
       await unit.keys.update(key, 1);
       await unit.keys.leaseOperations({ keyId: key.keyId, version: 0, budget: 10, count: 5 });
       await unit.tokens.insert(sampleToken(tenantId));
-      await unit.tenants.addMasterKeyWraps([
-        { tenantId, tmkVersion: 1, providerId: 'software', wrapped: someBytes(60) },
-      ]);
+      await unit.tenants.addMasterKeyWraps([sampleWrap(tenantId)]);
     });
     await insertKey(store, sampleKey(shredded));
     await store.transact(SYSTEM, (unit) => unit.tenants.shred(shredded));
@@ -144,12 +144,12 @@ describe('constraints of the database', () => {
     ],
     [
       'a master key version 0',
-      () => `insert into kms.tenant_master_key_wraps values ('${tenantId}', 0, 'x', '\\x00')`,
+      () => `insert into kms.tenant_master_key_wraps values ('${tenantId}', 0, 'software', '\\x00', 'c0ffee')`,
       'tenant_master_key_wraps_version',
     ],
     [
       'a master key for nobody',
-      () => `insert into kms.tenant_master_key_wraps values (gen_random_uuid(), 1, 'x', '\\x00')`,
+      () => `insert into kms.tenant_master_key_wraps values (gen_random_uuid(), 1, 'software', '\\x00', 'c0ffee')`,
       'foreign key constraint',
     ],
     ['a token with another hash', () => `update kms.api_tokens set hash = sha256('x')`, 'a token can only be revoked'],

@@ -38,6 +38,7 @@ it('background jobs of three nodes rotate each due key once', async () => {
       keyRing: new KeyRing(store, hierarchy, { feed: SILENT_FEED }),
       tokens: new TokenRing(store, hierarchy, { feed: SILENT_FEED }),
       budgets: new OperationBudgets(store),
+      resident: [],
       counter: new OperationCounter(),
       clock: Date.now,
       random: randomBytes,

@@ -1,4 +1,4 @@
-import type { ApiTokenRecord, EvidenceStore, KeyRecord, Store } from '@qnsp/kms-core';
+import { type ApiTokenRecord, type EvidenceStore, type KeyRecord, newId, type Store } from '@qnsp/kms-core';
 import {
   asTenant,
   insertKey,
@@ -6,8 +6,10 @@ import {
   revoked,
   sampleKey,
   sampleToken,
+  sampleWrap,
   someBytes,
   SYSTEM,
+  useRoot,
 } from '@qnsp/kms-core/testing';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
@@ -34,6 +36,7 @@ const TABLES = [
   'evidence_chains',
   'evidence_checkpoints',
   'evidence_events',
+  'resident_claims',
 ];
 
 describe('row-level security', () => {
@@ -53,16 +56,19 @@ describe('row-level security', () => {
     sql = rawSql(database.url);
     await opened.copies.look();
     [mine, theirs] = [await newTenant(store), await newTenant(store)];
-    await store.transact(SYSTEM, (unit) => unit.tenants.addRoot({ providerId: 'software', checkValue: 'c0ffee' }));
+    await useRoot(store);
     for (const tenantId of [mine, theirs]) {
       await sql`insert into kms.tombstones values ('tenant', ${tenantId}, ${tenantId}, 'shredded', null, now())`;
       const parent = await insertKey(store, sampleKey(tenantId));
       const rotation = { periodSeconds: 60, auto: true, retainVersions: null, nextRotationAt: new Date('2031-01-01') };
       const key = await insertKey(store, sampleKey(tenantId, { rotation, parentKeyId: parent.keyId }));
       await asTenant(store, tenantId, async (unit) => {
-        await unit.tenants.addMasterKeyWraps([
-          { tenantId, tmkVersion: 1, providerId: 'software', wrapped: someBytes(60) },
-        ]);
+        await unit.tenants.addMasterKeyWraps([sampleWrap(tenantId)]);
+        await unit.residents.claim({
+          providerId: 'hsm-a',
+          name: { tenantId, keyId: newId(), version: 1 },
+          kind: 'create',
+        });
         const token = sampleToken(tenantId);
         if (tenantId === theirs) theirToken = token;
         await unit.tokens.insert(token);

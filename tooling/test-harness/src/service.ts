@@ -5,7 +5,7 @@ import { startServerProcess } from './server-process.ts';
 import { tempDir } from './temp-dir.ts';
 import { waitUntil } from './wait-until.ts';
 
-const READY_LIMIT_MS = 30_000;
+const READY_LIMIT_MS = 90_000;
 const PROBE_LIMIT_MS = 2000;
 const SERVICE_ENTRY = fileURLToPath(new URL('../../../apps/kms-service/src/main.ts', import.meta.url));
 

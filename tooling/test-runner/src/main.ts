@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { tempDir } from '@qnsp/test-harness';
@@ -11,8 +12,15 @@ const workspaceRoot = fileURLToPath(new URL('../../..', import.meta.url));
 const SOAK_FLAG = '--soak';
 const LIMIT_MS = { test: 10 * 60_000, soak: 30 * 60_000 };
 
+function buildNativeAddon(): void {
+  const script = join(workspaceRoot, 'tooling', 'bin', 'native-addon.mjs');
+  const { status } = spawnSync(process.execPath, [script], { stdio: ['ignore', 2, 2] });
+  if (status !== 0) throw new Error('The native part of pkcs11js is not built; the reason is above.');
+}
+
 async function runTests(kind: 'test' | 'soak', args: readonly string[]): Promise<Tally> {
   ensureSystemPackages(process.env);
+  buildNativeAddon();
   const signal = interruption(LIMIT_MS[kind]);
   const home = tempDir('qnsp-test-');
   // Whatever the servers and the tests put into temporary places goes away with this directory.

@@ -35,6 +35,12 @@ const REQUIREMENTS: readonly Requirement[] = [
     variable: 'TEST_PKCS11_MODULE',
     isInstalled: () => findExecutable('pkcs11-tool') !== undefined,
   },
+  // The native part of pkcs11js, and the module that makes the faults of an HSM.
+  { debianPackage: 'g++', isInstalled: () => findExecutable('g++') !== undefined },
+  { debianPackage: 'gcc', isInstalled: () => findExecutable('gcc') !== undefined },
+  { debianPackage: 'libc6-dev', isInstalled: () => existsSync('/usr/include/dlfcn.h') },
+  { debianPackage: 'make', isInstalled: () => findExecutable('make') !== undefined },
+  { debianPackage: 'python3', isInstalled: () => findExecutable('python3') !== undefined },
   { debianPackage: 'nginx-light', isInstalled: () => findExecutable('nginx') !== undefined },
   { debianPackage: 'chromium', isInstalled: () => findExecutable('chromium') !== undefined, optional: true },
 ];

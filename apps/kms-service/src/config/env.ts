@@ -1,7 +1,9 @@
 import { resolve } from 'node:path';
+import type { HsmConfig } from '@qnsp/hsm-pkcs11';
 import { parseRedisUrl } from '@qnsp/kms-cache';
 import { type Algorithm, isApiToken, KmsError, resolveAlgorithm, ROOT_KEY_BYTES, TOKEN_PREFIX } from '@qnsp/kms-core';
 import { ConfigurationError } from './configuration-error.ts';
+import { hsmIsMeant, readHsms } from './hsm-variables.ts';
 import { type EvidenceConfig, readEvidence } from './read-evidence.ts';
 import { type Environment, Variables } from './variables.ts';
 
@@ -28,7 +30,15 @@ export interface ServiceConfig {
   readonly requireFips: boolean;
   readonly cache: CacheConfig;
   readonly database: DatabaseConfig;
-  readonly root: RootConfig;
+  /** The software root; `null` where the roots are in HSMs alone. */
+  readonly root: RootConfig | null;
+  /** The HSMs, in the order in which they are asked. */
+  readonly hsms: readonly ConfiguredHsm[];
+  readonly hsmSweep: {
+    readonly intervalMs: number;
+    readonly createLimitSeconds: number;
+    readonly orphanGraceSeconds: number;
+  };
   readonly requestTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
   readonly jobIntervalMs: number;
@@ -63,10 +73,19 @@ export type DatabaseConfig =
 type SslMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
 type MigrateMode = 'auto' | 'off' | 'only';
 
-/** Where the root key is: given in the environment, or in a file that is made when nothing uses it yet. */
+/**
+ * Where the root key is: given in the environment, or in a file that is made when nothing uses it yet. The file of a
+ * service with HSMs is `left-over`: it is read only while the database still uses it, and never made.
+ */
 export type RootConfig =
   | { readonly kind: 'given'; readonly key: Uint8Array }
-  | { readonly kind: 'file'; readonly path: string };
+  | { readonly kind: 'file' | 'left-over'; readonly path: string };
+
+export interface ConfiguredHsm {
+  /** What to name when something is wrong with it. */
+  readonly variable: string;
+  readonly hsm: HsmConfig & { readonly id: string };
+}
 
 /**
  * Reads the configuration. The only reader of the process environment.
@@ -78,6 +97,7 @@ export function readConfig(environment: Environment): ServiceConfig {
   const embedded = env.boolean('KMS_EMBEDDED_DEFAULTS', false);
   const dataDir = resolve(env.text('KMS_DATA_DIR') ?? './.kms');
   refuseUnsupported(env);
+  const hsms = readHsms(env);
   const config: ServiceConfig = {
     host: env.text('HOST') ?? (embedded ? '127.0.0.1' : '0.0.0.0'),
     port: env.integer('PORT', 8095, { min: 0, max: 65_535 }),
@@ -91,7 +111,13 @@ export function readConfig(environment: Environment): ServiceConfig {
     requireFips: env.boolean('KMS_REQUIRE_FIPS', false),
     cache: readCache(env),
     database: readDatabase(env, embedded, dataDir),
-    root: readRoot(env, embedded, dataDir),
+    root: readRoot(env, embedded, dataDir, hsmIsMeant(env)),
+    hsms,
+    hsmSweep: {
+      intervalMs: env.integer('KMS_HSM_SWEEP_INTERVAL_MS', 300_000, { min: 100, max: 86_400_000 }),
+      createLimitSeconds: env.integer('KMS_HSM_CREATE_LIMIT_SECONDS', 300, { min: 1, max: 86_400 }),
+      orphanGraceSeconds: env.integer('KMS_HSM_ORPHAN_GRACE_SECONDS', 604_800, { min: 1, max: 31_536_000 }),
+    },
     requestTimeoutMs: env.integer('KMS_REQUEST_TIMEOUT_MS', 30_000, { min: 100, max: 600_000 }),
     shutdownTimeoutMs: env.integer('KMS_SHUTDOWN_TIMEOUT_MS', 10_000, { min: 0, max: 600_000 }),
     jobIntervalMs: env.integer('KMS_JOB_INTERVAL_MS', 10_000, { min: 100, max: 3_600_000 }),
@@ -179,7 +205,7 @@ function readDatabase(env: Variables, embedded: boolean, dataDir: string): Datab
   return { kind: 'postgres', url, poolMax, idleMs, ssl, caFile, timeoutMs, migrate };
 }
 
-function readRoot(env: Variables, embedded: boolean, dataDir: string): RootConfig {
+function readRoot(env: Variables, embedded: boolean, dataDir: string, withHsm: boolean): RootConfig | null {
   const encoded = env.secret('KMS_ROOT_KEY');
   if (encoded !== undefined) {
     const key = decodeRootKey(encoded);
@@ -187,13 +213,34 @@ function readRoot(env: Variables, embedded: boolean, dataDir: string): RootConfi
       env.problem('KMS_ROOT_KEY', `must be ${ROOT_KEY_BYTES} bytes as base64 or as hexadecimal digits`);
     return { kind: 'given', key: key ?? new Uint8Array(ROOT_KEY_BYTES) };
   }
+  const path = resolve(dataDir, 'root.key');
+  if (withHsm) return embedded ? { kind: 'left-over', path } : null;
   if (!embedded && env.text('KMS_ROOT_KEY_FILE') === undefined) {
     env.problem(
       'KMS_ROOT_KEY',
-      'no root key is configured: set KMS_ROOT_KEY or KMS_ROOT_KEY_FILE (32 random bytes as base64, e.g. from "openssl rand -base64 32")',
+      'no root key is configured: set KMS_ROOT_KEY or KMS_ROOT_KEY_FILE (32 random bytes as base64, e.g. from "openssl rand -base64 32"), or an HSM with KMS_PKCS11_MODULE_PATH',
     );
   }
-  return { kind: 'file', path: resolve(dataDir, 'root.key') };
+  return { kind: 'file', path };
+}
+
+/**
+ * The root key that a rotation of the software root moves to: `KMS_NEW_ROOT_KEY`, or the file that
+ * `KMS_NEW_ROOT_KEY_FILE` names.
+ *
+ * @throws ConfigurationError when there is none.
+ */
+export function readNewRootKey(environment: Environment): Uint8Array {
+  const env = new Variables(environment);
+  const encoded = env.secret('KMS_NEW_ROOT_KEY');
+  const key = encoded === undefined ? undefined : decodeRootKey(encoded);
+  if (key !== undefined) return key;
+  if (env.problems.length === 0)
+    env.problem(
+      'KMS_NEW_ROOT_KEY',
+      `must hold the new root key, ${ROOT_KEY_BYTES} bytes as base64 or as hexadecimal digits`,
+    );
+  throw new ConfigurationError(env.problems);
 }
 
 /** The bytes of a root key as people write it down, `undefined` for anything else. */
@@ -203,16 +250,7 @@ export function decodeRootKey(encoded: string): Uint8Array | undefined {
   return bytes.length === ROOT_KEY_BYTES && bytes.toString('base64') === encoded ? bytes : undefined;
 }
 
-const NOT_SUPPORTED: Readonly<Record<string, string>> = {
-  KMS_PKCS11_MODULE_PATH: 'HSM',
-  KMS_PKCS11_SLOT: 'HSM',
-  KMS_PKCS11_PIN: 'HSM',
-  KMS_PKCS11_PIN_FILE: 'HSM',
-  KMS_PKCS11_KEY_ID: 'HSM',
-  KMS_PKCS11_LABEL: 'HSM',
-  KMS_PKCS11_CONFIGS_JSON: 'HSM',
-  KMS_PKCS11_CONFIGS_JSON_FILE: 'HSM',
-};
+const NOT_SUPPORTED: Readonly<Record<string, string>> = {};
 
 /** What is set is used: a setting that this version can not honour ends the start instead of being passed over. */
 function refuseUnsupported(env: Variables): void {

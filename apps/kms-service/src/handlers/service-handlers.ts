@@ -3,6 +3,7 @@ import { openApiDocument } from '@qnsp/kms-contract';
 import { KmsError, TRUST_MS } from '@qnsp/kms-core';
 import type { AppParts } from '../app.ts';
 import type { Caches } from '../caches.ts';
+import { randomCheck, residentKeysCheck, rootsCheck } from '../roots/root-checks.ts';
 import type { Handlers } from './handler.ts';
 
 const ACTIVATION_SECONDS = 3600;
@@ -54,8 +55,13 @@ function about({ version }: AppParts) {
 async function health(parts: AppParts) {
   const store = await storeCheck(parts);
   const copy = parts.readiness.copy();
+  const { kms, hardware, sweeps } = parts;
   const checks = {
     store,
+    roots: rootsCheck(kms.hierarchy),
+    ...(hardware.configured
+      ? { residentKeys: residentKeysCheck(sweeps()), random: randomCheck(hardware.randomIsMissing()) }
+      : {}),
     selfTest: selfTestCheck(parts.readiness.reason()),
     ...cacheChecks(parts.caches),
     ...(copy === undefined

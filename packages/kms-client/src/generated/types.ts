@@ -72,6 +72,7 @@ export interface AuditEvent {
     | 'kms.key.revoked'
     | 'kms.key.destruction-scheduled'
     | 'kms.key.restored'
+    | 'kms.key.condemned'
     | 'kms.key.destroyed'
     | 'kms.key.shredded'
     | 'kms.key.created'
@@ -952,6 +953,8 @@ export interface ImportKeyInput {
    * the raw secret key, or PKCS#8 in DER.
    */
   readonly wrappedMaterial: Uint8Array;
+  /** Only `software`: what existed outside of an HSM can not be imported into one. */
+  readonly protectionLevel?: 'software' | 'hsm' | undefined;
   /** A name for people; it need not be unique. */
   readonly name?: string | undefined;
   /**
@@ -1087,6 +1090,7 @@ export interface ListAuditEventsInput {
     | 'kms.key.revoked'
     | 'kms.key.destruction-scheduled'
     | 'kms.key.restored'
+    | 'kms.key.condemned'
     | 'kms.key.destroyed'
     | 'kms.key.shredded'
     | 'kms.key.created'

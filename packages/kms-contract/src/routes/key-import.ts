@@ -23,6 +23,10 @@ const importBody = z.strictObject({
     'RSA: OAEP with SHA-256 of a fresh AES-256 key (512 bytes), then the material under AES-KWP with that key. ML-KEM: the ciphertext ' +
       '(1,088 bytes), then the material under AES-KWP with the shared secret. The material is the raw secret key, or PKCS#8 in DER.',
   ),
+  protectionLevel: z
+    .enum(['software', 'hsm'])
+    .exactOptional()
+    .describe('Only `software`: what existed outside of an HSM can not be imported into one.'),
   ...chosenSettings,
 });
 

@@ -82,6 +82,8 @@ export interface Algorithm {
   readonly signatureContext?: true;
   /** The number of messages that one key version may protect (SP 800-38D, section 8.3). */
   readonly messageBudget?: number;
+  /** How it differs in an HSM, which has plain AES-GCM only. */
+  readonly resident?: { readonly suite: Suite; readonly messageBudget: number };
   /** Whether a FIPS 140-3 module may use it in approved mode. */
   readonly fipsApproved: boolean;
   /** Whether it withstands a cryptographically relevant quantum computer. */
@@ -186,6 +188,7 @@ export const ALGORITHMS: readonly Algorithm[] = [
     purposes: ENCRYPTION,
     form: { kind: 'secret', bytes: 32 },
     suite: 1,
+    resident: { suite: 2, messageBudget: RANDOM_96_BIT_NONCE_BUDGET },
     fipsApproved: true,
     quantumSafe: true,
     spellings: ['aes256', 'aes-gcm-256', 'a256gcm', 'aes', 'aes256-gcm96'],

@@ -9,7 +9,7 @@ import {
 } from 'node:crypto';
 import { decryptFailed, HEADER_BYTES } from '../envelope/header.ts';
 import { type AeadCipher, NONCE_BYTES, openAead, sealAead } from './aead.ts';
-import type { KeyEngine } from './engine.ts';
+import { andThen, type KeyEngine, type MaybePromise } from './engine.ts';
 import { hkdfOneBlock } from './hkdf-one-block.ts';
 import type { Kem } from './kem.ts';
 import { randomNonce } from './random-nonce.ts';
@@ -69,13 +69,26 @@ export function kemMessageEngine(kem: Kem): MessageEngine {
 }
 
 const OAEP = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' } as const;
+const MESSAGE_KEY_BYTES = 32;
 
 /** Suite 5: RSAES-OAEP with SHA-256 (RFC 8017) of a fresh key, then suite 1 under that key. */
 export function rsaMessageEngine(privateKey: KeyObject, publicKey: KeyObject): MessageEngine {
+  return oaepMessageEngine(publicKey, (encrypted) => openOaep(privateKey, encrypted));
+}
+
+/**
+ * Suite 5 for a private key that may be anywhere.
+ *
+ * @param openMessageKey undoes RSAES-OAEP and throws `DECRYPT_FAILED` when that fails; its answer is wiped here
+ */
+export function oaepMessageEngine(
+  publicKey: KeyObject,
+  openMessageKey: (encrypted: Uint8Array) => MaybePromise<Uint8Array>,
+): MessageEngine {
   const encryptedBytes = (publicKey.asymmetricKeyDetails?.modulusLength ?? 0) / 8;
   return {
     seal: (header, context, plaintext) => {
-      const messageKey = randomBytes(32);
+      const messageKey = randomBytes(MESSAGE_KEY_BYTES);
       return wipeAfter(messageKey, () => {
         const encrypted = publicEncrypt({ key: publicKey, ...OAEP }, messageKey);
         const aead = new Xaes256Gcm(createSecretKey(messageKey));
@@ -86,24 +99,24 @@ export function rsaMessageEngine(privateKey: KeyObject, publicKey: KeyObject): M
     open: (ciphertext, context) => {
       const header = ciphertext.subarray(0, HEADER_BYTES);
       const encrypted = ciphertext.subarray(HEADER_BYTES, HEADER_BYTES + encryptedBytes);
-      const messageKey = openOaep(privateKey, encrypted);
-      return wipeAfter(messageKey, () => {
-        const aead = new Xaes256Gcm(createSecretKey(messageKey));
-        return aead.open(ciphertext.subarray(HEADER_BYTES + encryptedBytes), [header, encrypted, context]);
-      });
+      if (encrypted.length !== encryptedBytes) throw decryptFailed();
+      return andThen(openMessageKey(encrypted), (messageKey) =>
+        wipeAfter(messageKey, () => {
+          if (messageKey.length !== MESSAGE_KEY_BYTES) throw decryptFailed();
+          const aead = new Xaes256Gcm(createSecretKey(messageKey));
+          return aead.open(ciphertext.subarray(HEADER_BYTES + encryptedBytes), [header, encrypted, context]);
+        }),
+      );
     },
   };
 }
 
 function openOaep(privateKey: KeyObject, encrypted: Uint8Array): Buffer {
-  let messageKey: Buffer;
   try {
-    messageKey = privateDecrypt({ key: privateKey, ...OAEP }, encrypted);
+    return privateDecrypt({ key: privateKey, ...OAEP }, encrypted);
   } catch (cause) {
     throw decryptFailed(cause);
   }
-  if (messageKey.length !== 32) throw decryptFailed();
-  return messageKey;
 }
 
 /**

@@ -35,14 +35,27 @@ export function signatureEngine(
         sign(digest, data, input, (error, signature) => (error === null ? resolve(signature) : reject(error)));
       });
     },
+    ...signatureVerifier(algorithm, publicKey),
+  };
+}
+
+/** The public half of the engine, for private keys that are elsewhere. */
+export function signatureVerifier(algorithm: Algorithm, publicKey: KeyObject): Required<Pick<KeyEngine, 'verify'>> {
+  const digest = algorithm.digest ?? null;
+  return {
     verify: (data, signature, options) => {
       const input: VerifyKeyObjectInput = { key: publicKey, ...nodeOptions(algorithm, options) };
-      if (!slow) return verify(digest, data, input, signature);
+      if (!SLOW.has(algorithm.family)) return verify(digest, data, input, signature);
       return new Promise((resolve, reject) => {
         verify(digest, data, input, signature, (error, valid) => (error === null ? resolve(valid) : reject(error)));
       });
     },
   };
+}
+
+/** @throws KmsError `BAD_REQUEST` for options that the algorithm does not have. */
+export function checkSignatureOptions(algorithm: Algorithm, options: SignatureOptions): void {
+  nodeOptions(algorithm, options);
 }
 
 /**

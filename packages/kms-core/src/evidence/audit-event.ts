@@ -13,6 +13,7 @@ export const KEY_EVENT_TYPES = {
   revoke: 'kms.key.revoked',
   destroy: 'kms.key.destruction-scheduled',
   restore: 'kms.key.restored',
+  condemn: 'kms.key.condemned',
   purge: 'kms.key.destroyed',
   shred: 'kms.key.shredded',
 } as const satisfies Readonly<Record<KeyEvent, string>>;

@@ -1,47 +1,84 @@
 import { KmsError } from '../errors/kms-error.ts';
 import { SYSTEM_TENANT } from '../model/identifiers.ts';
+import type { RootRecord } from '../model/tenant.ts';
 import type { RootProvider } from '../ports/root-provider.ts';
 import type { Store } from '../ports/store.ts';
 import type { KeyHierarchy } from './key-hierarchy.ts';
 
+/** Makes the root of a provider that has none yet. */
+export type MakeRoot = (provider: RootProvider) => Promise<void>;
+
 /**
- * Makes sure, before anything is served, that the configured roots are those of this database: the first start stores
- * the check value of each root and makes the service's own master key; every later start compares.
+ * Makes sure, before anything is served, that the configured roots are those of this database. The first start makes
+ * the roots that are not there, stores the check value of each and makes the service's own master key. Every later start
+ * compares, and goes on when at least one root answers.
  *
- * @throws KmsError `SEALED` naming the expected and the found check value when a root is another one.
+ * @throws KmsError `SEALED` naming the expected and the found check value when a root is another one, `HSM_UNAVAILABLE`
+ *   when no root answers, or at the first start not all of them.
  */
 export async function establishRoots(
   store: Store,
   hierarchy: KeyHierarchy,
   roots: readonly RootProvider[],
+  makeRoot: MakeRoot = async () => undefined,
 ): Promise<void> {
-  const found = await Promise.all(
-    roots.map(async (root) => ({ providerId: root.id, checkValue: await root.checkValue() })),
-  );
-  await store.transact({ kind: 'system' }, async (unit) => {
-    await unit.tenants.lockRoots();
-    const expected = await unit.tenants.roots();
-    if (expected.length === 0) {
-      for (const root of found) await unit.tenants.addRoot(root);
-      await unit.tenants.insert({ tenantId: SYSTEM_TENANT, name: 'system', state: 'active', createdAt: unit.now });
-      await hierarchy.createMasterKey(unit, SYSTEM_TENANT);
-      return;
-    }
-    for (const root of found) {
-      const known = expected.find((candidate) => candidate.providerId === root.providerId);
-      if (known === undefined) {
-        throw new KmsError(
-          'SEALED',
-          `The root ${root.providerId} is not one of this database (${expected.map((one) => one.providerId).join(', ')}). Add it as a provider first.`,
-        );
-      }
-      if (known.checkValue !== root.checkValue) {
-        throw new KmsError(
-          'SEALED',
-          `The root ${root.providerId} is another one: the database expects the check value ${known.checkValue}, the configured root has ${root.checkValue}. Configure the root that this database was made with; a new root can not open its keys.`,
-        );
-      }
-    }
-  });
+  const inUse = await store.transact({ kind: 'system' }, (unit) => unit.tenants.roots());
+  if (inUse.length > 0 || !(await initRoots(store, hierarchy, roots, makeRoot))) await compareRoots(store, hierarchy);
   await hierarchy.masterKeys(SYSTEM_TENANT);
+}
+
+/**
+ * Takes the configured roots into use in a database that has none, and makes the service's own master key.
+ *
+ * @returns whether it did: `false` when roots are in use already
+ * @throws KmsError `SEALED` when the database has tenants whose roots are gone.
+ */
+export async function initRoots(
+  store: Store,
+  hierarchy: KeyHierarchy,
+  roots: readonly RootProvider[],
+  makeRoot: MakeRoot,
+): Promise<boolean> {
+  return store.transact({ kind: 'system' }, async (unit) => {
+    await unit.tenants.lockRoots();
+    if ((await unit.tenants.roots()).length > 0) return false;
+    if ((await unit.tenants.list()).length > 0)
+      throw new KmsError(
+        'SEALED',
+        'The database has tenants, but names no root: it is damaged. Restore it from a backup; no new root is made for it.',
+      );
+    for (const root of roots) {
+      await makeRoot(root);
+      const made: RootRecord = { providerId: root.id, checkValue: await root.checkValue() };
+      await unit.tenants.addRoot(made);
+    }
+    await unit.tenants.insert({ tenantId: SYSTEM_TENANT, name: 'system', state: 'active', createdAt: unit.now });
+    await hierarchy.createMasterKey(unit, SYSTEM_TENANT);
+    return true;
+  });
+}
+
+async function compareRoots(store: Store, hierarchy: KeyHierarchy): Promise<void> {
+  const inUse = await store.transact({ kind: 'system' }, (unit) => unit.tenants.roots());
+  let away: KmsError | undefined;
+  let ready = 0;
+  for (const provider of hierarchy.roots.providers) {
+    try {
+      await hierarchy.roots.identify(provider, inUse);
+      ready += 1;
+    } catch (error) {
+      if (!(error instanceof KmsError) || error.code !== 'HSM_UNAVAILABLE') throw error;
+      if (!inUse.some((root) => root.providerId === provider.id))
+        throw new KmsError(
+          'SEALED',
+          `The root ${provider.id} is not one of this database. Add it as a provider first.`,
+          {
+            details: { providerId: provider.id },
+            cause: error,
+          },
+        );
+      away = error;
+    }
+  }
+  if (ready === 0 && away !== undefined) throw away;
 }

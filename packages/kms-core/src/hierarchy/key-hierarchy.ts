@@ -1,11 +1,20 @@
 import { randomBytes } from 'node:crypto';
+import type { MaybePromise } from '../engines/engine.ts';
 import { KmsError } from '../errors/kms-error.ts';
+import type { AlertSink } from '../model/alert.ts';
 import { SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
-import type { MasterKeyWrap } from '../model/tenant.ts';
 import type { RootProvider } from '../ports/root-provider.ts';
 import type { Store, UnitOfWork } from '../ports/store.ts';
 import { MasterKeyChain } from './master-key-chain.ts';
-import { TenantMasterKey, TMK_BYTES, wrapBinding } from './tenant-master-key.ts';
+import { RootSet } from './root-set.ts';
+import { TMK_BYTES } from './tenant-master-key.ts';
+
+export interface KeyHierarchyOptions {
+  /** Where master keys come from; the operating system's generator without it. */
+  readonly random?: (bytes: number) => MaybePromise<Uint8Array>;
+  /** Hears of roots that go, come back or are refused. */
+  readonly alert?: AlertSink;
+}
 
 /**
  * The keys between the roots and the key versions: makes, wraps, finds and holds tenant master keys.
@@ -13,27 +22,28 @@ import { TenantMasterKey, TMK_BYTES, wrapBinding } from './tenant-master-key.ts'
  * Each master key is wrapped under the root of every provider, so that any one living root opens it.
  */
 export class KeyHierarchy {
+  readonly roots: RootSet;
   readonly #store: Store;
-  readonly #roots: readonly RootProvider[];
+  readonly #random: (bytes: number) => MaybePromise<Uint8Array>;
   readonly #chains = new Map<TenantId, Promise<MasterKeyChain>>();
 
-  constructor(store: Store, roots: readonly RootProvider[]) {
-    if (roots.length === 0) throw new RangeError('a key hierarchy has at least one root provider');
+  constructor(store: Store, roots: readonly RootProvider[], options: KeyHierarchyOptions = {}) {
+    this.roots = new RootSet(roots, options.alert ?? (() => undefined));
     this.#store = store;
-    this.#roots = roots;
+    this.#random = options.random ?? randomBytes;
   }
 
   /** The name of the provider that new software key versions are sealed under. */
   get providerId(): string {
-    return this.#roots[0]?.id ?? '';
+    return this.roots.providers[0]?.id ?? '';
   }
 
-  /** Makes the first master key of a tenant, inside the unit of work that makes the tenant. */
+  /** Makes the first master key of a tenant, inside the unit of work of the system that makes the tenant. */
   async createMasterKey(unit: UnitOfWork, tenantId: TenantId): Promise<void> {
-    const bytes = randomBytes(TMK_BYTES);
+    const bytes = await this.#random(TMK_BYTES);
     try {
-      const wraps = await Promise.all(this.#roots.map((root) => wrapUnder(root, tenantId, 1, bytes)));
-      await unit.tenants.addMasterKeyWraps(wraps);
+      const inUse = await unit.tenants.roots();
+      await unit.tenants.addMasterKeyWraps(await this.roots.wrap(inUse, tenantId, 1, bytes));
     } finally {
       bytes.fill(0);
     }
@@ -63,45 +73,9 @@ export class KeyHierarchy {
     const scope = tenantId === SYSTEM_TENANT ? ({ kind: 'system' } as const) : ({ kind: 'tenant', tenantId } as const);
     const wraps = await this.#store.transact(scope, (unit) => unit.tenants.masterKeyWraps(tenantId));
     const versions = [...new Set(wraps.map((wrap) => wrap.tmkVersion))].sort((a, b) => a - b);
-    const keys = await Promise.all(versions.map((version) => this.#unwrap(tenantId, version, wraps)));
+    const keys = await Promise.all(versions.map((version) => this.roots.open(tenantId, version, wraps)));
     const [first, ...rest] = keys;
     if (first === undefined) throw new KmsError('NOT_FOUND', 'The tenant has no master key.');
     return new MasterKeyChain([first, ...rest]);
   }
-
-  /** Tries the providers in order: a root that can't be reached is passed over, one that refuses the wrap is an error. */
-  async #unwrap(tenantId: TenantId, version: number, wraps: readonly MasterKeyWrap[]): Promise<TenantMasterKey> {
-    let unavailable: KmsError | undefined;
-    for (const root of this.#roots) {
-      const wrap = wraps.find((candidate) => candidate.tmkVersion === version && candidate.providerId === root.id);
-      if (wrap === undefined) continue;
-      try {
-        const bytes = await root.unwrap(wrap.wrapped, wrapBinding(tenantId, version, root.id));
-        try {
-          return new TenantMasterKey(tenantId, version, bytes);
-        } finally {
-          bytes.fill(0);
-        }
-      } catch (error) {
-        if (!(error instanceof KmsError) || error.code !== 'HSM_UNAVAILABLE') {
-          throw new KmsError('INTERNAL_ERROR', `The tenant master key does not open under the root ${root.id}.`, {
-            cause: error,
-          });
-        }
-        unavailable = error;
-      }
-    }
-    if (unavailable !== undefined) throw unavailable;
-    throw new KmsError('INTERNAL_ERROR', `No configured root has a wrap of the tenant master key version ${version}.`);
-  }
-}
-
-async function wrapUnder(
-  root: RootProvider,
-  tenantId: TenantId,
-  tmkVersion: number,
-  key: Uint8Array,
-): Promise<MasterKeyWrap> {
-  const wrapped = await root.wrap(key, wrapBinding(tenantId, tmkVersion, root.id));
-  return { tenantId, tmkVersion, providerId: root.id, wrapped };
 }

@@ -6,6 +6,7 @@ import type { KeyId, TenantId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
 import type { ChangeFeed, FeedEvent } from '../ports/change-feed.ts';
 import type { MemoryCache } from '../ports/memory-cache.ts';
+import type { ResidentKeyProvider } from '../ports/resident-keys.ts';
 import type { Store } from '../ports/store.ts';
 import { type CacheCounts, FreshCache } from './fresh-cache.ts';
 import { bytesOfKey, type LoadedKey, loadedKey } from './loaded-key.ts';
@@ -28,8 +29,16 @@ export class KeyRing {
   readonly #hierarchy: KeyHierarchy;
   readonly #keys: FreshCache<LoadedKey>;
   readonly #shared: SharedRecords | undefined;
+  readonly #resident: readonly ResidentKeyProvider[];
 
-  constructor(store: Store, hierarchy: KeyHierarchy, { feed, memory, shared }: KeyRingCaches) {
+  /** @param resident the HSMs in which versions may live */
+  constructor(
+    store: Store,
+    hierarchy: KeyHierarchy,
+    { feed, memory, shared }: KeyRingCaches,
+    resident: readonly ResidentKeyProvider[] = [],
+  ) {
+    this.#resident = resident;
     this.#store = store;
     this.#hierarchy = hierarchy;
     this.#keys = new FreshCache(feed, memory, bytesOfKey);
@@ -84,7 +93,7 @@ export class KeyRing {
     const chain = await this.#hierarchy.masterKeys(tenantId);
     const shared = await this.#shared.find(chain, keyId);
     // The proof must be as recent as the use: the answer may have taken its time.
-    if (shared !== undefined && this.#keys.isTrusted()) return loadedKey(shared, chain);
+    if (shared !== undefined && this.#keys.isTrusted()) return loadedKey(shared, chain, this.#resident);
     const mark = this.#shared.mark();
     const read = await this.#readStore(tenantId, keyId);
     this.#shared.keep(chain, read.record, mark);
@@ -94,7 +103,7 @@ export class KeyRing {
   async #readStore(tenantId: TenantId, keyId: KeyId): Promise<LoadedKey> {
     const record = await this.#store.readKey(tenantId, keyId);
     if (record === undefined) throw keyNotFound();
-    return loadedKey(record, await this.#authenticate(record));
+    return loadedKey(record, await this.#authenticate(record), this.#resident);
   }
 
   /**

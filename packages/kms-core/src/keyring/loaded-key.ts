@@ -5,6 +5,7 @@ import { loadMaterial } from '../engines/software-material.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
+import type { ResidentKeyProvider } from '../ports/resident-keys.ts';
 
 /** A key whose record was read and authenticated. */
 export interface LoadedKey {
@@ -13,22 +14,43 @@ export interface LoadedKey {
   engine(version: KeyVersionRecord): MaybePromise<KeyEngine>;
 }
 
-/** A key under the master keys that its record is authentic under. Key material is held only inside Node's key objects. */
-export function loadedKey(record: KeyRecord, chain: MasterKeyChain): LoadedKey {
+/**
+ * A key under the master keys that its record is authentic under. Key material is held only inside Node's key objects.
+ *
+ * @param resident the HSMs in which versions may live
+ */
+export function loadedKey(
+  record: KeyRecord,
+  chain: MasterKeyChain,
+  resident: readonly ResidentKeyProvider[],
+): LoadedKey {
   const engines = new Map<KeyVersionRecord, KeyEngine>();
   return {
     record,
     engine: (version) => {
       const held = engines.get(version);
       if (held !== undefined) return held;
-      const engine = unseal(record, version, chain);
+      const engine = engineOf(record, version, chain, resident);
       engines.set(version, engine);
       return engine;
     },
   };
 }
 
-function unseal(record: KeyRecord, version: KeyVersionRecord, chain: MasterKeyChain): KeyEngine {
+function engineOf(
+  record: KeyRecord,
+  version: KeyVersionRecord,
+  chain: MasterKeyChain,
+  resident: readonly ResidentKeyProvider[],
+): KeyEngine {
+  if (version.material.kind === 'resident') {
+    const provider = resident.find((candidate) => candidate.id === version.provider);
+    if (provider === undefined)
+      throw new KmsError('HSM_UNAVAILABLE', `The HSM ${version.provider}, in which the key lives, is not configured.`, {
+        retryAfterSeconds: 60,
+      });
+    return provider.engine(algorithmById(version.algorithm), version.material.handle, version.publicKey);
+  }
   if (version.material.kind !== 'sealed')
     throw new KmsError('INTERNAL_ERROR', 'The version has no material in this process.');
   const algorithm = algorithmById(version.algorithm);

@@ -1,4 +1,4 @@
-import { algorithmById } from '../algorithms/resolve.ts';
+import { cipherOf } from '../algorithms/version-cipher.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { CryptoOperation } from '../lifecycle/operations.ts';
 import type { MaybePromise } from '../engines/engine.ts';
@@ -80,7 +80,7 @@ export class OperationBudgets {
   }
 
   #messages(version: KeyVersionRecord): number | null {
-    const { messageBudget } = algorithmById(version.algorithm);
+    const { messageBudget } = cipherOf(version);
     if (messageBudget === undefined) return null;
     return Math.min(messageBudget, this.#messageBudget ?? messageBudget);
   }

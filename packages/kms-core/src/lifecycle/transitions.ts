@@ -1,7 +1,10 @@
 import { KmsError } from '../errors/kms-error.ts';
 import type { KeyState, VersionState } from './operations.ts';
 
-/** What can happen to a key. `purge` is the end of the waiting period, `shred` the destruction that does not wait. */
+/**
+ * What can happen to a key. `purge` is the end of the waiting period, `shred` the destruction that does not wait;
+ * `condemn` takes a key in an HSM out of use for ever before its objects are destroyed.
+ */
 export const KEY_EVENTS = [
   'update',
   'rotate',
@@ -11,6 +14,7 @@ export const KEY_EVENTS = [
   'revoke',
   'destroy',
   'restore',
+  'condemn',
   'purge',
   'shred',
 ] as const;
@@ -31,6 +35,7 @@ export const KEY_TRANSITIONS: Readonly<Record<KeyState, Readonly<Partial<Record<
     suspend: 'suspended',
     revoke: 'revoked',
     destroy: 'deactivated',
+    condemn: 'deactivated',
     shred: 'destroyed',
   },
   suspended: {
@@ -38,17 +43,20 @@ export const KEY_TRANSITIONS: Readonly<Record<KeyState, Readonly<Partial<Record<
     resume: 'active',
     revoke: 'revoked',
     destroy: 'deactivated',
+    condemn: 'deactivated',
     shred: 'destroyed',
   },
   deactivated: {
     restore: 'prior',
     revoke: 'revoked',
+    condemn: 'deactivated',
     purge: 'destroyed',
     shred: 'destroyed',
   },
   revoked: {
     destroy: 'revoked',
     restore: 'revoked',
+    condemn: 'revoked',
     purge: 'destroyed',
     shred: 'destroyed',
   },

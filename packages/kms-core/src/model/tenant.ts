@@ -16,10 +16,15 @@ export interface MasterKeyWrap {
   /** From 1. The highest version seals; the others open what they sealed until it was sealed again. */
   readonly tmkVersion: number;
   readonly providerId: string;
+  /** Which root of the provider it is under: while a root is rotated its provider has two. */
+  readonly rootCheckValue: string;
   readonly wrapped: Uint8Array;
 }
 
-/** The check value that a provider's root had when it was first used. */
+/** Names one version of a tenant's master key. */
+export type MasterKeyName = Pick<MasterKeyWrap, 'tenantId' | 'tmkVersion'>;
+
+/** A root that master keys are wrapped under, by the check value that it had when it was first used. */
 export interface RootRecord {
   readonly providerId: string;
   readonly checkValue: string;

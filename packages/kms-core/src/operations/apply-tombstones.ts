@@ -5,7 +5,8 @@ import type { Tombstone } from '../model/tombstone.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { endToken, tokenRevoked } from './api-tokens.ts';
 import { applyEvent, lockKey } from './change-key.ts';
-import { destruction, stateToReturnTo, takenBack } from './destroy-key.ts';
+import { condemnation, destruction, stateToReturnTo, takenBack } from './destroy-key.ts';
+import { isResident } from './destroy-resident.ts';
 import type { Kms } from './kms.ts';
 import { endTenant } from './tenants.ts';
 
@@ -69,7 +70,11 @@ async function endKey(
   const { at, reason } = tombstone;
   switch (tombstone.state) {
     case 'destroyed':
-      if (record.state !== 'destroyed') await applyEvent(kms, unit, chain, record, 'shred', destruction);
+      if (record.state === 'destroyed') return;
+      // An HSM need not answer for that: scheduled work destroys what is left in it.
+      if (record.versions.some(isResident))
+        await applyEvent(kms, unit, chain, record, 'condemn', (key) => condemnation(key, unit.now));
+      else await applyEvent(kms, unit, chain, record, 'shred', (key) => destruction(key));
       return;
     case 'revoked':
       if (record.state !== 'revoked' && record.state !== 'destroyed')

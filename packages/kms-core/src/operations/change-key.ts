@@ -47,6 +47,7 @@ export async function changeKey(
   permission: Permission,
   event: KeyEvent,
   change: (record: KeyRecord, context: ChangeContext) => KeyChange | Promise<KeyChange>,
+  warnings: readonly string[] = [],
 ): Promise<KeyDescription> {
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   try {
@@ -64,7 +65,7 @@ export async function changeKey(
             },
           );
         }
-        return describeKey(await applyEvent(kms, unit, chain, record, event, change));
+        return describeKey(await applyEvent(kms, unit, chain, record, event, change), warnings);
       });
     });
   } finally {

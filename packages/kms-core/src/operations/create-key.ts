@@ -4,14 +4,13 @@ import type { PolicyDocument } from '../access/policy-document.ts';
 import type { Algorithm, KeyPurpose } from '../algorithms/registry.ts';
 import { badRequest } from '../errors/kms-error.ts';
 import { keyFacts } from '../evidence/key-facts.ts';
-import type { GeneratedMaterial } from '../engines/software-material.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { describeKey, type KeyDescription } from '../model/describe-key.ts';
 import { type KeyId, newId } from '../model/identifiers.ts';
-import type { KeyRecord, KeyVersionRecord, ProtectionLevel, UsageLimits } from '../model/key.ts';
+import type { KeyRecord, ProtectionLevel, UsageLimits } from '../model/key.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import type { Kms } from './kms.ts';
-import { prepareMaterial, sealMaterial, wipe } from './make-version.ts';
+import { type PreparedVersion, withNewVersion } from './make-version.ts';
 import { type IdempotencyRequest, runOnce } from './run-once.ts';
 import { requireApproved } from './require-approved.ts';
 
@@ -48,48 +47,51 @@ export async function createKey(kms: Kms, caller: Caller, input: CreateKeyInput)
   requireApproved(kms, algorithm);
   if (algorithm.importOnly)
     throw badRequest('algorithm', `${algorithm.id} keys can only be imported, to read existing data`);
-  if (input.protectionLevel === 'hsm') throw badRequest('protectionLevel', 'no HSM that holds keys is configured');
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
-  const material = await prepareMaterial(kms, algorithm);
-  try {
-    return await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) =>
-      runOnce(unit, chain, input.idempotency, async () =>
-        insertKey(kms, caller, unit, chain, { settings: input, algorithm, material, origin: 'generated' }),
+  const { tenantId } = caller;
+  const keyId = newId();
+  return withNewVersion(
+    kms,
+    { tenantId, keyId, version: 1 },
+    algorithm,
+    input.protectionLevel ?? 'software',
+    choosePurpose(algorithm, input.purpose ?? null).purpose,
+    (prepared) =>
+      kms.store.transact({ kind: 'tenant', tenantId }, (unit) =>
+        runOnce(unit, chain, input.idempotency, () =>
+          insertKey(kms, caller, unit, chain, { keyId, settings: input, prepared }),
+        ),
       ),
-    );
-  } finally {
-    wipe(material);
-  }
+  );
 }
 
 interface NewKey {
+  readonly keyId: KeyId;
   readonly settings: KeySettings;
-  readonly algorithm: Algorithm;
-  readonly material: GeneratedMaterial;
-  readonly origin: KeyVersionRecord['origin'];
+  readonly prepared: PreparedVersion;
 }
 
 /** Writes a new key with its first version. */
 export async function insertKey(
-  kms: Kms,
+  kms: Pick<Kms, 'evidence'>,
   caller: Caller,
   unit: UnitOfWork,
   chain: MasterKeyChain,
-  { settings, algorithm, material, origin }: NewKey,
+  { keyId, settings, prepared }: NewKey,
 ): Promise<KeyDescription> {
-  const keyId = newId();
+  const { algorithm, protectionLevel } = prepared;
   const { purpose, warnings } = choosePurpose(algorithm, settings.purpose ?? null);
   if (settings.policy) assertGrantable(caller, settings.policy);
   if (settings.parentKeyId && (await unit.keys.get(settings.parentKeyId)) === undefined)
     throw badRequest('parentKeyId', 'there is no key with this id');
-  const version = sealMaterial(kms, chain, material, { keyId, version: 1, algorithm, origin, createdAt: unit.now });
+  const version = await prepared.store(unit, chain, { tenantId: caller.tenantId, keyId, version: 1 });
   const record: KeyRecord = chain.signRecord({
     tenantId: caller.tenantId,
     keyId,
     name: settings.name ?? null,
     algorithm: algorithm.id,
     purpose,
-    protectionLevel: 'software',
+    protectionLevel,
     state: 'active',
     stateBeforeDestroy: null,
     revocation: null,
@@ -110,12 +112,12 @@ export async function insertKey(
   });
   await unit.keys.insert(record);
   await kms.evidence?.changed(unit, {
-    eventType: origin === 'imported' ? 'kms.key.imported' : 'kms.key.created',
+    eventType: prepared.origin === 'imported' ? 'kms.key.imported' : 'kms.key.created',
     resource: { type: 'key', id: keyId, version: 1 },
     before: null,
     after: keyFacts(record),
   });
-  return describeKey(record, warnings);
+  return describeKey(record, [...warnings, ...prepared.warnings]);
 }
 
 /** The rotation settings with their next date, counted from `from`. */

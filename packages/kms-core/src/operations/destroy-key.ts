@@ -1,9 +1,10 @@
 import type { Caller } from '../access/caller.ts';
-import { badRequest } from '../errors/kms-error.ts';
+import { badRequest, KmsError } from '../errors/kms-error.ts';
 import { nextVersionState } from '../lifecycle/transitions.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
 import type { KeyRecord } from '../model/key.ts';
 import { type ChangeRequest, changeKey, type KeyChange } from './change-key.ts';
+import { destroyResident, isResident } from './destroy-resident.ts';
 import type { Kms } from './kms.ts';
 
 const MILLISECONDS_PER_DAY = 24 * 60 * 60 * 1000;
@@ -16,20 +17,36 @@ export interface DestroyKeyInput extends ChangeRequest {
 
 /** Deactivates a key now and destroys it after a waiting period, within which it can be restored. */
 export function destroyKey(kms: Kms, caller: Caller, input: DestroyKeyInput): Promise<KeyDescription> {
-  return changeKey(kms, caller, input, 'kms:keys:delete', 'destroy', (record, { unit }) => ({
-    stateBeforeDestroy: stateToReturnTo(record),
-    destroyAt: new Date(unit.now.getTime() + (input.pendingDays ?? DEFAULT_PENDING_DAYS) * MILLISECONDS_PER_DAY),
-  }));
+  return changeKey(kms, caller, input, 'kms:keys:delete', 'destroy', (record, { unit }) =>
+    scheduledDestruction(
+      record,
+      new Date(unit.now.getTime() + (input.pendingDays ?? DEFAULT_PENDING_DAYS) * MILLISECONDS_PER_DAY),
+    ),
+  );
+}
+
+function scheduledDestruction(record: KeyRecord, destroyAt: Date): KeyChange {
+  return { stateBeforeDestroy: stateToReturnTo(record), destroyAt };
 }
 
 /** The state that a key returns to when a destruction that is scheduled now is taken back. */
-export function stateToReturnTo({ state }: KeyRecord): KeyRecord['stateBeforeDestroy'] {
-  return state === 'active' || state === 'suspended' ? state : null;
+export function stateToReturnTo({ state, stateBeforeDestroy }: KeyRecord): KeyRecord['stateBeforeDestroy'] {
+  return state === 'active' || state === 'suspended' ? state : stateBeforeDestroy;
 }
 
-/** Takes a scheduled destruction back: the key is again what it was before. */
+/**
+ * Takes a scheduled destruction back: the key is again what it was before.
+ *
+ * @throws KmsError `KEY_STATE_INVALID` when the waiting period is over: material in an HSM may be gone already.
+ */
 export function restoreKey(kms: Kms, caller: Caller, input: ChangeRequest): Promise<KeyDescription> {
-  return changeKey(kms, caller, input, 'kms:keys:delete', 'restore', takenBack);
+  return changeKey(kms, caller, input, 'kms:keys:delete', 'restore', (record, { unit }) => {
+    if (record.destroyAt !== null && record.destroyAt <= unit.now)
+      throw new KmsError('KEY_STATE_INVALID', 'The waiting period is over: the key is being destroyed.', {
+        details: { state: record.state, event: 'restore' },
+      });
+    return takenBack();
+  });
 }
 
 /** The change that takes a scheduled destruction back. */
@@ -42,15 +59,66 @@ export interface ShredKeyInput extends ChangeRequest {
   readonly confirmation: string;
 }
 
-/** Destroys the material of every version now and for ever. The record stays for audit. */
+/**
+ * Destroys the material of every version now and for ever. The record stays for audit.
+ *
+ * A key in an HSM goes out of use for ever first, then its objects are destroyed, and only then it is `destroyed`: a
+ * crash in between is gone on with by scheduled work, and no key that is called destroyed has an object left.
+ *
+ * @throws KmsError `HSM_UNAVAILABLE` when the key is out of use for ever, but its HSM does not answer; its material is
+ *   destroyed as soon as it does.
+ */
 export async function shredKey(kms: Kms, caller: Caller, input: ShredKeyInput): Promise<KeyDescription> {
   if (input.confirmation.toLowerCase() !== `shred-${input.keyId}`)
     throw badRequest('confirmation', 'must be SHRED- followed by the id of the key');
-  return changeKey(kms, caller, input, 'kms:keys:delete', 'shred', destruction);
+  const seen = await kms.keyRing.read(caller.tenantId, input.keyId);
+  if (seen.state === 'destroyed' || !seen.versions.some(isResident))
+    return changeKey(kms, caller, input, 'kms:keys:delete', 'shred', (record) => destruction(record));
+  await changeKey(kms, caller, withoutIdempotency(input), 'kms:keys:delete', 'condemn', (record, { unit }) =>
+    condemnation(record, unit.now),
+  );
+  const condemned = await kms.keyRing.read(caller.tenantId, input.keyId);
+  await destroyCondemned(kms, condemned);
+  const { ifRevision: _checked, ...rest } = input;
+  return changeKey(kms, caller, rest, 'kms:keys:delete', 'shred', (record) => destruction(record, condemned));
 }
 
-/** The change that removes all material of a key. */
-export function destruction(record: KeyRecord): KeyChange {
+/** The change that takes a key out of use for ever, until scheduled work destroys what it has in HSMs. */
+export function condemnation(record: KeyRecord, now: Date): KeyChange {
+  return {
+    ...scheduledDestruction(record, now),
+    rotation: { ...record.rotation, auto: false, nextRotationAt: null },
+  };
+}
+
+/** The answer that is kept under an idempotency key is that of the whole operation. */
+function withoutIdempotency({ keyId, ifRevision }: ChangeRequest): ChangeRequest {
+  return { keyId, ...(ifRevision === undefined ? {} : { ifRevision }) };
+}
+
+async function destroyCondemned(kms: Kms, record: KeyRecord): Promise<void> {
+  try {
+    await destroyResident(kms, record);
+  } catch (error) {
+    if (!(error instanceof KmsError) || error.code !== 'HSM_UNAVAILABLE') throw error;
+    throw new KmsError(
+      'HSM_UNAVAILABLE',
+      'The key is out of use for ever; its material is destroyed as soon as its HSM answers again.',
+      { retryAfterSeconds: error.retryAfterSeconds ?? 1, cause: error },
+    );
+  }
+}
+
+/**
+ * The change that removes all material of a key.
+ *
+ * @param withoutObjects the record as it was when its objects in HSMs were destroyed
+ * @throws KmsError `CONFLICT` when a version in an HSM was added since.
+ */
+export function destruction(record: KeyRecord, withoutObjects?: KeyRecord): KeyChange {
+  const gone = new Set(withoutObjects?.versions.map((version) => version.version));
+  if (record.versions.some((version) => isResident(version) && !gone.has(version.version)))
+    throw new KmsError('CONFLICT', 'The key changed at the same moment. Try again.');
   return {
     stateBeforeDestroy: null,
     destroyAt: null,

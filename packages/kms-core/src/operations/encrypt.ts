@@ -1,6 +1,7 @@
 import type { Caller } from '../access/caller.ts';
 import { type EncryptionContext, encodeContext } from '../envelope/associated-data.ts';
 import { makeHeader } from '../envelope/header.ts';
+import { cipherOf } from '../algorithms/version-cipher.ts';
 import { badRequest } from '../errors/kms-error.ts';
 import type { CryptoOperation } from '../lifecycle/operations.ts';
 import type { KeyId } from '../model/identifiers.ts';
@@ -39,7 +40,7 @@ export async function sealWith(
   associatedData: Uint8Array,
   operation: CryptoOperation,
 ): Promise<EncryptResult> {
-  const { suite } = used.algorithm;
+  const { suite } = cipherOf(used.version);
   if (suite === undefined)
     throw badRequest('keyId', `a key with the algorithm ${used.algorithm.id} can not ${operation}`);
   const { keyId } = used.key;

@@ -1,21 +1,23 @@
 import { type Caller, requirePermission } from '../access/caller.ts';
 import type { Algorithm } from '../algorithms/registry.ts';
 import { acceptImported } from '../engines/imported-material.ts';
-import type { GeneratedMaterial } from '../engines/software-material.ts';
 import { badRequest } from '../errors/kms-error.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
-import type { KeyId } from '../model/identifiers.ts';
+import { type KeyId, newId } from '../model/identifiers.ts';
+import type { ProtectionLevel } from '../model/key.ts';
 import { changeKey } from './change-key.ts';
 import { insertKey, type KeySettings } from './create-key.ts';
 import { unwrapMaterial, type WrappedMaterial } from './import-parameters.ts';
 import type { Kms } from './kms.ts';
-import { wipe } from './make-version.ts';
+import { softwareVersion, withPrepared, type PreparedVersion } from './make-version.ts';
 import { addVersion, isImported } from './rotate-key.ts';
 import { type IdempotencyRequest, runOnce } from './run-once.ts';
 import { requireApproved } from './require-approved.ts';
 
 export interface ImportKeyInput extends KeySettings, WrappedMaterial {
   readonly algorithm: Algorithm;
+  /** Only `software`: what was outside of an HSM is not protected by one. */
+  readonly protectionLevel?: ProtectionLevel;
   /** An imported key to give a new version; without it the import makes a new key. */
   readonly keyId?: KeyId;
   readonly idempotency?: IdempotencyRequest;
@@ -25,20 +27,24 @@ export interface ImportKeyInput extends KeySettings, WrappedMaterial {
 export async function importKey(kms: Kms, caller: Caller, input: ImportKeyInput): Promise<KeyDescription> {
   requirePermission(caller, 'kms:keys:import');
   requireApproved(kms, input.algorithm);
+  if (input.protectionLevel === 'hsm')
+    throw badRequest(
+      'protectionLevel',
+      'key material can not be imported into an HSM: it existed outside of it; create a key with protectionLevel hsm instead',
+    );
   if (input.rotation?.auto || (input.rotation?.auto === undefined && input.rotation?.periodSeconds)) {
     throw badRequest('rotation', 'an imported key can not rotate by itself');
   }
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   const unwrapped = unwrapMaterial(chain, kms.clock(), input);
   try {
-    const material = await acceptImported(input.algorithm, unwrapped);
-    try {
-      return await (input.keyId === undefined
-        ? importNew(kms, caller, input, material)
-        : importVersion(kms, caller, input, input.keyId, material));
-    } finally {
-      wipe(material);
-    }
+    const { algorithm, keyId } = input;
+    const material = softwareVersion(kms, algorithm, await acceptImported(algorithm, unwrapped), 'imported');
+    return await withPrepared(material, (prepared) =>
+      keyId === undefined
+        ? importNew(kms, caller, input, prepared)
+        : importVersion(kms, caller, input, keyId, prepared),
+    );
   } finally {
     unwrapped.fill(0);
   }
@@ -48,17 +54,12 @@ async function importNew(
   kms: Kms,
   caller: Caller,
   input: ImportKeyInput,
-  material: GeneratedMaterial,
+  prepared: PreparedVersion,
 ): Promise<KeyDescription> {
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   return kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) =>
     runOnce(unit, chain, input.idempotency, () =>
-      insertKey(kms, caller, unit, chain, {
-        settings: input,
-        algorithm: input.algorithm,
-        material,
-        origin: 'imported',
-      }),
+      insertKey(kms, caller, unit, chain, { keyId: newId(), settings: input, prepared }),
     ),
   );
 }
@@ -68,7 +69,7 @@ function importVersion(
   caller: Caller,
   input: ImportKeyInput,
   keyId: KeyId,
-  material: GeneratedMaterial,
+  prepared: PreparedVersion,
 ): Promise<KeyDescription> {
   const request = { keyId, ...(input.idempotency === undefined ? {} : { idempotency: input.idempotency }) };
   return changeKey(kms, caller, request, 'kms:keys:import', 'rotate', (record, context) => {
@@ -78,6 +79,6 @@ function importVersion(
       throw badRequest('algorithm', `the key has the algorithm ${record.algorithm}`);
     if (input.algorithm.family === 'legacy-cipher')
       throw badRequest('keyId', 'data of another system does not name its version: import another key instead');
-    return addVersion(kms, record, context, input.algorithm, material, 'imported');
+    return addVersion(record, context, prepared);
   });
 }

@@ -6,6 +6,7 @@ import type { KeyRing } from '../keyring/key-ring.ts';
 import type { OperationCounter } from '../keyring/operation-counter.ts';
 import type { TokenRing } from '../keyring/token-ring.ts';
 import type { OperationBudgets } from '../keyring/operation-budgets.ts';
+import type { ResidentKeyProvider } from '../ports/resident-keys.ts';
 import type { Store } from '../ports/store.ts';
 
 /** What the operations work with; the application puts it together once. */
@@ -15,6 +16,8 @@ export interface Kms {
   readonly keyRing: KeyRing;
   readonly tokens: TokenRing;
   readonly budgets: OperationBudgets;
+  /** The HSMs that can hold keys, in the order in which they are asked; none without an HSM. */
+  readonly resident: readonly ResidentKeyProvider[];
   readonly counter: OperationCounter;
   /** Milliseconds since the epoch, for checks that involve no stored schedule. */
   readonly clock: () => number;

@@ -1,52 +1,198 @@
-import type { Algorithm } from '../algorithms/registry.ts';
+import { type Algorithm, type KeyPurpose, PURPOSE_OPERATIONS } from '../algorithms/registry.ts';
+import type { KeyEngine } from '../engines/engine.ts';
 import { pairwiseTest } from '../engines/pairwise-test.ts';
 import { softwareEngine } from '../engines/software-engine.ts';
 import { type GeneratedMaterial, generateMaterial, loadMaterial } from '../engines/software-material.ts';
+import { KmsError } from '../errors/kms-error.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
-import type { KeyId } from '../model/identifiers.ts';
-import type { KeyVersionRecord } from '../model/key.ts';
+import type { KeyVersionRecord, ProtectionLevel } from '../model/key.ts';
+import type { ResidentKeyName, ResidentKeyProvider } from '../ports/resident-keys.ts';
+import type { UnitOfWork } from '../ports/store.ts';
+import { chooseProtection } from './choose-protection.ts';
 import type { Kms } from './kms.ts';
 
+/** Material of a new version that is made and tested, but not stored yet. */
+export interface PreparedVersion {
+  readonly algorithm: Algorithm;
+  readonly origin: KeyVersionRecord['origin'];
+  readonly protectionLevel: ProtectionLevel;
+  /** What was done differently from what was asked. */
+  readonly warnings: readonly string[];
+  /** Stores it as a version of a key, in the unit that writes the key's record. */
+  store(unit: UnitOfWork, chain: MasterKeyChain, name: ResidentKeyName): Promise<KeyVersionRecord>;
+  /** Removes what was made for it and is not stored; wipes what is held in memory. */
+  dispose(outcome: Outcome): Promise<void>;
+}
+
+/** Whether the version is in the store now; `unknown` after a failure that leaves it open. */
+type Outcome = 'stored' | 'not-stored' | 'unknown';
+
 /**
- * Material for a new version, generated and tested. Generation may take seconds (RSA), so it happens before the unit of
- * work that stores it. Call {@link wipe} when it is sealed.
+ * Makes the material of a new version, runs the work that stores it, and cleans up. Making it may take seconds, so it
+ * happens before the unit of work. A key in an HSM is claimed in the store before it is made and the claim is released
+ * in the unit that stores the version: whatever a crash leaves in the HSM, the sweep finds and removes.
+ *
+ * @param name what the version will be, for a key in an HSM; where another call makes that version at the same moment the
+ *   answer is `CONFLICT`
+ * @param purpose what the key is for: an HSM that can not do it is found out before the key is stored
  */
-export async function prepareMaterial(kms: Kms, algorithm: Algorithm): Promise<GeneratedMaterial> {
+export async function withNewVersion<T>(
+  kms: Kms,
+  name: ResidentKeyName,
+  algorithm: Algorithm,
+  protectionLevel: ProtectionLevel,
+  purpose: KeyPurpose,
+  work: (prepared: PreparedVersion) => Promise<T>,
+): Promise<T> {
+  const { providers, warnings } = await chooseProtection(kms, algorithm, protectionLevel);
+  const prepared =
+    providers.length === 0
+      ? softwareVersion(kms, algorithm, await generateTested(kms, algorithm), 'generated', warnings)
+      : await inFirstThatAnswers(providers, (provider) => residentVersion(kms, provider, algorithm, name, purpose));
+  return withPrepared(prepared, work);
+}
+
+/** Falls over to the next HSM. What one that failed has made in spite of that stays claimed, for the sweep. */
+async function inFirstThatAnswers(
+  providers: readonly ResidentKeyProvider[],
+  make: (provider: ResidentKeyProvider) => Promise<PreparedVersion>,
+): Promise<PreparedVersion> {
+  let unavailable: unknown;
+  for (const provider of providers) {
+    try {
+      return await make(provider);
+    } catch (error) {
+      if (!(error instanceof KmsError) || error.code !== 'HSM_UNAVAILABLE') throw error;
+      unavailable = error;
+    }
+  }
+  throw unavailable;
+}
+
+/** Runs the work that stores a prepared version, and cleans up after it. */
+export async function withPrepared<T>(
+  prepared: PreparedVersion,
+  work: (prepared: PreparedVersion) => Promise<T>,
+): Promise<T> {
+  let used = false;
+  const watched: PreparedVersion = {
+    ...prepared,
+    store: (unit, chain, name) => {
+      used = true;
+      return prepared.store(unit, chain, name);
+    },
+  };
+  let outcome: Outcome = 'unknown';
+  try {
+    const answer = await work(watched);
+    // A call that was answered from an earlier one with the same idempotency key stored nothing.
+    outcome = used ? 'stored' : 'not-stored';
+    return answer;
+  } catch (error) {
+    if (!used || wasRefused(error)) outcome = 'not-stored';
+    throw error;
+  } finally {
+    await prepared.dispose(outcome);
+  }
+}
+
+/** Whether the unit of work was certainly undone: a store that was lost may have committed it nevertheless. */
+function wasRefused(error: unknown): boolean {
+  return error instanceof KmsError && error.code !== 'STORE_UNAVAILABLE' && error.code !== 'INTERNAL_ERROR';
+}
+
+async function generateTested(kms: Kms, algorithm: Algorithm): Promise<GeneratedMaterial> {
   const material = await generateMaterial(algorithm, kms.random);
   if (material.publicKey !== null)
     await pairwiseTest(softwareEngine(algorithm, loadMaterial(algorithm, material.secret)));
   return material;
 }
 
-/** Seals material as a version of a key. */
-export function sealMaterial(
+/** A version that is sealed under the tenant's master key. */
+export function softwareVersion(
   kms: Kms,
-  chain: MasterKeyChain,
+  algorithm: Algorithm,
   material: GeneratedMaterial,
-  version: {
-    readonly keyId: KeyId;
-    readonly version: number;
-    readonly algorithm: Algorithm;
-    readonly origin: KeyVersionRecord['origin'];
-    readonly createdAt: Date;
-  },
-): KeyVersionRecord {
+  origin: KeyVersionRecord['origin'],
+  warnings: readonly string[] = [],
+): PreparedVersion {
   return {
-    version: version.version,
-    state: 'active',
-    algorithm: version.algorithm.id,
-    origin: version.origin,
-    provider: kms.hierarchy.providerId,
-    material: chain.sealVersion(
-      { keyId: version.keyId, version: version.version, algorithm: version.algorithm.id },
-      material.secret,
-    ),
-    publicKey: material.publicKey,
-    createdAt: version.createdAt,
+    algorithm,
+    origin,
+    protectionLevel: 'software',
+    warnings,
+    store: async (unit, chain, { keyId, version }) => ({
+      version,
+      state: 'active',
+      algorithm: algorithm.id,
+      origin,
+      provider: kms.hierarchy.providerId,
+      material: chain.sealVersion({ keyId, version, algorithm: algorithm.id }, material.secret),
+      publicKey: material.publicKey,
+      createdAt: unit.now,
+    }),
+    dispose: async () => {
+      material.secret.fill(0);
+    },
   };
 }
 
-/** Overwrites material that is not needed any more. */
-export function wipe(material: GeneratedMaterial): void {
-  material.secret.fill(0);
+async function residentVersion(
+  kms: Kms,
+  provider: ResidentKeyProvider,
+  algorithm: Algorithm,
+  name: ResidentKeyName,
+  purpose: KeyPurpose,
+): Promise<PreparedVersion> {
+  const scope = { kind: 'tenant', tenantId: name.tenantId } as const;
+  await kms.store.transact(scope, (unit) => unit.residents.claim({ providerId: provider.id, name, kind: 'create' }));
+  const key = await provider.generate(algorithm, name);
+  const prepared: PreparedVersion = {
+    algorithm,
+    origin: 'generated',
+    protectionLevel: 'hsm',
+    warnings: [],
+    store: async (unit, _chain, stored) => {
+      const claimed = stored.version === name.version && (await unit.residents.release(provider.id, name));
+      if (!claimed) throw new KmsError('CONFLICT', 'The key changed at the same moment, or making it took too long.');
+      return {
+        version: name.version,
+        state: 'active',
+        algorithm: algorithm.id,
+        origin: 'generated',
+        provider: provider.id,
+        material: { kind: 'resident', handle: key.handle },
+        publicKey: key.publicKey,
+        createdAt: unit.now,
+      };
+    },
+    dispose: async (outcome) => {
+      if (outcome !== 'not-stored') return;
+      try {
+        await provider.destroy(key.handle);
+        await kms.store.transact(scope, (unit) => unit.residents.release(provider.id, name));
+      } catch (error) {
+        // The claim is still there, so the sweep removes the object; the caller's own error says what went wrong.
+        if (!(error instanceof KmsError)) throw error;
+      }
+    },
+  };
+  if (key.publicKey !== null && SEALING.some((operation) => PURPOSE_OPERATIONS[purpose].includes(operation)))
+    await testSealing(provider.engine(algorithm, key.handle, key.publicKey), prepared);
+  return prepared;
+}
+
+const SEALING = ['encrypt', 'wrap'] as const;
+
+/** A provider tries out what it makes, but not for every use: not every HSM that signs with RSA decrypts with it. */
+async function testSealing(engine: KeyEngine, prepared: PreparedVersion): Promise<void> {
+  try {
+    await pairwiseTest({
+      ...(engine.seal === undefined ? {} : { seal: engine.seal }),
+      ...(engine.open === undefined ? {} : { open: engine.open }),
+    });
+  } catch (error) {
+    await prepared.dispose('not-stored');
+    throw error;
+  }
 }

@@ -3,14 +3,14 @@ import { authorize } from '../access/evaluate-policy.ts';
 import type { Algorithm } from '../algorithms/registry.ts';
 import { algorithmById, postQuantumDefault } from '../algorithms/resolve.ts';
 import { KmsError } from '../errors/kms-error.ts';
-import type { GeneratedMaterial } from '../engines/software-material.ts';
 import { KEY_TRANSITIONS, nextVersionState } from '../lifecycle/transitions.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
+import type { ResidentKeyName } from '../ports/resident-keys.ts';
 import { type ChangeContext, type ChangeRequest, changeKey, type KeyChange } from './change-key.ts';
 import { planRotation } from './create-key.ts';
 import type { Kms } from './kms.ts';
-import { prepareMaterial, sealMaterial, wipe } from './make-version.ts';
+import { type PreparedVersion, withNewVersion } from './make-version.ts';
 import { requireApproved } from './require-approved.ts';
 
 /** Makes a new version; the old ones still decrypt, verify and unwrap. */
@@ -36,21 +36,45 @@ async function renewKey(
   authorize(caller, 'kms:keys:rotate', seen, kms.clock());
   const algorithm = choose(seen);
   requireApproved(kms, algorithm);
-  const renewable = KEY_TRANSITIONS[seen.state][event] !== undefined && !isImported(seen);
-  const material = renewable ? await prepareMaterial(kms, algorithm) : undefined;
-  try {
-    return await changeKey(kms, caller, input, 'kms:keys:rotate', event, (record, context) => {
-      if (isImported(record))
-        throw new KmsError('KEY_STATE_INVALID', 'The material of the key was imported: import a new version instead.', {
-          details: { origin: 'imported' },
-        });
-      if (material === undefined || choose(record) !== algorithm)
-        throw new KmsError('CONFLICT', 'The key changed at the same moment. Try again.');
-      return addVersion(kms, record, context, algorithm, material, 'generated');
-    });
-  } finally {
-    if (material !== undefined) wipe(material);
-  }
+  const change = (prepared: PreparedVersion | undefined) =>
+    changeKey(
+      kms,
+      caller,
+      input,
+      'kms:keys:rotate',
+      event,
+      (record, context) => {
+        if (isImported(record))
+          throw new KmsError(
+            'KEY_STATE_INVALID',
+            'The material of the key was imported: import a new version instead.',
+            { details: { origin: 'imported' } },
+          );
+        if (prepared === undefined || choose(record) !== algorithm)
+          throw new KmsError('CONFLICT', 'The key changed at the same moment. Try again.');
+        return addVersion(record, context, prepared);
+      },
+      prepared?.warnings,
+    );
+  if (KEY_TRANSITIONS[seen.state][event] === undefined || isImported(seen)) return change(undefined);
+  return withNewVersion(
+    kms,
+    nextVersionName(seen),
+    algorithm,
+    seen.protectionLevel,
+    nextPurpose(seen, algorithm),
+    change,
+  );
+}
+
+/** What a key is for when it goes on with an algorithm: what it was for, where the algorithm can do that. */
+export function nextPurpose(record: KeyRecord, algorithm: Algorithm): KeyRecord['purpose'] {
+  return algorithm.purposes.includes(record.purpose) ? record.purpose : algorithm.purposes[0];
+}
+
+/** The name of the version that a rotation makes. */
+export function nextVersionName({ tenantId, keyId, currentVersion }: KeyRecord): ResidentKeyName {
+  return { tenantId, keyId, version: currentVersion + 1 };
 }
 
 /** Whether the current version was imported, so that the KMS can not make the next one. */
@@ -59,28 +83,21 @@ export function isImported(record: KeyRecord): boolean {
 }
 
 /** The change that adds a version: it becomes the active one, and what `retainVersions` does not keep is retired. */
-export function addVersion(
-  kms: Kms,
+export async function addVersion(
   record: KeyRecord,
   { unit, chain }: Pick<ChangeContext, 'unit' | 'chain'>,
-  algorithm: Algorithm,
-  material: GeneratedMaterial,
-  origin: KeyVersionRecord['origin'],
-): KeyChange {
+  prepared: PreparedVersion,
+): Promise<KeyChange> {
+  const { algorithm, protectionLevel } = prepared;
   const version = record.currentVersion + 1;
-  const added = sealMaterial(kms, chain, material, {
-    keyId: record.keyId,
-    version,
-    algorithm,
-    origin,
-    createdAt: unit.now,
-  });
+  const added = await prepared.store(unit, chain, nextVersionName(record));
   const superseded = record.versions.map((old) =>
     old.state === 'active' ? { ...old, state: nextVersionState(old.state, 'supersede') } : old,
   );
   return {
     algorithm: algorithm.id,
-    purpose: algorithm.purposes.includes(record.purpose) ? record.purpose : algorithm.purposes[0],
+    protectionLevel,
+    purpose: nextPurpose(record, algorithm),
     currentVersion: version,
     versions: [...retire(superseded, record.rotation.retainVersions), added],
     rotation: planRotation(record.rotation, unit.now),

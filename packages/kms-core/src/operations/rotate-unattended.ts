@@ -2,8 +2,8 @@ import { algorithmById } from '../algorithms/resolve.ts';
 import type { KeyRecord } from '../model/key.ts';
 import { applyEvent, lockKey } from './change-key.ts';
 import type { Kms } from './kms.ts';
-import { prepareMaterial, wipe } from './make-version.ts';
-import { addVersion, isImported } from './rotate-key.ts';
+import { withNewVersion } from './make-version.ts';
+import { addVersion, isImported, nextPurpose, nextVersionName } from './rotate-key.ts';
 
 /**
  * Rotates a key by itself, without a caller: when its schedule says so, or when a version is spent. Any number of nodes
@@ -22,19 +22,25 @@ export async function rotateUnattended(
   const chain = await kms.hierarchy.masterKeys(tenantId);
   const algorithm = algorithmById(seen.algorithm);
   const evidence = kms.evidence?.unattended('rotateKey', 'kms.key.rotated', tenantId);
-  const material = await prepareMaterial(kms, algorithm);
   try {
-    return await kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
-      const record = await lockKey(unit, chain, keyId);
-      const possible = record.state === 'active' && record.algorithm === algorithm.id && !isImported(record);
-      if (!possible || !stillNeeded(record, unit.now)) return false;
-      await applyEvent({ evidence }, unit, chain, record, 'rotate', (key, context) =>
-        addVersion(kms, key, context, algorithm, material, 'generated'),
-      );
-      return true;
-    });
+    return await withNewVersion(
+      kms,
+      nextVersionName(seen),
+      algorithm,
+      seen.protectionLevel,
+      nextPurpose(seen, algorithm),
+      (prepared) =>
+        kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
+          const record = await lockKey(unit, chain, keyId);
+          const possible = record.state === 'active' && record.algorithm === algorithm.id && !isImported(record);
+          if (!possible || !stillNeeded(record, unit.now)) return false;
+          await applyEvent({ evidence }, unit, chain, record, 'rotate', (key, context) =>
+            addVersion(key, context, prepared),
+          );
+          return true;
+        }),
+    );
   } finally {
     kms.keyRing.forget(keyId);
-    wipe(material);
   }
 }

@@ -2,6 +2,7 @@ import type { KeyRecord } from '../model/key.ts';
 import type { DueKey } from '../ports/store.ts';
 import { applyEvent, lockKey } from './change-key.ts';
 import { destruction } from './destroy-key.ts';
+import { destroyResident, isResident } from './destroy-resident.ts';
 import type { Kms } from './kms.ts';
 import { rotateUnattended } from './rotate-unattended.ts';
 
@@ -61,15 +62,35 @@ async function destroyIfDue(kms: Kms, { tenantId, keyId }: KeyRecord): Promise<b
   const chain = await kms.hierarchy.masterKeys(tenantId);
   const evidence = kms.evidence?.unattended('destroyKey', 'kms.key.destroyed', tenantId);
   try {
-    return await kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
+    const due = await kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
       const record = await lockKey(unit, chain, keyId);
-      if (record.destroyAt === null || record.destroyAt > unit.now) return false;
-      await applyEvent({ evidence }, unit, chain, record, 'purge', destruction);
-      return true;
+      if (!isDue(record, unit.now)) return undefined;
+      if (!record.versions.some(isResident))
+        await applyEvent({ evidence }, unit, chain, record, 'purge', (key) => destruction(key));
+      return record;
     });
+    if (due?.versions.some(isResident)) await purgeResident(kms, due, evidence);
+    return due !== undefined;
   } finally {
     kms.keyRing.forget(keyId);
   }
+}
+
+/** What is due never comes back into use, so its objects can be destroyed without holding the record. */
+async function purgeResident(kms: Kms, due: KeyRecord, evidence: Kms['evidence']): Promise<void> {
+  const { tenantId, keyId } = due;
+  await destroyResident(kms, due);
+  const chain = await kms.hierarchy.masterKeys(tenantId);
+  await kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
+    const record = await lockKey(unit, chain, keyId);
+    // Another node may have been faster.
+    if (isDue(record, unit.now))
+      await applyEvent({ evidence }, unit, chain, record, 'purge', (key) => destruction(key, due));
+  });
+}
+
+function isDue({ destroyAt }: KeyRecord, now: Date): boolean {
+  return destroyAt !== null && destroyAt <= now;
 }
 
 function rotateIfDue(kms: Kms, seen: KeyRecord): Promise<boolean> {

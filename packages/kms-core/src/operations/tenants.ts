@@ -6,6 +6,7 @@ import { newId, SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import type { TenantRecord } from '../model/tenant.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { type CreateApiTokenInput, endToken, makeToken, tokenCreated } from './api-tokens.ts';
+import { destroyResidentOfTenant } from './destroy-resident.ts';
 import type { Kms } from './kms.ts';
 import { type IdempotencyRequest, runOnce } from './run-once.ts';
 
@@ -98,7 +99,7 @@ export interface ShredTenantInput {
 
 /**
  * Destroys a tenant's master key and with it every key of the tenant, for ever. Live rows, memory and caches lose it at
- * once; a backup still holds the wrapped master key until it expires or the root is rotated (`docs/cryptography.md`).
+ * once, and so do HSMs; a backup still holds the wrapped master key until it expires or the root is rotated (`docs/cryptography.md`).
  */
 export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantInput): Promise<TenantDescription> {
   requirePermission(caller, 'kms:tenants:shred');
@@ -108,8 +109,9 @@ export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantIn
     throw badRequest('confirmation', 'must be SHRED- followed by the id of the tenant');
   const chain = await kms.hierarchy.masterKeys(SYSTEM_TENANT);
   const authority = await tokenAuthority(kms.hierarchy);
+  let shredded: TenantDescription;
   try {
-    return await kms.store.transact({ kind: 'system' }, (unit) =>
+    shredded = await kms.store.transact({ kind: 'system' }, (unit) =>
       runOnce(unit, chain, input.idempotency, async () => {
         const found = await unit.tenants.get(input.tenantId);
         if (found === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
@@ -128,6 +130,8 @@ export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantIn
     kms.keyRing.forgetTenant(input.tenantId);
     kms.tokens.forgetTenant(input.tenantId);
   }
+  await destroyObjects(kms, input.tenantId);
+  return shredded;
 }
 
 /** Shreds a tenant and revokes its tokens. */
@@ -144,6 +148,19 @@ function tenantCreated(tenantId: TenantId, name: string): RecordedChange {
     before: null,
     after: { name, state: 'active' },
   };
+}
+
+async function destroyObjects(kms: Kms, tenantId: TenantId): Promise<void> {
+  try {
+    await destroyResidentOfTenant(kms, tenantId);
+  } catch (error) {
+    if (!(error instanceof KmsError) || error.code !== 'HSM_UNAVAILABLE') throw error;
+    throw new KmsError(
+      'HSM_UNAVAILABLE',
+      'The tenant is shredded; what it has in an HSM that does not answer is destroyed as soon as it does.',
+      { retryAfterSeconds: error.retryAfterSeconds ?? 1, cause: error },
+    );
+  }
 }
 
 function describeTenant({ tenantId, name, state, createdAt }: TenantRecord): TenantDescription {

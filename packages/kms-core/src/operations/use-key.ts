@@ -1,5 +1,6 @@
 import type { Algorithm } from '../algorithms/registry.ts';
 import { algorithmById } from '../algorithms/resolve.ts';
+import { cipherOf } from '../algorithms/version-cipher.ts';
 import { authorize } from '../access/evaluate-policy.ts';
 import type { Caller } from '../access/caller.ts';
 import type { KeyEngine } from '../engines/engine.ts';
@@ -120,7 +121,7 @@ export async function openEnvelope(
   if (legacy !== undefined) return legacy;
   if (header === undefined || header.keyId !== loaded.record.keyId) throw decryptFailed();
   const version = loaded.record.versions.find((candidate) => candidate.version === header.keyVersion);
-  if (version === undefined || algorithmById(version.algorithm).suite !== header.suite) throw decryptFailed();
+  if (version === undefined || cipherOf(version).suite !== header.suite) throw decryptFailed();
   const used = await ready(kms, loaded, version, operation);
   if (used.engine.open === undefined) throw decryptFailed();
   return { plaintext: await used.engine.open(ciphertext, associatedData), used };

@@ -36,7 +36,7 @@ export interface ResidentKeyProvider {
   readonly id: string;
   /** The platform ids of the algorithms that this HSM can hold keys of. */
   algorithms(): Promise<readonly string[]>;
-  /** Makes a key, or a key pair, inside the HSM. A second one under the same name is `CONFLICT`. */
+  /** Makes a key, or a key pair, inside the HSM, and tries it out. A second one under the same name is `CONFLICT`. */
   generate(algorithm: Algorithm, name: ResidentKeyName): Promise<ResidentKey>;
   /**
    * The cryptography of a resident key; every method answers a promise.

@@ -3,7 +3,8 @@
  * The root key itself never crosses this port.
  *
  * Contract (`testing/root-provider-contract.ts`): `unwrap(wrap(k, aad), aad)` is `k`; another `aad` or a changed byte
- * is `DECRYPT_FAILED`; a root that can't be reached is `HSM_UNAVAILABLE`; the check value is the same for the same
+ * is `DECRYPT_FAILED`; a root that can't be reached is `HSM_UNAVAILABLE`, one that is missing or not as a root must be
+ * is `SEALED`; the check value is the same for the same
  * root for ever and different for another root, and says nothing about it.
  */
 export interface RootProvider {

@@ -1,8 +1,9 @@
 import type { AuditEvent } from '../evidence/audit-event.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
 import type { KeyId, TenantId } from '../model/identifiers.ts';
-import type { KeyRecord } from '../model/key.ts';
-import type { MasterKeyWrap, RootRecord, TenantRecord } from '../model/tenant.ts';
+import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
+import type { ResidentKeyName } from './resident-keys.ts';
+import type { MasterKeyName, MasterKeyWrap, RootRecord, TenantRecord } from '../model/tenant.ts';
 import type { KeyState } from '../lifecycle/operations.ts';
 
 /** Whose rows a unit of work may see: one tenant's, or for the service's own work everybody's. */
@@ -40,6 +41,7 @@ export interface UnitOfWork {
   readonly tokens: TokenRecords;
   readonly idempotency: IdempotencyRecords;
   readonly evidence: EvidenceRecords;
+  readonly residents: ResidentClaims;
 }
 
 export interface KeyRecords {
@@ -129,13 +131,59 @@ export interface TenantRecords {
   shred(tenantId: TenantId): Promise<void>;
   list(): Promise<readonly TenantRecord[]>;
   masterKeyWraps(tenantId: TenantId): Promise<readonly MasterKeyWrap[]>;
-  /** Throws `CONFLICT` when a provider wraps this version of the master key already. */
+  /** Throws `CONFLICT` when a root wraps this version of the master key already, and for a root that is not in use. */
   addMasterKeyWraps(wraps: readonly MasterKeyWrap[]): Promise<void>;
+  /** Up to `limit` master keys that have no wrap under this root. System scope only. */
+  masterKeysLacking(root: RootRecord, limit: number): Promise<readonly MasterKeyName[]>;
+  /** How many versions of master keys there are, and how many of them each root wraps. System scope only. */
+  countMasterKeys(): Promise<MasterKeyCounts>;
   /** The check values of the roots in use. System scope only. */
   roots(): Promise<readonly RootRecord[]>;
+  /** Throws `CONFLICT` when the root is in use already. System scope only. */
   addRoot(root: RootRecord): Promise<void>;
+  /**
+   * Takes a root out of use and removes every wrap under it. System scope only. Throws `CONFLICT` when it is the last
+   * root, or when a master key has no wrap under another one; `NOT_FOUND` when it is not in use.
+   */
+  removeRoot(root: RootRecord): Promise<void>;
   /** Lets one unit of work at a time look at the roots and change them. System scope only. */
   lockRoots(): Promise<void>;
+}
+
+export interface MasterKeyCounts {
+  readonly total: number;
+  readonly byRoot: readonly (RootRecord & { readonly wraps: number })[];
+}
+
+/** A promise to store a resident key, or, for an object that nothing knows, the moment at which it was first seen. */
+export interface ResidentClaim {
+  readonly providerId: string;
+  readonly name: ResidentKeyName;
+  /** `create` before a key is made in the HSM, `orphan` for an object without a version. */
+  readonly kind: 'create' | 'orphan';
+  readonly claimedAt: Date;
+}
+
+/**
+ * What the store knows of objects in HSMs beside the versions of keys. A key is claimed before it is made in the HSM and
+ * its claim is released in the unit that stores its version, so what a crash left behind is told from what is under way.
+ */
+export interface ResidentClaims {
+  /** Throws `CONFLICT` when this version of the key is claimed in this HSM already. `claimedAt` is the time of the unit. */
+  claim(claim: Omit<ResidentClaim, 'claimedAt'>): Promise<void>;
+  /** Releases a claim. Answers whether it was there: of two units that release it one gets `true`. */
+  release(providerId: string, name: ResidentKeyName): Promise<boolean>;
+  /** All claims on objects of a provider. System scope only. */
+  claims(providerId: string): Promise<readonly ResidentClaim[]>;
+  /** The versions whose material is in a provider's HSM, but those of shredded tenants. System scope only. */
+  versions(providerId: string): Promise<readonly ResidentVersion[]>;
+}
+
+/** A version of a key whose material is in an HSM. */
+export interface ResidentVersion {
+  readonly name: ResidentKeyName;
+  readonly handle: Uint8Array;
+  readonly state: KeyVersionRecord['state'];
 }
 
 export interface TokenRecords {

@@ -9,6 +9,7 @@ import { MemoryEvidence } from './store-memory-evidence.ts';
 import { MemoryIdempotency } from './store-memory-idempotency.ts';
 import { MemoryKeys } from './store-memory-keys.ts';
 import { changesBetween, copyOf, draftOf, emptyTables, type MemoryTables } from './store-memory-tables.ts';
+import { MemoryResidents } from './store-memory-residents.ts';
 import { MemoryTenants } from './store-memory-tenants.ts';
 import { MemoryTokens, tokenByHash } from './store-memory-tokens.ts';
 
@@ -77,6 +78,7 @@ export class InMemoryStore implements Store {
         tokens: new MemoryTokens(unit),
         idempotency: new MemoryIdempotency(unit),
         evidence: new MemoryEvidence(unit),
+        residents: new MemoryResidents(unit),
       });
       const before = this.#tables;
       this.#tables = draft;

@@ -11,7 +11,9 @@ import {
   sampleKey,
   revoked,
   sampleToken,
+  sampleWrap,
   someBytes,
+  useRoot,
 } from './store-samples.ts';
 
 export function isolationRules(store: () => Store): void {
@@ -60,7 +62,8 @@ export function isolationRules(store: () => Store): void {
     const { mine, theirs } = await twoTenants();
     const key = sampleKey(theirs);
     const token = sampleToken(theirs);
-    const wrap = { tenantId: theirs, tmkVersion: 1, providerId: 'software', wrapped: someBytes(40) };
+    await useRoot(store());
+    const wrap = sampleWrap(theirs);
     const tenant = { tenantId: newId(), name: 'forged', state: 'active', createdAt: new Date() } as const;
     const mismatch = { code: 'TENANT_MISMATCH' };
     await expect(asTenant(store(), mine, (unit) => unit.keys.insert(key))).rejects.toMatchObject(mismatch);
@@ -110,7 +113,8 @@ export function isolationRules(store: () => Store): void {
 
   it("neither shows nor shreds another tenant, nor shows the service's roots", async () => {
     const { mine, theirs } = await twoTenants();
-    const wrap = { tenantId: theirs, tmkVersion: 1, providerId: 'software', wrapped: someBytes(40) };
+    await useRoot(store());
+    const wrap = sampleWrap(theirs);
     await asTenant(store(), theirs, (unit) => unit.tenants.addMasterKeyWraps([wrap]));
     await asTenant(store(), mine, async (unit) => {
       await expect(unit.tenants.get(theirs)).resolves.toBeUndefined();

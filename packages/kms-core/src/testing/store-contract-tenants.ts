@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { newId } from '../model/identifiers.ts';
 import type { MasterKeyWrap, TenantRecord } from '../model/tenant.ts';
 import type { Store } from '../ports/store.ts';
@@ -10,21 +10,31 @@ import {
   newTenant,
   nextRevision,
   rotated,
+  SAMPLE_ROOT,
   sampleKey,
   sampleVersion,
+  sampleWrap,
   someBytes,
   SYSTEM,
+  useRoot,
 } from './store-samples.ts';
+
+const OTHER_ROOT = { ...SAMPLE_ROOT, providerId: 'hsm-a' };
 
 function wrapsOf(tenantId: string): MasterKeyWrap[] {
   return [
-    { tenantId, tmkVersion: 1, providerId: 'hsm-a', wrapped: someBytes(60) },
-    { tenantId, tmkVersion: 1, providerId: 'software', wrapped: someBytes(61) },
-    { tenantId, tmkVersion: 2, providerId: 'software', wrapped: someBytes(62) },
+    sampleWrap(tenantId, { providerId: OTHER_ROOT.providerId }),
+    sampleWrap(tenantId, { wrapped: someBytes(61) }),
+    sampleWrap(tenantId, { tmkVersion: 2, wrapped: someBytes(62) }),
   ];
 }
 
 export function tenantRules(store: () => Store): void {
+  beforeAll(async () => {
+    await useRoot(store());
+    await useRoot(store(), OTHER_ROOT);
+  });
+
   it('gives back a tenant exactly and lists it', async () => {
     const tenant: TenantRecord = {
       tenantId: newId(),
@@ -60,7 +70,7 @@ export function tenantRules(store: () => Store): void {
     const found = await asTenant(store(), tenantId, (unit) => unit.tenants.masterKeyWraps(tenantId));
     expect(comparable(found)).toStrictEqual(comparable(wraps));
     await asTenant(store(), tenantId, (unit) => unit.tenants.addMasterKeyWraps([]));
-    const duplicate = { tenantId, tmkVersion: 2, providerId: 'software', wrapped: someBytes(60) };
+    const duplicate = sampleWrap(tenantId, { tmkVersion: 2 });
     const attempt = asTenant(store(), tenantId, (unit) => unit.tenants.addMasterKeyWraps([duplicate]));
     await expect(attempt).rejects.toMatchObject({ code: 'CONFLICT' });
     await expect(
@@ -150,7 +160,7 @@ export function tenantRules(store: () => Store): void {
     });
     const roots = await store().transact(SYSTEM, (unit) => unit.tenants.roots());
     expect(roots).toContainEqual(root);
-    const again = store().transact(SYSTEM, (unit) => unit.tenants.addRoot({ ...root, checkValue: 'other' }));
+    const again = store().transact(SYSTEM, (unit) => unit.tenants.addRoot(root));
     await expect(again).rejects.toMatchObject({ code: 'CONFLICT' });
   });
 

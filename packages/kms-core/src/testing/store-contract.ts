@@ -6,6 +6,8 @@ import { invariantRules } from './store-contract-invariants.ts';
 import { isolationRules } from './store-contract-isolation.ts';
 import { keyListRules } from './store-contract-key-lists.ts';
 import { keyRules } from './store-contract-keys.ts';
+import { residentRules } from './store-contract-residents.ts';
+import { rootRules } from './store-contract-roots.ts';
 import { scheduleRules } from './store-contract-schedules.ts';
 import { tenantRules } from './store-contract-tenants.ts';
 import { tokenRules } from './store-contract-tokens.ts';
@@ -44,5 +46,7 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
     describe('idempotency', () => idempotencyRules(store));
     describe('tokens', () => tokenRules(store));
     describe('tenants', () => tenantRules(store));
+    describe('roots', () => rootRules(store));
+    describe('resident keys', () => residentRules(store));
   });
 }

@@ -5,7 +5,7 @@ import { SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
 import type { MasterKeyWrap, RootRecord, TenantRecord } from '../model/tenant.ts';
 import type { StoreChange } from '../ports/change-feed.ts';
-import type { IdempotencyRecord, StoreScope } from '../ports/store.ts';
+import type { IdempotencyRecord, ResidentClaim, StoreScope } from '../ports/store.ts';
 
 /** What the in-memory store holds. */
 export interface MemoryTables {
@@ -20,6 +20,7 @@ export interface MemoryTables {
   readonly operations: Map<string, number>;
   readonly answers: Map<string, StoredAnswer>;
   readonly evidence: AuditEvent[];
+  readonly claims: Map<string, ResidentClaim>;
 }
 
 interface StoredAnswer extends Omit<IdempotencyRecord, 'answer'> {
@@ -48,6 +49,7 @@ export function emptyTables(): MemoryTables {
     operations: new Map(),
     answers: new Map(),
     evidence: [],
+    claims: new Map(),
   };
 }
 
@@ -63,6 +65,7 @@ export function draftOf(tables: MemoryTables): MemoryTables {
     operations: new Map(tables.operations),
     answers: new Map(tables.answers),
     evidence: [...tables.evidence],
+    claims: new Map(tables.claims),
   };
 }
 

@@ -1,8 +1,8 @@
 import { KmsError } from '../errors/kms-error.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { KeyVersionRecord } from '../model/key.ts';
-import type { MasterKeyWrap, RootRecord, TenantRecord } from '../model/tenant.ts';
-import type { TenantRecords } from '../ports/store.ts';
+import type { MasterKeyName, MasterKeyWrap, RootRecord, TenantRecord } from '../model/tenant.ts';
+import type { MasterKeyCounts, TenantRecords } from '../ports/store.ts';
 import { copyOf, type MemoryUnit, requireSeen, requireSystem, sees } from './store-memory-tables.ts';
 
 export class MemoryTenants implements TenantRecords {
@@ -47,19 +47,20 @@ export class MemoryTenants implements TenantRecords {
   async masterKeyWraps(tenantId: TenantId): Promise<readonly MasterKeyWrap[]> {
     return [...this.#unit.tables().wraps.values()]
       .filter((wrap) => wrap.tenantId === tenantId && sees(this.#unit.scope, tenantId))
-      .sort((a, b) => a.tmkVersion - b.tmkVersion || (a.providerId < b.providerId ? -1 : 1))
+      .sort((a, b) => a.tmkVersion - b.tmkVersion || (rootName(a) < rootName(b) ? -1 : 1))
       .map(copyOf);
   }
 
   async addMasterKeyWraps(added: readonly MasterKeyWrap[]): Promise<void> {
-    const { wraps, tenants } = this.#unit.tables();
+    const { wraps, tenants, roots } = this.#unit.tables();
     for (const wrap of added) {
       requireSeen(this.#unit.scope, wrap.tenantId);
       const tenant = tenants.get(wrap.tenantId);
       if (tenant === undefined) throw new KmsError('INTERNAL_ERROR', 'The tenant of the master key does not exist.');
       if (tenant.state === 'shredded') throw new KmsError('CONFLICT', 'The tenant was shredded.');
+      if (!roots.has(rootName(wrap))) throw new KmsError('CONFLICT', 'The root is not in use.');
       if (wraps.has(nameOf(wrap)))
-        throw new KmsError('CONFLICT', 'This version of the master key has a wrap of this provider.');
+        throw new KmsError('CONFLICT', 'This version of the master key has a wrap under this root.');
     }
     for (const wrap of added) wraps.set(nameOf(wrap), copyOf(wrap));
   }
@@ -67,14 +68,53 @@ export class MemoryTenants implements TenantRecords {
   async roots(): Promise<readonly RootRecord[]> {
     requireSystem(this.#unit.scope);
     const roots = [...this.#unit.tables().roots.values()];
-    return roots.sort((a, b) => (a.providerId < b.providerId ? -1 : 1)).map(copyOf);
+    return roots.sort((a, b) => (nameOfRoot(a) < nameOfRoot(b) ? -1 : 1)).map(copyOf);
   }
 
   async addRoot(root: RootRecord): Promise<void> {
     requireSystem(this.#unit.scope);
     const { roots } = this.#unit.tables();
-    if (roots.has(root.providerId)) throw new KmsError('CONFLICT', 'The provider has a root already.');
-    roots.set(root.providerId, copyOf(root));
+    if (roots.has(nameOfRoot(root))) throw new KmsError('CONFLICT', 'The root is in use already.');
+    roots.set(nameOfRoot(root), copyOf(root));
+  }
+
+  async removeRoot(root: RootRecord): Promise<void> {
+    requireSystem(this.#unit.scope);
+    const { roots, wraps } = this.#unit.tables();
+    if (!roots.has(nameOfRoot(root))) throw new KmsError('NOT_FOUND', 'The root is not in use.');
+    const others = new Set(
+      [...wraps.values()].filter((wrap) => rootName(wrap) !== nameOfRoot(root)).map(masterKeyName),
+    );
+    const own = [...wraps.values()].filter((wrap) => rootName(wrap) === nameOfRoot(root));
+    if (roots.size === 1 || own.some((wrap) => !others.has(masterKeyName(wrap))))
+      throw new KmsError('CONFLICT', 'Nothing else opens what this root wraps.');
+    for (const wrap of own) wraps.delete(nameOf(wrap));
+    roots.delete(nameOfRoot(root));
+  }
+
+  async masterKeysLacking(root: RootRecord, limit: number): Promise<readonly MasterKeyName[]> {
+    requireSystem(this.#unit.scope);
+    const wraps = [...this.#unit.tables().wraps.values()];
+    const wrapped = new Set(wraps.filter((wrap) => rootName(wrap) === nameOfRoot(root)).map(masterKeyName));
+    const lacking = new Map(wraps.map((wrap) => [masterKeyName(wrap), wrap] as const));
+    for (const name of wrapped) lacking.delete(name);
+    return [...lacking]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .slice(0, limit)
+      .map(([, { tenantId, tmkVersion }]) => ({ tenantId, tmkVersion }));
+  }
+
+  async countMasterKeys(): Promise<MasterKeyCounts> {
+    requireSystem(this.#unit.scope);
+    const wraps = [...this.#unit.tables().wraps.values()];
+    const roots = await this.roots();
+    return {
+      total: new Set(wraps.map(masterKeyName)).size,
+      byRoot: roots.map((root) => ({
+        ...root,
+        wraps: wraps.filter((wrap) => rootName(wrap) === nameOfRoot(root)).length,
+      })),
+    };
   }
 
   /** Units run one after another, so every one has the roots to itself. */
@@ -84,8 +124,20 @@ export class MemoryTenants implements TenantRecords {
   }
 }
 
-function nameOf({ tenantId, tmkVersion, providerId }: MasterKeyWrap): string {
-  return `${tenantId}:${tmkVersion}:${providerId}`;
+function nameOf(wrap: MasterKeyWrap): string {
+  return `${masterKeyName(wrap)}:${rootName(wrap)}`;
+}
+
+function masterKeyName({ tenantId, tmkVersion }: MasterKeyName): string {
+  return `${tenantId}:${String(tmkVersion).padStart(10, '0')}`;
+}
+
+function rootName({ providerId, rootCheckValue }: MasterKeyWrap): string {
+  return nameOfRoot({ providerId, checkValue: rootCheckValue });
+}
+
+function nameOfRoot({ providerId, checkValue }: RootRecord): string {
+  return `${providerId}:${checkValue}`;
 }
 
 function withoutSealedMaterial(version: KeyVersionRecord): KeyVersionRecord {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { ApiTokenRecord } from '../model/api-token.ts';
 import { newId, type TenantId } from '../model/identifiers.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
+import type { MasterKeyWrap, RootRecord } from '../model/tenant.ts';
 import type { Store, StoreScope, UnitOfWork } from '../ports/store.ts';
 
 export const SYSTEM: StoreScope = { kind: 'system' };
@@ -105,6 +106,26 @@ export function sampleToken(tenantId: TenantId | null, change: Partial<ApiTokenR
 /** The token as it is after its revocation. */
 export function revoked(token: ApiTokenRecord, at: Date): ApiTokenRecord {
   return { ...token, revokedAt: at, mac: { tmkVersion: 2, tag: someBytes(32) } };
+}
+
+/** A root that several tests share. */
+export const SAMPLE_ROOT: RootRecord = { providerId: 'software', checkValue: 'c0ffee' };
+
+/** Takes a root into use, unless it is. */
+export async function useRoot(store: Store, root: RootRecord = SAMPLE_ROOT): Promise<void> {
+  await store.transact(SYSTEM, async (unit) => {
+    await unit.tenants.lockRoots();
+    const known = await unit.tenants.roots();
+    if (known.some(({ providerId, checkValue }) => providerId === root.providerId && checkValue === root.checkValue))
+      return;
+    await unit.tenants.addRoot(root);
+  });
+}
+
+/** The wrap of a first master key under {@link SAMPLE_ROOT}. */
+export function sampleWrap(tenantId: TenantId, change: Partial<MasterKeyWrap> = {}): MasterKeyWrap {
+  const { providerId, checkValue: rootCheckValue } = SAMPLE_ROOT;
+  return { tenantId, tmkVersion: 1, providerId, rootCheckValue, wrapped: someBytes(60), ...change };
 }
 
 /** Adds an active tenant that no other test knows. */

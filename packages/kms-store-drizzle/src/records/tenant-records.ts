@@ -1,12 +1,15 @@
 import {
   KmsError,
+  type MasterKeyCounts,
+  type MasterKeyName,
   type MasterKeyWrap,
   type RootRecord,
   type TenantId,
   type TenantRecord,
   type TenantRecords,
 } from '@qnsp/kms-core';
-import { and, eq, isNotNull, sql } from 'drizzle-orm';
+import { and, countDistinct, count, eq, exists, isNotNull, ne, not, or, sql } from 'drizzle-orm';
+import { alias } from 'drizzle-orm/pg-core';
 import { idempotencyKeys } from '../schema/idempotency-keys.ts';
 import { keyVersions } from '../schema/key-versions.ts';
 import { roots, tenantMasterKeyWraps, tenants } from '../schema/tenants.ts';
@@ -83,7 +86,13 @@ export class DrizzleTenants implements TenantRecords {
     const table = tenantMasterKeyWraps;
     const where = and(eq(table.tenantId, tenantId), within(this.#session.scope, table.tenantId));
     return this.#session.run((db) =>
-      db.select().from(table).where(where).orderBy(table.tmkVersion, table.providerId).prepare('wraps').execute(),
+      db
+        .select()
+        .from(table)
+        .where(where)
+        .orderBy(table.tmkVersion, table.providerId, table.rootCheckValue)
+        .prepare('wraps')
+        .execute(),
     );
   }
 
@@ -95,12 +104,78 @@ export class DrizzleTenants implements TenantRecords {
 
   async roots(): Promise<readonly RootRecord[]> {
     requireSystem(this.#session.scope);
-    return this.#session.run((db) => db.select().from(roots).orderBy(roots.providerId));
+    return this.#session.run((db) => db.select().from(roots).orderBy(roots.providerId, roots.checkValue));
   }
 
   async addRoot(root: RootRecord): Promise<void> {
     requireSystem(this.#session.scope);
     await this.#session.run((db) => db.insert(roots).values(root));
+  }
+
+  async removeRoot({ providerId, checkValue }: RootRecord): Promise<void> {
+    requireSystem(this.#session.scope);
+    // Two roots that go at once would each count on the other.
+    await this.lockRoots();
+    const wraps = tenantMasterKeyWraps;
+    const underIt = and(eq(wraps.providerId, providerId), eq(wraps.rootCheckValue, checkValue));
+    const others = await this.#session.run((db) => db.select().from(roots));
+    if (!others.some((root) => root.providerId === providerId && root.checkValue === checkValue))
+      throw new KmsError('NOT_FOUND', 'The root is not in use.');
+    const [only] = await this.#session.run((db) => {
+      const other = alias(wraps, 'other');
+      const elsewhere = db
+        .select({ one: sql`1` })
+        .from(other)
+        .where(
+          and(
+            eq(other.tenantId, wraps.tenantId),
+            eq(other.tmkVersion, wraps.tmkVersion),
+            or(ne(other.providerId, providerId), ne(other.rootCheckValue, checkValue)),
+          ),
+        );
+      return db
+        .select({ tenantId: wraps.tenantId })
+        .from(wraps)
+        .where(and(underIt, not(exists(elsewhere))))
+        .limit(1);
+    });
+    if (others.length === 1 || only !== undefined)
+      throw new KmsError('CONFLICT', 'Nothing else opens what this root wraps.');
+    await this.#session.run((db) => db.delete(wraps).where(underIt));
+    await this.#session.run((db) =>
+      db.delete(roots).where(and(eq(roots.providerId, providerId), eq(roots.checkValue, checkValue))),
+    );
+  }
+
+  async masterKeysLacking({ providerId, checkValue }: RootRecord, limit: number): Promise<readonly MasterKeyName[]> {
+    requireSystem(this.#session.scope);
+    const { tenantId, tmkVersion, providerId: provider, rootCheckValue: root } = tenantMasterKeyWraps;
+    return this.#session.run((db) =>
+      db
+        .select({ tenantId, tmkVersion })
+        .from(tenantMasterKeyWraps)
+        .groupBy(tenantId, tmkVersion)
+        .having(sql`not bool_or(${provider} = ${providerId} and ${root} = ${checkValue})`)
+        .orderBy(tenantId, tmkVersion)
+        .limit(limit),
+    );
+  }
+
+  async countMasterKeys(): Promise<MasterKeyCounts> {
+    requireSystem(this.#session.scope);
+    const wraps = tenantMasterKeyWraps;
+    const [all] = await this.#session.run((db) =>
+      db.select({ total: countDistinct(sql`(${wraps.tenantId}, ${wraps.tmkVersion})`) }).from(wraps),
+    );
+    const byRoot = await this.#session.run((db) =>
+      db
+        .select({ providerId: roots.providerId, checkValue: roots.checkValue, wraps: count(wraps.tenantId) })
+        .from(roots)
+        .leftJoin(wraps, and(eq(wraps.providerId, roots.providerId), eq(wraps.rootCheckValue, roots.checkValue)))
+        .groupBy(roots.providerId, roots.checkValue)
+        .orderBy(roots.providerId, roots.checkValue),
+    );
+    return { total: all?.total ?? 0, byRoot };
   }
 
   async lockRoots(): Promise<void> {

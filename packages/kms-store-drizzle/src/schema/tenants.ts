@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { check, integer, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { check, foreignKey, index, integer, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import { bytea, instant, kms } from './columns.ts';
 
 export const tenants = kms.table(
@@ -13,6 +13,15 @@ export const tenants = kms.table(
   (table) => [check('tenants_state', sql`${table.state} in ('active', 'shredded')`)],
 );
 
+export const roots = kms.table(
+  'roots',
+  {
+    providerId: text('provider_id').notNull(),
+    checkValue: text('check_value').notNull(),
+  },
+  (table) => [primaryKey({ name: 'roots_pkey', columns: [table.providerId, table.checkValue] })],
+);
+
 export const tenantMasterKeyWraps = kms.table(
   'tenant_master_key_wraps',
   {
@@ -21,18 +30,20 @@ export const tenantMasterKeyWraps = kms.table(
       .references(() => tenants.tenantId),
     tmkVersion: integer('tmk_version').notNull(),
     providerId: text('provider_id').notNull(),
+    rootCheckValue: text('root_check_value').notNull(),
     wrapped: bytea('wrapped').notNull(),
   },
   (table) => [
     primaryKey({
       name: 'tenant_master_key_wraps_pkey',
-      columns: [table.tenantId, table.tmkVersion, table.providerId],
+      columns: [table.tenantId, table.tmkVersion, table.providerId, table.rootCheckValue],
     }),
+    foreignKey({
+      name: 'tenant_master_key_wraps_root',
+      columns: [table.providerId, table.rootCheckValue],
+      foreignColumns: [roots.providerId, roots.checkValue],
+    }),
+    index('tenant_master_key_wraps_of_root').on(table.providerId, table.rootCheckValue),
     check('tenant_master_key_wraps_version', sql`${table.tmkVersion} >= 1`),
   ],
 );
-
-export const roots = kms.table('roots', {
-  providerId: text('provider_id').primaryKey(),
-  checkValue: text('check_value').notNull(),
-});

@@ -29,6 +29,7 @@ export async function fixtureKms(store: Store, rootKey: Uint8Array): Promise<Kms
     keyRing: new KeyRing(store, hierarchy, { feed, memory: new MapCache() }),
     tokens: new TokenRing(store, hierarchy, { feed, memory: new MapCache() }),
     budgets: new OperationBudgets(store),
+    resident: [],
     counter: new OperationCounter(),
     clock: () => Date.now(),
     random: randomBytes,

@@ -1,0 +1,139 @@
+import {
+  type AddedRoot,
+  addRoot,
+  initialiseRoots,
+  KeyHierarchy,
+  KmsError,
+  retireRoot,
+  type RootCeremony,
+  type RootProvider,
+  type RootRecord,
+  type RootsReport,
+  rootStatus,
+  rotateRoot,
+  softwareRoot,
+} from '@qnsp/kms-core';
+import { asConfigurationError, openStoreAndRoots } from './compose.ts';
+import { ConfigurationError } from './config/configuration-error.ts';
+import { readConfig, readNewRootKey, type ServiceConfig } from './config/env.ts';
+import type { Environment } from './config/variables.ts';
+import { enterFipsMode } from './fips-mode.ts';
+import { mixedRandom } from './roots/hardware-random.ts';
+import { hsmRoot, makeRootIn, openConfigured } from './roots/open-roots.ts';
+
+/** Runs one operation on the roots of a service, on its host and with its environment, beside it or without it. */
+export interface RootOperations {
+  status(): Promise<RootsReport>;
+  /** Takes the configured roots into use in a fresh database. */
+  init(): Promise<RootsReport>;
+  /** Takes the root of a configured provider into use beside the others. */
+  addProvider(providerId: string): Promise<AddedRoot>;
+  /** @param checkValue which root, for a provider that has two */
+  retireProvider(providerId: string, checkValue?: string): Promise<RootRecord>;
+  /**
+   * Makes a new root in a provider and takes it into use beside the old one.
+   *
+   * @param label the label of the new root in an HSM; the software root takes its new key from `KMS_NEW_ROOT_KEY`
+   */
+  rotate(providerId: string, label?: string): Promise<AddedRoot>;
+}
+
+/**
+ * The operations on roots. Each opens the database and the HSMs for itself and closes them again.
+ *
+ * @param environment that of the service
+ * @throws ConfigurationError (exit code 78) with every problem of the environment
+ * @example
+ * const { masterKeys, roots } = await rootOperations(process.env).status();
+ */
+export function rootOperations(environment: Environment): RootOperations {
+  const config = readConfig(environment);
+  if (config.requireFips) enterFipsMode();
+  return {
+    status: () => withCeremony(config, rootStatus),
+    init: () => withCeremony(config, initialiseRoots, false),
+    addProvider: (providerId) => withCeremony(config, (ceremony) => addRoot(ceremony, providerId)),
+    retireProvider: (providerId, checkValue) =>
+      withCeremony(config, (ceremony) => retireRoot(ceremony, providerId, checkValue)),
+    rotate: (providerId, label) => rotate(config, environment, providerId, label),
+  };
+}
+
+async function withCeremony<T>(
+  config: ServiceConfig,
+  work: (ceremony: RootCeremony) => Promise<T>,
+  takesNewRoots = true,
+): Promise<T> {
+  // A ceremony holds no key in memory, so it needs no notices of changes.
+  const opened = await openStoreAndRoots(config, () => undefined, takesNewRoots);
+  const { store, roots } = opened;
+  try {
+    const { random } = mixedRandom(roots.hsms, () => undefined);
+    const hierarchy = new KeyHierarchy(store, roots.providers, { random });
+    return await work({ store, hierarchy, makeRoot: roots.makeRoot });
+  } catch (error) {
+    throw asConfigurationError(error, roots);
+  } finally {
+    await opened.close();
+  }
+}
+
+function rotate(
+  config: ServiceConfig,
+  environment: Environment,
+  providerId: string,
+  label: string | undefined,
+): Promise<AddedRoot> {
+  return withCeremony(config, async ({ store, hierarchy: { roots } }) => {
+    const next = await openNext(config, environment, providerId, label);
+    try {
+      const hierarchy = new KeyHierarchy(store, [...roots.providers, next.provider]);
+      return await rotateRoot({ store, hierarchy, makeRoot: () => next.make() }, next.provider);
+    } finally {
+      await next.close();
+    }
+  });
+}
+
+interface NextRoot {
+  readonly provider: RootProvider;
+  make(): Promise<void>;
+  close(): Promise<void>;
+}
+
+async function openNext(
+  config: ServiceConfig,
+  environment: Environment,
+  providerId: string,
+  label: string | undefined,
+): Promise<NextRoot> {
+  if (providerId === 'software') {
+    const key = readNewRootKey(environment);
+    try {
+      return { provider: softwareRoot(providerId, key), make: async () => undefined, close: async () => undefined };
+    } finally {
+      key.fill(0);
+    }
+  }
+  const configured = config.hsms.find(({ hsm }) => hsm.id === providerId);
+  if (configured === undefined) throw new KmsError('NOT_FOUND', `No HSM ${providerId} is configured.`);
+  const { keyId: _old, ...hsm } = configured.hsm;
+  if (label === undefined || label === (hsm.label ?? 'qnsp-kms-root'))
+    throw new KmsError(
+      'BAD_REQUEST',
+      'The new root of an HSM needs a label of its own, other than that of the old one.',
+    );
+  const opened = await openConfigured(configured.variable, { ...hsm, label }, false);
+  const provider = hsmRoot(opened);
+  return { provider, make: () => makeRootIn([opened])(provider), close: () => opened.close() };
+}
+
+/** What a command line tells apart by its exit code. */
+export function isConfigurationError(error: unknown): boolean {
+  return error instanceof ConfigurationError;
+}
+
+/** The code of an error of the KMS, `undefined` for any other error. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof KmsError ? error.code : undefined;
+}

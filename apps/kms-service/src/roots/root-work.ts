@@ -1,0 +1,75 @@
+import {
+  checkRoots,
+  completeWraps,
+  type Kms,
+  type SweepLimits,
+  type SweepReport,
+  sweepResidentKeys,
+} from '@qnsp/kms-core';
+import type { Logger } from '../http/logger.ts';
+
+/** Wraps that other nodes left out are looked for in every so many rounds. */
+const ROUNDS_BETWEEN_COMPLETIONS = 60;
+
+export interface HsmWorkOptions extends SweepLimits {
+  readonly intervalMs: number;
+  /** Milliseconds on a clock that never goes back. */
+  readonly now?: () => number;
+}
+
+/** The work on roots and HSMs that is due again and again. */
+export interface RootWork {
+  /** One round. Throws when the store does not answer. */
+  run(): Promise<void>;
+  /** What the newest sweep found. */
+  sweeps(): readonly SweepReport[];
+}
+
+/**
+ * Looks after the roots, gives a root that was away the wraps that it lacks, and reconciles HSMs with the database.
+ */
+export function makeRootWork(kms: Kms, log: Logger, options: HsmWorkOptions): RootWork {
+  const now = options.now ?? (() => performance.now());
+  let round = 0;
+  let before = kms.hierarchy.roots.status().map(({ state }) => state);
+  let reports: readonly SweepReport[] = [];
+  let sweepDueAt = -Infinity;
+
+  const lookAfterRoots = async (): Promise<void> => {
+    await checkRoots(kms.store, kms.hierarchy);
+    const states = kms.hierarchy.roots.status().map(({ state }) => state);
+    const someoneIsBack = states.some((state, index) => state === 'ready' && before[index] !== 'ready');
+    if (states.length > 1 && (someoneIsBack || round % ROUNDS_BETWEEN_COMPLETIONS === 0)) {
+      for (const { providerId, added } of await completeWraps(kms.store, kms.hierarchy))
+        log.info({ provider: providerId, added }, 'wrapped master keys under a root that lacked them');
+    }
+    before = states;
+    round += 1;
+  };
+
+  const sweep = async (): Promise<void> => {
+    if (kms.resident.length === 0 || now() < sweepDueAt) return;
+    reports = await sweepResidentKeys(kms, options);
+    sweepDueAt = now() + options.intervalMs;
+    for (const report of reports) logSweep(log, report);
+  };
+
+  return {
+    run: async () => {
+      await lookAfterRoots();
+      await sweep();
+    },
+    sweeps: () => reports,
+  };
+}
+
+function logSweep(
+  log: Logger,
+  { providerId: provider, destroyed, missing, failed, waiting, foreign }: SweepReport,
+): void {
+  if (destroyed.length > 0) log.warn({ provider, destroyed }, 'destroyed objects in the HSM that no key version names');
+  if (missing.length > 0) log.error({ provider, missing }, 'key versions in use have no object in their HSM');
+  if (waiting + foreign > 0) log.info({ provider, waiting, foreign }, 'objects in the HSM that no key version names');
+  for (const { name, error } of failed)
+    log.error({ provider, name, err: error }, 'an object in the HSM was passed over');
+}

@@ -1,0 +1,337 @@
+import { KmsError } from '@qnsp/kms-core';
+import { HsmConfigurationError } from '../configuration-error.ts';
+import type { HsmSettings } from '../hsm-config.ts';
+import type { Answers, Request, TokenIdentity } from '../protocol/messages.ts';
+import { ChildConnection, ChildGone, type TokenOpened } from './child-connection.ts';
+import { CircuitBreaker } from './circuit-breaker.ts';
+import { DeadlinePassed, within } from './deadline.ts';
+import {
+  callError,
+  configurationError,
+  hsmUnavailable,
+  isAbsent,
+  isLoggedOut,
+  isPinRefusal,
+  needsNewProcess,
+  pinRefused,
+} from './hsm-errors.ts';
+import { LanePool, LanesBusy } from './lane-pool.ts';
+import type { RefusedPins } from './refused-pins.ts';
+import { foundNothing, TokenPresence } from './token-presence.ts';
+
+const BREAKER = { threshold: 5, openForMs: 5000 };
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 30_000;
+/** Starting a process and logging in takes longer than a call. */
+const LEAST_CONNECT_LIMIT_MS = 20_000;
+/** Making an RSA key is a search, which takes a token many times as long as using one. */
+const GENERATION_LIMITS = 12;
+
+export interface LinkParts {
+  /** The environment of the module's process. */
+  readonly environment: NodeJS.ProcessEnv;
+  readonly refusedPins: RefusedPins;
+  /** Milliseconds on a clock that never goes back. */
+  readonly now: () => number;
+}
+
+/** Sends one request to the token, whatever the state of the breaker: for checks of a new connection. */
+export type DirectCall = <R extends Request>(request: R) => Promise<Answers[R['op']]>;
+
+interface Connected extends TokenOpened {
+  readonly connection: ChildConnection;
+  readonly mechanisms: readonly number[];
+  readonly presence: TokenPresence;
+}
+
+interface Outcome {
+  readonly answer: Answers[keyof Answers];
+  readonly error: Error | null;
+  /** Something that was looked for is not there, if the token is. */
+  readonly nothingFound: boolean;
+}
+
+export interface LinkStatus {
+  readonly connected: boolean;
+  readonly breaker: 'closed' | 'open' | 'half-open';
+  readonly consecutiveFailures: number;
+  readonly busySessions: number;
+  readonly queuedCalls: number;
+  /** How often the process of the module was started. */
+  readonly starts: number;
+  /** Of the process of the module. */
+  readonly pid: number | null;
+  readonly token: TokenIdentity | null;
+  readonly slotId: number | null;
+  readonly lastError: string | null;
+}
+
+/**
+ * The way to one token: keeps a process with its module alive, hands out its sessions, ends what hangs, and refuses
+ * early while the token keeps failing. Every call ends by its deadline.
+ */
+export class HsmLink {
+  readonly #settings: HsmSettings;
+  readonly #parts: LinkParts;
+  readonly #lanes: LanePool;
+  readonly #breaker: CircuitBreaker;
+  #connected: Promise<Connected> | null = null;
+  #current: Connected | null = null;
+  #opening: ChildConnection | null = null;
+  #loggingIn: Promise<void> | null = null;
+  #expected: TokenOpened | null = null;
+  #refused: HsmConfigurationError | null = null;
+  #retryAt = 0;
+  #pauseMs = FIRST_PAUSE_MS;
+  #starts = 0;
+  #lastError: string | null = null;
+  #closed = false;
+  #check: (call: DirectCall) => Promise<void> = () => Promise.resolve();
+
+  constructor(settings: HsmSettings, parts: LinkParts) {
+    this.#settings = settings;
+    this.#parts = parts;
+    this.#lanes = new LanePool(settings.poolSize, settings.queueLimit);
+    this.#breaker = new CircuitBreaker({ ...BREAKER, now: parts.now });
+  }
+
+  /** What every later connection has to pass before it is used. */
+  checkEachConnection(check: (call: DirectCall) => Promise<void>): void {
+    this.#check = check;
+  }
+
+  /**
+   * Connects unless that is done.
+   *
+   * @throws HsmConfigurationError for what no retry mends; KmsError `HSM_UNAVAILABLE` otherwise.
+   */
+  async connect(): Promise<void> {
+    try {
+      await this.#connection();
+    } catch (error) {
+      throw configurationError(this.#settings.modulePath, error) ?? this.#unreachable(error);
+    }
+  }
+
+  /** The mechanisms (CKM_*) of the token. */
+  async mechanisms(): Promise<readonly number[]> {
+    try {
+      return (await within(this.#settings.timeoutMs, this.#connection())).mechanisms;
+    } catch (error) {
+      throw this.#unreachable(error);
+    }
+  }
+
+  /** @throws KmsError, as `callError` maps it; `HSM_UNAVAILABLE` at the latest when the deadline has passed. */
+  async call<R extends Request>(request: R): Promise<Answers[R['op']]> {
+    if (this.#breaker.state === 'open') throw this.#refusal();
+    const lane = await this.#acquire();
+    try {
+      if (!this.#breaker.admit()) throw this.#refusal();
+      const value = await this.#run(lane, request);
+      this.#breaker.succeeded();
+      return value;
+    } finally {
+      this.#lanes.release(lane);
+    }
+  }
+
+  status(): LinkStatus {
+    return {
+      connected: this.#current !== null,
+      breaker: this.#breaker.state,
+      consecutiveFailures: this.#breaker.failures,
+      busySessions: this.#lanes.busy,
+      queuedCalls: this.#lanes.queued,
+      starts: this.#starts,
+      pid: this.#current?.connection.pid ?? null,
+      token: this.#expected?.token ?? null,
+      slotId: this.#expected?.slotId ?? null,
+      lastError: this.#lastError,
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#opening?.kill(new ChildGone('The HSM was closed.'));
+    await this.#current?.connection.close();
+  }
+
+  async #acquire(): Promise<number> {
+    try {
+      return await this.#lanes.acquire(this.#settings.timeoutMs);
+    } catch (error) {
+      // Busy is not broken: the breaker counts only what the token does.
+      if (error instanceof LanesBusy) throw hsmUnavailable(this.#settings.id, error.message, 1000, error);
+      throw error;
+    }
+  }
+
+  #refusal(): KmsError {
+    const reason = `it failed ${this.#breaker.failures} times in a row (${this.#lastError ?? 'unknown'})`;
+    return hsmUnavailable(this.#settings.id, reason, this.#breaker.waitMs());
+  }
+
+  async #run<R extends Request>(lane: number, request: R): Promise<Answers[R['op']]> {
+    for (let attempt = 0; ; attempt += 1) {
+      let connected: Connected | null = null;
+      try {
+        connected = await within(this.#settings.timeoutMs, this.#connection());
+        const outcome = await this.#ask(connected, lane, request);
+        if (attempt > 0 || !outcome.nothingFound || !(await this.#mayHaveVanished(connected, lane, request))) {
+          if (outcome.error !== null) throw outcome.error;
+          // The child answers each request with the answer of its kind.
+          return outcome.answer as Answers[R['op']];
+        }
+        this.#replace(connected.connection, new ChildGone('The token does not show its keys any more.'));
+      } catch (error) {
+        if (connected !== null && endsProcess(error)) this.#replace(connected.connection, error);
+        throw this.#counted(error);
+      }
+    }
+  }
+
+  async #ask({ connection, presence }: Connected, lane: number, request: Request): Promise<Outcome> {
+    const { timeoutMs } = this.#settings;
+    const limitMs = request.op === 'generate' ? timeoutMs * GENERATION_LIMITS : timeoutMs;
+    try {
+      const answer = await within(limitMs, this.#send(connection, lane, request));
+      presence.answered(request);
+      return { answer, error: null, nothingFound: foundNothing(request, answer) };
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
+      return { answer: null, error: asError(error), nothingFound: true };
+    }
+  }
+
+  #mayHaveVanished({ connection, presence }: Connected, lane: number, request: Request): Promise<boolean> {
+    return presence.mayHaveVanished(request, async (ref) => {
+      const find: Request = { op: 'find', ref };
+      const found = await within(this.#settings.timeoutMs, connection.call(lane, find));
+      return !foundNothing(find, found);
+    });
+  }
+
+  async #send(connection: ChildConnection, lane: number, request: Request): Promise<Answers[keyof Answers]> {
+    try {
+      return await connection.call(lane, request);
+    } catch (error) {
+      if (!isLoggedOut(error)) throw error;
+    }
+    // All sessions are logged out at once, and one login is for all.
+    this.#loggingIn ??= this.#attemptLogin(this.#expected?.token, () =>
+      connection.loginAgain(this.#settings.pin),
+    ).finally(() => {
+      this.#loggingIn = null;
+    });
+    await this.#loggingIn;
+    return await connection.call(lane, request);
+  }
+
+  /** Maps an error of a call and tells the breaker: a token that answers, even with a refusal, works. */
+  #counted(error: unknown): KmsError {
+    const mapped =
+      error instanceof HsmConfigurationError ? this.#unreachable(error) : callError(this.#settings.id, asError(error));
+    if (mapped.code === 'HSM_UNAVAILABLE') {
+      this.#lastError = asError(error).message;
+      this.#breaker.failed();
+    } else this.#breaker.succeeded();
+    return mapped;
+  }
+
+  #unreachable(error: unknown): KmsError {
+    if (error instanceof KmsError) return error;
+    const waitMs = Math.max(this.#retryAt - this.#parts.now(), 1000);
+    return hsmUnavailable(this.#settings.id, `it can not be reached (${asError(error).message})`, waitMs, error);
+  }
+
+  #replace(connection: ChildConnection, reason: unknown): void {
+    if (this.#current?.connection === connection) {
+      this.#current = null;
+      this.#connected = null;
+    }
+    connection.kill(
+      asError(reason) instanceof DeadlinePassed ? new ChildGone('The module did not answer in time.') : asError(reason),
+    );
+  }
+
+  #connection(): Promise<Connected> {
+    if (this.#closed) return Promise.reject(hsmUnavailable(this.#settings.id, 'it was closed', 1000));
+    if (this.#refused !== null) return Promise.reject(this.#refused);
+    if (this.#connected !== null) return this.#connected;
+    const waitMs = this.#retryAt - this.#parts.now();
+    if (waitMs > 0) {
+      const reason = `it can not be reached (${this.#lastError ?? 'unknown'})`;
+      return Promise.reject(hsmUnavailable(this.#settings.id, reason, waitMs));
+    }
+    const attempt = this.#open().catch((error: unknown) => {
+      this.#connected = null;
+      this.#lastError = asError(error).message;
+      this.#retryAt = this.#parts.now() + this.#pauseMs;
+      this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
+      throw error;
+    });
+    this.#connected = attempt;
+    return attempt;
+  }
+
+  async #open(): Promise<Connected> {
+    this.#starts += 1;
+    const connection: ChildConnection = new ChildConnection(this.#parts.environment, () => {
+      if (this.#current?.connection === connection) {
+        this.#current = null;
+        this.#connected = null;
+      }
+    });
+    this.#opening = connection;
+    const limitMs = Math.max(LEAST_CONNECT_LIMIT_MS, this.#settings.timeoutMs);
+    try {
+      const opened = await within(limitMs, this.#logIn(connection));
+      this.#expected = opened;
+      this.#current = opened;
+      this.#pauseMs = FIRST_PAUSE_MS;
+      return opened;
+    } catch (error) {
+      connection.kill(asError(error));
+      throw error;
+    } finally {
+      this.#opening = null;
+    }
+  }
+
+  async #logIn(connection: ChildConnection): Promise<Connected> {
+    const { modulePath, slot, tokenLabel, pin, poolSize } = this.#settings;
+    const opened = await connection.open({ modulePath, slot, tokenLabel, expected: this.#expected?.token ?? null });
+    let mechanisms: readonly number[] = [];
+    await this.#attemptLogin(opened.token, async () => {
+      mechanisms = await connection.login(pin, poolSize);
+    });
+    // The request decides the kind of its answer; the first lane is as good as any other.
+    const direct: DirectCall = async <R extends Request>(request: R) =>
+      (await connection.call(0, request)) as Answers[R['op']];
+    await this.#check(direct);
+    return { ...opened, connection, mechanisms, presence: new TokenPresence(this.#parts.now) };
+  }
+
+  /** A PIN is tried once; a token that refused it, now or before, is not asked again. */
+  async #attemptLogin(token: TokenIdentity | undefined, login: () => Promise<void>): Promise<void> {
+    const { modulePath } = this.#settings;
+    try {
+      if (token === undefined || !(await this.#parts.refusedPins.attempt(token, login, isPinRefusal)))
+        throw pinRefused(modulePath, 'it did so before');
+    } catch (error) {
+      const problem = configurationError(modulePath, error);
+      if (problem?.problem === 'pin') this.#refused = problem;
+      throw problem ?? error;
+    }
+  }
+}
+
+/** Whether the process of the module is of no more use after this error of a call. */
+function endsProcess(error: unknown): boolean {
+  return error instanceof DeadlinePassed || error instanceof HsmConfigurationError || needsNewProcess(error);
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

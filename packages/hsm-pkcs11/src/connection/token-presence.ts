@@ -1,0 +1,48 @@
+import type { Answers, KeyRef, Request } from '../protocol/messages.ts';
+
+/** For so long after C_Initialize the module's view of the token is taken for true. */
+const FRESH_MS = 1000;
+
+/**
+ * Tells a key that is not there from a token that is not there. A module whose token vanished may answer that a key does
+ * not exist, and go on so when the token is back, until C_Initialize: that must not pass for a destroyed key.
+ */
+export class TokenPresence {
+  readonly #openedAt: number;
+  readonly #now: () => number;
+  /** A key that was used in this connection. */
+  #witness: KeyRef | null = null;
+
+  /** @param now milliseconds on a clock that never goes back */
+  constructor(now: () => number) {
+    this.#now = now;
+    this.#openedAt = now();
+  }
+
+  /** Takes note of what was answered. */
+  answered(request: Request): void {
+    if ('ref' in request && request.op !== 'find') this.#witness = request.ref;
+  }
+
+  /**
+   * Whether the token itself may be what is missing, when something was not found.
+   *
+   * @param isThere looks for another key, which was there before
+   */
+  async mayHaveVanished(request: Request, isThere: (ref: KeyRef) => Promise<boolean>): Promise<boolean> {
+    if (this.#now() - this.#openedAt < FRESH_MS) return false;
+    const witness = this.#witness;
+    if (witness === null || ('ref' in request && sameKey(request.ref, witness))) return true;
+    return !(await isThere(witness));
+  }
+}
+
+/** Whether an answer says that nothing was there. */
+export function foundNothing(request: Request, answer: Answers[keyof Answers]): boolean {
+  if (request.op === 'destroy') return answer === 0;
+  return (request.op === 'find' || request.op === 'objects') && Array.isArray(answer) && answer.length === 0;
+}
+
+function sameKey(a: KeyRef, b: KeyRef): boolean {
+  return a.kind === b.kind && a.label === b.label && Buffer.compare(a.id ?? Buffer.of(), b.id ?? Buffer.of()) === 0;
+}

@@ -1,0 +1,116 @@
+import { KmsError, type ResidentKeyProvider, type RootProvider } from '@qnsp/kms-core';
+import { HsmConfigurationError } from './configuration-error.ts';
+import { hsmUnavailable } from './connection/hsm-errors.ts';
+import { HsmLink, type LinkStatus } from './connection/hsm-link.ts';
+import { RefusedPins } from './connection/refused-pins.ts';
+import { type HsmConfig, readHsmConfig } from './hsm-config.ts';
+import { HsmResidentKeys } from './resident/resident-keys.ts';
+import { HsmRoot } from './root/hsm-root.ts';
+
+const MAX_RANDOM_BYTES = 65_536;
+
+/** One HSM, as it stands. Holds no secret. */
+export interface HsmStatus extends LinkStatus {
+  readonly id: string;
+}
+
+/** One token of one PKCS #11 module. */
+export interface Hsm {
+  /** The name of the provider, for root and resident keys alike. */
+  readonly id: string;
+  readonly root: RootProvider;
+  readonly resident: ResidentKeyProvider;
+  /**
+   * C_GenerateRandom. Mix it (`mixRandom`); never use it alone.
+   *
+   * @throws KmsError `HSM_UNAVAILABLE`
+   */
+  random(bytes: number): Promise<Uint8Array>;
+  /** Whether the token holds the root that the configuration names, by id and label. Says nothing about its attributes. */
+  hasRoot(): Promise<boolean>;
+  /**
+   * Makes the root in the token and asserts it. Call it only when nothing is wrapped under another root yet.
+   *
+   * @throws HsmConfigurationError `root-exists` or `mechanism`
+   */
+  createRoot(): Promise<void>;
+  /** Destroys the root. Everything that is wrapped only under it is lost. */
+  destroyRoot(): Promise<void>;
+  status(): HsmStatus;
+  /** Ends the process of the module. Calls after it fail. */
+  close(): Promise<void>;
+}
+
+export interface OpenHsmOptions {
+  /** The environment of the module's process; by default this one's without what belongs to the service. */
+  readonly environment?: NodeJS.ProcessEnv;
+  /**
+   * Answers an HSM that is away now, instead of throwing: it is connected when it is back. For an HSM that is one of
+   * several. Wrong PINs and modules that can not be loaded still throw.
+   */
+  readonly tolerateAbsence?: boolean;
+  /** The PINs that were refused; by default those of this process. */
+  readonly refusedPins?: RefusedPins;
+  /** Milliseconds on a clock that never goes back. */
+  readonly now?: () => number;
+}
+
+// A token counts wrong PINs whoever in this process tries them, so that this is remembered for the whole of it.
+const refusedByProcess = new RefusedPins();
+
+/** What of the service's environment no module needs to see. */
+const OWN_VARIABLES = /^(KMS_|DATABASE_|PG|NODE_OPTIONS$)/;
+
+/**
+ * Loads a PKCS #11 module in a process of its own, finds the token and logs in.
+ *
+ * @throws HsmConfigurationError for what no retry mends: the service ends with code 78
+ * @throws KmsError `HSM_UNAVAILABLE` when the HSM can not be reached now
+ * @example
+ * const hsm = await openHsm({ modulePath: '/usr/lib/softhsm/libsofthsm2.so', slot: 0, pin: '1234' });
+ * if (!(await hsm.hasRoot())) await hsm.createRoot();
+ * const wrapped = await hsm.root.wrap(masterKey, aad);
+ */
+export async function openHsm(config: HsmConfig, options: OpenHsmOptions = {}): Promise<Hsm> {
+  const settings = readHsmConfig(config);
+  const link = new HsmLink(settings, {
+    environment: options.environment ?? environmentOfModules(process.env),
+    refusedPins: options.refusedPins ?? refusedByProcess,
+    now: options.now ?? (() => performance.now()),
+  });
+  const root = new HsmRoot(link, settings);
+  try {
+    await link.connect();
+  } catch (error) {
+    if (options.tolerateAbsence !== true || !isAbsence(error)) {
+      await link.close();
+      throw error;
+    }
+  }
+  return {
+    id: settings.id,
+    root,
+    resident: new HsmResidentKeys(settings.id, link),
+    random: async (bytes) => {
+      if (!Number.isSafeInteger(bytes) || bytes < 1 || bytes > MAX_RANDOM_BYTES)
+        throw new RangeError(`an HSM is asked for 1 to ${MAX_RANDOM_BYTES} random bytes`);
+      const random = await link.call({ op: 'random', bytes });
+      if (random.length !== bytes) throw hsmUnavailable(settings.id, 'it gave too few random bytes', 1000);
+      return random;
+    },
+    hasRoot: () => root.exists(),
+    createRoot: () => root.create(),
+    destroyRoot: () => root.destroy(),
+    status: () => ({ id: settings.id, ...link.status() }),
+    close: () => link.close(),
+  };
+}
+
+function isAbsence(error: unknown): boolean {
+  if (error instanceof HsmConfigurationError) return error.problem === 'slot';
+  return error instanceof KmsError && error.code === 'HSM_UNAVAILABLE';
+}
+
+function environmentOfModules(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !OWN_VARIABLES.test(name)));
+}

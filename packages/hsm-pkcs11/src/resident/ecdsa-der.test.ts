@@ -1,0 +1,20 @@
+import { generateKeyPairSync, sign, verify } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { ecdsaDer } from './ecdsa-der.ts';
+
+describe('ecdsaDer', () => {
+  it.each(['prime256v1', 'secp384r1'])('writes what OpenSSL reads, for %s', (namedCurve) => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve });
+    const data = Buffer.from('data');
+    // Among so many, some have a leading zero byte and some a leading bit.
+    for (let round = 0; round < 600; round += 1) {
+      const raw = sign('sha256', data, { key: privateKey, dsaEncoding: 'ieee-p1363' });
+      expect(verify('sha256', data, publicKey, ecdsaDer(raw))).toBe(true);
+    }
+  });
+
+  it('writes numbers in their shortest form, never negative', () => {
+    const raw = Buffer.from(`${'00'.repeat(31)}80${'00'.repeat(30)}017f`, 'hex');
+    expect(ecdsaDer(raw).toString('hex')).toBe('3008020200800202017f');
+  });
+});

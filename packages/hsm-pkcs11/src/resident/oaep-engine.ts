@@ -1,0 +1,63 @@
+import type { KeyObject } from 'node:crypto';
+import { badRequest, type KeyEngine, KmsError, oaepMessageEngine } from '@qnsp/kms-core';
+import { ChildFault } from '../connection/child-connection.ts';
+import { CKM, CKR } from '../protocol/cryptoki.ts';
+import type { HsmPrivateKey } from './pair-engine.ts';
+import { MGF1_SHA256 } from './signing.ts';
+
+/** Ways in which tokens say that they have OAEP, but not with SHA-256: SoftHSM, for one, has it with SHA-1 alone. */
+const LACKS_SHA256: readonly number[] = [CKR.argumentsBad, CKR.mechanismInvalid, CKR.mechanismParamInvalid];
+
+/** Whether a token undoes OAEP with SHA-256. Only a try tells: the list of mechanisms names no hash. */
+export class OaepSupport {
+  #tried: Promise<void> | null = null;
+
+  /** Runs the try unless one has succeeded. */
+  async ensure(attempt: () => Promise<void>): Promise<void> {
+    this.#tried ??= attempt().catch((error: unknown) => {
+      this.#tried = null;
+      throw error;
+    });
+    await this.#tried;
+  }
+}
+
+/**
+ * Suite 5 with the private key in an HSM. Nothing is sealed before the HSM has opened something, so that no data is
+ * lost to a token that can not decrypt it.
+ */
+export function hsmOaepEngine(
+  { hsmId, link, ref, oaep }: HsmPrivateKey,
+  publicKey: KeyObject,
+): Required<Pick<KeyEngine, 'seal' | 'open'>> {
+  const engine = oaepMessageEngine(publicKey, async (encrypted) => {
+    try {
+      return await link.call({
+        op: 'decrypt',
+        ref,
+        mechanism: CKM.rsaPkcsOaep,
+        parameters: { kind: 'oaep', hash: CKM.sha256, mgf: MGF1_SHA256 },
+        ciphertext: encrypted,
+        maxBytes: encrypted.length,
+      });
+    } catch (error) {
+      if (!lacksSha256(error)) throw error;
+      throw badRequest('key', `the HSM ${hsmId} has no RSA-OAEP with SHA-256; its RSA keys only sign`);
+    }
+  });
+  return {
+    open: engine.open,
+    seal: async (header, context, plaintext) => {
+      const sealed = await engine.seal(header, context, plaintext);
+      await oaep.ensure(async () => {
+        await engine.open(sealed, context);
+      });
+      return sealed;
+    },
+  };
+}
+
+function lacksSha256(error: unknown): boolean {
+  const fault = error instanceof KmsError && error.cause instanceof ChildFault ? error.cause.fault : null;
+  return fault?.type === 'ckr' && LACKS_SHA256.includes(fault.code);
+}

@@ -1,0 +1,43 @@
+import { createPublicKey } from 'node:crypto';
+import { type Algorithm, checkSignatureOptions, type KeyEngine, signatureVerifier } from '@qnsp/kms-core';
+import { hsmUnavailable } from '../connection/hsm-errors.ts';
+import type { HsmLink } from '../connection/hsm-link.ts';
+import type { KeyRef } from '../protocol/messages.ts';
+import { ecdsaDer } from './ecdsa-der.ts';
+import { hsmOaepEngine, type OaepSupport } from './oaep-engine.ts';
+import { signingInput } from './signing.ts';
+
+/** RSA of 4,096 bits. */
+const MAX_SIGNATURE_BYTES = 512;
+
+/** A private key in an HSM. */
+export interface HsmPrivateKey {
+  readonly hsmId: string;
+  readonly link: HsmLink;
+  readonly ref: KeyRef;
+  readonly oaep: OaepSupport;
+}
+
+/**
+ * A key pair whose private half is in an HSM. Public operations run here, and so does the check of each signature
+ * before it is released.
+ *
+ * @param spki SubjectPublicKeyInfo in DER, as it was stored when the key was made
+ */
+export function hsmPairEngine(key: HsmPrivateKey, algorithm: Algorithm, spki: Uint8Array): KeyEngine {
+  const publicKey = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
+  const verifier = signatureVerifier(algorithm, publicKey);
+  const signing: Required<Pick<KeyEngine, 'sign' | 'verify'>> = {
+    ...verifier,
+    sign: async (data, options) => {
+      checkSignatureOptions(algorithm, options);
+      const input = signingInput(algorithm, data, options);
+      const raw = await key.link.call({ op: 'sign', ref: key.ref, ...input, maxBytes: MAX_SIGNATURE_BYTES });
+      const signature = algorithm.family === 'ecdsa' && options.format !== 'ieee-p1363' ? ecdsaDer(raw) : raw;
+      if (!(await verifier.verify(data, signature, options)))
+        throw hsmUnavailable(key.hsmId, 'it gave a signature that does not verify', 1000);
+      return signature;
+    },
+  };
+  return algorithm.family === 'rsa' ? { ...signing, ...hsmOaepEngine(key, publicKey) } : signing;
+}

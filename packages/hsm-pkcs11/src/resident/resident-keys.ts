@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto';
+import {
+  type Algorithm,
+  ALGORITHMS,
+  badRequest,
+  HEADER_BYTES,
+  type KeyEngine,
+  KmsError,
+  type ResidentKey,
+  type ResidentKeyName,
+  type ResidentKeyProvider,
+  type ResidentObject,
+} from '@qnsp/kms-core';
+import { hsmUnavailable } from '../connection/hsm-errors.ts';
+import type { HsmLink } from '../connection/hsm-link.ts';
+import { CKM } from '../protocol/cryptoki.ts';
+import type { KeyRef } from '../protocol/messages.ts';
+import { hsmAeadEngine } from './aead-engine.ts';
+import { hsmMacEngine } from './mac-engine.ts';
+import { LABEL_PREFIX, nameOfLabel, newObjectId, objectLabel } from './object-name.ts';
+import { OaepSupport } from './oaep-engine.ts';
+import { hsmPairEngine } from './pair-engine.ts';
+import { subjectPublicKeyInfo } from './public-key.ts';
+import { residentSupport, type ResidentSupport, supports } from './support.ts';
+
+/** The keys that live in one HSM. The handle of the port is the CKA_ID of the object. */
+export class HsmResidentKeys implements ResidentKeyProvider {
+  readonly id: string;
+  readonly #link: HsmLink;
+  readonly #oaep: OaepSupport;
+
+  constructor(id: string, link: HsmLink) {
+    this.id = id;
+    this.#link = link;
+    this.#oaep = new OaepSupport();
+  }
+
+  async algorithms(): Promise<readonly string[]> {
+    const mechanisms = await this.#link.mechanisms();
+    return ALGORITHMS.filter((algorithm) => {
+      const support = residentSupport(algorithm);
+      return support !== null && supports(mechanisms, support);
+    }).map(({ id }) => id);
+  }
+
+  async generate(algorithm: Algorithm, name: ResidentKeyName): Promise<ResidentKey> {
+    const support = await this.#supported(algorithm);
+    const label = objectLabel(name);
+    const { spec, generation: mechanism, pair } = support;
+    const sameName = { op: 'find', ref: { ...spec, id: null, label } } as const;
+    if ((await this.#link.call(sameName)).length > 0) throw conflict(name);
+    const handle = newObjectId(name);
+    try {
+      await this.#link.call({ op: 'generate', mechanism, spec, id: handle, label, pair });
+      // Another node may have made the same version meanwhile: then neither is kept.
+      if ((await this.#link.call(sameName)).length > 1) throw conflict(name);
+      const publicKey = pair === null ? null : await this.#publicKey(algorithm, spec.keyType, handle, label);
+      await this.#tryOut(this.engine(algorithm, handle, publicKey));
+      return { handle, publicKey };
+    } catch (error) {
+      await this.#remove(handle, error);
+      throw error;
+    }
+  }
+
+  engine(algorithm: Algorithm, handle: Uint8Array, publicKey: Uint8Array | null): KeyEngine {
+    const support = residentSupport(algorithm);
+    if (support === null) throw lacking(this.id, algorithm, []);
+    const ref: KeyRef = { ...support.spec, id: handle, label: null };
+    if (support.pair === null) {
+      const [mechanism] = support.mechanisms;
+      return mechanism === CKM.aesGcm
+        ? hsmAeadEngine(this.#link, ref)
+        : hsmMacEngine(this.id, this.#link, ref, mechanism);
+    }
+    if (publicKey === null)
+      throw new KmsError('INTERNAL_ERROR', 'A key pair of an HSM was loaded without its public key.');
+    return hsmPairEngine({ hsmId: this.id, link: this.#link, ref, oaep: this.#oaep }, algorithm, publicKey);
+  }
+
+  async destroy(handle: Uint8Array): Promise<void> {
+    await this.#link.call({ op: 'destroy', id: handle, labelPrefix: LABEL_PREFIX });
+  }
+
+  async list(): Promise<readonly ResidentObject[]> {
+    const objects = await this.#link.call({ op: 'objects', labelPrefix: LABEL_PREFIX });
+    const listed = new Map<string, ResidentObject>();
+    for (const { id, label } of objects) {
+      const name = nameOfLabel(label);
+      // The halves of a pair have the same id.
+      if (name !== null) listed.set(Buffer.from(id).toString('hex'), { name, handle: id });
+    }
+    return [...listed.values()];
+  }
+
+  async #supported(algorithm: Algorithm): Promise<ResidentSupport> {
+    const support = residentSupport(algorithm);
+    if (support !== null && supports(await this.#link.mechanisms(), support)) return support;
+    throw lacking(this.id, algorithm, await this.algorithms());
+  }
+
+  async #publicKey(algorithm: Algorithm, keyType: number, id: Uint8Array, label: string): Promise<Uint8Array> {
+    return subjectPublicKeyInfo(algorithm, await this.#link.call({ op: 'public-attributes', keyType, id, label }));
+  }
+
+  /** The pairwise consistency test of FIPS 140-3 (IG 10.3.A) for pairs; the check of each engine for the others. */
+  async #tryOut(engine: KeyEngine): Promise<void> {
+    const probe = randomBytes(32);
+    await engine.sign?.(probe, {});
+    await engine.mac?.(probe);
+    if (engine.seal !== undefined && engine.sign === undefined)
+      await engine.seal(Buffer.alloc(HEADER_BYTES), Buffer.alloc(4), probe);
+  }
+
+  /** Removes what a failed generation left. What can not be removed now is found by the orphan sweep. */
+  async #remove(handle: Uint8Array, reason: unknown): Promise<void> {
+    try {
+      await this.destroy(handle);
+    } catch (error) {
+      const what = reason instanceof Error ? reason.message : String(reason);
+      throw hsmUnavailable(this.id, `a key could not be finished (${what}), nor removed`, 1000, error);
+    }
+  }
+}
+
+function conflict(name: ResidentKeyName): KmsError {
+  return new KmsError('CONFLICT', `The HSM holds version ${name.version} of key ${name.keyId} already.`);
+}
+
+function lacking(hsmId: string, algorithm: Algorithm, has: readonly string[]): KmsError {
+  return badRequest(
+    'algorithm',
+    `the HSM ${hsmId} holds no ${algorithm.standardName} keys; it has ${has.length === 0 ? 'none of its algorithms' : has.join(', ')}`,
+  );
+}

@@ -1,0 +1,150 @@
+import { writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { HsmConfigurationError, openHsm, RefusedPins } from '../src/index.ts';
+import { environmentOf, makeFaultyModule, makeToken, open, PIN } from './tokens.ts';
+
+describe('a mistake in the configuration gives one clear error', () => {
+  it.each([
+    ['modulePath', { modulePath: 'libsofthsm2.so' }],
+    ['pin', { pin: '' }],
+    ['keyId', { keyId: 'xyz' }],
+    ['slot', { slot: -1 }],
+    ['poolSize', { poolSize: 0 }],
+    ['queueLimit', { queueLimit: -1 }],
+    ['timeoutMs', { timeoutMs: 1.5 }],
+    ['id', { id: 'With Spaces' }],
+  ])('%s out of its range', async (field, changes) => {
+    const opening = openHsm({ modulePath: '/module.so', pin: PIN, ...changes });
+    await expect(opening).rejects.toBeInstanceOf(HsmConfigurationError);
+    await expect(opening).rejects.toMatchObject({ problem: 'value', message: expect.stringContaining(field) });
+  });
+
+  it('a module that is not there', async () => {
+    const token = await makeToken();
+    const refusal = { problem: 'module', message: expect.stringContaining('/nowhere/module.so') };
+    await expect(open(token, { modulePath: '/nowhere/module.so' })).rejects.toMatchObject(refusal);
+  });
+
+  it('a file that is no PKCS #11 module', async () => {
+    const token = await makeToken();
+    const path = join(dirname(token.configPath), 'text.so');
+    writeFileSync(path, 'not a library');
+    await expect(open(token, { modulePath: path })).rejects.toMatchObject({ problem: 'module' });
+  });
+
+  it('a slot that is not there, with a list of those that are', async () => {
+    const token = await makeToken('the-only-one');
+    const message = expect.stringMatching(new RegExp(`index 0: slot ${token.slotId}, label "the-only-one"`));
+    await expect(open(token, { slot: 7 })).rejects.toMatchObject({ problem: 'slot', message });
+  });
+
+  it('a token label that is not there', async () => {
+    const token = await makeToken('one');
+    await expect(open(token, { tokenLabel: 'two' })).rejects.toMatchObject({ problem: 'slot' });
+  });
+
+  it('a wrong PIN, without the PIN in the message', async () => {
+    const token = await makeToken();
+    const opening = open(token, { pin: 'wrong-pin-9' });
+    await expect(opening).rejects.toMatchObject({
+      problem: 'pin',
+      message: expect.stringContaining('CKR_PIN_INCORRECT'),
+    });
+    await expect(opening).rejects.toThrow(/^(?!.*wrong-pin-9)/);
+  });
+});
+
+describe('the slot', () => {
+  it.each(['id', 'index', 'label', 'nothing, being the only one'])('is found by %s', async (by) => {
+    const token = await makeToken('found');
+    const { modulePath, slotId, pin } = token;
+    const ways = { id: { slot: slotId }, index: { slot: 0 }, label: { tokenLabel: 'found' } };
+    const choice = by in ways ? ways[by as keyof typeof ways] : {};
+    const hsm = await openHsm(
+      { modulePath, pin, ...choice },
+      { environment: environmentOf(token), refusedPins: new RefusedPins() },
+    );
+    expect(hsm.status()).toMatchObject({ connected: true, slotId, token: { label: 'found' } });
+    await hsm.close();
+  });
+});
+
+describe('a wrong PIN', () => {
+  it('is tried once, however many entries name the token, at once or later', async () => {
+    const token = await makeToken('once');
+    const module = makeFaultyModule(token);
+    const refusedPins = new RefusedPins();
+    const attempt = (config: object) => open(token, { pin: 'wrong', ...config }, { module, refusedPins });
+    const entries = [{ slot: 0 }, { slot: token.slotId }, { tokenLabel: 'once' }];
+    const results = await Promise.allSettled(entries.map(attempt));
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+    await expect(attempt({})).rejects.toMatchObject({ problem: 'pin' });
+    await expect(attempt({ pin: PIN })).rejects.toMatchObject({ problem: 'pin' });
+    expect(module.calls('C_Login')).toBe(1);
+  });
+
+  it('does not keep the right PIN of another token out', async () => {
+    const [wrong, right] = [await makeToken('wrong'), await makeToken('right')];
+    const refusedPins = new RefusedPins();
+    await expect(open(wrong, { pin: 'wrong' }, { refusedPins })).rejects.toMatchObject({ problem: 'pin' });
+    await expect(open(right, {}, { refusedPins })).resolves.toMatchObject({ id: 'hsm' });
+  });
+
+  it('is not tried again by reconnecting when the PIN was changed while the service runs', async () => {
+    const token = await makeToken();
+    const module = makeFaultyModule(token);
+    let now = 0;
+    const hsm = await open(token, {}, { module, now: () => now });
+    module.rules('C_Login fail 160', 'C_GenerateRandom abort');
+    await expect(hsm.random(16)).rejects.toMatchObject({ code: 'HSM_UNAVAILABLE' });
+    module.forget();
+    for (let attempt = 0; attempt < 4; attempt += 1) {
+      now += 60_000;
+      await expect(hsm.random(16)).rejects.toMatchObject({ code: 'HSM_UNAVAILABLE' });
+    }
+    expect(module.calls('C_Login')).toBe(1);
+  });
+});
+
+describe('an HSM that is away at the start', () => {
+  it('is an error, unless it is one of several: then it is used when it is there', async () => {
+    const token = await makeToken();
+    const module = makeFaultyModule(token);
+    module.rules('C_OpenSession fail 48');
+    await expect(open(token, {}, { module })).rejects.toMatchObject({ code: 'HSM_UNAVAILABLE' });
+    let now = 0;
+    const hsm = await open(token, {}, { module, tolerateAbsence: true, now: () => now });
+    await expect(hsm.random(8)).rejects.toMatchObject({ code: 'HSM_UNAVAILABLE' });
+    expect(hsm.status().connected).toBe(false);
+    module.rules();
+    now += 60_000;
+    await expect(hsm.random(8)).resolves.toHaveLength(8);
+  });
+
+  it('still is an error when its PIN is wrong', async () => {
+    const token = await makeToken();
+    await expect(open(token, { pin: 'wrong' }, { tolerateAbsence: true })).rejects.toMatchObject({ problem: 'pin' });
+  });
+});
+
+describe('the process of the module', () => {
+  it('does not get the secrets of the service', async () => {
+    const token = await makeToken();
+    process.env['KMS_ROOT_KEY'] = 'secret of the service';
+    process.env['SOFTHSM2_CONF'] = token.configPath;
+    try {
+      const { modulePath, pin } = token;
+      const hsm = await openHsm({ modulePath, pin, slot: 0 }, { refusedPins: new RefusedPins() });
+      await expect(hsm.random(8)).resolves.toHaveLength(8);
+      const { pid } = hsm.status();
+      const { readFileSync } = await import('node:fs');
+      expect(readFileSync(`/proc/${pid}/environ`, 'utf8')).not.toContain('secret of the service');
+      expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8')).not.toContain(pin);
+      await hsm.close();
+    } finally {
+      delete process.env['KMS_ROOT_KEY'];
+      delete process.env['SOFTHSM2_CONF'];
+    }
+  });
+});

@@ -1,0 +1,372 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Algorithm, ALGORITHMS, type KeyEngine, KmsError } from '@qnsp/kms-core';
+import { describe, expect, it } from 'vitest';
+import type { Hsm } from '../src/index.ts';
+import type { FaultyModule } from './faulty-module.ts';
+import { makeFaultyModule, makeToken, open, openWithRoot } from './tokens.ts';
+
+const aad = Buffer.from('aad');
+const unavailable = { code: 'HSM_UNAVAILABLE', retryAfterSeconds: expect.any(Number) };
+
+/** An HSM with a root, behind a module that makes no faults yet, on a clock that only the test moves. */
+async function openFaulty(config: Parameters<typeof open>[1] = {}) {
+  const token = await makeToken();
+  const module = makeFaultyModule(token);
+  const clock = { now: 0 };
+  const hsm = await openWithRoot(token, config, { module, now: () => clock.now });
+  const key = randomBytes(32);
+  const wrapped = await hsm.root.wrap(Buffer.from(key), aad);
+  module.forget();
+  return { token, module, clock, hsm, key, wrapped };
+}
+
+async function residentEngine(hsm: Hsm, id: string): Promise<KeyEngine> {
+  const algorithm: Algorithm | undefined = ALGORITHMS.find((candidate) => candidate.id === id);
+  if (algorithm === undefined) throw new Error(`no algorithm ${id}`);
+  const name = { tenantId: randomUUID(), keyId: randomUUID(), version: 1 };
+  const { handle, publicKey } = await hsm.resident.generate(algorithm, name);
+  return hsm.resident.engine(algorithm, handle, publicKey);
+}
+
+/** Moves the clock past every pause and lets one call through. */
+async function recover(clock: { now: number }, module: FaultyModule, call: () => Promise<unknown>): Promise<void> {
+  module.rules();
+  clock.now += 60_000;
+  await expect(call()).resolves.toBeDefined();
+}
+
+describe('what a token answers', () => {
+  it.each([
+    ['CKR_DEVICE_ERROR', 0x30],
+    ['CKR_DEVICE_REMOVED', 0x32],
+    ['CKR_TOKEN_NOT_PRESENT', 0xe0],
+    ['CKR_FUNCTION_FAILED', 0x06],
+    ['CKR_GENERAL_ERROR', 0x05],
+    ['CKR_HOST_MEMORY', 0x02],
+  ])('%s is HSM_UNAVAILABLE, and the HSM works again afterwards', async (name, code) => {
+    const { module, clock, hsm, wrapped } = await openFaulty();
+    module.rules(`C_Decrypt fail ${code}`);
+    await expect(hsm.root.unwrap(wrapped, aad)).rejects.toMatchObject({
+      ...unavailable,
+      message: expect.stringContaining(name),
+    });
+    await recover(clock, module, () => hsm.root.unwrap(wrapped, aad));
+  });
+
+  it.each([
+    ['CKR_ENCRYPTED_DATA_INVALID', 0x40],
+    ['CKR_ENCRYPTED_DATA_LEN_RANGE', 0x41],
+  ])('%s is DECRYPT_FAILED, and does not count as a failure', async (_, code) => {
+    const { module, hsm, wrapped } = await openFaulty();
+    module.rules(`C_Decrypt fail ${code}`);
+    for (let attempt = 0; attempt < 10; attempt += 1)
+      await expect(hsm.root.unwrap(wrapped, aad)).rejects.toMatchObject({ code: 'DECRYPT_FAILED' });
+    expect(hsm.status()).toMatchObject({ breaker: 'closed', consecutiveFailures: 0, starts: 1 });
+  });
+
+  it.each([
+    ['CKR_OBJECT_HANDLE_INVALID', 0x82],
+    ['CKR_KEY_HANDLE_INVALID', 0x60],
+  ])('%s is NOT_FOUND when it stays, for a resident key', async (_, code) => {
+    const { module, hsm } = await openFaulty();
+    const engine = await residentEngine(hsm, 'ecdsa-p256');
+    module.rules(`C_SignInit fail ${code}`);
+    await expect(engine.sign?.(aad, {})).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it.each([
+    ['CKR_SESSION_CLOSED', 0xb0],
+    ['CKR_SESSION_HANDLE_INVALID', 0xb3],
+    ['CKR_OPERATION_ACTIVE', 0x90],
+    ['CKR_KEY_HANDLE_INVALID', 0x60],
+  ])('%s once is not seen by the caller: a new session does it', async (_, code) => {
+    const { module, hsm, key, wrapped } = await openFaulty({ poolSize: 1 });
+    module.rules(`C_DecryptInit fail-once ${code}`);
+    expect(Buffer.from(await hsm.root.unwrap(wrapped, aad))).toEqual(key);
+    expect(module.calls('C_OpenSession')).toBe(1);
+    expect(module.calls('C_DecryptInit')).toBe(2);
+  });
+
+  it('CKR_SESSION_CLOSED for ever is HSM_UNAVAILABLE after one try more', async () => {
+    const { module, hsm, wrapped } = await openFaulty({ poolSize: 1 });
+    module.rules('C_DecryptInit fail 176');
+    await expect(hsm.root.unwrap(wrapped, aad)).rejects.toMatchObject(unavailable);
+    expect(module.calls('C_DecryptInit')).toBe(2);
+  });
+
+  it('CKR_USER_NOT_LOGGED_IN makes one login', async () => {
+    const { module, hsm, key, wrapped } = await openFaulty({ poolSize: 1 });
+    module.rules('C_DecryptInit fail-once 257');
+    expect(Buffer.from(await hsm.root.unwrap(wrapped, aad))).toEqual(key);
+    expect(module.calls('C_Login')).toBe(1);
+  });
+
+  it('a token that logged out and refuses the PIN is asked once, however many calls find it so', async () => {
+    const { module, clock, hsm, wrapped } = await openFaulty();
+    module.rules('C_DecryptInit fail 257', 'C_Login fail 160');
+    const results = await Promise.allSettled(Array.from({ length: 12 }, () => hsm.root.unwrap(wrapped, aad)));
+    expect(results.every(({ status }) => status === 'rejected')).toBe(true);
+    module.rules();
+    clock.now += 60_000;
+    await expect(hsm.root.unwrap(wrapped, aad)).rejects.toMatchObject(unavailable);
+    expect(module.calls('C_Login')).toBe(1);
+  });
+
+  it('an error in the other shape of pkcs11js, a plain Error, is understood as well', async () => {
+    const { module, hsm, wrapped } = await openFaulty();
+    // CKR_ACTION_PROHIBITED has no name in pkcs11js, which then throws `Error: CKR_VENDOR_DEFINED:27`.
+    module.rules('C_DecryptInit fail 27');
+    const failure = await hsm.root.unwrap(wrapped, aad).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(KmsError);
+    expect(failure).toMatchObject({ code: 'INTERNAL_ERROR', cause: { fault: { type: 'ckr', code: 27 } } });
+  });
+
+  it('a wrong tag is DECRYPT_FAILED also where the token gives no clear reason, and ends no process', async () => {
+    const { hsm, wrapped } = await openFaulty();
+    const changed = Buffer.from(wrapped);
+    changed[20] = (changed[20] ?? 0) ^ 1;
+    for (let attempt = 0; attempt < 10; attempt += 1)
+      await expect(hsm.root.unwrap(changed, aad)).rejects.toMatchObject({ code: 'DECRYPT_FAILED' });
+    expect(hsm.status()).toMatchObject({ breaker: 'closed', starts: 1 });
+  });
+});
+
+describe('a bit that the HSM flips is caught before anything is released', () => {
+  it('in a wrapped key', async () => {
+    const { module, hsm } = await openFaulty();
+    module.rules('C_Encrypt flip');
+    await expect(hsm.root.wrap(randomBytes(32), aad)).rejects.toMatchObject(unavailable);
+  });
+
+  it('in an unwrapped key, at every call', async () => {
+    const { module, hsm, wrapped } = await openFaulty();
+    module.rules('C_Decrypt flip');
+    await expect(hsm.root.unwrap(wrapped, aad)).rejects.toMatchObject(unavailable);
+  });
+
+  it.each(['aes-256-gcm', 'aes-128-gcm'])('in a ciphertext of a resident %s key', async (id) => {
+    const { module, hsm } = await openFaulty();
+    const engine = await residentEngine(hsm, id);
+    module.rules('C_Encrypt flip');
+    await expect(engine.seal?.(Buffer.alloc(22), aad, randomBytes(50))).rejects.toMatchObject(unavailable);
+    module.rules('C_Encrypt constant');
+    await expect(engine.seal?.(Buffer.alloc(22), aad, randomBytes(50))).rejects.toMatchObject(unavailable);
+  });
+
+  it.each([
+    ['ecdsa-p256', {}],
+    ['ecdsa-p384', { format: 'ieee-p1363' }],
+    ['ed25519', {}],
+    ['rsa-2048', {}],
+    ['rsa-2048', { scheme: 'pkcs1-v1_5' }],
+  ] as const)('in a signature of a resident %s key %o', async (id, options) => {
+    const { module, hsm } = await openFaulty();
+    const engine = await residentEngine(hsm, id);
+    module.rules('C_Sign flip');
+    await expect(engine.sign?.(aad, options)).rejects.toMatchObject(unavailable);
+    module.rules();
+    const signature = await engine.sign?.(aad, options);
+    expect(await engine.verify?.(aad, signature ?? Buffer.alloc(0), options)).toBe(true);
+  });
+
+  it('in one of the two computations of a MAC', async () => {
+    const { module, hsm } = await openFaulty();
+    const engine = await residentEngine(hsm, 'hmac-sha256');
+    module.rules('C_Sign flip-once');
+    await expect(engine.mac?.(aad)).rejects.toMatchObject(unavailable);
+    module.rules();
+    await expect(engine.mac?.(aad)).resolves.toHaveLength(32);
+  });
+
+  it('in the first signature of a new key, which is then not kept', async () => {
+    const { module, hsm } = await openFaulty();
+    module.rules('C_Sign flip');
+    await expect(residentEngine(hsm, 'ecdsa-p256')).rejects.toMatchObject(unavailable);
+    await expect(hsm.resident.list()).resolves.toEqual([]);
+  });
+});
+
+describe('a module that crashes', () => {
+  it('takes down no more than its own process: the calls fail, the next ones work', async () => {
+    const { module, clock, hsm, wrapped } = await openFaulty();
+    module.rules('C_Decrypt abort');
+    const results = await Promise.allSettled(Array.from({ length: 6 }, () => hsm.root.unwrap(wrapped, aad)));
+    expect(
+      results.map((result) => (result.status === 'rejected' ? (result.reason as KmsError).code : 'answered')),
+    ).toEqual(Array.from({ length: 6 }, () => 'HSM_UNAVAILABLE'));
+    await recover(clock, module, () => hsm.root.unwrap(wrapped, aad));
+    expect(hsm.status().starts).toBeGreaterThan(1);
+  });
+
+  it('at the login is an error, not a hang', async () => {
+    const token = await makeToken();
+    const module = makeFaultyModule(token);
+    module.rules('C_Login abort');
+    await expect(open(token, {}, { module })).rejects.toMatchObject(unavailable);
+  });
+});
+
+describe('a module that hangs', () => {
+  it('hangs no caller beyond the deadline, and is replaced', async () => {
+    const { token, module } = await openFaulty();
+    const hsm = await open(token, { timeoutMs: 400, queueLimit: 50 }, { module });
+    const wrapped = await hsm.root.wrap(randomBytes(32), aad);
+    module.rules('C_Decrypt hang');
+    const started = performance.now();
+    const results = await Promise.allSettled(Array.from({ length: 12 }, () => hsm.root.unwrap(wrapped, aad)));
+    expect(performance.now() - started).toBeLessThan(3000);
+    expect(
+      results.every((each) => each.status === 'rejected' && (each.reason as KmsError).code === 'HSM_UNAVAILABLE'),
+    ).toBe(true);
+    module.rules();
+    await expect
+      .poll(
+        () =>
+          hsm.root.unwrap(wrapped, aad).then(
+            () => 'works',
+            () => 'fails',
+          ),
+        { timeout: 20_000, interval: 200 },
+      )
+      .toBe('works');
+  });
+
+  it('leaves another HSM alone', async () => {
+    const [first, second] = [await openFaulty({ timeoutMs: 60_000 }), await openFaulty()];
+    first.module.rules('* hang');
+    const hanging = first.hsm.root.unwrap(first.wrapped, aad).catch((error: unknown) => error);
+    for (let attempt = 0; attempt < 20; attempt += 1)
+      await expect(second.hsm.root.unwrap(second.wrapped, aad)).resolves.toBeDefined();
+    await first.hsm.close();
+    await expect(hanging).resolves.toMatchObject(unavailable);
+  });
+});
+
+describe('too many callers', () => {
+  it('are refused at once when the queue is full, and that is no failure of the HSM', async () => {
+    const { module, hsm, wrapped } = await openFaulty({ poolSize: 1, queueLimit: 2 });
+    module.rules('C_Decrypt delay 300');
+    const calls = Array.from({ length: 5 }, () => hsm.root.unwrap(wrapped, aad));
+    const results = await Promise.allSettled(calls);
+    expect(results.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+      'rejected',
+    ]);
+    await expect(calls[4]).rejects.toMatchObject(unavailable);
+    expect(hsm.status()).toMatchObject({ breaker: 'closed', consecutiveFailures: 0, queuedCalls: 0, busySessions: 0 });
+  });
+});
+
+describe('the circuit breaker', () => {
+  it('keeps calls away from a token that keeps failing, and lets one through after a while', async () => {
+    const { module, clock, hsm } = await openFaulty();
+    module.rules('C_GenerateRandom fail 6');
+    for (let attempt = 0; attempt < 5; attempt += 1) await expect(hsm.random(8)).rejects.toMatchObject(unavailable);
+    expect(hsm.status().breaker).toBe('open');
+    module.forget();
+    await expect(hsm.random(8)).rejects.toMatchObject({ code: 'HSM_UNAVAILABLE', retryAfterSeconds: 5 });
+    expect(module.calls('C_GenerateRandom')).toBe(0);
+    module.rules();
+    clock.now += 5000;
+    expect(hsm.status().breaker).toBe('half-open');
+    await expect(hsm.random(8)).resolves.toHaveLength(8);
+    expect(hsm.status()).toMatchObject({ breaker: 'closed', consecutiveFailures: 0 });
+  });
+});
+
+describe('a token that vanishes', () => {
+  it('under load fails calls and hangs none, and is found again when it is back', async () => {
+    const { token, key, wrapped } = await openFaulty();
+    const tokens = join(dirname(token.configPath), 'tokens');
+    const live = await open(token);
+    const resident = await residentEngine(live, 'ecdsa-p256');
+    const handles = (await live.resident.list()).map(({ handle }) => handle);
+    expect(Buffer.from(await live.root.unwrap(wrapped, aad))).toEqual(key);
+    const seen = new Set<string>();
+    let stop = false;
+    const caller = async (call: () => Promise<unknown>): Promise<void> => {
+      while (!stop) {
+        seen.add(
+          await call().then(
+            () => 'answered',
+            (error: unknown) => (error instanceof KmsError ? error.code : String(error)),
+          ),
+        );
+        await new Promise((resolve) => {
+          setTimeout(resolve, 5);
+        });
+      }
+    };
+    const unwrap = async (): Promise<void> => {
+      if (!Buffer.from(await live.root.unwrap(wrapped, aad)).equals(key)) throw new Error('wrong key');
+    };
+    const callers = [unwrap, unwrap, unwrap, async () => resident.sign?.(aad, {})].map(caller);
+    // Past the time in which the module's view of the token is taken for true.
+    await sleep(1200);
+    expect([...seen]).toEqual(['answered']);
+
+    await rename(tokens, `${tokens}-away`);
+    await expect.poll(() => live.status().connected, { timeout: 20_000 }).toBe(false);
+    seen.clear();
+    await expect.poll(() => [...seen], { timeout: 20_000 }).toEqual(['HSM_UNAVAILABLE']);
+    // Neither an empty list nor a destruction that did nothing may pass for the truth.
+    await expect(live.resident.list()).rejects.toMatchObject(unavailable);
+    for (const handle of handles) await expect(live.resident.destroy(handle)).rejects.toMatchObject(unavailable);
+
+    await rename(`${tokens}-away`, tokens);
+    await expect.poll(() => [...seen], { timeout: 40_000 }).toContain('answered');
+    stop = true;
+    await Promise.all(callers);
+    expect([...seen].filter((each) => each !== 'answered' && each !== 'HSM_UNAVAILABLE')).toEqual([]);
+  }, 120_000);
+
+  it.each([
+    ['a list', (hsm: Hsm) => hsm.resident.list()],
+    ['a destruction', (hsm: Hsm, handle: Uint8Array) => hsm.resident.destroy(handle)],
+  ])('does not make %s look empty, whichever call meets it first', async (_, first) => {
+    const token = await makeToken();
+    const clock = { now: 0 };
+    const hsm = await openWithRoot(token, {}, { now: () => clock.now });
+    await residentEngine(hsm, 'ecdsa-p256');
+    const handle = (await hsm.resident.list())[0]?.handle ?? new Uint8Array();
+    clock.now += 5000;
+    const tokens = join(dirname(token.configPath), 'tokens');
+    await rename(tokens, `${tokens}-away`);
+    await expect(first(hsm, handle)).rejects.toMatchObject(unavailable);
+    await rename(`${tokens}-away`, tokens);
+    clock.now += 60_000;
+    await expect(hsm.resident.list()).resolves.toHaveLength(1);
+  });
+
+  it('is told from a key that is gone', async () => {
+    const clock = { now: 0 };
+    const hsm = await openWithRoot(await makeToken(), {}, { now: () => clock.now });
+    const gone = await residentEngine(hsm, 'ecdsa-p256');
+    await hsm.root.wrap(randomBytes(32), aad);
+    for (const { handle } of await hsm.resident.list()) await hsm.resident.destroy(handle);
+    clock.now += 5000;
+    await hsm.root.wrap(randomBytes(32), aad);
+    await expect(gone.sign?.(aad, {})).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(hsm.status().starts).toBe(1);
+  });
+
+  it('and comes back with another root is not used', async () => {
+    const { token, module, clock, hsm, wrapped } = await openFaulty();
+    module.rules('C_Decrypt abort');
+    await expect(hsm.root.unwrap(wrapped, aad)).rejects.toMatchObject(unavailable);
+    module.rules();
+    const other = await open(token);
+    await other.destroyRoot();
+    await other.createRoot();
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      clock.now += 60_000;
+      await expect(hsm.root.wrap(randomBytes(32), aad)).rejects.toMatchObject(unavailable);
+    }
+  });
+});

@@ -1,0 +1,28 @@
+import { Command, CommanderError, Option } from 'commander';
+import type { CommandGroup } from './commands/command-group.ts';
+import { rootCommands } from './commands/root-commands.ts';
+import { CommandError, EXIT } from './exit-codes.ts';
+import type { CommandIo } from './io.ts';
+import { OUTPUT_FORMATS } from './output.ts';
+
+/** Every group of commands, in the order of the help. */
+const GROUPS: readonly CommandGroup[] = [rootCommands];
+
+/** Runs one command line and answers its exit code. */
+export async function run(args: readonly string[], io: CommandIo): Promise<number> {
+  const program = new Command('kms')
+    .description('QNSP KMS on the command line. Secrets come from the environment or from files, never from arguments.')
+    .addOption(new Option('--output <format>', 'how results are written').choices(OUTPUT_FORMATS).default('table'))
+    .exitOverride()
+    .configureOutput({ writeOut: io.out, writeErr: io.err });
+  for (const group of GROUPS) group(program, io);
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return EXIT.done;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    if (!(error instanceof CommandError)) throw error;
+    io.err(`${error.message}\n`);
+    return error.exitCode;
+  }
+}

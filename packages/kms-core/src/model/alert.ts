@@ -1,0 +1,15 @@
+/** Something that the operator should know and that no caller is told. Holds no secret. */
+export interface Alert {
+  readonly kind:
+    | 'root-away'
+    | 'root-back'
+    | 'root-refused'
+    | 'master-key-wrap-damaged'
+    | 'hardware-random-failed'
+    | 'hardware-random-back';
+  readonly message: string;
+  readonly cause?: unknown;
+}
+
+/** Takes alerts; must not throw. */
+export type AlertSink = (alert: Alert) => void;

@@ -1,0 +1,177 @@
+import { KmsError } from '../errors/kms-error.ts';
+import type { KeyRecord } from '../model/key.ts';
+import type { ResidentKeyName, ResidentKeyProvider, ResidentObject } from '../ports/resident-keys.ts';
+import type { ResidentClaim, UnitOfWork } from '../ports/store.ts';
+import { isResident } from './destroy-resident.ts';
+import type { Kms } from './kms.ts';
+
+export interface SweepLimits {
+  /** How long making a key in an HSM may take; what is claimed for longer was left by a crash. */
+  readonly createLimitSeconds: number;
+  /** How long an object that nothing knows is left alone: a database may have been restored to an earlier time. */
+  readonly orphanGraceSeconds: number;
+}
+
+/** What one sweep found in one HSM. */
+export interface SweepReport {
+  readonly providerId: string;
+  /** Whether the HSM answered; else nothing is known of it. */
+  readonly answers: boolean;
+  /** Objects that were destroyed: left by a crash, of destroyed keys, or unknown for longer than the grace period. */
+  readonly destroyed: readonly ResidentKeyName[];
+  /** Objects without a version that wait for the end of their time. */
+  readonly waiting: number;
+  /** Objects of tenants that this database never had: those of another service in the same HSM. Never touched. */
+  readonly foreign: number;
+  /** Versions in use whose object is not in the HSM: nothing brings them back but the HSM's own backup. */
+  readonly missing: readonly ResidentKeyName[];
+  /** Objects whose turn failed; they come up again. */
+  readonly failed: readonly { readonly name: ResidentKeyName; readonly error: unknown }[];
+}
+
+/**
+ * Reconciles each HSM with the database. Any number of nodes may do so at once: the claim of an object is released in a
+ * unit before the object is destroyed, and a call that makes a key stores its version only in a unit that releases the
+ * same claim, so that one of the two wins.
+ */
+export async function sweepResidentKeys(kms: Kms, limits: SweepLimits): Promise<readonly SweepReport[]> {
+  const reports: SweepReport[] = [];
+  for (const provider of kms.resident) reports.push(await sweepOne(kms, provider, limits));
+  return reports;
+}
+
+async function sweepOne(kms: Kms, provider: ResidentKeyProvider, limits: SweepLimits): Promise<SweepReport> {
+  const providerId = provider.id;
+  // What is stored before the objects are listed has its object in the list.
+  const versions = await kms.store.transact({ kind: 'system' }, (unit) => unit.residents.versions(providerId));
+  const claims = await kms.store.transact({ kind: 'system' }, (unit) => unit.residents.claims(providerId));
+  const objects = await listed(provider);
+  if (objects === undefined)
+    return { providerId, answers: false, destroyed: [], waiting: 0, foreign: 0, missing: [], failed: [] };
+  const known = new Set(versions.map(({ name }) => nameOf(name)));
+  const present = new Set(objects.map(({ name }) => nameOf(name)));
+  const destroyed: ResidentKeyName[] = [];
+  const failed: { name: ResidentKeyName; error: unknown }[] = [];
+  const verdicts = { wait: 0, foreign: 0, keep: 0, destroy: 0 };
+  for (const object of objects.filter(({ name }) => !known.has(nameOf(name)))) {
+    try {
+      const verdict = await judge(kms, providerId, object, limits);
+      verdicts[verdict] += 1;
+      if (verdict !== 'destroy') continue;
+      await provider.destroy(object.handle);
+      destroyed.push(object.name);
+    } catch (error) {
+      // One object that can not be judged or destroyed must not keep the others from their turn; the report names it.
+      failed.push({ name: object.name, error });
+    }
+  }
+  await releaseEmpty(
+    kms,
+    claims.filter(({ name }) => !present.has(nameOf(name))),
+    limits,
+  );
+  const missing = await stillMissing(
+    kms,
+    providerId,
+    versions.map(({ name }) => name).filter((name) => !present.has(nameOf(name))),
+  );
+  return {
+    providerId,
+    answers: true,
+    destroyed,
+    waiting: verdicts.wait,
+    foreign: verdicts.foreign,
+    missing,
+    failed,
+  };
+}
+
+async function listed(provider: ResidentKeyProvider): Promise<readonly ResidentObject[] | undefined> {
+  try {
+    return await provider.list();
+  } catch (error) {
+    if (error instanceof KmsError && error.code === 'HSM_UNAVAILABLE') return undefined;
+    throw error;
+  }
+}
+
+/** What is to be done with an object that no version named a moment ago. */
+async function judge(
+  kms: Kms,
+  providerId: string,
+  { name }: ResidentObject,
+  limits: SweepLimits,
+): Promise<'keep' | 'wait' | 'foreign' | 'destroy'> {
+  const seen = await kms.store.transact({ kind: 'system' }, async (unit) => ({
+    tenant: await unit.tenants.get(name.tenantId),
+    key: await unit.keys.get(name.keyId),
+  }));
+  if (seen.tenant === undefined) return 'foreign';
+  if (seen.tenant.state === 'shredded') return 'destroy';
+  // Only a record that the KMS wrote may cost an object its life.
+  if (seen.key !== undefined) (await kms.hierarchy.masterKeys(name.tenantId)).verifyRecord(seen.key);
+  if (seen.key?.state === 'destroyed') return 'destroy';
+  return kms.store.transact({ kind: 'system' }, async (unit) => {
+    if (isStored(await unit.keys.get(name.keyId), providerId, name)) return 'keep';
+    const claim = (await unit.residents.claims(providerId)).find((each) => nameOf(each.name) === nameOf(name));
+    if (claim === undefined) {
+      await noteOrphan(unit, providerId, name);
+      return 'wait';
+    }
+    if (!isOver(claim, unit.now, limits)) return 'wait';
+    return (await unit.residents.release(providerId, name)) ? 'destroy' : 'keep';
+  });
+}
+
+function isStored(key: KeyRecord | undefined, providerId: string, name: ResidentKeyName): boolean {
+  return (
+    key?.versions.some(
+      (version) => version.version === name.version && version.provider === providerId && isResident(version),
+    ) ?? false
+  );
+}
+
+async function noteOrphan(unit: UnitOfWork, providerId: string, name: ResidentKeyName): Promise<void> {
+  try {
+    await unit.residents.claim({ providerId, name, kind: 'orphan' });
+  } catch (error) {
+    // Another node noted it at the same moment, or the key is being made.
+    if (!(error instanceof KmsError) || error.code !== 'CONFLICT') throw error;
+  }
+}
+
+function isOver(claim: ResidentClaim, now: Date, limits: SweepLimits): boolean {
+  const seconds = claim.kind === 'create' ? limits.createLimitSeconds : limits.orphanGraceSeconds;
+  return now.getTime() - claim.claimedAt.getTime() >= seconds * 1000;
+}
+
+/** Claims without an object: of calls that made none, or of objects that went meanwhile. */
+async function releaseEmpty(kms: Kms, claims: readonly ResidentClaim[], limits: SweepLimits): Promise<void> {
+  for (const claim of claims) {
+    await kms.store.transact({ kind: 'system' }, async (unit) => {
+      if (isOver(claim, unit.now, { ...limits, orphanGraceSeconds: limits.createLimitSeconds }))
+        await unit.residents.release(claim.providerId, claim.name);
+    });
+  }
+}
+
+async function stillMissing(
+  kms: Kms,
+  providerId: string,
+  names: readonly ResidentKeyName[],
+): Promise<readonly ResidentKeyName[]> {
+  const missing: ResidentKeyName[] = [];
+  for (const name of names) {
+    const gone = await kms.store.transact({ kind: 'system' }, async (unit) => {
+      const key = await unit.keys.get(name.keyId);
+      const ending = key?.destroyAt !== null && key !== undefined && key.destroyAt <= unit.now;
+      return isStored(key, providerId, name) && !ending;
+    });
+    if (gone) missing.push(name);
+  }
+  return missing;
+}
+
+function nameOf({ tenantId, keyId, version }: ResidentKeyName): string {
+  return `${tenantId}/${keyId}/${version}`;
+}

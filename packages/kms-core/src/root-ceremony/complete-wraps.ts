@@ -1,0 +1,106 @@
+import { KmsError } from '../errors/kms-error.ts';
+import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
+import { isMissing } from '../hierarchy/root-set.ts';
+import type { MasterKeyName } from '../model/tenant.ts';
+import type { RootProvider } from '../ports/root-provider.ts';
+import type { Store } from '../ports/store.ts';
+
+const KEYS_PER_STEP = 100;
+
+/**
+ * Asks every configured root whether it answers and is one of this database; `hierarchy.roots.status()` then says so.
+ *
+ * @returns the providers that do
+ */
+export async function checkRoots(store: Store, hierarchy: KeyHierarchy): Promise<readonly RootProvider[]> {
+  const inUse = await store.transact({ kind: 'system' }, (unit) => unit.tenants.roots());
+  const ready: RootProvider[] = [];
+  for (const provider of hierarchy.roots.providers) {
+    try {
+      await hierarchy.roots.identify(provider, inUse);
+      ready.push(provider);
+    } catch (error) {
+      // What is wrong with it stands in its status, and was said in an alert.
+      if (!isMissing(error)) throw error;
+    }
+  }
+  return ready;
+}
+
+/** What was added under one root. */
+export interface CompletedWraps {
+  readonly providerId: string;
+  readonly added: number;
+}
+
+/**
+ * Gives every root that answers the wraps that it lacks: of master keys that were made while it was away. Any number of
+ * nodes may do so at once, and a run that ends early is gone on with by the next.
+ *
+ * @throws KmsError `HSM_UNAVAILABLE` when a master key is to be opened and no root that wraps it answers.
+ */
+export async function completeWraps(store: Store, hierarchy: KeyHierarchy): Promise<readonly CompletedWraps[]> {
+  const completed: CompletedWraps[] = [];
+  for (const provider of hierarchy.roots.providers) {
+    try {
+      completed.push({ providerId: provider.id, added: await completeWrapsUnder(store, hierarchy, provider) });
+    } catch (error) {
+      // A root that is away, or not of this database, lacks its wraps until it is back; its status says so.
+      if (!isMissing(error)) throw error;
+    }
+  }
+  return completed.filter(({ added }) => added > 0);
+}
+
+/**
+ * Wraps every master key that has no wrap under the present root of a provider.
+ *
+ * @returns how many wraps were added
+ * @throws KmsError as `RootSet.identify`.
+ */
+export async function completeWrapsUnder(
+  store: Store,
+  hierarchy: KeyHierarchy,
+  provider: RootProvider,
+): Promise<number> {
+  const inUse = await store.transact({ kind: 'system' }, (unit) => unit.tenants.roots());
+  const root = await hierarchy.roots.identify(provider, inUse);
+  let added = 0;
+  for (;;) {
+    const lacking = await store.transact({ kind: 'system' }, (unit) =>
+      unit.tenants.masterKeysLacking(root, KEYS_PER_STEP),
+    );
+    if (lacking.length === 0) return added;
+    let addedNow = 0;
+    for (const name of lacking) if (await wrapAgain(store, hierarchy, provider, name)) addedNow += 1;
+    added += addedNow;
+    // What is still lacking belongs to tenants that were shredded meanwhile, or is being added by another node.
+    if (addedNow === 0) return added;
+  }
+}
+
+async function wrapAgain(
+  store: Store,
+  hierarchy: KeyHierarchy,
+  provider: RootProvider,
+  { tenantId, tmkVersion }: MasterKeyName,
+): Promise<boolean> {
+  const [inUse, wraps] = await store.transact({ kind: 'system' }, async (unit) => [
+    await unit.tenants.roots(),
+    await unit.tenants.masterKeyWraps(tenantId),
+  ]);
+  if (wraps.length === 0) return false;
+  const masterKey = await hierarchy.roots.open(tenantId, tmkVersion, wraps);
+  const bytes = masterKey.key.export();
+  try {
+    const wrap = await hierarchy.roots.wrapUnder(provider, inUse, tenantId, tmkVersion, bytes);
+    await store.transact({ kind: 'system' }, (unit) => unit.tenants.addMasterKeyWraps([wrap]));
+    return true;
+  } catch (error) {
+    // Another node was faster, or the tenant or the root went meanwhile.
+    if (error instanceof KmsError && error.code === 'CONFLICT') return false;
+    throw error;
+  } finally {
+    bytes.fill(0);
+  }
+}

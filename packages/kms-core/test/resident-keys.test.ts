@@ -1,0 +1,374 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import {
+  type Caller,
+  createDataKey,
+  createKey,
+  decrypt,
+  destroyKey,
+  encrypt,
+  getKey,
+  importKey,
+  KmsError,
+  type Kms,
+  mac,
+  newId,
+  parseHeader,
+  reencrypt,
+  resolveAlgorithm,
+  restoreKey,
+  rotateKey,
+  runDueWork,
+  shredKey,
+  shredTenant,
+  sign,
+  type Store,
+  sweepResidentKeys,
+  unwrap,
+  upgradeKey,
+  verify,
+  verifyMac,
+  wrap,
+} from '../src/index.ts';
+import { softwareResidentKeys, type SoftwareResidentKeys, SYSTEM } from '../src/testing/index.ts';
+import { failure } from './crypto-samples.ts';
+import { type Fixture, makeFixture } from './kms-fixture.ts';
+
+const DAY = 24 * 60 * 60 * 1000;
+const LIMITS = { createLimitSeconds: 60, orphanGraceSeconds: 3600 };
+const DATA = Buffer.from('data');
+const HSM_UNAVAILABLE = failure('HSM_UNAVAILABLE');
+const KEY_STATE_INVALID = failure('KEY_STATE_INVALID');
+
+let hsm: SoftwareResidentKeys;
+let fixture: Fixture;
+let kms: Kms;
+let admin: Caller;
+
+beforeEach(async () => {
+  hsm = softwareResidentKeys('hsm-a');
+  fixture = await makeFixture({ resident: [hsm] });
+  ({ kms, admin } = fixture);
+});
+
+const create = (algorithm = 'aes-256-gcm') =>
+  createKey(kms, admin, { algorithm: resolveAlgorithm(algorithm), protectionLevel: 'hsm' });
+const shred = (keyId: string) => shredKey(kms, admin, { keyId, confirmation: `SHRED-${keyId}` });
+const sweep = async () => (await sweepResidentKeys(kms, LIMITS))[0];
+const nameOf = (keyId: string, version = 1) => ({ tenantId: fixture.tenantId, keyId, version });
+
+/** The store, but a unit of work that is committed or not says that it does not know. */
+function lossyStore(store: Store, commits: boolean): Store & { lose: boolean } {
+  const lossy = Object.create(store) as Store & { lose: boolean };
+  lossy.lose = false;
+  lossy.transact = async (scope, work) => {
+    if (!lossy.lose) return store.transact(scope, work);
+    const lost = new KmsError('STORE_UNAVAILABLE', 'The connection was lost.');
+    await store.transact(scope, async (unit) => {
+      await work(unit);
+      if (!commits) throw lost;
+    });
+    throw lost;
+  };
+  return lossy;
+}
+
+describe('a key in an HSM', () => {
+  test('says so, keeps nothing in the database, and encrypts with suite 2', async () => {
+    const key = await create();
+    expect(key).toMatchObject({ protectionLevel: 'hsm', provider: 'hsm-a' });
+    const record = await kms.store.readKey(fixture.tenantId, key.keyId);
+    expect(record?.versions[0]?.material.kind).toBe('resident');
+    const context = { for: 'a' };
+    const { ciphertext } = await encrypt(kms, admin, { keyId: key.keyId, plaintext: DATA, context });
+    expect(parseHeader(ciphertext).suite).toBe(2);
+    expect(Buffer.from((await decrypt(kms, admin, { ciphertext, context })).plaintext)).toEqual(DATA);
+    await expect(decrypt(kms, admin, { ciphertext })).rejects.toThrow(failure('DECRYPT_FAILED'));
+    const forged = Buffer.from(ciphertext);
+    forged[1] = 1;
+    await expect(decrypt(kms, admin, { ciphertext: forged, context })).rejects.toThrow(failure('DECRYPT_FAILED'));
+  });
+
+  test('serves every operation of its algorithm', async () => {
+    const { keyId } = await create();
+    const wrapped = await wrap(kms, admin, { keyId, dataKey: DATA });
+    expect(wrapped.provider).toBe('hsm-a');
+    expect(Buffer.from((await unwrap(kms, admin, { wrappedKey: wrapped.wrappedKey })).dataKey)).toEqual(DATA);
+    const dataKey = await createDataKey(kms, admin, { keyId });
+    expect((await unwrap(kms, admin, { wrappedKey: dataKey.wrappedKey })).dataKey).toEqual(dataKey.dataKey);
+    const { ciphertext } = await encrypt(kms, admin, { keyId, plaintext: DATA });
+    expect((await reencrypt(kms, admin, { ciphertext })).keyVersion).toBe(1);
+    const hmac = await create('hmac-sha256');
+    const tag = await mac(kms, admin, { keyId: hmac.keyId, data: DATA });
+    expect(await verifyMac(kms, admin, { keyId: hmac.keyId, data: DATA, mac: tag.mac })).toMatchObject({ valid: true });
+    for (const algorithm of ['ecdsa-p256', 'ecdsa-p384', 'ed25519', 'rsa-2048']) {
+      const pair = await create(algorithm);
+      const { signature } = await sign(kms, admin, { keyId: pair.keyId, data: DATA });
+      expect(await verify(kms, admin, { keyId: pair.keyId, data: DATA, signature })).toMatchObject({ valid: true });
+    }
+  });
+
+  test('has the message budget of AES-GCM', async () => {
+    fixture = await makeFixture({ resident: [hsm], messageBudget: 3 });
+    ({ kms, admin } = fixture);
+    const { keyId } = await create();
+    for (let count = 0; count < 3; count += 1) await encrypt(kms, admin, { keyId, plaintext: DATA });
+    await expect(encrypt(kms, admin, { keyId, plaintext: DATA })).rejects.toThrow(failure('KEY_USAGE_EXCEEDED'));
+    const software = await createKey(kms, admin, {});
+    for (let count = 0; count < 5; count += 1) await encrypt(kms, admin, { keyId: software.keyId, plaintext: DATA });
+  });
+
+  test('rotates in the HSM, and its old versions still decrypt there', async () => {
+    const { keyId } = await create();
+    const { ciphertext } = await encrypt(kms, admin, { keyId, plaintext: DATA });
+    const rotated = await rotateKey(kms, admin, { keyId });
+    expect(rotated).toMatchObject({ currentVersion: 2, protectionLevel: 'hsm' });
+    expect(hsm.size).toBe(2);
+    expect(Buffer.from((await decrypt(kms, admin, { ciphertext })).plaintext)).toEqual(DATA);
+    expect((await encrypt(kms, admin, { keyId, plaintext: DATA })).keyVersion).toBe(2);
+  });
+
+  test('is refused where no HSM holds its algorithm, with the list of what there is', async () => {
+    await expect(create('chacha20-poly1305')).rejects.toThrow(
+      /no HSM here holds keys of chacha20-poly1305.*aes-256-gcm/,
+    );
+    await expect(create('x25519')).rejects.toThrow(failure('BAD_REQUEST'));
+    const without = await makeFixture();
+    const asking = createKey(without.kms, without.admin, { protectionLevel: 'hsm' });
+    await expect(asking).rejects.toThrow('no HSM that holds keys is configured');
+  });
+
+  test('is a software key under the root, and says so, where it is post-quantum', async () => {
+    const key = await create('ML-DSA-65');
+    expect(key).toMatchObject({ protectionLevel: 'software', provider: 'software' });
+    expect(key.warnings).toEqual([expect.stringMatching(/No HSM holds dilithium-3 keys.*software key/)]);
+    expect(hsm.size).toBe(0);
+    const pair = await create('ecdsa-p256');
+    const upgraded = await upgradeKey(kms, admin, { keyId: pair.keyId });
+    expect(upgraded).toMatchObject({ protectionLevel: 'software', algorithm: 'dilithium-3' });
+    expect(upgraded.warnings).toHaveLength(1);
+  });
+
+  test('is not made by import', async () => {
+    const importing = importKey(kms, admin, {
+      algorithm: resolveAlgorithm('aes-256-gcm'),
+      protectionLevel: 'hsm',
+      wrappingAlgorithm: 'ML_KEM_768_AES_KWP',
+      importToken: Buffer.alloc(0),
+      wrappedMaterial: Buffer.alloc(0),
+    });
+    await expect(importing).rejects.toThrow(/can not be imported into an HSM/);
+  });
+
+  test('goes to the next HSM while the first is away', async () => {
+    const other = softwareResidentKeys('hsm-b');
+    fixture = await makeFixture({ resident: [hsm, other] });
+    ({ kms, admin } = fixture);
+    hsm.goAway();
+    expect(await create()).toMatchObject({ provider: 'hsm-b' });
+    other.goAway();
+    await expect(create()).rejects.toThrow(HSM_UNAVAILABLE);
+  });
+
+  test('goes to the next HSM when the first fails while it makes it, and the rest is swept', async () => {
+    const other = softwareResidentKeys('hsm-b');
+    const generate = hsm.generate.bind(hsm);
+    const failing = Object.assign(Object.create(hsm) as SoftwareResidentKeys, {
+      generate: async (...args: Parameters<typeof generate>) => {
+        await generate(...args);
+        throw new KmsError('HSM_UNAVAILABLE', 'The answer was lost.');
+      },
+    });
+    fixture = await makeFixture({ resident: [failing, other] });
+    ({ kms, admin } = fixture);
+    const { keyId } = await create();
+    expect([hsm.size, other.size]).toEqual([1, 1]);
+    fixture.advance(61_000);
+    await sweepResidentKeys(kms, LIMITS);
+    expect([hsm.size, other.size]).toEqual([0, 1]);
+    await encrypt(kms, admin, { keyId, plaintext: DATA });
+  });
+
+  test('is made once for one idempotency key', async () => {
+    const idempotency = { key: 'once', fingerprint: Buffer.alloc(32, 1) };
+    const make = () => createKey(kms, admin, { protectionLevel: 'hsm', idempotency });
+    const [first, second] = [await make(), await make()];
+    expect(second).toEqual(first);
+    expect(hsm.size).toBe(1);
+    expect(await kms.store.transact(SYSTEM, (unit) => unit.residents.claims('hsm-a'))).toEqual([]);
+  });
+
+  test('leaves nothing in the HSM when it is refused', async () => {
+    await expect(createKey(kms, admin, { protectionLevel: 'hsm', parentKeyId: newId() })).rejects.toThrow(
+      'parentKeyId',
+    );
+    expect(hsm.size).toBe(0);
+    const { keyId } = await create();
+    await expect(rotateKey(kms, admin, { keyId, ifRevision: 9 })).rejects.toThrow(failure('CONFLICT'));
+    expect(hsm.size).toBe(1);
+    expect(await rotateKey(kms, admin, { keyId })).toMatchObject({ currentVersion: 2 });
+  });
+});
+
+describe('destruction', () => {
+  test('destroys the objects of every version, then the key', async () => {
+    const { keyId } = await create();
+    await rotateKey(kms, admin, { keyId });
+    expect(await shred(keyId)).toMatchObject({ state: 'destroyed' });
+    expect(hsm.size).toBe(0);
+    await expect(shred(keyId)).rejects.toThrow(KEY_STATE_INVALID);
+  });
+
+  test('never calls a key destroyed while its HSM is away, and ends when it is back', async () => {
+    const { keyId } = await create();
+    hsm.goAway();
+    await expect(shred(keyId)).rejects.toThrow(/out of use for ever/);
+    expect(await getKey(kms, admin, { keyId })).toMatchObject({ state: 'deactivated' });
+    await expect(restoreKey(kms, admin, { keyId })).rejects.toThrow(KEY_STATE_INVALID);
+    expect((await runDueWork(kms, new AbortController().signal)).failed).toHaveLength(1);
+    hsm.comeBack();
+    expect(await runDueWork(kms, new AbortController().signal)).toMatchObject({ destroyed: 1, failed: [] });
+    expect(await getKey(kms, admin, { keyId })).toMatchObject({ state: 'destroyed' });
+    expect(hsm.size).toBe(0);
+  });
+
+  test('also of a key whose waiting period runs or that is revoked', async () => {
+    const { keyId } = await create();
+    await destroyKey(kms, admin, { keyId });
+    expect(await shred(keyId)).toMatchObject({ state: 'destroyed' });
+    expect(hsm.size).toBe(0);
+  });
+
+  test('comes at the end of the waiting period, until which the key can be restored', async () => {
+    const { keyId } = await create();
+    await destroyKey(kms, admin, { keyId });
+    await restoreKey(kms, admin, { keyId });
+    await destroyKey(kms, admin, { keyId });
+    fixture.advance(8 * DAY);
+    await expect(restoreKey(kms, admin, { keyId })).rejects.toThrow(/waiting period is over/);
+    expect(await runDueWork(kms, new AbortController().signal)).toMatchObject({ destroyed: 1 });
+    expect(hsm.size).toBe(0);
+  });
+
+  test('of a tenant reaches its objects and no others', async () => {
+    await create();
+    await hsm.plant({ tenantId: newId(), keyId: newId(), version: 1 });
+    const { tenantId } = fixture;
+    await shredTenant(kms, admin, { tenantId, confirmation: `SHRED-${tenantId}`, reason: 'test' });
+    expect(hsm.size).toBe(1);
+  });
+
+  test('of a tenant whose HSM is away is ended by the sweep', async () => {
+    await create();
+    const { tenantId } = fixture;
+    hsm.goAway();
+    const shredding = shredTenant(kms, admin, { tenantId, confirmation: `SHRED-${tenantId}`, reason: 'test' });
+    await expect(shredding).rejects.toThrow(/The tenant is shredded/);
+    hsm.comeBack();
+    expect((await sweep())?.destroyed).toHaveLength(1);
+    expect(hsm.size).toBe(0);
+  });
+});
+
+describe('the sweep', () => {
+  test('finds nothing where everything is in order', async () => {
+    await create();
+    expect(await sweep()).toEqual({
+      providerId: 'hsm-a',
+      answers: true,
+      destroyed: [],
+      waiting: 0,
+      foreign: 0,
+      missing: [],
+      failed: [],
+    });
+  });
+
+  test('leaves a key alone that is being made, and removes what a crash left', async () => {
+    const name = nameOf(newId());
+    const { tenantId } = fixture;
+    await kms.store.transact({ kind: 'tenant', tenantId }, (unit) =>
+      unit.residents.claim({ providerId: 'hsm-a', name, kind: 'create' }),
+    );
+    await hsm.plant(name);
+    expect(await sweep()).toMatchObject({ waiting: 1, destroyed: [] });
+    fixture.advance(61_000);
+    expect(await sweep()).toMatchObject({ waiting: 0, destroyed: [name] });
+    expect(hsm.size).toBe(0);
+  });
+
+  test('makes a creation fail that took longer than it may, instead of storing a key without its object', async () => {
+    const generate = hsm.generate.bind(hsm);
+    const slow = Object.assign(Object.create(hsm) as SoftwareResidentKeys, {
+      generate: async (...args: Parameters<typeof generate>) => {
+        const key = await generate(...args);
+        fixture.advance(61_000);
+        await sweepResidentKeys(fixture.kms, LIMITS);
+        return key;
+      },
+    });
+    await expect(createKey({ ...kms, resident: [slow] }, admin, { protectionLevel: 'hsm' })).rejects.toThrow(
+      /making it took too long/,
+    );
+    expect(hsm.size).toBe(0);
+  });
+
+  test.each([
+    ['was committed', true, 1],
+    ['was not', false, 0],
+  ])('keeps a key whose commit is in doubt, and is right when it %s', async (_what, commits, left) => {
+    const lossy = lossyStore(kms.store, commits);
+    const generate = hsm.generate.bind(hsm);
+    const losing = Object.assign(Object.create(hsm) as SoftwareResidentKeys, {
+      generate: async (...args: Parameters<typeof generate>) => {
+        lossy.lose = true;
+        return generate(...args);
+      },
+    });
+    await expect(
+      createKey({ ...kms, store: lossy, resident: [losing] }, admin, { protectionLevel: 'hsm' }),
+    ).rejects.toThrow(failure('STORE_UNAVAILABLE'));
+    expect(hsm.size).toBe(1);
+    fixture.advance(61_000);
+    expect(await sweep()).toMatchObject({ missing: [], failed: [] });
+    expect(hsm.size).toBe(left);
+  });
+
+  test('lets an object that nothing knows live for the grace period', async () => {
+    const name = nameOf(newId());
+    await hsm.plant(name);
+    expect(await sweep()).toMatchObject({ waiting: 1 });
+    fixture.advance(3_500_000);
+    expect(await sweep()).toMatchObject({ waiting: 1 });
+    fixture.advance(100_000);
+    expect(await sweep()).toMatchObject({ destroyed: [name] });
+  });
+
+  test('never touches objects of tenants that the database never had', async () => {
+    await hsm.plant({ tenantId: newId(), keyId: newId(), version: 1 });
+    for (let count = 0; count < 3; count += 1) {
+      expect(await sweep()).toMatchObject({ foreign: 1, destroyed: [], waiting: 0 });
+      fixture.advance(10 * DAY);
+    }
+  });
+
+  test('removes at once what belongs to a destroyed key', async () => {
+    const { keyId } = await create();
+    await shred(keyId);
+    await hsm.plant(nameOf(keyId));
+    expect(await sweep()).toMatchObject({ destroyed: [nameOf(keyId)] });
+  });
+
+  test('names a version whose object is gone, for as long as the key is wanted', async () => {
+    const { keyId } = await create();
+    hsm.lose(nameOf(keyId));
+    expect(await sweep()).toMatchObject({ missing: [nameOf(keyId)] });
+    await expect(encrypt(kms, admin, { keyId, plaintext: DATA })).rejects.toThrow(failure('NOT_FOUND'));
+    await shred(keyId);
+    expect(await sweep()).toMatchObject({ missing: [] });
+  });
+
+  test('says when an HSM does not answer', async () => {
+    hsm.goAway();
+    expect(await sweep()).toMatchObject({ answers: false });
+  });
+});

@@ -1,0 +1,289 @@
+import { randomBytes } from 'node:crypto';
+import { beforeEach, describe, expect, test } from 'vitest';
+import {
+  type Alert,
+  addRoot,
+  completeWraps,
+  establishRoots,
+  initialiseRoots,
+  KeyHierarchy,
+  KmsError,
+  newId,
+  retireRoot,
+  rootStatus,
+  rotateRoot,
+  type RootProvider,
+  type Store,
+} from '../src/index.ts';
+import { failableRoot, inMemoryStore, type FailableRoot, SYSTEM } from '../src/testing/index.ts';
+import { failure } from './crypto-samples.ts';
+
+const HSM_UNAVAILABLE = failure('HSM_UNAVAILABLE');
+const SEALED = failure('SEALED');
+const CONFLICT = failure('CONFLICT');
+const makeRoot = async () => undefined;
+
+let store: Store;
+let a: FailableRoot;
+let b: FailableRoot;
+let alerts: Alert[];
+
+beforeEach(() => {
+  store = inMemoryStore();
+  a = failableRoot('hsm-a', randomBytes(32));
+  b = failableRoot('hsm-b', randomBytes(32));
+  alerts = [];
+});
+
+/** A service that starts now: nothing in memory is left of one before. */
+async function start(...roots: RootProvider[]): Promise<KeyHierarchy> {
+  const hierarchy = new KeyHierarchy(store, roots, { alert: (alert) => alerts.push(alert) });
+  await establishRoots(store, hierarchy, roots);
+  return hierarchy;
+}
+
+async function addTenant(hierarchy: KeyHierarchy): Promise<string> {
+  const tenantId = newId();
+  await store.transact(SYSTEM, async (unit) => {
+    await unit.tenants.insert({ tenantId, name: 'test', state: 'active', createdAt: unit.now });
+    await hierarchy.createMasterKey(unit, tenantId);
+  });
+  return tenantId;
+}
+
+async function opens(tenantId: string, ...roots: RootProvider[]): Promise<boolean> {
+  const hierarchy = await start(...roots);
+  return hierarchy.masterKeys(tenantId).then(
+    () => true,
+    () => false,
+  );
+}
+
+const wrapsOf = async (tenantId: string) =>
+  (await store.transact(SYSTEM, (unit) => unit.tenants.masterKeyWraps(tenantId))).map((wrap) => wrap.providerId);
+
+describe('two roots', () => {
+  test('wrap every master key, so that either opens everything while the other is away', async () => {
+    const tenantId = await addTenant(await start(a, b));
+    expect(await wrapsOf(tenantId)).toEqual(['hsm-a', 'hsm-b']);
+    a.goAway();
+    expect(await opens(tenantId, a, b)).toBe(true);
+    a.comeBack();
+    b.goAway();
+    expect(await opens(tenantId, a, b)).toBe(true);
+    a.goAway();
+    await expect(start(a, b)).rejects.toThrow(HSM_UNAVAILABLE);
+  });
+
+  test('say who is away and who is back, once each', async () => {
+    await start(a, b);
+    a.goAway();
+    const hierarchy = await start(a, b);
+    const tenantId = await addTenant(hierarchy);
+    await addTenant(hierarchy);
+    expect(hierarchy.roots.status().map(({ providerId, state }) => [providerId, state])).toEqual([
+      ['hsm-a', 'away'],
+      ['hsm-b', 'ready'],
+    ]);
+    expect(await wrapsOf(tenantId)).toEqual(['hsm-b']);
+    a.comeBack();
+    await completeWraps(store, hierarchy);
+    expect(alerts.map((alert) => alert.kind)).toEqual(['root-away', 'root-back']);
+    expect(hierarchy.roots.status()).toMatchObject([{ state: 'ready' }, { state: 'ready' }]);
+  });
+
+  test('heal: what was made while one was away is wrapped under it when it is back', async () => {
+    const hierarchy = await start(a, b);
+    a.goAway();
+    const tenantId = await addTenant(hierarchy);
+    expect(await completeWraps(store, hierarchy)).toEqual([]);
+    a.comeBack();
+    expect(await completeWraps(store, hierarchy)).toEqual([{ providerId: 'hsm-a', added: 1 }]);
+    expect(await completeWraps(store, hierarchy)).toEqual([]);
+    b.goAway();
+    expect(await opens(tenantId, a, b)).toBe(true);
+  });
+
+  test('never wrap under a token that came back as another one', async () => {
+    const hierarchy = await start(a, b);
+    a.goAway();
+    const tenantId = await addTenant(hierarchy);
+    a.exchange(randomBytes(32));
+    a.comeBack();
+    expect(await completeWraps(store, hierarchy)).toEqual([]);
+    const later = await addTenant(hierarchy);
+    expect([await wrapsOf(tenantId), await wrapsOf(later)]).toEqual([['hsm-b'], ['hsm-b']]);
+    expect(hierarchy.roots.status()[0]).toMatchObject({ state: 'refused' });
+    expect(alerts.at(-1)).toMatchObject({
+      kind: 'root-refused',
+      message: expect.stringMatching(/expects the check value [0-9a-f]{16}, the configured root has [0-9a-f]{16}/),
+    });
+  });
+
+  test('go on past a damaged wrap, with an alert', async () => {
+    const tenantId = await addTenant(await start(a, b));
+    const damagedA: RootProvider = {
+      ...a,
+      unwrap: async () => {
+        throw new KmsError('DECRYPT_FAILED', 'damaged');
+      },
+    };
+    const hierarchy = new KeyHierarchy(store, [damagedA, b], { alert: (alert) => alerts.push(alert) });
+    await expect(hierarchy.masterKeys(tenantId)).resolves.toBeDefined();
+    expect(alerts).toMatchObject([{ kind: 'master-key-wrap-damaged' }]);
+    await expect(new KeyHierarchy(store, [damagedA]).masterKeys(tenantId)).rejects.toThrow(failure('INTERNAL_ERROR'));
+  });
+
+  test('never store a wrap that does not open', async () => {
+    const hierarchy = await start(a);
+    const faulty: RootProvider = {
+      ...a,
+      wrap: async (key, aad) => {
+        const wrapped = Buffer.from(await a.wrap(key, aad));
+        wrapped[20] = (wrapped[20] ?? 0) ^ 1;
+        return wrapped;
+      },
+    };
+    await expect(addTenant(new KeyHierarchy(store, [faulty]))).rejects.toThrow(failure('DECRYPT_FAILED'));
+    await expect(addTenant(hierarchy)).resolves.toBeDefined();
+  });
+});
+
+describe('the start', () => {
+  test('makes a root only for a fresh database', async () => {
+    const made: string[] = [];
+    const make = async (provider: RootProvider) => void made.push(provider.id);
+    const first = new KeyHierarchy(store, [a]);
+    await establishRoots(store, first, [a], make);
+    const again = new KeyHierarchy(store, [a]);
+    await establishRoots(store, again, [a], make);
+    expect(made).toEqual(['hsm-a']);
+  });
+
+  test('never makes a root for a database that has tenants but names no root', async () => {
+    await store.transact(SYSTEM, (unit) =>
+      unit.tenants.insert({ tenantId: newId(), name: 'left over', state: 'active', createdAt: unit.now }),
+    );
+    await expect(start(a)).rejects.toThrow(SEALED);
+  });
+
+  test('names expected and found check values of a wrong root, and refuses one that was never added', async () => {
+    await start(a);
+    const [expected, found] = [await a.checkValue(), randomBytes(32)];
+    a.exchange(found);
+    await expect(start(a)).rejects.toThrow(
+      new RegExp(`expects the check value ${expected}.*has ${await a.checkValue()}`),
+    );
+    await expect(start(b)).rejects.toThrow(/hsm-b is not one of this database \(hsm-a [0-9a-f]{16}\)/);
+  });
+
+  test('needs all roots the first time, and one of them later', async () => {
+    b.goAway();
+    await expect(start(a, b)).rejects.toThrow(HSM_UNAVAILABLE);
+    b.comeBack();
+    await start(a, b);
+    b.goAway();
+    await start(a, b);
+  });
+
+  test('refuses a configured root that is away and was never added', async () => {
+    await start(a);
+    b.goAway();
+    await expect(start(a, b)).rejects.toThrow(SEALED);
+  });
+});
+
+describe('the ceremony', () => {
+  const ceremony = (...roots: RootProvider[]) => ({ store, hierarchy: new KeyHierarchy(store, roots), makeRoot });
+
+  test('initialises a fresh database, and no other', async () => {
+    const report = await initialiseRoots(ceremony(a, b));
+    expect(report).toMatchObject({
+      masterKeys: 1,
+      roots: [
+        { wraps: 1, inUse: true },
+        { wraps: 1, inUse: true },
+      ],
+    });
+    await expect(initialiseRoots(ceremony(a, b))).rejects.toThrow(CONFLICT);
+  });
+
+  test('adds a provider that then opens everything alone', async () => {
+    const tenantId = await addTenant(await start(a));
+    expect(await addRoot(ceremony(a, b), 'hsm-b')).toMatchObject({ added: 2 });
+    expect(await addRoot(ceremony(a, b), 'hsm-b')).toMatchObject({ added: 0 });
+    expect(await opens(tenantId, b)).toBe(true);
+  });
+
+  test('goes on with an addition that was interrupted', async () => {
+    const hierarchy = await start(a);
+    for (let count = 0; count < 5; count += 1) await addTenant(hierarchy);
+    let wraps = 0;
+    const dying: RootProvider = {
+      ...b,
+      wrap: async (key, aad) => {
+        wraps += 1;
+        if (wraps > 3) throw new Error('killed');
+        return b.wrap(key, aad);
+      },
+    };
+    await expect(addRoot(ceremony(a, dying), 'hsm-b')).rejects.toThrow('killed');
+    expect(await rootStatus(ceremony(a, b))).toMatchObject({ masterKeys: 6, roots: [{ wraps: 6 }, { wraps: 3 }] });
+    await expect(retireRoot({ store }, 'hsm-a')).rejects.toThrow(CONFLICT);
+    expect(await addRoot(ceremony(a, b), 'hsm-b')).toMatchObject({ added: 3 });
+    await retireRoot({ store }, 'hsm-a');
+    await start(b);
+  });
+
+  test('retires a provider, but never the last one', async () => {
+    const tenantId = await addTenant(await start(a, b));
+    await retireRoot({ store }, 'hsm-a');
+    expect(await wrapsOf(tenantId)).toEqual(['hsm-b']);
+    await expect(retireRoot({ store }, 'hsm-b')).rejects.toThrow(CONFLICT);
+    await expect(retireRoot({ store }, 'hsm-a')).rejects.toThrow(failure('NOT_FOUND'));
+    await expect(start(a, b)).rejects.toThrow(SEALED);
+    expect(await opens(tenantId, b)).toBe(true);
+  });
+
+  test('a node that still uses a retired root can not bring its wraps back', async () => {
+    const hierarchy = await start(a, b);
+    await retireRoot({ store }, 'hsm-a');
+    const tenantId = await addTenant(hierarchy);
+    expect(await wrapsOf(tenantId)).toEqual(['hsm-b']);
+    expect(await completeWraps(store, hierarchy)).toEqual([]);
+  });
+
+  test('rotates a root: old and new both serve until the old one is retired', async () => {
+    const tenantId = await addTenant(await start(a));
+    const next = failableRoot('hsm-a', randomBytes(32));
+    const { root } = await rotateRoot(ceremony(a, next), next);
+    expect(root.checkValue).toBe(await next.checkValue());
+    expect([await opens(tenantId, a), await opens(tenantId, next)]).toEqual([true, true]);
+    await expect(retireRoot({ store }, 'hsm-a')).rejects.toThrow(/say which/);
+    await retireRoot({ store }, 'hsm-a', await a.checkValue());
+    expect(await opens(tenantId, next)).toBe(true);
+    await expect(start(a)).rejects.toThrow(SEALED);
+    const stranger = failableRoot('hsm-z', randomBytes(32));
+    await expect(rotateRoot(ceremony(next, stranger), stranger)).rejects.toThrow(failure('NOT_FOUND'));
+  });
+
+  test('shows what is configured and what is in use', async () => {
+    await start(a);
+    b.goAway();
+    const report = await rootStatus(ceremony(a, b));
+    expect(report).toEqual({
+      masterKeys: 1,
+      roots: [
+        {
+          providerId: 'hsm-a',
+          checkValue: await a.checkValue(),
+          inUse: true,
+          configured: true,
+          answers: true,
+          wraps: 1,
+        },
+        { providerId: 'hsm-b', checkValue: null, inUse: false, configured: true, answers: false, wraps: 0 },
+      ],
+    });
+  });
+});

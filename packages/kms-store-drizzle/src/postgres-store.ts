@@ -34,8 +34,8 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     changes,
     copies: new DrizzleDatabaseCopies(driver),
     close: async () => {
-      await changes.close();
-      await driver.close();
+      // At once, so that from this moment on no unit of work begins.
+      await Promise.all([changes.close(), driver.close()]);
     },
   };
 }

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import {
   closeSync,
   copyFileSync,
@@ -22,7 +23,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
 interface ComposeService {
   readonly image?: string;
-  readonly build?: { readonly context: string; readonly dockerfile: string };
+  readonly build?: { readonly context: string; readonly dockerfile: string; readonly target: string };
   readonly command?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly ports?: readonly string[];
@@ -35,28 +36,51 @@ interface ComposeService {
 const text = readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8');
 /** What the head of the file tells the operator to set. */
 const operator: Readonly<Record<string, string>> = {
-  KMS_ROOT_KEY: Buffer.alloc(32, 7).toString('base64'),
   POSTGRES_PASSWORD: '0123456789abcdef',
   REDIS_PASSWORD: 'fedcba9876543210',
   KMS_GATEWAY_CREDENTIAL: 'ab'.repeat(32),
+  HSM_PIN: '1a2b3c4d5e6f7081',
+  HSM_SO_PIN: '18f7e6d5c4b3a290',
 };
-const file = parse(interpolate(text)) as {
+/** What the operator sets who wants evidence as well. */
+const withEvidence: Readonly<Record<string, string>> = {
+  ...operator,
+  KMS_EVIDENCE_ENABLED: 'true',
+  AUDIT_BEARER_TOKEN: 'cd'.repeat(32),
+  AUDIT_SIGNING_KEY_PEM: generateKeyPairSync('ed25519')
+    .privateKey.export({ type: 'pkcs8', format: 'pem' })
+    .toString()
+    // As one line, which the service takes and YAML leaves alone.
+    .replaceAll('\n', String.raw`\n`),
+  AUDIT_PUBLIC_KEY_FILE: './LICENSE',
+};
+
+interface ComposeFile {
   readonly services: Readonly<Record<string, ComposeService>>;
   readonly volumes: Readonly<Record<string, unknown>>;
-};
+}
+const file = composed(operator);
 const dockerfile = readFileSync(join(ROOT, 'deploy/Dockerfile'), 'utf8');
 
-/** Puts the operator's variables in for `${NAME}` and `${NAME:?message}`, as Compose does. */
-function interpolate(source: string): string {
-  return source.replaceAll(/\$\{(\w+)(?::\?[^}]*)?\}/g, (_, name: string) => {
-    const value = operator[name];
-    if (value === undefined) throw new Error(`The head of the file does not say how to make ${name}`);
-    return value;
-  });
+/** Puts variables in for `${NAME}`, `${NAME:?message}` and `${NAME:-default}`, and `$` for `$$`, as Compose does. */
+function composed(variables: Readonly<Record<string, string>>): ComposeFile {
+  const source = text.replaceAll(
+    /\$(?:\$|\{(\w+)(?::-([^}]*)|:\?[^}]*)?\})/g,
+    (_, name: string | undefined, otherwise: string | undefined) => {
+      if (name === undefined) return '$';
+      const value = variables[name] ?? otherwise;
+      if (value === undefined) throw new Error(`The head of the file does not say how to make ${name}`);
+      return value;
+    },
+  );
+  return parse(source) as ComposeFile;
 }
 
-function service(name: string): ComposeService & { readonly environment: Readonly<Record<string, string>> } {
-  const found = file.services[name];
+function service(
+  name: string,
+  of: ComposeFile = file,
+): ComposeService & { readonly environment: Readonly<Record<string, string>> } {
+  const found = of.services[name];
   if (found === undefined) throw new Error(`There is no service ${name}`);
   return { environment: {}, ...found };
 }
@@ -76,13 +100,17 @@ function watched(environment: Readonly<Record<string, string>>): {
   return { environment: proxy, asked };
 }
 
+const SOFTHSM = '/usr/lib/softhsm/libsofthsm2.so';
 const KMS = 'kms-service';
 const GATEWAY = 'edge-gateway';
 
 describe('docker-compose.yml', () => {
   test('the head says how to make each variable that the file needs', () => {
     const head = text.slice(0, text.indexOf('services:'));
-    const needed = new Set([...text.matchAll(/\$\{(\w+)/g)].map((match) => match[1]));
+    const optional = new Set([...text.matchAll(/\$\{(\w+):-/g)].map((match) => match[1]));
+    const needed = new Set(
+      [...text.matchAll(/\$\{(\w+)/g)].map((match) => match[1]).filter((name) => !optional.has(name)),
+    );
     expect([...needed].toSorted()).toEqual(Object.keys(operator).toSorted());
     for (const name of needed) expect(head).toContain(`${name}="$(openssl`);
     // The first use of each ends the start with a message when it is unset.
@@ -90,15 +118,49 @@ describe('docker-compose.yml', () => {
   });
 
   test('the service knows each of its variables and accepts their values', () => {
-    const { environment, asked } = watched(service(KMS).environment);
-    const config = readConfig(environment);
+    const { environment, asked } = watched(service(KMS, composed(withEvidence)).environment);
+    expect(readConfig(environment).evidence).toMatchObject({ bearerToken: withEvidence['AUDIT_BEARER_TOKEN'] });
     expect(Object.keys(service(KMS).environment).filter((name) => !asked.has(name))).toEqual([]);
+    const config = readConfig(service(KMS).environment);
+    expect(config.evidence).toBeUndefined();
     expect(config).toMatchObject({
       host: '0.0.0.0',
       bootstrapTenant: 'local',
       gatewayCredential: operator['KMS_GATEWAY_CREDENTIAL'],
-      root: { kind: 'given' },
+      root: null,
+      hsms: [{ hsm: { modulePath: SOFTHSM, tokenLabel: 'kms', pin: operator['HSM_PIN'] } }],
     });
+  });
+
+  test('the token of the HSM is made once, and it is the one that the service looks for', async () => {
+    const { build, command = [], environment, volumes } = service('hsm-token');
+    expect(build).toEqual(service(KMS).build);
+    expect(volumes).toEqual(['hsm:/var/lib/hsm']);
+    expect(service(KMS).volumes).toContain('hsm:/var/lib/hsm');
+    expect(dockerfile).toContain("'directories.tokendir = /var/lib/hsm\\n");
+    const home = tempDir('qnsp-compose-hsm-');
+    const SOFTHSM2_CONF = join(home.path, 'softhsm2.conf');
+    writeFileSync(SOFTHSM2_CONF, `directories.tokendir = ${home.path}\nobjectstore.backend = file\n`);
+    const env = { PATH: process.env['PATH'], ...environment, SOFTHSM2_CONF };
+    const run = (argv: readonly string[]) => spawnSync(argv[0] ?? '', argv.slice(1), { env, encoding: 'utf8' });
+    for (const start of ['first', 'second']) expect([start, run(command).status]).toEqual([start, 0]);
+    const { stdout } = run(['softhsm2-util', '--show-slots']);
+    expect([...stdout.matchAll(/^ *Label: *(\S*) *$/gm)].map((match) => match[1]).filter(Boolean)).toEqual([
+      service(KMS).environment['KMS_PKCS11_SLOT'],
+    ]);
+    await home.remove();
+  });
+
+  test('the receiver of evidence expects what the service sends', () => {
+    const all = composed(withEvidence);
+    const { environment, command = [], volumes = [] } = service('audit-receiver', all);
+    const audit = new URL(String(service(KMS, all).environment['AUDIT_SERVICE_URL']));
+    expect(environment['AUDIT_BEARER_TOKEN']).toBe(service(KMS, all).environment['AUDIT_BEARER_TOKEN']);
+    expect(volumes).toContain(`./LICENSE:${environment['AUDIT_PUBLIC_KEY_FILE']}:ro`);
+    expect(dockerfile).toContain(`chown node:node /var/lib/kms ${environment['AUDIT_DIRECTORY']}`);
+    const source = readFileSync(join(ROOT, command.at(-1) ?? ''), 'utf8');
+    for (const name of Object.keys(environment)) expect(source).toContain(name);
+    expect(source).toContain(`'${audit.port}'`);
   });
 
   test('a variable that the service does not know would be found', () => {
@@ -120,7 +182,7 @@ describe('docker-compose.yml', () => {
     const redis = new URL(String(environment['KMS_CACHE_REDIS_URL']));
     expect(redis.port).toBe('6379');
     expect(service(redis.hostname).command).toContain(redis.password);
-    expect(Object.keys(service(KMS).depends_on ?? {}).toSorted()).toEqual(['postgres', 'redis']);
+    expect(Object.keys(service(KMS).depends_on ?? {}).toSorted()).toEqual(['hsm-token', 'postgres', 'redis']);
   });
 
   test('the image of the service has its port, its directory and its entry', () => {
@@ -129,8 +191,10 @@ describe('docker-compose.yml', () => {
     expect(environment['PORT']).toBe('8095');
     expect(dockerfile).toMatch(/^EXPOSE 8095$/m);
     expect(ports).toEqual(['127.0.0.1:8095:8095']);
-    expect(volumes).toEqual([`kms:${environment['KMS_DATA_DIR']}`]);
-    expect(dockerfile).toContain(`chown node:node ${environment['KMS_DATA_DIR']}`);
+    expect(volumes).toContain(`kms:${environment['KMS_DATA_DIR']}`);
+    expect(dockerfile).toContain(`chown node:node ${environment['KMS_DATA_DIR']} `);
+    for (const { build: made } of Object.values(file.services))
+      if (made !== undefined) expect(dockerfile).toContain(` AS ${made.target}\n`);
     const [, entry = ''] = /^CMD \["node", "([^"]+)"\]$/m.exec(dockerfile) ?? [];
     expect(statSync(join(ROOT, entry)).isFile()).toBe(true);
     const [, package_ = ''] = /--filter '(@qnsp\/[\w-]+)\.\.\.'/.exec(dockerfile) ?? [];
@@ -139,7 +203,7 @@ describe('docker-compose.yml', () => {
   });
 
   test('each volume that is used is declared, and each file that is mounted is there', () => {
-    for (const { volumes = [] } of Object.values(file.services)) {
+    for (const { volumes = [] } of Object.values(composed(withEvidence).services)) {
       for (const source of volumes.map((volume) => volume.split(':')[0] ?? '')) {
         if (source.startsWith('.')) expect([source, existsSync(join(ROOT, source))]).toEqual([source, true]);
         else expect(Object.keys(file.volumes)).toContain(source);

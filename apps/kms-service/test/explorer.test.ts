@@ -99,7 +99,7 @@ describe('the explorer in a browser', () => {
     });
     const shown = operation.locator('.live-responses-table');
     await shown.getByText(answer.ciphertext.slice(0, 20)).first().waitFor();
-    expect(await shown.locator('td.response-col_status').first().textContent()).toContain('200');
+    expect(await shown.locator('tr.response td.response-col_status').first().textContent()).toContain('200');
     await page.screenshot({ path: process.env['EXPLORER_SCREENSHOT'] ?? join(directory.path, 'encrypt.png') });
   });
 

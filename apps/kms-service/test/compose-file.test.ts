@@ -49,7 +49,6 @@ const withEvidence: Readonly<Record<string, string>> = {
   AUDIT_BEARER_TOKEN: 'cd'.repeat(32),
   AUDIT_SIGNING_KEY_PEM: generateKeyPairSync('ed25519')
     .privateKey.export({ type: 'pkcs8', format: 'pem' })
-    .toString()
     // As one line, which the service takes and YAML leaves alone.
     .replaceAll('\n', String.raw`\n`),
   AUDIT_PUBLIC_KEY_FILE: './LICENSE',

@@ -1,4 +1,6 @@
+import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { findExecutable } from './executable.ts';
 import { freePort } from './free-port.ts';
 import { type ServerProcess, startServerProcess } from './server-process.ts';
@@ -29,7 +31,8 @@ function answersPing(port: number): Promise<boolean> {
       resolve(answered);
     };
     socket.once('data', (reply) => {
-      settle(reply.toString('latin1').startsWith('+PONG'));
+      // One that asks for a password answers as well.
+      settle(/^(?:\+PONG|-NOAUTH)/.test(reply.toString('latin1')));
     });
     socket.once('error', () => {
       settle(false);
@@ -37,11 +40,25 @@ function answersPing(port: number): Promise<boolean> {
   });
 }
 
-export async function startRedis(): Promise<RedisServer> {
+export interface RedisOptions {
+  /** More of its command line, such as `--requirepass`. */
+  readonly settings?: readonly string[];
+  /** Runs it as a sentinel with this configuration. */
+  readonly sentinel?: string;
+}
+
+export async function startRedis({ settings = [], sentinel }: RedisOptions = {}): Promise<RedisServer> {
   const executable = findExecutable('redis-server');
   if (executable === undefined) throw new Error('redis-server is not installed');
   const [home, port] = [tempDir('qnsp-redis-'), await freePort()];
-  const args = ['--bind', '127.0.0.1', '--port', String(port), '--dir', home.path, '--save', '', '--appendonly', 'no'];
+  const place = ['--bind', '127.0.0.1', '--port', String(port), '--dir', home.path, ...settings];
+  const args = [...place, '--save', '', '--appendonly', 'no'];
+  if (sentinel !== undefined) {
+    // A sentinel keeps what it learns in its configuration.
+    const file = join(home.path, 'sentinel.conf');
+    writeFileSync(file, sentinel);
+    args.splice(0, args.length, file, ...place, '--sentinel');
+  }
 
   const start = async (): Promise<ServerProcess> => {
     const server = await startServerProcess({

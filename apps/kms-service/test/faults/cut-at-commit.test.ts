@@ -16,7 +16,7 @@ beforeAll(async () => {
   database = await createDatabase();
   proxy = await startPostgresProxy(database.url);
   // Nothing but the calls of the test is on its way through the proxy.
-  kms = await startKms({ databaseUrl: proxy.url, env: { KMS_JOB_INTERVAL_MS: '3600000' } });
+  kms = await startKms({ databaseUrl: proxy.url, timeoutMs: 10_000, env: { KMS_JOB_INTERVAL_MS: '3600000' } });
   sql = openAdminSession(database.url);
 });
 afterAll(async () => {

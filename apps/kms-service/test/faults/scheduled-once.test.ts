@@ -19,7 +19,12 @@ beforeAll(async () => {
   database = await createDatabase();
   sql = openAdminSession(database.url);
   await installShiftedClock(sql, database.name);
-  kms = await startKms({ databaseUrl: database.url, nodes: 2, env: { KMS_JOB_INTERVAL_MS: String(JOB_INTERVAL_MS) } });
+  kms = await startKms({
+    databaseUrl: database.url,
+    nodes: 2,
+    timeoutMs: 10_000,
+    env: { KMS_JOB_INTERVAL_MS: String(JOB_INTERVAL_MS) },
+  });
 });
 afterAll(async () => {
   await sql.end({ timeout: 1 });

@@ -1,15 +1,17 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { CommandGroup } from './commands/command-group.ts';
 import { dataCommands } from './commands/data/data-commands.ts';
+import { importCommand } from './commands/keys/import-command.ts';
 import { keyCommands } from './commands/keys/key-commands.ts';
 import { rootCommands } from './commands/root-commands.ts';
+import { tokenCommands } from './commands/tokens/token-commands.ts';
 import { CommandError, EXIT } from './exit-codes.ts';
 import { explainError } from './explain-error.ts';
 import type { CommandIo } from './io.ts';
 import { OUTPUT_FORMATS } from './output.ts';
 
 /** Every group of commands, in the order of the help. */
-const GROUPS: readonly CommandGroup[] = [keyCommands, dataCommands, rootCommands];
+const GROUPS: readonly CommandGroup[] = [keyCommands, dataCommands, importCommand, tokenCommands, rootCommands];
 
 /** Runs one command line and answers its exit code. */
 export async function run(args: readonly string[], io: CommandIo): Promise<number> {

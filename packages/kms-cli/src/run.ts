@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { CommandGroup } from './commands/command-group.ts';
 import { dataCommands } from './commands/data/data-commands.ts';
+import { doctorCommand } from './commands/doctor/doctor-command.ts';
 import { importCommand } from './commands/keys/import-command.ts';
 import { keyCommands } from './commands/keys/key-commands.ts';
 import { rootCommands } from './commands/root-commands.ts';
@@ -11,7 +12,14 @@ import type { CommandIo } from './io.ts';
 import { OUTPUT_FORMATS } from './output.ts';
 
 /** Every group of commands, in the order of the help. */
-const GROUPS: readonly CommandGroup[] = [keyCommands, dataCommands, importCommand, tokenCommands, rootCommands];
+const GROUPS: readonly CommandGroup[] = [
+  keyCommands,
+  dataCommands,
+  importCommand,
+  tokenCommands,
+  rootCommands,
+  doctorCommand,
+];
 
 /** Runs one command line and answers its exit code. */
 export async function run(args: readonly string[], io: CommandIo): Promise<number> {

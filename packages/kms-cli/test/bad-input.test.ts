@@ -3,13 +3,14 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from '
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EXIT } from '../src/exit-codes.ts';
 import { callKms, type LocalKms, runKms, startLocalKms } from './local-kms.ts';
 
 const PLATFORM = `qnsp_pqc_${randomBytes(32).toString('base64url')}`;
 /** One line, one sentence that ends, and nothing of a stack. */
-const SENTENCE = /^[A-Z/][^\n]*[.\]]\n$/;
+const SENTENCE = /^\S[^\n]*[.\]]\n$/;
 let kms: LocalKms;
 let directory: string;
 let before: readonly string[];
@@ -77,7 +78,7 @@ describe('each of these ends with one sentence and without a file:', () => {
   });
 
   test('a host that does not answer', async () => {
-    const environment = { KMS_URL: 'http://127.0.0.1:1', KMS_TOKEN: 'x' };
+    const environment = { KMS_URL: `http://127.0.0.1:${await freePort()}`, KMS_TOKEN: 'x' };
     const said = await expectRefusal(
       environment,
       ['encrypt', at('plain'), '--key', 'k', '--out', at('out')],

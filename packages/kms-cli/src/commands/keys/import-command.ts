@@ -4,7 +4,6 @@ import { callOptions, connect } from '../../connection/connect.ts';
 import { CommandError, EXIT } from '../../exit-codes.ts';
 import { PIPE, sourceOf } from '../../files/place.ts';
 import { readSmall } from '../../files/small-data.ts';
-import type { CommandIo } from '../../io.ts';
 import type { CommandGroup } from '../command-group.ts';
 import { keyIdOf } from '../named-key.ts';
 import { newKeyInput, type NewKeyOptions, withNewKeyOptions } from './create-key.ts';

@@ -1,14 +1,26 @@
-/** How the command ended; those above 2 are of sysexits.h. */
+/** How the command ended; those from 64 to 78 are of sysexits.h. docs/cli.md says the same to people. */
 export const EXIT = {
   done: 0,
   /** The service refused, or something failed that no other code names. */
   failed: 1,
   /** The command line is wrong. */
   usage: 64,
-  /** The database or an HSM does not answer: the same command may work later. */
+  /** The input is not what it has to be: cut off, changed, of another key or context, or with a signature that does not hold. */
+  data: 65,
+  /** An input file can not be read. */
+  input: 66,
+  /** The service, its database or an HSM does not answer: the same command may work later. */
   unavailable: 69,
+  /** An output file can not be written, or is there already. */
+  output: 73,
+  /** The service asks to slow down: the same command works later. */
+  busy: 75,
+  /** The token is not accepted, or may not do this. */
+  denied: 77,
   /** The environment is wrong, or an HSM is not the one that it should be. */
   configuration: 78,
+  /** Ctrl-C. */
+  interrupted: 130,
 } as const;
 
 /** A failure with the exit code that it ends with. The message is for people and holds no secret. */

@@ -4,17 +4,20 @@ export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 /** A cell of a table. */
 type Cell = string | number | boolean | null;
 
-/** Writes a value as JSON, or as the table that is made of it. */
+/** Writes a value as JSON, or as the table that is made of it; `titles` head a table that may have no row. */
 export function formatOutput<T>(
   format: OutputFormat,
   value: T,
   rows: (value: T) => readonly Readonly<Record<string, Cell>>[],
+  titles?: readonly string[],
 ): string {
-  return format === 'json' ? `${JSON.stringify(value, undefined, 2)}\n` : formatTable(rows(value));
+  return format === 'json' ? `${JSON.stringify(value, undefined, 2)}\n` : formatTable(rows(value), titles);
 }
 
-function formatTable(rows: readonly Readonly<Record<string, Cell>>[]): string {
-  const titles = Object.keys(rows[0] ?? {});
+function formatTable(
+  rows: readonly Readonly<Record<string, Cell>>[],
+  titles: readonly string[] = Object.keys(rows[0] ?? {}),
+): string {
   const lines = [
     titles.map((title) => title.toUpperCase()),
     ...rows.map((row) => titles.map((title) => cell(row[title]))),
@@ -33,5 +36,6 @@ function formatTable(rows: readonly Readonly<Record<string, Cell>>[]): string {
 
 function cell(value: Cell | undefined): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
-  return value === null || value === undefined ? '-' : String(value);
+  // A name that somebody else chose must not move the cursor or change colours.
+  return value === null || value === undefined ? '-' : String(value).replaceAll(/\p{Cc}/gu, '\uFFFD');
 }

@@ -1,12 +1,25 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { CommandGroup } from './commands/command-group.ts';
+import { dataCommands } from './commands/data/data-commands.ts';
+import { doctorCommand } from './commands/doctor/doctor-command.ts';
+import { importCommand } from './commands/keys/import-command.ts';
+import { keyCommands } from './commands/keys/key-commands.ts';
 import { rootCommands } from './commands/root-commands.ts';
+import { tokenCommands } from './commands/tokens/token-commands.ts';
 import { CommandError, EXIT } from './exit-codes.ts';
+import { explainError } from './explain-error.ts';
 import type { CommandIo } from './io.ts';
 import { OUTPUT_FORMATS } from './output.ts';
 
 /** Every group of commands, in the order of the help. */
-const GROUPS: readonly CommandGroup[] = [rootCommands];
+const GROUPS: readonly CommandGroup[] = [
+  keyCommands,
+  dataCommands,
+  importCommand,
+  tokenCommands,
+  rootCommands,
+  doctorCommand,
+];
 
 /** Runs one command line and answers its exit code. */
 export async function run(args: readonly string[], io: CommandIo): Promise<number> {
@@ -21,8 +34,12 @@ export async function run(args: readonly string[], io: CommandIo): Promise<numbe
     return EXIT.done;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-    if (!(error instanceof CommandError)) throw error;
-    io.err(`${error.message}\n`);
-    return error.exitCode;
+    const explained =
+      io.signal?.aborted === true
+        ? new CommandError(EXIT.interrupted, 'Interrupted: no output file was written.', { cause: error })
+        : explainError(error);
+    if (explained === undefined) throw error;
+    io.err(`${explained.message}\n`);
+    return explained.exitCode;
   }
 }

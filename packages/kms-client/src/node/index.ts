@@ -4,11 +4,12 @@ import { dataKeysOf, type Envelope, envelopeOf, type EnvelopeOptions } from '../
 import type { DecryptOptions } from '../envelope/opener.ts';
 import type { EncryptOptions } from '../envelope/sealer.ts';
 import { requireKnown } from '../kms-client-error.ts';
+import { writeAtomically } from './atomic-file.ts';
 import { decryptFile } from './decrypt-file.ts';
 import { encryptFile, type FilePaths } from './encrypt-file.ts';
 import { nodeSegmentCipher } from './node-segment-cipher.ts';
 
-export type { FilePaths };
+export { type FilePaths, writeAtomically };
 
 const FILE_OPTIONS = ['source', 'destination', 'overwrite', 'signal', 'onProgress', 'keyId', 'context'];
 

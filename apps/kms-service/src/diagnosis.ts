@@ -1,0 +1,131 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openRedisCache } from '@qnsp/kms-cache';
+import { KmsError } from '@qnsp/kms-core';
+import { openPostgresStore } from '@qnsp/kms-store-drizzle';
+import { readCertificate } from './config/certificate-file.ts';
+import { ConfigurationError } from './config/configuration-error.ts';
+import { type DatabaseConfig, readConfig, type ServiceConfig } from './config/env.ts';
+import type { Environment } from './config/variables.ts';
+import { openConfigured } from './roots/open-roots.ts';
+
+/** What was looked at on the host of a service, and what to do where something is wrong. Holds no secret. */
+export interface Finding {
+  /** Such as `database` or `HSM hsm`. */
+  readonly check: string;
+  readonly status: 'ok' | 'skipped' | 'wrong';
+  readonly message: string;
+}
+
+const REDIS_LIMIT_MS = 2500;
+const REDIS_PAUSE_MS = 50;
+
+/**
+ * Looks at what a service needs: its settings, its database, its HSMs and its Redis. Changes nothing; the PIN of each HSM is
+ * presented once.
+ *
+ * @param environment that of the service
+ * @example
+ * const wrong = (await diagnose(process.env)).filter(({ status }) => status === 'wrong');
+ */
+export async function diagnose(environment: Environment): Promise<readonly Finding[]> {
+  let config: ServiceConfig;
+  try {
+    config = readConfig(environment);
+  } catch (error) {
+    return problemsOf('configuration', error);
+  }
+  const ok: Finding = { check: 'configuration', status: 'ok', message: 'every setting can be read' };
+  return [
+    ok,
+    ...(await look('database', () => lookAtDatabase(config.database))),
+    ...(await lookAtHsms(config)),
+    ...(await look('Redis', () => lookAtRedis(config))),
+  ];
+}
+
+async function look(check: string, work: () => Promise<Omit<Finding, 'check'>>): Promise<readonly Finding[]> {
+  try {
+    return [{ check, ...(await work()) }];
+  } catch (error) {
+    return problemsOf(check, error);
+  }
+}
+
+/** What a person can mend; anything else is a fault of this program and goes on. */
+function problemsOf(check: string, error: unknown): readonly Finding[] {
+  if (error instanceof ConfigurationError)
+    return error.problems.map(({ variable, reason }) => ({
+      check,
+      status: 'wrong',
+      message: `${variable}: ${reason}`,
+    }));
+  if (error instanceof KmsError) return [{ check, status: 'wrong', message: error.message }];
+  throw error;
+}
+
+async function lookAtDatabase(config: DatabaseConfig): Promise<Omit<Finding, 'check'>> {
+  if (config.kind === 'pglite')
+    // Only one process may have it open, and that is the service.
+    return { status: 'skipped', message: 'embedded: only the service opens it, and says below how it is' };
+  const { store, close } = await openPostgresStore({
+    url: config.url,
+    poolMax: 1,
+    idleMs: config.idleMs,
+    ssl: config.ssl,
+    migrate: 'off',
+    statementTimeoutMs: config.timeoutMs,
+    ...(config.caFile === undefined ? {} : { caPem: readCertificate('DATABASE_SSL_CA_FILE', config.caFile) }),
+  });
+  try {
+    const roots = await store.transact({ kind: 'system' }, (unit) => unit.tenants.roots());
+    return { status: 'ok', message: `answers, is of this version, and uses ${roots.length} root(s)` };
+  } finally {
+    await close();
+  }
+}
+
+async function lookAtHsms({ hsms }: ServiceConfig): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  for (const { variable, hsm } of hsms) {
+    const of = await look(`HSM ${hsm.id}`, async () => {
+      const opened = await openConfigured(variable, hsm, false);
+      try {
+        return (await opened.hasRoot())
+          ? { status: 'ok', message: 'answers and has its root' }
+          : { status: 'wrong', message: 'answers, but has no root: run `kms root init`, or check its label and slot' };
+      } finally {
+        await opened.close();
+      }
+    });
+    findings.push(...of);
+  }
+  if (hsms.length === 0) return [{ check: 'HSM', status: 'skipped', message: 'none is configured' }];
+  return findings;
+}
+
+async function lookAtRedis({ cache }: ServiceConfig): Promise<Omit<Finding, 'check'>> {
+  if (cache.redisUrl === undefined || !cache.enabled) return { status: 'skipped', message: 'none is configured' };
+  const redis = openRedisCache({
+    url: cache.redisUrl,
+    ttlSeconds: cache.ttlSeconds,
+    onChange: () => undefined,
+    ...(cache.redisCaFile === undefined
+      ? {}
+      : { caPem: readCertificate('KMS_CACHE_REDIS_CA_FILE', cache.redisCaFile) }),
+  });
+  try {
+    for (const end = Date.now() + REDIS_LIMIT_MS; Date.now() < end; await sleep(REDIS_PAUSE_MS)) {
+      if (redis.isOpen) continue;
+      const { failures } = redis;
+      await redis.get('doctor');
+      if (redis.failures === failures) return { status: 'ok', message: 'answers' };
+    }
+  } finally {
+    await redis.close();
+  }
+  return {
+    status: 'wrong',
+    message:
+      'does not answer in time, or refuses the user or the password: check KMS_CACHE_REDIS_URL and that it runs. The service works without it, only slower',
+  };
+}

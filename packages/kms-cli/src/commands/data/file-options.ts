@@ -1,0 +1,31 @@
+import type { Command } from 'commander';
+import { CommandError, EXIT } from '../../exit-codes.ts';
+import { PIPE } from '../../files/place.ts';
+
+export const ENCRYPTED = '.qnsp';
+
+export interface OutputOptions {
+  readonly out?: string;
+  readonly force?: boolean;
+}
+
+/** Adds where the result goes. */
+export function withOutputOptions(command: Command, otherwise: string): Command {
+  return command
+    .option('--out <file>', `where the result goes, or - for standard output; without it ${otherwise}`)
+    .option('--force', 'replace a file that is there already');
+}
+
+/** The name that was given, or else the source's with an ending; a pipe goes on as a pipe. */
+export function withEnding(source: string, ending: string, out: string | undefined): string {
+  return out ?? (source === PIPE ? PIPE : `${source}${ending}`);
+}
+
+/** The name that was given, or else the source's without its ending. */
+export function withoutEnding(source: string, ending: string, out: string | undefined): string {
+  if (out !== undefined) return out;
+  if (source === PIPE) return PIPE;
+  if (source.endsWith(ending) && source.length > ending.length && !source.endsWith(`/${ending}`))
+    return source.slice(0, -ending.length);
+  throw new CommandError(EXIT.usage, `${source} does not end in ${ending}: say with --out where the result goes.`);
+}

@@ -1,0 +1,72 @@
+import type { Key, KmsClient } from '@qnsp/kms-client';
+import { type Command, Option } from 'commander';
+import { callOptions, connect } from '../../connection/connect.ts';
+import type { CommandIo } from '../../io.ts';
+import { wholeNumber } from '../../option-values.ts';
+import { KEY_HELP, keyIdOf } from '../named-key.ts';
+import { writeKey } from './key-output.ts';
+
+const REASONS = ['suspected_compromise', 'policy_violation', 'end_of_life', 'crypto_weakness'] as const;
+
+interface KeyCall<Options> {
+  readonly name: string;
+  readonly description: string;
+  readonly call: (kms: KmsClient, keyId: string, options: Options, io: CommandIo) => Promise<Key>;
+}
+
+/** What shows or changes one key and answers it. */
+export function addKeyChanges(keys: Command, io: CommandIo): void {
+  add(keys, io, {
+    name: 'get',
+    description: 'show a key',
+    call: (kms, keyId) => kms.getKey({ keyId }, callOptions(io)),
+  });
+  add(keys, io, {
+    name: 'rotate',
+    description: 'give it a new version; what the earlier ones protected still opens',
+    call: (kms, keyId) => kms.rotateKey({ keyId }, callOptions(io)),
+  });
+  add(keys, io, {
+    name: 'suspend',
+    description: 'let it decrypt, verify and unwrap only, until it is resumed',
+    call: (kms, keyId) => kms.suspendKey({ keyId }, callOptions(io)),
+  });
+  add(keys, io, {
+    name: 'resume',
+    description: 'take back a suspension',
+    call: (kms, keyId) => kms.resumeKey({ keyId }, callOptions(io)),
+  });
+  add<{ readonly reason: (typeof REASONS)[number]; readonly cascade?: boolean }>(keys, io, {
+    name: 'revoke',
+    description: 'end its use for ever',
+    call: (kms, keyId, { reason, cascade }) => kms.revokeKey({ keyId, reason, cascade }, callOptions(io)),
+  })
+    .addOption(new Option('--reason <reason>', 'why').choices(REASONS).makeOptionMandatory())
+    .option('--cascade', 'also revoke the keys below it');
+  add<{ readonly days?: number }>(keys, io, {
+    name: 'destroy',
+    description: 'schedule its destruction; until then `kms keys restore` takes that back',
+    call: (kms, keyId, { days }) => kms.destroyKey({ keyId, pendingWindow: days }, callOptions(io)),
+  }).option('--days <number>', 'days until then; 7 without it', wholeNumber);
+  add(keys, io, {
+    name: 'restore',
+    description: 'take back a scheduled destruction',
+    call: (kms, keyId) => kms.restoreKey({ keyId }, callOptions(io)),
+  });
+  add<{ readonly confirm: string }>(keys, io, {
+    name: 'shred',
+    description: 'destroy it at once and for ever, with all that it protects',
+    call: (kms, keyId, { confirm }) => kms.shredKey({ keyId, confirmation: confirm }, callOptions(io)),
+  }).requiredOption('--confirm <text>', 'SHRED- and the id of the key');
+}
+
+function add<Options = object>(keys: Command, io: CommandIo, { name, description, call }: KeyCall<Options>): Command {
+  return keys
+    .command(name)
+    .argument('<key>', KEY_HELP)
+    .description(description)
+    .action(async (named: string, options: Options, command: Command) => {
+      const kms = connect(io);
+      writeKey(io, command, await call(kms, await keyIdOf(kms, named, io), options, io));
+    });
+}

@@ -1,0 +1,55 @@
+import type { CreateKeyInput } from '@qnsp/kms-client';
+import { type Command, Option } from 'commander';
+import { callOptions, connect } from '../../connection/connect.ts';
+import type { CommandIo } from '../../io.ts';
+import { instant, nameAndValue, wholeNumber } from '../../option-values.ts';
+import { writeKey } from './key-output.ts';
+
+/** What a new key, made or imported, may be told. */
+export interface NewKeyOptions {
+  readonly name?: string;
+  readonly purpose?: NonNullable<CreateKeyInput['purpose']>;
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly maxOperations?: number;
+  readonly expiresAt?: string;
+}
+
+interface CreateOptions extends NewKeyOptions {
+  readonly algorithm?: string;
+  readonly protection?: 'software' | 'hsm';
+  readonly rotationPeriod?: string;
+}
+
+export function addCreateKey(keys: Command, io: CommandIo): void {
+  withNewKeyOptions(keys.command('create'))
+    .description('make a key')
+    .option('--algorithm <name>', 'such as AES-256-GCM or ML-DSA-65; what the service is set to without it')
+    .addOption(new Option('--protection <level>', 'where the key is').choices(['software', 'hsm']))
+    .option('--rotation-period <period>', 'rotate it by itself, such as P90D')
+    .action(async ({ algorithm, protection, rotationPeriod, ...options }: CreateOptions, command: Command) => {
+      const key = await connect(io).createKey(
+        {
+          ...newKeyInput(options),
+          algorithm,
+          protectionLevel: protection,
+          rotation: rotationPeriod === undefined ? undefined : { rotationPeriod },
+        },
+        callOptions(io),
+      );
+      writeKey(io, command, key);
+    });
+}
+
+export function withNewKeyOptions(command: Command): Command {
+  return command
+    .option('--name <name>', 'a name for people')
+    .option('--purpose <purpose>', "what it is for, such as encryption or signing; the algorithm's own without it")
+    .option('--metadata <name=value>', 'a fact about it, never a secret; may be given many times', nameAndValue)
+    .option('--max-operations <number>', 'how many operations it may serve in its life', wholeNumber)
+    .option('--expires-at <time>', 'from when on it protects nothing new', instant);
+}
+
+export function newKeyInput({ name, purpose, metadata, maxOperations, expiresAt }: NewKeyOptions) {
+  const isLimited = maxOperations !== undefined || expiresAt !== undefined;
+  return { name, purpose, metadata, usageLimits: isLimited ? { maxOperations, expiresAt } : undefined };
+}

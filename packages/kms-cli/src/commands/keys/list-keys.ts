@@ -1,0 +1,31 @@
+import type { Key, ListKeysInput } from '@qnsp/kms-client';
+import { type Command, Option } from 'commander';
+import { callOptions, connect } from '../../connection/connect.ts';
+import type { CommandIo } from '../../io.ts';
+import { wholeNumber } from '../../option-values.ts';
+import { writeKeys } from './key-output.ts';
+
+interface ListOptions extends Pick<ListKeysInput, 'state' | 'algorithm' | 'name'> {
+  readonly limit?: number;
+}
+
+const STATES = ['active', 'suspended', 'deactivated', 'revoked', 'destroyed'] as const;
+
+export function addListKeys(keys: Command, io: CommandIo): void {
+  keys
+    .command('list')
+    .description('list the keys of the tenant')
+    .addOption(new Option('--state <state>', 'only keys of this state').choices(STATES))
+    .option('--algorithm <name>', 'only keys of this algorithm')
+    .option('--name <name>', 'only keys of this name')
+    .option('--limit <number>', 'at most so many; all of them without it', wholeNumber)
+    .action(async ({ limit = Number.POSITIVE_INFINITY, ...filter }: ListOptions, command: Command) => {
+      const found: Key[] = [];
+      const all = connect(io).allKeys({ ...filter, limit: Math.min(limit, 100) }, callOptions(io));
+      for await (const key of all) {
+        found.push(key);
+        if (found.length >= limit) break;
+      }
+      writeKeys(io, command, found);
+    });
+}

@@ -1,0 +1,79 @@
+import type { ApiToken, CreateTokenInput } from '@qnsp/kms-client';
+import { type Command, Option } from 'commander';
+import { callOptions, connect } from '../../connection/connect.ts';
+import { destinationOf } from '../../files/place.ts';
+import { writeSmall } from '../../files/small-data.ts';
+import type { CommandIo } from '../../io.ts';
+import { instant, oneMore } from '../../option-values.ts';
+import { formatOutput } from '../../output.ts';
+import { type CommandGroup, outputFormat } from '../command-group.ts';
+
+const ROLES = ['tenant_admin', 'key_admin', 'key_user', 'auditor', 'platform_admin'] as const;
+
+interface CreateOptions {
+  readonly name: string;
+  readonly role?: (typeof ROLES)[number];
+  // The service knows its permissions and says which it does not know.
+  readonly permission?: NonNullable<CreateTokenInput['permissions']>;
+  readonly expiresAt?: string;
+  readonly tokenFile?: string;
+}
+
+/** `kms tokens …`: the API tokens of the tenant. */
+export const tokenCommands: CommandGroup = (program, io) => {
+  const tokens = program.command('tokens').description('make, list and revoke API tokens');
+  addCreate(tokens, io);
+  tokens
+    .command('list')
+    .description('list the tokens of the tenant; the tokens themselves are never shown again')
+    .action(async (_options, command: Command) => {
+      const { items } = await connect(io).listTokens({}, callOptions(io));
+      io.out(formatOutput(outputFormat(command), items, (all) => all.map(row), Object.keys(COLUMNS)));
+    });
+  tokens
+    .command('revoke')
+    .argument('<token-id>', 'its id, not the token')
+    .description('end a token at once and for ever')
+    .action(async (tokenId: string, _options, command: Command) => {
+      const answer = await connect(io).revokeToken({ tokenId }, callOptions(io));
+      io.out(formatOutput(outputFormat(command), answer, (value) => [{ id: value.tokenId, revoked: value.revoked }]));
+    });
+};
+
+function addCreate(tokens: Command, io: CommandIo): void {
+  tokens
+    .command('create')
+    .description('make a token; it is shown once')
+    .requiredOption('--name <name>', 'what it is for')
+    .addOption(new Option('--role <role>', 'what it may do').choices(ROLES))
+    .option('--permission <permission>', 'more that it may do, such as kms:random; may be given many times', oneMore)
+    .option('--expires-at <time>', 'when it ends; never without it', instant)
+    .option('--token-file <file>', 'write the token there instead of showing it, for KMS_TOKEN_FILE')
+    .action(async ({ name, role, permission, expiresAt, tokenFile }: CreateOptions, command: Command) => {
+      // Looked at before: a token that could not be written would be lost.
+      const destination = tokenFile === undefined ? undefined : destinationOf(tokenFile, false, io);
+      const input = { name, role, permissions: permission, expiresAt };
+      const { token, ...made } = await connect(io).createToken(input, callOptions(io));
+      if (destination !== undefined) await writeSmall(destination, new TextEncoder().encode(`${token}\n`));
+      const shown = destination === undefined ? { ...made, token } : made;
+      io.out(
+        formatOutput(outputFormat(command), shown, () => [
+          { ...row(made), ...(destination === undefined ? { token } : {}) },
+        ]),
+      );
+    });
+}
+
+const COLUMNS = {
+  id: (token: ApiToken) => token.tokenId,
+  name: (token: ApiToken) => token.name,
+  role: (token: ApiToken) => token.role,
+  permissions: (token: ApiToken) => (token.role === null ? token.permissions.join(',') : '-'),
+  created: (token: ApiToken) => token.createdAt,
+  expires: (token: ApiToken) => token.expiresAt,
+  revoked: (token: ApiToken) => token.revokedAt,
+};
+
+function row(token: ApiToken): Readonly<Record<string, string | null>> {
+  return Object.fromEntries(Object.entries(COLUMNS).map(([title, value]) => [title, value(token)]));
+}

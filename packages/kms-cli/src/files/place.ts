@@ -1,0 +1,50 @@
+import { statSync } from 'node:fs';
+import { CommandError, EXIT } from '../exit-codes.ts';
+import type { CommandIo, Pipes } from '../io.ts';
+
+/** Standard input or output, as an argument names it. */
+export const PIPE = '-';
+
+/** Where data comes from: a file, or standard input. */
+export type Source = { readonly kind: 'file'; readonly path: string; readonly size: number | undefined } | PipeEnd;
+/** Where data goes: a file, or standard output. */
+export type Destination = { readonly kind: 'file'; readonly path: string; readonly overwrite: boolean } | PipeEnd;
+
+interface PipeEnd {
+  readonly kind: 'pipe';
+  readonly pipes: Pipes;
+}
+
+/** @param path a file, or `-` */
+export function sourceOf(path: string, io: CommandIo): Source {
+  if (path === PIPE) return { kind: 'pipe', pipes: pipesOf(io) };
+  const facts = statSync(path);
+  if (facts.isDirectory()) throw new CommandError(EXIT.input, `${path} is a directory: name a file.`);
+  return { kind: 'file', path, size: facts.isFile() ? facts.size : undefined };
+}
+
+/**
+ * @param path a file, or `-`
+ * @param isText whether a person may see it on a terminal
+ * @throws CommandError for what a file can not be written in place of.
+ */
+export function destinationOf(path: string, overwrite: boolean, io: CommandIo, isText = false): Destination {
+  if (path === PIPE) {
+    const pipes = pipesOf(io);
+    if (pipes.outputIsTerminal && !isText)
+      throw new CommandError(EXIT.usage, 'This is not for a terminal: name a file with --out, or send it into a pipe.');
+    return { kind: 'pipe', pipes };
+  }
+  const facts = statSync(path, { throwIfNoEntry: false });
+  // A finished file takes the place of what has its name: of a device or a pipe it must not.
+  if (facts !== undefined && !facts.isFile())
+    throw new CommandError(EXIT.output, `${path} is not a file: use --out - and send that there.`);
+  if (facts !== undefined && !overwrite)
+    throw new CommandError(EXIT.output, `${path} exists already: give --force to replace it, or another --out.`);
+  return { kind: 'file', path, overwrite };
+}
+
+function pipesOf(io: CommandIo): Pipes {
+  if (io.pipes !== undefined) return io.pipes;
+  throw new CommandError(EXIT.usage, 'There is no standard input and output here: name a file.');
+}

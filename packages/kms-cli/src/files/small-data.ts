@@ -1,0 +1,38 @@
+import { createReadStream } from 'node:fs';
+import { writeAtomically } from '@qnsp/kms-client/node';
+import { CommandError, EXIT } from '../exit-codes.ts';
+import type { Destination, Source } from './place.ts';
+import { write } from './stream-through.ts';
+
+/** How much the service signs in one call, in bytes; a test holds it to the contract. */
+export const MESSAGE_BYTES = 782_336;
+/** More than any key, wrapped key or signature has, in bytes. */
+export const KEY_BYTES = 65_536;
+
+/**
+ * Reads what goes to the service in one call.
+ *
+ * @param advice what to do with more than that
+ * @throws CommandError for more than `limit` bytes, of which no more is read.
+ */
+export async function readSmall(source: Source, limit: number, advice: string): Promise<Uint8Array> {
+  const input = source.kind === 'pipe' ? source.pipes.input : createReadStream(source.path);
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  // A stream that nobody set an encoding for gives bytes.
+  for await (const piece of input as AsyncIterable<Uint8Array>) {
+    pieces.push(piece);
+    length += piece.length;
+    if (length > limit) {
+      const name = source.kind === 'pipe' ? 'Standard input' : source.path;
+      throw new CommandError(EXIT.usage, `${name} is larger than the ${limit} bytes that go here: ${advice}.`);
+    }
+  }
+  return Buffer.concat(pieces);
+}
+
+/** Writes a whole result; a file is readable by its owner only. */
+export async function writeSmall(destination: Destination, data: Uint8Array): Promise<void> {
+  if (destination.kind === 'pipe') return write(destination.pipes.output, data);
+  await writeAtomically(destination.path, destination.overwrite, (file) => file.writeFile(data));
+}

@@ -1,0 +1,55 @@
+import { createReadStream } from 'node:fs';
+import { Readable, type Writable } from 'node:stream';
+import { writeAtomically } from '@qnsp/kms-client/node';
+import type { Destination, Source } from './place.ts';
+
+const READ_BYTES = 2 ** 20;
+
+/**
+ * Sends data through a transformation, in constant memory. A file is there only when all of it is written; what goes to a pipe is
+ * gone, so whoever reads it has to look at the exit code.
+ *
+ * @param onProgress is told how many bytes were read
+ */
+export async function streamThrough(
+  source: Source,
+  transform: TransformStream<Uint8Array, Uint8Array>,
+  destination: Destination,
+  onProgress: (bytes: number) => void,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const input =
+    source.kind === 'pipe' ? source.pipes.input : createReadStream(source.path, { highWaterMark: READ_BYTES });
+  let done = 0;
+  const counted = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      onProgress((done += chunk.length));
+      controller.enqueue(chunk);
+    },
+  });
+  // Node's own type of a web stream has more than the platform's, and is one.
+  const bytes = Readable.toWeb(input) as ReadableStream<Uint8Array>;
+  const result = bytes.pipeThrough(counted, options(signal)).pipeThrough(transform, options(signal));
+  if (destination.kind === 'pipe') {
+    const { output } = destination.pipes;
+    for await (const chunk of result) await write(output, chunk);
+    return;
+  }
+  await writeAtomically(destination.path, destination.overwrite, async (file) => {
+    for await (const chunk of result) await file.writeFile(chunk);
+  });
+}
+
+function options(signal: AbortSignal | undefined) {
+  return signal === undefined ? {} : { signal };
+}
+
+/** Waits until the data has gone, so that no more than one piece is held in memory. */
+export function write(output: Writable, chunk: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    output.write(chunk, (error) => {
+      if (error === null || error === undefined) resolve();
+      else reject(error);
+    });
+  });
+}

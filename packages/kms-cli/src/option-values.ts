@@ -1,0 +1,31 @@
+import { InvalidArgumentError } from 'commander';
+
+/** A whole number above 0, for an option. */
+export function wholeNumber(text: string): number {
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number above 0.');
+}
+
+/** Collects `name=value` of an option that may be given many times. */
+export function nameAndValue(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('It must be name=value.');
+  const name = text.slice(0, at);
+  if (Object.hasOwn(before, name)) throw new InvalidArgumentError(`${name} is given twice.`);
+  return { ...before, [name]: text.slice(at + 1) };
+}
+
+/** Collects the values of an option that may be given many times. */
+export function oneMore(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
+}
+
+/** An instant in ISO 8601 with its offset. */
+export function instant(text: string): string {
+  if (/^\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text)))
+    return new Date(text).toISOString();
+  throw new InvalidArgumentError('It must be a time such as 2027-01-31T12:00:00Z.');
+}

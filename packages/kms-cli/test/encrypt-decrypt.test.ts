@@ -1,0 +1,94 @@
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { EXIT } from '../src/exit-codes.ts';
+import { type LocalKms, runKms, startLocalKms } from './local-kms.ts';
+
+const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const MIB = 2 ** 20;
+let kms: LocalKms;
+let directory: string;
+let count = 0;
+
+beforeAll(async () => {
+  kms = await startLocalKms();
+  expect((await runKms(kms.environment, ['keys', 'create', '--name', 'files'])).code).toBe(EXIT.done);
+});
+afterAll(() => kms.end());
+beforeEach(() => {
+  directory = join(kms.directory, `files-${(count += 1)}`);
+  mkdirSync(directory);
+});
+
+const run = (args: readonly string[], input?: Uint8Array) =>
+  runKms(kms.environment, args, { cwd: directory, ...(input === undefined ? {} : { input }) });
+const at = (name: string) => join(directory, name);
+
+describe('kms encrypt and decrypt', () => {
+  test('give a file back after its key was rotated, and say nothing', async () => {
+    const content = randomBytes(3 * MIB + 5);
+    writeFileSync(at('plain'), content);
+    expect(await run(['encrypt', 'plain', '--key', 'files'])).toMatchObject({ code: EXIT.done, out: '', err: '' });
+    expect((await run(['keys', 'rotate', 'files'])).code).toBe(EXIT.done);
+    expect(await run(['decrypt', 'plain.qnsp', '--out', 'again'])).toMatchObject({ code: EXIT.done, out: '', err: '' });
+    expect(Buffer.compare(readFileSync(at('again')), content)).toBe(0);
+    expect(statSync(at('again')).mode & 0o777).toBe(0o600);
+    expect(readdirSync(directory).sort()).toEqual(['again', 'plain', 'plain.qnsp']);
+  });
+
+  test('work in pipes, and with files at one end', async () => {
+    const content = randomBytes(2 * MIB + 1);
+    const sealed = await run(['encrypt', '--key', 'files', '--context', 'of=pipe'], content);
+    expect(sealed).toMatchObject({ code: EXIT.done, err: '' });
+    const opened = await run(['decrypt', '--context', 'of=pipe'], sealed.bytes);
+    expect(opened.err).toBe('');
+    expect(Buffer.compare(opened.bytes, content)).toBe(0);
+    expect((await run(['decrypt', '--context', 'of=pipe', '--out', 'opened'], sealed.bytes)).code).toBe(EXIT.done);
+    expect(Buffer.compare(readFileSync(at('opened')), content)).toBe(0);
+    const fromFile = await run(['encrypt', 'opened', '--key', 'files', '--out', '-']);
+    expect(Buffer.compare((await run(['decrypt'], fromFile.bytes)).bytes, content)).toBe(0);
+  });
+
+  test('replace a file only when asked, and never a device', async () => {
+    writeFileSync(at('plain'), 'new');
+    writeFileSync(at('plain.qnsp'), 'old');
+    const refused = await run(['encrypt', 'plain', '--key', 'files']);
+    expect(refused).toMatchObject({ code: EXIT.output, err: expect.stringContaining('--force') });
+    expect(readFileSync(at('plain.qnsp'), 'utf8')).toBe('old');
+    expect((await run(['encrypt', 'plain', '--key', 'files', '--force'])).code).toBe(EXIT.done);
+    expect((await run(['decrypt', 'plain.qnsp', '--force'])).code).toBe(EXIT.done);
+    expect(readFileSync(at('plain'), 'utf8')).toBe('new');
+    expect((await run(['encrypt', 'plain', '--key', 'files', '--force', '--out', '/dev/null'])).code).toBe(EXIT.output);
+    expect(statSync('/dev/null').isCharacterDevice()).toBe(true);
+  });
+
+  test('show a progress bar on a terminal only', async () => {
+    writeFileSync(at('plain'), randomBytes(4 * MIB));
+    const command = `"${process.execPath}" "${MAIN}" encrypt plain --key files`;
+    const child = spawn('script', ['-qec', command, '/dev/null'], { env: kms.environment, cwd: directory });
+    let shown = '';
+    child.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()));
+    expect(await new Promise((resolve) => child.once('close', resolve))).toBe(0);
+    expect(shown).toMatch(/\[#{30}\] 100 %  4\.0 MiB, \d+ MiB\/s/);
+    expect(existsSync(at('plain.qnsp'))).toBe(true);
+  });
+
+  test('leave nothing behind when they are interrupted', async () => {
+    const child = spawn(process.execPath, [MAIN, 'encrypt', '--key', 'files', '--out', 'sealed'], {
+      env: kms.environment,
+      cwd: directory,
+    });
+    let err = '';
+    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+    child.stdin.on('error', () => undefined);
+    child.stdin.write(randomBytes(4 * MIB));
+    await expect.poll(() => readdirSync(directory)).toEqual([expect.stringMatching(/^\.sealed\..*\.partial$/)]);
+    child.kill('SIGINT');
+    expect(await new Promise((resolve) => child.once('close', resolve))).toBe(EXIT.interrupted);
+    expect(err).toBe('Interrupted: no output file was written.\n');
+    expect(readdirSync(directory)).toEqual([]);
+  });
+});

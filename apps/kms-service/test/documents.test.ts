@@ -15,7 +15,8 @@ beforeAll(async () => {
   receiver = await startReceiver();
   local = await startLocalService(evidenceEnv(receiver.url));
   // What the documents expect to be there: the repository, and the auditor's public key.
-  symlinkSync(fileURLToPath(new URL('../../../packages', import.meta.url)), join(directory.path, 'packages'));
+  for (const name of ['package.json', 'packages', 'tooling', 'node_modules'])
+    symlinkSync(fileURLToPath(new URL(`../../../${name}`, import.meta.url)), join(directory.path, name));
   writeFileSync(join(directory.path, 'audit-public.pem'), PUBLIC_KEY_PEM);
 });
 afterAll(async () => {

@@ -29,3 +29,10 @@ export function instant(text: string): string {
     return new Date(text).toISOString();
   throw new InvalidArgumentError('It must be a time such as 2027-01-31T12:00:00Z.');
 }
+
+/** A day, or an instant in it. */
+export function date(text: string): Date {
+  const at = new Date(text);
+  if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(at.getTime())) return at;
+  throw new InvalidArgumentError('It must be a date such as 2027-01-31.');
+}

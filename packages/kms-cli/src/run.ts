@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
+import { auditCommands } from './commands/audit-commands.ts';
 import type { CommandGroup } from './commands/command-group.ts';
 import { dataCommands } from './commands/data/data-commands.ts';
 import { doctorCommand } from './commands/doctor/doctor-command.ts';
@@ -17,6 +18,7 @@ const GROUPS: readonly CommandGroup[] = [
   dataCommands,
   importCommand,
   tokenCommands,
+  auditCommands,
   rootCommands,
   doctorCommand,
 ];

@@ -1,0 +1,110 @@
+import type { AuditVerifyArguments } from '@qnsp/kms-audit';
+import { writeAtomically } from '@qnsp/kms-client/node';
+import { callOptions, connect } from '../connection/connect.ts';
+import { CommandError, EXIT } from '../exit-codes.ts';
+import { destinationOf } from '../files/place.ts';
+import { writeSmall } from '../files/small-data.ts';
+import type { CommandIo } from '../io.ts';
+import { date, oneMore, wholeNumber } from '../option-values.ts';
+import type { CommandGroup } from './command-group.ts';
+
+/** Batches in one answer of the service. */
+const BATCHES_PER_PAGE = 100;
+
+interface VerifyOptions {
+  readonly publicKey: readonly string[];
+  readonly checkpoint?: string;
+  readonly after?: string;
+  readonly expectedEvents?: number;
+  readonly retiredBefore?: Date;
+}
+
+interface ExportOptions {
+  readonly out: string;
+  readonly checkpointOut?: string;
+  readonly force?: boolean;
+}
+
+/** `kms audit …`: evidence for auditors. docs/audit.md is a session with it. */
+export const auditCommands: CommandGroup = (program, io) => {
+  const audit = program.command('audit').description('export evidence, and verify it without the service');
+
+  audit
+    .command('export')
+    .description('export all evidence of the tenant up to its newest checkpoint, as JSON Lines')
+    .requiredOption('--out <file>', 'where the export goes')
+    .option('--checkpoint-out <file>', 'where that checkpoint goes as well, to be kept apart from the export')
+    .option('--force', 'replace files that are there')
+    .action((options: ExportOptions) => exportEvidence(io, options));
+
+  audit
+    .command('verify')
+    .argument('<export>', 'the export')
+    .description('verify an export offline; what is missing or was changed ends it with 65 and its first place')
+    .requiredOption('--public-key <file>', 'a key that checkpoints may be signed with; may be given again', oneMore)
+    .option('--checkpoint <file>', 'a checkpoint that came another way than the export: it proves the end')
+    .option('--after <file>', 'the last checkpoint of the export before this one')
+    .option('--expected-events <number>', 'how many events there must be', wholeNumber)
+    .option('--retired-before <date>', 'accept that retention removed events that were sealed before then', date)
+    .action((exportFile: string, options: VerifyOptions) => verifyEvidence(io, exportFile, options));
+};
+
+async function exportEvidence(io: CommandIo, { out, checkpointOut, force = false }: ExportOptions): Promise<void> {
+  const [destination, checkpoint] = [
+    destinationOf(out, force, io),
+    checkpointOut === undefined ? undefined : destinationOf(checkpointOut, force, io),
+  ];
+  if (destination.kind === 'pipe')
+    throw new CommandError(EXIT.usage, 'The export goes into a file: name one with --out.');
+  const { readCheckpoint, runAuditExport } = await evidenceModule();
+  const kms = connect(io);
+  await writeAtomically(destination.path, destination.overwrite, async (file) => {
+    const latest = await runAuditExport(
+      {
+        latestCheckpoint: async () =>
+          readCheckpoint((await kms.listAuditCheckpoints({ limit: 1 }, callOptions(io))).items[0]),
+        page: (after) => kms.exportAudit({ format: 'jsonl', batches: BATCHES_PER_PAGE, after }, callOptions(io)),
+      },
+      (text) => file.writeFile(text),
+    );
+    if (latest === undefined)
+      throw new CommandError(
+        EXIT.failed,
+        'There is no evidence yet: nothing was done, or KMS_EVIDENCE_ENABLED is off.',
+      );
+    if (checkpoint !== undefined) await writeSmall(checkpoint, Buffer.from(`${JSON.stringify(latest)}\n`));
+    io.out(`exported ${latest.lastSequence} events\n`);
+  });
+}
+
+async function verifyEvidence(io: CommandIo, exportFile: string, options: VerifyOptions): Promise<void> {
+  const { publicKey, checkpoint, after, expectedEvents, retiredBefore } = options;
+  const verified = await verify(
+    {
+      exportFile,
+      publicKeyFiles: publicKey,
+      ...(checkpoint === undefined ? {} : { checkpointFile: checkpoint }),
+      ...(after === undefined ? {} : { afterFile: after }),
+      ...(expectedEvents === undefined ? {} : { expectedEvents }),
+      ...(retiredBefore === undefined ? {} : { retiredBefore }),
+    },
+    (line) => io.out(`${line}\n`),
+  );
+  if (!verified) throw new CommandError(EXIT.data, 'The evidence is not what was signed: the line above says where.');
+}
+
+async function verify(args: AuditVerifyArguments, print: (line: string) => void): Promise<boolean> {
+  const { runAuditVerify } = await evidenceModule();
+  try {
+    return await runAuditVerify(args, print);
+  } catch (cause) {
+    // A file that can not be read or is none of what it should be; the message names it.
+    if (cause instanceof RangeError) throw new CommandError(EXIT.input, cause.message, { cause });
+    throw cause;
+  }
+}
+
+/** Loaded when it is needed: it is larger than everything else together. */
+function evidenceModule() {
+  return import('@qnsp/kms-audit');
+}

@@ -2,10 +2,10 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { FaultyModule } from '@qnsp/test-harness';
 import { type Algorithm, ALGORITHMS, type KeyEngine, KmsError } from '@qnsp/kms-core';
 import { describe, expect, it } from 'vitest';
 import type { Hsm } from '../src/index.ts';
-import type { FaultyModule } from './faulty-module.ts';
 import { makeFaultyModule, makeToken, open, openWithRoot } from './tokens.ts';
 
 const aad = Buffer.from('aad');

@@ -40,7 +40,8 @@ afterAll(async () => {
 });
 
 /** A statement that PostgreSQL has not run yet, or one whose end the service has not seen yet. */
-function isStep({ from, type }: WireMessage): boolean {
+function isStep({ from, type, ofNotices }: WireMessage): boolean {
+  if (ofNotices) return false;
   return from === 'service' ? type === 'Q' || type === 'E' : type === 'Z';
 }
 

@@ -7,6 +7,8 @@ export interface WireMessage {
   readonly type: string;
   /** The first string in it: the statement of a Query, the tag of a CommandComplete. */
   readonly text: string;
+  /** Whether its connection is the one for notices, on which heartbeats come and go all the time. */
+  readonly ofNotices: boolean;
 }
 
 /** What becomes of a message: `hold` freezes its connection in both directions, `cut` closes both ends of it. */
@@ -30,6 +32,7 @@ export async function startPostgresProxy(databaseUrl: string): Promise<PostgresP
     const toPostgres = connect({ host: target.hostname, port: Number(target.port), noDelay: true });
     const ends = [fromService, toPostgres];
     let frozen = false;
+    let ofNotices = false;
     const cut = (): void => {
       for (const end of ends) {
         end.destroy();
@@ -41,7 +44,8 @@ export async function startPostgresProxy(databaseUrl: string): Promise<PostgresP
       source.on('data', (chunk: Buffer) => {
         for (const { message, bytes } of messages(chunk)) {
           if (frozen || sink.destroyed) return;
-          const verdict = proxy.decide(message);
+          if (message.text.startsWith('listen ')) ofNotices = true;
+          const verdict = proxy.decide({ ...message, ofNotices });
           if (verdict === 'pass') sink.write(bytes);
           else if (verdict === 'hold') frozen = true;
           else cut();
@@ -80,7 +84,7 @@ export async function startPostgresProxy(databaseUrl: string): Promise<PostgresP
 
 function messageReader(
   from: WireMessage['from'],
-): (chunk: Buffer) => Iterable<{ readonly message: WireMessage; readonly bytes: Buffer }> {
+): (chunk: Buffer) => Iterable<{ readonly message: Omit<WireMessage, 'ofNotices'>; readonly bytes: Buffer }> {
   let pending: Buffer = Buffer.alloc(0);
   let started = from === 'postgres';
   return function* read(chunk) {

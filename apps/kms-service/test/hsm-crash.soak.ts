@@ -29,13 +29,6 @@ afterAll(async () => {
   await tokens?.remove();
 });
 
-/** The names of the objects in the HSM, as `key/version`. */
-async function objects(): Promise<string[]> {
-  const shown = await tokens.show('main', '--list-objects');
-  const names = [...shown.matchAll(/qnsp-kms\/v1\/[^/\s]+\/([^/\s]+\/\d+)/g)].map((match) => match[1] ?? '');
-  return [...new Set(names)].sort();
-}
-
 interface KeyAnswer {
   readonly keyId: string;
   readonly state: string;
@@ -55,7 +48,7 @@ const IN_ORDER = { onlyInHsm: [], onlyInDatabase: [], health: 'ok' };
 
 /** What the sweep and scheduled work still have to bring together. */
 async function disagreement(): Promise<Record<keyof typeof IN_ORDER, unknown>> {
-  const [inHsm, inDatabase] = [await objects(), await stored()];
+  const [inHsm, inDatabase] = [await tokens.residents('main'), await stored()];
   return {
     onlyInHsm: inHsm.filter((name) => !inDatabase.includes(name)),
     onlyInDatabase: inDatabase.filter((name) => !inHsm.includes(name)),
@@ -92,7 +85,7 @@ describe('a service that is killed while it makes, rotates and destroys keys in 
       await local.restart('kill9');
       await Promise.all(workers);
       await expect
-        .poll(async () => (await objects()).filter((name) => shredded.has(name.split('/')[0] ?? '')))
+        .poll(async () => (await tokens.residents('main')).filter((name) => shredded.has(name.split('/')[0] ?? '')))
         .toEqual([]);
       await expect.poll(disagreement, { timeout: 30_000, interval: 300 }).toEqual(IN_ORDER);
       for (const ciphertext of usable.values())

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { probe, probeWhileBusy, startSlowHsmService } from './hsm-delay.ts';
+import { probe, type Probed, probeWhileBusy, startSlowHsmService } from './hsm-delay.ts';
 
 const ROUNDS = 5;
 const LIMIT_MS = 20;
@@ -10,7 +10,7 @@ test('p99 of /livez and of an encryption from memory while every call of the HSM
 }, async () => {
   const service = await startSlowHsmService();
   try {
-    const rounds = [];
+    const rounds: { readonly quiet: Probed; readonly busy: Probed }[] = [];
     for (let round = 0; round < ROUNDS; round += 1)
       rounds.push({ quiet: await probe(service), busy: await probeWhileBusy(service) });
     const worst = (of: 'livez' | 'encrypt') => Math.max(...rounds.map(({ busy }) => busy[of]));

@@ -356,6 +356,22 @@ describe('a token that vanishes', () => {
     expect(hsm.status().starts).toBe(1);
   });
 
+  it('is told from the absence of a key that is about to be made, also after the last key was destroyed', async () => {
+    const { module, clock, hsm, key, wrapped } = await openFaulty();
+    for (let round = 0; round < 2; round += 1) {
+      const engine = await residentEngine(hsm, 'ecdsa-p256');
+      await engine.sign?.(aad, {});
+      for (const { handle } of await hsm.resident.list()) await hsm.resident.destroy(handle);
+      clock.now += 5000;
+    }
+    // What runs meanwhile would fail with its process.
+    module.rules('C_Decrypt delay 300');
+    const running = hsm.root.unwrap(wrapped, aad);
+    await residentEngine(hsm, 'ecdsa-p256');
+    expect(Buffer.from(await running)).toEqual(key);
+    expect(hsm.status().starts).toBe(1);
+  });
+
   it('and comes back with another root is not used', async () => {
     const { token, module, clock, hsm, wrapped } = await openFaulty();
     module.rules('C_Decrypt abort');

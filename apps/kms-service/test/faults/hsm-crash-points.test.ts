@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { createDatabase, type FaultyModule, faultyModule, type TestDatabase } from '@qnsp/test-harness';
+import { type FaultyModule, faultyModule, type PostgresServer, startPostgres } from '@qnsp/test-harness';
 import type { Sql } from 'postgres';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Answer } from '../local-service.ts';
 import { makeTokens, type Tokens } from '../two-tokens.ts';
 import { expectSoundRows, openAdminSession } from './database-invariants.ts';
@@ -15,7 +15,7 @@ const POOL_SIZE = 16;
 
 let tokens: Tokens;
 let module: FaultyModule;
-let database: TestDatabase;
+let server: PostgresServer;
 let proxy: PostgresProxy;
 let kms: KmsOnPostgres;
 let sql: Sql;
@@ -123,7 +123,7 @@ async function stopInHsm(change: ChangeName, rule: string): Promise<void> {
   module.forget();
   module.rules(rule);
   start(change, rule, aimed);
-  await expect.poll(() => module.calls(call), { timeout: 10_000 }).toBe(1);
+  await vi.waitFor(() => expect(module.calls(call)).toBe(1), { timeout: 10_000 });
   module.rules();
 }
 
@@ -131,8 +131,8 @@ async function stopInHsm(change: ChangeName, rule: string): Promise<void> {
 beforeAll(async () => {
   tokens = await makeTokens([TOKEN]);
   module = faultyModule(tokens.modulePath);
-  database = await createDatabase();
-  proxy = await startPostgresProxy(database.url);
+  server = await startPostgres({ settings: { max_connections: '200' } });
+  proxy = await startPostgresProxy(server.url);
   const hsm = { ...tokens.config(TOKEN), modulePath: module.path, poolSize: POOL_SIZE, timeoutMs: 120_000 };
   kms = await startKms({
     databaseUrl: proxy.url,
@@ -142,12 +142,13 @@ beforeAll(async () => {
       // All of them are set.
       ...(module.environment as Record<string, string>),
       KMS_PKCS11_CONFIGS_JSON: JSON.stringify([hsm]),
-      // Nothing else is on its way through the proxy.
+      KMS_ROOT_KEY: '',
+      // Each call that stands still holds a connection, and nothing else is on its way through the proxy.
+      DATABASE_POOL_MAX: '180',
       KMS_JOB_INTERVAL_MS: '3600000',
-      DATABASE_POOL_MAX: '80',
     },
   });
-  sql = openAdminSession(database.url);
+  sql = openAdminSession(server.url);
   // The first such call of a process reads what those after it find in memory.
   for (const change of CHANGE_NAMES) expect((await (await aim(change)).send()).status).toBeLessThan(300);
   for (const [change, rule] of HSM_POINTS) await stopInHsm(change, rule);
@@ -163,7 +164,7 @@ afterAll(async () => {
   await sql?.end({ timeout: 1 });
   await kms?.stop();
   await proxy?.stop();
-  await database?.drop();
+  await server?.stop();
   await module?.remove();
   await tokens?.remove();
 });

@@ -372,6 +372,19 @@ describe('a token that vanishes', () => {
     expect(hsm.status().starts).toBe(1);
   });
 
+  it('is away, not broken, for the call that is the first to look for it again', async () => {
+    const { token, module, clock, hsm } = await openFaulty();
+    const engine = await residentEngine(hsm, 'hmac-sha256');
+    module.rules('C_SignInit fail 48');
+    await expect(engine.mac?.(aad)).rejects.toMatchObject(unavailable);
+    const tokens = join(dirname(token.configPath), 'tokens');
+    await rename(tokens, `${tokens}-away`);
+    clock.now += 60_000;
+    await expect(engine.mac?.(aad)).rejects.toMatchObject(unavailable);
+    await rename(`${tokens}-away`, tokens);
+    await recover(clock, module, async () => engine.mac?.(aad));
+  });
+
   it('and comes back with another root is not used', async () => {
     const { token, module, clock, hsm, wrapped } = await openFaulty();
     module.rules('C_Decrypt abort');

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { rename } from 'node:fs/promises';
+import { readdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FaultyModule } from '@qnsp/test-harness';
@@ -377,11 +377,13 @@ describe('a token that vanishes', () => {
     const engine = await residentEngine(hsm, 'hmac-sha256');
     module.rules('C_SignInit fail 48');
     await expect(engine.mac?.(aad)).rejects.toMatchObject(unavailable);
+    // The module finds its directory, and no token in it.
     const tokens = join(dirname(token.configPath), 'tokens');
-    await rename(tokens, `${tokens}-away`);
+    const [name = ''] = await readdir(tokens);
+    await rename(join(tokens, name), `${tokens}-away`);
     clock.now += 60_000;
     await expect(engine.mac?.(aad)).rejects.toMatchObject(unavailable);
-    await rename(`${tokens}-away`, tokens);
+    await rename(`${tokens}-away`, join(tokens, name));
     await recover(clock, module, async () => engine.mac?.(aad));
   });
 

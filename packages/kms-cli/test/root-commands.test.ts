@@ -148,7 +148,6 @@ describe('a software root', { timeout: 60_000 }, () => {
         const refused = await kms({ ...onOld, ...wrong }, 'root', 'rotate', 'software');
         expect(refused).toMatchObject({ code: EXIT.configuration, err: expect.stringMatching(says) });
       }
-      expect(await kms(onNew, 'root', 'status')).toMatchObject({ code: EXIT.configuration });
 
       const rotated = await kms({ ...onOld, KMS_NEW_ROOT_KEY: next }, 'root', 'rotate', 'software');
       expect(rotated).toMatchObject({ code: 0, err: '' });

@@ -59,6 +59,85 @@ async function seal(tenantId: string): Promise<unknown> {
 const opens = async (tenantId: string, ciphertext: unknown): Promise<unknown> =>
   (await call('POST', '/kms/v1/decrypt', { ciphertext }, tenantId)).body['plaintext'];
 
+/** A request that is made again and again, and what was answered. */
+interface Client {
+  readonly answers: Set<string>;
+  stop(): Promise<void>;
+}
+
+/** Clients without a pause: what is answered otherwise than with success is kept as status and code. */
+function startClient(request: () => Promise<Answer>): Client {
+  const answers = new Set<string>();
+  let ends = false;
+  const running = (async () => {
+    while (!ends) {
+      const { status, body } = await request();
+      answers.add(status < 300 ? 'done' : `${status} ${String(body['code'])}`);
+    }
+  })();
+  return {
+    answers,
+    stop: async () => {
+      ends = true;
+      await running;
+    },
+  };
+}
+
+describe('two HSMs under load', { timeout: 120_000 }, () => {
+  test('removing either takes away the keys that live in it, for so long, and nothing else', async () => {
+    const tenantId = await newTenant();
+    const software = await seal(tenantId);
+    const path = '/kms/v1/decrypt';
+    // A node that prefers the other HSM, and so makes its keys there.
+    const configs = JSON.stringify([tokens.config('west'), tokens.config('east')]);
+    const other = await startService({ env: { ...env, KMS_PKCS11_CONFIGS_JSON: configs } });
+    const onOther = (to: string, body: unknown) =>
+      send(`${other.baseUrl}${to}`, 'POST', PLATFORM, body, { 'x-qnsp-tenant': tenantId });
+    const sealIn = async (make: (to: string, body: unknown) => Promise<Answer>, provider: string): Promise<unknown> => {
+      const { body: key } = await make('/kms/v1/keys', { protectionLevel: 'hsm' });
+      expect(key).toMatchObject({ provider });
+      return (await make('/kms/v1/encrypt', { keyId: key['keyId'], plaintext: DATA })).body['ciphertext'];
+    };
+    const here = (to: string, body: unknown) => call('POST', to, body, tenantId);
+    const resident = { east: await sealIn(here, 'east'), west: await sealIn(onOther, 'west') };
+
+    const clients = {
+      software: startClient(() => here(path, { ciphertext: software })),
+      newSoftware: startClient(() => here('/kms/v1/keys', {})),
+      softwareOnOther: startClient(() => onOther(path, { ciphertext: software })),
+      east: startClient(() => here(path, { ciphertext: resident.east })),
+      west: startClient(() => here(path, { ciphertext: resident.west })),
+    };
+    const seen = (): Record<string, string[]> =>
+      Object.fromEntries(Object.entries(clients).map(([name, { answers }]) => [name, [...answers].toSorted()]));
+    const forget = (): void => {
+      for (const { answers } of Object.values(clients)) answers.clear();
+    };
+    const everything = Object.fromEntries(Object.keys(clients).map((name) => [name, ['done']]));
+    try {
+      await expect.poll(seen, { timeout: 20_000 }).toEqual(everything);
+      for (const away of ['east', 'west'] as const) {
+        tokens.takeAway(away);
+        await expect.poll(() => seen()[away], { timeout: 30_000 }).toContain('503 HSM_UNAVAILABLE');
+        // Until it was noticed, what the module still held was answered; nothing else was ever refused.
+        expect(seen()).toEqual({ ...everything, [away]: ['503 HSM_UNAVAILABLE', 'done'] });
+        forget();
+        await expect.poll(seen, { timeout: 20_000 }).toEqual({ ...everything, [away]: ['503 HSM_UNAVAILABLE'] });
+
+        tokens.bringBack(away);
+        await expect.poll(() => seen()[away], { timeout: 60_000 }).toContain('done');
+        forget();
+        await expect.poll(seen, { timeout: 20_000 }).toEqual(everything);
+        await expect.poll(health, { timeout: 60_000 }).toMatchObject({ status: 'ok' });
+      }
+    } finally {
+      await Promise.all(Object.values(clients).map((client) => client.stop()));
+      await other.stop();
+    }
+  });
+});
+
 describe('two HSMs', { timeout: 180_000 }, () => {
   test('either opens everything alone, and the one that comes back gets what it missed', async () => {
     const first = await newTenant();

@@ -20,6 +20,8 @@ export interface Tokens {
   bringBack(label: string): void;
   /** What `pkcs11-tool` shows. */
   show(label: string, ...options: string[]): Promise<string>;
+  /** The key versions whose objects a token holds, as `key/version`. */
+  residents(label: string): Promise<readonly string[]>;
   remove(): Promise<void>;
 }
 
@@ -48,19 +50,25 @@ export async function makeTokens(labels: readonly string[]): Promise<Tokens> {
     const name = directoryOf.get(label) ?? label;
     renameSync(join(from, name), join(to, name));
   };
+  const show = async (label: string, ...options: readonly string[]): Promise<string> => {
+    const { stdout } = await run(
+      'pkcs11-tool',
+      ['--module', modulePath, '--token-label', label, '--login', '--pin', PIN, ...options],
+      { env: environment },
+    );
+    return stdout;
+  };
   return {
     modulePath,
     env: { SOFTHSM2_CONF },
     config: (label, id = label) => ({ modulePath, tokenLabel: label, pin: PIN, id, timeoutMs: 3000 }),
     takeAway: (label) => move(label, tokens, away),
     bringBack: (label) => move(label, away, tokens),
-    show: async (label, ...options) => {
-      const { stdout } = await run(
-        'pkcs11-tool',
-        ['--module', modulePath, '--token-label', label, '--login', '--pin', PIN, ...options],
-        { env: environment },
-      );
-      return stdout;
+    show,
+    residents: async (label) => {
+      const shown = await show(label, '--list-objects');
+      const names = [...shown.matchAll(/qnsp-kms\/v1\/[^/\s]+\/([^/\s]+\/\d+)/g)].map((match) => match[1] ?? '');
+      return [...new Set(names)].toSorted();
     },
     remove: () => home.remove(),
   };

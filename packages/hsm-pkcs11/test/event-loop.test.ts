@@ -39,8 +39,9 @@ it('never waits for an HSM on the event loop, and uses its sessions side by side
   const elapsed = performance.now() - started;
 
   durations.sort((a, b) => a - b);
-  expect(durations[Math.floor(durations.length * 0.99)]).toBeLessThan(20);
-  expect(loop.percentile(99) / 1e6).toBeLessThan(20);
+  // One call on the event loop would stop it for all of the delay, however busy the machine is with other things.
+  expect(durations[Math.floor(durations.length * 0.99)]).toBeLessThan(DELAY_MS / 3);
+  expect(loop.percentile(99) / 1e6).toBeLessThan(DELAY_MS / 3);
   // Two calls of 300 ms each, twice in a row: one after the other they would take eight times 600 ms.
   expect(elapsed).toBeGreaterThan(4 * DELAY_MS);
   expect(elapsed).toBeLessThan(8 * DELAY_MS);

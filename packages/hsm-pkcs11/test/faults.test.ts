@@ -1,11 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { rename } from 'node:fs/promises';
+import { readdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { FaultyModule } from '@qnsp/test-harness';
 import { type Algorithm, ALGORITHMS, type KeyEngine, KmsError } from '@qnsp/kms-core';
 import { describe, expect, it } from 'vitest';
 import type { Hsm } from '../src/index.ts';
-import type { FaultyModule } from './faulty-module.ts';
 import { makeFaultyModule, makeToken, open, openWithRoot } from './tokens.ts';
 
 const aad = Buffer.from('aad');
@@ -354,6 +354,37 @@ describe('a token that vanishes', () => {
     await hsm.root.wrap(randomBytes(32), aad);
     await expect(gone.sign?.(aad, {})).rejects.toMatchObject({ code: 'NOT_FOUND' });
     expect(hsm.status().starts).toBe(1);
+  });
+
+  it('is told from the absence of a key that is about to be made, also after the last key was destroyed', async () => {
+    const { module, clock, hsm, key, wrapped } = await openFaulty();
+    for (let round = 0; round < 2; round += 1) {
+      const engine = await residentEngine(hsm, 'ecdsa-p256');
+      await engine.sign?.(aad, {});
+      for (const { handle } of await hsm.resident.list()) await hsm.resident.destroy(handle);
+      clock.now += 5000;
+    }
+    // What runs meanwhile would fail with its process.
+    module.rules('C_Decrypt delay 300');
+    const running = hsm.root.unwrap(wrapped, aad);
+    await residentEngine(hsm, 'ecdsa-p256');
+    expect(Buffer.from(await running)).toEqual(key);
+    expect(hsm.status().starts).toBe(1);
+  });
+
+  it('is away, not broken, for the call that is the first to look for it again', async () => {
+    const { token, module, clock, hsm } = await openFaulty();
+    const engine = await residentEngine(hsm, 'hmac-sha256');
+    module.rules('C_SignInit fail 48');
+    await expect(engine.mac?.(aad)).rejects.toMatchObject(unavailable);
+    // The module finds its directory, and no token in it.
+    const tokens = join(dirname(token.configPath), 'tokens');
+    const [name = ''] = await readdir(tokens);
+    await rename(join(tokens, name), `${tokens}-away`);
+    clock.now += 60_000;
+    await expect(engine.mac?.(aad)).rejects.toMatchObject(unavailable);
+    await rename(`${tokens}-away`, join(tokens, name));
+    await recover(clock, module, async () => engine.mac?.(aad));
   });
 
   it('and comes back with another root is not used', async () => {

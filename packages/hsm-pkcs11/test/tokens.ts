@@ -1,7 +1,6 @@
-import { initSoftHsmToken, type SoftHsmToken } from '@qnsp/test-harness';
+import { type FaultyModule, faultyModule, initSoftHsmToken, type SoftHsmToken } from '@qnsp/test-harness';
 import { afterEach } from 'vitest';
 import { type Hsm, type HsmConfig, openHsm, type OpenHsmOptions, RefusedPins } from '../src/index.ts';
-import { type FaultyModule, faultyModule } from './faulty-module.ts';
 
 export const PIN = '1234-user';
 const SO_PIN = '5678-officer';

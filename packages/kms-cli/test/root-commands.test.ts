@@ -130,6 +130,45 @@ describe('the roots', { timeout: 240_000 }, () => {
   });
 });
 
+describe('a software root', { timeout: 60_000 }, () => {
+  test('moves to a new key, which then opens everything alone', async () => {
+    const own = await createDatabase();
+    const next = randomBytes(32).toString('base64');
+    const onOld = { DATABASE_URL: own.url, KMS_ROOT_KEY: root };
+    const onNew = { DATABASE_URL: own.url, KMS_ROOT_KEY: next };
+    let service = await startService({ env: { ...onOld, KMS_PLATFORM_TOKEN: PLATFORM } });
+    try {
+      const sealed = await seal(service);
+      const before = (await status(onOld)).roots[0]?.checkValue ?? '';
+      for (const [wrong, says] of [
+        [{}, /KMS_NEW_ROOT_KEY: must hold the new root key/],
+        [{ KMS_NEW_ROOT_KEY: 'short' }, /KMS_NEW_ROOT_KEY: must hold the new root key/],
+        [{ KMS_NEW_ROOT_KEY_FILE: '/nowhere' }, /KMS_NEW_ROOT_KEY_FILE: /],
+      ] as const) {
+        const refused = await kms({ ...onOld, ...wrong }, 'root', 'rotate', 'software');
+        expect(refused).toMatchObject({ code: EXIT.configuration, err: expect.stringMatching(says) });
+      }
+
+      const rotated = await kms({ ...onOld, KMS_NEW_ROOT_KEY: next }, 'root', 'rotate', 'software');
+      expect(rotated).toMatchObject({ code: 0, err: '' });
+      expect(rotated.out + rotated.err).not.toContain(next);
+      expect(await open(service, sealed)).toBe(DATA);
+      await service.stop();
+      service = await startService({ env: { ...onNew, KMS_PLATFORM_TOKEN: PLATFORM } });
+      expect(await open(service, sealed)).toBe(DATA);
+
+      const retired = await kms(onNew, 'root', 'retire-provider', 'software', '--check-value', before);
+      expect(retired).toMatchObject({ code: 0 });
+      expect((await status(onNew)).roots).toMatchObject([{ providerId: 'software', inUse: true, wraps: 2 }]);
+      expect(await open(service, sealed)).toBe(DATA);
+      await expect(startService({ env: onOld })).rejects.toThrow(/check value/);
+    } finally {
+      await service.stop();
+      await own.drop();
+    }
+  });
+});
+
 interface Sealed {
   readonly tenantId: string;
   readonly ciphertext: unknown;

@@ -5,15 +5,21 @@ import {
   authenticateToken,
   createApiToken,
   createKey,
+  decrypt,
   destroyKey,
+  encrypt,
   getKey,
   type Kms,
   revokeKey,
   type RevocationReason,
+  restoreKey,
+  rotateKey,
+  runDueWork,
   shredKey,
   suspendKey,
   type Tombstone,
 } from '../src/index.ts';
+import { softwareResidentKeys } from '../src/testing/index.ts';
 import { addTenant, callerOf, type Fixture, makeFixture } from './kms-fixture.ts';
 
 const AT = new Date('2026-05-06T07:08:09.010Z');
@@ -87,6 +93,66 @@ describe('a tombstone', () => {
       for (const state of states) await end(state);
       expect(await record()).toEqual(before);
     }
+  });
+
+  describe('of a key with versions in an HSM', () => {
+    const hsm = softwareResidentKeys('hsm-a');
+    const data = Buffer.from('data');
+    let ciphertext: Uint8Array;
+    const dueWork = () => runDueWork(kms, new AbortController().signal);
+
+    beforeEach(async () => {
+      fixture = await makeFixture({ resident: [hsm] });
+      ({ kms } = fixture);
+      ({ keyId } = await createKey(kms, fixture.admin, { protectionLevel: 'hsm' }));
+      ({ ciphertext } = await encrypt(kms, fixture.admin, { keyId, plaintext: data }));
+      await rotateKey(kms, fixture.admin, { keyId });
+      expect(hsm.size).toBe(2);
+    });
+
+    test('condemns it though its HSM is away, and scheduled work destroys its objects', async () => {
+      hsm.goAway();
+      await end('destroyed');
+      const condemned = await record();
+      expect(condemned).toMatchObject({ state: 'deactivated' });
+      const refused = { code: 'KEY_STATE_INVALID' };
+      await expect(encrypt(kms, fixture.admin, { keyId, plaintext: data })).rejects.toMatchObject(refused);
+      await expect(decrypt(kms, fixture.admin, { ciphertext })).rejects.toMatchObject(refused);
+      await expect(restoreKey(kms, fixture.admin, { keyId })).rejects.toMatchObject(refused);
+      for (const state of ['destroyed', 'scheduled', 'suspended'] as const) await end(state);
+      expect(await record()).toEqual(condemned);
+      expect((await dueWork()).failed).toHaveLength(1);
+      expect(await key()).toMatchObject({ state: 'deactivated' });
+
+      hsm.comeBack();
+      expect(hsm.size).toBe(2);
+      expect(await dueWork()).toMatchObject({ destroyed: 1, failed: [] });
+      expect(hsm.size).toBe(0);
+      expect(await key()).toMatchObject({ state: 'destroyed' });
+      expect((await record())?.versions.map(({ material }) => material)).toEqual([{ kind: 'none' }, { kind: 'none' }]);
+      await end('destroyed');
+      expect(await dueWork()).toMatchObject({ destroyed: 0, failed: [] });
+    });
+
+    test('condemns one that was shredded while its HSM was away and whose waiting period runs in the copy', async () => {
+      await destroyKey(kms, fixture.admin, { keyId });
+      await end('scheduled');
+      await expect(restoreKey(kms, fixture.admin, { keyId })).rejects.toMatchObject({ code: 'KEY_STATE_INVALID' });
+      expect(await dueWork()).toMatchObject({ destroyed: 1, failed: [] });
+      expect(hsm.size).toBe(0);
+    });
+
+    test('leaves a waiting period alone that is not over', async () => {
+      await destroyKey(kms, fixture.admin, { keyId });
+      const before = await record();
+      const at = new Date(Date.now() + 60_000);
+      await applyTombstones(kms, [
+        { kind: 'key', tenantId: fixture.tenantId, keyId, state: 'scheduled', reason: null, at },
+      ]);
+      expect(await record()).toEqual(before);
+      expect(await dueWork()).toMatchObject({ destroyed: 0 });
+      await restoreKey(kms, fixture.admin, { keyId });
+    });
   });
 
   test('shreds a tenant with its tokens, and revokes a token', async () => {

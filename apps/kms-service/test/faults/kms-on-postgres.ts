@@ -24,7 +24,8 @@ export interface KmsOnPostgres {
   /** What all nodes have logged, one JSON object a line. */
   logs(): string;
   kill9(node?: number): Promise<void>;
-  start(node?: number): Promise<void>;
+  /** @param change what is set otherwise from then on */
+  start(node?: number, change?: Readonly<Record<string, string>>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -39,7 +40,7 @@ export interface KmsOptions {
 export async function startKms(options: KmsOptions): Promise<KmsOnPostgres> {
   const timeoutMs = options.timeoutMs ?? 1000;
   const platformToken = `qnsp_pqc_${randomBytes(32).toString('base64url')}`;
-  const env = {
+  let env: Readonly<Record<string, string>> = {
     DATABASE_URL: options.databaseUrl,
     DATABASE_TIMEOUT_MS: String(timeoutMs),
     KMS_ROOT_KEY: randomBytes(32).toString('base64'),
@@ -79,7 +80,8 @@ export async function startKms(options: KmsOptions): Promise<KmsOnPostgres> {
       await service(node).kill9();
       ended.push(service(node).logs());
     },
-    async start(node = 0) {
+    async start(node = 0, change = {}) {
+      env = { ...env, ...change };
       services[node] = await start(service(node).port);
     },
     async stop() {

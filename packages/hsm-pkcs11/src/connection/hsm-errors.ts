@@ -84,6 +84,11 @@ export function callError(hsmId: string, error: Error): KmsError {
       if (DECRYPT_FAILED.includes(fault.code)) return decryptFailed(error);
       if (UNAVAILABLE.includes(fault.code)) return hsmUnavailable(hsmId, `it answered ${fault.name}`, 1000, error);
       return internal(hsmId, fault.name, error);
+    case 'driver':
+    case 'module':
+    case 'slot':
+      // The call was the first to need a new connection; what is only away for now must not look like a mistake.
+      return hsmUnavailable(hsmId, `it can not be reached (${firstLine(fault.message)})`, 1000, error);
     case 'ambiguous':
     case 'weakened':
       return internal(hsmId, 'one of its keys is not as it was made', error);

@@ -306,11 +306,15 @@ export class HsmLink {
     await this.#attemptLogin(opened.token, async () => {
       mechanisms = await connection.login(pin, poolSize);
     });
-    // The request decides the kind of its answer; the first lane is as good as any other.
-    const direct: DirectCall = async <R extends Request>(request: R) =>
-      (await connection.call(0, request)) as Answers[R['op']];
+    const presence = new TokenPresence(this.#parts.now);
+    const direct: DirectCall = async <R extends Request>(request: R) => {
+      // The request decides the kind of its answer; the first lane is as good as any other.
+      const answer = (await connection.call(0, request)) as Answers[R['op']];
+      presence.answered(request);
+      return answer;
+    };
     await this.#check(direct);
-    return { ...opened, connection, mechanisms, presence: new TokenPresence(this.#parts.now) };
+    return { ...opened, connection, mechanisms, presence };
   }
 
   /** A PIN is tried once; a token that refused it, now or before, is not asked again. */

@@ -10,8 +10,8 @@ const FRESH_MS = 1000;
 export class TokenPresence {
   readonly #openedAt: number;
   readonly #now: () => number;
-  /** A key that was used in this connection. */
-  #witness: KeyRef | null = null;
+  /** Keys that were used in this connection: the first one, which is the root where there is one, and the last. */
+  #witnesses: readonly KeyRef[] = [];
 
   /** @param now milliseconds on a clock that never goes back */
   constructor(now: () => number) {
@@ -21,19 +21,26 @@ export class TokenPresence {
 
   /** Takes note of what was answered. */
   answered(request: Request): void {
-    if ('ref' in request && request.op !== 'find') this.#witness = request.ref;
+    if (request.op === 'destroy')
+      this.#witnesses = this.#witnesses.filter(({ id }) => id === null || Buffer.compare(id, request.id) !== 0);
+    else if ('ref' in request && request.op !== 'find') {
+      const [first = request.ref] = this.#witnesses;
+      this.#witnesses = sameKey(first, request.ref) ? [first] : [first, request.ref];
+    }
   }
 
   /**
    * Whether the token itself may be what is missing, when something was not found.
    *
-   * @param isThere looks for another key, which was there before
+   * @param isThere looks for a key that was there before
    */
   async mayHaveVanished(request: Request, isThere: (ref: KeyRef) => Promise<boolean>): Promise<boolean> {
     if (this.#now() - this.#openedAt < FRESH_MS) return false;
-    const witness = this.#witness;
-    if (witness === null || ('ref' in request && sameKey(request.ref, witness))) return true;
-    return !(await isThere(witness));
+    for (const witness of this.#witnesses) {
+      const isAskedFor = 'ref' in request && sameKey(request.ref, witness);
+      if (!isAskedFor && (await isThere(witness))) return false;
+    }
+    return true;
   }
 }
 

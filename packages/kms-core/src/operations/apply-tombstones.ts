@@ -1,6 +1,7 @@
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { tokenAuthority } from '../hierarchy/token-authority.ts';
 import { SYSTEM_TENANT } from '../model/identifiers.ts';
+import type { KeyRecord } from '../model/key.ts';
 import type { Tombstone } from '../model/tombstone.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { endToken, tokenRevoked } from './api-tokens.ts';
@@ -72,8 +73,7 @@ async function endKey(
     case 'destroyed':
       if (record.state === 'destroyed') return;
       // An HSM need not answer for that: scheduled work destroys what is left in it.
-      if (record.versions.some(isResident))
-        await applyEvent(kms, unit, chain, record, 'condemn', (key) => condemnation(key, unit.now));
+      if (record.versions.some(isResident)) await condemn(kms, unit, chain, record);
       else await applyEvent(kms, unit, chain, record, 'shred', (key) => destruction(key));
       return;
     case 'revoked':
@@ -84,7 +84,11 @@ async function endKey(
         }));
       return;
     case 'scheduled':
-      if (record.destroyAt === null && record.state !== 'destroyed')
+      if (record.state === 'destroyed') return;
+      // A shred whose HSM was away: the copy has the end of the waiting period that the shred cut short.
+      if (record.destroyAt !== null && at <= unit.now && record.versions.some(isResident))
+        await condemn(kms, unit, chain, record);
+      if (record.destroyAt === null)
         await applyEvent(kms, unit, chain, record, 'destroy', () => ({
           stateBeforeDestroy: stateToReturnTo(record),
           destroyAt: at,
@@ -96,4 +100,15 @@ async function endKey(
     case 'suspended':
       if (record.state === 'active') await applyEvent(kms, unit, chain, record, 'suspend', () => ({}));
   }
+}
+
+/** Takes a key out of use for ever, once. */
+async function condemn(
+  kms: Pick<Kms, 'evidence'>,
+  unit: UnitOfWork,
+  chain: MasterKeyChain,
+  record: KeyRecord,
+): Promise<void> {
+  if (record.destroyAt !== null && record.destroyAt <= unit.now) return;
+  await applyEvent(kms, unit, chain, record, 'condemn', (key) => condemnation(key, unit.now));
 }

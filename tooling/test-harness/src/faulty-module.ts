@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { tempDir } from '@qnsp/test-harness';
+import { tempDir } from './temp-dir.ts';
 
 const SOURCE = join(import.meta.dirname, 'faulty-module.c');
 

@@ -8,6 +8,7 @@
  *   fail-once <CKR> the same, for the next call only; a marker beside the file remembers it
  *   delay <ms>      wait, then call
  *   hang            never return
+ *   hang-after      call, then never return
  *   abort           end the process as a crash would
  *   flip            call, and flip a bit of the output
  *   flip-once       the same, for the next call only
@@ -87,7 +88,13 @@ static CK_RV before(struct rule rule) {
   return CKR_OK;
 }
 
+static void hang_after(struct rule rule) {
+  if (strcmp(rule.action, "hang-after") == 0)
+    for (;;) pause();
+}
+
 static void after(struct rule rule, CK_BYTE_PTR output, CK_ULONG length) {
+  hang_after(rule);
   if (output == NULL || length == 0) return;
   if (strncmp(rule.action, "flip", 4) == 0) output[length / 2] ^= 1;
   if (strcmp(rule.action, "constant") == 0) memset(output, 0, length);
@@ -95,8 +102,12 @@ static void after(struct rule rule, CK_BYTE_PTR output, CK_ULONG length) {
 
 #define PASS(name, parameters, arguments)                                                                              \
   CK_RV name parameters {                                                                                              \
-    CK_RV stop = before(rule_for(#name));                                                                              \
-    return stop == CKR_OK ? real->name arguments : stop;                                                               \
+    struct rule rule = rule_for(#name);                                                                                \
+    CK_RV result = before(rule);                                                                                       \
+    if (result != CKR_OK) return result;                                                                               \
+    result = real->name arguments;                                                                                     \
+    hang_after(rule);                                                                                                  \
+    return result;                                                                                                     \
   }
 
 #define PASS_OUTPUT(name, parameters, arguments, output, length)                                                       \

@@ -10,7 +10,7 @@ import { type LocalKms, runKms, startLocalKms } from './local-kms.ts';
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const MIB = 2 ** 20;
 const SIZE_MIB = 1024;
-const MEMORY_LIMIT_MIB = 200;
+const MEMORY_LIMIT_MIB = 200e6 / MIB;
 const ROUNDS = 3;
 
 let kms: LocalKms;

@@ -67,7 +67,7 @@ async function lookAtDatabase(config: DatabaseConfig): Promise<Omit<Finding, 'ch
   if (config.kind === 'pglite')
     // Only one process may have it open, and that is the service.
     return { status: 'skipped', message: 'embedded: only the service opens it, and says below how it is' };
-  const { store, close } = await openPostgresStore({
+  const opened = await openPostgresStore({
     url: config.url,
     poolMax: 1,
     idleMs: config.idleMs,
@@ -77,10 +77,10 @@ async function lookAtDatabase(config: DatabaseConfig): Promise<Omit<Finding, 'ch
     ...(config.caFile === undefined ? {} : { caPem: readCertificate('DATABASE_SSL_CA_FILE', config.caFile) }),
   });
   try {
-    const roots = await store.transact({ kind: 'system' }, (unit) => unit.tenants.roots());
+    const roots = await opened.store.transact({ kind: 'system' }, (unit) => unit.tenants.roots());
     return { status: 'ok', message: `answers, is of this version, and uses ${roots.length} root(s)` };
   } finally {
-    await close();
+    await opened.close();
   }
 }
 

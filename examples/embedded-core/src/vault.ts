@@ -38,7 +38,8 @@ export interface Vault {
  * @param rootKey 32 bytes that the program keeps elsewhere
  */
 export async function openVault(dataDir: string, rootKey: Uint8Array): Promise<Vault> {
-  const { store, close } = await openPgliteStore({ dataDir });
+  const opened = await openPgliteStore({ dataDir });
+  const { store } = opened;
   const roots = [softwareRoot('software', rootKey)];
   const hierarchy = new KeyHierarchy(store, roots);
   await establishRoots(store, hierarchy, roots);
@@ -66,7 +67,7 @@ export async function openVault(dataDir: string, rootKey: Uint8Array): Promise<V
       const { plaintext } = await decrypt(kms, caller, { ciphertext: Buffer.from(sealed, 'base64') });
       return Buffer.from(plaintext).toString('utf8');
     },
-    close,
+    close: () => opened.close(),
   };
 }
 

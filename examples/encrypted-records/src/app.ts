@@ -20,6 +20,8 @@ export function makeApp(kms: KmsClient, keyId: string, database: DatabaseSync): 
   const context = (id: string) => ({ table: 'patient', column: 'diagnosis', id });
   const app = new Hono();
 
+  // Hono, unlike Express, answers 500 when an async handler throws.
+  // oxlint-disable-next-line oxc/no-async-endpoint-handlers
   app.post('/patients', async (request) => {
     const { name, diagnosis } = await request.req.json<Patient>();
     const id = randomUUID();
@@ -29,6 +31,7 @@ export function makeApp(kms: KmsClient, keyId: string, database: DatabaseSync): 
     return request.json({ id }, 201);
   });
 
+  // oxlint-disable-next-line oxc/no-async-endpoint-handlers
   app.get('/patients/:id', async (request) => {
     const id = request.req.param('id');
     const row = select.get(id);

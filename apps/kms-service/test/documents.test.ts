@@ -62,7 +62,8 @@ function runBlocks(blocks: readonly Block[]): string[] {
 }
 
 describe.each([
-  ['README.md', 3],
+  ['README.md', 2],
+  ['docs/cli.md', 3],
   ['docs/guide.md', 10],
   ['docs/import.md', 2],
   ['docs/audit.md', 6],

@@ -85,7 +85,8 @@ describe('kms encrypt and decrypt', () => {
     child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
     child.stdin.on('error', () => undefined);
     child.stdin.write(randomBytes(4 * MIB));
-    await expect.poll(() => readdirSync(directory)).toEqual([expect.stringMatching(/^\.sealed\..*\.partial$/)]);
+    const partial = expect.stringMatching(/^\.sealed\..*\.partial$/);
+    await expect.poll(() => readdirSync(directory), { timeout: 20_000 }).toEqual([partial]);
     child.kill('SIGINT');
     expect(await new Promise((resolve) => child.once('close', resolve))).toBe(EXIT.interrupted);
     expect(err).toBe('Interrupted: no output file was written.\n');

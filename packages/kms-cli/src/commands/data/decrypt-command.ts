@@ -1,6 +1,7 @@
 import { createFileEnvelope } from '@qnsp/kms-client/node';
 import type { Command } from 'commander';
 import { connect } from '../../connection/connect.ts';
+import { boundedGarbage } from '../../files/bounded-garbage.ts';
 import { destinationOf, PIPE, sourceOf } from '../../files/place.ts';
 import { streamThrough } from '../../files/stream-through.ts';
 import type { CommandIo } from '../../io.ts';
@@ -30,6 +31,7 @@ export function addDecrypt(program: Command, io: CommandIo): void {
     const files = createFileEnvelope(kms);
     const keyId = key === undefined ? undefined : await keyIdOf(kms, key, io);
     const progress = progressBar(io, source.kind === 'file' ? source.size : undefined);
+    const onProgress = boundedGarbage(progress.at);
     const { signal } = io;
     try {
       if (source.kind === 'file' && destination.kind === 'file')
@@ -40,9 +42,9 @@ export function addDecrypt(program: Command, io: CommandIo): void {
           keyId,
           context,
           signal,
-          onProgress: progress.at,
+          onProgress,
         });
-      else await streamThrough(source, files.decryptStream({ keyId, context }), destination, progress.at, signal);
+      else await streamThrough(source, files.decryptStream({ keyId, context }), destination, onProgress, signal);
     } finally {
       progress.end();
     }

@@ -53,7 +53,7 @@ describe('while every call of the HSM takes 300 ms', { timeout: 60_000 }, () => 
     expect((await service.local.call('GET', '/livez')).status).toBe(200);
     const answers = (await Promise.all(calls)).sort((a, b) => a.after - b.after);
     expect(answers.slice(0, -held).map(({ status, code }) => ({ status, code }))).toEqual(
-      Array(calls.length - held).fill({ status: 503, code: 'HSM_UNAVAILABLE' }),
+      Array.from({ length: calls.length - held }, () => ({ status: 503, code: 'HSM_UNAVAILABLE' })),
     );
     for (const { retryAfter } of answers.slice(0, -held)) expect(Number(retryAfter)).toBeGreaterThan(0);
     expect(answers.slice(-held).map(({ status }) => status)).toEqual(Array(held).fill(200));

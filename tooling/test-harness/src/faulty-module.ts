@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { tempDir } from './temp-dir.ts';
 
+const require = createRequire(import.meta.url);
 const SOURCE = join(import.meta.dirname, 'faulty-module.c');
 
 /** A PKCS #11 module that passes calls on to another one and makes faults on the way, as `faulty-module.c` says. */
@@ -25,7 +26,7 @@ let compiled: string | undefined;
 function compile(): string {
   if (compiled !== undefined) return compiled;
   const path = join(tempDir('qnsp-faulty-').path, 'faulty.so');
-  const includes = join(dirname(createRequire(import.meta.url).resolve('pkcs11js/package.json')), 'includes');
+  const includes = join(dirname(require.resolve('pkcs11js/package.json')), 'includes');
   execFileSync(
     'gcc',
     ['-Wall', '-Wextra', '-Werror', '-shared', '-fPIC', '-I', includes, '-o', path, SOURCE, '-ldl', '-lpthread'],

@@ -53,7 +53,7 @@ async function cpuPerRequest({ service, target, request }: Side, requests: numbe
 }
 
 /** The process of a service. */
-export function pidOf({ child }: Service): number {
+function pidOf({ child }: Service): number {
   if (child.pid === undefined) throw new Error('the service runs');
   return child.pid;
 }

@@ -15,11 +15,11 @@ export async function openConnection(port: number, failed: (error: Error) => voi
   const socket = await connected(port);
   let received: Buffer = Buffer.alloc(0);
   let waiting: ((status: number, body: Buffer) => void) | undefined;
-  socket.on('data', (chunk) => {
+  socket.on('data', (chunk: Buffer) => {
     received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
     const head = received.indexOf(END_OF_HEAD);
     if (head === -1) return;
-    const text = received.latin1Slice(0, head + 2);
+    const text = received.toString('latin1', 0, head + 2);
     const length = LENGTH.exec(text)?.[1];
     if (length === undefined) {
       failed(new Error(`an answer without a length: ${text}`));

@@ -8,7 +8,7 @@ const bench: Bench = {
   async run(say) {
     const postgres = await startPostgres();
     try {
-      return await measureRequests(postgres.url, say, { slices: 7, requests: 1500, warmUp: 5000 });
+      return await measureRequests(postgres.url, say, { slices: 5, requests: 1500, warmUp: 15_000 });
     } finally {
       await postgres.stop();
     }

@@ -70,7 +70,7 @@ export async function measureRequests(
     holds,
     conditions: [
       `processor time of the server process for each request; ${CONCURRENCY} connections, each sends its next request when it has its ` +
-        `answer; medians of ${options.slices} slices of ${options.requests} requests, in turns`,
+        `answer; medians of ${options.slices} slices of ${options.requests} requests, in turns, after ${options.warmUp} that do not count`,
       'the service as in production: bearer token, PostgreSQL, caches, metrics and a log line for every request; the key is ' +
         'in memory; 32 bytes of data',
       lookups,

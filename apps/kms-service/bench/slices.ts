@@ -40,7 +40,8 @@ async function timePerCall(step: Step, from: number, calls: number): Promise<num
   return (performance.now() - started) / calls;
 }
 
-function median(values: readonly number[]): number {
+/** The middle of some numbers, or the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length / 2;
   const [low = Number.NaN, high = low] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];

@@ -1,12 +1,13 @@
-import { ALL_ROUTES, ERROR_STATUS, type Route } from '@qnsp/kms-contract';
+import { ALL_ROUTES, type RawRequest } from '@qnsp/kms-contract';
 import { type Kms, KmsError, type SweepReport } from '@qnsp/kms-core';
 import { type Context, Hono } from 'hono';
 import type { Caches } from './caches.ts';
 import { addExplorer } from './explorer/explorer.ts';
-import { type Served, serveRoute } from './http/serve-route.ts';
 import type { Evidence } from './evidence/open-evidence.ts';
+import { toResponse } from './http/answer.ts';
+import { answerRoute, logFailure } from './http/answer-route.ts';
 import type { AppEnv } from './http/app-env.ts';
-import type { Logger } from './http/logger.ts';
+import type { Logs } from './http/logger.ts';
 import { answerProblem } from './http/problem-answer.ts';
 import { requestId } from './http/request-id.ts';
 import type { Metrics } from './metrics.ts';
@@ -15,7 +16,7 @@ import type { Readiness } from './readiness.ts';
 /** What the application works with. */
 export interface AppParts {
   readonly kms: Kms;
-  readonly log: Logger;
+  readonly logs: Logs;
   readonly caches: Caches;
   readonly readiness: Readiness;
   readonly metrics: Metrics;
@@ -38,7 +39,10 @@ export function makeApp(parts: AppParts): Hono<AppEnv> {
     for (const { method, path } of [route, ...(route.also ?? [])]) {
       const pattern = path.replaceAll(/\{(\w+)\}/g, ':$1');
       methodsOf.set(pattern, [...(methodsOf.get(pattern) ?? []), method]);
-      app.on(method, pattern, (c) => answer(parts, c, route));
+      app.on(method, pattern, async (c) => {
+        const address = { params: c.req.param(), query: singleOrList(c.req.queries()) };
+        return toResponse(await answerRoute(parts, c.env.incoming, route, address));
+      });
     }
   }
   for (const [pattern, methods] of methodsOf) {
@@ -53,34 +57,6 @@ export function makeApp(parts: AppParts): Hono<AppEnv> {
   return app;
 }
 
-async function answer(parts: AppParts, c: Context<AppEnv>, route: Route): Promise<Response> {
-  const started = performance.now();
-  const id = requestId(c.env.incoming.headers['x-request-id']);
-  const served: Served = { tenantId: undefined, subject: undefined };
-  let response: Response;
-  let failure: unknown;
-  try {
-    response = await serveRoute(parts, c, route, id, served);
-  } catch (error) {
-    failure = error;
-    response = answerProblem(error, id, route.operationId === 'activateSdk');
-  }
-  const durationMs = performance.now() - started;
-  parts.metrics.observe(route.operationId, response.status, durationMs);
-  logRequest(
-    parts.log,
-    {
-      requestId: id,
-      operation: route.operationId,
-      status: response.status,
-      durationMs: Math.round(durationMs * 1000) / 1000,
-      ...served,
-    },
-    failure,
-  );
-  return response;
-}
-
 function refuse(
   parts: AppParts,
   c: Context<AppEnv>,
@@ -88,25 +64,14 @@ function refuse(
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   const id = requestId(c.env.incoming.headers['x-request-id']);
-  const response = answerProblem(error, id, false, headers);
-  logRequest(parts.log, { requestId: id, status: response.status }, error);
-  return response;
+  const answer = answerProblem(error, id, false, headers);
+  logFailure(parts.logs, { requestId: id, status: answer.status }, error);
+  return toResponse(answer);
 }
 
-function logRequest(log: Logger, fields: Record<string, unknown>, failure: unknown): void {
-  const code = failure instanceof KmsError ? failure.code : undefined;
-  // What the service did wrong is worth its cause, what it lacks its reason, and what a client did wrong its code.
-  if (failure !== undefined && (code === undefined || code === 'INTERNAL_ERROR'))
-    log.error({ ...fields, code: 'INTERNAL_ERROR', err: failure }, 'request failed');
-  else if (failure instanceof KmsError && ERROR_STATUS[failure.code] === 503)
-    log.warn({ ...fields, code, reason: reasonOf(failure) }, 'request could not be served');
-  else if (code === undefined) log.info(fields, 'request');
-  else log.info({ ...fields, code }, 'request');
-}
-
-/** In one line why something that the service needs was not there. There is one for each call of an outage. */
-function reasonOf({ message, cause }: KmsError): string {
-  if (!(cause instanceof Error)) return message;
-  const code = 'code' in cause && typeof cause.code === 'string' ? `${cause.code}: ` : '';
-  return `${message} (${code}${cause.message})`;
+/** A name that is given once as its value, one that is given more often as a list, which no field takes. */
+function singleOrList(queries: Readonly<Record<string, readonly string[]>>): NonNullable<RawRequest['query']> {
+  return Object.fromEntries(
+    Object.entries(queries).map(([name, values]) => [name, values.length === 1 ? values[0] : values]),
+  );
 }

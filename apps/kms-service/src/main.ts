@@ -1,13 +1,14 @@
 import { installPlatformToken, KmsError } from '@qnsp/kms-core';
 import packageJson from '../package.json' with { type: 'json' };
-import { makeApp } from './app.ts';
+import { type AppParts, makeApp } from './app.ts';
 import { bootstrap } from './bootstrap.ts';
 import { compose, migrate } from './compose.ts';
 import { ConfigurationError, EXIT_CONFIGURATION } from './config/configuration-error.ts';
 import { readConfig, type ServiceConfig } from './config/env.ts';
 import { enterFipsMode } from './fips-mode.ts';
+import { makeHotRoutes } from './http/hot-routes.ts';
 import { listen } from './http/listen.ts';
-import { type Logger, makeLogger } from './http/logger.ts';
+import { type Logger, type Logs, makeLogs } from './http/logger.ts';
 import { makeMetrics } from './metrics.ts';
 import { makeReadiness } from './readiness.ts';
 import { isStillHere, settleCopy } from './restored-copy.ts';
@@ -24,7 +25,8 @@ const STOP_MARGIN_MS = 5000;
 type Stops = (() => Promise<void> | void)[];
 
 /** Starts the service, part by part; each part that runs is in `stops`, also when a later one fails. */
-async function start(config: ServiceConfig, log: Logger, stops: Stops): Promise<void> {
+async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<void> {
+  const { log } = logs;
   if (config.requireFips) enterFipsMode();
   const composition = await compose(config, log);
   const { kms, caches, copies, hardware, evidence } = composition;
@@ -39,9 +41,9 @@ async function start(config: ServiceConfig, log: Logger, stops: Stops): Promise<
   }
   const rootWork = makeRootWork(kms, log, config.hsmSweep);
   const sweeps = () => rootWork.sweeps();
-  const app = makeApp({
+  const parts: AppParts = {
     kms,
-    log,
+    logs,
     readiness,
     caches,
     metrics,
@@ -50,8 +52,8 @@ async function start(config: ServiceConfig, log: Logger, stops: Stops): Promise<
     evidence,
     hardware,
     sweeps,
-  });
-  const listening = await listen(app, config);
+  };
+  const listening = await listen(makeApp(parts), makeHotRoutes(parts), config);
   stops.push(() => listening.stop());
   const mayWork = () => isStillHere(copies, readiness, log);
   if (await settleCopy(composition, config.acceptRestoredCopy, readiness, log)) {
@@ -99,7 +101,8 @@ async function stopAll(stops: Stops): Promise<void> {
   for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) await stop();
 }
 
-async function run(config: ServiceConfig, log: Logger): Promise<void> {
+async function run(config: ServiceConfig, logs: Logs): Promise<void> {
+  const { log } = logs;
   if (config.database.kind === 'postgres' && config.database.migrate === 'only') {
     await migrate(config.database, log);
     log.info('the database is up to date');
@@ -108,7 +111,7 @@ async function run(config: ServiceConfig, log: Logger): Promise<void> {
   const stops: Stops = [];
   stopOnSignal(stops, config, log);
   try {
-    await start(config, log, stops);
+    await start(config, logs, stops);
   } catch (error) {
     await stopAll(stops);
     throw error;
@@ -117,7 +120,7 @@ async function run(config: ServiceConfig, log: Logger): Promise<void> {
 
 try {
   const config = readConfig(process.env);
-  await run(config, makeLogger(config));
+  await run(config, makeLogs(config));
 } catch (error) {
   const expected = error instanceof ConfigurationError || error instanceof KmsError;
   if (!expected) throw error;

@@ -46,6 +46,11 @@ export function makeMetrics(kms: Pick<Kms, 'keyRing' | 'tokens'>, caches: Caches
     labelNames: ['work'],
     registers: [registry],
   });
+  // Operations and statuses are few, and finding a series by its labels costs more than counting.
+  const series = new Map<
+    string,
+    { readonly count: Counter.Internal; readonly time: Histogram.Internal<'operation'> }
+  >();
   return {
     observeEvidence: (report) => {
       if (report.kind === 'backlog') {
@@ -56,8 +61,14 @@ export function makeMetrics(kms: Pick<Kms, 'keyRing' | 'tokens'>, caches: Caches
       else if (report.kind === 'failed') failures.inc({ work: report.work });
     },
     observe: (operation, status, durationMs) => {
-      requests.inc({ operation, status });
-      duration.observe({ operation }, durationMs / 1000);
+      const name = `${operation} ${status}`;
+      let one = series.get(name);
+      if (one === undefined) {
+        one = { count: requests.labels(operation, String(status)), time: duration.labels(operation) };
+        series.set(name, one);
+      }
+      one.count.inc();
+      one.time.observe(durationMs / 1000);
     },
     text: () => registry.metrics(),
   };

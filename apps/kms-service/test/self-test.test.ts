@@ -13,11 +13,12 @@ import {
 } from '@qnsp/kms-core';
 import { inMemoryStore } from '@qnsp/kms-core/testing';
 import { afterEach, describe, expect, test } from 'vitest';
-import { makeApp } from '../src/app.ts';
+import { type AppParts, makeApp } from '../src/app.ts';
 import { openCaches } from '../src/caches.ts';
 import { readConfig } from '../src/config/env.ts';
 import { listen, type Listening } from '../src/http/listen.ts';
-import { makeLogger } from '../src/http/logger.ts';
+import { makeHotRoutes } from '../src/http/hot-routes.ts';
+import { makeLogs } from '../src/http/logger.ts';
 import { makeMetrics } from '../src/metrics.ts';
 import { makeReadiness } from '../src/readiness.ts';
 import { runSelfTest } from '../src/self-test.ts';
@@ -34,9 +35,9 @@ async function startApp() {
   const hierarchy = new KeyHierarchy(store, roots);
   await establishRoots(store, hierarchy, roots);
   const clock = () => Date.now();
-  const log = makeLogger({ logLevel: 'silent' });
+  const logs = makeLogs({ logLevel: 'silent' });
   const config = readConfig({ PORT: '0', HOST: '127.0.0.1', KMS_ROOT_KEY: randomBytes(32).toString('base64') });
-  const caches = openCaches(config.cache, store.changes, log);
+  const caches = openCaches(config.cache, store.changes, logs.log);
   const kms: Kms = {
     store,
     hierarchy,
@@ -50,20 +51,18 @@ async function startApp() {
     settings: { defaultAlgorithm: resolveAlgorithm('aes-256-gcm'), requireFips: false },
   };
   const readiness = makeReadiness();
-  listening = await listen(
-    makeApp({
-      kms,
-      caches,
-      log,
-      readiness,
-      metrics: makeMetrics(kms, caches),
-      version: '0',
-      hardware: { configured: false, randomIsMissing: () => false },
-      sweeps: () => [],
-    }),
-    config,
-  );
-  return { readiness, log, baseUrl: listening.baseUrl };
+  const parts: AppParts = {
+    kms,
+    caches,
+    logs,
+    readiness,
+    metrics: makeMetrics(kms, caches),
+    version: '0',
+    hardware: { configured: false, randomIsMissing: () => false },
+    sweeps: () => [],
+  };
+  listening = await listen(makeApp(parts), makeHotRoutes(parts), config);
+  return { readiness, log: logs.log, baseUrl: listening.baseUrl };
 }
 
 describe('the power-on self test', () => {

@@ -9,7 +9,7 @@ const LOG_LIMIT = 1_000_000;
 export interface ServerProcess {
   readonly child: ChildProcess;
   readonly pid: number;
-  /** Everything it has written so far, to stdout and stderr. */
+  /** What it has written so far, to stdout and stderr: of a lot, the end. */
   logs(): string;
   isRunning(): boolean;
   /** Sends the signal, waits for the end and forces it when that takes too long. */
@@ -54,9 +54,13 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
     });
   });
 
-  let output = '';
+  // Kept as it comes: a server under load writes more than could be put together each time.
+  const output: Buffer[] = [];
+  let bytes = 0;
   const keep = (chunk: Buffer): void => {
-    output = (output + chunk.toString('utf8')).slice(-LOG_LIMIT);
+    output.push(chunk);
+    bytes += chunk.length;
+    while (bytes > LOG_LIMIT && output.length > 1) bytes -= output.shift()?.length ?? 0;
   };
   child.stdout.on('data', keep);
   child.stderr.on('data', keep);
@@ -81,7 +85,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
   return {
     child,
     pid,
-    logs: () => output,
+    logs: () => Buffer.concat(output).toString('utf8'),
     isRunning: () => child.exitCode === null && child.signalCode === null,
     async stop(signal = 'SIGTERM') {
       child.kill(signal);

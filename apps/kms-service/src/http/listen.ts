@@ -7,6 +7,7 @@ import type { Hono } from 'hono';
 import { ConfigurationError } from '../config/configuration-error.ts';
 import type { ServiceConfig } from '../config/env.ts';
 import type { AppEnv } from './app-env.ts';
+import type { HotRoutes } from './hot-routes.ts';
 
 export interface Listening {
   /** Where a client on this machine reaches the service. */
@@ -16,7 +17,7 @@ export interface Listening {
 }
 
 /** Binds the application to its port. */
-export async function listen(app: Hono<AppEnv>, config: ServiceConfig): Promise<Listening> {
+export async function listen(app: Hono<AppEnv>, hot: HotRoutes, config: ServiceConfig): Promise<Listening> {
   const listener = getRequestListener(app.fetch);
   let draining = false;
   const server = createServer(
@@ -29,7 +30,7 @@ export async function listen(app: Hono<AppEnv>, config: ServiceConfig): Promise<
     (request, response) => {
       // A connection that is kept open would bring one request after another, and be cut in the middle of the last one.
       if (draining) response.setHeader('connection', 'close');
-      void listener(request, response);
+      if (!hot(request, response)) void listener(request, response);
     },
   );
   server.on('clientError', (_error, socket) => refuseGarbage(socket));

@@ -1,5 +1,6 @@
 import { activationProblem, ERROR_STATUS, type Failure, problem } from '@qnsp/kms-contract';
 import { KmsError } from '@qnsp/kms-core';
+import type { Answer } from './answer.ts';
 
 /** What a failure tells the outside: an error of the KMS as it is, anything else as an internal error without a word. */
 export function failureOf(error: unknown): Failure {
@@ -18,13 +19,14 @@ export function answerProblem(
   requestId: string,
   activation: boolean,
   headers: Readonly<Record<string, string>> = {},
-): Response {
+): Answer {
   const failure = failureOf(error);
   const { status, body } = activation
     ? activationProblem(failure)
     : { status: ERROR_STATUS[failure.code], body: problem(failure, { requestId, timestamp: new Date() }) };
-  return new Response(JSON.stringify(body), {
+  return {
     status,
+    body: JSON.stringify(body),
     headers: {
       'content-type': 'application/json',
       'x-request-id': requestId,
@@ -33,5 +35,5 @@ export function answerProblem(
       ...(failure.code === 'UNAUTHORIZED' ? { 'www-authenticate': 'Bearer' } : {}),
       ...headers,
     },
-  });
+  };
 }

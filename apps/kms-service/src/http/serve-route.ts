@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import {
   encodeAnswer,
   entityTag,
@@ -21,16 +22,18 @@ import {
   type TokenIdentity,
   withEvidence,
 } from '@qnsp/kms-core';
-import type { Context } from 'hono';
 import type { AppParts } from '../app.ts';
 import { beginEvidence, describeRequest } from '../evidence/begin-evidence.ts';
 import { handlerOf } from '../handlers/handlers.ts';
-import type { AppEnv } from './app-env.ts';
+import type { Answer } from './answer.ts';
 import { authenticate, identify } from './authenticate.ts';
 import { callerAddress } from './caller-address.ts';
 import { requireSameTenant } from './tenant.ts';
 import { parseJsonObject, readBody } from './body.ts';
 import { failureOf } from './problem-answer.ts';
+
+/** What the path and the query of a request say. */
+type RequestAddress = Required<Pick<RawRequest, 'params' | 'query'>>;
 
 /** What became known about the caller while a request was served; for the log. */
 export interface Served {
@@ -45,41 +48,43 @@ export interface Served {
  */
 export async function serveRoute(
   parts: AppParts,
-  c: Context<AppEnv>,
+  incoming: IncomingMessage,
   route: Route,
+  address: RequestAddress,
   requestId: string,
   served: Served,
-): Promise<Response> {
-  const { incoming } = c.env;
+): Promise<Answer> {
   if (route.auth !== 'none') parts.readiness.requireServing();
   const identity = route.auth === 'none' ? undefined : await identify(parts.kms, incoming.headers.authorization);
   const evidence =
     identity &&
     parts.evidence &&
     beginEvidence(parts.evidence.trail, parts.kms.clock, route, identity, incoming, requestId);
-  if (evidence === undefined) return serveIdentified(parts, c, route, requestId, served, identity, undefined);
-  return withEvidence(evidence, () => serveIdentified(parts, c, route, requestId, served, identity, evidence));
+  if (evidence === undefined)
+    return serveIdentified(parts, incoming, route, address, requestId, served, identity, undefined);
+  return withEvidence(evidence, () =>
+    serveIdentified(parts, incoming, route, address, requestId, served, identity, evidence),
+  );
 }
 
 /** Serves a request from its body on, for a credential that is known, or for nobody on an open route. */
 async function serveIdentified(
   parts: AppParts,
-  c: Context<AppEnv>,
+  incoming: IncomingMessage,
   route: Route,
+  address: RequestAddress,
   requestId: string,
   served: Served,
   identity: TokenIdentity | undefined,
   evidence: OperationEvidence | undefined,
-): Promise<Response> {
-  const { incoming } = c.env;
+): Promise<Answer> {
   const bytes =
     route.method === 'GET'
       ? Buffer.alloc(0)
       : await readBody(incoming, route.crypto === undefined ? LIMITS.bodyBytes : LIMITS.batchBodyBytes);
   const body = parseJsonObject(bytes, incoming.headers['content-type']);
   const raw: RawRequest = {
-    params: c.req.param(),
-    query: singleOrList(c.req.queries()),
+    ...address,
     body,
     headers: incoming.headers,
   };
@@ -150,7 +155,7 @@ async function serveBatch(
       } catch (error) {
         // One item that fails is that item's answer, also when the service is at fault; the log says why.
         if (!(error instanceof KmsError) || error.code === 'INTERNAL_ERROR')
-          parts.log.error({ requestId, err: error }, 'batch item failed');
+          parts.logs.log.error({ requestId, err: error }, 'batch item failed');
         answers[index] = { error: itemProblem(failureOf(error)) };
       }
     }
@@ -170,18 +175,11 @@ function respond(
   answer: unknown,
   status: number = route.status,
   etag?: string,
-): Response {
+): Answer {
   const type = route.contentType ?? 'application/json';
   const text = typeof answer === 'string' ? answer : JSON.stringify(answer);
-  return new Response(text, {
-    status,
-    headers: {
-      'content-type': type,
-      'x-request-id': requestId,
-      'cache-control': 'no-store',
-      ...(etag === undefined ? {} : { etag }),
-    },
-  });
+  const headers = { 'content-type': type, 'x-request-id': requestId, 'cache-control': 'no-store' };
+  return { status, headers: etag === undefined ? headers : { ...headers, etag }, body: text };
 }
 
 /** Health answers come with 503, too: the answer says so itself. */
@@ -211,11 +209,4 @@ function idempotencyOf(
     String(raw.headers?.['if-match'] ?? ''),
   ]);
   return { idempotency: { key, fingerprint: createHash('sha256').update(what).digest() } };
-}
-
-/** A name that is given once as its value, one that is given more often as a list, which no field takes. */
-function singleOrList(queries: Readonly<Record<string, readonly string[]>>): NonNullable<RawRequest['query']> {
-  return Object.fromEntries(
-    Object.entries(queries).map(([name, values]) => [name, values.length === 1 ? values[0] : values]),
-  );
 }

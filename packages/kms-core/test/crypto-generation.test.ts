@@ -48,9 +48,10 @@ async function checkedSecret(algorithm: Algorithm): Promise<string> {
 }
 
 describe.each(ALGORITHMS)('$id', (algorithm) => {
-  test('makes five different keys that load and pass their pairwise test', { timeout: TIMEOUT }, async () => {
-    const secrets = await Promise.all([1, 2, 3, 4, 5].map(async () => checkedSecret(algorithm)));
-    expect(new Set(secrets).size).toBe(5);
+  test('makes different keys that load and pass their pairwise test', { timeout: TIMEOUT }, async () => {
+    const isSlow = algorithm.family === 'slh-dsa' || algorithm.id === 'rsa-4096';
+    const secrets = await Promise.all(Array.from({ length: isSlow ? 2 : 5 }, () => checkedSecret(algorithm)));
+    expect(new Set(secrets).size).toBe(secrets.length);
   });
 });
 

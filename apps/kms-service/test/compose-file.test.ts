@@ -160,6 +160,8 @@ describe('docker-compose.yml', () => {
     const source = readFileSync(join(ROOT, command.at(-1) ?? ''), 'utf8');
     for (const name of Object.keys(environment)) expect(source).toContain(name);
     expect(source).toContain(`'${audit.port}'`);
+    const health = service('audit-receiver', all).healthcheck.test.join(' ');
+    expect(health).toContain(`http://127.0.0.1:${audit.port}/health`);
   });
 
   test('a variable that the service does not know would be found', () => {

@@ -1,8 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { makeReceiver } from './receiver.ts';
 
-const { AUDIT_BEARER_TOKEN, AUDIT_PUBLIC_KEY_FILE, AUDIT_DIRECTORY = './evidence', HOST, PORT = '8096' } = process.env;
-if (AUDIT_BEARER_TOKEN === undefined || AUDIT_PUBLIC_KEY_FILE === undefined) {
+const {
+  AUDIT_BEARER_TOKEN = '',
+  AUDIT_PUBLIC_KEY_FILE = '',
+  AUDIT_DIRECTORY = './evidence',
+  HOST,
+  PORT = '8096',
+} = process.env;
+if (AUDIT_BEARER_TOKEN === '' || AUDIT_PUBLIC_KEY_FILE === '') {
   process.stderr.write(
     'AUDIT_BEARER_TOKEN and AUDIT_PUBLIC_KEY_FILE are needed; AUDIT_DIRECTORY, HOST and PORT may be set.\n',
   );

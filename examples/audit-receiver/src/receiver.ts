@@ -13,11 +13,15 @@ export interface ReceiverOptions {
 const PATH = '/audit/v1/kms-evidence';
 const MAX_BODY_BYTES = 1024 * 1024;
 
-/** A server that takes `POST /audit/v1/kms-evidence`, verifies each batch and stores it once. */
+/**
+ * A server that takes `POST /audit/v1/kms-evidence`, verifies each batch and stores it once. `GET /health` is answered
+ * without a token.
+ */
 export function makeReceiver(options: ReceiverOptions): Server {
   const files = new EvidenceFiles(options.directory);
   const verifier = checkpointVerifier(options.publicKeyPem);
   const answer = async (request: IncomingMessage): Promise<[status: number, body: object]> => {
+    if (request.method === 'GET' && request.url === '/health') return [200, { status: 'ok' }];
     if (request.method !== 'POST' || request.url !== PATH) return [404, { error: 'There is nothing here.' }];
     if (!isToken(request.headers.authorization, options.bearerToken)) return [401, { error: 'Wrong token.' }];
     const body = await readBody(request);

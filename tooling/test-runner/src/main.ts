@@ -25,6 +25,8 @@ async function runTests(kind: 'test' | 'soak', args: readonly string[]): Promise
   const home = tempDir('qnsp-test-');
   // Whatever the servers and the tests put into temporary places goes away with this directory.
   process.env['TMPDIR'] = home.path;
+  // The tests start the same programs again and again.
+  process.env['NODE_COMPILE_CACHE'] = join(home.path, 'compile-cache');
   try {
     const servers = await startTestServers(process.env);
     try {

@@ -283,6 +283,17 @@ describe('the sweep', () => {
     });
   });
 
+  test('releases a claim of an object that a version names', async () => {
+    const { keyId } = await create();
+    await kms.store.transact(SYSTEM, (unit) =>
+      unit.residents.claim({ providerId: 'hsm-a', name: nameOf(keyId), kind: 'orphan' }),
+    );
+    fixture.advance(61_000);
+    expect(await sweep()).toMatchObject({ destroyed: [], missing: [] });
+    expect(await kms.store.transact(SYSTEM, (unit) => unit.residents.claims('hsm-a'))).toEqual([]);
+    await encrypt(kms, admin, { keyId, plaintext: DATA });
+  });
+
   test('leaves a key alone that is being made, and removes what a crash left', async () => {
     const name = nameOf(newId());
     const { tenantId } = fixture;

@@ -65,9 +65,9 @@ async function sweepOne(kms: Kms, provider: ResidentKeyProvider, limits: SweepLi
       failed.push({ name: object.name, error });
     }
   }
-  await releaseEmpty(
+  await releaseVain(
     kms,
-    claims.filter(({ name }) => !present.has(nameOf(name))),
+    claims.filter(({ name }) => !present.has(nameOf(name)) || known.has(nameOf(name))),
     limits,
   );
   const missing = await stillMissing(
@@ -112,8 +112,9 @@ async function judge(
   if (seen.key !== undefined) (await kms.hierarchy.masterKeys(name.tenantId)).verifyRecord(seen.key);
   if (seen.key?.state === 'destroyed') return 'destroy';
   return kms.store.transact({ kind: 'system' }, async (unit) => {
-    if (isStored(await unit.keys.get(name.keyId), providerId, name)) return 'keep';
+    // First the claim: a call that makes a key releases it together with storing the version, so one of the two is seen.
     const claim = (await unit.residents.claims(providerId)).find((each) => nameOf(each.name) === nameOf(name));
+    if (isStored(await unit.keys.get(name.keyId), providerId, name)) return 'keep';
     if (claim === undefined) {
       await noteOrphan(unit, providerId, name);
       return 'wait';
@@ -145,8 +146,8 @@ function isOver(claim: ResidentClaim, now: Date, limits: SweepLimits): boolean {
   return now.getTime() - claim.claimedAt.getTime() >= seconds * 1000;
 }
 
-/** Claims without an object: of calls that made none, or of objects that went meanwhile. */
-async function releaseEmpty(kms: Kms, claims: readonly ResidentClaim[], limits: SweepLimits): Promise<void> {
+/** Claims of nothing that waits: of calls that made no object, of objects that went meanwhile or that a version names. */
+async function releaseVain(kms: Kms, claims: readonly ResidentClaim[], limits: SweepLimits): Promise<void> {
   for (const claim of claims) {
     await kms.store.transact({ kind: 'system' }, async (unit) => {
       if (isOver(claim, unit.now, { ...limits, orphanGraceSeconds: limits.createLimitSeconds }))

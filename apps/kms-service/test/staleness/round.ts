@@ -20,7 +20,7 @@ export interface Ending {
 export interface Trouble {
   readonly name: string;
   /** Begins it before the change, once every node has the key in memory. */
-  begin(fleet: Fleet): Promise<void>;
+  begin(fleet: Fleet, use: Use): Promise<void>;
   /** Right after the change was acknowledged. */
   afterChange?(fleet: Fleet): Promise<void>;
   /** Makes everything well again. */
@@ -91,7 +91,7 @@ export async function runRound(fleet: Fleet, ending: Ending, trouble: Trouble): 
     await expect
       .poll(() => fleet.nodes.every((_, node) => successes(samples, node) >= 20), { timeout: 15_000 })
       .toBe(true);
-    await trouble.begin(fleet);
+    await trouble.begin(fleet, use);
     const begunAt = performance.now();
     expect([200, 204]).toContain(await use.end());
     const changedAt = performance.now();

@@ -68,7 +68,8 @@ test('delays each way', async () => {
   proxy.delay(50);
   const began = performance.now();
   await ask('y');
-  expect(performance.now() - began).toBeGreaterThanOrEqual(99);
+  // A timer of Node.js may end up to a millisecond early.
+  expect(performance.now() - began).toBeGreaterThanOrEqual(2 * 49);
 });
 
 test('resets the connections picked', async () => {

@@ -5,7 +5,7 @@ import { HsmLink, type LinkStatus } from './connection/hsm-link.ts';
 import { RefusedPins } from './connection/refused-pins.ts';
 import { type HsmConfig, readHsmConfig } from './hsm-config.ts';
 import { HsmResidentKeys } from './resident/resident-keys.ts';
-import { HsmRoot } from './root/hsm-root.ts';
+import { HsmRoot } from './roots/hsm-root.ts';
 
 const MAX_RANDOM_BYTES = 65_536;
 

@@ -1,13 +1,11 @@
 import { createFileEnvelope } from '@qnsp/kms-client/node';
 import type { Command } from 'commander';
 import { connect } from '../../connection/connect.ts';
-import { boundedGarbage } from '../../files/bounded-garbage.ts';
 import { destinationOf, PIPE, sourceOf } from '../../files/place.ts';
-import { streamThrough } from '../../files/stream-through.ts';
 import type { CommandIo } from '../../io.ts';
 import { nameAndValue } from '../../option-values.ts';
-import { progressBar } from '../../progress-bar.ts';
 import { KEY_HELP, keyIdOf } from '../named-key.ts';
+import { convert } from './convert.ts';
 import { ENCRYPTED, type OutputOptions, withoutEnding, withOutputOptions } from './file-options.ts';
 
 interface DecryptOptions extends OutputOptions {
@@ -30,23 +28,9 @@ export function addDecrypt(program: Command, io: CommandIo): void {
     const kms = connect(io);
     const files = createFileEnvelope(kms);
     const keyId = key === undefined ? undefined : await keyIdOf(kms, key, io);
-    const progress = progressBar(io, source.kind === 'file' ? source.size : undefined);
-    const onProgress = boundedGarbage(progress.at);
-    const { signal } = io;
-    try {
-      if (source.kind === 'file' && destination.kind === 'file')
-        await files.decryptFile({
-          source: source.path,
-          destination: destination.path,
-          overwrite: destination.overwrite,
-          keyId,
-          context,
-          signal,
-          onProgress,
-        });
-      else await streamThrough(source, files.decryptStream({ keyId, context }), destination, onProgress, signal);
-    } finally {
-      progress.end();
-    }
+    await convert(io, source, destination, {
+      file: (paths) => files.decryptFile({ ...paths, keyId, context }),
+      stream: () => files.decryptStream({ keyId, context }),
+    });
   });
 }

@@ -25,7 +25,7 @@ beforeAll(async () => {
   const sealed = readFileSync(at('plain.qnsp'));
   writeFileSync(at('short.qnsp'), sealed.subarray(0, sealed.length - 1000));
   writeFileSync(at('cut.qnsp'), sealed.subarray(0, 2 ** 20));
-  writeFileSync(at('stub.qnsp'), sealed.subarray(0, 20));
+  writeFileSync(at('start.qnsp'), sealed.subarray(0, 20));
   const changed = Buffer.from(sealed);
   const middle = Math.floor(sealed.length / 2);
   changed[middle] = (sealed[middle] ?? 0) ^ 1;
@@ -46,7 +46,7 @@ async function expectRefusal(environment: Readonly<Record<string, string>>, args
 }
 
 describe('each of these ends with one sentence and without a file:', () => {
-  test.each(['short', 'cut', 'stub', 'changed', 'text'])('%s.qnsp', async (name) => {
+  test.each(['short', 'cut', 'start', 'changed', 'text'])('%s.qnsp', async (name) => {
     const said = await expectRefusal(kms.environment, ['decrypt', at(`${name}.qnsp`)], EXIT.data);
     expect(said).toMatch(/try again|get the whole|as it was written/);
   });

@@ -10,7 +10,10 @@ import {
   startSlowHsmService,
 } from './hsm-delay.ts';
 
-/** One call that was waited for on the event loop would cost whatever comes after it all of the delay. */
+/**
+ * Calls that were waited for on the event loop would hold up nearly everything: each of the callers has the next one ready
+ * when one ends. What a busy machine does to a few answers is left to the soak test.
+ */
 const NOTICEABLE_MS = DELAY_MS / 3;
 
 let service: SlowHsmService;

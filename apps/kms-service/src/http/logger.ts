@@ -1,16 +1,14 @@
 import { type Logger, pino } from 'pino';
 import type { ServiceConfig } from '../config/env.ts';
+import { type AccessLog, makeAccessLog } from './access-log.ts';
 
 export type { Logger };
 
 /** The two ways into the one log. */
 export interface Logs {
   readonly log: Logger;
-  /**
-   * For lines that are made of named fields only, each of them known to hold no secret: it looks for none, which on every
-   * request would cost more than writing the line.
-   */
-  readonly access: Logger;
+  /** For the line that a request leaves. */
+  readonly access: AccessLog;
 }
 
 /** Fields that may hold a credential or key material wherever an object reaches the log. */
@@ -30,19 +28,26 @@ const SECRET_FIELDS = [
   'cookie',
 ];
 
+const SERVICE = 'kms-service';
+
 /** The service's log: one JSON object a line on standard output. */
 export function makeLogs(config: Pick<ServiceConfig, 'logLevel'>): Logs {
-  const options = {
-    level: config.logLevel,
-    base: { service: 'kms-service' },
-    timestamp: isoTime(),
-    formatters: { level: (label: string) => ({ level: label }) },
-  };
+  const timestamp = isoTime();
   const destination = turnByTurn();
   const paths = SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]);
+  const log = pino(
+    {
+      level: config.logLevel,
+      base: { service: SERVICE },
+      timestamp,
+      formatters: { level: (label: string) => ({ level: label }) },
+      redact: { paths, censor: '[redacted]' },
+    },
+    destination,
+  );
   return {
-    log: pino({ ...options, redact: { paths, censor: '[redacted]' } }, destination),
-    access: pino(options, destination),
+    log,
+    access: log.isLevelEnabled('info') ? makeAccessLog(SERVICE, timestamp, destination.write) : () => undefined,
   };
 }
 

@@ -12,12 +12,14 @@ import {
   type Route,
 } from '@qnsp/kms-contract';
 import {
+  andThen,
   type Caller,
   canonicalJson,
   type IdempotencyRequest,
   type Kms,
   KmsError,
   lengthPrefixed,
+  type MaybePromise,
   type OperationEvidence,
   type TokenIdentity,
   withEvidence,
@@ -42,33 +44,45 @@ export interface Served {
 }
 
 /**
- * Serves one request of a route: credential, body, tenant, validation, operation, answer, in this order.
+ * Serves one request of a route: credential, body, tenant, validation, operation, answer, in this order. Without a promise
+ * when the body was read, credential and key are held in memory, and no evidence is kept.
  *
+ * @param read the body, where it was read already
  * @throws KmsError for everything that goes wrong.
  */
-export async function serveRoute(
+export function serveRoute(
   parts: AppParts,
   incoming: IncomingMessage,
   route: Route,
   address: RequestAddress,
   requestId: string,
   served: Served,
-): Promise<Answer> {
+  read?: Buffer,
+): MaybePromise<Answer> {
   if (route.auth !== 'none') parts.readiness.requireServing();
-  const identity = route.auth === 'none' ? undefined : await identify(parts.kms, incoming.headers.authorization);
-  const evidence =
-    identity &&
-    parts.evidence &&
-    beginEvidence(parts.evidence.trail, parts.kms.clock, route, identity, incoming, requestId);
-  if (evidence === undefined)
-    return serveIdentified(parts, incoming, route, address, requestId, served, identity, undefined);
-  return withEvidence(evidence, () =>
-    serveIdentified(parts, incoming, route, address, requestId, served, identity, evidence),
-  );
+  const credential = route.auth === 'none' ? undefined : identify(parts.kms, incoming.headers.authorization);
+  return andThen(credential, (identity) => {
+    const evidence =
+      identity &&
+      parts.evidence &&
+      beginEvidence(parts.evidence.trail, parts.kms.clock, route, identity, incoming, requestId);
+    const serve = () =>
+      andThen(read ?? bodyOf(incoming, route), (bytes) =>
+        serveIdentified(parts, incoming, route, address, requestId, served, identity, evidence, bytes),
+      );
+    return evidence === undefined ? serve() : withEvidence(evidence, async () => serve());
+  });
 }
 
-/** Serves a request from its body on, for a credential that is known, or for nobody on an open route. */
-async function serveIdentified(
+const NO_BODY = Buffer.alloc(0);
+
+function bodyOf(incoming: IncomingMessage, route: Route): MaybePromise<Buffer> {
+  if (route.method === 'GET') return NO_BODY;
+  return readBody(incoming, route.crypto === undefined ? LIMITS.bodyBytes : LIMITS.batchBodyBytes);
+}
+
+/** Serves a request whose body is there, for a credential that is known, or for nobody on an open route. */
+function serveIdentified(
   parts: AppParts,
   incoming: IncomingMessage,
   route: Route,
@@ -77,11 +91,8 @@ async function serveIdentified(
   served: Served,
   identity: TokenIdentity | undefined,
   evidence: OperationEvidence | undefined,
-): Promise<Answer> {
-  const bytes =
-    route.method === 'GET'
-      ? Buffer.alloc(0)
-      : await readBody(incoming, route.crypto === undefined ? LIMITS.bodyBytes : LIMITS.batchBodyBytes);
+  bytes: Buffer,
+): MaybePromise<Answer> {
   const body = parseJsonObject(bytes, incoming.headers['content-type']);
   const raw: RawRequest = {
     ...address,
@@ -95,16 +106,12 @@ async function serveIdentified(
   if (caller !== undefined) evidence?.actsFor(caller.tenantId);
   served.tenantId = caller?.tenantId;
   served.subject = caller?.subject;
-  if (isBatch(route, body))
-    return respond(
-      route,
-      requestId,
-      await serveBatch(parts, route, raw, caller, {
-        requestId,
-        evidence,
-        isGone: () => incoming.socket.destroyed,
-      }),
+  if (isBatch(route, body)) {
+    const isGone = () => incoming.socket.destroyed;
+    return serveBatch(parts, route, raw, caller, { requestId, evidence, isGone }).then((answer) =>
+      respond(route, requestId, answer),
     );
+  }
   if (bytes.length > LIMITS.bodyBytes)
     throw new KmsError('PAYLOAD_TOO_LARGE', `The request body is larger than ${LIMITS.bodyBytes} bytes.`, {
       details: { limit: LIMITS.bodyBytes },
@@ -112,9 +119,16 @@ async function serveIdentified(
   const request = parseRequest(route, raw);
   if (evidence !== undefined) describeRequest(evidence, request);
   const once = idempotencyOf(route, raw, request.idempotencyKey, caller);
-  const result = await handlerOf(route)({ parts, kms: leaving(parts.kms, evidence), caller, request, once });
-  const answer = encodeAnswer(route, result, request.dialect);
-  return respond(route, requestId, answer, statusOf(route, result), entityTag(route, result));
+  const done = handlerOf(route)({ parts, kms: leaving(parts.kms, evidence), caller, request, once });
+  return andThen(done, (result) =>
+    respond(
+      route,
+      requestId,
+      encodeAnswer(route, result, request.dialect),
+      statusOf(route, result),
+      entityTag(route, result),
+    ),
+  );
 }
 
 /** How many items of one batch are worked on at a time, so that one batch does not hold up everybody else. */

@@ -3,7 +3,7 @@ import { algorithmById } from '../algorithms/resolve.ts';
 import { cipherOf } from '../algorithms/version-cipher.ts';
 import { authorize } from '../access/evaluate-policy.ts';
 import type { Caller } from '../access/caller.ts';
-import type { KeyEngine } from '../engines/engine.ts';
+import { andThen, type KeyEngine, type MaybePromise } from '../engines/engine.ts';
 import { decryptFailed, type EnvelopeHeader, parseHeader } from '../envelope/header.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { LoadedKey } from '../keyring/loaded-key.ts';
@@ -25,27 +25,29 @@ export interface UsableVersion {
 
 /**
  * Makes one version of a key ready: authorises the caller, checks state, purpose, expiry and the version's state, takes
- * the operation from the budgets, and unseals.
+ * the operation from the budgets, and unseals. Without a promise when the key is held and nothing has to be asked for it.
  *
  * @param versionNumber the version, or `null` for the current one
  * @param permission the operation that the caller asked for, where this use is only a part of it
  */
-export async function useKey(
+export function useKey(
   kms: Kms,
   caller: Caller,
   keyId: KeyId,
   operation: CryptoOperation,
   versionNumber: number | null = null,
   permission: CryptoOperation = operation,
-): Promise<UsableVersion> {
-  const loaded = await admit(kms, caller, keyId, operation, permission);
-  try {
-    return await ready(kms, loaded, versionOf(loaded.record, versionNumber), operation);
-  } catch (error) {
-    if (versionNumber !== null || !(await rotatedAtBudgetEnd(kms, loaded.record, error))) throw error;
-    const renewed = await admit(kms, caller, keyId, operation, permission);
-    return ready(kms, renewed, versionOf(renewed.record, null), operation);
-  }
+): MaybePromise<UsableVersion> {
+  return andThen(admit(kms, caller, keyId, operation, permission), (loaded) => {
+    const used = ready(kms, loaded, versionOf(loaded.record, versionNumber), operation);
+    // A budget that may be at its end is always asked for with a promise.
+    if (versionNumber !== null || !(used instanceof Promise)) return used;
+    return used.catch(async (error: unknown) => {
+      if (!(await rotatedAtBudgetEnd(kms, loaded.record, error))) throw error;
+      const renewed = await admit(kms, caller, keyId, operation, permission);
+      return ready(kms, renewed, versionOf(renewed.record, null), operation);
+    });
+  });
 }
 
 function versionOf(record: KeyRecord, versionNumber: number | null): KeyVersionRecord {
@@ -67,37 +69,46 @@ async function rotatedAtBudgetEnd(kms: Kms, record: KeyRecord, error: unknown): 
 }
 
 /** Loads a key and checks everything about it that does not depend on a version. */
-export async function admit(
+export function admit(
   kms: Kms,
   caller: Caller,
   keyId: KeyId,
   operation: CryptoOperation,
   permission: CryptoOperation = operation,
-): Promise<LoadedKey> {
-  const loaded = await kms.keyRing.load(caller.tenantId, keyId);
-  kms.evidence?.uses(keyId, null);
-  const now = kms.clock();
-  authorize(caller, `kms:${permission}`, loaded.record, now);
-  admitKey(loaded.record, operation, now);
-  return loaded;
+): MaybePromise<LoadedKey> {
+  return andThen(kms.keyRing.load(caller.tenantId, keyId), (loaded) => {
+    kms.evidence?.uses(keyId, null);
+    const now = kms.clock();
+    authorize(caller, `kms:${permission}`, loaded.record, now);
+    admitKey(loaded.record, operation, now);
+    return loaded;
+  });
 }
 
 /** Checks and opens one version of an admitted key. */
-export async function ready(
+export function ready(
   kms: Kms,
   loaded: LoadedKey,
   version: KeyVersionRecord,
   operation: CryptoOperation,
   budget: 'due' | 'paid' = 'due',
-): Promise<UsableVersion> {
+): MaybePromise<UsableVersion> {
   const key = loaded.record;
   kms.evidence?.uses(key.keyId, version.version);
   admitVersion(version, operation);
   const algorithm = algorithmById(version.algorithm);
   requireApproved(kms, algorithm);
-  if (budget === 'due') await kms.budgets.take(key, version, operation);
-  kms.counter.count(key.tenantId);
-  return { key, version, algorithm, engine: await loaded.engine(version) };
+  const paid = budget === 'due' ? kms.budgets.take(key, version, operation) : undefined;
+  return andThen(paid, () => {
+    kms.counter.count(key.tenantId);
+    return andThen(loaded.engine(version), (engine) => ({ key, version, algorithm, engine }));
+  });
+}
+
+/** What was opened, and by what. */
+export interface OpenedEnvelope {
+  readonly plaintext: Uint8Array;
+  readonly used: UsableVersion;
 }
 
 /**
@@ -106,7 +117,7 @@ export async function ready(
  * @param keyId the key that the caller named, or `null` to take the one that the ciphertext names
  * @throws KmsError `DECRYPT_FAILED` for every way in which the ciphertext can be wrong.
  */
-export async function openEnvelope(
+export function openEnvelope(
   kms: Kms,
   caller: Caller,
   keyId: KeyId | null,
@@ -114,17 +125,18 @@ export async function openEnvelope(
   ciphertext: Uint8Array,
   associatedData: Uint8Array,
   permission: CryptoOperation = operation,
-): Promise<{ readonly plaintext: Uint8Array; readonly used: UsableVersion }> {
+): MaybePromise<OpenedEnvelope> {
   const header = readHeader(ciphertext);
-  const loaded = await admitNamed(kms, caller, keyId, header, operation, permission);
-  const legacy = await openLegacy(kms, loaded, operation, ciphertext, associatedData);
-  if (legacy !== undefined) return legacy;
-  if (header === undefined || header.keyId !== loaded.record.keyId) throw decryptFailed();
-  const version = loaded.record.versions.find((candidate) => candidate.version === header.keyVersion);
-  if (version === undefined || cipherOf(version).suite !== header.suite) throw decryptFailed();
-  const used = await ready(kms, loaded, version, operation);
-  if (used.engine.open === undefined) throw decryptFailed();
-  return { plaintext: await used.engine.open(ciphertext, associatedData), used };
+  return andThen(admitNamed(kms, caller, keyId, header, operation, permission), (loaded) => {
+    if (isLegacy(loaded.record)) return openLegacy(kms, loaded, operation, ciphertext, associatedData);
+    if (header === undefined || header.keyId !== loaded.record.keyId) throw decryptFailed();
+    const version = loaded.record.versions.find((candidate) => candidate.version === header.keyVersion);
+    if (version === undefined || cipherOf(version).suite !== header.suite) throw decryptFailed();
+    return andThen(ready(kms, loaded, version, operation), (used) => {
+      if (used.engine.open === undefined) throw decryptFailed();
+      return andThen(used.engine.open(ciphertext, associatedData), (plaintext) => ({ plaintext, used }));
+    });
+  });
 }
 
 function readHeader(ciphertext: Uint8Array): EnvelopeHeader | undefined {
@@ -137,23 +149,38 @@ function readHeader(ciphertext: Uint8Array): EnvelopeHeader | undefined {
   }
 }
 
-async function admitNamed(
+function admitNamed(
   kms: Kms,
   caller: Caller,
   keyId: KeyId | null,
   header: EnvelopeHeader | undefined,
   operation: CryptoOperation,
   permission: CryptoOperation,
-): Promise<LoadedKey> {
+): MaybePromise<LoadedKey> {
   if (keyId !== null) return admit(kms, caller, keyId, operation, permission);
   if (header === undefined) throw decryptFailed();
+  return admitFound(kms, caller, header.keyId, operation, permission);
+}
+
+async function admitFound(
+  kms: Kms,
+  caller: Caller,
+  keyId: KeyId,
+  operation: CryptoOperation,
+  permission: CryptoOperation,
+): Promise<LoadedKey> {
   try {
-    return await admit(kms, caller, header.keyId, operation, permission);
+    return await admit(kms, caller, keyId, operation, permission);
   } catch (error) {
     // The caller named no key: a ciphertext of an unknown key is just a wrong ciphertext.
     if (error instanceof KmsError && error.code === 'NOT_FOUND') throw decryptFailed(error);
     throw error;
   }
+}
+
+/** Whether the key opens data of another system, which has no envelope. */
+function isLegacy(record: KeyRecord): boolean {
+  return algorithmById(versionOf(record, null).algorithm).family === 'legacy-cipher';
 }
 
 async function openLegacy(
@@ -162,12 +189,9 @@ async function openLegacy(
   operation: CryptoOperation,
   ciphertext: Uint8Array,
   associatedData: Uint8Array,
-) {
-  const { record } = loaded;
-  const current = record.versions.find((candidate) => candidate.version === record.currentVersion);
-  if (current === undefined || algorithmById(current.algorithm).family !== 'legacy-cipher') return undefined;
-  const used = await ready(kms, loaded, current, operation);
-  if (used.engine.openLegacy === undefined) return undefined;
+): Promise<OpenedEnvelope> {
+  const used = await ready(kms, loaded, versionOf(loaded.record, null), operation);
+  if (used.engine.openLegacy === undefined) throw decryptFailed();
   if (associatedData.some((byte) => byte !== 0))
     throw badRequest('context', 'data of another system has no authenticated context');
   return { plaintext: await used.engine.openLegacy(ciphertext), used };

@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { installPlatformToken, KmsError } from '@qnsp/kms-core';
 import packageJson from '../package.json' with { type: 'json' };
 import { type AppParts, makeApp } from './app.ts';
@@ -16,6 +17,8 @@ import { makeRootWork } from './roots/root-work.ts';
 import { runSelfTest } from './self-test.ts';
 import { startScheduledWork } from './scheduled-work.ts';
 import { welcomeText } from './welcome.ts';
+import { superviseWorkers } from './workers/primary.ts';
+import { reportStarted } from './workers/worker.ts';
 
 const VERSION = packageJson.version;
 /** What closing the database may take after the last request. */
@@ -66,6 +69,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   log.info({ baseUrl: listening.baseUrl }, 'listening');
   stops.push(() => readiness.stopping());
   await runSelfTest(readiness, log, config);
+  reportStarted();
 }
 
 /**
@@ -107,6 +111,10 @@ async function run(config: ServiceConfig, logs: Logs): Promise<void> {
     await migrate(config.database, log);
     log.info('the database is up to date');
     return;
+  }
+  if (config.workers > 1 && cluster.isPrimary) {
+    const stopLimitMs = config.shutdownTimeoutMs + 2 * STOP_MARGIN_MS;
+    process.exit(await superviseWorkers({ count: config.workers, stopLimitMs }, log));
   }
   const stops: Stops = [];
   stopOnSignal(stops, config, log);

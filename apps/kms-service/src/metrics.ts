@@ -4,6 +4,7 @@ import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { observeCaches } from './cache-metrics.ts';
 import type { Caches } from './caches.ts';
 import { OperationMetrics } from './operation-metrics.ts';
+import { metricsReader } from './workers/worker.ts';
 
 /** The metrics of the service, in the text format of Prometheus. */
 export interface Metrics {
@@ -23,11 +24,14 @@ export function makeMetrics(kms: Pick<Kms, 'keyRing' | 'tokens'>, caches: Caches
     help: 'Events of evidence that are not sealed, or not delivered.',
     labelNames: ['for'],
     registers: [registry],
+    aggregator: 'max',
   });
   const refused = new Gauge({
     name: 'kms_evidence_refused_batches',
     help: 'Batches of evidence that the audit service refused for ever. Anything above 0 needs somebody.',
     registers: [registry],
+    // Every process counts the same ones, in the database.
+    aggregator: 'max',
   });
   const failures = new Counter({
     name: 'kms_evidence_failures_total',
@@ -45,6 +49,6 @@ export function makeMetrics(kms: Pick<Kms, 'keyRing' | 'tokens'>, caches: Caches
       else if (report.kind === 'failed') failures.inc({ work: report.work });
     },
     observe: (operation, status, durationMs) => operations.observe(operation, status, durationMs),
-    text: () => registry.metrics(),
+    text: metricsReader(registry),
   };
 }

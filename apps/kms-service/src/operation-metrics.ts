@@ -6,7 +6,7 @@ const BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 /** What is counted of one operation. */
 class Times {
   /** How many took no longer than each bound and longer than the one before; the last are longer than all. */
-  readonly buckets = new Array<number>(BOUNDS.length + 1).fill(0);
+  readonly buckets = new Float64Array(BOUNDS.length + 1);
   sum = 0;
   count = 0;
 

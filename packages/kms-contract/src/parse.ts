@@ -61,7 +61,7 @@ export function parseRequest<R extends Route>(
 ): ParsedRequest<R> {
   const plain = parsePlain(route, raw);
   // The short way gives what the schemas of the route would.
-  if (plain !== undefined) return plain as ParsedRequest<R>;
+  if (plain !== undefined) return plain;
   const params = parseParams(route, raw.params ?? {});
   const issues: Issue[] = [];
   const query = collect(issues, () => parseQuery(route, raw.query ?? {}));

@@ -33,7 +33,7 @@ const SERVICE = 'kms-service';
 /** The service's log: one JSON object a line on standard output. */
 export function makeLogs(config: Pick<ServiceConfig, 'logLevel'>): Logs {
   const timestamp = isoTime();
-  const destination = turnByTurn();
+  const write = turnByTurn();
   const paths = SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]);
   const log = pino(
     {
@@ -43,16 +43,16 @@ export function makeLogs(config: Pick<ServiceConfig, 'logLevel'>): Logs {
       formatters: { level: (label: string) => ({ level: label }) },
       redact: { paths, censor: '[redacted]' },
     },
-    destination,
+    { write },
   );
   return {
     log,
-    access: log.isLevelEnabled('info') ? makeAccessLog(SERVICE, timestamp, destination.write) : () => undefined,
+    access: log.isLevelEnabled('info') ? makeAccessLog(SERVICE, timestamp, write) : () => undefined,
   };
 }
 
 /** Writes the lines of one turn of the event loop at its end, in one call of the system. */
-function turnByTurn(): { write(line: string): void } {
+function turnByTurn(): (line: string) => void {
   const output = pino.destination({ fd: process.stdout.fd, sync: true });
   let pending = '';
   const flush = () => {
@@ -64,11 +64,9 @@ function turnByTurn(): { write(line: string): void } {
     flush();
     output.flushSync();
   });
-  return {
-    write: (line) => {
-      if (pending === '') setImmediate(flush);
-      pending += line;
-    },
+  return (line) => {
+    if (pending === '') setImmediate(flush);
+    pending += line;
   };
 }
 

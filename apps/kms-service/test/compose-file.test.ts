@@ -18,6 +18,7 @@ import { fillTemplate, findExecutable, tempDir } from '@qnsp/test-harness';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { readConfig } from '../src/config/env.ts';
+import { watched } from './watched-environment.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -82,21 +83,6 @@ function service(
   const found = of.services[name];
   if (found === undefined) throw new Error(`There is no service ${name}`);
   return { environment: {}, ...found };
-}
-
-/** An environment that keeps the names that were asked for. */
-function watched(environment: Readonly<Record<string, string>>): {
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly asked: Set<string>;
-} {
-  const asked = new Set<string>();
-  const proxy = new Proxy(environment, {
-    get: (target, name) => {
-      asked.add(String(name));
-      return target[String(name)];
-    },
-  });
-  return { environment: proxy, asked };
 }
 
 const SOFTHSM = '/usr/lib/softhsm/libsofthsm2.so';

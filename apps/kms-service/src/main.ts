@@ -38,10 +38,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   const readiness = makeReadiness();
   const { gatewayCredential } = config;
   const metrics = makeMetrics(kms, caches);
-  if (evidence !== undefined) {
-    stops.push(() => evidence.stop());
-    evidence.start(log, (report) => metrics.observeEvidence(report));
-  }
+  if (evidence !== undefined) stops.push(() => evidence.stop());
   const rootWork = makeRootWork(kms, log, config.hsmSweep);
   const sweeps = () => rootWork.sweeps();
   const parts: AppParts = {
@@ -58,8 +55,13 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   };
   const listening = await listen(makeApp(parts), makeHotRoutes(parts), config);
   stops.push(() => listening.stop());
-  const mayWork = () => isStillHere(copies, readiness, log);
+  const mayWork = async () => {
+    const here = await isStillHere(copies, readiness, log);
+    if (!here) await evidence?.halt(log);
+    return here;
+  };
   if (await settleCopy(composition, config.acceptRestoredCopy, readiness, log)) {
+    evidence?.start(log, (report) => metrics.observeEvidence(report));
     await installPlatformToken(kms, config.platformToken);
     const first = await bootstrap(kms, config, listening.baseUrl);
     if (first !== undefined) process.stderr.write(welcomeText(first));

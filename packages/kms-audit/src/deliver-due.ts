@@ -7,22 +7,27 @@ const LEASE_SECONDS = 60;
 const FIRST_DELAY_SECONDS = 0.5;
 const LONGEST_DELAY_SECONDS = 60;
 
-/** Delivers what is due, batch by batch, each tenant's in their order. */
+/**
+ * Delivers what is due, batch by batch, each tenant's in their order. Answers for how many seconds the audit service wants
+ * to be left alone: what it asks for one batch is meant for all of them.
+ */
 export async function deliverDue(
-  store: EvidenceStore,
+  store: Pick<EvidenceStore, 'claimDelivery' | 'endDelivery'>,
   deliver: Deliver,
   owner: string,
   report: (report: EvidenceReport) => void,
   stopped: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   while (!stopped.aborted) {
     const delivery = await store.claimDelivery(owner, LEASE_SECONDS);
-    if (delivery === undefined) return;
+    if (delivery === undefined) return 0;
     const answer = await deliver(delivery, stopped);
     const outcome = outcomeOf(answer, delivery.attempts);
     await store.endDelivery(owner, delivery, outcome);
     report(reportOf(delivery, answer, outcome));
+    if (answer.kind === 'failed' && answer.retryAfterSeconds !== null) return answer.retryAfterSeconds;
   }
+  return 0;
 }
 
 function outcomeOf(answer: DeliveryAnswer, attempts: number): DeliveryOutcome {

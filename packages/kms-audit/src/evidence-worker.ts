@@ -12,7 +12,7 @@ export interface EvidenceWorkerOptions {
   readonly signer: CheckpointSigner;
   readonly deliver: Deliver;
   /** Is told how much waits. */
-  readonly trail: Pick<GroupCommit, 'setBacklog'>;
+  readonly trail: Pick<GroupCommit, 'maxBacklog' | 'setBacklog'>;
   readonly report: (report: EvidenceReport) => void;
   /** How long events stay in the store after they were delivered; for ever without it. */
   readonly retentionDays?: number;
@@ -33,33 +33,47 @@ export function startEvidenceWorker(options: EvidenceWorkerOptions): { stop(): P
   const { store, signer, deliver, trail, report, intervalMs = 200, clock = Date.now } = options;
   const owner = randomUUID();
   const stopping = new AbortController();
+  const count = async () => {
+    const backlog = await store.backlog(trail.maxBacklog);
+    trail.setBacklog(backlog.unsealed + backlog.undelivered);
+    report({ kind: 'backlog', backlog });
+  };
+  /** A share of each tenant that has something; what is left then comes in the next turn, which follows at once. */
   const seal = async () => {
+    let left = false;
+    let counted = performance.now();
     for (const tenantId of await store.unsealedTenants()) {
+      if (stopping.signal.aborted) break;
       try {
-        await sealUnsealed(store, signer, tenantId, clock);
+        left = (await sealUnsealed(store, signer, tenantId, clock)) || left;
       } catch (error) {
         // The chain of one tenant must not hold up the others.
         report({ kind: 'failed', work: 'seal', tenantId, error });
       }
+      if (performance.now() - counted < intervalMs) continue;
+      await count();
+      counted = performance.now();
     }
-    const backlog = await store.backlog();
-    trail.setBacklog(backlog.unsealed + backlog.undelivered);
-    report({ kind: 'backlog', backlog });
+    await count();
+    return left ? 0 : intervalMs;
   };
   const retire = async () => {
-    if (options.retentionDays === undefined) return;
+    if (options.retentionDays === undefined) return RETENTION_INTERVAL_MS;
     const before = new Date(clock() - options.retentionDays * MILLISECONDS_PER_DAY);
     for (let batches = RETIRED_AT_ONCE; batches === RETIRED_AT_ONCE && !stopping.signal.aborted; ) {
       batches = await store.retire(before, RETIRED_AT_ONCE);
       if (batches > 0) report({ kind: 'retired', batches });
     }
+    return RETENTION_INTERVAL_MS;
+  };
+  const deliverAll = async () => {
+    const quietSeconds = await deliverDue(store, deliver, owner, report, stopping.signal);
+    return Math.max(intervalMs, quietSeconds * 1000);
   };
   // A slow audit service holds up deliveries and nothing else.
   const loops = [
     repeat('seal', intervalMs, stopping.signal, report, seal),
-    repeat('deliver', intervalMs, stopping.signal, report, () =>
-      deliverDue(store, deliver, owner, report, stopping.signal),
-    ),
+    repeat('deliver', intervalMs, stopping.signal, report, deliverAll),
     repeat('retire', RETENTION_INTERVAL_MS, stopping.signal, report, retire),
   ];
   return {
@@ -70,16 +84,18 @@ export function startEvidenceWorker(options: EvidenceWorkerOptions): { stop(): P
   };
 }
 
+/** Makes one turn after another; each answers how long to pause after it. */
 async function repeat(
   work: string,
-  pauseMs: number,
+  pauseAfterFailureMs: number,
   stopped: AbortSignal,
   report: (report: EvidenceReport) => void,
-  turn: () => Promise<void>,
+  turn: () => Promise<number>,
 ): Promise<void> {
   while (!stopped.aborted) {
+    let pauseMs = pauseAfterFailureMs;
     try {
-      await turn();
+      pauseMs = await turn();
     } catch (error) {
       report({ kind: 'failed', work, error });
     }

@@ -36,6 +36,11 @@ export class GroupCommit implements EvidenceTrail {
     this.#options = { waitMs: 2, maxBatch: 256, maxWaiting: 10_000, ...options };
   }
 
+  /** How many events may wait in the store. */
+  get maxBacklog(): number {
+    return this.#options.maxBacklog;
+  }
+
   requireRoom(): void {
     const { maxWaiting, maxBacklog } = this.#options;
     if (this.#waiting >= maxWaiting) throw unavailable('Too many events wait to be written.');

@@ -10,28 +10,33 @@ const MAX_BATCH_BYTES = 512 * 1024;
 /** What hashes, the checkpoint and the frame add to the events, rounded up. */
 const CHECKPOINT_BYTES = 16 * 1024;
 const PLACE_BYTES = 256;
+/** Then it is the turn of another tenant. */
+const BATCHES_PER_TURN = 10;
 
 /**
- * Seals everything of one tenant that waits, batch by batch. Answers how many events.
+ * Seals what waits of one tenant, batch by batch, up to a share. Answers whether more may wait.
  *
  * @throws KmsError `INTERNAL_ERROR` when what waits is not an event of the tenant: it was changed behind the service's
  *   back, and the chain of that tenant stands still until somebody has looked at it.
  */
 export async function sealUnsealed(
-  store: EvidenceStore,
+  store: Pick<EvidenceStore, 'extendChain'>,
   signer: CheckpointSigner,
   tenantId: TenantId,
   clock: () => number,
-): Promise<number> {
-  let sealed = 0;
-  for (;;) {
-    const count = await store.extendChain(tenantId, MAX_BATCH_EVENTS, (head, waiting) =>
-      sealBatch(signer, head, fitting(tenantId, waiting), new Date(clock())),
-    );
-    sealed += count;
-    // A batch that is cut by its size is followed by one that is not, in the next turn at the latest.
-    if (count < MAX_BATCH_EVENTS) return sealed;
+  maxBatches = BATCHES_PER_TURN,
+): Promise<boolean> {
+  for (let batches = 0; batches < maxBatches; batches += 1) {
+    let left = false;
+    const sealed = await store.extendChain(tenantId, MAX_BATCH_EVENTS, (head, waiting) => {
+      const events = fitting(tenantId, waiting);
+      // A batch that was cut by its size leaves some of what was seen, a full one perhaps what was not.
+      left = events.length < waiting.length || waiting.length === MAX_BATCH_EVENTS;
+      return sealBatch(signer, head, events, new Date(clock()));
+    });
+    if (sealed === 0 || !left) return false;
   }
+  return true;
 }
 
 function fitting(tenantId: TenantId, waiting: readonly unknown[]): AuditEvent[] {

@@ -18,7 +18,11 @@ export interface VerifyExportOptions {
   readonly expectedEvents?: number;
   /** The last checkpoint of an earlier export that was verified; this one goes on after it. */
   readonly after?: Checkpoint;
-  /** Batches that were sealed before this time may lack their events at the start of the export: retention removed them. */
+  /**
+   * Batches that were sealed before this time may lack their events, all of them: retention removed them. Their signed
+   * checkpoints are still there, each linked to the one before. Older batches may be whole: what the audit service refused
+   * is kept.
+   */
   readonly retiredBefore?: Date;
 }
 
@@ -197,7 +201,7 @@ class ExportWalk {
 
   #retiredProblem({ firstSequence, lastSequence, timestamp }: Checkpoint): string | undefined {
     const { retiredBefore } = this.#options;
-    const allowed = this.#events === 0 && retiredBefore !== undefined && new Date(timestamp) < retiredBefore;
+    const allowed = retiredBefore !== undefined && new Date(timestamp) < retiredBefore;
     if (allowed) return undefined;
     this.#gaps = lastSequence - firstSequence + 1;
     return missing(firstSequence, lastSequence);

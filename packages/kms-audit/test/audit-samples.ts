@@ -33,16 +33,20 @@ export function samplePem(): string {
 }
 
 /** Batches of the given sizes, one after another in one chain, and their export. */
-export async function sampleExport(sizes: readonly number[], privateKeyPem: string = samplePem()) {
+export async function sampleExport(
+  sizes: readonly number[],
+  privateKeyPem: string = samplePem(),
+  sealedAt: (index: number) => Date = () => new Date('2026-03-01T10:00:01Z'),
+) {
   const signer = checkpointSigner(privateKeyPem);
   const batches: SealedBatch[] = [];
   let head: ChainHead = emptyChain(TENANT);
-  for (const size of sizes) {
+  for (const [index, size] of sizes.entries()) {
     const batch = await sealBatch(
       signer,
       head,
       Array.from({ length: size }, () => sampleEvent()),
-      new Date('2026-03-01T10:00:01Z'),
+      sealedAt(index),
     );
     batches.push(batch);
     ({ head } = batch);

@@ -122,8 +122,31 @@ describe('names the first bad event', () => {
       gaps: 3,
     });
     expect(await verifyExport(removed, options)).toMatchObject({ verified: false });
-    const inTheMiddle = sample.lines.filter((_, index) => index !== 4);
-    expect(await verifyExport(inTheMiddle, { ...options, retiredBefore: new Date('2026-03-02') })).toMatchObject({
+  });
+
+  test('of a batch in the middle that retention may not have removed, or of a part of one that it may', async () => {
+    const monthly = await sampleExport([2, 1, 3, 2], samplePem(), (month) => new Date(Date.UTC(2026, month)));
+    const at = { publicKeysPem: [monthly.publicKeyPem], latestCheckpoint: monthly.latest };
+    // The audit service refused the first batch, so it is kept while the ones after it are removed.
+    const refusedFirst = monthly.lines.filter((_, index) => index !== 3);
+    expect(await verifyExport(refusedFirst, { ...at, retiredBefore: new Date('2026-02-02') })).toMatchObject({
+      verified: true,
+      retired: 1,
+      events: 7,
+      gaps: 0,
+    });
+    expect(await verifyExport(refusedFirst, { ...at, retiredBefore: new Date('2026-01-02') })).toMatchObject({
+      verified: false,
+      gaps: 1,
+      firstBad: { sequence: 3 },
+    });
+    expect(await verifyExport(refusedFirst, at)).toMatchObject({ verified: false, gaps: 1 });
+    const partOfThird = monthly.lines.filter((_, index) => index !== 6);
+    expect(await verifyExport(partOfThird, { ...at, retiredBefore: new Date('2026-12-31') })).toMatchObject({
+      verified: false,
+    });
+    const withoutCheckpoint = monthly.lines.filter((_, index) => index !== 3 && index !== 4);
+    expect(await verifyExport(withoutCheckpoint, { ...at, retiredBefore: new Date('2026-12-31') })).toMatchObject({
       verified: false,
     });
   });

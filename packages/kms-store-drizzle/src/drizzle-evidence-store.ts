@@ -1,4 +1,12 @@
-import type { AuditEvent, Delivery, DeliveryOutcome, EvidenceQuery, EvidenceStore, TenantId } from '@qnsp/kms-core';
+import {
+  type AuditEvent,
+  type Delivery,
+  type DeliveryOutcome,
+  type EvidenceQuery,
+  type EvidenceStore,
+  KmsError,
+  type TenantId,
+} from '@qnsp/kms-core';
 import { sql } from 'drizzle-orm';
 import type { Db, Driver } from './driver.ts';
 import { claimDelivery, endDelivery } from './evidence/deliveries.ts';
@@ -32,8 +40,8 @@ export class DrizzleEvidenceStore implements EvidenceStore {
     }
   }
 
-  backlog() {
-    return this.#system(backlog);
+  backlog(limit: number) {
+    return this.#system((db) => backlog(db, limit));
   }
 
   unsealedTenants() {
@@ -44,8 +52,15 @@ export class DrizzleEvidenceStore implements EvidenceStore {
     return this.#system((db) => extendChain(db, tenantId, limit, make));
   }
 
-  claimDelivery(owner: string, leaseSeconds: number) {
-    return this.#system((db) => claimDelivery(db, owner, leaseSeconds));
+  async claimDelivery(owner: string, leaseSeconds: number) {
+    const claimed = await this.#system((db) => claimDelivery(db, owner, leaseSeconds));
+    // Thrown after the lease is committed: for as long as that lasts, this chain is out of the way of the others.
+    if (claimed?.kind === 'missing')
+      throw new KmsError(
+        'INTERNAL_ERROR',
+        `The batch that begins with event ${claimed.firstSequence} of the tenant ${claimed.tenantId} is to be delivered and is not there.`,
+      );
+    return claimed?.delivery;
   }
 
   endDelivery(owner: string, delivery: Delivery, outcome: DeliveryOutcome) {

@@ -131,7 +131,7 @@ describe.each(Object.keys(STORES))('evidence in %s', (name) => {
   it('waits before it gives a postponed batch again, and counts the attempts', async () => {
     await store.append([sampleEvent(tenantId)]);
     await seal(store, tenantId);
-    const before = await store.backlog();
+    const before = await store.backlog(1_000_000);
     expect(before.undelivered).toBe(1);
     const first = await store.claimDelivery('a', 60);
     if (first === undefined) throw new Error('a batch is due');
@@ -143,15 +143,43 @@ describe.each(Object.keys(STORES))('evidence in %s', (name) => {
     expect(await store.claimDelivery('a', 60)).toBeUndefined();
   });
 
+  it('counts what waits, not how far apart it is, and no further than it is asked to', async () => {
+    const stuck = await newTenant(opened.store);
+    const before = (await store.backlog(1_000_000)).unsealed;
+    await store.append([sampleEvent(stuck)]);
+    await store.append(Array.from({ length: 50 }, () => sampleEvent(tenantId)));
+    await seal(store, tenantId);
+    await store.append([sampleEvent(tenantId)]);
+    expect((await store.backlog(1_000_000)).unsealed).toBe(before + 2);
+    expect((await store.backlog(1)).unsealed).toBe(1);
+    await seal(store, tenantId);
+    await seal(store, stuck);
+  });
+
+  it('gives every tenant its turn, also beside one that always has a batch', async () => {
+    const quiet = await newTenant(opened.store);
+    await store.append(Array.from({ length: 3 }, () => sampleEvent(tenantId)));
+    await store.append([sampleEvent(quiet), sampleEvent(quiet)]);
+    for (const each of [tenantId, tenantId, tenantId, quiet, quiet]) await seal(store, each, 1);
+    const served: string[] = [];
+    for (let turn = 0; turn < 5; turn += 1) {
+      const due = await store.claimDelivery('a', 60);
+      if (due === undefined) throw new Error('a batch is due');
+      served.push(due.checkpoint.tenantId);
+      await store.endDelivery('a', due, { kind: 'delivered' });
+    }
+    expect(served).toEqual([tenantId, quiet, tenantId, quiet, tenantId]);
+  });
+
   it('goes on after a batch that was refused for ever, and keeps it', async () => {
     await store.append([sampleEvent(tenantId), sampleEvent(tenantId)]);
     await seal(store, tenantId, 1, new Date('2020-01-01'));
     await seal(store, tenantId, 1, new Date('2020-01-01'));
-    const { refused } = await store.backlog();
+    const { refused } = await store.backlog(1_000_000);
     const first = await store.claimDelivery('a', 60);
     if (first === undefined) throw new Error('a batch is due');
     await store.endDelivery('a', first, { kind: 'refused', reason: 'the audit service answered 422' });
-    expect((await store.backlog()).refused).toBe(refused + 1);
+    expect((await store.backlog(1_000_000)).refused).toBe(refused + 1);
     const second = await store.claimDelivery('a', 60);
     if (second === undefined) throw new Error('a batch is due');
     await store.endDelivery('a', second, { kind: 'delivered' });
@@ -173,6 +201,24 @@ describe.each(Object.keys(STORES))('evidence in %s', (name) => {
       1, 1,
     ]);
     expect((await store.batchesAfter(tenantId, 0, 10)).map(({ events }) => events.length)).toEqual([0, 0, 1]);
+  });
+});
+
+describe('a chain whose next batch is not there', () => {
+  it('is reported, and does not hold up the others', async () => {
+    const opened = await openPostgresStore({ url: database.url, ssl: 'disable', migrate: 'auto' });
+    const sql = rawSql(database.url);
+    const [broken, whole] = [await newTenant(opened.store), await newTenant(opened.store)];
+    await opened.evidence.append([sampleEvent(broken), sampleEvent(whole)]);
+    await seal(opened.evidence, broken);
+    await sql.unsafe('alter table kms.evidence_checkpoints disable trigger user');
+    await sql.unsafe(`update kms.evidence_checkpoints set first_sequence = 2 where tenant_id = '${broken}'`);
+    await sql.unsafe('alter table kms.evidence_checkpoints enable trigger user');
+    await expect(opened.evidence.claimDelivery('a', 60)).rejects.toThrow(`event 1 of the tenant ${broken}`);
+    await seal(opened.evidence, whole);
+    expect((await opened.evidence.claimDelivery('a', 60))?.checkpoint.tenantId).toBe(whole);
+    await sql.end();
+    await opened.close();
   });
 });
 

@@ -9,7 +9,8 @@ import type { TenantId } from '../model/identifiers.ts';
 export interface EvidenceStore {
   /** Makes events durable, all or none, in a unit of work of their own. */
   append(events: readonly AuditEvent[]): Promise<void>;
-  backlog(): Promise<EvidenceBacklog>;
+  /** What waits; unsealed events are counted up to `limit`. */
+  backlog(limit: number): Promise<EvidenceBacklog>;
   /** Tenants with events that are not sealed. */
   unsealedTenants(): Promise<readonly TenantId[]>;
   /**
@@ -26,7 +27,8 @@ export interface EvidenceStore {
   ): Promise<number>;
   /**
    * Takes the oldest batch of some tenant that is due to be delivered, for `leaseSeconds`: until then, or until the outcome
-   * is known, nobody else gets a batch of that tenant.
+   * is known, nobody else gets a batch of that tenant. Of several tenants the one that was served longest ago comes first.
+   * Throws `INTERNAL_ERROR` when a batch that is due is not there, and leaves that tenant out for `leaseSeconds`.
    */
   claimDelivery(owner: string, leaseSeconds: number): Promise<Delivery | undefined>;
   /** Ends a delivery, unless its lease has passed on to another owner. */
@@ -44,7 +46,7 @@ export interface EvidenceStore {
 }
 
 export interface EvidenceBacklog {
-  /** Events that are not sealed; an upper bound. */
+  /** Events that are not sealed, or the limit when there are more. */
   readonly unsealed: number;
   /** Events that are sealed and not delivered. */
   readonly undelivered: number;

@@ -1,4 +1,4 @@
-import type { Delivery, DeliveryOutcome } from '@qnsp/kms-core';
+import type { Delivery, DeliveryOutcome, TenantId } from '@qnsp/kms-core';
 import { and, asc, eq, sql } from 'drizzle-orm';
 import type { Db } from '../driver.ts';
 import { evidenceChains, evidenceCheckpoints, evidenceEvents } from '../schema/evidence.ts';
@@ -6,9 +6,20 @@ import { chainedEventColumns, toChainedEvent, toCheckpoint } from './evidence-ro
 
 // The clock of the database decides about leases: those of the nodes may differ.
 const now = sql`clock_timestamp()`;
+/** Now as a column takes it without rounding it up, into the future. */
+const wholeNow = sql`date_trunc('milliseconds', ${now})`;
 
-/** Leases the chain of a tenant whose next batch is due, and reads that batch. */
-export async function claimDelivery(db: Db, owner: string, leaseSeconds: number): Promise<Delivery | undefined> {
+/** What a claim of the next batch found. */
+export type Claimed =
+  | { readonly kind: 'found'; readonly delivery: Delivery }
+  /** The chain says that there is a batch, and there is none. */
+  | { readonly kind: 'missing'; readonly tenantId: TenantId; readonly firstSequence: number };
+
+/**
+ * Leases the chain of a tenant whose next batch is due, and reads that batch. Who was served last comes last, so that a
+ * tenant that always has a batch does not keep the others waiting.
+ */
+export async function claimDelivery(db: Db, owner: string, leaseSeconds: number): Promise<Claimed | undefined> {
   const due = db
     .select({ tenantId: evidenceChains.tenantId })
     .from(evidenceChains)
@@ -30,21 +41,20 @@ export async function claimDelivery(db: Db, owner: string, leaseSeconds: number)
       attempts: evidenceChains.attempts,
     });
   if (claimed === undefined) return undefined;
-  const next = and(
-    eq(evidenceCheckpoints.tenantId, claimed.tenantId),
-    eq(evidenceCheckpoints.firstSequence, claimed.delivered + 1),
-  );
+  const { tenantId, delivered, attempts } = claimed;
+  const firstSequence = delivered + 1;
+  const next = and(eq(evidenceCheckpoints.tenantId, tenantId), eq(evidenceCheckpoints.firstSequence, firstSequence));
   const [row] = await db.select().from(evidenceCheckpoints).where(next);
-  if (row === undefined) return undefined;
+  if (row === undefined) return { kind: 'missing', tenantId, firstSequence };
   const events = await db
     .select(chainedEventColumns)
     .from(evidenceEvents)
     .where(
-      sql`${evidenceEvents.tenantId} = ${claimed.tenantId}
+      sql`${evidenceEvents.tenantId} = ${tenantId}
         and ${evidenceEvents.sequence} between ${row.firstSequence} and ${row.lastSequence}`,
     )
     .orderBy(asc(evidenceEvents.sequence));
-  return { events: events.map(toChainedEvent), checkpoint: toCheckpoint(row), attempts: claimed.attempts };
+  return { kind: 'found', delivery: { events: events.map(toChainedEvent), checkpoint: toCheckpoint(row), attempts } };
 }
 
 /** Writes down how a delivery ended and gives up its lease. */
@@ -61,7 +71,7 @@ export async function endDelivery(
   );
   const free = { leaseOwner: null, leaseUntil: null };
   if (outcome.kind === 'postponed') {
-    const nextAttemptAt = sql`${now} + make_interval(secs => ${outcome.seconds}::double precision)`;
+    const nextAttemptAt = sql`${wholeNow} + make_interval(secs => ${outcome.seconds}::double precision)`;
     await db
       .update(evidenceChains)
       .set({ ...free, attempts: attempts + 1, nextAttemptAt })
@@ -70,7 +80,7 @@ export async function endDelivery(
   }
   const passed = await db
     .update(evidenceChains)
-    .set({ ...free, attempts: 0, nextAttemptAt: null, delivered: checkpoint.lastSequence })
+    .set({ ...free, attempts: 0, nextAttemptAt: wholeNow, delivered: checkpoint.lastSequence })
     .where(mine)
     .returning({ tenantId: evidenceChains.tenantId });
   if (outcome.kind === 'delivered' || passed.length === 0) return;

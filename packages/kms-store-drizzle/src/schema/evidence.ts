@@ -29,6 +29,7 @@ export const evidenceChains = kms.table(
     delivered: bigint('delivered', { mode: 'number' }).notNull().default(0),
     /** How often the batch that is next was tried. */
     attempts: integer('attempts').notNull().default(0),
+    /** Not before this time; where the last batch went well, when it did. */
     nextAttemptAt: instant('next_attempt_at'),
     leaseOwner: text('lease_owner'),
     leaseUntil: instant('lease_until'),

@@ -38,14 +38,24 @@ export async function useKey(
   versionNumber: number | null = null,
   permission: CryptoOperation = operation,
 ): Promise<UsableVersion> {
-  const loaded = await admit(kms, caller, keyId, operation, permission);
+  const again: Again = {
+    admit: () => admit(kms, caller, keyId, operation, permission),
+    choose: (record) => versionOf(record, versionNumber),
+  };
+  const loaded = await again.admit();
   try {
-    return await ready(kms, loaded, versionOf(loaded.record, versionNumber), operation);
+    return await ready(kms, loaded, again.choose(loaded.record), operation, again);
   } catch (error) {
     if (versionNumber !== null || !(await rotatedAtBudgetEnd(kms, loaded.record, error))) throw error;
-    const renewed = await admit(kms, caller, keyId, operation, permission);
-    return ready(kms, renewed, versionOf(renewed.record, null), operation);
+    const renewed = await again.admit();
+    return ready(kms, renewed, again.choose(renewed.record), operation, again);
   }
+}
+
+/** How a key comes to be used, for when that took so long that it has to be asked once more. */
+interface Again {
+  admit(): Promise<LoadedKey>;
+  choose(record: KeyRecord): KeyVersionRecord;
 }
 
 function versionOf(record: KeyRecord, versionNumber: number | null): KeyVersionRecord {
@@ -82,20 +92,31 @@ export async function admit(
   return loaded;
 }
 
-/** Checks and opens one version of an admitted key. */
+/**
+ * Checks and opens one version of an admitted key.
+ *
+ * @param again for an operation that is not paid for yet
+ */
 export async function ready(
   kms: Kms,
   loaded: LoadedKey,
   version: KeyVersionRecord,
   operation: CryptoOperation,
-  budget: 'due' | 'paid' = 'due',
+  again: Again | 'paid',
 ): Promise<UsableVersion> {
   const key = loaded.record;
   kms.evidence?.uses(key.keyId, version.version);
   admitVersion(version, operation);
   const algorithm = algorithmById(version.algorithm);
   requireApproved(kms, algorithm);
-  if (budget === 'due') await kms.budgets.take(key, version, operation);
+  const payment = again === 'paid' ? undefined : kms.budgets.take(key, version, operation);
+  if (again !== 'paid' && payment !== undefined) {
+    await payment;
+    // The store may have taken its time, so the key counts as it is now.
+    const renewed = await again.admit();
+    const chosen = again.choose(renewed.record);
+    return ready(kms, renewed, chosen, operation, chosen.version === version.version ? 'paid' : again);
+  }
   kms.counter.count(key.tenantId);
   return { key, version, algorithm, engine: await loaded.engine(version) };
 }
@@ -116,13 +137,15 @@ export async function openEnvelope(
   permission: CryptoOperation = operation,
 ): Promise<{ readonly plaintext: Uint8Array; readonly used: UsableVersion }> {
   const header = readHeader(ciphertext);
-  const loaded = await admitNamed(kms, caller, keyId, header, operation, permission);
-  const legacy = await openLegacy(kms, loaded, operation, ciphertext, associatedData);
+  const readmit = () => admitNamed(kms, caller, keyId, header, operation, permission);
+  const loaded = await readmit();
+  const legacy = await openLegacy(kms, loaded, readmit, operation, ciphertext, associatedData);
   if (legacy !== undefined) return legacy;
   if (header === undefined || header.keyId !== loaded.record.keyId) throw decryptFailed();
   const version = loaded.record.versions.find((candidate) => candidate.version === header.keyVersion);
   if (version === undefined || cipherOf(version).suite !== header.suite) throw decryptFailed();
-  const used = await ready(kms, loaded, version, operation);
+  const again: Again = { admit: readmit, choose: (record) => versionOf(record, version.version) };
+  const used = await ready(kms, loaded, version, operation, again);
   if (used.engine.open === undefined) throw decryptFailed();
   return { plaintext: await used.engine.open(ciphertext, associatedData), used };
 }
@@ -159,6 +182,7 @@ async function admitNamed(
 async function openLegacy(
   kms: Kms,
   loaded: LoadedKey,
+  readmit: () => Promise<LoadedKey>,
   operation: CryptoOperation,
   ciphertext: Uint8Array,
   associatedData: Uint8Array,
@@ -166,7 +190,8 @@ async function openLegacy(
   const { record } = loaded;
   const current = record.versions.find((candidate) => candidate.version === record.currentVersion);
   if (current === undefined || algorithmById(current.algorithm).family !== 'legacy-cipher') return undefined;
-  const used = await ready(kms, loaded, current, operation);
+  const again: Again = { admit: readmit, choose: (now) => versionOf(now, current.version) };
+  const used = await ready(kms, loaded, current, operation, again);
   if (used.engine.openLegacy === undefined) return undefined;
   if (associatedData.some((byte) => byte !== 0))
     throw badRequest('context', 'data of another system has no authenticated context');

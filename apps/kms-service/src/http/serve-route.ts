@@ -18,6 +18,7 @@ import {
   type Kms,
   KmsError,
   lengthPrefixed,
+  type MaybePromise,
   type OperationEvidence,
   type TokenIdentity,
   withEvidence,
@@ -28,6 +29,7 @@ import { handlerOf } from '../handlers/handlers.ts';
 import type { Answer } from './answer.ts';
 import { authenticate, identify } from './authenticate.ts';
 import { callerAddress } from './caller-address.ts';
+import { identifyAgain } from './identify-again.ts';
 import { requireSameTenant } from './tenant.ts';
 import { parseJsonObject, readBody } from './body.ts';
 import { failureOf } from './problem-answer.ts';
@@ -78,10 +80,13 @@ async function serveIdentified(
   identity: TokenIdentity | undefined,
   evidence: OperationEvidence | undefined,
 ): Promise<Answer> {
+  const requireValid = identity === undefined ? undefined : identifyAgain(parts.kms, incoming.headers.authorization);
   const bytes =
     route.method === 'GET'
       ? Buffer.alloc(0)
       : await readBody(incoming, route.crypto === undefined ? LIMITS.bodyBytes : LIMITS.batchBodyBytes);
+  const valid = requireValid?.();
+  if (valid !== undefined) await valid;
   const body = parseJsonObject(bytes, incoming.headers['content-type']);
   const raw: RawRequest = {
     ...address,
@@ -102,6 +107,7 @@ async function serveIdentified(
       await serveBatch(parts, route, raw, caller, {
         requestId,
         evidence,
+        requireValid,
         isGone: () => incoming.socket.destroyed,
       }),
     );
@@ -123,6 +129,7 @@ const ITEMS_AT_ONCE = 8;
 interface BatchCall {
   readonly requestId: string;
   readonly evidence: OperationEvidence | undefined;
+  readonly requireValid: (() => MaybePromise<void>) | undefined;
   readonly isGone: () => boolean;
 }
 
@@ -131,7 +138,7 @@ async function serveBatch(
   route: Route,
   raw: RawRequest,
   caller: Caller | undefined,
-  { requestId, evidence, isGone }: BatchCall,
+  { requestId, evidence, requireValid, isGone }: BatchCall,
 ): Promise<unknown> {
   const handler = handlerOf(route);
   const items = parseBatch(route, raw);
@@ -150,6 +157,7 @@ async function serveBatch(
         return encodeAnswer(route, result, item.dialect);
       };
       try {
+        await requireValid?.();
         const left = evidence?.item();
         answers[index] = await withEvidence(left, () => serveItem(left));
       } catch (error) {

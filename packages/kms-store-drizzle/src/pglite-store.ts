@@ -30,7 +30,7 @@ export async function openPgliteStore(options: PgliteStoreOptions): Promise<{
   const changes = new InProcessFeed();
   try {
     await prepareDatabase(driver, 'auto');
-    await driver.listen(CHANNEL, (payload) => changes.deliver(eventOf(payload)));
+    await driver.listen(CHANNEL, (payload) => changes.deliver(eventOf(payload, () => false)));
   } catch (error) {
     await driver.close();
     throw error;

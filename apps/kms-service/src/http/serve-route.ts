@@ -4,9 +4,7 @@ import {
   encodeAnswer,
   entityTag,
   isBatch,
-  itemProblem,
   LIMITS,
-  parseBatch,
   parseRequest,
   type RawRequest,
   type Route,
@@ -16,7 +14,6 @@ import {
   type Caller,
   canonicalJson,
   type IdempotencyRequest,
-  type Kms,
   KmsError,
   lengthPrefixed,
   type MaybePromise,
@@ -29,10 +26,10 @@ import { beginEvidence, describeRequest } from '../evidence/begin-evidence.ts';
 import { handlerOf } from '../handlers/handlers.ts';
 import type { Answer } from './answer.ts';
 import { authenticate, identify } from './authenticate.ts';
+import { identifyAgain } from './identify-again.ts';
+import { leaving, serveBatch } from './serve-batch.ts';
 import { callerAddress } from './caller-address.ts';
-import { requireSameTenant } from './tenant.ts';
 import { parseJsonObject, readBody } from './body.ts';
-import { failureOf } from './problem-answer.ts';
 
 /** What the path and the query of a request say. */
 type RequestAddress = Required<Pick<RawRequest, 'params' | 'query'>>;
@@ -66,10 +63,13 @@ export function serveRoute(
       identity &&
       parts.evidence &&
       beginEvidence(parts.evidence.trail, parts.kms.clock, route, identity, incoming, requestId);
-    const serve = () =>
-      andThen(read ?? bodyOf(incoming, route), (bytes) =>
-        serveIdentified(parts, incoming, route, address, requestId, served, identity, evidence, bytes),
-      );
+    const serveBody = (bytes: Buffer) =>
+      serveIdentified(parts, incoming, route, address, requestId, served, identity, evidence, bytes);
+    const serve = () => {
+      if (read !== undefined) return serveBody(read);
+      const requireValid = identity && identifyAgain(parts.kms, incoming.headers.authorization);
+      return andThen(bodyOf(incoming, route), (bytes) => andThen(requireValid?.(), () => serveBody(bytes)));
+    };
     return evidence === undefined ? serve() : withEvidence(evidence, async () => serve());
   });
 }
@@ -107,10 +107,13 @@ function serveIdentified(
   served.tenantId = caller?.tenantId;
   served.subject = caller?.subject;
   if (isBatch(route, body)) {
-    const isGone = () => incoming.socket.destroyed;
-    return serveBatch(parts, route, raw, caller, { requestId, evidence, isGone }).then((answer) =>
-      respond(route, requestId, answer),
-    );
+    const call = {
+      requestId,
+      evidence,
+      requireValid: identity && identifyAgain(parts.kms, incoming.headers.authorization),
+      isGone: () => incoming.socket.destroyed,
+    };
+    return serveBatch(parts, route, raw, caller, call).then((answer) => respond(route, requestId, answer));
   }
   if (bytes.length > LIMITS.bodyBytes)
     throw new KmsError('PAYLOAD_TOO_LARGE', `The request body is larger than ${LIMITS.bodyBytes} bytes.`, {
@@ -129,58 +132,6 @@ function serveIdentified(
       entityTag(route, result),
     ),
   );
-}
-
-/** How many items of one batch are worked on at a time, so that one batch does not hold up everybody else. */
-const ITEMS_AT_ONCE = 8;
-
-interface BatchCall {
-  readonly requestId: string;
-  readonly evidence: OperationEvidence | undefined;
-  readonly isGone: () => boolean;
-}
-
-async function serveBatch(
-  parts: AppParts,
-  route: Route,
-  raw: RawRequest,
-  caller: Caller | undefined,
-  { requestId, evidence, isGone }: BatchCall,
-): Promise<unknown> {
-  const handler = handlerOf(route);
-  const items = parseBatch(route, raw);
-  const answers: unknown[] = Array(items.length);
-  const queue = items.entries();
-  const work = async () => {
-    for (const [index, item] of queue) {
-      // Nobody waits for the rest of a batch whose client went away.
-      if (isGone()) return;
-      const serveItem = async (left: OperationEvidence | undefined) => {
-        if ('error' in item) throw item.error;
-        if (caller !== undefined) requireSameTenant(caller, item.body);
-        const request = { params: {}, query: {}, ...item };
-        if (left !== undefined) describeRequest(left, request);
-        const result = await handler({ parts, kms: leaving(parts.kms, left), caller, request, once: {} });
-        return encodeAnswer(route, result, item.dialect);
-      };
-      try {
-        const left = evidence?.item();
-        answers[index] = await withEvidence(left, () => serveItem(left));
-      } catch (error) {
-        // One item that fails is that item's answer, also when the service is at fault; the log says why.
-        if (!(error instanceof KmsError) || error.code === 'INTERNAL_ERROR')
-          parts.logs.log.error({ requestId, err: error }, 'batch item failed');
-        answers[index] = { error: itemProblem(failureOf(error)) };
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: ITEMS_AT_ONCE }, work));
-  return { items: answers };
-}
-
-/** The service as one operation sees it that leaves evidence. */
-function leaving(kms: Kms, evidence: OperationEvidence | undefined): Kms {
-  return evidence === undefined ? kms : { ...kms, evidence };
 }
 
 function respond(

@@ -3,7 +3,7 @@ import { type EncryptionContext, encodeContext } from '../envelope/associated-da
 import { andThen, type MaybePromise } from '../engines/engine.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { Kms } from './kms.ts';
-import { openEnvelope } from './use-key.ts';
+import { openEnvelope } from './open-envelope.ts';
 
 export interface DecryptInput {
   readonly ciphertext: Uint8Array;

@@ -3,7 +3,7 @@ import { encodeWrapData } from '../envelope/associated-data.ts';
 import { andThen, type MaybePromise } from '../engines/engine.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { Kms } from './kms.ts';
-import { openEnvelope } from './use-key.ts';
+import { openEnvelope } from './open-envelope.ts';
 
 export interface UnwrapInput {
   readonly wrappedKey: Uint8Array;

@@ -1,10 +1,8 @@
 import type { Algorithm } from '../algorithms/registry.ts';
 import { algorithmById } from '../algorithms/resolve.ts';
-import { cipherOf } from '../algorithms/version-cipher.ts';
 import { authorize } from '../access/evaluate-policy.ts';
 import type { Caller } from '../access/caller.ts';
 import { andThen, type KeyEngine, type MaybePromise } from '../engines/engine.ts';
-import { decryptFailed, type EnvelopeHeader, parseHeader } from '../envelope/header.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { LoadedKey } from '../keyring/loaded-key.ts';
 import { admitKey, admitVersion } from '../lifecycle/admission.ts';
@@ -38,19 +36,30 @@ export function useKey(
   versionNumber: number | null = null,
   permission: CryptoOperation = operation,
 ): MaybePromise<UsableVersion> {
-  return andThen(admit(kms, caller, keyId, operation, permission), (loaded) => {
-    const used = ready(kms, loaded, versionOf(loaded.record, versionNumber), operation);
+  const again: Again = {
+    admit: () => admit(kms, caller, keyId, operation, permission),
+    choose: (record) => versionOf(record, versionNumber),
+  };
+  return andThen(again.admit(), (loaded) => {
+    const used = ready(kms, loaded, again.choose(loaded.record), operation, again);
     // A budget that may be at its end is always asked for with a promise.
     if (versionNumber !== null || !(used instanceof Promise)) return used;
     return used.catch(async (error: unknown) => {
       if (!(await rotatedAtBudgetEnd(kms, loaded.record, error))) throw error;
-      const renewed = await admit(kms, caller, keyId, operation, permission);
-      return ready(kms, renewed, versionOf(renewed.record, null), operation);
+      const renewed = await again.admit();
+      return ready(kms, renewed, again.choose(renewed.record), operation, again);
     });
   });
 }
 
-function versionOf(record: KeyRecord, versionNumber: number | null): KeyVersionRecord {
+/** How a key comes to be used, for when that took so long that it has to be asked once more. */
+export interface Again {
+  admit(): MaybePromise<LoadedKey>;
+  choose(record: KeyRecord): KeyVersionRecord;
+}
+
+/** One version of a key, or with `null` the current one. Throws `BAD_REQUEST` for one that the key does not have. */
+export function versionOf(record: KeyRecord, versionNumber: number | null): KeyVersionRecord {
   const wanted = versionNumber ?? record.currentVersion;
   const version = record.versions.find((candidate) => candidate.version === wanted);
   if (version === undefined) throw badRequest('keyVersion', 'the key has no such version');
@@ -85,116 +94,40 @@ export function admit(
   });
 }
 
-/** Checks and opens one version of an admitted key. */
+/**
+ * Checks and opens one version of an admitted key.
+ *
+ * @param again for an operation that is not paid for yet
+ */
 export function ready(
   kms: Kms,
   loaded: LoadedKey,
   version: KeyVersionRecord,
   operation: CryptoOperation,
-  budget: 'due' | 'paid' = 'due',
+  again: Again | 'paid',
 ): MaybePromise<UsableVersion> {
   const key = loaded.record;
   kms.evidence?.uses(key.keyId, version.version);
   admitVersion(version, operation);
   const algorithm = algorithmById(version.algorithm);
   requireApproved(kms, algorithm);
-  const paid = budget === 'due' ? kms.budgets.take(key, version, operation) : undefined;
-  return andThen(paid, () => {
-    kms.counter.count(key.tenantId);
-    return andThen(loaded.engine(version), (engine) => ({ key, version, algorithm, engine }));
-  });
+  const payment = again === 'paid' ? undefined : kms.budgets.take(key, version, operation);
+  if (again !== 'paid' && payment !== undefined)
+    return payment.then(() => readyAfterPayment(kms, version.version, operation, again));
+  kms.counter.count(key.tenantId);
+  return andThen(loaded.engine(version), (engine) => ({ key, version, algorithm, engine }));
 }
 
-/** What was opened, and by what. */
-export interface OpenedEnvelope {
-  readonly plaintext: Uint8Array;
-  readonly used: UsableVersion;
-}
-
-/**
- * Opens a ciphertext of the envelope: finds key and version from its header.
- *
- * @param keyId the key that the caller named, or `null` to take the one that the ciphertext names
- * @throws KmsError `DECRYPT_FAILED` for every way in which the ciphertext can be wrong.
- */
-export function openEnvelope(
+/** The store may have taken its time for the payment, so the key counts as it is now. */
+async function readyAfterPayment(
   kms: Kms,
-  caller: Caller,
-  keyId: KeyId | null,
-  operation: 'decrypt' | 'unwrap',
-  ciphertext: Uint8Array,
-  associatedData: Uint8Array,
-  permission: CryptoOperation = operation,
-): MaybePromise<OpenedEnvelope> {
-  const header = readHeader(ciphertext);
-  return andThen(admitNamed(kms, caller, keyId, header, operation, permission), (loaded) => {
-    if (isLegacy(loaded.record)) return openLegacy(kms, loaded, operation, ciphertext, associatedData);
-    if (header === undefined || header.keyId !== loaded.record.keyId) throw decryptFailed();
-    const version = loaded.record.versions.find((candidate) => candidate.version === header.keyVersion);
-    if (version === undefined || cipherOf(version).suite !== header.suite) throw decryptFailed();
-    return andThen(ready(kms, loaded, version, operation), (used) => {
-      if (used.engine.open === undefined) throw decryptFailed();
-      return andThen(used.engine.open(ciphertext, associatedData), (plaintext) => ({ plaintext, used }));
-    });
-  });
-}
-
-function readHeader(ciphertext: Uint8Array): EnvelopeHeader | undefined {
-  try {
-    return parseHeader(ciphertext);
-  } catch (error) {
-    // Data of another system has no header; whether that is an error depends on the key.
-    if (error instanceof KmsError && error.code === 'DECRYPT_FAILED') return undefined;
-    throw error;
-  }
-}
-
-function admitNamed(
-  kms: Kms,
-  caller: Caller,
-  keyId: KeyId | null,
-  header: EnvelopeHeader | undefined,
+  paidVersion: number,
   operation: CryptoOperation,
-  permission: CryptoOperation,
-): MaybePromise<LoadedKey> {
-  if (keyId !== null) return admit(kms, caller, keyId, operation, permission);
-  if (header === undefined) throw decryptFailed();
-  return admitFound(kms, caller, header.keyId, operation, permission);
-}
-
-async function admitFound(
-  kms: Kms,
-  caller: Caller,
-  keyId: KeyId,
-  operation: CryptoOperation,
-  permission: CryptoOperation,
-): Promise<LoadedKey> {
-  try {
-    return await admit(kms, caller, keyId, operation, permission);
-  } catch (error) {
-    // The caller named no key: a ciphertext of an unknown key is just a wrong ciphertext.
-    if (error instanceof KmsError && error.code === 'NOT_FOUND') throw decryptFailed(error);
-    throw error;
-  }
-}
-
-/** Whether the key opens data of another system, which has no envelope. */
-function isLegacy(record: KeyRecord): boolean {
-  return algorithmById(versionOf(record, null).algorithm).family === 'legacy-cipher';
-}
-
-async function openLegacy(
-  kms: Kms,
-  loaded: LoadedKey,
-  operation: CryptoOperation,
-  ciphertext: Uint8Array,
-  associatedData: Uint8Array,
-): Promise<OpenedEnvelope> {
-  const used = await ready(kms, loaded, versionOf(loaded.record, null), operation);
-  if (used.engine.openLegacy === undefined) throw decryptFailed();
-  if (associatedData.some((byte) => byte !== 0))
-    throw badRequest('context', 'data of another system has no authenticated context');
-  return { plaintext: await used.engine.openLegacy(ciphertext), used };
+  again: Again,
+): Promise<UsableVersion> {
+  const renewed = await again.admit();
+  const chosen = again.choose(renewed.record);
+  return ready(kms, renewed, chosen, operation, chosen.version === paidVersion ? 'paid' : again);
 }
 
 /** The engine's method, or the error for a key whose algorithm lacks it. */

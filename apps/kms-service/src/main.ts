@@ -16,6 +16,7 @@ import { isStillHere, settleCopy } from './restored-copy.ts';
 import { makeRootWork } from './roots/root-work.ts';
 import { runSelfTest } from './self-test.ts';
 import { startScheduledWork } from './scheduled-work.ts';
+import { yieldThreadPool } from './thread-pool.ts';
 import { welcomeText } from './welcome.ts';
 import { superviseWorkers } from './workers/primary.ts';
 import { reportStarted } from './workers/worker.ts';
@@ -71,6 +72,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   log.info({ baseUrl: listening.baseUrl }, 'listening');
   stops.push(() => readiness.stopping());
   await runSelfTest(readiness, log, config);
+  yieldThreadPool(log);
   reportStarted();
 }
 

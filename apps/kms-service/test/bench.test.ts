@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tempDir } from '@qnsp/test-harness';
 import { expect, test } from 'vitest';
+import { measureFiles } from '../bench/files/measure-files.ts';
 import { renderSection, writeSection } from '../bench/report.ts';
 import { measureScale } from '../bench/scale/measure-scale.ts';
 import { compareSides } from '../bench/slices.ts';
@@ -19,6 +20,23 @@ test('the scale benchmark loads authentic keys and measures each operation on bo
   for (const row of result.rows) expect(row).toHaveLength(result.columns.length);
   expect(result.holds).toBe(result.rows.every((row) => row.at(-1) === 'yes'));
   expect(progress[1]).toMatch(/^36 keys loaded/);
+});
+
+test('the benchmark of files goes every way, and a file is the same after each', { timeout: 300_000 }, async () => {
+  const progress: string[] = [];
+  const result = await measureFiles(2, 1, (line) => void progress.push(line));
+  expect(result.columns).toEqual(['', 'speed', 'speed ÷ openssl ≥ 0.50', 'memory ≤ 200 MB', 'holds']);
+  expect(result.rows.map(([what]) => what)).toEqual(
+    [
+      'command line, file to file',
+      'command line, pipe to file',
+      'command line, pipe to pipe',
+      'TypeScript, file to file',
+    ].flatMap((way) => [`encrypt, ${way}`, `decrypt, ${way}`]),
+  );
+  // A process of Node.js alone has this much.
+  for (const [, , , memory = ''] of result.rows) expect(Number.parseInt(memory, 10)).toBeGreaterThan(30);
+  expect(progress).toEqual(['round 1 of 1']);
 });
 
 test('a comparison takes turns, drops the warm-up, and answers medians', async () => {

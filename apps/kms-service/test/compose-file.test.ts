@@ -193,6 +193,15 @@ describe('docker-compose.yml', () => {
     expect(package_).toBe(manifest.name);
   });
 
+  test('the image has the command line, which finds the service there', () => {
+    expect(dockerfile).toContain(" --filter '@qnsp/kms-cli...' ");
+    const [, target = '', link = ''] = /^RUN ln --symbolic (\S+) (\S+)$/m.exec(dockerfile) ?? [];
+    expect(link).toBe('packages/kms-cli/node_modules/@qnsp/kms-service');
+    expect(join('/', link, '..', target)).toBe('/apps/kms-service');
+    const [, entry = ''] = /exec node \/app\/(\S+) /.exec(dockerfile) ?? [];
+    expect(statSync(join(ROOT, entry)).isFile()).toBe(true);
+  });
+
   test('each volume that is used is declared, and each file that is mounted is there', () => {
     for (const { volumes = [] } of Object.values(composed(withEvidence).services)) {
       for (const source of volumes.map((volume) => volume.split(':')[0] ?? '')) {

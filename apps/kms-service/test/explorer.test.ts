@@ -5,6 +5,26 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LocalService, send, startLocalService } from './local-service.ts';
 
 const PLAINTEXT = Buffer.from('sent from the page').toString('base64');
+
+/** A decoded picture, with how many different colours it has. */
+interface Picture {
+  readonly width: number;
+  readonly height: number;
+  readonly colours: number;
+}
+
+/** Decodes a PNG within the browser, which knows how. */
+const DECODE = `async (base64) => {
+  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  const picture = await createImageBitmap(new Blob([bytes], { type: 'image/png' }));
+  const canvas = new OffscreenCanvas(picture.width, picture.height);
+  const context = canvas.getContext('2d');
+  context.drawImage(picture, 0, 0);
+  const { data } = context.getImageData(0, 0, picture.width, picture.height);
+  const colours = new Set(new Uint32Array(data.buffer));
+  return { width: picture.width, height: picture.height, colours: colours.size };
+}`;
+
 let local: LocalService;
 beforeAll(async () => {
   local = await startLocalService();
@@ -100,7 +120,15 @@ describe('the explorer in a browser', () => {
     const shown = operation.locator('.live-responses-table');
     await shown.getByText(answer.ciphertext.slice(0, 20)).first().waitFor();
     expect(await shown.locator('tr.response td.response-col_status').first().textContent()).toContain('200');
-    await page.screenshot({ path: process.env['EXPLORER_SCREENSHOT'] ?? join(directory.path, 'encrypt.png') });
+    const path = process.env['EXPLORER_SCREENSHOT'] ?? join(directory.path, 'encrypt.png');
+    const png = await page.screenshot({ path });
+    process.stderr.write(`The screenshot is ${path}\n`);
+    const { width, height, colours } = await page.evaluate<Picture>(
+      `(${DECODE})(${JSON.stringify(png.toString('base64'))})`,
+    );
+    expect({ width, height }).toEqual({ width: 1280, height: 1400 });
+    // A page that stayed empty, or without its style, has next to none.
+    expect(colours).toBeGreaterThan(50);
   });
 
   test('the page shows every operation of the document', async () => {

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { ConfigurationError } from '../src/config/configuration-error.ts';
 import { readConfig } from '../src/config/env.ts';
@@ -64,4 +64,16 @@ test('the page of HSMs has every setting of theirs', () => {
   const asked = [...askedNames()].filter((name) => isOfHsm(name));
   expect(asked.filter((name) => !page.includes(name))).toEqual([]);
   expect(asked.length).toBeGreaterThan(5);
+});
+
+test('the page about the gateway has every variable of its templates, and no other', () => {
+  const directory = new URL('../../../deploy/edge-gateway/', import.meta.url);
+  const templates = globSync('*/*.template', { cwd: directory }).map((name) =>
+    readFileSync(new URL(name, directory), 'utf8'),
+  );
+  const used = templates.flatMap((text) => [...text.matchAll(/\$\{(EDGE_\w+)\}/g)].map(([, name = '']) => name));
+  const section = /^## Behind the gateway$([\s\S]*?)^## /m.exec(read('operations.md'))?.[1] ?? '';
+  const documented = [...section.matchAll(/`(EDGE_\w+)`/g)].map(([, name = '']) => name);
+  expect(new Set(documented)).toEqual(new Set(used));
+  expect(used.length).toBeGreaterThan(4);
 });

@@ -101,6 +101,36 @@ describe.each(FILES)('%s', (file) => {
   });
 });
 
+/** What clients send that a strict server would not take; each is in the contract, and must stay in the conversations. */
+const ODDITIES: Readonly<Record<string, (step: Step) => boolean>> = {
+  'a POST with a JSON content type and no body': (step) =>
+    isPost(step) && has(step, /^content-type: application\/json/i) && step.body === '',
+  'a POST with neither content type nor length': (step) =>
+    isPost(step) && !has(step, /^(?:content-type|content-length|transfer-encoding):/i) && step.body === '',
+  'a query whose values are not encoded': (step) =>
+    /\?\S*[{|}":/]/.test(requestLine(step).replaceAll(/\{\{\w+\}\}/g, '')),
+  'a list with limit=100': (step) => /^GET \S*\?(?:\S*&)?limit=100[& ]/.test(requestLine(step)),
+  'a body in chunks': (step) => has(step, /^transfer-encoding: chunked$/i) && step.body !== '',
+  'a body that waits for 100 Continue': (step) => has(step, /^expect: 100-continue$/i),
+};
+
+const requestLine = ({ head: [line = ''] }: Step) => line;
+const isPost = (step: Step) => requestLine(step).startsWith('POST ');
+const has = ({ head }: Step, header: RegExp) => head.some((line) => header.test(line));
+
+describe('some client sends', () => {
+  const conversations = FILES.map((file) => readConversation(new URL(`./wire/${file}`, import.meta.url)));
+
+  test.each(Object.entries(ODDITIES))('%s', (_name, isSo) => {
+    const sending = conversations.filter(({ steps }) => steps.some(isSo));
+    expect(sending.length).toBeGreaterThan(0);
+  });
+
+  test('head and body apart', () => {
+    expect(conversations.filter(({ apart }) => apart).length).toBeGreaterThan(0);
+  });
+});
+
 test('there is a conversation of every published client family', () => {
   const families = [
     'typescript-client',

@@ -31,7 +31,8 @@ async function streamOf(vector: (typeof vectors.vectors)[number]) {
 /** Cuts data into segments as the streams do. */
 function segmentsOf(data: Uint8Array, sizeOf: (index: number) => number): Uint8Array<ArrayBuffer>[] {
   const buffer = new SegmentBuffer(sizeOf);
-  return [...buffer.push(data), buffer.last()];
+  // A segment is valid until the next one is asked for.
+  return [...Array.from(buffer.push(data), (segment) => segment.slice()), buffer.last()];
 }
 
 describe('the published vectors of AES-GCM-HKDF streaming', () => {

@@ -2,6 +2,7 @@ export { createDatabase, type TestDatabase } from './database.ts';
 export { type EdgeGateway, type EdgeGatewayOptions, startEdgeGateway } from './edge-gateway.ts';
 export { type FaultyModule, faultyModule } from './faulty-module.ts';
 export { findExecutable } from './executable.ts';
+export { type FileMeasure, type FileRounds, fileRounds } from './file-rounds.ts';
 export { freePort } from './free-port.ts';
 export { fillTemplate, type NginxServer, startNginx } from './nginx-server.ts';
 export { boundToParent } from './parent-bound.ts';

@@ -1,16 +1,19 @@
 /**
  * Cuts chunks of any size into segments. A segment is handed out only when more data follows it, since the last one is
- * sealed differently.
+ * sealed differently. It is valid until the next one is asked for: all are in one buffer, since 1 MiB for each would be garbage
+ * faster than it is collected.
  */
 export class SegmentBuffer {
   readonly #sizeOf: (index: number) => number;
+  readonly #buffer: Uint8Array<ArrayBuffer>;
   #index = 0;
   #filled = 0;
   #segment: Uint8Array<ArrayBuffer>;
 
   constructor(sizeOf: (index: number) => number) {
     this.#sizeOf = sizeOf;
-    this.#segment = new Uint8Array(sizeOf(0));
+    this.#buffer = new Uint8Array(Math.max(sizeOf(0), sizeOf(1)));
+    this.#segment = this.#buffer.subarray(0, sizeOf(0));
   }
 
   /** Takes a chunk and hands out the segments that it completes, but for the last one. */
@@ -20,7 +23,7 @@ export class SegmentBuffer {
       if (this.#filled === this.#segment.length) {
         yield this.#segment;
         this.#index += 1;
-        this.#segment = new Uint8Array(this.#sizeOf(this.#index));
+        this.#segment = this.#buffer.subarray(0, this.#sizeOf(this.#index));
         this.#filled = 0;
       }
       const piece = chunk.subarray(at, at + this.#segment.length - this.#filled);

@@ -52,5 +52,17 @@ export function writeBehind(output: FileHandle) {
 }
 
 async function writeAll(output: FileHandle, pieces: SegmentPieces): Promise<void> {
-  for (const piece of pieces) await writeFully(output, piece);
+  for (const piece of pieces) {
+    await writeFully(output, piece);
+    release(piece);
+  }
+}
+
+/**
+ * Gives the memory of a piece back that nobody needs any more. Each is a new buffer outside of V8's heap, and V8 by itself lets
+ * more than a hundred MiB of them gather before it looks.
+ */
+function release({ buffer, byteLength }: Uint8Array): void {
+  // What is only a part of a buffer may share it with others.
+  if (buffer instanceof ArrayBuffer && byteLength === buffer.byteLength) buffer.transfer(0);
 }

@@ -9,7 +9,11 @@ export async function backlog(db: Db): Promise<EvidenceBacklog> {
   const unsealed = sql`coalesce(max(${evidenceOutbox.id}) - min(${evidenceOutbox.id}) + 1, 0)`.mapWith(Number);
   const undelivered = sql`coalesce(sum(${evidenceChains.sequence} - ${evidenceChains.delivered}), 0)`.mapWith(Number);
   const [outbox] = await db.select({ unsealed }).from(evidenceOutbox);
-  const [chains] = await db.select({ undelivered }).from(evidenceChains);
+  // In the words of the partial index.
+  const [chains] = await db
+    .select({ undelivered })
+    .from(evidenceChains)
+    .where(sql`${evidenceChains.delivered} < ${evidenceChains.sequence}`);
   const refused = await db.$count(evidenceCheckpoints, sql`${evidenceCheckpoints.refusal} is not null`);
   return { unsealed: outbox?.unsealed ?? 0, undelivered: chains?.undelivered ?? 0, refused };
 }

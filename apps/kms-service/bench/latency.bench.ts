@@ -29,7 +29,8 @@ const bench: Bench = {
     try {
       for (const { target, request } of [floor, service]) await target.closedLoop(request, WARM_UP);
       const pairs: { readonly floor: number; readonly service: number }[] = [];
-      for (let slice = 0; slice < SLICES; slice += 1) pairs.push({ floor: await p99(floor), service: await p99(service) });
+      for (let slice = 0; slice < SLICES; slice += 1)
+        pairs.push({ floor: await p99(floor), service: await p99(service) });
       const ratio = median(pairs.map((pair) => pair.service / pair.floor));
       const holds = ratio <= TARGET;
       say(`p99 ${ratio.toFixed(2)} times that of the floor`);

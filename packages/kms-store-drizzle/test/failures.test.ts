@@ -239,6 +239,19 @@ describe('a database that fails', () => {
     await expect(store.ping()).resolves.toBeUndefined();
   });
 
+  it('opens no more connections than the pool may have, however much there is to do', async () => {
+    const store = await open({ poolMax: 3, statementTimeoutMs: 20_000 });
+    const counts: number[] = [];
+    const busy = Array.from({ length: 12 }, () =>
+      store.transact(SYSTEM, async () => {
+        counts.push(await connections());
+      }),
+    );
+    await Promise.all(busy);
+    expect(counts).toHaveLength(12);
+    expect(Math.max(...counts)).toBe(3);
+  });
+
   it('says so when the server takes no more connections', async () => {
     await aside((sql) => sql.unsafe(`create role crowded login connection limit 1; grant kms_app to crowded`));
     await open();

@@ -1,4 +1,4 @@
-import type { Store, StoreScope, UnitOfWork } from '@qnsp/kms-core';
+import { type EvidenceStore, newId, type Store, type StoreScope, type UnitOfWork } from '@qnsp/kms-core';
 import { newTenant, rotated, scopeOf, someBytes, SYSTEM } from '@qnsp/kms-core/testing';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
@@ -6,8 +6,10 @@ import { drizzle } from 'drizzle-orm/postgres-js';
 import type { Sql } from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Driver } from '../src/driver.ts';
+import { DrizzleEvidenceStore } from '../src/drizzle-evidence-store.ts';
 import { DrizzleStore } from '../src/drizzle-store.ts';
 import { scopeStatement } from '../src/scope.ts';
+import { sampleEvent, seal } from './evidence-samples.ts';
 import { rawSql } from './raw-sql.ts';
 
 interface Statement {
@@ -15,10 +17,10 @@ interface Statement {
   readonly parameters: readonly unknown[];
 }
 
-/** A store that notes down the statements of its units and rolls everything back. */
-function recordingStore(sql: Sql, statements: Statement[]): Store {
+/** A driver that notes down the statements of its units and rolls everything back. */
+function recordingDriver(sql: Sql, statements: Statement[]): Driver {
   const db = drizzle(sql, { logger: { logQuery: (text, parameters) => void statements.push({ text, parameters }) } });
-  const driver: Driver = {
+  return {
     async transaction(scope, work) {
       await sql.unsafe(`begin; ${scopeStatement(scope)}`);
       try {
@@ -31,7 +33,6 @@ function recordingStore(sql: Sql, statements: Statement[]): Store {
     asOwner: (work) => work(db),
     close: async () => undefined,
   };
-  return new DrizzleStore(driver);
 }
 
 interface PlanCase {
@@ -41,7 +42,36 @@ interface PlanCase {
   readonly scope?: StoreScope;
 }
 
-const LARGE_TABLE_SCAN = /Seq Scan on (?:keys|key_versions|operation_leases|api_tokens|idempotency_keys)/;
+interface EvidenceCase {
+  readonly name: string;
+  readonly work: () => Promise<unknown>;
+  readonly indexes: readonly string[];
+  /** Of the statements; the service's own without it. */
+  readonly scope?: () => StoreScope;
+}
+
+const LARGE_TABLE_SCAN =
+  /Seq Scan on (?:keys|key_versions|operation_leases|api_tokens|idempotency_keys|resident_claims|evidence_(?:chains|checkpoints|events))/;
+
+/** A long chain of one tenant with events that wait, and the chains of many others that are delivered to their end. */
+function evidenceRows(tenantId: string): string {
+  const event = JSON.stringify(sampleEvent(tenantId, { eventId: 'ID' }));
+  return `
+    insert into kms.evidence_chains (tenant_id, sequence, hash, delivered)
+      select gen_random_uuid(), 10, 'x', 10 from generate_series(1, 5000);
+    insert into kms.evidence_chains (tenant_id, sequence, hash, delivered) values ('${tenantId}', 20000, 'x', 19990);
+    insert into kms.evidence_checkpoints (checkpoint_id, tenant_id, first_sequence, last_sequence, sealed_at, checkpoint)
+      select gen_random_uuid(), '${tenantId}', 10 * n + 1, 10 * n + 10, now() + make_interval(secs => n - 100), '{}'
+      from generate_series(0, 1999) n;
+    insert into kms.evidence_events (tenant_id, sequence, event_id, checkpoint_id, occurred_at, event_type, actor_id, key_id,
+        result, previous_hash, hash, event)
+      select c.tenant_id, n, gen_random_uuid(), c.checkpoint_id, now(), 'type ' || n % 7, 'actor ' || n % 20,
+        'key ' || n % 500, 'success', 'x', 'x', '${event}'
+      from kms.evidence_checkpoints c, generate_series(c.first_sequence, c.last_sequence) n;
+    insert into kms.evidence_outbox (tenant_id, event_id, event)
+      select case when n % 10 = 0 then '${tenantId}'::uuid else gen_random_uuid() end, id, replace('${event}', 'ID', id::text)
+      from (select n, gen_random_uuid() as id from generate_series(1, 5000) n) e`;
+}
 
 function literal(value: unknown): string {
   if (value === null) return 'null';
@@ -55,6 +85,7 @@ describe('query plans', () => {
   let close: () => Promise<void>;
   let sql: Sql;
   let store: Store;
+  let evidence: EvidenceStore;
   const statements: Statement[] = [];
   let tenantId = '';
   let keyId = '';
@@ -88,11 +119,17 @@ describe('query plans', () => {
       await tx.unsafe(
         `insert into kms.idempotency_keys select tenant_id, key_id::text, sha256(''), sha256(''), now() + interval '1 hour' from kms.keys`,
       );
+      await tx.unsafe(
+        `insert into kms.resident_claims select tenant_id, key_id, 1, 'hsm ' || row_number() over () % 100, 'create', now() from kms.keys`,
+      );
+      await tx.unsafe(evidenceRows(tenantId));
     });
     await sql.unsafe('analyze');
     const [row] = await sql`select key_id from kms.keys where tenant_id = ${tenantId} and state = 'active' limit 1`;
     keyId = String(row?.['key_id']);
-    store = recordingStore(sql, statements);
+    const driver = recordingDriver(sql, statements);
+    store = new DrizzleStore(driver);
+    evidence = new DrizzleEvidenceStore(driver);
   });
 
   afterAll(async () => {
@@ -103,8 +140,12 @@ describe('query plans', () => {
 
   /** The plans of all statements of a unit, as PostgreSQL keeps them for prepared statements: without the parameters. */
   async function plansOf(scope: StoreScope, work: (unit: UnitOfWork) => Promise<unknown>): Promise<string[]> {
+    return plansOfAll(scope, () => store.transact(scope, work));
+  }
+
+  async function plansOfAll(scope: StoreScope, work: () => Promise<unknown>): Promise<string[]> {
     statements.length = 0;
-    await store.transact(scope, work);
+    await work();
     const plans: string[] = [];
     for (const { text, parameters } of statements) {
       await sql.unsafe(
@@ -205,6 +246,62 @@ describe('query plans', () => {
     expect(plans).not.toMatch(LARGE_TABLE_SCAN);
   });
 
+  it.each<EvidenceCase>([
+    { name: 'the seal of a batch', work: () => seal(evidence, tenantId, 5), indexes: ['evidence_outbox_tenant'] },
+    {
+      name: 'a delivery',
+      work: () => evidence.claimDelivery('node', 60),
+      indexes: ['evidence_chains_undelivered', 'evidence_checkpoints_place', 'evidence_events_pkey'],
+    },
+    { name: 'the batches to retire', work: () => evidence.retire(new Date(), 5), indexes: ['evidence_checkpoints_'] },
+    { name: 'what waits', work: () => evidence.backlog(1000), indexes: ['evidence_checkpoints_refused'] },
+    {
+      name: 'the newest events',
+      work: () => evidence.events(tenantId, { limit: 50, beforeSequence: null }),
+      indexes: ['evidence_events_pkey'],
+      scope: () => scopeOf(tenantId),
+    },
+    {
+      name: 'the events of a key',
+      work: () => evidence.events(tenantId, { limit: 50, beforeSequence: null, keyId: 'key 7' }),
+      indexes: ['evidence_events_key'],
+      scope: () => scopeOf(tenantId),
+    },
+    {
+      name: 'the batch of an event',
+      work: () => evidence.batchOf(tenantId, newId()),
+      indexes: ['evidence_events_id'],
+      scope: () => scopeOf(tenantId),
+    },
+    {
+      name: 'checkpoints',
+      work: () => evidence.checkpoints(tenantId, 50, null),
+      indexes: ['evidence_checkpoints_place'],
+      scope: () => scopeOf(tenantId),
+    },
+    {
+      name: 'an export',
+      work: () => evidence.batchesAfter(tenantId, 500, 5),
+      indexes: ['evidence_checkpoints_place', 'evidence_events_pkey'],
+      scope: () => scopeOf(tenantId),
+    },
+    {
+      name: 'the claims of an HSM',
+      work: () => store.transact(SYSTEM, (unit) => unit.residents.claims('hsm 7')),
+      indexes: ['resident_claims_of_provider'],
+    },
+    {
+      name: 'the keys in an HSM',
+      work: () => store.transact(SYSTEM, (unit) => unit.residents.versions('hsm 7')),
+      indexes: ['key_versions_resident_in'],
+    },
+    { name: 'what tombstones end', work: tombstonesBody, indexes: ['keys_pkey', 'api_tokens_pkey'] },
+  ])('reach $name without reading a large table', async ({ work, indexes, scope }) => {
+    const plans = (await plansOfAll(scope?.() ?? SYSTEM, work)).join('\n');
+    for (const index of indexes) expect(plans).toContain(index);
+    expect(plans).not.toMatch(LARGE_TABLE_SCAN);
+  });
+
   it('a rotation is three statements, and a read of a key is one', async () => {
     await plansOf(scopeOf(tenantId), (unit) => unit.keys.get(keyId));
     expect(statements).toHaveLength(1);
@@ -232,6 +329,11 @@ describe('query plans', () => {
   async function readKeyBody(): Promise<void> {
     const text = 'select * from kms.key_records r where r.tenant_id = $1 and r.key_id = $2';
     statements.push({ text, parameters: [tenantId, keyId] });
+  }
+
+  /** The view as the start of a service on a restored copy reads it. */
+  async function tombstonesBody(): Promise<void> {
+    statements.push({ text: 'select * from kms.tombstones_to_apply', parameters: [] });
   }
 
   async function findTokenBody(): Promise<void> {

@@ -39,6 +39,9 @@ const TABLES = [
   'resident_claims',
 ];
 
+/** What shows rows of several tables; a query through one is bound like one of the tables themselves. */
+const VIEWS = ['key_records', 'tombstones_now', 'tombstones_to_apply'];
+
 describe('row-level security', () => {
   let database: TestDatabase;
   let store: Store;
@@ -72,6 +75,9 @@ describe('row-level security', () => {
         const token = sampleToken(tenantId);
         if (tenantId === theirs) theirToken = token;
         await unit.tokens.insert(token);
+        const ended = sampleToken(tenantId);
+        await unit.tokens.insert(ended);
+        await unit.tokens.revoke(revoked(ended, unit.now));
         await unit.idempotency.claim('k', someBytes(32));
         await unit.idempotency.complete('k', someBytes(8), 3600);
         await unit.keys.addOperations(5);
@@ -106,6 +112,26 @@ describe('row-level security', () => {
     expect(everything.length).toBeGreaterThan(rows.length);
   });
 
+  it('has no view beside those that are tested here', async () => {
+    const rows = await sql`
+      select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where n.nspname = 'kms' and c.relkind in ('v', 'm')`;
+    expect(rows.map((row) => String(row['name'])).sort()).toEqual(VIEWS);
+  });
+
+  it.each(VIEWS)('shows through %s no row of another tenant, and nothing where no scope was set', async (view) => {
+    const read = `select tenant_id from kms.${view} where tenant_id is not null`;
+    const ofTenant = await underScope(sql, { kind: 'tenant', tenantId: mine }, (tx) => tx.unsafe(read));
+    expect(ofTenant.filter((row) => row['tenant_id'] !== mine)).toEqual([]);
+    const ofService = await underScope(sql, SYSTEM, (tx) => tx.unsafe(read));
+    expect(ofService.map((row) => String(row['tenant_id']))).toContain(theirs);
+    const ofNobody = await sql.begin(async (tx) => {
+      await tx.unsafe('set local role kms_app');
+      return tx.unsafe(read);
+    });
+    expect(ofNobody).toHaveLength(0);
+  });
+
   it.each(TABLES)('shows of %s nothing where no scope was set', async (table) => {
     const rows = await sql.begin(async (tx) => {
       await tx.unsafe('set local role kms_app');
@@ -121,7 +147,7 @@ describe('row-level security', () => {
       `update kms.key_versions set material_kind = 'none', sealed = null, tmk_version = null where key_id = '${keyId}'`,
       `update kms.operation_leases set granted = granted + 1, last_grant = 1 where key_id = '${keyId}'`,
       `update kms.operation_counts set operations = operations + 1 where tenant_id = '${theirs}'`,
-      `update kms.api_tokens set revoked_at = now() where tenant_id = '${theirs}'`,
+      `update kms.api_tokens set revoked_at = now() where tenant_id = '${theirs}' and revoked_at is null`,
       `update kms.tenants set state = 'shredded' where tenant_id = '${theirs}'`,
       `delete from kms.tenant_master_key_wraps where tenant_id = '${theirs}'`,
       `delete from kms.idempotency_keys where tenant_id = '${theirs}'`,
@@ -149,6 +175,21 @@ describe('row-level security', () => {
       );
     await expect(insert(theirs)).rejects.toThrow('violates row-level security policy');
     await insert(mine);
+  });
+
+  it.each(TABLES)('takes into %s no row that is not of the tenant', async (table) => {
+    const [theirRow] = SERVICE_TABLES.includes(table)
+      ? await sql.unsafe(`select to_jsonb(t)::text as row from kms.${table} t limit 1`)
+      : await sql.unsafe(`select to_jsonb(t)::text as row from kms.${table} t where tenant_id = '${theirs}' limit 1`);
+    const attempt = underScope(sql, { kind: 'tenant', tenantId: mine }, (tx) =>
+      tx.unsafe(
+        `insert into kms.${table} overriding system value select * from jsonb_populate_record(null::kms.${table}, $1::text::jsonb)`,
+        [String(theirRow?.['row'])],
+      ),
+    );
+    // Nobody in the service writes tombstones.
+    const refusal = table === 'tombstones' ? 'permission denied' : 'violates row-level security policy';
+    await expect(attempt).rejects.toThrow(refusal);
   });
 
   it('gives the role no right to remove or rewrite what stays', async () => {
@@ -217,7 +258,7 @@ describe('row-level security', () => {
       expect(await unit.keys.leaseOperations({ keyId, version: 0, budget: 9, count: 1 })).toBe(0);
       expect(await unit.keys.children(theirKey.parentKeyId ?? '')).toEqual([]);
       expect(await unit.keys.scheduledRotations(10, null)).toHaveLength(1);
-      expect((await unit.tokens.list()).map((token) => token.tenantId)).toEqual([mine]);
+      expect((await unit.tokens.list()).map((token) => token.tenantId)).toEqual([mine, mine]);
       expect(await unit.tokens.get(theirToken.tokenId)).toBeUndefined();
       expect(await unit.tokens.list({ tenantId: theirs })).toEqual([]);
       await expect(unit.tokens.revoke(revoked(theirToken, unit.now))).rejects.toMatchObject({ code: 'NOT_FOUND' });

@@ -4,8 +4,17 @@ import { findExecutable } from './executable.ts';
 
 const DEBIAN_ROOT = '/usr/lib/postgresql';
 
-/** The directory that holds `postgres`, `initdb` and `pg_isready`, of the newest version installed. */
+/**
+ * The directory that holds `postgres`, `initdb` and `pg_isready`: the one that `TEST_POSTGRES_BINARIES` names, or that of
+ * the newest version installed.
+ */
 export function findPostgresBinaries(): string | undefined {
+  const chosen = process.env['TEST_POSTGRES_BINARIES'];
+  if (chosen !== undefined && chosen !== '') {
+    if (!existsSync(join(chosen, 'initdb')))
+      throw new Error(`TEST_POSTGRES_BINARIES names ${chosen}, which has no initdb.`);
+    return chosen;
+  }
   const versions = existsSync(DEBIAN_ROOT) ? readdirSync(DEBIAN_ROOT) : [];
   const newest = versions
     .toSorted((left, right) => Number(right) - Number(left))

@@ -1,4 +1,5 @@
-import { randomUUID } from 'node:crypto';
+import { createCipheriv, createPublicKey, encapsulate, randomBytes, randomUUID } from 'node:crypto';
+import type { OperationId } from '@qnsp/kms-contract';
 import type { Sql } from 'postgres';
 import { expect } from 'vitest';
 import type { Answer } from '../local-service.ts';
@@ -14,45 +15,87 @@ export interface AimedChange {
   use?(): Promise<Answer>;
 }
 
+const KEYS = '/kms/v1/keys';
+const TOKENS = '/kms/v1/tokens';
+const POLICY = { version: '1', statements: [{ effect: 'allow', actions: ['kms:encrypt'], resources: ['*'] }] };
 const PLAINTEXT = Buffer.from('data').toString('base64');
 
 type Aim = (kms: KmsOnPostgres) => Promise<AimedChange>;
 
-/** The mutating calls that a fault must neither lose nor repeat. */
-export const CHANGES: Readonly<Record<string, Aim>> = {
-  'create a key': (kms) => {
+/** Every mutating call of the contract, by its operation: a fault must neither lose nor repeat one. */
+export const CHANGES = {
+  createKey: (kms) => {
     const name = randomUUID();
-    return aimed(once(kms.call, { method: 'POST', path: '/kms/v1/keys', body: { name } }), async (sql) => {
-      const keys = await sql`select from kms.keys where name = ${name}`;
-      return keys.length;
-    });
+    return aimed(once(kms.call, { method: 'POST', path: KEYS, body: { name } }), keysNamed(name));
   },
-  'rotate a key': (kms) => aimedAtKey(kms, (path) => ({ method: 'POST', path: `${path}/rotate` })),
-  'revoke a key': (kms) =>
+  importKey: async (kms) => {
+    const name = randomUUID();
+    const wrappingAlgorithm = 'ML_KEM_768_AES_KWP';
+    const { body } = await kms.call({
+      method: 'GET',
+      path: `/kms/v1/byok/parameters?wrappingAlgorithm=${wrappingAlgorithm}`,
+    });
+    const { importToken, publicKeyPem } = body;
+    const wrappedMaterial = wrapMaterial(randomBytes(32), String(publicKeyPem)).toString('base64');
+    const request = { name, algorithm: 'AES-256-GCM', wrappingAlgorithm, importToken, wrappedMaterial };
+    return aimed(once(kms.call, { method: 'POST', path: '/kms/v1/byok/import', body: request }), keysNamed(name));
+  },
+  updateKey: (kms) => aimedAtKey(kms, (path) => ({ method: 'PATCH', path, body: { name: 'renamed' } })),
+  rotateKey: (kms) => aimedAtKey(kms, (path) => ({ method: 'POST', path: `${path}/rotate` })),
+  upgradeKey: (kms) => aimedAtKey(kms, (path) => ({ method: 'POST', path: `${path}/upgrade` })),
+  putKeyPolicy: (kms) => aimedAtKey(kms, (path) => ({ method: 'PUT', path: `${path}/policy`, body: POLICY })),
+  deleteKeyPolicy: (kms) =>
+    aimedAtKey(
+      kms,
+      (path) => ({ method: 'DELETE', path: `${path}/policy` }),
+      (path) => ({ method: 'PUT', path: `${path}/policy`, body: POLICY }),
+    ),
+  suspendKey: (kms) => aimedAtLife(kms, (path) => ({ method: 'POST', path: `${path}/suspend` })),
+  resumeKey: (kms) =>
+    aimedAtKey(
+      kms,
+      (path) => ({ method: 'POST', path: `${path}/resume` }),
+      (path) => ({ method: 'POST', path: `${path}/suspend` }),
+    ),
+  revokeKey: (kms) =>
     aimedAtLife(kms, (path) => ({ method: 'POST', path: `${path}/revoke`, body: { reason: 'end_of_life' } })),
-  'schedule the destruction of a key': (kms) => aimedAtLife(kms, (path) => ({ method: 'DELETE', path })),
-  'shred a key': (kms) =>
+  destroyKey: (kms) => aimedAtLife(kms, (path) => ({ method: 'DELETE', path })),
+  restoreKey: (kms) =>
+    aimedAtKey(
+      kms,
+      (path) => ({ method: 'POST', path: `${path}/restore` }),
+      (path) => ({ method: 'DELETE', path }),
+    ),
+  shredKey: (kms) =>
     aimedAtLife(kms, (path, keyId) => ({
       method: 'POST',
       path: `${path}/shred`,
       body: { confirmation: `SHRED-${keyId}` },
     })),
-  'create a token': (kms) => {
+  createToken: (kms) => {
     const name = randomUUID();
-    const request = { method: 'POST', path: '/kms/v1/tokens', body: { name, role: 'auditor' } };
+    const request = { method: 'POST', path: TOKENS, body: { name, role: 'auditor' } };
     return aimed(once(kms.call, request), async (sql) => {
       const tokens = await sql`select from kms.api_tokens where name = ${name}`;
       return tokens.length;
     });
   },
-  'create a tenant': (kms) => {
+  revokeToken: async (kms) => {
+    const made = await kms.call({ method: 'POST', path: TOKENS, body: { name: 'short-lived', role: 'auditor' } });
+    const tokenId = String(made.body['tokenId']);
+    return aimed(once(kms.call, { method: 'DELETE', path: `${TOKENS}/${tokenId}` }), async (sql) => {
+      const revoked = await sql`select from kms.api_tokens where token_id = ${tokenId} and revoked_at is not null`;
+      return revoked.length;
+    });
+  },
+  createTenant: (kms) => {
     const name = randomUUID();
     return aimed(once(kms.platform, { method: 'POST', path: '/kms/v1/tenants', body: { name } }), async (sql) => {
       const tenants = await sql`select from kms.tenants where name = ${name}`;
       return tenants.length;
     });
   },
-  'shred a tenant': async (kms) => {
+  shredTenant: async (kms) => {
     const tenant = await kms.platform({ method: 'POST', path: '/kms/v1/tenants', body: { name: 'short-lived' } });
     const tenantId = String(tenant.body['tenantId']);
     const headers = { 'x-qnsp-tenant': tenantId };
@@ -62,8 +105,8 @@ export const CHANGES: Readonly<Record<string, Aim>> = {
       body: { confirmation: `SHRED-${tenantId}`, reason: 'test' },
       headers,
     };
-    const key = await kms.platform({ method: 'POST', path: '/kms/v1/keys', body: {}, headers });
-    const use = await hotUse(`/kms/v1/keys/${String(key.body['keyId'])}`, (encrypt) =>
+    const key = await kms.platform({ method: 'POST', path: KEYS, body: {}, headers });
+    const use = await hotUse(`${KEYS}/${String(key.body['keyId'])}`, (encrypt) =>
       kms.platform({ ...encrypt, headers }),
     );
     const effects = async (sql: Sql): Promise<number> => {
@@ -72,32 +115,42 @@ export const CHANGES: Readonly<Record<string, Aim>> = {
     };
     return { send: once(kms.platform, request), effects, use };
   },
-};
+} as const satisfies Readonly<Partial<Record<OperationId, Aim>>>;
 
 function aimed(sendIt: () => Promise<Answer>, effects: (sql: Sql) => Promise<number>): Promise<AimedChange> {
   return Promise.resolve({ send: sendIt, effects });
 }
 
+function keysNamed(name: string): (sql: Sql) => Promise<number> {
+  return async (sql) => {
+    const keys = await sql`select from kms.keys where name = ${name}`;
+    return keys.length;
+  };
+}
+
+type OfKey = (path: string, keyId: string) => ClientRequest;
+
+/** @param before what brings the key to where the change is possible */
 async function aimedAtKey(
   kms: KmsOnPostgres,
-  request: (path: string, keyId: string) => ClientRequest,
+  request: OfKey,
+  before?: OfKey,
 ): Promise<AimedChange & { readonly path: string }> {
-  const key = await kms.call({ method: 'POST', path: '/kms/v1/keys', body: {} });
+  const key = await kms.call({ method: 'POST', path: KEYS, body: {} });
   expect(key.status).toBe(201);
   const keyId = String(key.body['keyId']);
-  const path = `/kms/v1/keys/${keyId}`;
+  const path = `${KEYS}/${keyId}`;
+  if (before !== undefined) expect((await kms.call(before(path, keyId))).status).toBe(200);
+  const untouched = before === undefined ? 1 : 2;
   const effects = async (sql: Sql): Promise<number> => {
     const [row] = await sql<{ revision: string }[]>`select revision from kms.keys where key_id = ${keyId}`;
-    return Number(row?.revision) - 1;
+    return Number(row?.revision) - untouched;
   };
   return { send: once(kms.call, request(path, keyId)), effects, path };
 }
 
 /** A change after which the key does not encrypt any more. */
-async function aimedAtLife(
-  kms: KmsOnPostgres,
-  request: (path: string, keyId: string) => ClientRequest,
-): Promise<AimedChange> {
+async function aimedAtLife(kms: KmsOnPostgres, request: OfKey): Promise<AimedChange> {
   const change = await aimedAtKey(kms, request);
   return { ...change, use: await hotUse(change.path, kms.call) };
 }
@@ -106,6 +159,13 @@ async function hotUse(path: string, call: (request: ClientRequest) => Promise<An
   const use = () => call({ method: 'POST', path: `${path}/encrypt`, body: { plaintext: PLAINTEXT } });
   expect((await use()).status).toBe(200);
   return use;
+}
+
+/** An ML-KEM-768 ciphertext, then the material under AES-KWP (RFC 5649) with the shared secret. */
+function wrapMaterial(material: Uint8Array, publicKeyPem: string): Buffer {
+  const { sharedKey, ciphertext } = encapsulate(createPublicKey(publicKeyPem));
+  const cipher = createCipheriv('id-aes256-wrap-pad', sharedKey, Buffer.from('a65959a6', 'hex'));
+  return Buffer.concat([ciphertext, cipher.update(material), cipher.final()]);
 }
 
 function once(call: (request: ClientRequest) => Promise<Answer>, request: ClientRequest): () => Promise<Answer> {

@@ -1,3 +1,4 @@
+import { ALL_ROUTES } from '@qnsp/kms-contract';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
 import type { Sql } from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -41,6 +42,11 @@ const COMMIT = (message: WireMessage) =>
   message.from === 'service' && message.type === 'Q' && message.text === 'commit';
 const COMMITTED = (message: WireMessage) =>
   message.from === 'postgres' && message.type === 'C' && message.text === 'COMMIT';
+
+test('every mutating operation of the contract is cut, and none beside', () => {
+  const mutating = ALL_ROUTES.filter((route) => route.mutating && route.auth === 'bearer');
+  expect(Object.keys(CHANGES).sort()).toEqual(mutating.map((route) => route.operationId).sort());
+});
 
 describe.each([
   { when: 'before COMMIT', at: COMMIT, left: 0 },

@@ -7,6 +7,18 @@ import { expectSoundRows, openAdminSession } from './database-invariants.ts';
 import { type KmsOnPostgres, startKms } from './kms-on-postgres.ts';
 import { type PostgresProxy, startPostgresProxy, type WireMessage } from './postgres-proxy.ts';
 
+/** One of each kind of unit: the others differ from these in what they write, not in their steps. */
+const KILLED = [
+  'createKey',
+  'rotateKey',
+  'revokeKey',
+  'destroyKey',
+  'shredKey',
+  'createToken',
+  'createTenant',
+  'shredTenant',
+] as const satisfies readonly (keyof typeof CHANGES)[];
+
 let server: PostgresServer;
 let proxy: PostgresProxy;
 let kms: KmsOnPostgres;
@@ -24,7 +36,8 @@ beforeAll(async () => {
     env: { DATABASE_POOL_MAX: '250', KMS_JOB_INTERVAL_MS: '3600000' },
   });
   sql = openAdminSession(server.url);
-  for (const [name, aim] of Object.entries(CHANGES)) {
+  for (const name of KILLED) {
+    const aim = CHANGES[name];
     // The first such call of a process reads what those after it find in memory.
     await expectDone(await aim(kms));
     stoppedOf.set(name, await stopAtEveryStep(() => aim(kms)));
@@ -87,7 +100,7 @@ async function stopAtEveryStep(aim: () => Promise<AimedChange>): Promise<readonl
   }
 }
 
-test.each(Object.keys(CHANGES))('the service is killed at every step: %s', async (name) => {
+test.each(KILLED)('the service is killed at every step: %s', async (name) => {
   const stopped = stoppedOf.get(name) ?? [];
   const endings = await Promise.all(stopped.map(({ ending }) => ending));
   // The token, BEGIN, the claim, the change, the answer and COMMIT are at least six statements and six ends of them.

@@ -16,7 +16,11 @@ export async function backlog(db: Db, limit: number): Promise<EvidenceBacklog> {
     .as('rows');
   const unsealed = await db.$count(rows);
   const undelivered = sql`coalesce(sum(${evidenceChains.sequence} - ${evidenceChains.delivered}), 0)`.mapWith(Number);
-  const [chains] = await db.select({ undelivered }).from(evidenceChains);
+  // In the words of the partial index.
+  const [chains] = await db
+    .select({ undelivered })
+    .from(evidenceChains)
+    .where(sql`${evidenceChains.delivered} < ${evidenceChains.sequence}`);
   const refused = await db.$count(evidenceCheckpoints, sql`${evidenceCheckpoints.refusal} is not null`);
   return { unsealed, undelivered: chains?.undelivered ?? 0, refused };
 }

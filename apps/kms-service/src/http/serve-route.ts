@@ -92,7 +92,7 @@ async function serveIdentified(
     identity === undefined
       ? undefined
       : authenticate(identity, route, raw, callerAddress(incoming, parts.gatewayCredential));
-  if (caller !== undefined) evidence?.actsFor(caller.tenantId);
+  if (caller !== undefined) evidence?.actsFor(caller.tenantId, caller.attributes.ip);
   served.tenantId = caller?.tenantId;
   served.subject = caller?.subject;
   if (isBatch(route, body))
@@ -135,6 +135,7 @@ async function serveBatch(
 ): Promise<unknown> {
   const handler = handlerOf(route);
   const items = parseBatch(route, raw);
+  evidence?.comesInItems();
   const answers: unknown[] = Array(items.length);
   const queue = items.entries();
   const work = async () => {

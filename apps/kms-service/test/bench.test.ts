@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { tempDir } from '@qnsp/test-harness';
 import { expect, test } from 'vitest';
 import { renderSection, writeSection } from '../bench/report.ts';
+import { measureEvidence } from '../bench/evidence/measure-evidence.ts';
 import { measureScale } from '../bench/scale/measure-scale.ts';
 import { compareSides } from '../bench/slices.ts';
 
@@ -19,6 +20,14 @@ test('the scale benchmark loads authentic keys and measures each operation on bo
   for (const row of result.rows) expect(row).toHaveLength(result.columns.length);
   expect(result.holds).toBe(result.rows.every((row) => row.at(-1) === 'yes'));
   expect(progress[1]).toMatch(/^36 keys loaded/);
+});
+
+test('the evidence benchmark measures a service with evidence beside one without', { timeout: 60_000 }, async () => {
+  const url = process.env['TEST_DATABASE_URL'] ?? '';
+  const result = await measureEvidence(url, () => undefined, { rounds: 1, roundMs: 100, warmUpMs: 10 });
+  expect(result.rows.map(([what]) => what)).toEqual(['throughput', 'throughput, delivered', 'median time']);
+  for (const row of result.rows) expect(row).toHaveLength(result.columns.length);
+  expect(result.holds).toBe(result.rows.every((row) => row.at(-1) !== '**no**'));
 });
 
 test('a comparison takes turns, drops the warm-up, and answers medians', async () => {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startPostgres, tempDir } from '@qnsp/test-harness';
-import { CONCURRENCY } from './load/measure-requests.ts';
+import { CONCURRENCY } from './load/encrypt-sides.ts';
 import { startBenchService } from './load/start-sides.ts';
 import { openTarget, postOf } from './load/target.ts';
 

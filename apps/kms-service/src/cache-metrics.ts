@@ -18,6 +18,7 @@ export function observeCaches(registry: Registry, kms: Pick<Kms, 'keyRing' | 'to
     'kms_cache_proof_age_seconds',
     'How long ago everything was last known to be unchanged. Above 0.75 nothing that is held is used.',
     () => (performance.now() - caches.feed.provenAt()) / 1000,
+    'max',
   );
   const { shared, redis } = caches;
   if (shared === undefined || redis === undefined) return;
@@ -27,8 +28,12 @@ export function observeCaches(registry: Registry, kms: Pick<Kms, 'keyRing' | 'to
   counter(registry, 'kms_cache_redis_failures_total', 'Calls of Redis that failed or took too long.', () => [
     { labels: {}, value: redis.failures },
   ]);
-  gauge(registers, 'kms_cache_redis_breaker_open', '1 while Redis is left alone because it failed.', () =>
-    redis.isOpen ? 1 : 0,
+  gauge(
+    registers,
+    'kms_cache_redis_breaker_open',
+    '1 while Redis is left alone because it failed.',
+    () => (redis.isOpen ? 1 : 0),
+    'max',
   );
 }
 
@@ -55,6 +60,13 @@ function counter(registry: Registry, name: string, help: string, read: () => rea
   });
 }
 
-function gauge(registers: Registry[], name: string, help: string, read: () => number): void {
-  const metric: Gauge = new Gauge({ name, help, registers, collect: () => metric.set(read()) });
+/** @param aggregator how the numbers of several workers become one */
+function gauge(
+  registers: Registry[],
+  name: string,
+  help: string,
+  read: () => number,
+  aggregator: 'sum' | 'max' = 'sum',
+): void {
+  const metric: Gauge = new Gauge({ name, help, registers, aggregator, collect: () => metric.set(read()) });
 }

@@ -10,6 +10,7 @@ import {
   KmsError,
   OperationBudgets,
   OperationCounter,
+  SILENT_FEED,
   type Store,
   TokenRing,
 } from '@qnsp/kms-core';
@@ -51,7 +52,8 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
     const clock = () => Date.now();
     const hardware = mixedRandom(roots.hsms, alert);
     const { random } = hardware;
-    const hierarchy = new KeyHierarchy(store, roots.providers, { random, alert });
+    const feed = config.cache.enabled ? opened.changes : SILENT_FEED;
+    const hierarchy = new KeyHierarchy(store, roots.providers, { random, alert, feed });
     await establishRoots(store, hierarchy, roots.providers, roots.makeRoot);
     const caches = openCaches(config.cache, opened.changes, log);
     const evidence = config.evidence && openEvidence(config.evidence, opened.evidence, clock);

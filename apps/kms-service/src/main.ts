@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { installPlatformToken, KmsError } from '@qnsp/kms-core';
 import packageJson from '../package.json' with { type: 'json' };
 import { type AppParts, makeApp } from './app.ts';
@@ -15,7 +16,10 @@ import { isStillHere, settleCopy } from './restored-copy.ts';
 import { makeRootWork } from './roots/root-work.ts';
 import { runSelfTest } from './self-test.ts';
 import { startScheduledWork } from './scheduled-work.ts';
+import { yieldThreadPool } from './thread-pool.ts';
 import { welcomeText } from './welcome.ts';
+import { superviseWorkers } from './workers/primary.ts';
+import { reportStarted } from './workers/worker.ts';
 
 const VERSION = packageJson.version;
 /** What closing the database may take after the last request. */
@@ -35,10 +39,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   const readiness = makeReadiness();
   const { gatewayCredential } = config;
   const metrics = makeMetrics(kms, caches);
-  if (evidence !== undefined) {
-    stops.push(() => evidence.stop());
-    evidence.start(log, (report) => metrics.observeEvidence(report));
-  }
+  if (evidence !== undefined) stops.push(() => evidence.stop());
   const rootWork = makeRootWork(kms, log, config.hsmSweep);
   const sweeps = () => rootWork.sweeps();
   const parts: AppParts = {
@@ -55,8 +56,13 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   };
   const listening = await listen(makeApp(parts), makeHotRoutes(parts), config);
   stops.push(() => listening.stop());
-  const mayWork = () => isStillHere(copies, readiness, log);
+  const mayWork = async () => {
+    const here = await isStillHere(copies, readiness, log);
+    if (!here) await evidence?.halt(log);
+    return here;
+  };
   if (await settleCopy(composition, config.acceptRestoredCopy, readiness, log)) {
+    evidence?.start(log, (report) => metrics.observeEvidence(report));
     await installPlatformToken(kms, config.platformToken);
     const first = await bootstrap(kms, config, listening.baseUrl);
     if (first !== undefined) process.stderr.write(welcomeText(first));
@@ -66,6 +72,8 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   log.info({ baseUrl: listening.baseUrl }, 'listening');
   stops.push(() => readiness.stopping());
   await runSelfTest(readiness, log, config);
+  yieldThreadPool(log);
+  reportStarted();
 }
 
 /**
@@ -107,6 +115,10 @@ async function run(config: ServiceConfig, logs: Logs): Promise<void> {
     await migrate(config.database, log);
     log.info('the database is up to date');
     return;
+  }
+  if (config.workers > 1 && cluster.isPrimary) {
+    const stopLimitMs = config.shutdownTimeoutMs + 2 * STOP_MARGIN_MS;
+    process.exit(await superviseWorkers({ count: config.workers, stopLimitMs }, log));
   }
   const stops: Stops = [];
   stopOnSignal(stops, config, log);

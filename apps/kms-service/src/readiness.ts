@@ -27,6 +27,9 @@ interface RestoredCopy {
   readonly message: string;
 }
 
+/** Somebody has to settle the copy and restart the service: a client need not ask again sooner. */
+const COPY_RETRY_SECONDS = 30;
+
 /** Not ready until the self test has passed, and not any more once the service stops. */
 export function makeReadiness(): Readiness {
   let reason: string | undefined = 'the power-on self test is running';
@@ -38,7 +41,8 @@ export function makeReadiness(): Readiness {
       copy = { settled, message };
     },
     requireServing: () => {
-      if (copy?.settled === false) throw new KmsError('SEALED', copy.message);
+      if (copy?.settled === false)
+        throw new KmsError('SEALED', copy.message, { retryAfterSeconds: COPY_RETRY_SECONDS });
       if (!tested)
         throw new KmsError('SEALED', `The service does not serve: ${reason ?? 'it was not tested'}.`, {
           retryAfterSeconds: 1,

@@ -1,7 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import {
   createDatabase,
@@ -15,6 +17,7 @@ import {
   tempDir,
 } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { evidenceEnv, listen } from './evidence-sample.ts';
 import { type Answer, send } from './local-service.ts';
 
 const SCRIPTS = fileURLToPath(new URL('../../../deploy/backup', import.meta.url));
@@ -25,6 +28,16 @@ const ROOT_KEY = randomBytes(32).toString('base64');
 const DATA = Buffer.from('attack at dawn').toString('base64');
 /** Who owns the database on the other server, and may do nothing else there. */
 const OWNER = 'kms_owner';
+
+/** An audit service that takes nothing and counts what it is asked to take. */
+const audit = {
+  url: '',
+  asked: 0,
+  server: createServer((_request, response) => {
+    audit.asked += 1;
+    response.writeHead(503).end();
+  }),
+};
 
 const directory = tempDir('qnsp-backup-');
 const dump = join(directory.path, 'kms.dump');
@@ -51,6 +64,12 @@ function sql(url: string, statement: string): void {
   expect(status).toBe(0);
 }
 
+/** The one value that a query answers, as text. */
+function ask(url: string, query: string): string {
+  const command = ['--quiet', '--no-align', '--tuples-only', `--dbname=${url}`, `--command=${query}`];
+  return spawnSync(join(BINARIES, 'psql'), command, { encoding: 'utf8' }).stdout.trim();
+}
+
 function as(user: string, url: string): string {
   const other = new URL(url);
   other.username = user;
@@ -62,7 +81,20 @@ const environment = (url: string) => ({
   KMS_ROOT_KEY: ROOT_KEY,
   KMS_PLATFORM_TOKEN: PLATFORM,
   KMS_JOB_INTERVAL_MS: '200',
+  ...evidenceEnv(audit.url),
 });
+
+/** Leaves an event that no chain has, beside those that the tenant has. */
+function leaveEvidence(url: string, tenantId: string): void {
+  sql(
+    url,
+    `insert into kms.evidence_outbox (tenant_id, event_id, event)
+      select tenant_id, id, jsonb_set(event::jsonb, '{eventId}', to_jsonb(id::text))::text
+      from (select *, gen_random_uuid() as id from kms.evidence_events where tenant_id = '${tenantId}' limit 1) e`,
+  );
+}
+
+const unsealed = (url: string) => ask(url, 'select count(*) from kms.evidence_outbox');
 
 class Client {
   readonly baseUrl: string;
@@ -136,6 +168,7 @@ describe('a backup', { timeout: 120_000 }, () => {
   beforeAll(async () => {
     [source, fresh] = await Promise.all([createDatabase(), startPostgres()]);
     sql(fresh.url, `create role ${OWNER} login`);
+    audit.url = `http://localhost:${await listen(audit.server)}`;
     original = await startService({ env: environment(source.url) });
     before = new Client(original.baseUrl);
     const tenant = async (name: string) => String((await before.done('', 'POST', 'tenants', { name }))['tenantId']);
@@ -156,6 +189,7 @@ describe('a backup', { timeout: 120_000 }, () => {
     await original.stop();
     await source.drop();
     await fresh.stop();
+    audit.server.close();
     await directory.remove();
   });
 
@@ -215,6 +249,8 @@ describe('a backup', { timeout: 120_000 }, () => {
     writeFileSync(stale, 'kind,tenant_id,id,state,reason,at\nexport,,,,,2020-01-01 00:00:00+00\n');
     succeed('tombstones.sh', 'load', as(OWNER, target.url), stale);
     const otherTime = { KMS_ACCEPT_RESTORED_COPY: '2020-01-01T00:00:00.000Z' };
+    leaveEvidence(target.url, tenantId);
+    const [waiting, asked] = [unsealed(target.url), audit.asked];
     await withSealedService({ ...env, ...otherTime }, async (client) => {
       const health = await send(`${client.baseUrl}/readyz`, 'GET', undefined);
       const message = expect.stringMatching(new RegExp(`from data of ${asOf}, \\d+\\.\\d hours old .*COPY=${asOf}`));
@@ -224,7 +260,12 @@ describe('a backup', { timeout: 120_000 }, () => {
       });
       const sealed = { status: 503, body: { code: 'SEALED', message } };
       expect(await client.call(tenantId, 'GET', `keys/${ends.destroyed}`)).toMatchObject(sealed);
-      expect(await client.call(tenantId, 'POST', 'decrypt', { ciphertext })).toMatchObject(sealed);
+      const refused = await client.call(tenantId, 'POST', 'decrypt', { ciphertext });
+      expect(refused).toMatchObject(sealed);
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+      // As long as several turns of the work on evidence take: whoever settles the copy may go on with another one.
+      await sleep(1000);
+      expect([unsealed(target.url), audit.asked]).toEqual([waiting, asked]);
     });
 
     succeed('tombstones.sh', 'load', as(OWNER, target.url), tombstones);
@@ -246,6 +287,8 @@ describe('a backup', { timeout: 120_000 }, () => {
         checks: { restoredCopy: { message: expect.stringContaining('What had ended until ') } },
       });
       expect(service.logs()).toContain(`from data of ${asOf}`);
+      await vi.waitFor(() => expect(unsealed(target.url)).toBe('0'), { timeout: 20_000, interval: 100 });
+      await vi.waitFor(() => expect(audit.asked).toBeGreaterThan(asked), { timeout: 20_000, interval: 100 });
     } finally {
       await service.stop();
     }
@@ -274,6 +317,11 @@ describe('a backup', { timeout: 120_000 }, () => {
         async () => expect((await client.call(tenantId, 'GET', 'keys')).body).toMatchObject({ code: 'SEALED' }),
         { timeout: 10_000, interval: 100 },
       );
+      await vi.waitFor(() => expect(service.logs()).toContain('no evidence is sealed or delivered any more'), 10_000);
+      leaveEvidence(target.url, tenantId);
+      const waiting = unsealed(target.url);
+      await sleep(1000);
+      expect(unsealed(target.url)).toBe(waiting);
     } finally {
       await service.stop();
     }

@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import {
   closeSync,
@@ -11,13 +11,14 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ALL_ROUTES } from '@qnsp/kms-contract';
 import { fillTemplate, findExecutable, tempDir } from '@qnsp/test-harness';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { readConfig } from '../src/config/env.ts';
+import { watched } from './watched-environment.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -82,21 +83,6 @@ function service(
   const found = of.services[name];
   if (found === undefined) throw new Error(`There is no service ${name}`);
   return { environment: {}, ...found };
-}
-
-/** An environment that keeps the names that were asked for. */
-function watched(environment: Readonly<Record<string, string>>): {
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly asked: Set<string>;
-} {
-  const asked = new Set<string>();
-  const proxy = new Proxy(environment, {
-    get: (target, name) => {
-      asked.add(String(name));
-      return target[String(name)];
-    },
-  });
-  return { environment: proxy, asked };
 }
 
 const SOFTHSM = '/usr/lib/softhsm/libsofthsm2.so';
@@ -186,7 +172,7 @@ describe('docker-compose.yml', () => {
     expect(Object.keys(service(KMS).depends_on ?? {}).toSorted()).toEqual(['hsm-token', 'postgres', 'redis']);
   });
 
-  test('the image of the service has its port, its directory and its entry', () => {
+  test('the image of the service has its port, its directory and its entry', async () => {
     const { build, environment, ports, volumes } = service(KMS);
     expect(existsSync(join(ROOT, build?.context ?? '', build?.dockerfile ?? ''))).toBe(true);
     expect(environment['PORT']).toBe('8095');
@@ -196,8 +182,12 @@ describe('docker-compose.yml', () => {
     expect(dockerfile).toContain(`chown node:node ${environment['KMS_DATA_DIR']} `);
     for (const { build: made } of Object.values(file.services))
       if (made !== undefined) expect(dockerfile).toContain(` AS ${made.target}\n`);
+    const [, place = ''] = /^COPY --from=bundle \/bundle \/app\/(\S+)$/m.exec(dockerfile) ?? [];
     const [, entry = ''] = /^CMD \["node", "([^"]+)"\]$/m.exec(dockerfile) ?? [];
-    expect(statSync(join(ROOT, entry)).isFile()).toBe(true);
+    const bundle = tempDir('qnsp-bundle-');
+    execFileSync(process.execPath, [join(ROOT, 'tooling/bin/bundle.mjs'), bundle.path]);
+    expect(statSync(join(bundle.path, relative(place, entry))).isFile()).toBe(true);
+    await bundle.remove();
     const [, package_ = ''] = /--filter '(@qnsp\/[\w-]+)\.\.\.'/.exec(dockerfile) ?? [];
     const manifest = JSON.parse(readFileSync(join(ROOT, 'apps/kms-service/package.json'), 'utf8')) as { name: string };
     expect(package_).toBe(manifest.name);

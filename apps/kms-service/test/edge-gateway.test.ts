@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { freePort } from '@qnsp/test-harness';
+import { type EdgeGateway, type EdgeGatewayOptions, startEdgeGateway, freePort } from '@qnsp/test-harness';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type EdgeGateway, type EdgeGatewayOptions, startEdgeGateway } from './edge-gateway.ts';
 import { type Answer, type LocalService, send, startLocalService } from './local-service.ts';
 
 const DATA = Buffer.from('data').toString('base64');

@@ -1,8 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { globSync } from 'node:fs';
 import { basename } from 'node:path';
+import { type EdgeGateway, startEdgeGateway } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type EdgeGateway, startEdgeGateway } from './edge-gateway.ts';
 import { type LocalService, send, startLocalService } from './local-service.ts';
 import { type Conversation, fieldAt, fill, readConversation, type Step, writesOf } from './wire/conversation.ts';
 import { RawConnection } from './wire/raw-connection.ts';

@@ -1,12 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { readdir, rename } from 'node:fs/promises';
+import { readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FaultyModule } from '@qnsp/test-harness';
-import { type Algorithm, ALGORITHMS, type KeyEngine, KmsError } from '@qnsp/kms-core';
+import { type Algorithm, ALGORITHMS, type KeyEngine, KmsError, NothingLeft } from '@qnsp/kms-core';
 import { describe, expect, it } from 'vitest';
 import type { Hsm } from '../src/index.ts';
-import { makeFaultyModule, makeToken, open, openWithRoot } from './tokens.ts';
+import { environmentOf, makeFaultyModule, makeToken, open, openWithRoot } from './tokens.ts';
 
 const aad = Buffer.from('aad');
 const unavailable = { code: 'HSM_UNAVAILABLE', retryAfterSeconds: expect.any(Number) };
@@ -189,6 +189,35 @@ describe('a bit that the HSM flips is caught before anything is released', () =>
   });
 });
 
+describe('a key that could not be made', () => {
+  const failure = (hsm: Hsm): Promise<unknown> => residentEngine(hsm, 'aes-256-gcm').catch((error: unknown) => error);
+
+  it('has left nothing where the HSM refused it or failed at it, and that is said', async () => {
+    const { module, clock, hsm } = await openFaulty({ poolSize: 1, queueLimit: 0 });
+    module.rules('C_GenerateKey fail 6');
+    expect(await failure(hsm)).toBeInstanceOf(NothingLeft);
+    module.rules('C_Encrypt flip');
+    expect(await failure(hsm)).toBeInstanceOf(NothingLeft);
+    module.rules('C_GenerateRandom delay 300');
+    const running = hsm.random(8);
+    expect(await failure(hsm)).toBeInstanceOf(NothingLeft);
+    await running;
+    module.rules('C_GenerateRandom fail 6');
+    for (let attempt = 0; attempt < 5; attempt += 1) await expect(hsm.random(8)).rejects.toMatchObject(unavailable);
+    expect(await failure(hsm)).toBeInstanceOf(NothingLeft);
+    await recover(clock, module, () => hsm.random(8));
+    await expect(hsm.resident.list()).resolves.toEqual([]);
+  });
+
+  it('may have left something where the HSM did not answer', async () => {
+    const { module, hsm } = await openFaulty({ timeoutMs: 400 });
+    module.rules('C_GenerateKey hang-after');
+    const error = await failure(hsm);
+    expect(error).toMatchObject(unavailable);
+    expect(error).not.toBeInstanceOf(NothingLeft);
+  });
+});
+
 describe('a module that crashes', () => {
   it('takes down no more than its own process: the calls fail, the next ones work', async () => {
     const { module, clock, hsm, wrapped } = await openFaulty();
@@ -198,6 +227,52 @@ describe('a module that crashes', () => {
       results.map((result) => (result.status === 'rejected' ? (result.reason as KmsError).code : 'answered')),
     ).toEqual(Array.from({ length: 6 }, () => 'HSM_UNAVAILABLE'));
     await recover(clock, module, () => hsm.root.unwrap(wrapped, aad));
+    expect(hsm.status().starts).toBeGreaterThan(1);
+  });
+
+  it('is replaced also when its end is first noticed by a call that is sent to it', async () => {
+    const { module, clock, hsm } = await openFaulty();
+    const { pid } = hsm.status();
+    if (pid === null) throw new Error('no process');
+    process.kill(pid, 'SIGKILL');
+    // The event loop hears of neither the end nor the closed channel before the call is on its way.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+    await expect(hsm.random(8)).rejects.toMatchObject(unavailable);
+    await recover(clock, module, () => hsm.random(8));
+    expect(hsm.status()).toMatchObject({ starts: 2, breaker: 'closed' });
+  });
+
+  it('is replaced when one of its sessions ends, and until then the HSM is away, not broken', async () => {
+    const token = await makeToken();
+    const directory = dirname(token.configPath);
+    const [preload, trigger] = [join(directory, 'preload.cjs'), join(directory, 'trigger')];
+    await writeFile(
+      preload,
+      `const { isMainThread } = require('node:worker_threads');
+      const end = () => { if (require('node:fs').existsSync(${JSON.stringify(trigger)})) throw new Error('it ends'); };
+      if (!isMainThread) setInterval(end, 5).unref();`,
+    );
+    const clock = { now: 0 };
+    const environment = { ...environmentOf(token), NODE_OPTIONS: `--require ${preload}` };
+    const hsm = await openWithRoot(token, {}, { environment, now: () => clock.now });
+    await writeFile(trigger, '');
+    await expect
+      .poll(() => hsm.random(8).catch((error: unknown) => error), { timeout: 20_000 })
+      .toBeInstanceOf(KmsError);
+    await rm(trigger);
+    const refusals: unknown[] = [];
+    const works = async (): Promise<boolean> => {
+      clock.now += 60_000;
+      try {
+        await hsm.random(8);
+        return true;
+      } catch (error) {
+        refusals.push(error);
+        return false;
+      }
+    };
+    await expect.poll(works, { timeout: 20_000 }).toBe(true);
+    for (const refusal of refusals) expect(refusal).toMatchObject(unavailable);
     expect(hsm.status().starts).toBeGreaterThan(1);
   });
 
@@ -277,6 +352,55 @@ describe('the circuit breaker', () => {
     expect(hsm.status().breaker).toBe('half-open');
     await expect(hsm.random(8)).resolves.toHaveLength(8);
     expect(hsm.status()).toMatchObject({ breaker: 'closed', consecutiveFailures: 0 });
+  });
+});
+
+describe('what nobody waits for', () => {
+  it('is a token that keeps failing, also by those who ask what it can do or which root it has', async () => {
+    const { module, clock, hsm } = await openFaulty();
+    module.rules('C_GenerateRandom fail 48');
+    for (let attempt = 0; attempt < 5; attempt += 1) await expect(hsm.random(8)).rejects.toMatchObject(unavailable);
+    module.rules('* hang');
+    const { starts } = hsm.status();
+    await expect(hsm.root.checkValue()).rejects.toMatchObject(unavailable);
+    await expect(hsm.resident.algorithms()).rejects.toMatchObject(unavailable);
+    await expect(residentEngine(hsm, 'hmac-sha256')).rejects.toMatchObject(unavailable);
+    expect(hsm.status()).toMatchObject({ starts, breaker: 'open' });
+    await recover(clock, module, () => hsm.root.checkValue());
+  });
+
+  it('is what a token can do, once it said so', async () => {
+    const { module, hsm } = await openFaulty();
+    const algorithms = await hsm.resident.algorithms();
+    module.rules('C_GenerateRandom fail 48');
+    await expect(hsm.random(8)).rejects.toMatchObject(unavailable);
+    module.rules('* hang');
+    await expect(hsm.resident.algorithms()).resolves.toEqual(algorithms);
+    expect(hsm.status()).toMatchObject({ starts: 1, connected: false });
+  });
+});
+
+describe('a list of many objects', () => {
+  it('is made in steps that each have their time, and none of which ends the process', async () => {
+    const { token, module, hsm } = await openFaulty({ timeoutMs: 2000 });
+    const patient = await open(token, { timeoutMs: 60_000 });
+    await Promise.all(Array.from({ length: 60 }, () => residentEngine(patient, 'hmac-sha256')));
+    // Each object takes two calls, for the lengths of its attributes and for their values.
+    module.rules('C_GetAttributeValue delay 20');
+    await expect(hsm.resident.list()).resolves.toHaveLength(60);
+    expect(hsm.status().starts).toBe(1);
+  });
+
+  it('leaves out what is destroyed meanwhile', async () => {
+    const { module, hsm } = await openFaulty();
+    await residentEngine(hsm, 'hmac-sha256');
+    await residentEngine(hsm, 'ecdsa-p256');
+    module.rules('C_GetAttributeValue fail-once 130');
+    // One half of the pair is enough to know it by.
+    expect((await hsm.resident.list()).length).toBeGreaterThanOrEqual(1);
+    module.rules('C_GetAttributeValue fail 130');
+    await expect(hsm.resident.list()).resolves.toEqual([]);
+    expect(hsm.status().starts).toBe(1);
   });
 });
 

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 export interface BreakerOptions {
   /** How long one call may take. */
   readonly limitMs: number;
@@ -5,6 +7,8 @@ export interface BreakerOptions {
   readonly failures: number;
   /** How long it stays open before one call may try again. */
   readonly openMs: number;
+  /** A call that finds out whether to close again, also when nobody else calls. */
+  readonly probe: () => Promise<unknown>;
 }
 
 /** Runs calls that nobody should wait for: bounds each in time, and runs none for a while when several have failed. */
@@ -14,6 +18,7 @@ export class CircuitBreaker {
   #inARow = 0;
   #failed = 0;
   #openUntil: number | undefined;
+  readonly #closing = new AbortController();
 
   /** @param onChange is told when it opens, with the failure that opened it, and when it closes again */
   constructor(options: BreakerOptions, onChange: (open: boolean, cause: unknown) => void) {
@@ -47,13 +52,18 @@ export class CircuitBreaker {
     }
   }
 
+  /** Ends the probing. */
+  close(): void {
+    this.#closing.abort();
+  }
+
+  /** Fails no later than `limitMs`, but for an answer that is there already. */
   async #inTime<T>(call: () => Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(
-        () => reject(new Error(`no answer within ${this.#options.limitMs} ms`)),
-        this.#options.limitMs,
-      );
+      const expire = () => reject(new Error(`no answer within ${this.#options.limitMs} ms`));
+      // Timers come before the sockets are read: an answer may have been there all the time that something else took.
+      timer = setTimeout(() => setImmediate(expire), this.#options.limitMs);
     });
     try {
       return await Promise.race([call(), late]);
@@ -75,5 +85,16 @@ export class CircuitBreaker {
     if (this.#openUntil !== undefined || this.#inARow < this.#options.failures) return;
     this.#openUntil = performance.now() + this.#options.openMs;
     this.#onChange(true, cause);
+    void this.#probe();
+  }
+
+  /** Tries as often as a call might, until one gets through. Others may be faster. */
+  async #probe(): Promise<void> {
+    const { signal } = this.#closing;
+    while (this.#openUntil !== undefined && !signal.aborted) {
+      const pauseMs = Math.max(1, this.#openUntil - performance.now());
+      await sleep(pauseMs, undefined, { signal, ref: false }).catch(() => undefined);
+      if (this.#openUntil !== undefined && !signal.aborted) await this.run(this.#options.probe);
+    }
   }
 }

@@ -5,7 +5,7 @@ import { CircuitBreaker } from './circuit-breaker.ts';
 import { redisClient } from './redis-client.ts';
 import { parseRedisUrl } from './redis-url.ts';
 
-/** A request waits no longer than this for Redis. */
+/** A request waits no longer than this for Redis, but for an answer that has come. */
 const LIMIT_MS = 4;
 const BREAKER = { limitMs: LIMIT_MS, failures: 3, openMs: 1000 };
 const RECONNECT_MS = 1000;
@@ -63,7 +63,11 @@ class KeyvRedisCache implements RedisCache {
     // What fails is seen where it is asked for; an error event without a listener would end the process.
     this.#store.on('error', () => undefined);
     this.#ttlMs = ttlSeconds * 1000;
-    this.#breaker = new CircuitBreaker(BREAKER, (open, cause) => onChange(open ? 'open' : 'closed', cause));
+    // A read of a name that nobody uses: the access list allows no more than reads and writes of names.
+    const probe = () => this.#attempt(() => this.#store.get<string>('probe'));
+    this.#breaker = new CircuitBreaker({ ...BREAKER, probe }, (open, cause) =>
+      onChange(open ? 'open' : 'closed', cause),
+    );
     this.#connecting = this.#connect();
   }
 
@@ -93,6 +97,7 @@ class KeyvRedisCache implements RedisCache {
 
   async close(): Promise<void> {
     this.#closing.abort();
+    this.#breaker.close();
     if (this.#client.isOpen) await this.#client.destroy();
     await this.#connecting;
   }

@@ -129,6 +129,31 @@ describe('a Redis', () => {
     expect(cache.isOpen).toBe(false);
   });
 
+  it('that is back is found to be back, although nobody asks for anything', async () => {
+    proxy.stall();
+    await read(5);
+    expect(changes).toEqual(['open']);
+    proxy.resume();
+    await expect.poll(() => [cache.isOpen, changes], { timeout: 15_000 }).toEqual([false, ['open', 'closed']]);
+  });
+
+  it('that answers in time is not held to be slow when this process is', async () => {
+    // Without the proxy, which is a part of this process.
+    const direct = await openCache(redis.url);
+    await answering(direct.cache);
+    const before = direct.cache.failures;
+    for (let time = 0; time < 10; time += 1) {
+      const asked = direct.cache.get('probe');
+      // The request leaves; the answer is there long before the process looks for it.
+      await new Promise(setImmediate);
+      const blockedAt = performance.now();
+      while (performance.now() - blockedAt < 100);
+      expect(await asked).toBeDefined();
+    }
+    expect(direct.cache.failures).toBe(before);
+    await direct.cache.close();
+  });
+
   it('that was flushed holds nothing', async () => {
     await asAdmin(redis.url, async (client) => {
       await client.flushAll();

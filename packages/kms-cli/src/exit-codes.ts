@@ -13,15 +13,24 @@ export const EXIT = {
   unavailable: 69,
   /** An output file can not be written, or is there already. */
   output: 73,
+  /** The system failed at something that no other code names. */
+  system: 74,
   /** The service asks to slow down: the same command works later. */
   busy: 75,
   /** The token is not accepted, or may not do this. */
   denied: 77,
   /** The environment is wrong, or an HSM is not the one that it should be. */
   configuration: 78,
+  /** The terminal is gone (SIGHUP). */
+  hungUp: 129,
   /** Ctrl-C. */
   interrupted: 130,
+  /** Somebody ended it (SIGTERM). */
+  terminated: 143,
 } as const;
+
+/** How a command ends that a signal interrupted: as a shell counts it. */
+export const EXIT_CODE_OF_SIGNAL = { SIGHUP: EXIT.hungUp, SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const;
 
 /** A failure with the exit code that it ends with. The message is for people and holds no secret. */
 export class CommandError extends Error {

@@ -1,3 +1,4 @@
+import { getSystemErrorMessage } from 'node:util';
 import { KmsClientError } from '@qnsp/kms-client';
 import { CommandError, EXIT } from './exit-codes.ts';
 
@@ -7,8 +8,8 @@ interface Explanation {
   readonly advice?: string;
 }
 
-/** What each code of the service and of the client means for somebody at a command line. */
-const CODES: Readonly<Record<string, Explanation>> = {
+/** What each code of the service, of a gateway and of the client means for somebody at a command line. */
+export const EXPLAINED_CODES: Readonly<Record<string, Explanation>> = {
   BAD_REQUEST: { exitCode: EXIT.usage },
   INVALID_ARGUMENT: { exitCode: EXIT.usage },
   PAYLOAD_TOO_LARGE: { exitCode: EXIT.usage },
@@ -20,11 +21,24 @@ const CODES: Readonly<Record<string, Explanation>> = {
   TENANT_MISMATCH: { exitCode: EXIT.denied, advice: 'use a token of the tenant that it belongs to' },
   NOT_FOUND: { exitCode: EXIT.failed, advice: 'check the id, and that the token is of the right tenant' },
   CONFLICT: { exitCode: EXIT.failed, advice: 'look at it again before another try' },
+  IDEMPOTENCY_MISMATCH: { exitCode: EXIT.failed, advice: 'run the command again' },
   KEY_STATE_INVALID: { exitCode: EXIT.failed, advice: 'see its state with `kms keys get`' },
   KEY_USAGE_EXCEEDED: { exitCode: EXIT.failed, advice: 'use another key' },
   QUOTA_EXCEEDED: { exitCode: EXIT.failed, advice: 'ask whoever runs the service for more' },
   TOO_MANY_REQUESTS: { exitCode: EXIT.busy, advice: 'wait and run the command again' },
   DECRYPT_FAILED: { exitCode: EXIT.data, advice: 'check that nothing changed it and that it is of this key' },
+  INTERNAL_ERROR: { exitCode: EXIT.failed, advice: 'ask whoever runs the service: its log says why' },
+  METHOD_NOT_ALLOWED: {
+    exitCode: EXIT.configuration,
+    advice: 'check KMS_URL, and that the service is not older than kms',
+  },
+  UNSUPPORTED_MEDIA_TYPE: {
+    exitCode: EXIT.configuration,
+    advice: 'check KMS_URL, and that nothing on the way changes requests',
+  },
+  BAD_GATEWAY: { exitCode: EXIT.unavailable, advice: 'see `kms doctor`, and run the command again later' },
+  SERVICE_UNAVAILABLE: { exitCode: EXIT.unavailable, advice: 'see `kms doctor`, and run the command again later' },
+  GATEWAY_TIMEOUT: { exitCode: EXIT.unavailable, advice: 'see `kms doctor`, and run the command again later' },
   STORE_UNAVAILABLE: {
     exitCode: EXIT.unavailable,
     advice: 'run the command again later, or `kms doctor` on the host of the service',
@@ -69,8 +83,7 @@ const SYSTEM_CODES: Readonly<Record<string, string>> = {
 export function explainError(error: unknown): CommandError | undefined {
   if (error instanceof CommandError) return error;
   if (error instanceof KmsClientError) return explainClientError(error);
-  if (error instanceof Error && 'code' in error) return explainSystemError(error);
-  return undefined;
+  return explainSystemError(error);
 }
 
 function explainClientError(error: KmsClientError): CommandError {
@@ -80,7 +93,7 @@ function explainClientError(error: KmsClientError): CommandError {
       `${firstSentence(error.message)}: give --force to replace it, or another --out.`,
       { cause: error },
     );
-  const { exitCode, advice } = CODES[error.code] ?? { exitCode: EXIT.failed };
+  const { exitCode, advice } = explanationOf(error);
   const text = advice === undefined ? error.message : `${firstSentence(error.message)}: ${advice}.`;
   const request =
     error.statusCode === undefined || error.requestId === undefined
@@ -89,18 +102,59 @@ function explainClientError(error: KmsClientError): CommandError {
   return new CommandError(exitCode, `${text}${request}`, { cause: error });
 }
 
+function explanationOf({ code, retryable, statusCode }: KmsClientError): Explanation {
+  // A proxy that can not reach the service says so in pages of its own.
+  if (code === 'UNEXPECTED_ANSWER' && retryable)
+    return statusCode === 429
+      ? { exitCode: EXIT.busy, advice: 'wait and run the command again' }
+      : { exitCode: EXIT.unavailable, advice: 'run the command again later, and check KMS_URL if it stays so' };
+  return EXPLAINED_CODES[code] ?? { exitCode: EXIT.failed };
+}
+
 /** The service says what happened first; what to do here differs from what a programmer has to do. */
 function firstSentence(message: string): string {
   return (/^.*?(?=[.:](?:\s|$))/s.exec(message)?.[0] ?? message).trim();
 }
 
-function explainSystemError(error: Error): CommandError | undefined {
-  const { code, path, syscall } = error as NodeJS.ErrnoException;
-  const reason = SYSTEM_CODES[code ?? ''];
-  if (reason === undefined) return undefined;
-  const isInput = code !== 'ENOSPC' && code !== 'EROFS' && !(path?.endsWith('.partial') ?? false);
+/**
+ * An error of the file system as one sentence.
+ *
+ * @param isOutput whether it is about a result; by itself this is known for what happens to the file that is written only.
+ */
+export function explainSystemError(error: unknown, isOutput = isAboutOutput(error)): CommandError | undefined {
+  if (!isSystemError(error)) return undefined;
+  const { code, errno, path, syscall } = error;
+  const reason = SYSTEM_CODES[code];
   // What is written goes to a file beside it first, which nobody asked for.
   const name =
-    path?.replace(/\.([^/]+)\.[0-9a-f]{12}\.partial$/, '$1') ?? `What was to be written (${syscall ?? 'write'})`;
-  return new CommandError(isInput ? EXIT.input : EXIT.output, `${name} ${reason}.`, { cause: error });
+    path?.replace(/\.([^/]+)\.[0-9a-f]{12}\.partial$/, '$1') ??
+    (isOutput ? `What was to be written (${syscall})` : `What was to be read (${syscall})`);
+  if (reason !== undefined)
+    return new CommandError(isOutput ? EXIT.output : EXIT.input, `${name} ${reason}.`, { cause: error });
+  const verb = isOutput ? 'written' : 'read';
+  const text = `${name} can not be ${verb}: the system says "${getSystemErrorMessage(errno)}" (${code}).`;
+  return new CommandError(isOutput ? EXIT.output : EXIT.system, text, { cause: error });
+}
+
+interface SystemError extends Error {
+  readonly code: string;
+  readonly errno: number;
+  readonly syscall: string;
+  readonly path?: string;
+}
+
+function isSystemError(error: unknown): error is SystemError {
+  if (!(error instanceof Error) || !('errno' in error) || !('code' in error) || !('syscall' in error)) return false;
+  return typeof error.errno === 'number' && typeof error.code === 'string' && typeof error.syscall === 'string';
+}
+
+/** Reading meets none of these. */
+const OUTPUT_CODES = ['ENOSPC', 'EROFS', 'EDQUOT', 'EFBIG'];
+/** Only of a result is it asked first whether it is there. */
+const OUTPUT_CALLS = ['access', 'write', 'fsync', 'rename', 'link', 'unlink'];
+
+function isAboutOutput(error: unknown): boolean {
+  if (!isSystemError(error)) return false;
+  const { code, path, syscall } = error;
+  return OUTPUT_CODES.includes(code) || OUTPUT_CALLS.includes(syscall) || (path?.endsWith('.partial') ?? false);
 }

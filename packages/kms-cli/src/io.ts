@@ -7,7 +7,7 @@ export interface CommandIo {
   readonly err: (text: string) => void;
   /** Where data is piped; commands that need it refuse without. */
   readonly pipes?: Pipes;
-  /** Ends the command; nothing is left of its output files. */
+  /** Ends the command; nothing is left of its output files. Its reason may be the exit code. */
   readonly signal?: AbortSignal;
 }
 

@@ -1,12 +1,13 @@
 #!/usr/bin/env node
-import { EXIT } from './exit-codes.ts';
+import { EXIT, EXIT_CODE_OF_SIGNAL } from './exit-codes.ts';
 import { run } from './run.ts';
 
 const interruption = new AbortController();
-// Once: a second Ctrl-C ends the process at once.
-process.once('SIGINT', () => {
-  interruption.abort();
-});
+// Once: a second signal of a kind ends the process at once.
+for (const [signal, exitCode] of Object.entries(EXIT_CODE_OF_SIGNAL))
+  process.once(signal, () => {
+    interruption.abort(exitCode);
+  });
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // Whoever read the output, such as `head`, wants no more of it.
   if (error.code === 'EPIPE') process.exit(EXIT.failed);

@@ -31,17 +31,27 @@ export async function run(args: readonly string[], io: CommandIo): Promise<numbe
     .exitOverride()
     .configureOutput({ writeOut: io.out, writeErr: io.err });
   for (const group of GROUPS) group(program, io);
+  let writesFile = false;
+  program.hook('preAction', (_program, command) => {
+    writesFile = command.options.some(({ long }) => long === '--out');
+  });
   try {
     await program.parseAsync([...args], { from: 'user' });
     return EXIT.done;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
     const explained =
-      io.signal?.aborted === true
-        ? new CommandError(EXIT.interrupted, 'Interrupted: no output file was written.', { cause: error })
-        : explainError(error);
+      io.signal?.aborted === true ? interrupted(io.signal.reason, writesFile, error) : explainError(error);
     if (explained === undefined) throw error;
     io.err(`${explained.message}\n`);
     return explained.exitCode;
   }
+}
+
+function interrupted(reason: unknown, writesFile: boolean, cause: unknown): CommandError {
+  const exitCode = typeof reason === 'number' ? reason : EXIT.interrupted;
+  const rest = writesFile
+    ? 'no output file was written'
+    : 'what it was to change may have been changed all the same, so look before you run it again';
+  return new CommandError(exitCode, `Interrupted: ${rest}.`, { cause });
 }

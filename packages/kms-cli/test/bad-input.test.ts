@@ -125,6 +125,26 @@ describe('each of these ends with one sentence and without a file:', () => {
   });
 });
 
+describe('a place that nothing can be written to', () => {
+  test('is said to be one, whoever finds it', async () => {
+    const long = at('n'.repeat(300));
+    for (const [out, said] of [
+      [long, /name too long/],
+      [join(at('plain'), 'below'), /not a directory|check its name/],
+      ['/proc/out', /check its (?:permissions|name)/],
+    ] as const) {
+      const told = await expectRefusal(
+        kms.environment,
+        ['encrypt', at('plain'), '--key', 'files', '--out', out],
+        EXIT.output,
+      );
+      expect(told).toMatch(said);
+    }
+    const source = ['encrypt', long, '--key', 'files', '--out', at('out')];
+    expect(await expectRefusal(kms.environment, source, EXIT.system)).toMatch(/name too long/);
+  });
+});
+
 describe('the way to the service', () => {
   test('has to be configured, with a token that is its own', async () => {
     const nothing = { KMS_DATA_DIR: at('nothing') };

@@ -1,10 +1,14 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { EXIT } from '../src/exit-codes.ts';
+import { EXIT, EXIT_CODE_OF_SIGNAL } from '../src/exit-codes.ts';
+import { run as inProcess } from '../src/run.ts';
 import { type LocalKms, runKms, startLocalKms } from './local-kms.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
@@ -76,7 +80,7 @@ describe('kms encrypt and decrypt', () => {
     expect(existsSync(at('plain.qnsp'))).toBe(true);
   });
 
-  test('leave nothing behind when they are interrupted', async () => {
+  test.each(Object.entries(EXIT_CODE_OF_SIGNAL))('leave nothing behind after %s', async (signal, code) => {
     const child = spawn(process.execPath, [MAIN, 'encrypt', '--key', 'files', '--out', 'sealed'], {
       env: kms.environment,
       cwd: directory,
@@ -87,9 +91,63 @@ describe('kms encrypt and decrypt', () => {
     child.stdin.write(randomBytes(4 * MIB));
     const partial = expect.stringMatching(/^\.sealed\..*\.partial$/);
     await expect.poll(() => readdirSync(directory), { timeout: 20_000 }).toEqual([partial]);
-    child.kill('SIGINT');
-    expect(await new Promise((resolve) => child.once('close', resolve))).toBe(EXIT.interrupted);
+    child.kill(signal as NodeJS.Signals);
+    expect(await new Promise((resolve) => child.once('close', resolve))).toBe(code);
     expect(err).toBe('Interrupted: no output file was written.\n');
     expect(readdirSync(directory)).toEqual([]);
+  });
+
+  describe('while the data key is asked for', () => {
+    let silent: Server;
+    let asked = 0;
+    let environment: Readonly<Record<string, string>>;
+    beforeAll(async () => {
+      silent = createServer(() => (asked += 1));
+      await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+      // A server that listens on TCP has such an address.
+      const { port } = silent.address() as AddressInfo;
+      environment = { KMS_URL: `http://127.0.0.1:${port}`, KMS_TOKEN: 'x' };
+    });
+    afterAll(
+      () =>
+        new Promise<void>((resolve) => {
+          silent.close(() => resolve());
+          silent.closeAllConnections();
+        }),
+    );
+
+    test.each(['from a file', 'from a pipe'])(
+      'end at once, %s',
+      async (way) => {
+        writeFileSync(at('plain'), 'content');
+        const source = way === 'from a file' ? ['plain'] : [];
+        const args = ['encrypt', ...source, '--key', '0198f2a5-0c1d-7e2f-8a3b-4c5d6e7f8091', '--out', 'sealed'];
+        const before = asked;
+        const child = spawn(process.execPath, [MAIN, ...args], { env: environment, cwd: directory });
+        const ended = new Promise((resolve) => child.once('close', resolve));
+        child.stdin.on('error', () => undefined);
+        child.stdin.write('content');
+        await expect.poll(() => asked, { timeout: 20_000 }).toBe(before + 1);
+        child.kill('SIGINT');
+        // Well before the 30 seconds after which the client gives up by itself.
+        expect(await Promise.race([ended, sleep(15_000, 'still running')])).toBe(EXIT.interrupted);
+        expect(readdirSync(directory)).toEqual(['plain']);
+      },
+      45_000,
+    );
+  });
+
+  test('say of a change that it may have been made', async () => {
+    let err = '';
+    const code = await inProcess(['keys', 'rotate', '0198f2a5-0c1d-7e2f-8a3b-4c5d6e7f8091'], {
+      environment: { KMS_URL: kms.service.baseUrl, KMS_TOKEN: 'x' },
+      out: () => undefined,
+      err: (text) => void (err += text),
+      signal: AbortSignal.abort(EXIT.terminated),
+    });
+    expect(code).toBe(EXIT.terminated);
+    expect(err).toBe(
+      'Interrupted: what it was to change may have been changed all the same, so look before you run it again.\n',
+    );
   });
 });

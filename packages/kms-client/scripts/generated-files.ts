@@ -1,4 +1,4 @@
-import { ALGORITHMS, ALL_ROUTES, ERROR_CODES, LIMITS, type Route } from '@qnsp/kms-contract';
+import { ALGORITHMS, ALL_ROUTES, BASE_PATH, ERROR_CODES, LIMITS, type Route } from '@qnsp/kms-contract';
 import { answerName, answerShapes } from './answer-shapes.ts';
 import { bodyOf, documented, queryOf } from './contract-document.ts';
 import { inputType } from './input-types.ts';
@@ -43,7 +43,7 @@ function operationOf(route: Route): Record<string, unknown> {
   const query = route.method === 'GET' && route.auth !== 'none' ? Object.keys(queryOf(route)) : [];
   return {
     method: route.method,
-    path: route.path,
+    path: pathOf(route),
     ...(keyless === undefined ? {} : { withoutKey: keyless }),
     ...(route.crypto === undefined ? {} : { keyField: route.crypto.keyField }),
     ...(query.length === 0 ? {} : { query }),
@@ -53,6 +53,13 @@ function operationOf(route: Route): Record<string, unknown> {
     ...(route.mutating ? { mutating: true } : {}),
     ...(route.auth === 'none' ? { open: true } : {}),
   };
+}
+
+/** The address below the base path where there are several: a gateway leads to no other. */
+function pathOf(route: Route): string {
+  if (route.path.startsWith(BASE_PATH)) return route.path;
+  const below = route.also?.find((address) => address.method === route.method && address.path.startsWith(BASE_PATH));
+  return below?.path ?? route.path;
 }
 
 function types(): string {

@@ -1,4 +1,8 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { cachedDataKeys, type DataKeyCache } from '../src/envelope/data-key-cache.ts';
+import { type DataKeySource, serviceDataKeys } from '../src/envelope/data-keys.ts';
 import { createEnvelope, type DataKeyService } from '../src/envelope/index.ts';
 import { createKmsClient, type KmsClient } from '../src/index.ts';
 import { failureOf } from './failure-of.ts';
@@ -105,8 +109,66 @@ describe('a cache of data keys', () => {
     expect(await envelope.encrypt(data, { keyId: suspended })).toBeInstanceOf(Uint8Array);
   });
 
+  test('ends the wait of a caller who has enough, and of nobody else', async () => {
+    const gate = Promise.withResolvers<void>();
+    const signals: unknown[] = [];
+    const slow: DataKeyService = {
+      ...counted,
+      createDataKey: async (input, options) => {
+        signals.push(options?.signal);
+        await gate.promise;
+        return counted.createDataKey(input, options);
+      },
+    };
+    const envelope = createEnvelope(slow, { cache: { maxAgeMs: 60_000, maxUses: 100 } });
+    const controller = new AbortController();
+    const first = envelope.encrypt(data, { keyId, signal: controller.signal });
+    const second = envelope.encrypt(data, { keyId });
+    await expect.poll(() => signals).toEqual([undefined]);
+    controller.abort(new Error('enough'));
+    await expect(first).rejects.toThrow('enough');
+    gate.resolve();
+    expect(await envelope.decrypt(await second)).toEqual(data);
+    expect(calls.created).toBe(1);
+  });
+
+  test('does not keep a key in memory that is too old or used up, even when nobody asks for another', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const made: WeakRef<CryptoKey>[] = [];
+    const source = serviceDataKeys(counted);
+    const watched: DataKeySource = {
+      ...source,
+      async forSealing(...args) {
+        const key = await source.forSealing(...args);
+        made.push(new WeakRef(key.dataKey));
+        return key;
+      },
+    };
+    const used = async (cache: DataKeyCache) => {
+      await cache.forSealing(keyId, new Uint8Array(32), {});
+    };
+    const caches = [
+      cachedDataKeys(watched, { maxAgeMs: 50, maxUses: 100 }),
+      cachedDataKeys(watched, { maxAgeMs: 600_000, maxUses: 1 }),
+    ];
+    for (const cache of caches) await used(cache);
+    const isGone = () => {
+      collect();
+      return made.map((each) => each.deref() === undefined);
+    };
+    await expect.poll(isGone, { timeout: 10_000 }).toEqual([true, true]);
+    expect(caches).toHaveLength(2);
+  });
+
   test('refuses bounds that bound nothing', () => {
-    for (const cache of [{ maxAgeMs: 0, maxUses: 1 }, { maxAgeMs: 1, maxUses: Number.NaN }, { maxAgeMs: 1 } as never])
+    for (const cache of [
+      { maxAgeMs: Number.POSITIVE_INFINITY, maxUses: 1 },
+      { maxAgeMs: 1, maxUses: Number.POSITIVE_INFINITY },
+      { maxAgeMs: 0, maxUses: 1 },
+      { maxAgeMs: 1, maxUses: Number.NaN },
+      { maxAgeMs: 1 } as never,
+    ])
       expect(() => createEnvelope(counted, { cache })).toThrow(/must be a number above 0/);
   });
 });

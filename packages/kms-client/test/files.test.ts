@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createKmsClient, type KmsClient } from '../src/index.ts';
 import { createFileEnvelope, type FileEnvelope } from '../src/node/index.ts';
 import { failureOf } from './failure-of.ts';
+import { scriptedServer, silence } from './scripted-server.ts';
 import { type StartedService, startedService } from './started-service.ts';
 
 const MIB = 2 ** 20;
@@ -140,6 +141,33 @@ describe('a file', () => {
     });
     expect(await failureOf(refused)).toMatchObject({ code: 'NOT_FOUND' });
     expect(readdirSync(directory)).toEqual(['plain']);
+  });
+
+  test('is not there when the work is ended while the data key is asked for', async () => {
+    const server = await scriptedServer(silence);
+    const waiting = createFileEnvelope(createKmsClient({ baseUrl: server.baseUrl, token: 'x' }));
+    writeFileSync(at('plain'), 'content');
+    await files.encryptFile({ source: at('plain'), destination: at('sealed'), keyId });
+    const sealed = readFileSync(at('sealed'));
+    const controller = new AbortController();
+    const { signal } = controller;
+    const works = [
+      waiting.encryptFile({ source: at('plain'), destination: at('out'), keyId, signal }),
+      waiting.decryptFile({ source: at('sealed'), destination: at('out'), signal }),
+      waiting.encrypt(sealed, { keyId, signal }),
+      waiting.decrypt(sealed, { signal }),
+    ];
+    const ended = Promise.allSettled(works);
+    try {
+      await expect.poll(() => server.seen.length).toBe(4);
+      controller.abort(new Error('enough'));
+      const reasons = (await ended).map((each) => (each.status === 'rejected' ? String(each.reason) : each.status));
+      expect(reasons).toEqual(Array(4).fill('Error: enough'));
+      await expect.poll(() => server.seen.every(({ socket }) => socket.destroyed)).toBe(true);
+      expect(readdirSync(directory).sort()).toEqual(['plain', 'sealed']);
+    } finally {
+      await server.end();
+    }
   });
 
   test('is never half when the process is killed', async () => {

@@ -17,6 +17,9 @@ export type AnswerOf<R extends Route> = Immutable<z.output<R['response']>>;
  * encodeAnswer(ROUTES.unwrap, { dataKey, keyId, keyVersion: 1 }, 'b'); // { dataKey: '…', plaintextB64: '…', … }
  */
 export function encodeAnswer<R extends Route>(route: R, answer: AnswerOf<R>, dialect: Dialect = 'canonical'): unknown {
+  // Every crypto answer is an object, which the schema would write the same way.
+  const short = route.writeAnswer?.(answer as JsonObject);
+  if (short !== undefined && route.crypto !== undefined) return answerInDialect(route.crypto.operation, dialect, short);
   const result = z.safeEncode(route.response, answer);
   if (!result.success) {
     // The issues name fields and types, never values, but even so they are for the log only.
@@ -24,7 +27,6 @@ export function encodeAnswer<R extends Route>(route: R, answer: AnswerOf<R>, dia
       cause: result.error,
     });
   }
-  // Every crypto answer is an object.
   return route.crypto === undefined
     ? result.data
     : answerInDialect(route.crypto.operation, dialect, result.data as JsonObject);

@@ -100,16 +100,25 @@ export function normaliseRequest(operation: CryptoOperation, body: JsonObject): 
   return normalise(body, FOREIGN_NAMES.get(operation) ?? NO_NAMES, false);
 }
 
+/** Whether a crypto body has canonical names only, and no field that counts as absent. */
+export function isCanonical(operation: CryptoOperation, body: JsonObject): boolean {
+  return needsNoNames(body, FOREIGN_NAMES.get(operation) ?? NO_NAMES, false);
+}
+
 /** Brings any other body to canonical names. With `nullIsValue`, `null` does not count as absent. */
 export function normaliseSynonyms(body: JsonObject, synonyms: Names, nullIsValue: boolean): JsonObject {
   return normalise(body, foreignNames([['canonical', synonyms]]), nullIsValue).body;
 }
 
 function normalise(body: JsonObject, names: ForeignNames, nullIsValue: boolean): NormalisedRequest {
+  return needsNoNames(body, names, nullIsValue) ? { body, dialect: 'canonical' } : rename(body, names, nullIsValue);
+}
+
+function needsNoNames(body: JsonObject, names: ForeignNames, nullIsValue: boolean): boolean {
   for (const name in body) {
-    if (names[name] !== undefined || (body[name] === null && !nullIsValue)) return rename(body, names, nullIsValue);
+    if (names[name] !== undefined || (body[name] === null && !nullIsValue)) return false;
   }
-  return { body, dialect: 'canonical' };
+  return true;
 }
 
 function rename(body: JsonObject, names: ForeignNames, nullIsValue: boolean): NormalisedRequest {

@@ -2,6 +2,7 @@ import type { CryptoOperation, Issue, KmsErrorCode, Permission } from '@qnsp/kms
 import { z } from 'zod';
 import type { JsonObject } from './dialects.ts';
 import { uuid } from './fields/uuid.ts';
+import { type Fields, shortReader, shortWriter } from './fields/short-way.ts';
 import { component } from './fields/wire-schema.ts';
 
 /** Where the API of the service is; health and documents are beside it. */
@@ -114,6 +115,10 @@ export interface Route<
   readonly query: Query;
   readonly body: Body;
   readonly scope: RouteScope;
+  /** Reads a body of a crypto route that nothing is wrong with; `undefined` leaves it to the schema. */
+  readonly readBody: ((json: JsonObject) => Record<string, unknown> | undefined) | undefined;
+  /** Writes an answer of a crypto route; `undefined` leaves it to the schema. */
+  readonly writeAnswer: ((answer: Fields) => Record<string, unknown> | undefined) | undefined;
 }
 
 /** The tenant that a request may name; it must be the credential's. */
@@ -163,6 +168,8 @@ export function defineRoute<
     scope: definition.scope ?? 'tenant',
     errors: [...new Set(errors)],
     crypto: definition.crypto as Traits,
+    readBody: definition.crypto && definition.body && shortReader(definition.body),
+    writeAnswer: definition.crypto && shortWriter(definition.response),
   };
 }
 

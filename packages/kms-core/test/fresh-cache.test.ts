@@ -123,6 +123,14 @@ describe('a read', () => {
     expect(await loading).toEqual({ text: 'now' });
   });
 
+  test('that took the time of all attempts is not done again', async () => {
+    const loading = load();
+    now += 3000;
+    store.reads[0]?.answer({ text: 'far too late' });
+    await expect(loading).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retryAfterSeconds: 1 });
+    expect(store.reads).toHaveLength(1);
+  });
+
   test('that is always too late is an unavailable store', async () => {
     const loading = load();
     for (let attempt = 0; attempt < 3; attempt += 1) {

@@ -444,6 +444,56 @@ describe('budgets', () => {
     expect(await codeOf(encrypt(f.kms, f.admin, { keyId, plaintext: text('x') }))).toBe('no error');
   });
 
+  /** Uses the key, and lets something happen between the moment when a lease is asked for and the one when it is granted. */
+  async function whileLeased(use: (kms: Kms) => Promise<unknown>, happen: () => Promise<unknown>): Promise<string> {
+    const store: Store = {
+      ...f.kms.store,
+      transact: async (scope, work) => {
+        const granted = await f.store.transact(scope, work);
+        await happen();
+        return granted;
+      },
+    };
+    return codeOf(use({ ...f.kms, budgets: new OperationBudgets(store) }));
+  }
+
+  test.each<[string, (kms: Kms, keyId: string, ciphertext: Uint8Array) => Promise<unknown>]>([
+    ['encrypt', (kms, keyId) => encrypt(kms, f.admin, { keyId, plaintext: text('x') })],
+    ['decrypt', (kms, _keyId, ciphertext) => decrypt(kms, f.admin, { ciphertext })],
+  ])('a key that is revoked while %s waits for its lease is not used', async (_operation, use) => {
+    const { keyId } = await create(undefined, { usageLimits: { maxOperations: 1000 } });
+    const { ciphertext } = await encrypt(f.kms, f.admin, { keyId, plaintext: text('x') });
+    expect(
+      await whileLeased(
+        (kms) => use(kms, keyId, ciphertext),
+        () => f.kms.keyRing.read(f.tenantId, keyId),
+      ),
+    ).toBe('no error');
+    const revoke = () => revokeKey(f.kms, f.admin, { keyId, reason: 'suspected_compromise' });
+    expect(await whileLeased((kms) => use(kms, keyId, ciphertext), revoke)).toBe('KEY_STATE_INVALID');
+  });
+
+  test('a MAC is not checked either with a key that is revoked meanwhile', async () => {
+    const { keyId } = await create('hmac-sha256', { usageLimits: { maxOperations: 1000 } });
+    const { mac: tag } = await mac(f.kms, f.admin, { keyId, data: text('x') });
+    const use = (kms: Kms) => verifyMac(kms, f.admin, { keyId, data: text('x'), mac: tag });
+    const revoke = () => revokeKey(f.kms, f.admin, { keyId, reason: 'suspected_compromise' });
+    expect(await whileLeased(use, revoke)).toBe('KEY_STATE_INVALID');
+  });
+
+  test('a key that is rotated while its lease is waited for is used in its new version', async () => {
+    const { keyId } = await create('aes-128-gcm');
+    let versions = 1;
+    const rotateOnce = async () => {
+      if (versions === 1) versions = (await rotateKey(f.kms, f.admin, { keyId })).currentVersion;
+    };
+    let used: number | undefined;
+    await whileLeased(async (kms) => {
+      used = (await encrypt(kms, f.admin, { keyId, plaintext: text('x') })).keyVersion;
+    }, rotateOnce);
+    expect([versions, used]).toEqual([2, 2]);
+  });
+
   test('a budget is leased in blocks that double, and a forgotten lease strands no more than was used', async () => {
     const { keyId } = await create('aes-128-gcm');
     const { keyId: another } = await create('aes-128-gcm');

@@ -12,6 +12,7 @@ import {
   type Kms,
   mac,
   newId,
+  NothingLeft,
   parseHeader,
   reencrypt,
   resolveAlgorithm,
@@ -186,6 +187,29 @@ describe('a key in an HSM', () => {
     await sweepResidentKeys(kms, LIMITS);
     expect([hsm.size, other.size]).toEqual([0, 1]);
     await encrypt(kms, admin, { keyId, plaintext: DATA });
+  });
+
+  test('is asked for again at once after an HSM refused to make it, and only then', async () => {
+    const { keyId } = await create();
+    const lost = new KmsError('HSM_UNAVAILABLE', 'The answer was lost.');
+    const busy = new KmsError('HSM_UNAVAILABLE', 'Too many calls wait.', { retryAfterSeconds: 1 });
+    const failing = (error: KmsError) =>
+      Object.assign(Object.create(hsm) as SoftwareResidentKeys, {
+        generate: async () => {
+          throw error;
+        },
+      });
+    const rotateWith = async (...resident: SoftwareResidentKeys[]) => rotateKey({ ...kms, resident }, admin, { keyId });
+    const refused = rotateWith(failing(new NothingLeft(busy)));
+    await expect(refused).rejects.toMatchObject({
+      code: 'HSM_UNAVAILABLE',
+      message: busy.message,
+      retryAfterSeconds: 1,
+    });
+    expect(await rotateWith(hsm)).toMatchObject({ currentVersion: 2 });
+
+    await expect(rotateWith(failing(lost))).rejects.toThrow(HSM_UNAVAILABLE);
+    await expect(rotateWith(hsm)).rejects.toThrow(failure('CONFLICT'));
   });
 
   test('is made once for one idempotency key', async () => {

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import {
   createKey,
   encrypt,
+  type FeedEvent,
   InProcessFeed,
   KeyRing,
   type Kms,
@@ -185,6 +186,62 @@ describe('the order of changes', () => {
     // That `a` changed is forgotten, so nothing may be said about what an older mark stands for.
     expect(history.unchangedSince(before, 't', 'a')).toBe(false);
     expect(history.unchangedSince(history.latest ?? '', 't', 'a')).toBe(true);
+  });
+});
+
+describe('a mark that somebody repeats', () => {
+  /** A feed whose events the test makes up, as a database delivers those of everybody who may write to its channel. */
+  function handMade() {
+    let listener: (event: FeedEvent) => void = () => undefined;
+    const history = new ChangeHistory({
+      provenAt: () => -Infinity,
+      subscribe: (listen) => {
+        listener = listen;
+        return () => undefined;
+      },
+    });
+    const mark = (at: number, own = true) => listener({ kind: 'mark', mark: `m${at}`, at, own });
+    return { history, mark, tell: (event: FeedEvent) => listener(event) };
+  }
+
+  test('stays where it was, before the change', () => {
+    const { history, mark, tell } = handMade();
+    mark(1);
+    tell({ kind: 'key', keyId: 'k' });
+    mark(1, false);
+    expect(history.unchangedSince('m1', 't', 'k')).toBe(false);
+  });
+
+  test('is unknown after a gap, before and after this node finds out how late it is', () => {
+    const { history, mark, tell } = handMade();
+    mark(1);
+    mark(2, false);
+    tell({ kind: 'gap' });
+    mark(1, false);
+    mark(5, false);
+    mark(4);
+    mark(2, false);
+    mark(5, false);
+    for (const name of ['m1', 'm2', 'm5']) expect(history.unchangedSince(name, 't', 'k'), name).toBe(false);
+    mark(6, false);
+    expect(['m4', 'm6'].map((name) => history.unchangedSince(name, 't', 'k'))).toEqual([true, true]);
+  });
+
+  test('is unknown once it was forgotten', () => {
+    const { history, mark } = handMade();
+    for (let at = 1; at <= 30_001; at += 1) mark(at);
+    mark(1, false);
+    expect(history.unchangedSince('m1', 't', 'k')).toBe(false);
+    expect(history.unchangedSince('m3', 't', 'k')).toBe(true);
+  });
+
+  test('and one that somebody makes up, is nothing that this node calls its own reads after', () => {
+    const { history, mark } = handMade();
+    mark(7, false);
+    expect(history.latest).toBeUndefined();
+    mark(8);
+    mark(900, false);
+    expect(history.latest).toBe('m8');
   });
 });
 

@@ -3,7 +3,6 @@ import { CHANNEL, eventOf } from './changes/channel.ts';
 import { DrizzleEvidenceStore } from './drizzle-evidence-store.ts';
 import { DrizzleStore } from './drizzle-store.ts';
 import { prepareDatabase } from './migrate/prepare-database.ts';
-import { openPglite } from './pglite/pglite-driver.ts';
 
 export interface PgliteStoreOptions {
   /** A directory, which is made when it does not exist, or `memory://` for a database that nothing keeps. */
@@ -25,11 +24,13 @@ export async function openPgliteStore(options: PgliteStoreOptions): Promise<{
   readonly changes: ChangeFeed;
   close(): Promise<void>;
 }> {
+  // Loaded only where it is used: a database in WebAssembly takes time and memory that a service on a server does not owe.
+  const { openPglite } = await import('./pglite/pglite-driver.ts');
   const driver = await openPglite(options.dataDir, options.statementTimeoutMs ?? 5000);
   const changes = new InProcessFeed();
   try {
     await prepareDatabase(driver, 'auto');
-    await driver.listen(CHANNEL, (payload) => changes.deliver(eventOf(payload)));
+    await driver.listen(CHANNEL, (payload) => changes.deliver(eventOf(payload, () => false)));
   } catch (error) {
     await driver.close();
     throw error;

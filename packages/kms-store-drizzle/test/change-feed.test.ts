@@ -87,13 +87,24 @@ describe('the feed of a PostgreSQL database', () => {
     proxy.stall(isNotices);
     await sleep(300);
     const before = changes.provenAt();
-    const forged = crypto.randomUUID();
+    const forged = `made-up.${crypto.randomUUID()}`;
     await sql`select pg_notify('kms_changes', ${`mark:${forged}`})`;
     proxy.resume();
-    await expect.poll(() => events).toContainEqual({ kind: 'mark', mark: forged });
+    await expect.poll(() => events).toContainEqual({ kind: 'mark', mark: forged, at: 0, own: false });
     // What came back before it was sent by this node; nothing proves the present.
     expect(changes.provenAt()).toBeGreaterThanOrEqual(before);
     expect(events.filter((event) => event.kind === 'mark' && event.mark === forged)).toHaveLength(1);
+  });
+
+  it('numbers its own marks upwards, and does not take a mark that is repeated for its own', async () => {
+    const marks = () => events.filter((event) => event.kind === 'mark');
+    await expect.poll(() => marks().length, { timeout: 15_000 }).toBeGreaterThan(2);
+    const [first, second, third] = marks();
+    expect([first?.own, second?.own, third?.own]).toEqual([true, true, true]);
+    expect(second?.at).toBeGreaterThan(first?.at ?? Infinity);
+    expect(third?.at).toBeGreaterThan(second?.at ?? Infinity);
+    await sql`select pg_notify('kms_changes', ${`mark:${first?.mark}`})`;
+    await expect.poll(() => marks(), { timeout: 15_000 }).toContainEqual({ ...first, own: false });
   });
 
   it('takes a notice that it does not understand for a gap', async () => {
@@ -151,6 +162,16 @@ describe('a heartbeat', () => {
     heartbeats.sending('a');
     heartbeats.received('a');
     vi.setSystemTime(Date.now() + 60_000);
+    expect(heartbeats.provenAt()).toBe(-Infinity);
+  });
+
+  it('is worth nothing after a sleep that would let it be used for more than a second', () => {
+    vi.useFakeTimers({ toFake: ['performance', 'Date'] });
+    const heartbeats = new Heartbeats();
+    heartbeats.sending('a');
+    heartbeats.received('a');
+    // With the 750 ms for which a proof may be used.
+    vi.setSystemTime(Date.now() + 240);
     expect(heartbeats.provenAt()).toBe(-Infinity);
   });
 

@@ -1,20 +1,39 @@
-import type { KeyRecord, Store } from '@qnsp/kms-core';
-import { asTenant, insertKey, newTenant, rotated, sampleKey, SYSTEM } from '@qnsp/kms-core/testing';
+import { randomBytes } from 'node:crypto';
+import { createTenant, type KeyRecord, type Kms, newId, shredTenant, type Store, SYSTEM_TENANT } from '@qnsp/kms-core';
+import {
+  asTenant,
+  insertKey,
+  newTenant,
+  revoked,
+  rotated,
+  sampleKey,
+  sampleToken,
+  someBytes,
+  SYSTEM,
+} from '@qnsp/kms-core/testing';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Sql } from 'postgres';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { administrator, fixtureKms } from './migration-fixtures/fixture-kms.ts';
+import { rawSql } from './raw-sql.ts';
 
 /** What only a store shows that runs units at the same time. */
 describe('units at the same time', () => {
   let database: TestDatabase;
   let store: Store;
   let close: () => Promise<void>;
+  let kms: Kms;
+  let sql: Sql;
 
   beforeAll(async () => {
     database = await createDatabase();
     ({ store, close } = await openPostgresStore({ url: database.url, ssl: 'disable', migrate: 'auto' }));
+    kms = await fixtureKms(store, randomBytes(32));
+    sql = rawSql(database.url);
   });
   afterAll(async () => {
+    await sql.end();
     await close();
     await database.drop();
   });
@@ -71,4 +90,75 @@ describe('units at the same time', () => {
       expect(new Set(kinds)).toEqual(new Set(['none']));
     }
   });
+
+  it('leave no live token and no answer behind a tenant that is shredded while they are made', async () => {
+    const tenantId = await makeTenant();
+    const token = sampleToken(tenantId);
+    const shredding = await asTenant(store, tenantId, async (unit) => {
+      await unit.idempotency.claim('made meanwhile', someBytes(32));
+      await unit.idempotency.complete('made meanwhile', someBytes(8), 3600);
+      await unit.tokens.insert(token);
+      const running = shred(tenantId);
+      await stopsAtALock(1, running);
+      return { running };
+    });
+    await expect(shredding.running).resolves.toMatchObject({ state: 'shredded' });
+    expect((await store.findToken(token.hash))?.revokedAt).toBeInstanceOf(Date);
+    expect(await sql`select key from kms.idempotency_keys where tenant_id = ${tenantId}`).toEqual([]);
+  });
+
+  it('shred a tenant once', async () => {
+    const tenantId = await makeTenant();
+    const { shreds } = await sql.begin(async (tx) => {
+      await tx`select from kms.tenants where tenant_id = ${tenantId} for update`;
+      const both = [shred(tenantId), shred(tenantId)];
+      await stopsAtALock(2, ...both);
+      return { shreds: Promise.allSettled(both) };
+    });
+    expect((await shreds).toSorted((a, b) => (a.status < b.status ? -1 : 1))).toMatchObject([
+      { status: 'fulfilled', value: { state: 'shredded' } },
+      { status: 'rejected', reason: { code: 'KEY_STATE_INVALID' } },
+    ]);
+  });
+
+  it('shred a tenant although one of its tokens is revoked at the same moment', async () => {
+    const tenantId = await makeTenant();
+    const token = sampleToken(tenantId);
+    await asTenant(store, tenantId, (unit) => unit.tokens.insert(token));
+    const shredding = await asTenant(store, tenantId, async (unit) => {
+      await unit.tokens.revoke(revoked(token, new Date('2027-01-01T00:00:00.001Z')));
+      const running = shred(tenantId);
+      await stopsAtALock(1, running);
+      return { running };
+    });
+    await expect(shredding.running).resolves.toMatchObject({ state: 'shredded' });
+    expect((await store.findToken(token.hash))?.revokedAt).toEqual(new Date('2027-01-01T00:00:00.001Z'));
+  });
+
+  async function makeTenant(): Promise<string> {
+    const { tenantId } = await createTenant(kms, administrator(SYSTEM_TENANT), { name: 'acme' });
+    return tenantId;
+  }
+
+  function shred(tenantId: string) {
+    const idempotency = { key: newId(), fingerprint: someBytes(32) };
+    const confirmation = `SHRED-${tenantId}`;
+    return shredTenant(kms, administrator(tenantId), { tenantId, confirmation, reason: 'test', idempotency });
+  }
+
+  /** Waits until so many calls wait for a lock of another; one that ends instead ends the wait, too. */
+  async function stopsAtALock(count: number, ...calls: readonly Promise<unknown>[]): Promise<void> {
+    let ended = false;
+    const watch = rawSql(database.url);
+    for (const call of calls) void call.catch(() => undefined).then(() => (ended = true));
+    await vi.waitFor(
+      async () => {
+        const waiting = await watch`
+          select pid from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`;
+        expect(ended || waiting.length >= count).toBe(true);
+      },
+      { timeout: 20_000, interval: 20 },
+    );
+    await watch.end();
+  }
 });

@@ -1,4 +1,4 @@
-import type { KeyRecord, Store } from '@qnsp/kms-core';
+import { type KeyRecord, newId, type Store } from '@qnsp/kms-core';
 import {
   insertKey,
   newTenant,
@@ -15,6 +15,9 @@ import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
 import type { Sql } from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rawSql } from './raw-sql.ts';
+
+const WITHOUT_MATERIAL = `material_kind = 'none', tmk_version = null, sealed = null`;
+const GONE = `state = 'destroyed', ${WITHOUT_MATERIAL}`;
 
 /** Everything here is done as the owner of the tables and without the store: what remains is the database. */
 describe('constraints of the database', () => {
@@ -70,6 +73,42 @@ describe('constraints of the database', () => {
     ],
     ['a destroyed key with material', () => setKey(`state = 'destroyed'`), 'a destroyed key has no material'],
     [
+      'a destroyed key with a version that is not',
+      () => `${setVersion(1, GONE)}; ${setVersion(2, WITHOUT_MATERIAL)}; ${setKey(`state = 'destroyed'`)}`,
+      'no version that is not destroyed',
+    ],
+    [
+      'rotation by itself without a period',
+      () => setKey('rotation_auto = true, next_rotation_at = now()'),
+      'keys_rotation',
+    ],
+    [
+      'rotation by itself without a date',
+      () => setKey('rotation_auto = true, rotation_period_seconds = 60'),
+      'keys_rotation',
+    ],
+    ['a period of nothing', () => setKey('rotation_period_seconds = 0'), 'keys_rotation_period'],
+    ['a key that retains no version', () => setKey('retain_versions = 0'), 'keys_retain_versions'],
+    ['a negative limit', () => setKey('max_operations = -1'), 'keys_max_operations'],
+    [
+      'a current version that is not active',
+      () => setKey('current_version = 1'),
+      'the current version of a key is its active',
+    ],
+    [
+      'a key without an active version',
+      () => `${setVersion(2, `state = 'decrypt-only'`)}; set constraints all immediate`,
+      'the current version of a key is its active',
+    ],
+    [
+      'a new key without an active version',
+      () => `with made as (insert into kms.keys select (jsonb_populate_record(k, '{"key_id": "${newId()}", "current_version": 1}')).*
+          from kms.keys k where key_id = '${key.keyId}' returning tenant_id, key_id)
+        insert into kms.key_versions select tenant_id, key_id, 1, 'decrypt-only', 'a', 'generated', 'p', 'none', null, null, null, null, now() from made;
+        set constraints all immediate`,
+      'the current version of a key is its active',
+    ],
+    [
       'a change without a revision',
       () => `update kms.keys set name = 'x' where key_id = '${key.keyId}'`,
       'raises the revision by one',
@@ -123,6 +162,11 @@ describe('constraints of the database', () => {
       'counted in one direction',
     ],
     [
+      'a budget of a version that is not there',
+      () => `insert into kms.operation_leases values ('${tenantId}', '${key.keyId}', 3, 1, 1)`,
+      'a budget is that of a version that is there',
+    ],
+    [
       'a negative grant',
       () => `update kms.operation_leases set granted = granted - 1, last_grant = -1`,
       'operation_leases_granted',
@@ -164,6 +208,26 @@ describe('constraints of the database', () => {
       'api_tokens_hash_size',
     ],
     [
+      'a token of a shredded tenant',
+      () => `insert into kms.api_tokens values (gen_random_uuid(), '${shredded}', 'x', sha256('x'), null, '{}', now())`,
+      'the tenant was shredded',
+    ],
+    [
+      'an unknown role of a token',
+      () => `insert into kms.api_tokens values (gen_random_uuid(), null, 'x', sha256('x'), 'king', '{}', now())`,
+      'api_tokens_role',
+    ],
+    [
+      'an idempotency key of a shredded tenant',
+      () => `insert into kms.idempotency_keys values ('${shredded}', 'k', '\\x00', null, null)`,
+      'the tenant was shredded',
+    ],
+    [
+      'an idempotency key of nobody',
+      () => `insert into kms.idempotency_keys values (gen_random_uuid(), 'k', '\\x00', null, null)`,
+      'idempotency_keys_tenant_id_tenants_tenant_id_fk',
+    ],
+    [
       'an answer without an end',
       () => `insert into kms.idempotency_keys values ('${tenantId}', 'k', '\\x00', '\\x00', null)`,
       'idempotency_keys_completed',
@@ -198,8 +262,8 @@ describe('constraints of the database', () => {
 
   it('let through what they are for: a change of state and the end of material', async () => {
     const attempt = sql.begin(async (tx) => {
-      await tx.unsafe(setVersion(1, `state = 'destroyed', material_kind = 'none', tmk_version = null, sealed = null`));
-      await tx.unsafe(setVersion(2, `state = 'destroyed', material_kind = 'none', tmk_version = null, sealed = null`));
+      await tx.unsafe(setVersion(1, GONE));
+      await tx.unsafe(setVersion(2, GONE));
       await tx.unsafe(setKey(`state = 'destroyed'`));
       throw new Error('rolled back by the test');
     });

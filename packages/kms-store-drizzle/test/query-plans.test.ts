@@ -72,10 +72,10 @@ describe('query plans', () => {
       await tx.unsafe(`create temporary table tenant_list on commit drop as
         select tenant_id, row_number() over (order by tenant_id = '${tenantId}' desc) - 1 as number from kms.tenants`);
       await tx.unsafe(`insert into kms.keys (key_id, tenant_id, name, algorithm, purpose, protection_level, state, current_version,
-          rotation_auto, next_rotation_at, state_before_destroy, destroy_at, metadata, parent_key_id, revision, created_at, updated_at, mac_tmk_version, mac_tag)
+          rotation_auto, rotation_period_seconds, next_rotation_at, state_before_destroy, destroy_at, metadata, parent_key_id, revision, created_at, updated_at, mac_tmk_version, mac_tag)
         select gen_random_uuid(), t.tenant_id, 'name ' || i, 'algorithm ' || i % 7, 'purpose ' || i % 5, 'software',
           case when i % 50 = 0 then 'deactivated' when i % 11 = 0 then 'suspended' else 'active' end, 1,
-          i % 20 = 0, case when i % 20 = 0 then now() + make_interval(mins => i - 100) end,
+          i % 20 = 0, 3600, case when i % 20 = 0 then now() + make_interval(mins => i - 100) end,
           case when i % 50 = 0 then 'active' end, case when i % 50 = 0 then now() + make_interval(mins => i - 100) end,
           '{}', null, 1, now() - make_interval(secs => i), now(), 1, sha256('')
         from generate_series(1, 20000) i join tenant_list t on t.number = case when i % 4 = 0 then i % 10 else 0 end`);

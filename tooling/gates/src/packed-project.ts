@@ -6,7 +6,7 @@ import { tempDir } from '@qnsp/test-harness';
 
 const workspaceRoot = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
 
-/** An example alone in a directory, with the packages that it uses as they would be published. */
+/** A project alone in a directory, with the packages that it uses as they would be published. */
 export interface PackedProject {
   readonly path: string;
   remove(): Promise<void>;
@@ -14,14 +14,19 @@ export interface PackedProject {
 
 /** Builds and packs packages of the workspace, and installs them by npm beside the sources of an example. */
 export function packedProject(example: string, packages: readonly string[]): PackedProject {
-  const home = tempDir('qnsp-packed-');
   const source = join(workspaceRoot, 'examples', example);
+  const project = installed(packages, published(join(source, 'package.json')));
+  cpSync(join(source, 'src'), join(project.path, 'src'), { recursive: true });
+  return project;
+}
+
+/** Builds and packs packages of the workspace, and installs them by npm in an empty project, with others of the registry. */
+export function installed(packages: readonly string[], others: readonly string[] = []): PackedProject {
+  const home = tempDir('qnsp-packed-');
   const tarballs = packages.map((name) => pack(name, join(home.path, 'tarballs')));
-  cpSync(join(source, 'src'), join(home.path, 'src'), { recursive: true });
   writeFileSync(join(home.path, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
-  const wanted = [...tarballs, ...published(join(source, 'package.json'))];
   const flags = ['--prefer-offline', '--no-audit', '--no-fund', '--omit=peer', '--ignore-scripts'];
-  execute('npm', ['install', ...flags, ...wanted], home.path);
+  execute('npm', ['install', ...flags, ...tarballs, ...others], home.path);
   return { path: home.path, remove: () => home.remove() };
 }
 
@@ -42,8 +47,8 @@ function published(manifest: string): readonly string[] {
   const { dependencies = {} } = JSON.parse(readFileSync(manifest, 'utf8')) as { dependencies?: Record<string, string> };
   return Object.entries(dependencies).flatMap(([name, version]) => {
     if (version !== 'catalog:') return [];
-    const installed = join(dirname(manifest), 'node_modules', name, 'package.json');
-    const { version: exact } = JSON.parse(readFileSync(installed, 'utf8')) as { version: string };
+    const found = join(dirname(manifest), 'node_modules', name, 'package.json');
+    const { version: exact } = JSON.parse(readFileSync(found, 'utf8')) as { version: string };
     return [`${name}@${exact}`];
   });
 }

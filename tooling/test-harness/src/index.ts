@@ -1,4 +1,5 @@
 export { createDatabase, type TestDatabase } from './database.ts';
+export { type EdgeGateway, type EdgeGatewayOptions, startEdgeGateway } from './edge-gateway.ts';
 export { type FaultyModule, faultyModule } from './faulty-module.ts';
 export { findExecutable } from './executable.ts';
 export { freePort } from './free-port.ts';

@@ -7,7 +7,7 @@ import { waitUntil } from './wait-until.ts';
 
 const READY_LIMIT_MS = 90_000;
 const PROBE_LIMIT_MS = 2000;
-const SERVICE_ENTRY = fileURLToPath(new URL('../../../apps/kms-service/src/main.ts', import.meta.url));
+const SOURCE_ENTRY = fileURLToPath(new URL('../../../apps/kms-service/src/main.ts', import.meta.url));
 
 export interface ServiceOptions {
   /** The whole environment of the service, but for PATH and, when it names none, PORT. */
@@ -42,13 +42,16 @@ function isReady(baseUrl: string): Promise<boolean> {
   );
 }
 
-/** Starts the service from its sources and waits until it is ready. */
+/** Starts the service, as the bundle that `TEST_SERVICE_ENTRY` names or else from its sources, and waits until it is ready. */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const port = Number(options.env['PORT'] ?? (await freePort()));
   const baseUrl = `http://127.0.0.1:${port}`;
   const home = tempDir('qnsp-service-');
   const server = await startServerProcess({
-    command: { file: process.execPath, args: [...(options.nodeArgs ?? []), options.entry ?? SERVICE_ENTRY] },
+    command: {
+      file: process.execPath,
+      args: [...(options.nodeArgs ?? []), options.entry ?? process.env['TEST_SERVICE_ENTRY'] ?? SOURCE_ENTRY],
+    },
     deathSignal: 'SIGKILL',
     cwd: home.path,
     env: { PATH: process.env['PATH'], PORT: String(port), ...options.env },

@@ -62,6 +62,20 @@ test('stalls only the connections picked, and loses nothing of them', async () =
   await expect.poll(() => one.received()).toBe('one more!');
 });
 
+test('holds back answers while the server gets everything, and loses none', async () => {
+  const { socket, received } = await client();
+  let arrived = '';
+  server.on('connection', (connection) => connection.on('data', (chunk: Buffer) => (arrived += chunk.toString())));
+  proxy.stallAnswers();
+  const other = await client();
+  other.socket.write('other');
+  await expect.poll(() => arrived).toBe('other');
+  socket.write('one');
+  expect([received(), other.received()]).toEqual(['', '']);
+  proxy.resume();
+  await expect.poll(() => [received(), other.received()]).toEqual(['one', 'other']);
+});
+
 test('delays each way', async () => {
   const { ask } = await client();
   await ask('x');

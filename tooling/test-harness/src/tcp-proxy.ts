@@ -9,6 +9,8 @@ export interface TcpProxy {
   readonly port: number;
   /** Lets nothing through any more, either way, on the connections picked, also on new ones; nobody is told. */
   stall(pick?: ConnectionPick): void;
+  /** Lets everything through to the server and nothing back: what it does, its clients do not learn. */
+  stallAnswers(): void;
   /** Holds up everything for a time, each way. */
   delay(ms: number): void;
   /** Lets everything through again, first what was held back. */
@@ -29,12 +31,14 @@ const NONE: ConnectionPick = () => false;
 export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const passing = new Set<Passing>();
   let stalled = NONE;
+  let areAnswersStalled = false;
   let delayMs = 0;
   let resumed = Promise.withResolvers<void>();
 
   const isStalled = ({ firstBytes }: Passing): boolean => firstBytes !== undefined && stalled(firstBytes);
 
   const pass = (connection: Passing, from: Socket, to: Socket): void => {
+    const isHeld = () => isStalled(connection) || (areAnswersStalled && from === connection.sockets[1]);
     let before: Promise<void> = Promise.resolve();
     from.on('data', (chunk: Buffer) => {
       connection.firstBytes ??= chunk;
@@ -42,7 +46,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       const forward = async (): Promise<void> => {
         const wait = arrivedAt + delayMs - performance.now();
         if (wait > 0) await sleep(wait);
-        while (isStalled(connection)) await resumed.promise;
+        while (isHeld()) await resumed.promise;
         if (!to.destroyed) to.write(chunk);
       };
       before = before.then(forward);
@@ -77,6 +81,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   };
   const resume = (): void => {
     stalled = NONE;
+    areAnswersStalled = false;
     delayMs = 0;
     resumed.resolve();
     resumed = Promise.withResolvers<void>();
@@ -85,6 +90,9 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     port: address.port,
     stall: (pick = ALL) => {
       stalled = pick;
+    },
+    stallAnswers: () => {
+      areAnswersStalled = true;
     },
     delay: (ms) => {
       delayMs = ms;

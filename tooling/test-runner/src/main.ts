@@ -18,9 +18,18 @@ function buildNativeAddon(): void {
   if (status !== 0) throw new Error('The native part of pkcs11js is not built; the reason is above.');
 }
 
+/** The program that the tests start as the service. */
+function bundleService(): string {
+  const script = join(workspaceRoot, 'tooling', 'bin', 'bundle.mjs');
+  const { status, stdout } = spawnSync(process.execPath, [script], { stdio: ['ignore', 'pipe', 2], encoding: 'utf8' });
+  if (status !== 0) throw new Error('The service could not be bundled; the reason is above.');
+  return stdout.trim();
+}
+
 async function runTests(kind: 'test' | 'soak', args: readonly string[]): Promise<Tally> {
   ensureSystemPackages(process.env);
   buildNativeAddon();
+  const serviceEntry = bundleService();
   const signal = interruption(LIMIT_MS[kind]);
   const home = tempDir('qnsp-test-');
   // Whatever the servers and the tests put into temporary places goes away with this directory.
@@ -33,7 +42,7 @@ async function runTests(kind: 'test' | 'soak', args: readonly string[]): Promise
       return await runVitest({
         args,
         cwd: workspaceRoot,
-        env: { ...process.env, ...servers.environment, TEST_KIND: kind },
+        env: { ...process.env, ...servers.environment, TEST_KIND: kind, TEST_SERVICE_ENTRY: serviceEntry },
         reportFile: join(home.path, 'report.json'),
         signal,
       });

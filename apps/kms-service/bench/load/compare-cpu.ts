@@ -1,6 +1,6 @@
 import type { Service } from '@qnsp/test-harness';
 import { median } from '../slices.ts';
-import { cpuSeconds } from './cpu-time.ts';
+import { cpuSecondsOfAll } from './cpu-time.ts';
 import type { Target } from './target.ts';
 
 /** One side of a comparison: what is sent where. */
@@ -25,6 +25,8 @@ export interface CpuComparison {
   readonly other: number;
   /** Requests per processor-second of `other`, divided by those of `base`: the median over neighbouring slices. */
   readonly ratio: number;
+  /** The same of each pair of slices. */
+  readonly ratios: readonly number[];
 }
 
 /** Compares the processor time of two servers slice by slice in turns, so that what else the machine does meets both. */
@@ -37,19 +39,21 @@ export async function compareCpu(base: Side, other: Side, options: CpuOptions): 
       other: await cpuPerRequest(other, options.requests),
     });
   }
+  const ratios = slices.map((slice) => slice.base / slice.other);
   return {
     base: median(slices.map((slice) => slice.base)) * 1e6,
     other: median(slices.map((slice) => slice.other)) * 1e6,
-    ratio: median(slices.map((slice) => slice.base / slice.other)),
+    ratio: median(ratios),
+    ratios,
   };
 }
 
 /** Seconds of processor time for each of these requests. */
 async function cpuPerRequest({ service, target, request }: Side, requests: number): Promise<number> {
   const pid = pidOf(service);
-  const before = cpuSeconds(pid);
+  const before = cpuSecondsOfAll(pid);
   await target.closedLoop(request, requests);
-  return (cpuSeconds(pid) - before) / requests;
+  return (cpuSecondsOfAll(pid) - before) / requests;
 }
 
 /** The process of a service. */

@@ -2,6 +2,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 const NANOSECONDS = 1e9;
 
+/** Seconds of processor time that a process and those that it started have taken so far. */
+export function cpuSecondsOfAll(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  const started = children === '' ? [] : children.split(' ').map(Number);
+  return started.reduce((sum, child) => sum + cpuSecondsOfAll(child), cpuSeconds(pid));
+}
+
 /**
  * Seconds of processor time that a process has taken so far, of all threads that still run. Of Linux only, where the
  * scheduler counts nanoseconds.

@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { BenchResult } from '../bench.ts';
 import { compareCpu, type CpuOptions } from './compare-cpu.ts';
+import { CONCURRENCY } from './encrypt-sides.ts';
 import { type BenchService, startBenchService, startFloor } from './start-sides.ts';
 import { openTarget, postOf } from './target.ts';
 
-/** How many requests are under way at once, one on each connection. */
-export const CONCURRENCY = 32;
 const DATA = randomBytes(32).toString('base64');
 
 interface Measured {

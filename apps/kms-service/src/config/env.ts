@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import type { HsmConfig } from '@qnsp/hsm-pkcs11';
 import { parseRedisUrl } from '@qnsp/kms-cache';
@@ -42,6 +43,8 @@ export interface ServiceConfig {
   readonly requestTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
   readonly jobIntervalMs: number;
+  /** How many processes serve; each of them is a node of its own. */
+  readonly workers: number;
   /** Absent when no evidence is kept. */
   readonly evidence: EvidenceConfig | undefined;
 }
@@ -121,8 +124,12 @@ export function readConfig(environment: Environment): ServiceConfig {
     requestTimeoutMs: env.integer('KMS_REQUEST_TIMEOUT_MS', 30_000, { min: 100, max: 600_000 }),
     shutdownTimeoutMs: env.integer('KMS_SHUTDOWN_TIMEOUT_MS', 10_000, { min: 0, max: 600_000 }),
     jobIntervalMs: env.integer('KMS_JOB_INTERVAL_MS', 10_000, { min: 100, max: 3_600_000 }),
+    workers: readWorkers(env),
     evidence: readEvidence(env),
   };
+  if (config.workers > 1 && config.database.kind === 'pglite') {
+    env.problem('KMS_WORKERS', 'the embedded database serves one process: set 1, or DATABASE_URL to a PostgreSQL');
+  }
   if (config.requireFips && !config.defaultAlgorithm.fipsApproved) {
     env.problem(
       'KMS_ALGORITHM',
@@ -149,6 +156,13 @@ function readCache(env: Variables): CacheConfig {
     redisUrl,
     redisCaFile: env.text('KMS_CACHE_REDIS_CA_FILE'),
   };
+}
+
+const MOST_WORKERS = 256;
+
+function readWorkers(env: Variables): number {
+  if (env.text('KMS_WORKERS') === 'auto') return availableParallelism();
+  return env.integer('KMS_WORKERS', 1, { min: 1, max: MOST_WORKERS });
 }
 
 function readPlatformToken(env: Variables): string | undefined {

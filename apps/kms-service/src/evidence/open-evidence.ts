@@ -23,8 +23,10 @@ export interface Evidence {
   readonly store: EvidenceStore;
   /** For what the service does without a caller. */
   readonly ofService: OperationEvidence;
-  /** Begins to seal and deliver. */
+  /** Begins to seal and deliver. On a restored copy this waits until it is settled: its chains may go on elsewhere. */
   start(log: Logger, onReport: (report: EvidenceReport) => void): void;
+  /** Ends sealing and delivering for good, with what is under way; what is given still becomes durable. */
+  halt(log: Logger): Promise<void>;
   /** Ends when all evidence that was given is durable. */
   stop(): Promise<void>;
 }
@@ -63,6 +65,13 @@ export function openEvidence(config: EvidenceConfig, store: EvidenceStore, clock
         },
         ...(config.retentionDays === undefined ? {} : { retentionDays: config.retentionDays }),
       });
+    },
+    halt: async (log) => {
+      const halting = worker;
+      worker = undefined;
+      if (halting === undefined) return;
+      await halting.stop();
+      log.fatal('no evidence is sealed or delivered any more');
     },
     stop: async () => {
       await trail.close();

@@ -1,5 +1,5 @@
 import type { OperationId, RequestOf, ResponseOf } from '@qnsp/kms-contract';
-import type { Caller, IdempotencyRequest, Kms } from '@qnsp/kms-core';
+import type { Caller, IdempotencyRequest, Kms, MaybePromise } from '@qnsp/kms-core';
 import type { AppParts } from '../app.ts';
 
 /** One validated call of an operation. */
@@ -14,7 +14,7 @@ interface Call<Id extends OperationId> {
 }
 
 /** Maps a call to the core and its result to the answer of the contract, bytes as bytes. */
-type Handler<Id extends OperationId> = (call: Call<Id>) => ResponseOf<Id> | Promise<ResponseOf<Id>>;
+type Handler<Id extends OperationId> = (call: Call<Id>) => MaybePromise<ResponseOf<Id>>;
 
 /** One handler for every operation of the contract. */
 export type Handlers = { readonly [Id in OperationId]: Handler<Id> };

@@ -1,54 +1,53 @@
 import type { IncomingMessage } from 'node:http';
 import { ERROR_STATUS, type RawRequest, type Route } from '@qnsp/kms-contract';
-import { KmsError } from '@qnsp/kms-core';
+import { KmsError, type MaybePromise } from '@qnsp/kms-core';
 import type { AppParts } from '../app.ts';
+import type { RequestFields } from './access-log.ts';
 import type { Answer } from './answer.ts';
 import type { Logs } from './logger.ts';
 import { answerProblem } from './problem-answer.ts';
 import { requestId } from './request-id.ts';
 import { type Served, serveRoute } from './serve-route.ts';
 
-/** Serves a request of a route and leaves its line in the log and its mark in the metrics, whatever becomes of it. */
-export async function answerRoute(
+/**
+ * Serves a request of a route and leaves its line in the log and its mark in the metrics, whatever becomes of it. Never
+ * throws or rejects, and answers without a promise when nothing had to be waited for.
+ *
+ * @param body the bytes of the body where they were read already, by a route that limits them
+ */
+export function answerRoute(
   parts: AppParts,
   incoming: IncomingMessage,
   route: Route,
   address: Required<Pick<RawRequest, 'params' | 'query'>>,
-): Promise<Answer> {
+  body?: Buffer,
+): MaybePromise<Answer> {
   const started = performance.now();
   const id = requestId(incoming.headers['x-request-id']);
   const served: Served = { tenantId: undefined, subject: undefined };
-  let answer: Answer;
-  let failure: unknown;
-  try {
-    answer = await serveRoute(parts, incoming, route, address, id, served);
-  } catch (error) {
-    failure = error;
-    answer = answerProblem(error, id, route.operationId === 'activateSdk');
-  }
-  const durationMs = performance.now() - started;
-  parts.metrics.observe(route.operationId, answer.status, durationMs);
-  const fields: RequestFields = {
-    requestId: id,
-    operation: route.operationId,
-    status: answer.status,
-    durationMs: Math.round(durationMs * 1000) / 1000,
-    tenantId: served.tenantId,
-    subject: served.subject,
+  const leave = (answer: Answer, failure: unknown): Answer => {
+    const durationMs = performance.now() - started;
+    parts.metrics.observe(route.operationId, answer.status, durationMs);
+    const fields: RequestFields = {
+      requestId: id,
+      operation: route.operationId,
+      status: answer.status,
+      durationMs,
+      tenantId: served.tenantId,
+      subject: served.subject,
+    };
+    if (failure === undefined) parts.logs.access(fields);
+    else logFailure(parts.logs, fields, failure);
+    return answer;
   };
-  if (failure === undefined) parts.logs.access.info(fields, 'request');
-  else logFailure(parts.logs, fields, failure);
-  return answer;
-}
-
-/** What a line of the log says about a request. Nothing that a client chose, but for the checked request id. */
-export interface RequestFields {
-  readonly requestId: string;
-  readonly operation?: string;
-  readonly status: number;
-  readonly durationMs?: number;
-  readonly tenantId?: string | undefined;
-  readonly subject?: string | undefined;
+  const succeed = (answer: Answer) => leave(answer, undefined);
+  const fail = (error: unknown) => leave(answerProblem(error, id, route.operationId === 'activateSdk'), error);
+  try {
+    const answer = serveRoute(parts, incoming, route, address, id, served, body);
+    return answer instanceof Promise ? answer.then(succeed, fail) : succeed(answer);
+  } catch (error) {
+    return fail(error);
+  }
 }
 
 /** Logs a request that failed. */
@@ -58,7 +57,7 @@ export function logFailure({ log, access }: Logs, fields: RequestFields, failure
   if (code === 'INTERNAL_ERROR') log.error({ ...fields, code, err: failure }, 'request failed');
   else if (failure instanceof KmsError && ERROR_STATUS[failure.code] === 503)
     log.warn({ ...fields, code, reason: reasonOf(failure) }, 'request could not be served');
-  else access.info({ ...fields, code }, 'request');
+  else access({ ...fields, code });
 }
 
 function failureCode(failure: unknown): KmsError['code'] {

@@ -7,27 +7,55 @@ import { KmsError } from '@qnsp/kms-core';
  * @throws KmsError `PAYLOAD_TOO_LARGE` as soon as the limit is passed, `BAD_REQUEST` when the client goes away.
  */
 export function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
-  if (Number(request.headers['content-length'] ?? 0) > limit) return Promise.reject(tooLarge(limit));
-  if (request.destroyed)
-    return Promise.reject(new KmsError('BAD_REQUEST', 'The request ended before its body was complete.'));
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    request.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes <= limit) chunks.push(chunk);
-      else reject(tooLarge(limit));
-    });
-    request.on('end', () =>
-      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
-    );
-    request.on('error', (cause) =>
-      reject(new KmsError('BAD_REQUEST', 'The request ended before its body was complete.', { cause })),
-    );
-    request.on('close', () => {
-      if (!request.complete) reject(new KmsError('BAD_REQUEST', 'The request ended before its body was complete.'));
-    });
+  return new Promise((resolve, reject) => collectBody(request, limit, resolve, reject));
+}
+
+/** Reads the whole body as `readBody` does, for those who want no promise: calls one of the two, once. */
+export function collectBody(
+  request: IncomingMessage,
+  limit: number,
+  done: (body: Buffer) => void,
+  failed: (error: KmsError) => void,
+): void {
+  if (Number(request.headers['content-length'] ?? 0) > limit) {
+    failed(tooLarge(limit));
+    return;
+  }
+  if (request.destroyed) {
+    failed(incomplete());
+    return;
+  }
+  let body: Buffer | undefined;
+  let more: Buffer[] | undefined;
+  let bytes = 0;
+  let over = false;
+  const fail = (error: KmsError) => {
+    if (over) return;
+    over = true;
+    failed(error);
+  };
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > limit) fail(tooLarge(limit));
+    // Nearly every body is one chunk.
+    else if (body === undefined) body = chunk;
+    else (more ??= [body]).push(chunk);
   });
+  request.on('end', () => {
+    if (over) return;
+    over = true;
+    done(more === undefined ? (body ?? NO_BYTES) : Buffer.concat(more));
+  });
+  // An error of a request that nobody listens to is not thrown; it closes the request like everything that ends it early.
+  request.on('close', () => {
+    if (!request.complete) fail(incomplete(request.errored));
+  });
+}
+
+const NO_BYTES = Buffer.alloc(0);
+
+function incomplete(cause?: unknown): KmsError {
+  return new KmsError('BAD_REQUEST', 'The request ended before its body was complete.', { cause });
 }
 
 function tooLarge(limit: number): KmsError {

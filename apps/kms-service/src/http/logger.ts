@@ -1,16 +1,14 @@
 import { type Logger, pino } from 'pino';
 import type { ServiceConfig } from '../config/env.ts';
+import { type AccessLog, makeAccessLog } from './access-log.ts';
 
 export type { Logger };
 
 /** The two ways into the one log. */
 export interface Logs {
   readonly log: Logger;
-  /**
-   * For lines that are made of named fields only, each of them known to hold no secret: it looks for none, which on every
-   * request would cost more than writing the line.
-   */
-  readonly access: Logger;
+  /** For the line that a request leaves. */
+  readonly access: AccessLog;
 }
 
 /** Fields that may hold a credential or key material wherever an object reaches the log. */
@@ -30,24 +28,31 @@ const SECRET_FIELDS = [
   'cookie',
 ];
 
+const SERVICE = 'kms-service';
+
 /** The service's log: one JSON object a line on standard output. */
 export function makeLogs(config: Pick<ServiceConfig, 'logLevel'>): Logs {
-  const options = {
-    level: config.logLevel,
-    base: { service: 'kms-service' },
-    timestamp: isoTime(),
-    formatters: { level: (label: string) => ({ level: label }) },
-  };
-  const destination = turnByTurn();
+  const timestamp = isoTime();
+  const write = turnByTurn();
   const paths = SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]);
+  const log = pino(
+    {
+      level: config.logLevel,
+      base: { service: SERVICE },
+      timestamp,
+      formatters: { level: (label: string) => ({ level: label }) },
+      redact: { paths, censor: '[redacted]' },
+    },
+    { write },
+  );
   return {
-    log: pino({ ...options, redact: { paths, censor: '[redacted]' } }, destination),
-    access: pino(options, destination),
+    log,
+    access: log.isLevelEnabled('info') ? makeAccessLog(SERVICE, timestamp, write) : () => undefined,
   };
 }
 
 /** Writes the lines of one turn of the event loop at its end, in one call of the system. */
-function turnByTurn(): { write(line: string): void } {
+function turnByTurn(): (line: string) => void {
   const output = pino.destination({ fd: process.stdout.fd, sync: true });
   let pending = '';
   const flush = () => {
@@ -59,11 +64,9 @@ function turnByTurn(): { write(line: string): void } {
     flush();
     output.flushSync();
   });
-  return {
-    write: (line) => {
-      if (pending === '') setImmediate(flush);
-      pending += line;
-    },
+  return (line) => {
+    if (pending === '') setImmediate(flush);
+    pending += line;
   };
 }
 

@@ -4,20 +4,19 @@ import {
   encodeAnswer,
   entityTag,
   isBatch,
-  itemProblem,
   LIMITS,
-  parseBatch,
   parseRequest,
   type RawRequest,
   type Route,
 } from '@qnsp/kms-contract';
 import {
+  andThen,
   type Caller,
   canonicalJson,
   type IdempotencyRequest,
-  type Kms,
   KmsError,
   lengthPrefixed,
+  type MaybePromise,
   type OperationEvidence,
   type TokenIdentity,
   withEvidence,
@@ -27,10 +26,10 @@ import { beginEvidence, describeRequest } from '../evidence/begin-evidence.ts';
 import { handlerOf } from '../handlers/handlers.ts';
 import type { Answer } from './answer.ts';
 import { authenticate, identify } from './authenticate.ts';
+import { identifyAgain } from './identify-again.ts';
+import { leaving, serveBatch } from './serve-batch.ts';
 import { callerAddress } from './caller-address.ts';
-import { requireSameTenant } from './tenant.ts';
 import { parseJsonObject, readBody } from './body.ts';
-import { failureOf } from './problem-answer.ts';
 
 /** What the path and the query of a request say. */
 type RequestAddress = Required<Pick<RawRequest, 'params' | 'query'>>;
@@ -42,33 +41,48 @@ export interface Served {
 }
 
 /**
- * Serves one request of a route: credential, body, tenant, validation, operation, answer, in this order.
+ * Serves one request of a route: credential, body, tenant, validation, operation, answer, in this order. Without a promise
+ * when the body was read, credential and key are held in memory, and no evidence is kept.
  *
+ * @param read the body, where it was read already
  * @throws KmsError for everything that goes wrong.
  */
-export async function serveRoute(
+export function serveRoute(
   parts: AppParts,
   incoming: IncomingMessage,
   route: Route,
   address: RequestAddress,
   requestId: string,
   served: Served,
-): Promise<Answer> {
+  read?: Buffer,
+): MaybePromise<Answer> {
   if (route.auth !== 'none') parts.readiness.requireServing();
-  const identity = route.auth === 'none' ? undefined : await identify(parts.kms, incoming.headers.authorization);
-  const evidence =
-    identity &&
-    parts.evidence &&
-    beginEvidence(parts.evidence.trail, parts.kms.clock, route, identity, incoming, requestId);
-  if (evidence === undefined)
-    return serveIdentified(parts, incoming, route, address, requestId, served, identity, undefined);
-  return withEvidence(evidence, () =>
-    serveIdentified(parts, incoming, route, address, requestId, served, identity, evidence),
-  );
+  const credential = route.auth === 'none' ? undefined : identify(parts.kms, incoming.headers.authorization);
+  return andThen(credential, (identity) => {
+    const evidence =
+      identity &&
+      parts.evidence &&
+      beginEvidence(parts.evidence.trail, parts.kms.clock, route, identity, incoming, requestId);
+    const serveBody = (bytes: Buffer) =>
+      serveIdentified(parts, incoming, route, address, requestId, served, identity, evidence, bytes);
+    const serve = () => {
+      if (read !== undefined) return serveBody(read);
+      const requireValid = identity && identifyAgain(parts.kms, incoming.headers.authorization);
+      return andThen(bodyOf(incoming, route), (bytes) => andThen(requireValid?.(), () => serveBody(bytes)));
+    };
+    return evidence === undefined ? serve() : withEvidence(evidence, async () => serve());
+  });
 }
 
-/** Serves a request from its body on, for a credential that is known, or for nobody on an open route. */
-async function serveIdentified(
+const NO_BODY = Buffer.alloc(0);
+
+function bodyOf(incoming: IncomingMessage, route: Route): MaybePromise<Buffer> {
+  if (route.method === 'GET') return NO_BODY;
+  return readBody(incoming, route.crypto === undefined ? LIMITS.bodyBytes : LIMITS.batchBodyBytes);
+}
+
+/** Serves a request whose body is there, for a credential that is known, or for nobody on an open route. */
+function serveIdentified(
   parts: AppParts,
   incoming: IncomingMessage,
   route: Route,
@@ -77,11 +91,8 @@ async function serveIdentified(
   served: Served,
   identity: TokenIdentity | undefined,
   evidence: OperationEvidence | undefined,
-): Promise<Answer> {
-  const bytes =
-    route.method === 'GET'
-      ? Buffer.alloc(0)
-      : await readBody(incoming, route.crypto === undefined ? LIMITS.bodyBytes : LIMITS.batchBodyBytes);
+  bytes: Buffer,
+): MaybePromise<Answer> {
   const body = parseJsonObject(bytes, incoming.headers['content-type']);
   const raw: RawRequest = {
     ...address,
@@ -95,16 +106,15 @@ async function serveIdentified(
   if (caller !== undefined) evidence?.actsFor(caller.tenantId, caller.attributes.ip);
   served.tenantId = caller?.tenantId;
   served.subject = caller?.subject;
-  if (isBatch(route, body))
-    return respond(
-      route,
+  if (isBatch(route, body)) {
+    const call = {
       requestId,
-      await serveBatch(parts, route, raw, caller, {
-        requestId,
-        evidence,
-        isGone: () => incoming.socket.destroyed,
-      }),
-    );
+      evidence,
+      requireValid: identity && identifyAgain(parts.kms, incoming.headers.authorization),
+      isGone: () => incoming.socket.destroyed,
+    };
+    return serveBatch(parts, route, raw, caller, call).then((answer) => respond(route, requestId, answer));
+  }
   if (bytes.length > LIMITS.bodyBytes)
     throw new KmsError('PAYLOAD_TOO_LARGE', `The request body is larger than ${LIMITS.bodyBytes} bytes.`, {
       details: { limit: LIMITS.bodyBytes },
@@ -112,62 +122,16 @@ async function serveIdentified(
   const request = parseRequest(route, raw);
   if (evidence !== undefined) describeRequest(evidence, request);
   const once = idempotencyOf(route, raw, request.idempotencyKey, caller);
-  const result = await handlerOf(route)({ parts, kms: leaving(parts.kms, evidence), caller, request, once });
-  const answer = encodeAnswer(route, result, request.dialect);
-  return respond(route, requestId, answer, statusOf(route, result), entityTag(route, result));
-}
-
-/** How many items of one batch are worked on at a time, so that one batch does not hold up everybody else. */
-const ITEMS_AT_ONCE = 8;
-
-interface BatchCall {
-  readonly requestId: string;
-  readonly evidence: OperationEvidence | undefined;
-  readonly isGone: () => boolean;
-}
-
-async function serveBatch(
-  parts: AppParts,
-  route: Route,
-  raw: RawRequest,
-  caller: Caller | undefined,
-  { requestId, evidence, isGone }: BatchCall,
-): Promise<unknown> {
-  const handler = handlerOf(route);
-  const items = parseBatch(route, raw);
-  evidence?.comesInItems();
-  const answers: unknown[] = Array(items.length);
-  const queue = items.entries();
-  const work = async () => {
-    for (const [index, item] of queue) {
-      // Nobody waits for the rest of a batch whose client went away.
-      if (isGone()) return;
-      const serveItem = async (left: OperationEvidence | undefined) => {
-        if ('error' in item) throw item.error;
-        if (caller !== undefined) requireSameTenant(caller, item.body);
-        const request = { params: {}, query: {}, ...item };
-        if (left !== undefined) describeRequest(left, request);
-        const result = await handler({ parts, kms: leaving(parts.kms, left), caller, request, once: {} });
-        return encodeAnswer(route, result, item.dialect);
-      };
-      try {
-        const left = evidence?.item();
-        answers[index] = await withEvidence(left, () => serveItem(left));
-      } catch (error) {
-        // One item that fails is that item's answer, also when the service is at fault; the log says why.
-        if (!(error instanceof KmsError) || error.code === 'INTERNAL_ERROR')
-          parts.logs.log.error({ requestId, err: error }, 'batch item failed');
-        answers[index] = { error: itemProblem(failureOf(error)) };
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: ITEMS_AT_ONCE }, work));
-  return { items: answers };
-}
-
-/** The service as one operation sees it that leaves evidence. */
-function leaving(kms: Kms, evidence: OperationEvidence | undefined): Kms {
-  return evidence === undefined ? kms : { ...kms, evidence };
+  const done = handlerOf(route)({ parts, kms: leaving(parts.kms, evidence), caller, request, once });
+  return andThen(done, (result) =>
+    respond(
+      route,
+      requestId,
+      encodeAnswer(route, result, request.dialect),
+      statusOf(route, result),
+      entityTag(route, result),
+    ),
+  );
 }
 
 function respond(

@@ -11,7 +11,9 @@ const TENANT_HEADERS = ['x-qnsp-tenant', 'x-qnsp-tenant-id', 'x-tenant-id'] as c
  */
 export function namedTenant(ofCredential: TenantId | null, raw: RawRequest): TenantId {
   let tenantId = ofCredential;
-  for (const claim of claimsOf(raw)) {
+  for (let index = 0; index < CLAIMS.length; index += 1) {
+    const claim = CLAIMS[index]?.(raw);
+    if (!isClaim(claim)) continue;
     if (typeof claim !== 'string') throw badRequest('tenantId', 'must be one UUID');
     tenantId ??= claim.toLowerCase();
     if (claim.toLowerCase() !== tenantId)
@@ -25,18 +27,23 @@ export function namedTenant(ofCredential: TenantId | null, raw: RawRequest): Ten
 
 /** Whether a request names a tenant at all. */
 export function namesTenant(raw: RawRequest): boolean {
-  return claimsOf(raw).length > 0;
+  return CLAIMS.some((read) => isClaim(read(raw)));
 }
 
-function claimsOf({ headers, query, body, params }: RawRequest): readonly unknown[] {
-  const inBody = typeof body === 'object' && body !== null && 'tenantId' in body ? body.tenantId : undefined;
-  const claims: readonly unknown[] = [
-    ...TENANT_HEADERS.map((name) => headers?.[name]),
-    query?.['tenantId'],
-    inBody,
-    params?.['tenantId'],
-  ];
-  return claims.filter((claim) => claim !== undefined && claim !== null && claim !== '');
+/** Where a request may name a tenant. */
+const CLAIMS: readonly ((raw: RawRequest) => unknown)[] = [
+  ...TENANT_HEADERS.map(
+    (name) =>
+      ({ headers }: RawRequest) =>
+        headers?.[name],
+  ),
+  ({ query }) => query?.['tenantId'],
+  ({ body }) => (typeof body === 'object' && body !== null && 'tenantId' in body ? body.tenantId : undefined),
+  ({ params }) => params?.['tenantId'],
+];
+
+function isClaim(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== '';
 }
 
 /** Checks a tenant that an item of a batch names. Throws `TENANT_MISMATCH`. */

@@ -23,7 +23,9 @@ export function perform(session: Session, keys: HandleCache, request: Request): 
     case 'find':
       return findObjects(session, searchTemplate(request.ref)).map((object) => describeObject(session, object));
     case 'objects':
-      return listObjects(session, request.labelPrefix);
+      return findObjects(session, [{ type: CKA.token, value: true }]);
+    case 'describe':
+      return request.handles.flatMap((object) => describeIfThere(session, bytes(object)));
     case 'generate':
       return generate(session, request);
     case 'public-attributes':
@@ -53,10 +55,14 @@ export function perform(session: Session, keys: HandleCache, request: Request): 
 
 type Of<Op extends Request['op']> = Extract<Request, { op: Op }>;
 
-function listObjects(session: Session, labelPrefix: string): FoundObject[] {
-  return findObjects(session, [{ type: CKA.token, value: true }])
-    .map((object) => describeObject(session, object))
-    .filter(({ label }) => label.startsWith(labelPrefix));
+function describeIfThere(session: Session, object: Handle): FoundObject[] {
+  try {
+    return [describeObject(session, object)];
+  } catch (error) {
+    // It was destroyed since it was found.
+    if (!isCkr(error, CKR.objectHandleInvalid)) throw error;
+    return [];
+  }
 }
 
 function generate(session: Session, request: Of<'generate'>): null {

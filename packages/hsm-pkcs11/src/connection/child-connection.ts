@@ -39,12 +39,17 @@ export class ChildConnection {
   readonly #child: ChildProcess;
   readonly #calls = new Map<number, Waiting>();
   readonly #ended: Promise<void>;
+  readonly #onGone: () => void;
   #steps: { resolve: (message: FromChild) => void; reject: (error: Error) => void } | null = null;
   #nextCall = 0;
   #gone: Error | null = null;
 
-  /** @param environment what the module finds in its environment: where its own configuration is, for instance */
-  constructor(environment: NodeJS.ProcessEnv, onGone: (reason: Error) => void) {
+  /**
+   * @param environment what the module finds in its environment: where its own configuration is, for instance
+   * @param onGone told once, at the first sign that the process takes no more calls
+   */
+  constructor(environment: NodeJS.ProcessEnv, onGone: () => void) {
+    this.#onGone = onGone;
     // The module's own messages go where the service's diagnostics go; stdout belongs to the service.
     this.#child = fork(CHILD, { env: environment, execArgv: [], serialization: 'advanced', stdio: [0, 2, 2, 'ipc'] });
     // A process whose module hangs does not notice that this one ends.
@@ -56,19 +61,22 @@ export class ChildConnection {
       this.#child.once('exit', (code, signal) => {
         process.removeListener('exit', endWithThisProcess);
         resolve();
-        if (this.#gone !== null) return;
         this.#fail(new ChildGone(`The process of the PKCS #11 module ended (${signal ?? `code ${code ?? '?'}`}).`));
-        onGone(this.#gone ?? new ChildGone('ended'));
       });
     });
     this.#child.once('error', (cause) => {
-      if (this.#gone === null) this.#fail(new ChildGone(`The process of the PKCS #11 module failed: ${cause.message}`));
+      this.#fail(new ChildGone(`The process of the PKCS #11 module failed: ${cause.message}`));
     });
     this.#child.on('message', (message: FromChild) => this.#receive(message));
   }
 
   get pid(): number | null {
     return this.#child.pid ?? null;
+  }
+
+  /** Why it takes no more calls; null while it does. */
+  get gone(): Error | null {
+    return this.#gone;
   }
 
   /** Loads the module and finds the token. */
@@ -102,7 +110,7 @@ export class ChildConnection {
 
   /** Ends the process at once: a call that hangs in a module can be ended in no other way. */
   kill(reason: Error): void {
-    if (this.#gone === null) this.#fail(reason);
+    this.#fail(reason);
     this.#child.kill('SIGKILL');
   }
 
@@ -126,9 +134,9 @@ export class ChildConnection {
   }
 
   #send(message: ToChild): void {
-    // A process that has just ended takes no message any more; its end is reported by 'exit'.
+    // A process that has just ended takes no message any more, and this may be heard before its 'exit'.
     this.#child.send(message, (error) => {
-      if (error !== null && this.#gone === null) this.#fail(new ChildGone(error.message));
+      if (error !== null) this.#fail(new ChildGone(error.message));
     });
   }
 
@@ -143,9 +151,10 @@ export class ChildConnection {
         break;
       }
       case 'failed': {
-        const failure = new ChildFault(message.fault);
-        if (this.#steps === null) this.kill(failure);
-        else this.#steps.reject(failure);
+        // Outside of a step one of its sessions has ended, and who calls it then is to look for another process.
+        if (this.#steps === null)
+          this.kill(new ChildGone(`A session of the PKCS #11 module ended: ${describeFault(message.fault)}`));
+        else this.#steps.reject(new ChildFault(message.fault));
         this.#steps = null;
         break;
       }
@@ -156,11 +165,13 @@ export class ChildConnection {
   }
 
   #fail(reason: Error): void {
+    if (this.#gone !== null) return;
     this.#gone = reason;
     this.#steps?.reject(reason);
     this.#steps = null;
     for (const waiting of this.#calls.values()) waiting.reject(reason);
     this.#calls.clear();
+    this.#onGone();
   }
 }
 

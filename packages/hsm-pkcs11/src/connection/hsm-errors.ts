@@ -3,6 +3,7 @@ import { HsmConfigurationError } from '../configuration-error.ts';
 import { CKR } from '../protocol/cryptoki.ts';
 import type { Fault } from '../protocol/messages.ts';
 import { ChildFault } from './child-connection.ts';
+import { LanesBusy } from './lane-pool.ts';
 
 /** The token refused the PIN, or will refuse it whatever it is. */
 const PIN_REFUSED: readonly number[] = [
@@ -67,6 +68,19 @@ export function isAbsent(error: unknown): boolean {
 
 export function needsNewProcess(error: unknown): boolean {
   return error instanceof ChildFault && isCkrOf(error.fault, NEEDS_NEW_PROCESS);
+}
+
+/** Whether a call failed before the token heard of it: refused, or without a connection. */
+export function wasNeverAsked(error: unknown): error is KmsError {
+  if (!(error instanceof KmsError) || error.code !== 'HSM_UNAVAILABLE') return false;
+  const { cause } = error;
+  if (cause instanceof ChildFault) return ['driver', 'module', 'slot'].includes(cause.fault.type);
+  return cause === undefined || cause instanceof LanesBusy || cause instanceof HsmConfigurationError;
+}
+
+/** Whether a call failed by an answer of the token itself, not of what lies before it, so that it is over. */
+export function hasAnswered(error: unknown): error is KmsError {
+  return error instanceof KmsError && error.cause instanceof ChildFault && !needsNewProcess(error.cause);
 }
 
 /** What a caller is told about a failed call. Whatever is no fault of a token means that its process is gone. */

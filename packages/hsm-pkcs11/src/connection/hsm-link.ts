@@ -24,8 +24,9 @@ const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 30_000;
 /** Starting a process and logging in takes longer than a call. */
 const LEAST_CONNECT_LIMIT_MS = 20_000;
-/** Making an RSA key is a search, which takes a token many times as long as using one. */
-const GENERATION_LIMITS = 12;
+/** Making an RSA key is a search, and so is going through all objects: many times as long as using a key. */
+const LONG_LIMITS = 12;
+const LONG: readonly Request['op'][] = ['generate', 'objects'];
 
 export interface LinkParts {
   /** The environment of the module's process. */
@@ -80,6 +81,7 @@ export class HsmLink {
   #opening: ChildConnection | null = null;
   #loggingIn: Promise<void> | null = null;
   #expected: TokenOpened | null = null;
+  #mechanisms: readonly number[] | null = null;
   #refused: HsmConfigurationError | null = null;
   #retryAt = 0;
   #pauseMs = FIRST_PAUSE_MS;
@@ -113,11 +115,17 @@ export class HsmLink {
     }
   }
 
-  /** The mechanisms (CKM_*) of the token. */
+  /** The mechanisms (CKM_*) of the token, as it named them when it was connected last: nobody waits for it to ask again. */
   async mechanisms(): Promise<readonly number[]> {
+    if (this.#breaker.state === 'open') throw this.#refusal();
+    if (this.#mechanisms !== null) return this.#mechanisms;
+    if (!this.#breaker.admit()) throw this.#refusal();
     try {
-      return (await within(this.#settings.timeoutMs, this.#connection())).mechanisms;
+      const { mechanisms } = await within(this.#settings.timeoutMs, this.#connection());
+      this.#breaker.succeeded();
+      return mechanisms;
     } catch (error) {
+      this.#failed(error);
       throw this.#unreachable(error);
     }
   }
@@ -185,7 +193,8 @@ export class HsmLink {
         }
         this.#replace(connected.connection, new ChildGone('The token does not show its keys any more.'));
       } catch (error) {
-        if (connected !== null && endsProcess(error)) this.#replace(connected.connection, error);
+        if (connected !== null && (endsProcess(error) || connected.connection.gone !== null))
+          this.#replace(connected.connection, error);
         throw this.#counted(error);
       }
     }
@@ -193,7 +202,7 @@ export class HsmLink {
 
   async #ask({ connection, presence }: Connected, lane: number, request: Request): Promise<Outcome> {
     const { timeoutMs } = this.#settings;
-    const limitMs = request.op === 'generate' ? timeoutMs * GENERATION_LIMITS : timeoutMs;
+    const limitMs = LONG.includes(request.op) ? timeoutMs * LONG_LIMITS : timeoutMs;
     try {
       const answer = await within(limitMs, this.#send(connection, lane, request));
       presence.answered(request);
@@ -232,11 +241,14 @@ export class HsmLink {
   #counted(error: unknown): KmsError {
     const mapped =
       error instanceof HsmConfigurationError ? this.#unreachable(error) : callError(this.#settings.id, asError(error));
-    if (mapped.code === 'HSM_UNAVAILABLE') {
-      this.#lastError = asError(error).message;
-      this.#breaker.failed();
-    } else this.#breaker.succeeded();
+    if (mapped.code === 'HSM_UNAVAILABLE') this.#failed(error);
+    else this.#breaker.succeeded();
     return mapped;
+  }
+
+  #failed(error: unknown): void {
+    this.#lastError = asError(error).message;
+    this.#breaker.failed();
   }
 
   #unreachable(error: unknown): KmsError {
@@ -287,7 +299,10 @@ export class HsmLink {
     const limitMs = Math.max(LEAST_CONNECT_LIMIT_MS, this.#settings.timeoutMs);
     try {
       const opened = await within(limitMs, this.#logIn(connection));
+      // It may have ended since it was ready, when nothing knew of it yet that it could be taken from.
+      if (connection.gone !== null) throw connection.gone;
       this.#expected = opened;
+      this.#mechanisms = opened.mechanisms;
       this.#current = opened;
       this.#pauseMs = FIRST_PAUSE_MS;
       return opened;

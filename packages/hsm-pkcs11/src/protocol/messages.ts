@@ -31,7 +31,8 @@ export type MechanismParameters =
 /** One thing that a session does. */
 export type Request =
   | { readonly op: 'find'; readonly ref: KeyRef }
-  | { readonly op: 'objects'; readonly labelPrefix: string }
+  | { readonly op: 'objects' }
+  | { readonly op: 'describe'; readonly handles: readonly Uint8Array[] }
   | {
       readonly op: 'generate';
       readonly mechanism: number;
@@ -96,7 +97,10 @@ export interface PublicAttributes {
 /** What each request answers. */
 export interface Answers {
   find: readonly FoundObject[];
-  objects: readonly FoundObject[];
+  /** The handles of all objects: good for this run of the module's process. */
+  objects: readonly Uint8Array[];
+  /** What of the objects is still there. */
+  describe: readonly FoundObject[];
   generate: null;
   'public-attributes': PublicAttributes;
   /** How many objects were destroyed. */

@@ -6,12 +6,13 @@ import {
   HEADER_BYTES,
   type KeyEngine,
   KmsError,
+  NothingLeft,
   type ResidentKey,
   type ResidentKeyName,
   type ResidentKeyProvider,
   type ResidentObject,
 } from '@qnsp/kms-core';
-import { hsmUnavailable } from '../connection/hsm-errors.ts';
+import { hasAnswered, hsmUnavailable, wasNeverAsked } from '../connection/hsm-errors.ts';
 import type { HsmLink } from '../connection/hsm-link.ts';
 import { CKM } from '../protocol/cryptoki.ts';
 import type { KeyRef } from '../protocol/messages.ts';
@@ -22,6 +23,9 @@ import { OaepSupport } from './oaep-engine.ts';
 import { hsmPairEngine } from './pair-engine.ts';
 import { subjectPublicKeyInfo } from './public-key.ts';
 import { residentSupport, type ResidentSupport, supports } from './support.ts';
+
+/** Objects that are looked at in one call, for none to take long or keep a session from others. */
+const DESCRIBED_AT_ONCE = 16;
 
 /** The keys that live in one HSM. The handle of the port is the CKA_ID of the object. */
 export class HsmResidentKeys implements ResidentKeyProvider {
@@ -44,14 +48,20 @@ export class HsmResidentKeys implements ResidentKeyProvider {
   }
 
   async generate(algorithm: Algorithm, name: ResidentKeyName): Promise<ResidentKey> {
-    const support = await this.#supported(algorithm);
+    const { spec, generation: mechanism, pair } = await leavingNothing(this.#supported(algorithm));
     const label = objectLabel(name);
-    const { spec, generation: mechanism, pair } = support;
     const sameName = { op: 'find', ref: { ...spec, id: null, label } } as const;
-    if ((await this.#link.call(sameName)).length > 0) throw conflict(name);
+    if ((await leavingNothing(this.#link.call(sameName))).length > 0) throw new NothingLeft(conflict(name));
     const handle = newObjectId(name);
     try {
       await this.#link.call({ op: 'generate', mechanism, spec, id: handle, label, pair });
+    } catch (error) {
+      if (wasNeverAsked(error)) throw new NothingLeft(error);
+      await this.#remove(handle, error);
+      // One that did not answer may still be at it.
+      throw hasAnswered(error) ? new NothingLeft(error) : error;
+    }
+    try {
       // Another node may have made the same version meanwhile: then neither is kept.
       if ((await this.#link.call(sameName)).length > 1) throw conflict(name);
       const publicKey = pair === null ? null : await this.#publicKey(algorithm, spec.keyType, handle, label);
@@ -59,7 +69,7 @@ export class HsmResidentKeys implements ResidentKeyProvider {
       return { handle, publicKey };
     } catch (error) {
       await this.#remove(handle, error);
-      throw error;
+      throw error instanceof KmsError ? new NothingLeft(error) : error;
     }
   }
 
@@ -83,13 +93,25 @@ export class HsmResidentKeys implements ResidentKeyProvider {
   }
 
   async list(): Promise<readonly ResidentObject[]> {
-    const objects = await this.#link.call({ op: 'objects', labelPrefix: LABEL_PREFIX });
+    const objects = await this.#link.call({ op: 'objects' });
+    const { starts } = this.#link.status();
     const listed = new Map<string, ResidentObject>();
-    for (const { id, label } of objects) {
-      const name = nameOfLabel(label);
-      // The halves of a pair have the same id.
-      if (name !== null) listed.set(Buffer.from(id).toString('hex'), { name, handle: id });
+    let described = 0;
+    for (let start = 0; start < objects.length; start += DESCRIBED_AT_ONCE) {
+      const handles = objects.slice(start, start + DESCRIBED_AT_ONCE);
+      const found = await this.#link.call({ op: 'describe', handles });
+      described += found.length;
+      for (const { id, label } of found) {
+        const name = nameOfLabel(label);
+        // The halves of a pair have the same id.
+        if (name !== null) listed.set(Buffer.from(id).toString('hex'), { name, handle: id });
+      }
     }
+    // What is gone was destroyed meanwhile, or the token is gone: that shows when it is asked for everything again.
+    if (described < objects.length) await this.#link.call({ op: 'objects' });
+    // To another process the handles are of other objects, or of none.
+    if (this.#link.status().starts !== starts)
+      throw hsmUnavailable(this.id, 'its process was replaced while its objects were listed', 1000);
     return [...listed.values()];
   }
 
@@ -120,6 +142,15 @@ export class HsmResidentKeys implements ResidentKeyProvider {
       const what = reason instanceof Error ? reason.message : String(reason);
       throw hsmUnavailable(this.id, `a key could not be finished (${what}), nor removed`, 1000, error);
     }
+  }
+}
+
+/** For what comes before the HSM is asked to make anything. */
+async function leavingNothing<T>(step: Promise<T>): Promise<T> {
+  try {
+    return await step;
+  } catch (error) {
+    throw error instanceof KmsError ? new NothingLeft(error) : error;
   }
 }
 

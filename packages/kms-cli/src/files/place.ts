@@ -1,5 +1,6 @@
-import { statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { CommandError, EXIT } from '../exit-codes.ts';
+import { explainSystemError } from '../explain-error.ts';
 import type { CommandIo, Pipes } from '../io.ts';
 
 /** Standard input or output, as an argument names it. */
@@ -35,13 +36,21 @@ export function destinationOf(path: string, overwrite: boolean, io: CommandIo, i
       throw new CommandError(EXIT.usage, 'This is not for a terminal: name a file with --out, or send it into a pipe.');
     return { kind: 'pipe', pipes };
   }
-  const facts = statSync(path, { throwIfNoEntry: false });
+  const facts = factsOfOutput(path);
   // A finished file takes the place of what has its name: of a device or a pipe it must not.
   if (facts !== undefined && !facts.isFile())
     throw new CommandError(EXIT.output, `${path} is not a file: use --out - and send that there.`);
   if (facts !== undefined && !overwrite)
     throw new CommandError(EXIT.output, `${path} exists already: give --force to replace it, or another --out.`);
   return { kind: 'file', path, overwrite };
+}
+
+function factsOfOutput(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw explainSystemError(error, true) ?? error;
+  }
 }
 
 function pipesOf(io: CommandIo): Pipes {

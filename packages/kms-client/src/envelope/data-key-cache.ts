@@ -1,6 +1,6 @@
 import { invalidArgument, requireKnown } from '../kms-client-error.ts';
 import { toBase64 } from '../wire/base64.ts';
-import type { DataKeySource, SealingKey } from './data-keys.ts';
+import type { DataKeyCallOptions, DataKeySource, SealingKey } from './data-keys.ts';
 
 /** How long a data key may serve, and for how much. Every bound counts for each data key. */
 export interface DataKeyCacheOptions {
@@ -27,40 +27,65 @@ interface Entry<Key> {
   bytes: number;
 }
 
+/** Timers of the platforms count in 31 bits. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /**
  * Keeps data keys of a source, so that many small streams need few calls of the service. Each stream has a key of its own all the
- * same, derived with a random salt of 256 bits. Keys are kept as handles that can't be exported.
+ * same, derived with a random salt of 256 bits. Keys are kept as handles that can't be exported, and let go when they are too old.
  *
- * @throws KmsClientError `INVALID_ARGUMENT` for a bound that is not above 0.
+ * @throws KmsClientError `INVALID_ARGUMENT` for a bound that is not above 0, or infinite.
  */
 export function cachedDataKeys(source: DataKeySource, options: DataKeyCacheOptions): DataKeyCache {
   requireKnown(options, ['maxAgeMs', 'maxUses', 'maxBytes', 'maxEntries'], 'The data key cache');
   const { maxAgeMs, maxUses, maxBytes = 2 ** 40, maxEntries = 1000 } = options;
   for (const [name, value] of Object.entries({ maxAgeMs, maxUses, maxBytes, maxEntries }))
-    if (!(value > 0)) throw invalidArgument(`${name} must be a number above 0.`);
+    if (!Number.isFinite(value) || value <= 0) throw invalidArgument(`${name} must be a number above 0.`);
   const sealing = new Map<string, Entry<SealingKey>>();
   const opening = new Map<string, Entry<CryptoKey>>();
+  let isSweepPlanned = false;
 
   async function take<Key>(
     entries: Map<string, Entry<Key>>,
     id: string,
     make: () => Promise<Key>,
+    { signal }: DataKeyCallOptions,
   ): Promise<[Key, Entry<Key>]> {
+    signal?.throwIfAborted();
     const now = performance.now();
-    for (const [each, entry] of entries) if (!isUsable(entry, now)) entries.delete(each);
+    forget(entries, now);
     const entry = entries.get(id) ?? { key: make(), until: now + maxAgeMs, uses: 0, bytes: 0 };
+    entry.key.catch(() => {
+      if (entries.get(id) === entry) entries.delete(id);
+    });
     entry.uses += 1;
     // To the end: the first one is the one that was not used for the longest time.
     entries.delete(id);
-    entries.set(id, entry);
+    if (entry.uses < maxUses) entries.set(id, entry);
     const [oldest] = entries.keys();
     if (entries.size > maxEntries && oldest !== undefined) entries.delete(oldest);
-    try {
-      return [await entry.key, entry];
-    } catch (error) {
-      if (entries.get(id) === entry) entries.delete(id);
-      throw error;
-    }
+    planSweep();
+    return [await unlessAborted(entry.key, signal), entry];
+  }
+
+  function forget(entries: Map<string, Entry<unknown>>, now: number): void {
+    for (const [id, entry] of entries) if (!isUsable(entry, now)) entries.delete(id);
+  }
+
+  /** Lets keys go that nobody asks for any more, when the first of them is too old. */
+  function planSweep(): void {
+    const ends = [...sealing.values(), ...opening.values()].map(({ until }) => until);
+    if (isSweepPlanned || ends.length === 0) return;
+    isSweepPlanned = true;
+    const delay = Math.max(0, Math.min(...ends) - performance.now()) + 1;
+    const sweep = () => {
+      isSweepPlanned = false;
+      for (const entries of [sealing, opening]) forget(entries, performance.now());
+      planSweep();
+    };
+    const timer: unknown = setTimeout(sweep, Math.min(delay, LONGEST_TIMER_MS));
+    // Where a timer keeps a process alive, this one does not.
+    if (isNodeTimer(timer)) timer.unref();
   }
 
   function isUsable({ until, uses, bytes }: Entry<unknown>, now: number): boolean {
@@ -68,9 +93,9 @@ export function cachedDataKeys(source: DataKeySource, options: DataKeyCacheOptio
   }
 
   return {
-    async forSealing(keyId, contextDigest) {
+    async forSealing(keyId, contextDigest, call) {
       const id = `${keyId} ${toBase64(contextDigest)}`;
-      const [key, entry] = await take(sealing, id, () => source.forSealing(keyId, contextDigest));
+      const [key, entry] = await take(sealing, id, () => source.forSealing(keyId, contextDigest, {}), call);
       return {
         ...key,
         used(bytes) {
@@ -79,9 +104,9 @@ export function cachedDataKeys(source: DataKeySource, options: DataKeyCacheOptio
         },
       };
     },
-    async forOpening(keyId, contextDigest, wrappedKey) {
+    async forOpening(keyId, contextDigest, wrappedKey, call) {
       const id = `${keyId} ${toBase64(contextDigest)} ${toBase64(wrappedKey)}`;
-      const [key] = await take(opening, id, () => source.forOpening(keyId, contextDigest, wrappedKey));
+      const [key] = await take(opening, id, () => source.forOpening(keyId, contextDigest, wrappedKey, {}), call);
       return key;
     },
     clear() {
@@ -89,4 +114,23 @@ export function cachedDataKeys(source: DataKeySource, options: DataKeyCacheOptio
       opening.clear();
     },
   };
+}
+
+/** Browsers have numbers for timers. */
+function isNodeTimer(timer: unknown): timer is { unref(): void } {
+  return typeof timer === 'object' && timer !== null && 'unref' in timer;
+}
+
+/** Others may wait for the same key, so that the signal of one of them ends only its own wait. */
+function unlessAborted<Key>(key: Promise<Key>, signal: AbortSignal | undefined): Promise<Key> {
+  if (signal === undefined) return key;
+  return new Promise((resolve, reject) => {
+    const end = () => {
+      // Whoever aborts chooses the reason.
+      // oxlint-disable-next-line typescript/prefer-promise-reject-errors
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', end, { once: true });
+    key.then(resolve, reject).finally(() => signal.removeEventListener('abort', end));
+  });
 }

@@ -1,3 +1,4 @@
+import type { CallOptions } from '../call-options.ts';
 import type { KmsOperations } from '../generated/types.ts';
 import { KmsClientError } from '../kms-client-error.ts';
 import { concatenate } from './context-digest.ts';
@@ -13,10 +14,18 @@ export interface SealingKey {
   used(bytes: number): void;
 }
 
+/** What the caller of an envelope may say about the call for a data key. */
+export type DataKeyCallOptions = Pick<CallOptions, 'signal'>;
+
 /** Where data keys come from. */
 export interface DataKeySource {
-  forSealing(keyId: string, contextDigest: Uint8Array): Promise<SealingKey>;
-  forOpening(keyId: string, contextDigest: Uint8Array, wrappedKey: Uint8Array): Promise<CryptoKey>;
+  forSealing(keyId: string, contextDigest: Uint8Array, options: DataKeyCallOptions): Promise<SealingKey>;
+  forOpening(
+    keyId: string,
+    contextDigest: Uint8Array,
+    wrappedKey: Uint8Array,
+    options: DataKeyCallOptions,
+  ): Promise<CryptoKey>;
 }
 
 /** What envelope encryption needs of a client; any object with these two operations will do. */
@@ -29,18 +38,15 @@ const LABEL = new TextEncoder().encode('qnsp-kms/envelope/v1');
 /** Data keys that the service makes and opens, one call for each. */
 export function serviceDataKeys(kms: DataKeyService): DataKeySource {
   return {
-    async forSealing(keyId, contextDigest) {
-      const made = await kms.createDataKey({
-        keyId,
-        bytes: DATA_KEY_BYTES,
-        associatedData: concatenate([LABEL, contextDigest]),
-      });
+    async forSealing(keyId, contextDigest, options) {
+      const associatedData = concatenate([LABEL, contextDigest]);
+      const made = await kms.createDataKey({ keyId, bytes: DATA_KEY_BYTES, associatedData }, options);
       const dataKey = await importDataKey(made.dataKey);
       return { dataKey, wrappedKey: made.wrappedKey, keyId: made.keyId, used: () => undefined };
     },
-    async forOpening(keyId, contextDigest, wrappedKey) {
+    async forOpening(keyId, contextDigest, wrappedKey, options) {
       const associatedData = concatenate([LABEL, contextDigest]);
-      const opened = await kms.unwrap({ keyId, wrappedKey, associatedData });
+      const opened = await kms.unwrap({ keyId, wrappedKey, associatedData }, options);
       return importDataKey(opened.dataKey);
     },
   };

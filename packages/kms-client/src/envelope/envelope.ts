@@ -51,11 +51,11 @@ export function dataKeysOf(kms: DataKeyService, options: EnvelopeOptions): DataK
 
 export function envelopeOf(dataKeys: DataKeySource, makeCipher: MakeSegmentCipher): Envelope {
   const encrypting = (options: EncryptOptions) => {
-    requireKnown(options, ['keyId', 'context'], 'Encryption');
+    requireKnown(options, ['keyId', 'context', 'signal'], 'Encryption');
     return encryptStream(dataKeys, options, makeCipher);
   };
   const decrypting = (options: DecryptOptions = {}) => {
-    requireKnown(options, ['keyId', 'context'], 'Decryption');
+    requireKnown(options, ['keyId', 'context', 'signal'], 'Decryption');
     return decryptStream(dataKeys, options, makeCipher);
   };
   return {

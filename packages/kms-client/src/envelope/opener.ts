@@ -19,6 +19,8 @@ export interface DecryptOptions {
   readonly context?: EnvelopeContext | undefined;
   /** The key that it must be under; any that the caller may use without it. */
   readonly keyId?: string | undefined;
+  /** Ends the work, also while the data key is asked for. What is encrypted or decrypted is then rejected with its reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Decrypts one stream, segment by segment. */
@@ -63,12 +65,13 @@ export async function startOpening(
       'ENVELOPE_KEY_MISMATCH',
       `The data is under the key ${keyId}, not the one that was asked for.`,
     );
-  const dataKey = await dataKeys.forOpening(keyId, digest, wrappedKey);
+  const dataKey = await dataKeys.forOpening(keyId, digest, wrappedKey, { signal: options.signal });
   const associatedData = await digestOf(header);
   const stream = await streamKey(AES256_GCM_HKDF_1MB, dataKey, prefix.slice(header.length), associatedData, makeCipher);
   let index = 0;
   return {
     async open(segment, isLast) {
+      options.signal?.throwIfAborted();
       const plaintext = await openSegment(stream, segment, index, isLast);
       index += 1;
       return plaintext;

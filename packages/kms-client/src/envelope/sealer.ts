@@ -16,6 +16,8 @@ export interface EncryptOptions {
   readonly keyId: string;
   /** What the data belongs to: decrypting needs the same. Not secret. */
   readonly context?: EnvelopeContext | undefined;
+  /** Ends the work, also while the data key is asked for. What is encrypted or decrypted is then rejected with its reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Encrypts one stream, segment by segment. */
@@ -33,11 +35,11 @@ export function plaintextBytes(index: number): number {
 
 export async function startSealing(
   dataKeys: DataKeySource,
-  { keyId, context }: EncryptOptions,
+  { keyId, context, signal }: EncryptOptions,
   makeCipher: MakeSegmentCipher,
 ): Promise<Sealer> {
   const digest = await contextDigest(context);
-  const key = await dataKeys.forSealing(keyId, digest);
+  const key = await dataKeys.forSealing(keyId, digest, { signal });
   const header = encodeHeader({ keyId: key.keyId, contextDigest: digest, wrappedKey: key.wrappedKey });
   const streamHeader = newStreamHeader(AES256_GCM_HKDF_1MB);
   const associatedData = await digestOf(header);
@@ -46,6 +48,7 @@ export async function startSealing(
   return {
     header: concatenate([header, streamHeader]),
     async seal(plaintext, isLast) {
+      signal?.throwIfAborted();
       const pieces = await stream.cipher.seal(stream.nonce(index, isLast), plaintext);
       index += 1;
       key.used(plaintext.length);

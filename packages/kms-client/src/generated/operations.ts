@@ -176,11 +176,11 @@ export const OPERATIONS = {
     query: ['tenantId', 'format', 'after', 'batches'],
     answer: 'text',
   },
-  getHealth: { method: 'GET', path: '/health', answer: 'Health', otherStatuses: [503], open: true },
+  getHealth: { method: 'GET', path: '/kms/v1/health', answer: 'Health', otherStatuses: [503], open: true },
   getLiveness: { method: 'GET', path: '/livez', answer: 'Health', open: true },
   getReadiness: { method: 'GET', path: '/readyz', answer: 'Health', otherStatuses: [503], open: true },
   getMetrics: { method: 'GET', path: '/metrics', answer: 'text', open: true },
-  getOpenApi: { method: 'GET', path: '/openapi.json', answer: 'GetOpenApiAnswer', open: true },
+  getOpenApi: { method: 'GET', path: '/kms/v1/openapi.json', answer: 'GetOpenApiAnswer', open: true },
   activateSdk: { method: 'POST', path: '/billing/v1/sdk/activate', answer: 'Activation' },
 } as const satisfies Readonly<Record<string, Operation>>;
 

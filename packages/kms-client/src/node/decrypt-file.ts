@@ -15,7 +15,7 @@ import { fileSegments, readFully } from './file-segments.ts';
 import { nodeSegmentCipher } from './node-segment-cipher.ts';
 
 export async function decryptFile(dataKeys: DataKeySource, options: DecryptOptions & FilePaths): Promise<void> {
-  const { source, destination, overwrite = false, signal, onProgress } = options;
+  const { source, destination, overwrite = false, onProgress } = options;
   const input = await open(source, 'r');
   try {
     await writeAtomically(destination, overwrite, async (output) => {
@@ -24,7 +24,6 @@ export async function decryptFile(dataKeys: DataKeySource, options: DecryptOptio
       const writer = writeBehind(output);
       let done = prefix.length;
       for await (const { data, isLast } of fileSegments(input, segmentBytes)) {
-        signal?.throwIfAborted();
         await writer.write([await opener.open(data, isLast)]);
         onProgress?.((done += data.length));
       }

@@ -13,14 +13,12 @@ export interface FilePaths {
   readonly destination: string;
   /** Whether a file that is there already is replaced; otherwise that is an error. */
   readonly overwrite?: boolean | undefined;
-  /** Ends the work; nothing is left of it. */
-  readonly signal?: AbortSignal | undefined;
   /** Is told how many bytes of the source are done. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }
 
 export async function encryptFile(dataKeys: DataKeySource, options: EncryptOptions & FilePaths): Promise<void> {
-  const { source, destination, overwrite = false, signal, onProgress } = options;
+  const { source, destination, overwrite = false, onProgress } = options;
   const input = await open(source, 'r');
   try {
     await writeAtomically(destination, overwrite, async (output) => {
@@ -29,7 +27,6 @@ export async function encryptFile(dataKeys: DataKeySource, options: EncryptOptio
       const writer = writeBehind(output);
       let done = 0;
       for await (const { data, isLast } of fileSegments(input, plaintextBytes)) {
-        signal?.throwIfAborted();
         await writer.write(await sealer.seal(data, isLast));
         onProgress?.((done += data.length));
       }

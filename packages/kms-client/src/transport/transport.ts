@@ -22,6 +22,9 @@ export interface TransportSettings {
 
 const CALL_OPTIONS = ['signal', 'timeoutMs', 'deadlineMs', 'attempts', 'idempotencyKey', 'requestId', 'headers'];
 const SENSITIVE_HEADERS = ['authorization', 'idempotency-key', 'if-match', 'x-request-id', 'content-type'];
+/** Headers of a caller that messages may repeat. */
+const OPEN_HEADERS = ['x-qnsp-tenant', 'traceparent', 'tracestate', 'user-agent'];
+const SECRET_LENGTH = 8;
 
 /**
  * Makes a call with all its attempts and decodes its answer. A change has one idempotency key for all attempts, so that it
@@ -44,6 +47,7 @@ export async function call<T>(
   };
   positive('timeoutMs', timeoutMs);
   const headers = headersOf(settings, operation, encoded, options, requestId);
+  const secretHeaders = secretWords({ ...settings.headers, ...options.headers });
   return withRetries(policy, signal, (remainingMs) =>
     withTimeLimit(Math.min(timeoutMs, remainingMs), signal, requestId, async (limit) => {
       const attempt = async (refresh: boolean) => {
@@ -56,7 +60,7 @@ export async function call<T>(
           body: encoded.body,
           signal: limit,
           requestId,
-          secrets: [...(authorization?.split(' ').slice(-1) ?? []), ...encoded.payloads],
+          secrets: [...credentialWords(authorization), ...secretHeaders, ...encoded.payloads],
         });
         return decodeOrRefuse(answer, requestId, decode);
       };
@@ -69,6 +73,20 @@ export async function call<T>(
       }
     }),
   );
+}
+
+/** The words of an `Authorization` header but for the name of its scheme. */
+function credentialWords(authorization = ''): readonly string[] {
+  const [first, ...others] = authorization.split(' ');
+  return others.length > 0 || first === undefined ? others : [first];
+}
+
+/** What the caller's own headers may hold that is secret: words too long to be guessed, but for those of headers that name things. */
+function secretWords(headers: Readonly<Record<string, string>>): readonly string[] {
+  return Object.entries(headers)
+    .filter(([name]) => !OPEN_HEADERS.includes(name.toLowerCase()))
+    .flatMap(([, value]) => value.split(/[\s;,=]+/))
+    .filter((word) => word.length >= SECRET_LENGTH);
 }
 
 function headersOf(

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { withShortWay } from './short-way.ts';
 import { onTheWire } from './wire-schema.ts';
 
 export interface BytesBounds {
@@ -22,7 +23,14 @@ export const TOO_LARGE = { payloadTooLarge: true } as const;
 export function bytes(bounds: BytesBounds) {
   const { minimum = 0, maximum } = bounds;
   const limits = { ...(minimum === 0 ? {} : { minLength: base64Length(minimum) }), maxLength: base64Length(maximum) };
-  return onTheWire(codecOf(bounds), { type: 'string', contentEncoding: 'base64', ...limits });
+  const schema = withShortWay(codecOf(bounds), {
+    decode: (text) => {
+      if (typeof text !== 'string' || text.length > limits.maxLength) return undefined;
+      const decoded = fromBase64(text);
+      return decoded !== undefined && decoded.length >= minimum && decoded.length <= maximum ? decoded : undefined;
+    },
+  });
+  return onTheWire(schema, { type: 'string', contentEncoding: 'base64', ...limits });
 }
 
 function codecOf({ minimum = 0, maximum, tooLarge }: BytesBounds) {
@@ -44,10 +52,10 @@ function codecOf({ minimum = 0, maximum, tooLarge }: BytesBounds) {
 }
 
 /** Bytes of an answer: as long as they are. */
-export const answeredBytes = onTheWire(codecOf({ maximum: Number.MAX_SAFE_INTEGER }), {
-  type: 'string',
-  contentEncoding: 'base64',
-});
+export const answeredBytes = withShortWay(
+  onTheWire(codecOf({ maximum: Number.MAX_SAFE_INTEGER }), { type: 'string', contentEncoding: 'base64' }),
+  { encode: (data) => (data instanceof Uint8Array ? toBase64(data) : undefined) },
+);
 
 /** The bytes that a strictly spelt base64 text stands for, `undefined` for any other text. */
 export function fromBase64(text: string): Uint8Array | undefined {

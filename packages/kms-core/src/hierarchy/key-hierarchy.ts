@@ -2,7 +2,10 @@ import { randomBytes } from 'node:crypto';
 import type { MaybePromise } from '../engines/engine.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { AlertSink } from '../model/alert.ts';
+import { TRUST_MS } from '../keyring/fresh-cache.ts';
 import { SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
+import type { MasterKeyWrap } from '../model/tenant.ts';
+import type { ChangeFeed } from '../ports/change-feed.ts';
 import type { RootProvider } from '../ports/root-provider.ts';
 import type { Store, UnitOfWork } from '../ports/store.ts';
 import { MasterKeyChain } from './master-key-chain.ts';
@@ -14,6 +17,17 @@ export interface KeyHierarchyOptions {
   readonly random?: (bytes: number) => MaybePromise<Uint8Array>;
   /** Hears of roots that go, come back or are refused. */
   readonly alert?: AlertSink;
+  /**
+   * What proves that a shred of a tenant on another node would be known. While it does not, the wraps of a tenant's master
+   * key are read for each use. Without it the owner of the hierarchy sees to that by {@link KeyHierarchy.forget}.
+   */
+  readonly feed?: Pick<ChangeFeed, 'provenAt'>;
+}
+
+/** The master keys of a tenant, and the wraps that they were opened from. */
+interface HeldChain {
+  readonly wraps: Promise<readonly MasterKeyWrap[]>;
+  readonly chain: Promise<MasterKeyChain>;
 }
 
 /**
@@ -25,12 +39,14 @@ export class KeyHierarchy {
   readonly roots: RootSet;
   readonly #store: Store;
   readonly #random: (bytes: number) => MaybePromise<Uint8Array>;
-  readonly #chains = new Map<TenantId, Promise<MasterKeyChain>>();
+  readonly #feed: Pick<ChangeFeed, 'provenAt'> | undefined;
+  readonly #chains = new Map<TenantId, HeldChain>();
 
   constructor(store: Store, roots: readonly RootProvider[], options: KeyHierarchyOptions = {}) {
     this.roots = new RootSet(roots, options.alert ?? (() => undefined));
     this.#store = store;
     this.#random = options.random ?? randomBytes;
+    this.#feed = options.feed;
   }
 
   /** The name of the provider that new software key versions are sealed under. */
@@ -57,11 +73,14 @@ export class KeyHierarchy {
    */
   masterKeys(tenantId: TenantId): Promise<MasterKeyChain> {
     const held = this.#chains.get(tenantId);
-    if (held !== undefined) return held;
-    const loading = this.#load(tenantId);
-    this.#chains.set(tenantId, loading);
-    loading.catch(() => this.forget(tenantId));
-    return loading;
+    if (held === undefined) return this.#hold(tenantId, this.#read(tenantId)).chain;
+    // The service itself is never shredded.
+    return tenantId === SYSTEM_TENANT || this.#isTrusted() ? held.chain : this.#confirm(tenantId, held);
+  }
+
+  /** Makes sure that the master keys of a tenant were opened, which may take a root's time. Throws as `masterKeys` does. */
+  async warm(tenantId: TenantId): Promise<void> {
+    await (this.#chains.get(tenantId)?.chain ?? this.masterKeys(tenantId));
   }
 
   /** Drops a tenant's master keys from memory. */
@@ -69,13 +88,52 @@ export class KeyHierarchy {
     this.#chains.delete(tenantId);
   }
 
-  async #load(tenantId: TenantId): Promise<MasterKeyChain> {
+  /** Drops the master keys of all tenants from memory: any of them may have been shredded. */
+  forgetTenants(): void {
+    for (const tenantId of this.#chains.keys()) if (tenantId !== SYSTEM_TENANT) this.#chains.delete(tenantId);
+  }
+
+  #isTrusted(): boolean {
+    return this.#feed === undefined || performance.now() - this.#feed.provenAt() <= TRUST_MS;
+  }
+
+  /** The master keys as they are stored now; unwrapped again only when their wraps are not those that are held. */
+  async #confirm(tenantId: TenantId, held: HeldChain): Promise<MasterKeyChain> {
+    const stored = await this.#read(tenantId);
+    if (sameWraps(await held.wraps, stored)) return held.chain;
+    return this.#hold(tenantId, Promise.resolve(stored)).chain;
+  }
+
+  #hold(tenantId: TenantId, wraps: HeldChain['wraps']): HeldChain {
+    const held = { wraps, chain: wraps.then((read) => this.#open(tenantId, read)) };
+    this.#chains.set(tenantId, held);
+    held.chain.catch(() => {
+      if (this.#chains.get(tenantId) === held) this.forget(tenantId);
+    });
+    return held;
+  }
+
+  #read(tenantId: TenantId): Promise<readonly MasterKeyWrap[]> {
     const scope = tenantId === SYSTEM_TENANT ? ({ kind: 'system' } as const) : ({ kind: 'tenant', tenantId } as const);
-    const wraps = await this.#store.transact(scope, (unit) => unit.tenants.masterKeyWraps(tenantId));
+    return this.#store.transact(scope, (unit) => unit.tenants.masterKeyWraps(tenantId));
+  }
+
+  async #open(tenantId: TenantId, wraps: readonly MasterKeyWrap[]): Promise<MasterKeyChain> {
     const versions = [...new Set(wraps.map((wrap) => wrap.tmkVersion))].sort((a, b) => a - b);
     const keys = await Promise.all(versions.map((version) => this.roots.open(tenantId, version, wraps)));
     const [first, ...rest] = keys;
     if (first === undefined) throw new KmsError('NOT_FOUND', 'The tenant has no master key.');
     return new MasterKeyChain([first, ...rest]);
   }
+}
+
+/** Whether two readings, both in the order of the store, are the same. */
+function sameWraps(a: readonly MasterKeyWrap[], b: readonly MasterKeyWrap[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((wrap, index) => {
+      const other = b[index];
+      return other?.tmkVersion === wrap.tmkVersion && Buffer.compare(other.wrapped, wrap.wrapped) === 0;
+    })
+  );
 }

@@ -1,5 +1,5 @@
 import type { KeyId, TenantId } from '../model/identifiers.ts';
-import type { ChangeFeed, FeedEvent } from '../ports/change-feed.ts';
+import type { ChangeFeed, FeedEvent, Mark } from '../ports/change-feed.ts';
 
 /** How much of the past is remembered; what is older is as if it were unknown. */
 export interface HistoryLimits {
@@ -8,21 +8,28 @@ export interface HistoryLimits {
 }
 
 const LIMITS: HistoryLimits = { marks: 30_000, changes: 100_000 };
+/** Before every place in the order. */
+const NOWHERE = -1;
 
 /**
  * Remembers the order of marks and changes that a feed delivered, and so knows whether a key has changed since a mark
  * that another node saw: all nodes see the same order. A mark from before this node listened, or from before a gap, is
  * unknown, and nothing can be said about it.
+ *
+ * Somebody who may write to the channel of the feed can repeat a mark after a change, so that what was read before it
+ * looks newer. So a mark stays where it came first, and one that may have come before this node remembers is unknown for good.
  */
 export class ChangeHistory {
   readonly #limits: HistoryLimits;
-  /** Where in the order each mark stands; the oldest first. */
-  readonly #marks = new Map<string, number>();
+  /** Where in the order each mark stands, with its number; the one that came first is the first. */
+  readonly #marks = new Map<string, { readonly place: number; readonly at: number }>();
   /** Where in the order a key or a tenant changed last; the one that changed longest ago first. */
   readonly #changes = new Map<string, number>();
   #position = 0;
   /** Up to here changes were forgotten: nothing is known about marks before it. */
   #horizon = 0;
+  /** Marks up to this one may be known no more. Known as soon as a mark of this node came, since the last gap. */
+  #floor: number | undefined;
   #latest: string | undefined;
 
   constructor(feed: ChangeFeed, limits: HistoryLimits = LIMITS) {
@@ -30,30 +37,40 @@ export class ChangeHistory {
     feed.subscribe((event) => this.#onEvent(event));
   }
 
-  /** The last mark that was delivered: a read that begins now sees every change before it. */
+  /**
+   * The last mark of this node that was delivered: a read that begins now sees every change before it. One of somebody
+   * else may be made up, with a number that keeps it valid for ever.
+   */
   get latest(): string | undefined {
     return this.#latest;
   }
 
   /** Whether nothing that was delivered after the mark concerns the key; `false` when that is not known. */
   unchangedSince(mark: string, tenantId: TenantId, keyId: KeyId): boolean {
-    const at = this.#marks.get(mark);
-    if (at === undefined || at < this.#horizon) return false;
-    return (this.#changes.get(keyId) ?? 0) < at && (this.#changes.get(tenantId) ?? 0) < at;
+    const place = this.#marks.get(mark)?.place ?? NOWHERE;
+    if (place < this.#horizon) return false;
+    return (this.#changes.get(keyId) ?? 0) < place && (this.#changes.get(tenantId) ?? 0) < place;
   }
 
   #onEvent(event: FeedEvent): void {
     this.#position += 1;
     if (event.kind === 'gap') this.#forgetAll();
-    else if (event.kind === 'mark') this.#note(event.mark);
+    else if (event.kind === 'mark') this.#note(event);
     else if (event.kind === 'key') this.#changed(event.keyId);
     else if (event.kind === 'tenant') this.#changed(event.tenantId);
   }
 
-  #note(mark: string): void {
-    this.#latest = mark;
-    this.#marks.set(mark, this.#position);
-    if (this.#marks.size > this.#limits.marks) deleteOldest(this.#marks);
+  #note({ mark, at, own }: Mark): void {
+    if (own) {
+      this.#latest = mark;
+      this.#floor ??= at - 1;
+    }
+    if (this.#marks.has(mark)) return;
+    const place = this.#floor !== undefined && at > this.#floor ? this.#position : NOWHERE;
+    this.#marks.set(mark, { place, at });
+    if (this.#marks.size <= this.#limits.marks) return;
+    const forgotten = deleteOldest(this.#marks);
+    if (this.#floor !== undefined && forgotten !== undefined) this.#floor = Math.max(this.#floor, forgotten.at);
   }
 
   #changed(name: string): void {
@@ -65,12 +82,13 @@ export class ChangeHistory {
 
   #forgetAll(): void {
     this.#latest = undefined;
+    this.#floor = undefined;
     this.#marks.clear();
     this.#changes.clear();
   }
 }
 
-function deleteOldest(map: Map<string, number>): number | undefined {
+function deleteOldest<V>(map: Map<string, V>): V | undefined {
   const [oldest] = map;
   if (oldest === undefined) return undefined;
   map.delete(oldest[0]);

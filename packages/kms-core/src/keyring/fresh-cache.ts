@@ -9,6 +9,8 @@ import type { MemoryCache } from '../ports/memory-cache.ts';
 export const TRUST_MS = 750;
 /** A store that is too slow this many times in a row counts as unavailable. */
 const ATTEMPTS = 3;
+/** After so many milliseconds no further attempt begins: an answer has to come, and be it that there is none. */
+const LIMIT_MS = 3000;
 
 interface Flight<V> {
   readonly name: string;
@@ -133,11 +135,14 @@ export class FreshCache<V extends object> {
   }
 
   async #readInTime(read: () => Promise<V>): Promise<V> {
-    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-      const begun = this.#monotonic();
+    const first = this.#monotonic();
+    let begun = first;
+    for (let attempt = 0; attempt < ATTEMPTS && begun - first < LIMIT_MS; attempt += 1) {
       const value = await read();
+      const ended = this.#monotonic();
       // As of when the value was true is not known better than this. A process that was halted meanwhile finds out here.
-      if (this.#monotonic() - begun <= TRUST_MS) return value;
+      if (ended - begun <= TRUST_MS) return value;
+      begun = ended;
     }
     throw new KmsError('STORE_UNAVAILABLE', 'The database answers too slowly to be relied on. Try again.', {
       retryAfterSeconds: 1,

@@ -53,6 +53,12 @@ export class KeyRing {
   load(tenantId: TenantId, keyId: KeyId): MaybePromise<LoadedKey> {
     const held = this.#keys.get(keyId);
     if (held !== undefined && held.record.tenantId === tenantId) return held;
+    return this.#loadCold(tenantId, keyId);
+  }
+
+  async #loadCold(tenantId: TenantId, keyId: KeyId): Promise<LoadedKey> {
+    // Before the read, whose time counts: a root that is slow is no slow store.
+    await this.#hierarchy.warm(tenantId);
     return this.#keys.load(keyId, tenantId, () => this.#read(tenantId, keyId));
   }
 
@@ -85,7 +91,10 @@ export class KeyRing {
   #onEvent(event: FeedEvent): void {
     if (event.kind === 'key') this.forget(event.keyId);
     else if (event.kind === 'tenant') this.forgetTenant(event.tenantId);
-    else if (event.kind === 'gap') this.#keys.forgetAll();
+    else if (event.kind === 'gap') {
+      this.#hierarchy.forgetTenants();
+      this.#keys.forgetAll();
+    }
   }
 
   async #read(tenantId: TenantId, keyId: KeyId): Promise<LoadedKey> {

@@ -46,7 +46,8 @@ export class OperationBudgets {
   }
 
   /**
-   * Takes one operation from every budget that it counts against.
+   * Takes one operation from every budget that it counts against: without a promise when leases for all of them are held,
+   * otherwise after however long the store takes.
    *
    * @throws KmsError `KEY_USAGE_EXCEEDED` when one of them is spent.
    */
@@ -54,6 +55,14 @@ export class OperationBudgets {
     const { maxOperations } = key.usageLimits;
     const messages = SEALING.has(operation) ? this.#messages(version) : null;
     if (maxOperations === null && messages === null) return undefined;
+    const held = [
+      ...(messages === null ? [] : [this.#lease(key, version.version, messages)]),
+      ...(maxOperations === null ? [] : [this.#lease(key, 0, maxOperations)]),
+    ];
+    if (held.every((lease) => lease.remaining > 0)) {
+      for (const lease of held) lease.remaining -= 1;
+      return undefined;
+    }
     return this.#takeAll(key, version, maxOperations, messages);
   }
 
@@ -86,8 +95,7 @@ export class OperationBudgets {
   }
 
   async #takeOne(key: KeyRecord, version: number, budget: number): Promise<boolean> {
-    const name = `${key.keyId}:${version}:${budget}`;
-    const lease = this.#lease(name);
+    const lease = this.#lease(key, version, budget);
     while (lease.remaining === 0) {
       lease.renewal ??= this.#renew(lease, key, version, budget);
       if ((await lease.renewal) === 0) return false;
@@ -96,7 +104,8 @@ export class OperationBudgets {
     return true;
   }
 
-  #lease(name: string): LocalLease {
+  #lease(key: KeyRecord, version: number, budget: number): LocalLease {
+    const name = `${key.keyId}:${version}:${budget}`;
     const held = this.#leases.get(name);
     const lease = held ?? { remaining: 0, next: FIRST_LEASE, renewal: undefined };
     // The order of insertion is the order of use.

@@ -1,8 +1,9 @@
 import type { Caller } from '../access/caller.ts';
 import { type EncryptionContext, encodeContext } from '../envelope/associated-data.ts';
+import { andThen, type MaybePromise } from '../engines/engine.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { Kms } from './kms.ts';
-import { openEnvelope } from './use-key.ts';
+import { openEnvelope } from './open-envelope.ts';
 
 export interface DecryptInput {
   readonly ciphertext: Uint8Array;
@@ -24,13 +25,14 @@ export interface DecryptResult {
  *   `KEY_STATE_INVALID` when the key or that version may not decrypt any more.
  */
 export async function decrypt(kms: Kms, caller: Caller, input: DecryptInput): Promise<DecryptResult> {
-  const { plaintext, used } = await openEnvelope(
-    kms,
-    caller,
-    input.keyId ?? null,
-    'decrypt',
-    input.ciphertext,
-    encodeContext(input.context),
+  return decryptNow(kms, caller, input);
+}
+
+/** As `decrypt`, but answers, or throws, at once when there is nothing to wait for: the key is held in memory. */
+export function decryptNow(kms: Kms, caller: Caller, input: DecryptInput): MaybePromise<DecryptResult> {
+  const context = encodeContext(input.context);
+  return andThen(
+    openEnvelope(kms, caller, input.keyId ?? null, 'decrypt', input.ciphertext, context),
+    ({ plaintext, used }) => ({ plaintext, keyId: used.key.keyId, keyVersion: used.version.version }),
   );
-  return { plaintext, keyId: used.key.keyId, keyVersion: used.version.version };
 }

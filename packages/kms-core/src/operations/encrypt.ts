@@ -1,7 +1,8 @@
 import type { Caller } from '../access/caller.ts';
 import { type EncryptionContext, encodeContext } from '../envelope/associated-data.ts';
-import { makeHeader } from '../envelope/header.ts';
+import { headerOf } from '../envelope/header.ts';
 import { cipherOf } from '../algorithms/version-cipher.ts';
+import { andThen, type MaybePromise } from '../engines/engine.ts';
 import { badRequest } from '../errors/kms-error.ts';
 import type { CryptoOperation } from '../lifecycle/operations.ts';
 import type { KeyId } from '../model/identifiers.ts';
@@ -29,22 +30,28 @@ export interface EncryptResult {
 
 /** Encrypts under the current version of a key. */
 export async function encrypt(kms: Kms, caller: Caller, input: EncryptInput): Promise<EncryptResult> {
-  const used = await useKey(kms, caller, input.keyId, 'encrypt');
-  return sealWith(used, input.plaintext, encodeContext(input.context), 'encrypt');
+  return encryptNow(kms, caller, input);
+}
+
+/** As `encrypt`, but answers, or throws, at once when there is nothing to wait for: the key is held in memory. */
+export function encryptNow(kms: Kms, caller: Caller, input: EncryptInput): MaybePromise<EncryptResult> {
+  return andThen(useKey(kms, caller, input.keyId, 'encrypt'), (used) =>
+    sealWith(used, input.plaintext, encodeContext(input.context), 'encrypt'),
+  );
 }
 
 /** Seals a plaintext with a version that is ready. */
-export async function sealWith(
+export function sealWith(
   used: UsableVersion,
   plaintext: Uint8Array,
   associatedData: Uint8Array,
   operation: CryptoOperation,
-): Promise<EncryptResult> {
+): MaybePromise<EncryptResult> {
   const { suite } = cipherOf(used.version);
   if (suite === undefined)
     throw badRequest('keyId', `a key with the algorithm ${used.algorithm.id} can not ${operation}`);
   const { keyId } = used.key;
-  const header = makeHeader(suite, keyId, used.version.version);
-  const ciphertext = await capability(used, 'seal')(header, associatedData, plaintext);
-  return { ciphertext, keyId, keyVersion: used.version.version, algorithm: used.algorithm.id };
+  const { version } = used.version;
+  const sealed = capability(used, 'seal')(headerOf(used.version, suite, keyId, version), associatedData, plaintext);
+  return andThen(sealed, (ciphertext) => ({ ciphertext, keyId, keyVersion: version, algorithm: used.algorithm.id }));
 }

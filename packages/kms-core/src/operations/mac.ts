@@ -1,4 +1,5 @@
 import type { Caller } from '../access/caller.ts';
+import { andThen, type MaybePromise } from '../engines/engine.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { Kms } from './kms.ts';
 import { tryVersions, type VersionMatch } from './try-versions.ts';
@@ -18,9 +19,19 @@ export interface MacResult {
 
 /** The MAC of the data under the current version of a key. */
 export async function mac(kms: Kms, caller: Caller, input: MacInput): Promise<MacResult> {
-  const used = await useKey(kms, caller, input.keyId, 'mac');
-  const tag = await capability(used, 'mac')(input.data);
-  return { mac: tag, keyId: used.key.keyId, keyVersion: used.version.version, algorithm: used.algorithm.id };
+  return macNow(kms, caller, input);
+}
+
+/** As `mac`, but answers, or throws, at once when there is nothing to wait for: the key is held in memory. */
+export function macNow(kms: Kms, caller: Caller, input: MacInput): MaybePromise<MacResult> {
+  return andThen(useKey(kms, caller, input.keyId, 'mac'), (used) =>
+    andThen(capability(used, 'mac')(input.data), (tag) => ({
+      mac: tag,
+      keyId: used.key.keyId,
+      keyVersion: used.version.version,
+      algorithm: used.algorithm.id,
+    })),
+  );
 }
 
 export interface VerifyMacInput extends MacInput {

@@ -6,7 +6,7 @@ import { type GeneratedMaterial, generateMaterial, loadMaterial } from '../engin
 import { KmsError } from '../errors/kms-error.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import type { KeyVersionRecord, ProtectionLevel } from '../model/key.ts';
-import type { ResidentKeyName, ResidentKeyProvider } from '../ports/resident-keys.ts';
+import { NothingLeft, type ResidentKeyName, type ResidentKeyProvider } from '../ports/resident-keys.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { chooseProtection } from './choose-protection.ts';
 import type { Kms } from './kms.ts';
@@ -146,7 +146,8 @@ async function residentVersion(
 ): Promise<PreparedVersion> {
   const scope = { kind: 'tenant', tenantId: name.tenantId } as const;
   await kms.store.transact(scope, (unit) => unit.residents.claim({ providerId: provider.id, name, kind: 'create' }));
-  const key = await provider.generate(algorithm, name);
+  const release = () => kms.store.transact(scope, (unit) => unit.residents.release(provider.id, name));
+  const key = await claimedWhileMade(provider.generate(algorithm, name), release);
   const prepared: PreparedVersion = {
     algorithm,
     origin: 'generated',
@@ -168,18 +169,35 @@ async function residentVersion(
     },
     dispose: async (outcome) => {
       if (outcome !== 'not-stored') return;
-      try {
+      // The claim stays when the object can not be removed now.
+      await unlessItFails(async () => {
         await provider.destroy(key.handle);
-        await kms.store.transact(scope, (unit) => unit.residents.release(provider.id, name));
-      } catch (error) {
-        // The claim is still there, so the sweep removes the object; the caller's own error says what went wrong.
-        if (!(error instanceof KmsError)) throw error;
-      }
+        await release();
+      });
     },
   };
   if (key.publicKey !== null && SEALING.some((operation) => PURPOSE_OPERATIONS[purpose].includes(operation)))
     await testSealing(provider.engine(algorithm, key.handle, key.publicKey), prepared);
   return prepared;
+}
+
+/** Gives the claim up at once where nothing was made, so that the same version can be asked for again. */
+async function claimedWhileMade<T>(making: Promise<T>, release: () => Promise<unknown>): Promise<T> {
+  try {
+    return await making;
+  } catch (error) {
+    if (error instanceof NothingLeft) await unlessItFails(release);
+    throw error;
+  }
+}
+
+/** What can not be cleaned up now is left to the sweep; the caller's own error says what went wrong. */
+async function unlessItFails(cleanUp: () => Promise<unknown>): Promise<void> {
+  try {
+    await cleanUp();
+  } catch (error) {
+    if (!(error instanceof KmsError)) throw error;
+  }
 }
 
 const SEALING = ['encrypt', 'wrap'] as const;

@@ -4,7 +4,8 @@ import { type EncryptionContext, encodeContext } from '../envelope/associated-da
 import type { KeyId } from '../model/identifiers.ts';
 import { type EncryptResult, sealWith } from './encrypt.ts';
 import type { Kms } from './kms.ts';
-import { openEnvelope, useKey } from './use-key.ts';
+import { openEnvelope } from './open-envelope.ts';
+import { useKey } from './use-key.ts';
 
 export interface ReencryptInput {
   readonly ciphertext: Uint8Array;

@@ -1,5 +1,5 @@
 import type { Caller } from '../access/caller.ts';
-import type { SignatureOptions } from '../engines/engine.ts';
+import { andThen, type MaybePromise, type SignatureOptions } from '../engines/engine.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { Kms } from './kms.ts';
 import { capability, useKey } from './use-key.ts';
@@ -20,7 +20,17 @@ export interface SignResult {
 
 /** Signs with the current version of a key. */
 export async function sign(kms: Kms, caller: Caller, input: SignInput): Promise<SignResult> {
-  const used = await useKey(kms, caller, input.keyId, 'sign');
-  const signature = await capability(used, 'sign')(input.data, input.options ?? {});
-  return { signature, keyId: used.key.keyId, keyVersion: used.version.version, algorithm: used.algorithm.id };
+  return signNow(kms, caller, input);
+}
+
+/** As `sign`, but answers, or throws, at once when there is nothing to wait for: the key is held in memory. */
+export function signNow(kms: Kms, caller: Caller, input: SignInput): MaybePromise<SignResult> {
+  return andThen(useKey(kms, caller, input.keyId, 'sign'), (used) =>
+    andThen(capability(used, 'sign')(input.data, input.options ?? {}), (signature) => ({
+      signature,
+      keyId: used.key.keyId,
+      keyVersion: used.version.version,
+      algorithm: used.algorithm.id,
+    })),
+  );
 }

@@ -113,7 +113,7 @@ export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantIn
   try {
     shredded = await kms.store.transact({ kind: 'system' }, (unit) =>
       runOnce(unit, chain, input.idempotency, async () => {
-        const found = await unit.tenants.get(input.tenantId);
+        const found = await unit.tenants.get(input.tenantId, { lock: true });
         if (found === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
         if (found.state === 'shredded') throw new KmsError('KEY_STATE_INVALID', 'The tenant is shredded already.');
         await endTenant(unit, authority, input.tenantId);
@@ -137,8 +137,11 @@ export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantIn
 /** Shreds a tenant and revokes its tokens. */
 export async function endTenant(unit: UnitOfWork, authority: TokenAuthority, tenantId: TenantId): Promise<void> {
   await unit.tenants.shred(tenantId);
-  for (const token of await unit.tokens.list({ tenantId }))
-    if (token.revokedAt === null) await endToken(unit, authority, token);
+  for (const { tokenId, revokedAt } of await unit.tokens.list({ tenantId })) {
+    // Another call may have revoked it since.
+    const token = revokedAt === null ? await unit.tokens.get(tokenId, { lock: true }) : undefined;
+    if (token?.revokedAt === null) await endToken(unit, authority, token);
+  }
 }
 
 function tenantCreated(tenantId: TenantId, name: string): RecordedChange {

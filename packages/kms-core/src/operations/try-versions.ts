@@ -4,6 +4,7 @@ import type { MaybePromise } from '../engines/engine.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import { type CryptoOperation, VERSION_STATE_ALLOWS } from '../lifecycle/operations.ts';
 import type { KeyId } from '../model/identifiers.ts';
+import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
 import type { Kms } from './kms.ts';
 import { admit, ready, type UsableVersion } from './use-key.ts';
 
@@ -24,15 +25,16 @@ export async function tryVersions(
   keyVersion: number | undefined,
   accepts: (used: UsableVersion) => MaybePromise<boolean>,
 ): Promise<VersionMatch> {
-  const loaded = await admit(kms, caller, keyId, operation);
-  const { record } = loaded;
-  const candidates =
-    keyVersion === undefined
-      ? record.versions.filter((version) => VERSION_STATE_ALLOWS[version.state].has(operation)).toReversed()
-      : record.versions.filter((version) => version.version === keyVersion);
+  let loaded = await admit(kms, caller, keyId, operation);
+  let candidates = candidatesOf(loaded.record, operation, keyVersion);
+  const payment = kms.budgets.take(loaded.record, candidates[0], operation);
+  if (payment !== undefined) {
+    await payment;
+    // The store may have taken its time, so the key counts as it is now.
+    loaded = await admit(kms, caller, keyId, operation);
+    candidates = candidatesOf(loaded.record, operation, keyVersion);
+  }
   const [newest] = candidates;
-  if (newest === undefined) throw badRequest('keyVersion', 'the key has no such version');
-  await kms.budgets.take(record, newest, operation);
   let refusal: KmsError | undefined;
   let asked = 0;
   for (const version of candidates) {
@@ -48,4 +50,17 @@ export async function tryVersions(
   }
   if (asked === 0 && refusal !== undefined) throw refusal;
   return { valid: false, keyId, keyVersion: newest.version, algorithm: algorithmById(newest.algorithm).id };
+}
+
+function candidatesOf(
+  record: KeyRecord,
+  operation: CryptoOperation,
+  keyVersion: number | undefined,
+): readonly [KeyVersionRecord, ...KeyVersionRecord[]] {
+  const [newest, ...others] =
+    keyVersion === undefined
+      ? record.versions.filter((version) => VERSION_STATE_ALLOWS[version.state].has(operation)).toReversed()
+      : record.versions.filter((version) => version.version === keyVersion);
+  if (newest === undefined) throw badRequest('keyVersion', 'the key has no such version');
+  return [newest, ...others];
 }

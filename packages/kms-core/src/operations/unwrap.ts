@@ -1,8 +1,9 @@
 import type { Caller } from '../access/caller.ts';
 import { encodeWrapData } from '../envelope/associated-data.ts';
+import { andThen, type MaybePromise } from '../engines/engine.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { Kms } from './kms.ts';
-import { openEnvelope } from './use-key.ts';
+import { openEnvelope } from './open-envelope.ts';
 
 export interface UnwrapInput {
   readonly wrappedKey: Uint8Array;
@@ -19,13 +20,14 @@ export interface UnwrapResult {
 
 /** Opens a wrapped key under whichever version wrapped it. Throws `DECRYPT_FAILED` for anything else. */
 export async function unwrap(kms: Kms, caller: Caller, input: UnwrapInput): Promise<UnwrapResult> {
-  const { plaintext, used } = await openEnvelope(
-    kms,
-    caller,
-    input.keyId ?? null,
-    'unwrap',
-    input.wrappedKey,
-    encodeWrapData(input.associatedData),
+  return unwrapNow(kms, caller, input);
+}
+
+/** As `unwrap`, but answers, or throws, at once when there is nothing to wait for: the key is held in memory. */
+export function unwrapNow(kms: Kms, caller: Caller, input: UnwrapInput): MaybePromise<UnwrapResult> {
+  const associatedData = encodeWrapData(input.associatedData);
+  return andThen(
+    openEnvelope(kms, caller, input.keyId ?? null, 'unwrap', input.wrappedKey, associatedData),
+    ({ plaintext, used }) => ({ dataKey: plaintext, keyId: used.key.keyId, keyVersion: used.version.version }),
   );
-  return { dataKey: plaintext, keyId: used.key.keyId, keyVersion: used.version.version };
 }

@@ -1,10 +1,8 @@
 import type { Algorithm } from '../algorithms/registry.ts';
 import { algorithmById } from '../algorithms/resolve.ts';
-import { cipherOf } from '../algorithms/version-cipher.ts';
 import { authorize } from '../access/evaluate-policy.ts';
 import type { Caller } from '../access/caller.ts';
-import type { KeyEngine } from '../engines/engine.ts';
-import { decryptFailed, type EnvelopeHeader, parseHeader } from '../envelope/header.ts';
+import { andThen, type KeyEngine, type MaybePromise } from '../engines/engine.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { LoadedKey } from '../keyring/loaded-key.ts';
 import { admitKey, admitVersion } from '../lifecycle/admission.ts';
@@ -25,30 +23,43 @@ export interface UsableVersion {
 
 /**
  * Makes one version of a key ready: authorises the caller, checks state, purpose, expiry and the version's state, takes
- * the operation from the budgets, and unseals.
+ * the operation from the budgets, and unseals. Without a promise when the key is held and nothing has to be asked for it.
  *
  * @param versionNumber the version, or `null` for the current one
  * @param permission the operation that the caller asked for, where this use is only a part of it
  */
-export async function useKey(
+export function useKey(
   kms: Kms,
   caller: Caller,
   keyId: KeyId,
   operation: CryptoOperation,
   versionNumber: number | null = null,
   permission: CryptoOperation = operation,
-): Promise<UsableVersion> {
-  const loaded = await admit(kms, caller, keyId, operation, permission);
-  try {
-    return await ready(kms, loaded, versionOf(loaded.record, versionNumber), operation);
-  } catch (error) {
-    if (versionNumber !== null || !(await rotatedAtBudgetEnd(kms, loaded.record, error))) throw error;
-    const renewed = await admit(kms, caller, keyId, operation, permission);
-    return ready(kms, renewed, versionOf(renewed.record, null), operation);
-  }
+): MaybePromise<UsableVersion> {
+  const again: Again = {
+    admit: () => admit(kms, caller, keyId, operation, permission),
+    choose: (record) => versionOf(record, versionNumber),
+  };
+  return andThen(again.admit(), (loaded) => {
+    const used = ready(kms, loaded, again.choose(loaded.record), operation, again);
+    // A budget that may be at its end is always asked for with a promise.
+    if (versionNumber !== null || !(used instanceof Promise)) return used;
+    return used.catch(async (error: unknown) => {
+      if (!(await rotatedAtBudgetEnd(kms, loaded.record, error))) throw error;
+      const renewed = await again.admit();
+      return ready(kms, renewed, again.choose(renewed.record), operation, again);
+    });
+  });
 }
 
-function versionOf(record: KeyRecord, versionNumber: number | null): KeyVersionRecord {
+/** How a key comes to be used, for when that took so long that it has to be asked once more. */
+export interface Again {
+  admit(): MaybePromise<LoadedKey>;
+  choose(record: KeyRecord): KeyVersionRecord;
+}
+
+/** One version of a key, or with `null` the current one. Throws `BAD_REQUEST` for one that the key does not have. */
+export function versionOf(record: KeyRecord, versionNumber: number | null): KeyVersionRecord {
   const wanted = versionNumber ?? record.currentVersion;
   const version = record.versions.find((candidate) => candidate.version === wanted);
   if (version === undefined) throw badRequest('keyVersion', 'the key has no such version');
@@ -67,110 +78,56 @@ async function rotatedAtBudgetEnd(kms: Kms, record: KeyRecord, error: unknown): 
 }
 
 /** Loads a key and checks everything about it that does not depend on a version. */
-export async function admit(
+export function admit(
   kms: Kms,
   caller: Caller,
   keyId: KeyId,
   operation: CryptoOperation,
   permission: CryptoOperation = operation,
-): Promise<LoadedKey> {
-  const loaded = await kms.keyRing.load(caller.tenantId, keyId);
-  kms.evidence?.uses(keyId, null);
-  const now = kms.clock();
-  authorize(caller, `kms:${permission}`, loaded.record, now);
-  admitKey(loaded.record, operation, now);
-  return loaded;
+): MaybePromise<LoadedKey> {
+  return andThen(kms.keyRing.load(caller.tenantId, keyId), (loaded) => {
+    kms.evidence?.uses(keyId, null);
+    const now = kms.clock();
+    authorize(caller, `kms:${permission}`, loaded.record, now);
+    admitKey(loaded.record, operation, now);
+    return loaded;
+  });
 }
 
-/** Checks and opens one version of an admitted key. */
-export async function ready(
+/**
+ * Checks and opens one version of an admitted key.
+ *
+ * @param again for an operation that is not paid for yet
+ */
+export function ready(
   kms: Kms,
   loaded: LoadedKey,
   version: KeyVersionRecord,
   operation: CryptoOperation,
-  budget: 'due' | 'paid' = 'due',
-): Promise<UsableVersion> {
+  again: Again | 'paid',
+): MaybePromise<UsableVersion> {
   const key = loaded.record;
   kms.evidence?.uses(key.keyId, version.version);
   admitVersion(version, operation);
   const algorithm = algorithmById(version.algorithm);
   requireApproved(kms, algorithm);
-  if (budget === 'due') await kms.budgets.take(key, version, operation);
+  const payment = again === 'paid' ? undefined : kms.budgets.take(key, version, operation);
+  if (again !== 'paid' && payment !== undefined)
+    return payment.then(() => readyAfterPayment(kms, version.version, operation, again));
   kms.counter.count(key.tenantId);
-  return { key, version, algorithm, engine: await loaded.engine(version) };
+  return andThen(loaded.engine(version), (engine) => ({ key, version, algorithm, engine }));
 }
 
-/**
- * Opens a ciphertext of the envelope: finds key and version from its header.
- *
- * @param keyId the key that the caller named, or `null` to take the one that the ciphertext names
- * @throws KmsError `DECRYPT_FAILED` for every way in which the ciphertext can be wrong.
- */
-export async function openEnvelope(
+/** The store may have taken its time for the payment, so the key counts as it is now. */
+async function readyAfterPayment(
   kms: Kms,
-  caller: Caller,
-  keyId: KeyId | null,
-  operation: 'decrypt' | 'unwrap',
-  ciphertext: Uint8Array,
-  associatedData: Uint8Array,
-  permission: CryptoOperation = operation,
-): Promise<{ readonly plaintext: Uint8Array; readonly used: UsableVersion }> {
-  const header = readHeader(ciphertext);
-  const loaded = await admitNamed(kms, caller, keyId, header, operation, permission);
-  const legacy = await openLegacy(kms, loaded, operation, ciphertext, associatedData);
-  if (legacy !== undefined) return legacy;
-  if (header === undefined || header.keyId !== loaded.record.keyId) throw decryptFailed();
-  const version = loaded.record.versions.find((candidate) => candidate.version === header.keyVersion);
-  if (version === undefined || cipherOf(version).suite !== header.suite) throw decryptFailed();
-  const used = await ready(kms, loaded, version, operation);
-  if (used.engine.open === undefined) throw decryptFailed();
-  return { plaintext: await used.engine.open(ciphertext, associatedData), used };
-}
-
-function readHeader(ciphertext: Uint8Array): EnvelopeHeader | undefined {
-  try {
-    return parseHeader(ciphertext);
-  } catch (error) {
-    // Data of another system has no header; whether that is an error depends on the key.
-    if (error instanceof KmsError && error.code === 'DECRYPT_FAILED') return undefined;
-    throw error;
-  }
-}
-
-async function admitNamed(
-  kms: Kms,
-  caller: Caller,
-  keyId: KeyId | null,
-  header: EnvelopeHeader | undefined,
+  paidVersion: number,
   operation: CryptoOperation,
-  permission: CryptoOperation,
-): Promise<LoadedKey> {
-  if (keyId !== null) return admit(kms, caller, keyId, operation, permission);
-  if (header === undefined) throw decryptFailed();
-  try {
-    return await admit(kms, caller, header.keyId, operation, permission);
-  } catch (error) {
-    // The caller named no key: a ciphertext of an unknown key is just a wrong ciphertext.
-    if (error instanceof KmsError && error.code === 'NOT_FOUND') throw decryptFailed(error);
-    throw error;
-  }
-}
-
-async function openLegacy(
-  kms: Kms,
-  loaded: LoadedKey,
-  operation: CryptoOperation,
-  ciphertext: Uint8Array,
-  associatedData: Uint8Array,
-) {
-  const { record } = loaded;
-  const current = record.versions.find((candidate) => candidate.version === record.currentVersion);
-  if (current === undefined || algorithmById(current.algorithm).family !== 'legacy-cipher') return undefined;
-  const used = await ready(kms, loaded, current, operation);
-  if (used.engine.openLegacy === undefined) return undefined;
-  if (associatedData.some((byte) => byte !== 0))
-    throw badRequest('context', 'data of another system has no authenticated context');
-  return { plaintext: await used.engine.openLegacy(ciphertext), used };
+  again: Again,
+): Promise<UsableVersion> {
+  const renewed = await again.admit();
+  const chosen = again.choose(renewed.record);
+  return ready(kms, renewed, chosen, operation, chosen.version === paidVersion ? 'paid' : again);
 }
 
 /** The engine's method, or the error for a key whose algorithm lacks it. */

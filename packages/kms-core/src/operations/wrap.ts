@@ -1,5 +1,6 @@
 import type { Caller } from '../access/caller.ts';
 import { encodeWrapData } from '../envelope/associated-data.ts';
+import { andThen, type MaybePromise } from '../engines/engine.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import { sealWith } from './encrypt.ts';
 import type { Kms } from './kms.ts';
@@ -23,12 +24,15 @@ export interface WrapResult {
 
 /** Wraps a key of the caller's under the current version of a key. */
 export async function wrap(kms: Kms, caller: Caller, input: WrapInput): Promise<WrapResult> {
-  const used = await useKey(kms, caller, input.keyId, 'wrap');
-  const { ciphertext, keyId, keyVersion, algorithm } = await sealWith(
-    used,
-    input.dataKey,
-    encodeWrapData(input.associatedData),
-    'wrap',
+  return wrapNow(kms, caller, input);
+}
+
+/** As `wrap`, but answers, or throws, at once when there is nothing to wait for: the key is held in memory. */
+export function wrapNow(kms: Kms, caller: Caller, input: WrapInput): MaybePromise<WrapResult> {
+  return andThen(useKey(kms, caller, input.keyId, 'wrap'), (used) =>
+    andThen(
+      sealWith(used, input.dataKey, encodeWrapData(input.associatedData), 'wrap'),
+      ({ ciphertext, ...named }) => ({ ...named, wrappedKey: ciphertext, provider: used.version.provider }),
+    ),
   );
-  return { keyId, keyVersion, wrappedKey: ciphertext, algorithm, provider: used.version.provider };
 }

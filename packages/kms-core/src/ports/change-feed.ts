@@ -11,8 +11,20 @@ export type FeedEvent =
   | StoreChange
   /** Changes may have been missed: nothing that was read before counts any more. */
   | { readonly kind: 'gap' }
-  /** A point in the order, by a name that no other point of the store has. Every change after it stands behind it. */
-  | { readonly kind: 'mark'; readonly mark: string };
+  | Mark;
+
+/**
+ * A point in the order, by a name that no other point of the store has. Every change after it stands behind it. Whoever
+ * may write to the store's channel can repeat one or make one up.
+ */
+export interface Mark {
+  readonly kind: 'mark';
+  readonly mark: string;
+  /** A number of the store that is a part of the name and rises from one mark to the next, but for those made side by side. */
+  readonly at: number;
+  /** This process made it, and this is the first time that it comes. */
+  readonly own: boolean;
+}
 
 /**
  * Tells what changes in a store, whoever changes it, and proves up to when it has told everything.

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ChangeFeed, FeedEvent } from './change-feed.ts';
+import type { ChangeFeed, FeedEvent, Mark } from './change-feed.ts';
 
 /**
  * The feed of a store that only this process writes to: who commits a change announces it before anybody hears of the
@@ -7,10 +7,11 @@ import type { ChangeFeed, FeedEvent } from './change-feed.ts';
  */
 export class InProcessFeed implements ChangeFeed {
   readonly #listeners = new Set<(event: FeedEvent) => void>();
+  #marks = 0;
 
   subscribe(listener: (event: FeedEvent) => void): () => void {
     this.#listeners.add(listener);
-    listener({ kind: 'mark', mark: randomUUID() });
+    listener(this.#mark());
     return () => this.#listeners.delete(listener);
   }
 
@@ -20,10 +21,15 @@ export class InProcessFeed implements ChangeFeed {
 
   /** Delivers what was just committed. */
   deliver(event: FeedEvent): void {
-    const mark = { kind: 'mark', mark: randomUUID() } as const;
+    const mark = this.#mark();
     for (const listener of this.#listeners) {
       listener(event);
       listener(mark);
     }
+  }
+
+  #mark(): Mark {
+    this.#marks += 1;
+    return { kind: 'mark', mark: randomUUID(), at: this.#marks, own: true };
   }
 }

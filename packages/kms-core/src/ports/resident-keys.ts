@@ -1,5 +1,6 @@
 import type { Algorithm } from '../algorithms/registry.ts';
 import type { KeyEngine } from '../engines/engine.ts';
+import { KmsError } from '../errors/kms-error.ts';
 import type { KeyId, TenantId } from '../model/identifiers.ts';
 
 /** Names one version of a key for ever: what an HSM object is labelled with and found by. */
@@ -23,6 +24,17 @@ export interface ResidentObject {
   readonly handle: Uint8Array;
 }
 
+/** An error of `generate` after which the HSM certainly holds nothing of the key, so that it can be asked again at once. */
+export class NothingLeft extends KmsError {
+  constructor({ code, message, details, retryAfterSeconds, cause }: KmsError) {
+    super(code, message, {
+      ...(details === undefined ? {} : { details }),
+      ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+      cause,
+    });
+  }
+}
+
 /**
  * Makes, uses and destroys keys that never leave an HSM.
  *
@@ -36,7 +48,11 @@ export interface ResidentKeyProvider {
   readonly id: string;
   /** The platform ids of the algorithms that this HSM can hold keys of. */
   algorithms(): Promise<readonly string[]>;
-  /** Makes a key, or a key pair, inside the HSM, and tries it out. A second one under the same name is `CONFLICT`. */
+  /**
+   * Makes a key, or a key pair, inside the HSM, and tries it out. A second one under the same name is `CONFLICT`.
+   *
+   * @throws NothingLeft where that is certain; after any other error there may be an object, now or in a moment.
+   */
   generate(algorithm: Algorithm, name: ResidentKeyName): Promise<ResidentKey>;
   /**
    * The cryptography of a resident key; every method answers a promise.

@@ -120,13 +120,14 @@ export interface KeyCounts {
 }
 
 export interface TenantRecords {
-  get(tenantId: TenantId): Promise<TenantRecord | undefined>;
+  /** The tenant as it is now; with `lock`, nobody else changes it, or anything that needs it active, until the unit ends. */
+  get(tenantId: TenantId, options?: { readonly lock?: boolean }): Promise<TenantRecord | undefined>;
   /** Adds a tenant. Throws `CONFLICT` when the id was ever used. */
   insert(tenant: TenantRecord): Promise<void>;
   /**
    * Marks a tenant as shredded and removes every wrap of its master key, all sealed material and all sealed answers, for
-   * ever: from then on `CONFLICT` answers every attempt to make or change a key of the tenant or to add a master key.
-   * Throws `NOT_FOUND` when there is no such tenant.
+   * ever: from then on `CONFLICT` answers every attempt to make or change a key of the tenant, to add a master key or a
+   * token, or to claim an idempotency key. Throws `NOT_FOUND` when there is no such tenant.
    */
   shred(tenantId: TenantId): Promise<void>;
   list(): Promise<readonly TenantRecord[]>;
@@ -187,7 +188,7 @@ export interface ResidentVersion {
 }
 
 export interface TokenRecords {
-  /** Adds a token. Throws `CONFLICT` when its id or its hash was ever used. */
+  /** Adds a token. Throws `CONFLICT` when its id or its hash was ever used, or its tenant was shredded. */
   insert(token: ApiTokenRecord): Promise<void>;
   /** The token as it is now; with `lock`, nobody else changes it until the unit ends. */
   get(tokenId: string, options?: { readonly lock?: boolean }): Promise<ApiTokenRecord | undefined>;
@@ -217,7 +218,8 @@ export interface IdempotencyRecord {
 export interface IdempotencyRecords {
   /**
    * Claims a key for this unit of work. Answers the finished record of an earlier call, or `undefined` when the key is
-   * free and now ours. A concurrent claim of the same key waits until the first unit ends.
+   * free and now ours. A concurrent claim of the same key waits until the first unit ends. Throws `CONFLICT` when the
+   * tenant was shredded.
    */
   claim(key: string, fingerprint: Uint8Array): Promise<IdempotencyRecord | undefined>;
   /** Stores the answer of the claimed key, for `ttlSeconds`. */

@@ -3,7 +3,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Algorithm, ALGORITHMS } from '../algorithms/registry.ts';
 import type { KeyEngine } from '../engines/engine.ts';
 import { HEADER_BYTES } from '../envelope/header.ts';
-import type { ResidentKey, ResidentKeyName, ResidentKeyProvider } from '../ports/resident-keys.ts';
+import {
+  NothingLeft,
+  type ResidentKey,
+  type ResidentKeyName,
+  type ResidentKeyProvider,
+} from '../ports/resident-keys.ts';
 
 /** An HSM, and the same one opened anew. */
 export interface OpenedResidentKeys {
@@ -64,7 +69,9 @@ export function residentKeysContract(
       });
 
       it('makes no second key under the same name', async () => {
-        await expect(keys().provider.generate(algorithm, keyName)).rejects.toMatchObject({ code: 'CONFLICT' });
+        const second = keys().provider.generate(algorithm, keyName);
+        await expect(second).rejects.toMatchObject({ code: 'CONFLICT' });
+        await expect(second).rejects.toBeInstanceOf(NothingLeft);
         await exercise(engine(), engine());
       });
 
@@ -86,6 +93,7 @@ export function residentKeysContract(
     it('refuses an algorithm that it lacks, and names those that it has', async () => {
       const refused = keys().provider.generate(algorithmOf('kyber-768'), newName());
       await expect(refused).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+      await expect(refused).rejects.toBeInstanceOf(NothingLeft);
       await expect(refused).rejects.toThrow(algorithms[0] ?? '');
     });
   });

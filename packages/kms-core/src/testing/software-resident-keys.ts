@@ -6,7 +6,12 @@ import { softwareEngine } from '../engines/software-engine.ts';
 import { generateMaterial, type LoadedMaterial, loadMaterial } from '../engines/software-material.ts';
 import { HEADER_BYTES } from '../envelope/header.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
-import type { ResidentKeyName, ResidentKeyProvider, ResidentObject } from '../ports/resident-keys.ts';
+import {
+  NothingLeft,
+  type ResidentKeyName,
+  type ResidentKeyProvider,
+  type ResidentObject,
+} from '../ports/resident-keys.ts';
 
 /** An HSM made of software whose failures a test decides. */
 export interface SoftwareResidentKeys extends ResidentKeyProvider {
@@ -69,8 +74,9 @@ export function softwareResidentKeys(id: string): SoftwareResidentKeys {
     },
     generate: async (algorithm, name) => {
       reach();
-      if (!HELD.includes(algorithm.id)) throw badRequest('algorithm', `is none that this HSM has: ${HELD.join(', ')}`);
-      if (held.has(handleOf(name))) throw new KmsError('CONFLICT', 'The HSM has a key of this name.');
+      if (!HELD.includes(algorithm.id))
+        throw new NothingLeft(badRequest('algorithm', `is none that this HSM has: ${HELD.join(', ')}`));
+      if (held.has(handleOf(name))) throw new NothingLeft(new KmsError('CONFLICT', 'The HSM has a key of this name.'));
       const { secret, publicKey } = await generateMaterial(algorithm);
       const handle = Buffer.from(handleOf(name));
       held.set(handleOf(name), { object: { name, handle }, material: loadMaterial(algorithm, secret) });

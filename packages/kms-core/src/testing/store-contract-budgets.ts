@@ -22,6 +22,13 @@ export function budgetRules(store: () => Store): void {
     await expect(lease(tenantId, { keyId, version: 1, budget: 3, count: 100 })).resolves.toBe(3);
   });
 
+  it('counts for no version that the key does not have', async () => {
+    const tenantId = await newTenant(store());
+    const { keyId } = await insertKey(store(), sampleKey(tenantId));
+    const attempt = lease(tenantId, { keyId, version: 2, budget: 10, count: 4 });
+    await expect(attempt).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
+  });
+
   it('counts each version and the whole key apart', async () => {
     const tenantId = await newTenant(store());
     const key = await insertKey(store(), sampleKey(tenantId));

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import type { Store } from '../ports/store.ts';
-import { asTenant, comparable, insertKey, newTenant, sampleKey, someBytes } from './store-samples.ts';
+import { asTenant, comparable, insertKey, newTenant, sampleKey, someBytes, systemTenant } from './store-samples.ts';
 
 export function idempotencyRules(store: () => Store): void {
   it('answers a completed call again, with the fingerprint of its request', async () => {
@@ -118,6 +118,7 @@ export function idempotencyRules(store: () => Store): void {
   it('serves the system scope too', async () => {
     const tenantId = await newTenant(store());
     await insertKey(store(), sampleKey(tenantId));
+    await systemTenant(store());
     const key = `system ${tenantId}`;
     const [fingerprint, answer] = [someBytes(32), someBytes(8)];
     await store().transact({ kind: 'system' }, async (unit) => {

@@ -25,6 +25,18 @@ function brokenKeys(tenantId: string): Record<string, KeyRecord> {
     }),
     'a version 0': sampleKey(tenantId, { currentVersion: 0, versions: [sampleVersion(0)] }),
     'a current version that does not exist': sampleKey(tenantId, { currentVersion: 2 }),
+    'a current version that is not the active one': sampleKey(tenantId, {
+      versions: [sampleVersion(1, { state: 'decrypt-only' }), sampleVersion(2)],
+    }),
+    'no active version': sampleKey(tenantId, { versions: [sampleVersion(1, { state: 'deactivated' })] }),
+    'a version that is not destroyed though it is': sampleKey(tenantId, {
+      state: 'destroyed',
+      versions: [sampleVersion(1, { state: 'deactivated', material: { kind: 'none' } })],
+    }),
+    'rotation by itself, but no date': sampleKey(tenantId, {
+      rotation: { periodSeconds: 3600, auto: true, retainVersions: null, nextRotationAt: null },
+    }),
+    'a limit below nothing': sampleKey(tenantId, { usageLimits: { maxOperations: -1, expiresAt: null } }),
     'material in a destroyed version': sampleKey(tenantId, { versions: [sampleVersion(1, { state: 'destroyed' })] }),
     'material though it is destroyed': sampleKey(tenantId, { state: 'destroyed' }),
     'a revocation without reason': sampleKey(tenantId, { state: 'revoked' }),
@@ -62,6 +74,8 @@ function brokenChanges(key: KeyRecord): Record<string, KeyRecord> {
     'a version that skips a number': nextRevision(key, {
       versions: [first, { ...second, state: 'decrypt-only' }, sampleVersion(4)],
     }),
+    'a current version that is not the active one': nextRevision(key, { currentVersion: 1 }),
+    'a key without an active version': nextRevision(key, { versions: [first, { ...second, state: 'decrypt-only' }] }),
     'another date of creation': nextRevision(key, { createdAt: new Date(0) }),
     'a revision too far': { ...nextRevision(key), revision: key.revision + 2 },
     'the same revision': { ...nextRevision(key), revision: key.revision },

@@ -9,7 +9,7 @@ const FAR_AHEAD = new Date('2999-01-01T00:00:00.000Z');
 /** More than the tests of one store leave due. */
 const ALL = 1000;
 
-function rotating(tenantId: string, nextRotationAt: Date | null, change: Partial<KeyRecord> = {}): KeyRecord {
+function rotating(tenantId: string, nextRotationAt: Date, change: Partial<KeyRecord> = {}): KeyRecord {
   const rotation = { periodSeconds: 3600, auto: true, retainVersions: null, nextRotationAt };
   return sampleKey(tenantId, { rotation, ...change });
 }
@@ -28,7 +28,6 @@ export function scheduleRules(store: () => Store): void {
     const tenantId = await newTenant(store());
     const expected = await insertKey(store(), rotating(tenantId, LONG_AGO));
     await insertKey(store(), rotating(tenantId, FAR_AHEAD));
-    await insertKey(store(), rotating(tenantId, null));
     await insertKey(store(), rotating(tenantId, LONG_AGO, { state: 'suspended' }));
     await insertKey(
       store(),
@@ -130,7 +129,6 @@ export function scheduleRules(store: () => Store): void {
     const tenantId = await newTenant(store());
     const days = ['2031-01-03', '2031-01-01', '2031-01-02'];
     for (const day of days) await insertKey(store(), rotating(tenantId, new Date(`${day}T00:00:00.000Z`)));
-    await insertKey(store(), rotating(tenantId, null));
     await insertKey(store(), rotating(tenantId, LONG_AGO, { state: 'suspended' }));
     await insertKey(store(), sampleKey(tenantId));
     const list = async (limit: number, before: Date | null): Promise<(string | undefined)[]> => {

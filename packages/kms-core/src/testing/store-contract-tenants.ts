@@ -12,6 +12,7 @@ import {
   rotated,
   SAMPLE_ROOT,
   sampleKey,
+  sampleToken,
   sampleVersion,
   sampleWrap,
   someBytes,
@@ -104,7 +105,10 @@ export function tenantRules(store: () => Store): void {
     await asTenant(store(), tenantId, async (unit) => {
       await expect(unit.tenants.get(tenantId)).resolves.toMatchObject({ state: 'shredded' });
       await expect(unit.tenants.masterKeyWraps(tenantId)).resolves.toEqual([]);
-      await expect(unit.idempotency.claim('k', someBytes(32))).resolves.toBeUndefined();
+      // The answer is gone; nobody can have the key.
+      await expect(unit.idempotency.complete('k', someBytes(8), 3600)).rejects.toMatchObject({
+        code: 'INTERNAL_ERROR',
+      });
     });
     const [sealed] = key.versions;
     const versions = [{ ...sealed, material: { kind: 'none' } }, resident];
@@ -132,7 +136,7 @@ export function tenantRules(store: () => Store): void {
     });
   });
 
-  it('shreds for ever: a second time changes nothing, and no key is made or changed any more', async () => {
+  it('shreds for ever: a second time changes nothing, and nothing is made or changed any more', async () => {
     const tenantId = await newTenant(store());
     const { keyId } = await insertKey(store(), sampleKey(tenantId));
     await store().transact(SYSTEM, (unit) => unit.tenants.shred(tenantId));
@@ -144,6 +148,9 @@ export function tenantRules(store: () => Store): void {
       insertKey(store(), sampleKey(tenantId)),
       asTenant(store(), tenantId, (unit) => unit.keys.update(rotated(key), 1)),
       asTenant(store(), tenantId, (unit) => unit.keys.update(nextRevision(key), 1)),
+      asTenant(store(), tenantId, (unit) => unit.tokens.insert(sampleToken(tenantId))),
+      store().transact(SYSTEM, (unit) => unit.tokens.insert(sampleToken(tenantId))),
+      asTenant(store(), tenantId, (unit) => unit.idempotency.claim('k', someBytes(32))),
     ];
     for (const attempt of await Promise.allSettled(attempts)) {
       expect(attempt).toMatchObject({ status: 'rejected', reason: { code: 'CONFLICT' } });

@@ -1,6 +1,6 @@
 import { KmsError } from '../errors/kms-error.ts';
 import type { IdempotencyRecord, IdempotencyRecords } from '../ports/store.ts';
-import { copyOf, type MemoryUnit, ownerOf } from './store-memory-tables.ts';
+import { copyOf, type MemoryUnit, ownerOf, requireActiveTenant } from './store-memory-tables.ts';
 
 export class MemoryIdempotency implements IdempotencyRecords {
   readonly #unit: MemoryUnit;
@@ -10,8 +10,10 @@ export class MemoryIdempotency implements IdempotencyRecords {
   }
 
   async claim(key: string, fingerprint: Uint8Array): Promise<IdempotencyRecord | undefined> {
-    const { answers } = this.#unit.tables();
+    const tables = this.#unit.tables();
+    const { answers } = tables;
     const tenantId = ownerOf(this.#unit.scope);
+    requireActiveTenant(tables, tenantId);
     const name = `${tenantId}:${key}`;
     const earlier = answers.get(name);
     if (

@@ -11,16 +11,27 @@ export function checkKey(key: KeyRecord): void {
   const { state, versions } = key;
   if (key.revision < 1) refuse('the first revision is 1');
   if (versions.some((version, index) => version.version !== index + 1)) refuse('versions count from 1 without gaps');
-  if (!versions.some((version) => version.version === key.currentVersion)) refuse('its current version does not exist');
+  const current = versions.find((version) => version.version === key.currentVersion);
+  if (current === undefined) refuse('its current version does not exist');
   if (versions.filter((version) => version.state === 'active').length > 1) refuse('two versions are active');
+  if (state !== 'destroyed' && current.state !== 'active') refuse('its current version is not active');
   for (const version of versions) {
-    const gone = state === 'destroyed' || version.state === 'destroyed';
-    if (gone && version.material.kind !== 'none') refuse('destroyed, but with material');
+    if (state === 'destroyed' && version.state !== 'destroyed') refuse('destroyed, but not its versions');
+    if (version.state === 'destroyed' && version.material.kind !== 'none') refuse('destroyed, but with material');
   }
+  checkSettings(key);
   if (state === 'revoked' && key.revocation === null) refuse('revoked, but without a reason');
   if (state === 'deactivated' && (key.destroyAt === null || key.stateBeforeDestroy === null)) {
     refuse('deactivated, but without a date of destruction or a state to return to');
   }
+}
+
+function checkSettings({ rotation, usageLimits }: KeyRecord): void {
+  const { auto, periodSeconds, nextRotationAt, retainVersions } = rotation;
+  if (auto && (periodSeconds === null || nextRotationAt === null)) refuse('it rotates, but nobody knows when');
+  if (periodSeconds !== null && periodSeconds <= 0) refuse('its period of rotation is not positive');
+  if (retainVersions !== null && retainVersions <= 0) refuse('it retains no version');
+  if (usageLimits.maxOperations !== null && usageLimits.maxOperations < 0) refuse('its limit is negative');
 }
 
 /** Refuses an update that rewrites what never changes. */

@@ -3,7 +3,14 @@ import type { KeyId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
 import type { DueKey, KeyCounts, KeyPage, KeyQuery, KeyRecords, OperationLease } from '../ports/store.ts';
 import { checkChange, checkKey } from './store-memory-invariants.ts';
-import { copyOf, type MemoryUnit, requireSeen, requireSystem, sees } from './store-memory-tables.ts';
+import {
+  copyOf,
+  type MemoryUnit,
+  requireActiveTenant,
+  requireSeen,
+  requireSystem,
+  sees,
+} from './store-memory-tables.ts';
 
 export class MemoryKeys implements KeyRecords {
   readonly #unit: MemoryUnit;
@@ -105,6 +112,8 @@ export class MemoryKeys implements KeyRecords {
     const { keys, granted } = this.#unit.tables();
     const key = keys.get(lease.keyId);
     if (key === undefined || !sees(this.#unit.scope, key.tenantId)) return 0;
+    if (lease.version > 0 && !key.versions.some(({ version }) => version === lease.version))
+      throw new KmsError('INTERNAL_ERROR', 'The version of the budget does not exist.');
     const counter = `${lease.keyId}:${lease.version}`;
     const before = granted.get(counter) ?? 0;
     const now = Math.min(lease.count, Math.max(0, lease.budget - before));
@@ -126,10 +135,9 @@ export class MemoryKeys implements KeyRecords {
   }
 
   #checkOwner(key: KeyRecord): void {
-    const { tenants, keys } = this.#unit.tables();
-    const tenant = tenants.get(key.tenantId);
-    if (tenant === undefined) throw new KmsError('INTERNAL_ERROR', 'The tenant of the key does not exist.');
-    if (tenant.state === 'shredded') throw new KmsError('CONFLICT', 'The tenant was shredded.');
+    const tables = this.#unit.tables();
+    const { keys } = tables;
+    requireActiveTenant(tables, key.tenantId);
     if (key.parentKeyId !== null && keys.get(key.parentKeyId)?.tenantId !== key.tenantId) {
       throw new KmsError('INTERNAL_ERROR', 'The parent of the key does not exist.');
     }

@@ -53,6 +53,13 @@ export function emptyTables(): MemoryTables {
   };
 }
 
+/** Refuses what belongs to a tenant that does not exist, or was shredded. */
+export function requireActiveTenant({ tenants }: MemoryTables, tenantId: TenantId): void {
+  const tenant = tenants.get(tenantId);
+  if (tenant === undefined) throw new KmsError('INTERNAL_ERROR', 'The tenant does not exist.');
+  if (tenant.state === 'shredded') throw new KmsError('CONFLICT', 'The tenant was shredded.');
+}
+
 /** New maps of the same records, which nobody changes in place. */
 export function draftOf(tables: MemoryTables): MemoryTables {
   return {

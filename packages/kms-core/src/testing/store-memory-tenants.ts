@@ -3,7 +3,14 @@ import type { TenantId } from '../model/identifiers.ts';
 import type { KeyVersionRecord } from '../model/key.ts';
 import type { MasterKeyName, MasterKeyWrap, RootRecord, TenantRecord } from '../model/tenant.ts';
 import type { MasterKeyCounts, TenantRecords } from '../ports/store.ts';
-import { copyOf, type MemoryUnit, requireSeen, requireSystem, sees } from './store-memory-tables.ts';
+import {
+  copyOf,
+  type MemoryUnit,
+  requireActiveTenant,
+  requireSeen,
+  requireSystem,
+  sees,
+} from './store-memory-tables.ts';
 
 export class MemoryTenants implements TenantRecords {
   readonly #unit: MemoryUnit;
@@ -52,12 +59,11 @@ export class MemoryTenants implements TenantRecords {
   }
 
   async addMasterKeyWraps(added: readonly MasterKeyWrap[]): Promise<void> {
-    const { wraps, tenants, roots } = this.#unit.tables();
+    const tables = this.#unit.tables();
+    const { wraps, roots } = tables;
     for (const wrap of added) {
       requireSeen(this.#unit.scope, wrap.tenantId);
-      const tenant = tenants.get(wrap.tenantId);
-      if (tenant === undefined) throw new KmsError('INTERNAL_ERROR', 'The tenant of the master key does not exist.');
-      if (tenant.state === 'shredded') throw new KmsError('CONFLICT', 'The tenant was shredded.');
+      requireActiveTenant(tables, wrap.tenantId);
       if (!roots.has(rootName(wrap))) throw new KmsError('CONFLICT', 'The root is not in use.');
       if (wraps.has(nameOf(wrap)))
         throw new KmsError('CONFLICT', 'This version of the master key has a wrap under this root.');

@@ -2,7 +2,14 @@ import { KmsError } from '../errors/kms-error.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { TokenRecords } from '../ports/store.ts';
-import { copyOf, type MemoryTables, type MemoryUnit, requireSeen, sees } from './store-memory-tables.ts';
+import {
+  copyOf,
+  type MemoryTables,
+  type MemoryUnit,
+  requireActiveTenant,
+  requireSeen,
+  sees,
+} from './store-memory-tables.ts';
 
 export class MemoryTokens implements TokenRecords {
   readonly #unit: MemoryUnit;
@@ -14,11 +21,9 @@ export class MemoryTokens implements TokenRecords {
   async insert(token: ApiTokenRecord): Promise<void> {
     requireSeen(this.#unit.scope, token.tenantId);
     const tables = this.#unit.tables();
+    if (token.tenantId !== null) requireActiveTenant(tables, token.tenantId);
     if (tables.tokens.has(token.tokenId) || tokenByHash(tables, token.hash) !== undefined) {
       throw new KmsError('CONFLICT', 'The id or the hash of the token was used before.');
-    }
-    if (token.tenantId !== null && !tables.tenants.has(token.tenantId)) {
-      throw new KmsError('INTERNAL_ERROR', 'The tenant of the token does not exist.');
     }
     tables.tokens.set(token.tokenId, copyOf(token));
   }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { ApiTokenRecord } from '../model/api-token.ts';
-import { newId, type TenantId } from '../model/identifiers.ts';
+import { newId, SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
 import type { MasterKeyWrap, RootRecord } from '../model/tenant.ts';
 import type { Store, StoreScope, UnitOfWork } from '../ports/store.ts';
@@ -135,6 +135,15 @@ export async function newTenant(store: Store): Promise<TenantId> {
     unit.tenants.insert({ tenantId, name: 'sample', state: 'active', createdAt: unit.now }),
   );
   return tenantId;
+}
+
+/** Adds the tenant under which the service keeps what is its own, unless it is there. */
+export async function systemTenant(store: Store): Promise<void> {
+  await store.transact(SYSTEM, async (unit) => {
+    await unit.tenants.lockRoots();
+    if ((await unit.tenants.get(SYSTEM_TENANT)) === undefined)
+      await unit.tenants.insert({ tenantId: SYSTEM_TENANT, name: 'service', state: 'active', createdAt: unit.now });
+  });
 }
 
 /** Adds a key in a unit of its own and answers it. */

@@ -1,5 +1,8 @@
-/** By how much the clock on the wall may part from the running time of the process before it means something. */
-const CLOCK_TOLERANCE_MS = 500;
+/**
+ * By how much the clock on the wall may part from the running time of the process before it means something. With the
+ * time for which a proof may be used it has to stay below a second, also on a machine that sleeps for a moment.
+ */
+const CLOCK_TOLERANCE_MS = 200;
 
 interface Instant {
   /** Of `performance.now()`. */
@@ -19,6 +22,11 @@ export class Heartbeats {
   /** Call it before the heartbeat leaves. */
   sending(mark: string): void {
     this.#sent.set(mark, { monotonic: performance.now(), wall: Date.now() });
+  }
+
+  /** Whether a mark that comes in is on its way from this node. */
+  isUnderWay(mark: string): boolean {
+    return this.#sent.has(mark);
   }
 
   /** Whatever mark came in: one that this node sent is a proof, once. */

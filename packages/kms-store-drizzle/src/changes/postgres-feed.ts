@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChangeFeed, FeedEvent } from '@qnsp/kms-core';
 import type { Connection } from '../postgres/connection.ts';
-import { CHANNEL, eventOf, markStatement } from './channel.ts';
+import { CHANNEL, eventOf, markStatement, nameIn } from './channel.ts';
 import { Heartbeats } from './heartbeats.ts';
 
 /** Between two heartbeats: a few may be late before what is held can not be used. */
@@ -74,7 +74,8 @@ export class PostgresFeed implements ChangeFeed {
   async #listen(): Promise<void> {
     const lost = new AbortController();
     const connection = this.#open((channel, payload) => {
-      if (channel === CHANNEL && !connection.lost) this.#deliver(eventOf(payload));
+      if (channel === CHANNEL && !connection.lost)
+        this.#deliver(eventOf(payload, (name) => this.#heartbeats.isUnderWay(name)));
     });
     connection.onLost = () => lost.abort(new Error('the connection was lost'));
     this.#connection = connection;
@@ -101,15 +102,15 @@ export class PostgresFeed implements ChangeFeed {
       connection.destroy();
       return;
     }
-    const mark = randomUUID();
-    this.#heartbeats.sending(mark);
-    connection.simple(markStatement(mark)).catch(() => connection.destroy());
+    const name = randomUUID();
+    this.#heartbeats.sending(name);
+    connection.simple(markStatement(name)).catch(() => connection.destroy());
   }
 
   #deliver(event: FeedEvent): void {
     for (const listener of this.#listeners) listener(event);
     // Last, so that what it proves is true in every listener.
-    if (event.kind === 'mark') this.#heartbeats.received(event.mark);
+    if (event.kind === 'mark') this.#heartbeats.received(nameIn(event.mark));
   }
 }
 

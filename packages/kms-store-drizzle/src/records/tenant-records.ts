@@ -26,11 +26,13 @@ export class DrizzleTenants implements TenantRecords {
     this.#session = session;
   }
 
-  async get(tenantId: TenantId): Promise<TenantRecord | undefined> {
+  async get(tenantId: TenantId, options: { readonly lock?: boolean } = {}): Promise<TenantRecord | undefined> {
     const where = and(eq(tenants.tenantId, tenantId), within(this.#session.scope, tenants.tenantId));
-    const [tenant] = await this.#session.run((db) =>
-      db.select().from(tenants).where(where).prepare('get_tenant').execute(),
-    );
+    const [tenant] = await this.#session.run((db) => {
+      const query = db.select().from(tenants).where(where);
+      // What refers to the tenant goes on; what needs it to stay active waits.
+      return options.lock ? query.for('no key update') : query.prepare('get_tenant').execute();
+    });
     return tenant;
   }
 
@@ -48,7 +50,7 @@ export class DrizzleTenants implements TenantRecords {
   }
 
   async shred(tenantId: TenantId): Promise<void> {
-    // Waits for the changes of keys that are under way, which hold the tenant's row; the next ones are refused.
+    // Waits for the changes that are under way, which hold the tenant's row; the next ones are refused.
     const where = and(eq(tenants.tenantId, tenantId), within(this.#session.scope, tenants.tenantId));
     const shredded = await this.#session.run((db) =>
       db.update(tenants).set({ state: 'shredded' }).where(where).returning({ tenantId: tenants.tenantId }),

@@ -22,6 +22,10 @@ export const apiTokens = kms.table(
   },
   (table) => [
     unique('api_tokens_hash').on(table.hash),
+    check(
+      'api_tokens_role',
+      sql`${table.role} in ('platform_admin', 'tenant_admin', 'key_admin', 'key_user', 'auditor')`,
+    ),
     check('api_tokens_hash_size', sql`octet_length(${table.hash}) = 32`),
     check(
       'api_tokens_mac',

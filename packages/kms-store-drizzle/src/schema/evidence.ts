@@ -34,7 +34,13 @@ export const evidenceChains = kms.table(
     leaseOwner: text('lease_owner'),
     leaseUntil: instant('lease_until'),
   },
-  (table) => [check('evidence_chains_delivered', sql`${table.delivered} between 0 and ${table.sequence}`)],
+  (table) => [
+    check('evidence_chains_delivered', sql`${table.delivered} between 0 and ${table.sequence}`),
+    // Most chains are delivered to their end at most times: what waits is found without looking at the others.
+    index('evidence_chains_undelivered')
+      .on(table.nextAttemptAt.asc().nullsFirst(), table.tenantId)
+      .where(sql`${table.delivered} < ${table.sequence}`),
+  ],
 );
 
 /** The signed statement about each batch; kept for ever. */

@@ -1,12 +1,15 @@
 import { sql } from 'drizzle-orm';
 import { check, index, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import { bytea, instant, kms } from './columns.ts';
+import { tenants } from './tenants.ts';
 
 export const idempotencyKeys = kms.table(
   'idempotency_keys',
   {
     /** The nil UUID for the service's own calls. */
-    tenantId: uuid('tenant_id').notNull(),
+    tenantId: uuid('tenant_id')
+      .notNull()
+      .references(() => tenants.tenantId),
     key: text('key').notNull(),
     fingerprint: bytea('fingerprint').notNull(),
     /** `null` while the key is claimed and not completed. */

@@ -68,6 +68,13 @@ export const keys = kms.table('keys', columns(), (table) => [
     'keys_deactivated',
     sql`${table.state} <> 'deactivated' or (${table.destroyAt} is not null and ${table.stateBeforeDestroy} is not null)`,
   ),
+  check(
+    'keys_rotation',
+    sql`not ${table.rotationAuto} or num_nonnulls(${table.rotationPeriodSeconds}, ${table.nextRotationAt}) = 2`,
+  ),
+  check('keys_rotation_period', sql`${table.rotationPeriodSeconds} > 0`),
+  check('keys_retain_versions', sql`${table.retainVersions} > 0`),
+  check('keys_max_operations', sql`${table.maxOperations} >= 0`),
   check('keys_current_version', sql`${table.currentVersion} >= 1`),
   check('keys_revision', sql`${table.revision} >= 1`),
   check('keys_mac', sql`octet_length(${table.macTag}) = 32 and ${table.macTmkVersion} >= 1`),

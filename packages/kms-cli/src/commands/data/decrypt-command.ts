@@ -30,7 +30,7 @@ export function addDecrypt(program: Command, io: CommandIo): void {
     const keyId = key === undefined ? undefined : await keyIdOf(kms, key, io);
     await convert(io, source, destination, {
       file: (paths) => files.decryptFile({ ...paths, keyId, context }),
-      stream: () => files.decryptStream({ keyId, context }),
+      stream: () => files.decryptStream({ keyId, context, signal: io.signal }),
     });
   });
 }

@@ -30,7 +30,7 @@ export function addEncrypt(program: Command, io: CommandIo): void {
     const keyId = await keyIdOf(kms, key, io);
     await convert(io, source, destination, {
       file: (paths) => files.encryptFile({ ...paths, keyId, context }),
-      stream: () => files.encryptStream({ keyId, context }),
+      stream: () => files.encryptStream({ keyId, context, signal: io.signal }),
     });
   });
 }

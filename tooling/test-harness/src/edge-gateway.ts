@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { freePort, type NginxServer, startNginx } from '@qnsp/test-harness';
+import { freePort } from './free-port.ts';
+import { type NginxServer, startNginx } from './nginx-server.ts';
 
 const DIRECTORY = fileURLToPath(new URL('../../../deploy/edge-gateway/', import.meta.url));
 

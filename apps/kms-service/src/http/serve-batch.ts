@@ -1,0 +1,90 @@
+import { setImmediate } from 'node:timers/promises';
+import { encodeAnswer, itemProblem, parseBatch, type RawRequest, type Route } from '@qnsp/kms-contract';
+import {
+  andThen,
+  type Caller,
+  type Kms,
+  KmsError,
+  type MaybePromise,
+  type OperationEvidence,
+  withEvidence,
+} from '@qnsp/kms-core';
+import type { AppParts } from '../app.ts';
+import { describeRequest } from '../evidence/begin-evidence.ts';
+import { handlerOf } from '../handlers/handlers.ts';
+import { failureOf } from './problem-answer.ts';
+import { requireSameTenant } from './tenant.ts';
+
+/** How many items of one batch are waited for at a time, so that one batch does not take the whole thread pool. */
+const ITEMS_AT_ONCE = 8;
+/** For so long a batch works without a pause. Then everybody else has a turn. */
+const TURN_MS = 4;
+
+export interface BatchCall {
+  readonly requestId: string;
+  readonly evidence: OperationEvidence | undefined;
+  /** Throws when the credential is not valid any more. */
+  readonly requireValid: (() => MaybePromise<void>) | undefined;
+  readonly isGone: () => boolean;
+}
+
+type Item = ReturnType<typeof parseBatch>[number];
+
+/** Serves the items of a batch. Each answers for itself; an item that fails is only its own failure. */
+export async function serveBatch(
+  parts: AppParts,
+  route: Route,
+  raw: RawRequest,
+  caller: Caller | undefined,
+  { requestId, evidence, requireValid, isGone }: BatchCall,
+): Promise<unknown> {
+  const handler = handlerOf(route);
+  const items = parseBatch(route, raw);
+  evidence?.comesInItems();
+  const answers: unknown[] = Array(items.length);
+  const queue = items.entries();
+  let turnEndsAt = performance.now() + TURN_MS;
+
+  const serveItem = (item: Item, left: OperationEvidence | undefined): MaybePromise<unknown> => {
+    if ('error' in item) throw item.error;
+    if (caller !== undefined) requireSameTenant(caller, item.body);
+    const request = { params: {}, query: {}, ...item };
+    if (left !== undefined) describeRequest(left, request);
+    return andThen(handler({ parts, kms: leaving(parts.kms, left), caller, request, once: {} }), (result) =>
+      encodeAnswer(route, result, item.dialect),
+    );
+  };
+  const failed = (error: unknown) => {
+    // One item that fails is that item's answer, also when the service is at fault; the log says why.
+    if (!(error instanceof KmsError) || error.code === 'INTERNAL_ERROR')
+      parts.logs.log.error({ requestId, err: error }, 'batch item failed');
+    return { error: itemProblem(failureOf(error)) };
+  };
+  const work = async () => {
+    for (const [index, item] of queue) {
+      if (performance.now() >= turnEndsAt) {
+        await setImmediate();
+        turnEndsAt = performance.now() + TURN_MS;
+      }
+      // Nobody waits for the rest of a batch whose client went away.
+      if (isGone()) return;
+      try {
+        const valid = requireValid?.();
+        if (valid !== undefined) await valid;
+        const left = evidence?.item();
+        const answer =
+          left === undefined ? serveItem(item, left) : withEvidence(left, async () => serveItem(item, left));
+        answers[index] = answer instanceof Promise ? await answer : answer;
+      } catch (error) {
+        answers[index] = failed(error);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: ITEMS_AT_ONCE }, work));
+  return { items: answers };
+}
+
+/** The service as one operation sees it that leaves evidence. */
+export function leaving(kms: Kms, evidence: OperationEvidence | undefined): Kms {
+  return evidence === undefined ? kms : { ...kms, evidence };
+}

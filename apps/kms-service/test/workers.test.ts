@@ -1,0 +1,139 @@
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createDatabase, type Service, startService, tempDir } from '@qnsp/test-harness';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { send } from './local-service.ts';
+
+const WORKERS = 3;
+const PLAINTEXT = Buffer.from('data').toString('base64');
+
+let database: Awaited<ReturnType<typeof createDatabase>>;
+let service: Service;
+let token: string;
+let key: string;
+const directory = tempDir('qnsp-workers-');
+
+beforeAll(async () => {
+  database = await createDatabase();
+  service = await startService({
+    env: {
+      DATABASE_URL: database.url,
+      KMS_ROOT_KEY: randomBytes(32).toString('base64'),
+      KMS_BOOTSTRAP_TENANT: 'acme',
+      KMS_DATA_DIR: directory.path,
+      KMS_WORKERS: String(WORKERS),
+    },
+  });
+  token = (JSON.parse(readFileSync(`${directory.path}/client.json`, 'utf8')) as { apiToken: string }).apiToken;
+  const { status, body } = await call('POST', '/kms/v1/keys');
+  expect(status).toBe(201);
+  key = `/kms/v1/keys/${String(body['keyId'])}`;
+}, 60_000);
+afterAll(async () => {
+  await service?.stop();
+  await database?.drop();
+  await directory.remove();
+});
+
+/** Each call has a connection of its own, and the workers take connections in turns. */
+function call(method: string, path: string, body?: unknown) {
+  return send(`${service.baseUrl}${path}`, method, token, body, { connection: 'close' });
+}
+
+/** The process ids of the workers. */
+function workers(): number[] {
+  const { pid = 0 } = service.child;
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  return children === '' ? [] : children.split(' ').map(Number);
+}
+
+async function metric(name: RegExp): Promise<number> {
+  const response = await fetch(`${service.baseUrl}/metrics`);
+  return Number(name.exec(await response.text())?.[1]);
+}
+
+const ENCRYPTIONS = /^kms_operations_total\{operation="encrypt",status="200"\} (\d+)$/m;
+const TIMED = /^kms_operation_seconds_bucket\{operation="encrypt",le="\+Inf"\} (\d+)$/m;
+
+describe('a service of several workers', { timeout: 60_000 }, () => {
+  test('has as many as it was told', async () => {
+    await expect.poll(workers, { timeout: 20_000 }).toHaveLength(WORKERS);
+  });
+
+  test('adds up the metrics of all of them, whichever is asked', async () => {
+    for (let index = 0; index < 4 * WORKERS; index += 1)
+      expect((await call('POST', `${key}/encrypt`, { plaintext: PLAINTEXT })).status).toBe(200);
+    for (let index = 0; index < WORKERS; index += 1) {
+      expect(await metric(ENCRYPTIONS)).toBe(4 * WORKERS);
+      expect(await metric(TIMED)).toBe(4 * WORKERS);
+    }
+    // They did share the work: each has read the key for itself.
+    expect(await metric(/^kms_cache_keys (\d+)$/m)).toBe(WORKERS);
+  });
+
+  test('goes on while a worker is killed, and gets another in its place', async () => {
+    const before = workers();
+    process.kill(before[0] ?? 0, 'SIGKILL');
+    await expect.poll(workers, { timeout: 20_000 }).toHaveLength(WORKERS - 1);
+    expect((await call('POST', `${key}/encrypt`, { plaintext: PLAINTEXT })).status).toBe(200);
+    await expect.poll(() => workers().filter((pid) => !before.includes(pid)), { timeout: 20_000 }).toHaveLength(1);
+    expect(workers()).toHaveLength(WORKERS);
+    expect(service.logs()).toContain('a worker ended; another takes its place');
+  });
+
+  test('refuses on all of them what was revoked on one', async () => {
+    const statuses = async () => {
+      const answers = await Promise.all(
+        Array.from({ length: 2 * WORKERS }, () => call('POST', `${key}/encrypt`, { plaintext: PLAINTEXT })),
+      );
+      return new Set(answers.map(({ status }) => status));
+    };
+    expect(await statuses()).toEqual(new Set([200]));
+    expect((await call('POST', `${key}/suspend`)).status).toBe(200);
+    await expect.poll(statuses, { timeout: 2000 }).toEqual(new Set([409]));
+  });
+
+  test('ends with all of its workers on SIGTERM', async () => {
+    const before = workers();
+    const { promise: ended, resolve } = Promise.withResolvers<number | null>();
+    service.child.once('exit', resolve);
+    service.child.kill('SIGTERM');
+    expect(await ended).toBe(0);
+    for (const pid of before) expect(() => process.kill(pid, 0)).toThrow(expect.objectContaining({ code: 'ESRCH' }));
+  });
+});
+
+test('a setting that only a worker finds wrong ends the service with 78', () => {
+  const started = spawnSync(process.execPath, [process.env['TEST_SERVICE_ENTRY'] ?? '../src/main.ts'], {
+    env: {
+      PATH: process.env['PATH'],
+      // The root of another database.
+      DATABASE_URL: database.url,
+      KMS_ROOT_KEY: randomBytes(32).toString('base64'),
+      PORT: '0',
+      KMS_WORKERS: '2',
+    },
+    encoding: 'utf8',
+    cwd: import.meta.dirname,
+    timeout: 30_000,
+  });
+  expect(started.stderr).toContain('KMS_ROOT_KEY');
+  expect(started.status).toBe(78);
+});
+
+test('an embedded database, which serves one process, is refused', () => {
+  const started = spawnSync(process.execPath, [process.env['TEST_SERVICE_ENTRY'] ?? '../src/main.ts'], {
+    env: {
+      PATH: process.env['PATH'],
+      DATABASE_URL: 'pglite:memory://',
+      KMS_ROOT_KEY: randomBytes(32).toString('base64'),
+      KMS_WORKERS: 'auto',
+    },
+    encoding: 'utf8',
+    cwd: import.meta.dirname,
+    timeout: 30_000,
+  });
+  expect(started.stderr).toContain('KMS_WORKERS');
+  expect(started.status).toBe(78);
+});

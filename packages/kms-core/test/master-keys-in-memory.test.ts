@@ -1,0 +1,102 @@
+import { randomBytes } from 'node:crypto';
+import { beforeEach, describe, expect, test } from 'vitest';
+import {
+  type ChangeFeed,
+  createKey,
+  encrypt,
+  InProcessFeed,
+  KeyHierarchy,
+  KeyRing,
+  type Kms,
+  type RootProvider,
+  shredTenant,
+  SILENT_FEED,
+  SYSTEM_TENANT,
+  TokenRing,
+} from '../src/index.ts';
+import { MapCache } from '../src/testing/map-cache.ts';
+import { type Fixture, makeFixture } from './kms-fixture.ts';
+
+let f: Fixture;
+let opened: string[];
+
+beforeEach(async () => {
+  f = await makeFixture();
+  opened = [];
+});
+
+/** Another node on the same store, whose news comes from a feed of its own. */
+async function node(feed: ChangeFeed, memory: boolean): Promise<Kms> {
+  const roots = f.roots.map(
+    (root): RootProvider => ({
+      id: root.id,
+      kind: root.kind,
+      checkValue: () => root.checkValue(),
+      wrap: (plaintext, aad) => root.wrap(plaintext, aad),
+      unwrap: (wrapped, aad) => {
+        opened.push(root.id);
+        return root.unwrap(wrapped, aad);
+      },
+    }),
+  );
+  const hierarchy = new KeyHierarchy(f.store, roots, { feed });
+  const caches = <V extends object>() => (memory ? { feed, memory: new MapCache<V>() } : { feed });
+  return {
+    ...f.kms,
+    hierarchy,
+    keyRing: new KeyRing(f.store, hierarchy, caches()),
+    tokens: new TokenRing(f.store, hierarchy, caches()),
+  };
+}
+
+/** A feed that proves nothing for as long as it is `lost`. */
+class LossyFeed extends InProcessFeed {
+  lost = false;
+  override provenAt = () => (this.lost ? -Infinity : performance.now());
+}
+
+const shred = () => {
+  const confirmation = `SHRED-${f.tenantId}`;
+  return shredTenant(f.kms, f.admin, { tenantId: f.tenantId, confirmation, reason: 'test' });
+};
+const refused = expect.objectContaining({ code: 'NOT_FOUND' });
+
+describe('the master keys of a tenant that was shredded elsewhere', () => {
+  test('are gone after a gap in the feed, in which the news was lost', async () => {
+    const feed = new LossyFeed();
+    const other = await node(feed, true);
+    await other.hierarchy.masterKeys(f.tenantId);
+    await other.hierarchy.masterKeys(SYSTEM_TENANT);
+    await shred();
+    feed.deliver({ kind: 'gap' });
+    await expect(other.hierarchy.masterKeys(f.tenantId)).rejects.toThrow(refused);
+    const before = opened.length;
+    await other.hierarchy.masterKeys(SYSTEM_TENANT);
+    expect(opened).toHaveLength(before);
+  });
+
+  test('are not used while nothing proves that the news would have come', async () => {
+    const feed = new LossyFeed();
+    const other = await node(feed, true);
+    await other.hierarchy.masterKeys(f.tenantId);
+    await shred();
+    feed.lost = true;
+    await expect(other.hierarchy.masterKeys(f.tenantId)).rejects.toThrow(refused);
+  });
+
+  test('are not used by a node that holds nothing, and hears nothing', async () => {
+    const other = await node(SILENT_FEED, false);
+    const { keyId } = await createKey(other, f.admin, {});
+    await encrypt(other, f.admin, { keyId, plaintext: randomBytes(8) });
+    await shred();
+    await expect(createKey(other, f.admin, {})).rejects.toThrow(refused);
+    await expect(encrypt(other, f.admin, { keyId, plaintext: randomBytes(8) })).rejects.toThrow(refused);
+  });
+});
+
+test('the master keys of a living tenant are unwrapped once, whether or not they have to be looked after', async () => {
+  const other = await node(SILENT_FEED, false);
+  const chain = await other.hierarchy.masterKeys(f.tenantId);
+  for (let round = 0; round < 3; round += 1) expect(await other.hierarchy.masterKeys(f.tenantId)).toBe(chain);
+  expect(opened).toHaveLength(1);
+});

@@ -1,0 +1,36 @@
+import { spawnSync } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { startService, tempDir } from '@qnsp/test-harness';
+import { expect, test } from 'vitest';
+import { installed } from './src/packed-project.ts';
+
+test('the command line works from packed packages in an empty project', { timeout: 300_000 }, async () => {
+  const project = installed(['kms-core', 'kms-audit', 'kms-client', 'kms-cli']);
+  const home = tempDir('qnsp-packed-cli-');
+  const kms = (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
+    const { status, stdout, stderr } = spawnSync(join(project.path, 'node_modules', '.bin', 'kms'), args, {
+      cwd: project.path,
+      // Its first line asks for a Node.js, which on this machine may be another one.
+      env: { PATH: `${dirname(process.execPath)}:/usr/bin:/bin`, ...env },
+      encoding: 'utf8',
+    });
+    return { code: status, out: stdout, err: stderr };
+  };
+  try {
+    expect(kms(['--help'])).toMatchObject({ code: 0, err: '', out: expect.stringContaining('keys') });
+    const dataDir = join(home.path, '.kms');
+    const service = await startService({ env: { KMS_EMBEDDED_DEFAULTS: 'true', KMS_DATA_DIR: dataDir } });
+    try {
+      const env = { KMS_DATA_DIR: dataDir };
+      expect(kms(['keys', 'create', '--name', 'packed'], env)).toMatchObject({ code: 0, err: '' });
+      expect(kms(['keys', 'list'], env)).toMatchObject({ code: 0, err: '', out: expect.stringContaining('packed') });
+      expect(kms(['doctor'], env)).toMatchObject({ code: 0, out: expect.stringContaining('not installed here') });
+      expect(kms(['audit', 'verify', '--help'], env)).toMatchObject({ code: 0 });
+      expect(kms(['root', 'status'], env)).toMatchObject({ code: 78, err: expect.stringContaining('on the host') });
+    } finally {
+      await service.stop();
+    }
+  } finally {
+    await Promise.all([project.remove(), home.remove()]);
+  }
+});

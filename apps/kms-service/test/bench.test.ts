@@ -4,6 +4,7 @@ import { tempDir } from '@qnsp/test-harness';
 import { expect, test } from 'vitest';
 import { measureFiles } from '../bench/files/measure-files.ts';
 import { renderSection, writeSection } from '../bench/report.ts';
+import { measureEvidence } from '../bench/evidence/measure-evidence.ts';
 import { measureScale } from '../bench/scale/measure-scale.ts';
 import { compareSides } from '../bench/slices.ts';
 
@@ -37,6 +38,14 @@ test('the benchmark of files goes every way, and a file is the same after each',
   // A process of Node.js alone has this much.
   for (const [, , , memory = ''] of result.rows) expect(Number.parseInt(memory, 10)).toBeGreaterThan(30);
   expect(progress).toEqual(['round 1 of 1']);
+});
+
+test('the evidence benchmark measures a service with evidence beside one without', { timeout: 60_000 }, async () => {
+  const url = process.env['TEST_DATABASE_URL'] ?? '';
+  const result = await measureEvidence(url, () => undefined, { rounds: 1, roundMs: 100, warmUpMs: 10 });
+  expect(result.rows.map(([what]) => what)).toEqual(['throughput', 'throughput, delivered', 'median time']);
+  for (const row of result.rows) expect(row).toHaveLength(result.columns.length);
+  expect(result.holds).toBe(result.rows.every((row) => row.at(-1) !== '**no**'));
 });
 
 test('a comparison takes turns, drops the warm-up, and answers medians', async () => {

@@ -164,6 +164,11 @@ describe('the configuration', () => {
     expect(() =>
       readConfig({ ...given, ...evidenceEnv('http://localhost:1'), AUDIT_SBOM_SIGNING_PRIVATE_KEY_PEM: escaped }),
     ).not.toThrow();
+    const inside = { ...evidenceEnv('https://10.0.0.1'), KMS_ROOT_KEY: ROOT };
+    expect(problemsOf(inside)).toEqual(['AUDIT_SERVICE_URL']);
+    const allowed = readConfig({ ...inside, KMS_AUDIT_ALLOWED_HOSTS: '10.0.0.1, Audit.Internal' }).evidence;
+    // The host of a URL is in lower case.
+    expect(allowed?.allowedHosts).toEqual(new Set(['10.0.0.1', 'audit.internal']));
     expect(readConfig({ ...given, KMS_EVIDENCE_ENABLED: 'false' }).evidence).toBeUndefined();
   });
 

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseExportLine, verifyExport } from '@qnsp/kms-audit';
 import { createDatabase, freePort, startPostgres, startService } from '@qnsp/test-harness';
 import { expect, vi } from 'vitest';
+import { expectMixture, isAnswered, startMixture } from './evidence-mixture.ts';
 import { evidenceEnv, listen, PUBLIC_KEY_PEM, startReceiver } from './evidence-sample.ts';
 import { runLoad, waitingEvents } from './load.ts';
 import { send } from './local-service.ts';
@@ -26,11 +28,19 @@ const FAULTS: readonly Fault[] = [
   },
 ];
 
+/** Takes a batch and never says a word, until the sender gives up. */
+const STALL: Fault = () => undefined;
+/** How long the audit service is not there at all. */
+const OUTAGE_MS = 150_000;
+
 /**
  * Encrypts under load while the audit service fails in every way, the database is killed and the service is killed, and
- * then holds what was answered against what the receiver has.
+ * then holds what was answered against what the receiver has. Denied calls, changes of a key and small batches come in between.
+ *
+ * @param patient whether there is time for an audit service that stalls and for one that is away for minutes
  */
-export async function runEvidenceFaults(operations: number): Promise<void> {
+export async function runEvidenceFaults(operations: number, patient = false): Promise<void> {
+  const faults = patient ? [...FAULTS, STALL] : FAULTS;
   const postgres = await startPostgres();
   const receiver = await startReceiver();
   let fault: Fault | undefined;
@@ -57,13 +67,22 @@ export async function runEvidenceFaults(operations: number): Promise<void> {
   const made = await platform('/kms/v1/tokens', { name: 'load', role: 'tenant_admin' }, { 'x-qnsp-tenant': tenantId });
   const token = String(made.body['token']);
   const key = await send(`${baseUrl}/kms/v1/keys`, 'POST', token, {});
+  const reader = await platform('/kms/v1/tokens', { name: 'r', role: 'auditor' }, { 'x-qnsp-tenant': tenantId });
+  const mixture = startMixture({ baseUrl, token, powerless: String(reader.body['token']) });
 
   const killings: Promise<void>[] = [];
   let killed = 0;
+  let away = !patient;
   const disturb = (answered: number) => {
-    const turn = Math.floor((answered * 28) / operations);
+    const turn = Math.floor((answered * faults.length * 4) / operations);
     // Every second stretch the audit service is well.
-    fault = turn % 2 === 0 ? undefined : FAULTS[Math.floor(turn / 2) % FAULTS.length];
+    fault = turn % 2 === 0 ? undefined : faults[Math.floor(turn / 2) % faults.length];
+    if (!away && answered > operations / 2) {
+      away = true;
+      sink.close();
+      sink.closeAllConnections();
+      killings.push(sleep(OUTAGE_MS).then(async () => void (await listen(sink, sinkPort))));
+    }
     if (killed === 0 && answered > operations / 3) {
       killed = 1;
       killings.push(postgres.kill9().then(() => postgres.restart()));
@@ -91,6 +110,7 @@ export async function runEvidenceFaults(operations: number): Promise<void> {
   });
   await Promise.all(killings);
   fault = undefined;
+  const mixed = await mixture.stop();
 
   await vi.waitFor(async () => expect(await waitingEvents(service)).toBe(0), { timeout: 180_000, interval: 200 });
   const answered = outcomes.filter(({ status }) => status === 200).map(({ requestId }) => requestId);
@@ -98,16 +118,18 @@ export async function runEvidenceFaults(operations: number): Promise<void> {
   const left = () =>
     receiver.lines(tenantId).flatMap((line) => {
       const parsed = parseExportLine(line);
-      return parsed?.kind === 'event' && parsed.entry.event.action === 'encrypt' ? [parsed.entry.event] : [];
+      return parsed?.kind === 'event' ? [parsed.entry.event] : [];
     });
+  const named = [...answered, ...mixed.filter(isAnswered).map(({ requestId }) => requestId)];
   await vi.waitFor(
     () => {
       const ids = new Set(left().map(({ context }) => context.requestId));
-      expect(answered.filter((requestId) => !ids.has(requestId))).toEqual([]);
+      expect(named.filter((requestId) => !ids.has(requestId))).toEqual([]);
     },
     { timeout: 120_000, interval: 500 },
   );
-  const events = left();
+  expectMixture(mixed, left());
+  const events = left().filter(({ context }) => context.requestId?.startsWith('op-'));
   const requestIds = events.map(({ context }) => String(context.requestId));
   // What was not answered, because something was killed, may have left its event or not; nothing else has one.
   expect(new Set(requestIds).size).toBe(requestIds.length);
@@ -117,7 +139,7 @@ export async function runEvidenceFaults(operations: number): Promise<void> {
   const report = await verifyExport(receiver.lines(tenantId), { publicKeysPem: [PUBLIC_KEY_PEM] });
   expect(report).toMatchObject({ verified: true, gaps: 0 });
   process.stderr.write(
-    `${outcomes.length} operations, ${answered.length} answered, ${events.length} events, ${report.checkpoints} batches, verified\n`,
+    `${outcomes.length} operations, ${answered.length} answered, ${events.length} events, ${mixed.length} other calls, ${report.checkpoints} batches, verified\n`,
   );
   await service.stop();
   sink.closeAllConnections();

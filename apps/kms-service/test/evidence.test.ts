@@ -16,12 +16,13 @@ import { evidenceEnv, PUBLIC_KEY_PEM, type Receiver, startReceiver } from './evi
 import { type LocalService, send, startLocalService } from './local-service.ts';
 
 const PLAINTEXT = Buffer.from('the plaintext that nobody sees').toString('base64');
+const GATEWAY = 'credential-of-the-gateway-of-this-test';
 let receiver: Receiver;
 let service: LocalService;
 
 beforeAll(async () => {
   receiver = await startReceiver();
-  service = await startLocalService(evidenceEnv(receiver.url));
+  service = await startLocalService({ ...evidenceEnv(receiver.url), KMS_GATEWAY_CREDENTIAL: GATEWAY });
 });
 afterAll(async () => {
   await service.end();
@@ -175,6 +176,33 @@ describe('an operation leaves one event', () => {
     await vi.waitFor(() => {
       const left = received().filter(({ context }) => context.requestId === 'batch-1');
       expect(left.map(({ result }) => result).sort()).toEqual(['failure', 'success', 'success']);
+    });
+  });
+
+  test('of the address that the gateway has the call from, and of nobody else who says so', async () => {
+    const from = { 'x-forwarded-for': '198.51.100.1, 203.0.113.7' };
+    const call = (requestId: string, headers: Record<string, string>) =>
+      service.call('GET', '/kms/v1/keys', undefined, { 'x-request-id': requestId, ...from, ...headers });
+    await call('gateway-1', { 'x-qnsp-gateway-credential': GATEWAY });
+    expect((await eventOf('gateway-1')).context.ip).toBe('203.0.113.7');
+    await call('gateway-2', {});
+    expect((await eventOf('gateway-2')).context.ip).toContain('127.0.0.1');
+    expect((await call('gateway-3', { 'x-qnsp-gateway-credential': 'guessed' })).status).toBe(401);
+    expect(await eventOf('gateway-3')).toMatchObject({ result: 'failure', context: { ip: /127\.0\.0\.1/ } });
+  });
+
+  test('and one that moves a ciphertext to another key one for each of the keys', async () => {
+    const [from, to] = [await service.call('POST', '/kms/v1/keys', {}), await service.call('POST', '/kms/v1/keys', {})];
+    const path = `/kms/v1/keys/${String(from.body['keyId'])}`;
+    const { body } = await service.call('POST', `${path}/encrypt`, { plaintext: PLAINTEXT });
+    const move = { ciphertext: body['ciphertext'], destinationKeyId: to.body['keyId'] };
+    await service.call('POST', `${path}/reencrypt`, move, { 'x-request-id': 'move-1' });
+    await vi.waitFor(() => {
+      const left = received().filter(({ context }) => context.requestId === 'move-1');
+      expect(left).toMatchObject([
+        { eventType: 'kms.decrypt', action: 'reencrypt', resource: { id: from.body['keyId'], version: 1 } },
+        { eventType: 'kms.reencrypt', action: 'reencrypt', resource: { id: to.body['keyId'], version: 1 } },
+      ]);
     });
   });
 

@@ -1,6 +1,6 @@
 import {
   closeSync,
-  existsSync,
+  fstatSync,
   fsyncSync,
   ftruncateSync,
   mkdirSync,
@@ -20,6 +20,8 @@ export class EvidenceFiles {
   readonly #directory: string;
   /** The checkpoints of each tenant by the place where they begin. */
   readonly #checkpoints = new Map<string, Map<number, Checkpoint>>();
+  /** How many bytes of each file are whole batches. */
+  readonly #sizes = new Map<string, number>();
 
   /** Opens a directory, and cuts off what a crash left half written. */
   constructor(directory: string) {
@@ -43,11 +45,23 @@ export class EvidenceFiles {
     return checkpoint.previousCheckpoint === expected ? 'stored' : 'stored after a gap';
   }
 
+  /** Adds all of a text to a file, or nothing: half of a batch could never be verified. */
   #append(path: string, text: string): void {
     const file = openSync(path, 'a', 0o600);
     try {
-      writeSync(file, text);
-      fsyncSync(file);
+      const size = this.#sizes.get(path) ?? 0;
+      // What an attempt before left that could not even be cut off.
+      if (fstatSync(file).size !== size) ftruncateSync(file, size);
+      const bytes = Buffer.from(text);
+      try {
+        // A disk that is about to be full takes a part.
+        for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+        fsyncSync(file);
+      } catch (error) {
+        ftruncateSync(file, size);
+        throw error;
+      }
+      this.#sizes.set(path, size + bytes.length);
     } finally {
       closeSync(file);
     }
@@ -65,7 +79,7 @@ export class EvidenceFiles {
       this.#checkpoints.set(checkpoint.tenantId, known.set(checkpoint.firstSequence, checkpoint));
       whole = offset;
     }
-    if (!existsSync(path)) return;
+    this.#sizes.set(path, whole);
     const file = openSync(path, 'r+');
     try {
       ftruncateSync(file, whole);

@@ -24,15 +24,23 @@ export function makeReceiver(options: ReceiverOptions): Server {
     if (request.method === 'GET' && request.url === '/health') return [200, { status: 'ok' }];
     if (request.method !== 'POST' || request.url !== PATH) return [404, { error: 'There is nothing here.' }];
     if (!isToken(request.headers.authorization, options.bearerToken)) return [401, { error: 'Wrong token.' }];
+    // The sender takes a batch for refused only when the answer names it: so it can not be one of a proxy in between.
+    const refusal = (status: number, error: string): [number, object] => [
+      status,
+      { batchId: request.headers['idempotency-key'], error },
+    ];
     const body = await readBody(request);
-    if (body === undefined) return [413, { error: 'The body is too large.' }];
+    if (body === undefined) return refusal(413, 'The body is too large.');
     const batch = readDelivery(parseJson(body));
-    if (batch === undefined) return [400, { error: 'The body is no delivery of evidence.' }];
+    if (batch === undefined) return refusal(400, 'The body is no delivery of evidence.');
     const problem = batchProblem(batch, verifier);
-    if (problem !== undefined) return [422, { error: `The batch is not what was signed: ${problem}.` }];
+    if (problem !== undefined) return refusal(422, `The batch is not what was signed: ${problem}.`);
     const stored = files.store(batch);
-    if (stored === 'contradicts what is stored') return [409, { error: `The batch ${stored}.` }];
-    return [200, { batchId: batch.checkpoint.checkpointId, events: batch.events.length, stored }];
+    if (stored === 'contradicts what is stored') return refusal(409, `The batch ${stored}.`);
+    const { checkpointId: batchId, tenantId, firstSequence } = batch.checkpoint;
+    if (stored === 'stored after a gap')
+      process.stderr.write(`evidence is missing before event ${firstSequence} of the tenant ${tenantId}\n`);
+    return [200, { batchId, events: batch.events.length, stored }];
   };
   return createServer((request, response) => {
     answer(request).then(
@@ -52,15 +60,15 @@ function isToken(authorization: string | undefined, token: string): boolean {
   return timingSafeEqual(hash(authorization ?? ''), hash(`Bearer ${token}`));
 }
 
+/** The body, `undefined` when it is too large: it is read to its end then as well, because who still sends takes no answer. */
 async function readBody(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES) return undefined;
-    chunks.push(chunk);
+    if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return bytes > MAX_BODY_BYTES ? undefined : Buffer.concat(chunks).toString('utf8');
 }
 
 function parseJson(text: string): unknown {

@@ -18,9 +18,13 @@ for (const [network, prefix] of [
 ] as const)
   INSIDE.addSubnet(network, prefix, 'ipv4');
 for (const [network, prefix] of [
-  ['::', 127],
+  // Below it are the unspecified address, loopback, and IPv4 addresses in the deprecated form (RFC 4291, section 2.5.5.1).
+  ['::', 96],
   ['64:ff9b::', 96],
   ['64:ff9b:1::', 48],
+  // Teredo (RFC 4380) and 6to4 (RFC 3056) lead to the IPv4 address that they hold.
+  ['2001::', 32],
+  ['2002::', 16],
   ['fc00::', 7],
   ['fe80::', 10],
   ['fec0::', 10],

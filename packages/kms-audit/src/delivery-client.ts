@@ -27,7 +27,10 @@ export type DeliveryAnswer =
 export type Deliver = (batch: EvidenceBatch, aborted: AbortSignal) => Promise<DeliveryAnswer>;
 
 const PATH = 'audit/v1/kms-evidence';
-/** What says that the request itself is wrong. Anything else may pass, or be mended by an operator. */
+/**
+ * What says that the request itself is wrong, when the answer names the batch: a proxy or a firewall in between gives the same
+ * statuses. Anything else may pass, or be mended by an operator.
+ */
 const REFUSED: ReadonlySet<number> = new Set([400, 409, 413, 415, 422]);
 const MAX_ANSWER_BYTES = 64 * 1024;
 const MAX_RETRY_AFTER_SECONDS = 3600;
@@ -93,23 +96,25 @@ async function readText(response: IncomingMessage): Promise<string> {
 
 function answerOf(response: IncomingMessage, text: string, batchId: string): DeliveryAnswer {
   const status = response.statusCode ?? 0;
-  if (REFUSED.has(status)) return { kind: 'refused', reason: `the audit service answered ${status}` };
+  const answer = jsonObject(text);
+  if (REFUSED.has(status) && answer?.['batchId'] === batchId)
+    return { kind: 'refused', reason: `the audit service answered ${status}` };
   if (status < 200 || status > 299) {
     const retryAfterSeconds = retryAfter(response.headers['retry-after']);
     return { kind: 'failed', reason: `the audit service answered ${status}`, retryAfterSeconds };
   }
   // A page of some proxy in between is no acceptance, and neither is an answer about another batch.
-  if (text.trim() === '' || acknowledges(text, batchId)) return { kind: 'accepted' };
+  const acknowledged = answer !== undefined && (!('batchId' in answer) || answer['batchId'] === batchId);
+  if (acknowledged || text.trim() === '') return { kind: 'accepted' };
   return { kind: 'failed', reason: 'the answer is not one of the audit service', retryAfterSeconds: null };
 }
 
-function acknowledges(text: string, batchId: string): boolean {
+function jsonObject(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
-    const answer: unknown = JSON.parse(text);
-    if (typeof answer !== 'object' || answer === null) return false;
-    return !('batchId' in answer) || answer.batchId === batchId;
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 

@@ -1,7 +1,8 @@
+import { promises as dns } from 'node:dns';
 import { readFileSync } from 'node:fs';
 import { createServer as createTlsServer } from 'node:https';
 import { auditUrlProblem, deliveryClient, type DeliveryAnswer, guardedLookup, readDelivery } from '@qnsp/kms-audit';
-import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Answer, type Sink, startSink } from './audit-sinks.ts';
 import { sampleExport } from './audit-samples.ts';
 
@@ -19,6 +20,7 @@ beforeAll(async () => {
 afterEach(async () => {
   await Promise.all(sinks.map((sink) => sink.close()));
   sinks = [];
+  vi.restoreAllMocks();
 });
 
 async function attempt(answer: Answer, timeoutMs = 5000): Promise<{ answer: DeliveryAnswer; sink: Sink }> {
@@ -31,6 +33,13 @@ async function attempt(answer: Answer, timeoutMs = 5000): Promise<{ answer: Deli
 const acknowledged: Answer = (response) => {
   response.end(JSON.stringify({ batchId: batch.checkpoint.checkpointId }));
 };
+
+/** An answer of an audit service that will never take the batch. */
+function refusal(status: number): Answer {
+  return (response) => {
+    response.writeHead(status).end(JSON.stringify({ batchId: batch.checkpoint.checkpointId, error: 'no' }));
+  };
+}
 
 describe('a delivery', () => {
   test('is a POST with the token, the batch and its id', async () => {
@@ -67,9 +76,15 @@ describe('a delivery', () => {
     ['an error of the server', (response) => response.writeHead(500).end('boom'), 'failed'],
     ['a wrong token', (response) => response.writeHead(401).end(), 'failed'],
     ['nothing there', (response) => response.writeHead(404).end(), 'failed'],
-    ['a malformed batch', (response) => response.writeHead(400).end(), 'refused'],
-    ['a batch that is too large', (response) => response.writeHead(413).end(), 'refused'],
-    ['a batch that does not verify', (response) => response.writeHead(422).end(), 'refused'],
+    ['a malformed batch', refusal(400), 'refused'],
+    ['a batch that contradicts another', refusal(409), 'refused'],
+    ['a batch that is too large', refusal(413), 'refused'],
+    ['a batch that does not verify', refusal(422), 'refused'],
+    ['400 of a firewall', (response) => response.writeHead(400).end('<html>Bad Request</html>'), 'failed'],
+    ['413 of a proxy', (response) => response.writeHead(413).end(), 'failed'],
+    ['422 of a gateway', (response) => response.writeHead(422).end('{"error":"blocked"}'), 'failed'],
+    ['409 about another batch', (response) => response.writeHead(409).end('{"batchId":"another"}'), 'failed'],
+    ['a refusal with the wrong status', refusal(403), 'failed'],
     ['garbage instead of HTTP', (_response, socket) => socket.end('\u0000\u0001 garbage\r\n\r\n'), 'failed'],
     ['half a head', (_response, socket) => socket.end('HTTP/1.1 200 OK\r\ncontent-le'), 'failed'],
     ['half a body', (_response, socket) => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{"bat'), 'failed'],
@@ -94,6 +109,11 @@ describe('a delivery', () => {
   ])('with Retry-After: %s is tried again after %s seconds at the earliest', async (header, seconds) => {
     const { answer } = await attempt((response) => response.writeHead(429, { 'retry-after': header }).end());
     expect(answer).toMatchObject({ kind: 'failed', retryAfterSeconds: seconds });
+  });
+
+  test('that something in between refused waits as it asks', async () => {
+    const { answer } = await attempt((response) => response.writeHead(413, { 'retry-after': '5' }).end());
+    expect(answer).toMatchObject({ kind: 'failed', retryAfterSeconds: 5 });
   });
 
   test('follows no redirect', async () => {
@@ -141,6 +161,11 @@ describe('an address of the audit service', () => {
     'https://[fe80::1]/',
     'https://[::ffff:10.0.0.1]/',
     'https://[64:ff9b::a00:1]/',
+    // 6to4, Teredo and the deprecated IPv4-compatible form carry IPv4 addresses.
+    'https://[2002:a00:1::1]/',
+    'https://[2001:0:a9fe:a9fe::1]/',
+    'https://[::10.0.0.1]/',
+    'https://[::7f00:1]/',
     'https://0x7f.1.2.3.4.5/'.replace('0x7f.1.2.3.4.5', '0.0.0.0'),
     'https://user:password@audit.example.com',
     'ftp://audit.example.com',
@@ -153,14 +178,44 @@ describe('an address of the audit service', () => {
     expect(auditUrlProblem(new URL('http://10.0.0.1'), new Set(['10.0.0.1']))).toBeDefined();
   });
 
+  const look = (host: string, allowed: ReadonlySet<string>) =>
+    new Promise((resolve) => {
+      guardedLookup(allowed)(host, { all: true }, (error, found) => resolve(error ?? found));
+    });
+
   test('is checked where the name leads to when it is connected', async () => {
-    const look = (host: string, allowed: ReadonlySet<string>) =>
-      new Promise((resolve) => {
-        guardedLookup(allowed)(host, { all: true }, (error, found) => resolve(error ?? found));
-      });
     // Every machine has the name localhost for a private address; under an alias that is not that name it is refused.
     expect(await look('localhost', none)).toEqual(expect.arrayContaining([expect.objectContaining({ family: 4 })]));
     expect(await look('127.0.0.1.', none)).toBeInstanceOf(Error);
     expect(await look('localhost.', none)).toBeInstanceOf(Error);
+  });
+
+  test.each([
+    ['10.1.2.3'],
+    ['169.254.169.254'],
+    ['192.0.2.1', '192.168.0.1'],
+    ['2001:db8::1', 'fd00::1'],
+    ['::ffff:169.254.169.254'],
+  ])('may not be a name that leads to %s %s', async (...addresses) => {
+    const found = addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
+    // Of the forms of this function the one that answers all addresses is meant.
+    vi.spyOn(dns, 'lookup').mockImplementation((() => Promise.resolve(found)) as unknown as typeof dns.lookup);
+    expect(await look('audit.example.com', none)).toBeInstanceOf(Error);
+    // Who allows one name allows that name, and nothing below it or beside it.
+    const allowed = new Set(['audit.internal', 'other.example.com']);
+    expect(await look('audit.example.com', allowed)).toBeInstanceOf(Error);
+    expect(await look('sub.audit.internal', allowed)).toBeInstanceOf(Error);
+    expect(await look('audit.internal', allowed)).toHaveLength(addresses.length);
+    const outgoing = deliveryClient({
+      url: new URL('https://audit.example.com'),
+      bearerToken: 't',
+      allowedHosts: allowed,
+    });
+    expect(await outgoing(batch, never)).toMatchObject({ kind: 'failed', reason: /not allowed/ });
+  });
+
+  test('is an error when its name is not found', async () => {
+    vi.spyOn(dns, 'lookup').mockRejectedValue(new Error('ENOTFOUND'));
+    expect(await look('audit.example.com', none)).toMatchObject({ message: 'ENOTFOUND' });
   });
 });

@@ -1,6 +1,6 @@
 import { type AuditEvent, KmsError } from '@qnsp/kms-core';
 import { GroupCommit, retryDelay } from '@qnsp/kms-audit';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { sampleEvent } from './audit-samples.ts';
 
 /** A store whose writes end when the test says so. */
@@ -14,6 +14,10 @@ function heldStore() {
       }),
   };
 }
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 describe('group commit', () => {
   test('writes what comes together at once, and answers when it is durable and not before', async () => {
@@ -34,6 +38,21 @@ describe('group commit', () => {
     const trail = new GroupCommit(store, { maxBacklog: 1000, maxBatch: 4, waitMs: 60_000 });
     for (let count = 0; count < 9; count += 1) void trail.record(sampleEvent());
     expect(store.writes.map(({ events }) => events.length)).toEqual([4, 4]);
+  });
+
+  test('gathers for 2 ms, or until there are 256, unless it is told otherwise', async () => {
+    vi.useFakeTimers();
+    const store = heldStore();
+    const trail = new GroupCommit(store, { maxBacklog: 1000 });
+    const recorded = Array.from({ length: 257 }, () => trail.record(sampleEvent()));
+    const sizes = () => store.writes.map(({ events }) => events.length);
+    expect(sizes()).toEqual([256]);
+    vi.advanceTimersByTime(1);
+    expect(sizes()).toEqual([256]);
+    vi.advanceTimersByTime(1);
+    expect(sizes()).toEqual([256, 1]);
+    for (const { end } of store.writes) end();
+    await Promise.all(recorded);
   });
 
   test('fails everybody who waited for a write that failed, and goes on', async () => {

@@ -5,7 +5,10 @@ import {
   encrypt,
   type Kms,
   KmsError,
+  newId,
   OperationEvidence,
+  putKeyPolicy,
+  reencrypt,
   revokeKey,
   rotateKey,
   runDueWork,
@@ -107,6 +110,80 @@ describe('an operation that leaves evidence', () => {
         resource: { id: keyId },
       },
     ]);
+  });
+});
+
+describe('a ciphertext that moves to another key', () => {
+  let source: string;
+  let destination: string;
+  let ciphertext: Uint8Array;
+  beforeEach(async () => {
+    [source, destination] = [await newKey(), await newKey()];
+    ({ ciphertext } = await encrypt(fixture.kms, fixture.admin, { keyId: source, plaintext: DATA }));
+  });
+
+  test('leaves an event for each of the keys', async () => {
+    await run((kms) => reencrypt(kms, fixture.admin, { ciphertext, destinationKeyId: destination }));
+    expect(recorded).toMatchObject([
+      { eventType: 'kms.decrypt', result: 'success', resource: { id: source, version: 1 } },
+      { eventType: 'kms.encrypt', result: 'success', resource: { id: destination, version: 1 } },
+    ]);
+  });
+
+  test('leaves one for a key that stays', async () => {
+    await rotateKey(fixture.kms, fixture.admin, { keyId: source });
+    await run((kms) => reencrypt(kms, fixture.admin, { ciphertext, destinationKeyId: source }));
+    expect(recorded).toMatchObject([{ resource: { id: source, version: 2 } }]);
+  });
+
+  test('and is denied there names that key, and denied at its own names its own', async () => {
+    const deny = (action: string) => ({
+      version: '1' as const,
+      statements: [{ effect: 'deny' as const, actions: [action], resources: ['*'] }],
+    });
+    await putKeyPolicy(fixture.kms, fixture.admin, { keyId: destination, policy: deny('kms:encrypt') });
+    const move = () => run((kms) => reencrypt(kms, fixture.admin, { ciphertext, destinationKeyId: destination }));
+    await expect(move()).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    expect(recorded).toMatchObject([
+      { eventType: 'kms.decrypt', result: 'success', resource: { id: source } },
+      { eventType: 'kms.access.denied', result: 'denied', resource: { id: destination } },
+    ]);
+    recorded = [];
+    await putKeyPolicy(fixture.kms, fixture.admin, { keyId: source, policy: deny('kms:decrypt') });
+    await expect(move()).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    expect(recorded).toMatchObject([{ eventType: 'kms.access.denied', resource: { id: source } }]);
+  });
+
+  test('to one that does not exist names that one, too', async () => {
+    const unknown = newId();
+    const moved = run((kms) => reencrypt(kms, fixture.admin, { ciphertext, destinationKeyId: unknown }));
+    await expect(moved).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(recorded).toMatchObject([
+      { eventType: 'kms.decrypt', resource: { id: source } },
+      { result: 'failure', errorCode: 'NOT_FOUND', resource: { id: unknown, version: null } },
+    ]);
+  });
+
+  test('gives no output when the event of its own key can not be written', async () => {
+    trailFailure = new Error('no');
+    const moved = run((kms) => reencrypt(kms, fixture.admin, { ciphertext, destinationKeyId: destination }));
+    await expect(moved).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' });
+  });
+});
+
+describe('several operations in one request', () => {
+  test('leave an event each and none for the whole, also when none of them was begun', async () => {
+    const whole = new OperationEvidence(trail, fixture.kms.clock, {
+      tenantId: fixture.tenantId,
+      actor: { type: 'service', id: fixture.admin.subject },
+      context: { requestId: 'r-1', userAgent: null, source: 'api', ip: null },
+      action: 'encrypt',
+      eventType: 'kms.encrypt',
+    });
+    await withEvidence(whole, async () => whole.comesInItems());
+    expect(recorded).toEqual([]);
+    await withEvidence(whole, () => withEvidence(whole.item(), async () => undefined));
+    expect(recorded).toHaveLength(1);
   });
 });
 

@@ -21,8 +21,12 @@ export function readEvidence(env: Variables): EvidenceConfig | undefined {
   const bearerToken = needed(env, 'AUDIT_BEARER_TOKEN');
   if (bearerToken !== undefined && !/^[\u0021-\u007e]+$/.test(bearerToken))
     env.problem('AUDIT_BEARER_TOKEN', 'must be one word of printable ASCII characters');
+  // The host of a URL is in lower case, however it was written.
   const allowedHosts = new Set(
-    (env.text('KMS_AUDIT_ALLOWED_HOSTS') ?? '').split(/[\s,]+/).filter((name) => name !== ''),
+    (env.text('KMS_AUDIT_ALLOWED_HOSTS') ?? '')
+      .toLowerCase()
+      .split(/[\s,]+/)
+      .filter((name) => name !== ''),
   );
   const retentionDays = env.integer('KMS_AUDIT_RETENTION_DAYS', 0, { min: 0, max: 36_500 });
   const config = {

@@ -40,6 +40,7 @@ export async function serveBatch(
 ): Promise<unknown> {
   const handler = handlerOf(route);
   const items = parseBatch(route, raw);
+  evidence?.comesInItems();
   const answers: unknown[] = Array(items.length);
   const queue = items.entries();
   let turnEndsAt = performance.now() + TURN_MS;

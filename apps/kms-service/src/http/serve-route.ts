@@ -103,7 +103,7 @@ function serveIdentified(
     identity === undefined
       ? undefined
       : authenticate(identity, route, raw, callerAddress(incoming, parts.gatewayCredential));
-  if (caller !== undefined) evidence?.actsFor(caller.tenantId);
+  if (caller !== undefined) evidence?.actsFor(caller.tenantId, caller.attributes.ip);
   served.tenantId = caller?.tenantId;
   served.subject = caller?.subject;
   if (isBatch(route, body)) {

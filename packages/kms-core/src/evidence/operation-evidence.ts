@@ -65,9 +65,13 @@ export class OperationEvidence {
     });
   }
 
-  /** One of several operations that came in one request; this one then leaves no event of its own. */
-  item(): OperationEvidence {
+  /** The request holds several operations, and each leaves its own event. This one leaves one only when it fails. */
+  comesInItems(): void {
     this.#recorded = true;
+  }
+
+  /** One of several operations that came in one request. */
+  item(): OperationEvidence {
     return new OperationEvidence(this.#trail, this.#clock, this.#call);
   }
 
@@ -76,9 +80,9 @@ export class OperationEvidence {
     this.#trail.requireRoom();
   }
 
-  /** The credential's tenant turned out to act for this one. */
-  actsFor(tenantId: TenantId): void {
-    this.#call = { ...this.#call, tenantId };
+  /** The credential turned out to act for this tenant, from this address. */
+  actsFor(tenantId: TenantId, ip: string | null): void {
+    this.#call = { ...this.#call, tenantId, context: { ...this.#call.context, ip } };
   }
 
   /** The request was understood, and this is what it is about. */
@@ -90,6 +94,11 @@ export class OperationEvidence {
   /** A key of the tenant, or a version of it, is being used. */
   uses(keyId: string, version: number | null): void {
     this.#resource = { type: 'key', id: keyId, version };
+  }
+
+  /** A part of the operation is done with the key in use, and it goes on with another: the part leaves an event of its own. */
+  async passes(eventType: AuditEventType): Promise<void> {
+    await this.#record(this.#event(eventType, 'success', this.#resource, undefined));
   }
 
   /** Records a change in its unit of work: both become durable, or neither does. */

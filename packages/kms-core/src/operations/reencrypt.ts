@@ -33,6 +33,9 @@ export async function reencrypt(kms: Kms, caller: Caller, input: ReencryptInput)
     if (input.destinationKeyId !== undefined && input.destinationKeyId !== used.key.keyId) {
       // Under another key the plaintext may be open to other people: that takes what reading and writing it takes.
       authorize(caller, 'kms:decrypt', used.key, kms.clock());
+      // From here on the operation's own event is about the other key.
+      await kms.evidence?.passes('kms.decrypt');
+      kms.evidence?.uses(input.destinationKeyId, null);
       const target = await kms.keyRing.load(caller.tenantId, input.destinationKeyId);
       authorize(caller, 'kms:encrypt', target.record, kms.clock());
     }

@@ -39,7 +39,7 @@ export class WorkerMetricsSum {
 
   /** A worker ended, and will not answer any more. */
   gone(worker: Worker): void {
-    for (const round of [...this.#rounds.values()]) this.#without(worker, round);
+    for (const round of this.#rounds.values()) this.#without(worker, round);
   }
 
   #without(worker: Worker, round: Round | undefined): void {

@@ -3,6 +3,7 @@ import type { MaybePromise } from '../engines/engine.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { AlertSink } from '../model/alert.ts';
 import { SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
+import type { MasterKeyWrap, RootRecord } from '../model/tenant.ts';
 import type { RootProvider } from '../ports/root-provider.ts';
 import type { Store, UnitOfWork } from '../ports/store.ts';
 import { MasterKeyChain } from './master-key-chain.ts';
@@ -14,6 +15,16 @@ export interface KeyHierarchyOptions {
   readonly random?: (bytes: number) => MaybePromise<Uint8Array>;
   /** Hears of roots that go, come back or are refused. */
   readonly alert?: AlertSink;
+}
+
+/** A master key that is wrapped under the roots in use, but not stored yet. */
+export interface PreparedMasterKey {
+  /**
+   * Stores it, in the unit of work of the system that makes the tenant.
+   *
+   * @throws KmsError `CONFLICT` when other roots are in use since it was wrapped.
+   */
+  store(unit: UnitOfWork): Promise<void>;
 }
 
 /**
@@ -38,12 +49,31 @@ export class KeyHierarchy {
     return this.roots.providers[0]?.id ?? '';
   }
 
-  /** Makes the first master key of a tenant, inside the unit of work of the system that makes the tenant. */
+  /** Makes the first master key of a tenant under roots that are taken into use in the same unit of work. */
   async createMasterKey(unit: UnitOfWork, tenantId: TenantId): Promise<void> {
+    await unit.tenants.addMasterKeyWraps(await this.#wrapNew(await unit.tenants.roots(), tenantId));
+  }
+
+  /**
+   * Makes the first master key of a tenant that is about to be made, before the unit of work that makes it: a unit must
+   * not stay open for as long as an HSM takes.
+   */
+  async prepareMasterKey(tenantId: TenantId): Promise<PreparedMasterKey> {
+    const inUse = await this.#store.transact({ kind: 'system' }, (unit) => unit.tenants.roots());
+    const wraps = await this.#wrapNew(inUse, tenantId);
+    return {
+      store: async (unit) => {
+        if (!sameRoots(inUse, await unit.tenants.roots()))
+          throw new KmsError('CONFLICT', 'The roots changed at the same moment. Ask again.');
+        await unit.tenants.addMasterKeyWraps(wraps);
+      },
+    };
+  }
+
+  async #wrapNew(inUse: readonly RootRecord[], tenantId: TenantId): Promise<readonly MasterKeyWrap[]> {
     const bytes = await this.#random(TMK_BYTES);
     try {
-      const inUse = await unit.tenants.roots();
-      await unit.tenants.addMasterKeyWraps(await this.roots.wrap(inUse, tenantId, 1, bytes));
+      return await this.roots.wrap(inUse, tenantId, 1, bytes);
     } finally {
       bytes.fill(0);
     }
@@ -78,4 +108,10 @@ export class KeyHierarchy {
     if (first === undefined) throw new KmsError('NOT_FOUND', 'The tenant has no master key.');
     return new MasterKeyChain([first, ...rest]);
   }
+}
+
+function sameRoots(a: readonly RootRecord[], b: readonly RootRecord[]): boolean {
+  const isIn = (roots: readonly RootRecord[]) => (root: RootRecord) =>
+    roots.some(({ providerId, checkValue }) => providerId === root.providerId && checkValue === root.checkValue);
+  return a.length === b.length && a.every(isIn(b));
 }

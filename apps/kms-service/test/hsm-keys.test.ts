@@ -79,6 +79,11 @@ describe('a wrong setting of the HSM ends the start with 78 and says which:', { 
 
   test.each([
     ['the module', { KMS_PKCS11_MODULE_PATH: '/usr/lib/none.so' }, /none\.so can not be loaded/],
+    [
+      'what the module needs',
+      { SOFTHSM2_CONF: '/nowhere/softhsm2.conf' },
+      /can not be initialised \(CKR_GENERAL_ERROR\)/,
+    ],
     ['the slot', { KMS_PKCS11_SLOT: '12345' }, /No initialised token fits slot 12345/],
     ['the PIN', { KMS_PKCS11_PIN: '999000' }, /the token refused the PIN/],
   ])('%s', (_what, change, says) => {

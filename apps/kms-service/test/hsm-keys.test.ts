@@ -92,6 +92,12 @@ describe('a wrong setting of the HSM ends the start with 78 and says which:', { 
     expect(stderr).not.toContain('999000');
   });
 
+  test('a root that may do more than a root may, as other tools make them', async () => {
+    await tokens.show('main', '--keygen', '--key-type', 'AES:32', '--id', '77', '--label', 'weak');
+    const { status, stderr } = run({ KMS_DATA_DIR: join(directory.path, 'weak'), KMS_PKCS11_LABEL: 'weak' });
+    expect([status, stderr]).toEqual([78, expect.stringMatching(/root of the HSM hsm is refused: CKA_\w+ must be/)]);
+  });
+
   test('the key id or the label of the root, with the root that the database expects', async () => {
     const other = { KMS_DATA_DIR: join(directory.path, 'second') };
     const settings = [{ KMS_PKCS11_KEY_ID: '00ff' }, { KMS_PKCS11_LABEL: 'another' }];

@@ -79,12 +79,23 @@ describe('a wrong setting of the HSM ends the start with 78 and says which:', { 
 
   test.each([
     ['the module', { KMS_PKCS11_MODULE_PATH: '/usr/lib/none.so' }, /none\.so can not be loaded/],
+    [
+      'what the module needs',
+      { SOFTHSM2_CONF: '/nowhere/softhsm2.conf' },
+      /can not be initialised \(CKR_GENERAL_ERROR\)/,
+    ],
     ['the slot', { KMS_PKCS11_SLOT: '12345' }, /No initialised token fits slot 12345/],
     ['the PIN', { KMS_PKCS11_PIN: '999000' }, /the token refused the PIN/],
   ])('%s', (_what, change, says) => {
     const { status, stderr } = run(change);
     expect([status, stderr]).toEqual([78, expect.stringMatching(says)]);
     expect(stderr).not.toContain('999000');
+  });
+
+  test('a root that may do more than a root may, as other tools make them', async () => {
+    await tokens.show('main', '--keygen', '--key-type', 'AES:32', '--id', '77', '--label', 'weak');
+    const { status, stderr } = run({ KMS_DATA_DIR: join(directory.path, 'weak'), KMS_PKCS11_LABEL: 'weak' });
+    expect([status, stderr]).toEqual([78, expect.stringMatching(/root of the HSM hsm is refused: CKA_\w+ must be/)]);
   });
 
   test('the key id or the label of the root, with the root that the database expects', async () => {

@@ -4,8 +4,10 @@ export type HsmConfigurationProblem =
   | 'value'
   /** The native part of pkcs11js was not built on this machine. */
   | 'driver'
-  /** The module is not a PKCS #11 library that can be loaded and initialised. */
+  /** The module is not a PKCS #11 library that can be loaded. */
   | 'module'
+  /** The module can not be initialised: its own configuration is missing or wrong, or what it leads to is away. */
+  | 'initialise'
   /** No initialised token in the slot, or more than one that fits. */
   | 'slot'
   /** The token refused the PIN; it is not tried again in the life of this process. */

@@ -4,7 +4,7 @@ import { HsmConfigurationError } from './configuration-error.ts';
 export interface HsmConfig {
   /** The PKCS #11 library, as an absolute path. */
   readonly modulePath: string;
-  /** The id of the slot or, where no slot has that id, an index into the initialised tokens. */
+  /** The id of the slot; where no slot has it, an index into the initialised tokens, or else the label of one. */
   readonly slot?: number;
   /** The label of the token; alone, or in addition to `slot`. */
   readonly tokenLabel?: string;
@@ -19,7 +19,10 @@ export interface HsmConfig {
   readonly poolSize?: number;
   /** Calls that may wait for a session before further ones are refused: 0 to 100,000, 128 by default. */
   readonly queueLimit?: number;
-  /** How long a call may take, waiting included; 5,000 by default. After it the module's process is replaced. */
+  /**
+   * How long a call may wait for a session, then for a connection, and how long it may take then; 5,000 by default.
+   * Making a key and looking for all of them may take twelve times as long. A call that takes longer ends the module's process.
+   */
   readonly timeoutMs?: number;
 }
 

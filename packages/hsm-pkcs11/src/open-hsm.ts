@@ -107,7 +107,7 @@ export async function openHsm(config: HsmConfig, options: OpenHsmOptions = {}): 
 }
 
 function isAbsence(error: unknown): boolean {
-  if (error instanceof HsmConfigurationError) return error.problem === 'slot';
+  if (error instanceof HsmConfigurationError) return error.problem === 'slot' || error.problem === 'initialise';
   return error instanceof KmsError && error.code === 'HSM_UNAVAILABLE';
 }
 

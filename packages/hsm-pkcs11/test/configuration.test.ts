@@ -33,6 +33,18 @@ describe('a mistake in the configuration gives one clear error', () => {
     await expect(open(token, { modulePath: path })).rejects.toMatchObject({ problem: 'module' });
   });
 
+  it('a module that does not find its own configuration', async () => {
+    const token = await makeToken();
+    const environment = { ...environmentOf(token), SOFTHSM2_CONF: '/nowhere/softhsm2.conf' };
+    await expect(open(token, {}, { environment })).rejects.toMatchObject({
+      problem: 'initialise',
+      message: expect.stringMatching(/CKR_GENERAL_ERROR.*SOFTHSM2_CONF/),
+    });
+    // One of several HSMs may be away, and its module says so in the same way.
+    const hsm = await open(token, {}, { environment, tolerateAbsence: true });
+    expect(hsm.status().connected).toBe(false);
+  });
+
   it('a slot that is not there, with a list of those that are', async () => {
     const token = await makeToken('the-only-one');
     const message = expect.stringMatching(new RegExp(`index 0: slot ${token.slotId}, label "the-only-one"`));
@@ -67,6 +79,14 @@ describe('the slot', () => {
     );
     expect(hsm.status()).toMatchObject({ connected: true, slotId, token: { label: 'found' } });
     await hsm.close();
+  });
+});
+
+describe('a slot in digits', () => {
+  it('is the label of a token where there is no such slot', async () => {
+    const token = await makeToken('4711');
+    expect((await open(token, { slot: 4711 })).status()).toMatchObject({ slotId: token.slotId });
+    await expect(open(token, { slot: 4711, tokenLabel: 'another' })).rejects.toMatchObject({ problem: 'slot' });
   });
 });
 

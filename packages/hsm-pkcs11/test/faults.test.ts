@@ -338,6 +338,14 @@ describe('too many callers', () => {
   });
 });
 
+describe('one session and no queue', () => {
+  it('are enough for a MAC', async () => {
+    const { hsm } = await openFaulty({ poolSize: 1, queueLimit: 0 });
+    const engine = await residentEngine(hsm, 'hmac-sha256');
+    await expect(engine.mac?.(aad)).resolves.toHaveLength(32);
+  });
+});
+
 describe('the circuit breaker', () => {
   it('keeps calls away from a token that keeps failing, and lets one through after a while', async () => {
     const { module, clock, hsm } = await openFaulty();

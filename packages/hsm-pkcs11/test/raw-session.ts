@@ -10,6 +10,7 @@ export type RawAct =
   | { readonly act: 'make'; readonly label: string; readonly id: string; readonly attributes: Record<string, boolean> }
   /** Puts a known value into the token as an AES key. */
   | { readonly act: 'import'; readonly label: string; readonly id: string }
+  /** The one key with this label, secret or private. */
   | { readonly act: 'read-value' | 'copy' | 'wrap-out' | 'destroy'; readonly label: string }
   | {
       readonly act: 'set';
@@ -64,14 +65,16 @@ function run(modulePath: string, pin: string, act: RawAct): void {
     { type: driver.CKA_ID, value: Buffer.from(id, 'hex') },
   ];
   const find = (label: string): pkcs11js.Handle => {
-    module.C_FindObjectsInit(session, [
-      { type: driver.CKA_LABEL, value: label },
-      { type: driver.CKA_CLASS, value: driver.CKO_SECRET_KEY },
-    ]);
-    const found = module.C_FindObjects(session);
-    module.C_FindObjectsFinal(session);
-    if (found === null) throw new Error('no object');
-    return found;
+    for (const kind of [driver.CKO_SECRET_KEY, driver.CKO_PRIVATE_KEY]) {
+      module.C_FindObjectsInit(session, [
+        { type: driver.CKA_LABEL, value: label },
+        { type: driver.CKA_CLASS, value: kind },
+      ]);
+      const found = module.C_FindObjects(session);
+      module.C_FindObjectsFinal(session);
+      if (found !== null) return found;
+    }
+    throw new Error('no object');
   };
   switch (act.act) {
     case 'make':

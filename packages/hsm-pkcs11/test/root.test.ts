@@ -8,6 +8,14 @@ import { environmentOf, makeToken, open, openWithRoot } from './tokens.ts';
 
 const aad = Buffer.from('aad');
 const LABEL = 'qnsp-kms-root';
+/** CKR_ACTION_PROHIBITED, which has no name in pkcs11js. */
+const PROHIBITED = 'CKR_VENDOR_DEFINED:27';
+const WEAKENINGS = [
+  ['CKA_EXTRACTABLE', true],
+  ['CKA_SENSITIVE', false],
+  ['CKA_WRAP', true],
+  ['CKA_DERIVE', true],
+] as const;
 
 describe('the root of an HSM', () => {
   it('is never extractable, as pkcs11-tool sees it, and does nothing but encrypt and decrypt', async () => {
@@ -79,15 +87,18 @@ describe('known attacks on the root', () => {
     const token = await makeToken();
     await openWithRoot(token);
     expect(raw(token, { act: 'read-value', label: LABEL })).toBe('CKR_ATTRIBUTE_SENSITIVE');
-    expect(raw(token, { act: 'copy', label: LABEL })).not.toBe('done');
-    for (const [attribute, value] of [
-      ['CKA_EXTRACTABLE', true],
-      ['CKA_SENSITIVE', false],
-      ['CKA_WRAP', true],
-      ['CKA_DERIVE', true],
-    ] as const)
-      expect(raw(token, { act: 'set', label: LABEL, attribute, value })).not.toBe('done');
+    expect(raw(token, { act: 'copy', label: LABEL })).toBe(PROHIBITED);
+    for (const [attribute, value] of WEAKENINGS)
+      expect([attribute, raw(token, { act: 'set', label: LABEL, attribute, value })]).toEqual([attribute, PROHIBITED]);
     expect(raw(token, { act: 'wrap-out', label: LABEL })).toBe('CKR_KEY_UNEXTRACTABLE');
+  });
+
+  it('are refused for those attributes: a key that may be changed and copied is changed and copied', async () => {
+    const token = await makeToken();
+    const attributes = { CKA_MODIFIABLE: true, CKA_COPYABLE: true, CKA_EXTRACTABLE: true };
+    expect(raw(token, { act: 'make', label: 'soft', id: '01', attributes })).toBe('done');
+    expect(raw(token, { act: 'set', label: 'soft', attribute: 'CKA_DERIVE', value: true })).toBe('done');
+    expect(raw(token, { act: 'wrap-out', label: 'soft' })).toBe('done');
   });
 
   it.each([

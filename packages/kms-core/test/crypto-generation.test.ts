@@ -55,6 +55,36 @@ describe.each(ALGORITHMS)('$id', (algorithm) => {
   });
 });
 
+describe('the generator that is given', () => {
+  const usesOpenSsl = ({ family, form }: Algorithm) =>
+    form.kind === 'rsa' || form.kind === 'ec' || family === 'slh-dsa';
+
+  test.each(ALGORITHMS.filter((row) => !usesOpenSsl(row)))('decides every bit of a $id key', async (row) => {
+    const asked: number[] = [];
+    const make = (byte: number) =>
+      generateMaterial(row, (bytes) => {
+        asked.push(bytes);
+        return Buffer.alloc(bytes, byte);
+      });
+    const [one, same, other] = [await make(1), await make(1), await make(2)];
+    expect(same).toEqual(one);
+    expect(other.secret).not.toEqual(one.secret);
+    expect(Math.min(...asked)).toBeGreaterThanOrEqual(16);
+  });
+
+  test.each([
+    ['kyber-768', 64, 'raw-seed'],
+    ['dilithium-3', 32, 'raw-seed'],
+    ['ed25519', 32, 'raw-private'],
+    ['x25519', 32, 'raw-private'],
+  ] as const)('gives %s its seed of %i bytes', async (id, bytes, format) => {
+    const seed = Buffer.from(Array.from({ length: bytes }, (_, index) => index));
+    const { secret } = await generateMaterial(algorithmById(id), () => Buffer.from(seed));
+    const { key } = loadMaterial(algorithmById(id), secret);
+    expect(key.export({ format })).toEqual(seed);
+  });
+});
+
 test.each(ALGORITHMS.filter((row) => row.form.kind === 'secret'))(
   '$id has a secret as long as its row says',
   async (row) => {

@@ -98,7 +98,7 @@ describe('two roots', () => {
     const tenantId = await addTenant(hierarchy);
     expect(await completeWraps(store, hierarchy)).toEqual([]);
     a.comeBack();
-    expect(await completeWraps(store, hierarchy)).toEqual([{ providerId: 'hsm-a', added: 1 }]);
+    expect(await completeWraps(store, hierarchy)).toEqual([{ providerId: 'hsm-a', added: 1, failed: [] }]);
     expect(await completeWraps(store, hierarchy)).toEqual([]);
     b.goAway();
     expect(await opens(tenantId, a, b)).toBe(true);
@@ -132,6 +132,26 @@ describe('two roots', () => {
     await expect(hierarchy.masterKeys(tenantId)).resolves.toBeDefined();
     expect(alerts).toMatchObject([{ kind: 'master-key-wrap-damaged' }]);
     await expect(new KeyHierarchy(store, [damagedA]).masterKeys(tenantId)).rejects.toThrow(failure('INTERNAL_ERROR'));
+  });
+
+  test('get the wraps of every master key but one that no root opens, and that one is named', async () => {
+    const hierarchy = await start(a, b);
+    b.goAway();
+    const [damaged, sound] = [await addTenant(hierarchy), await addTenant(hierarchy)];
+    b.comeBack();
+    const refusing: RootProvider = {
+      ...a,
+      unwrap: (wrapped, aad) =>
+        Buffer.from(aad).includes(damaged)
+          ? Promise.reject(new KmsError('DECRYPT_FAILED', 'damaged'))
+          : a.unwrap(wrapped, aad),
+    };
+    const broken = new KeyHierarchy(store, [refusing, b]);
+    expect(await completeWraps(store, broken)).toMatchObject([
+      { providerId: 'hsm-b', added: 1, failed: [{ name: { tenantId: damaged }, error: { code: 'INTERNAL_ERROR' } }] },
+    ]);
+    expect([await wrapsOf(damaged), await wrapsOf(sound)]).toEqual([['hsm-a'], ['hsm-a', 'hsm-b']]);
+    await expect(addRoot({ store, hierarchy: broken, makeRoot }, 'hsm-b')).rejects.toThrow(new RegExp(damaged));
   });
 
   test('never store a wrap that does not open', async () => {
@@ -265,6 +285,19 @@ describe('the ceremony', () => {
     await expect(start(a)).rejects.toThrow(SEALED);
     const stranger = failableRoot('hsm-z', randomBytes(32));
     await expect(rotateRoot(ceremony(next, stranger), stranger)).rejects.toThrow(failure('NOT_FOUND'));
+  });
+
+  test('a rotation that is repeated with the old settings reaches tenants that nodes on the old root made meanwhile', async () => {
+    const onOld = await start(a);
+    const next = failableRoot('hsm-a', randomBytes(32));
+    await rotateRoot(ceremony(a, next), next);
+    const tenantId = await addTenant(onOld);
+    expect(await opens(tenantId, next)).toBe(false);
+    // Until then the old root can not be taken out of use, so that nothing is lost.
+    await expect(retireRoot({ store }, 'hsm-a', await a.checkValue())).rejects.toThrow(CONFLICT);
+    expect(await rotateRoot(ceremony(a, next), next)).toMatchObject({ added: 1 });
+    expect(await opens(tenantId, next)).toBe(true);
+    await retireRoot({ store }, 'hsm-a', await a.checkValue());
   });
 
   test('shows what is configured and what is in use', async () => {

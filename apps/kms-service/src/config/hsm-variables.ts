@@ -74,9 +74,9 @@ export function readHsms(env: Variables): readonly ConfiguredHsm[] {
   return hsm === undefined ? [] : [hsm];
 }
 
-/** Digits are a slot, anything else is the label of a token. */
+/** Digits as a number is written are a slot, or the label of a token when there is no such slot; anything else is a label. */
 function slotOrText(field: string, text: string | undefined): string | number | undefined {
-  return field === 'slot' && text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : text;
+  return field === 'slot' && text !== undefined && /^(0|[1-9]\d{0,14})$/.test(text) ? Number(text) : text;
 }
 
 function readList(env: Variables, json: string): readonly ConfiguredHsm[] {

@@ -40,8 +40,10 @@ export function makeRootWork(kms: Kms, log: Logger, options: HsmWorkOptions): Ro
     const states = kms.hierarchy.roots.status().map(({ state }) => state);
     const someoneIsBack = states.some((state, index) => state === 'ready' && before[index] !== 'ready');
     if (states.length > 1 && (someoneIsBack || round % ROUNDS_BETWEEN_COMPLETIONS === 0)) {
-      for (const { providerId, added } of await completeWraps(kms.store, kms.hierarchy))
-        log.info({ provider: providerId, added }, 'wrapped master keys under a root that lacked them');
+      for (const { providerId: provider, added, failed } of await completeWraps(kms.store, kms.hierarchy)) {
+        if (added > 0) log.info({ provider, added }, 'wrapped master keys under a root that lacked them');
+        for (const { name, error } of failed) log.error({ provider, name, err: error }, 'a master key does not open');
+      }
     }
     before = states;
     round += 1;
@@ -56,8 +58,11 @@ export function makeRootWork(kms: Kms, log: Logger, options: HsmWorkOptions): Ro
 
   return {
     run: async () => {
-      await lookAfterRoots();
-      await sweep();
+      try {
+        await lookAfterRoots();
+      } finally {
+        await sweep();
+      }
     },
     sweeps: () => reports,
   };

@@ -2,12 +2,15 @@ import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { CKF, CKR } from '../protocol/cryptoki.ts';
 import type { FromChild, FromLane, LaneData, ToChild } from '../protocol/messages.ts';
-import { type Cryptoki, faultOf, type Handle, isCkr, loadModule } from './driver.ts';
+import { type Cryptoki, FaultError, faultOf, type Handle, isCkr, loadModule } from './driver.ts';
 import { tryLogin } from './login.ts';
 import { chooseSlot, initialisedSlots, type Slot } from './slots.ts';
 
 // The process in which a vendor's module runs, so that its crash or hang is not one of the service.
 const LANE = new URL(`./lane${extname(import.meta.url)}`, import.meta.url);
+
+/** What C_Initialize answers when the module does not find its own configuration, or what that names. */
+const NOT_SET_UP: readonly number[] = [CKR.generalError, CKR.functionFailed, CKR.argumentsBad];
 
 interface Opened {
   readonly modulePath: string;
@@ -26,6 +29,11 @@ let opened: Opened | undefined;
 let loggedIn: LoggedIn | undefined;
 let lanes: readonly Worker[] = [];
 
+function nameOf(error: unknown): string {
+  const fault = faultOf(error);
+  return fault.type === 'ckr' ? fault.name : fault.type;
+}
+
 function tell(message: FromChild): void {
   process.send?.(message);
 }
@@ -43,6 +51,8 @@ function open(message: Extract<ToChild, { kind: 'open' }>): void {
   try {
     cryptoki.C_Initialize({ flags: CKF.osLockingOk });
   } catch (error) {
+    if (isCkr(error, ...NOT_SET_UP))
+      throw new FaultError({ type: 'initialise', message: nameOf(error) }, { cause: error });
     if (!isCkr(error, CKR.cryptokiAlreadyInitialized)) throw error;
   }
   const slot = chooseSlot(initialisedSlots(cryptoki), message);

@@ -43,7 +43,7 @@ function tokenInfo(cryptoki: Cryptoki, slot: Handle): TokenInfo | null {
 
 /**
  * The slot that is meant: the token seen before; else by slot id; else by index, because SoftHSM gives a token another
- * slot id than the one asked for; and by token label, alone or in addition.
+ * slot id than the one asked for; else by a token label of digits; and by token label, alone or in addition.
  *
  * @throws FaultError `slot`, listing what there is.
  */
@@ -68,7 +68,8 @@ function candidatesFor(slots: readonly Slot[], { slot, tokenLabel, expected }: S
   const numbered = labelled.filter(({ id }) => id === slot);
   if (numbered.length > 0) return numbered;
   const indexed = slots[slot];
-  return indexed !== undefined && labelled.includes(indexed) ? [indexed] : [];
+  if (indexed !== undefined) return labelled.includes(indexed) ? [indexed] : [];
+  return tokenLabel === null ? slots.filter(({ token }) => token.label === String(slot)) : [];
 }
 
 function sameToken(a: TokenIdentity, b: TokenIdentity): boolean {

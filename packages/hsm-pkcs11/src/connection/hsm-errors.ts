@@ -74,7 +74,7 @@ export function needsNewProcess(error: unknown): boolean {
 export function wasNeverAsked(error: unknown): error is KmsError {
   if (!(error instanceof KmsError) || error.code !== 'HSM_UNAVAILABLE') return false;
   const { cause } = error;
-  if (cause instanceof ChildFault) return ['driver', 'module', 'slot'].includes(cause.fault.type);
+  if (cause instanceof ChildFault) return ['driver', 'module', 'initialise', 'slot'].includes(cause.fault.type);
   return cause === undefined || cause instanceof LanesBusy || cause instanceof HsmConfigurationError;
 }
 
@@ -100,6 +100,7 @@ export function callError(hsmId: string, error: Error): KmsError {
       return internal(hsmId, fault.name, error);
     case 'driver':
     case 'module':
+    case 'initialise':
     case 'slot':
       // The call was the first to need a new connection; what is only away for now must not look like a mistake.
       return hsmUnavailable(hsmId, `it can not be reached (${firstLine(fault.message)})`, 1000, error);
@@ -128,6 +129,12 @@ export function configurationError(modulePath: string, error: unknown): HsmConfi
       return new HsmConfigurationError(
         'module',
         `The PKCS #11 module ${modulePath} can not be loaded: ${firstLine(fault.message)}`,
+        options,
+      );
+    case 'initialise':
+      return new HsmConfigurationError(
+        'initialise',
+        `The PKCS #11 module ${modulePath} can not be initialised (${fault.message}). See that it finds its own configuration, which for SoftHSM SOFTHSM2_CONF names, and what that names.`,
         options,
       );
     case 'slot':

@@ -117,7 +117,7 @@ export interface Answers {
 /** Why something did not work, in a form that crosses processes. */
 export type Fault =
   | { readonly type: 'ckr'; readonly code: number; readonly name: string }
-  | { readonly type: 'driver' | 'module' | 'slot' | 'unexpected'; readonly message: string }
+  | { readonly type: 'driver' | 'module' | 'initialise' | 'slot' | 'unexpected'; readonly message: string }
   | { readonly type: 'not-found' }
   | { readonly type: 'ambiguous'; readonly ids: readonly string[] }
   | { readonly type: 'weakened'; readonly attribute: string; readonly required: string }

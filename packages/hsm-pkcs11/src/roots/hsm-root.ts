@@ -75,8 +75,8 @@ export class HsmRoot implements RootProvider {
   }
 
   /**
-   * The first 8 bytes of AES-256-ECB of a fixed block under the root, in hexadecimal. Every call asserts the attributes
-   * of the root anew.
+   * The first 8 bytes of AES-256-ECB of a fixed block under the root, in hexadecimal. Each session asserts the attributes
+   * of the root before it uses it for the first time; they can not be changed afterwards.
    *
    * @throws HsmConfigurationError when the root is missing, ambiguous or weakened.
    */

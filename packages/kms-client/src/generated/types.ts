@@ -879,7 +879,7 @@ export interface UnwrapInput {
   readonly wrappedKey: Uint8Array;
   /** Authenticated with the wrapped key: unwrapping needs the same. Not secret. No bytes are the same as none. */
   readonly associatedData?: Uint8Array | undefined;
-  /** The `provider` of the wrapped key; it may save a search and changes nothing else. */
+  /** The `provider` of the wrapped key. It changes nothing: the wrapped key itself says what opens it. */
   readonly providerHint?: string | undefined;
 }
 

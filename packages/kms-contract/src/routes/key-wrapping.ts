@@ -45,7 +45,7 @@ export const keyWrappingRoutes = group({
       associatedData: associatedData.exactOptional(),
       providerHint: line(LIMITS.nameCharacters)
         .exactOptional()
-        .describe('The `provider` of the wrapped key; it may save a search and changes nothing else.'),
+        .describe('The `provider` of the wrapped key. It changes nothing: the wrapped key itself says what opens it.'),
     }),
     response: component('UnwrapAnswer', z.object({ dataKey: answeredBytes, keyId, keyVersion })),
     errors: ['KEY_STATE_INVALID', 'DECRYPT_FAILED', 'HSM_UNAVAILABLE'],

@@ -6,7 +6,7 @@ import {
   type KeyObject,
   randomBytes,
 } from 'node:crypto';
-import type { Algorithm, KeyForm } from '../algorithms/registry.ts';
+import type { Algorithm, KeyForm, NodeKeyType } from '../algorithms/registry.ts';
 import { xWingPublicKey, X_WING_SEED_BYTES } from './kem.ts';
 import { xWingSpki } from './x-wing-spki.ts';
 
@@ -31,7 +31,8 @@ export interface LoadedMaterial {
 /**
  * Makes fresh material for an algorithm.
  *
- * @param random where the bytes of secret keys come from, so that a hardware generator can be mixed in
+ * @param random where the bytes of secret keys and the seeds of key pairs come from, so that a hardware generator can be
+ *   mixed in; RSA and SLH-DSA keys and those on NIST curves come from OpenSSL's own generator
  */
 export async function generateMaterial(
   algorithm: Algorithm,
@@ -46,7 +47,8 @@ export async function generateMaterial(
       return { secret: seed, publicKey: xWingSpki(xWingPublicKey(seed)) };
     }
     default: {
-      const { privateKey, publicKey } = await generateKeys(form);
+      const seed = seedOf(form);
+      const { privateKey, publicKey } = seed === null ? await generateKeys(form) : await grow(seed, random);
       return {
         secret: privateKey.export({ format: 'der', type: 'pkcs8' }),
         publicKey: publicKey.export({ format: 'der', type: 'spki' }),
@@ -66,6 +68,36 @@ export function loadMaterial(algorithm: Algorithm, secret: Uint8Array): LoadedMa
     type: 'pkcs8',
   });
   return { key, publicKey: createPublicKey(key) };
+}
+
+interface Seed {
+  readonly keyType: NodeKeyType;
+  readonly format: 'raw-seed' | 'raw-private';
+  readonly bytes: number;
+}
+
+/** The random bytes that a key pair is a function of; null where OpenSSL takes none. */
+function seedOf(form: PairForm): Seed | null {
+  if (form.kind !== 'node-key') return null;
+  const { keyType } = form;
+  // FIPS 203, algorithm 16: d and z. FIPS 204, algorithm 1: ξ. RFC 8032, section 5.1.5, and RFC 7748, section 5.
+  if (keyType.startsWith('ml-kem-')) return { keyType, format: 'raw-seed', bytes: 64 };
+  if (keyType.startsWith('ml-dsa-')) return { keyType, format: 'raw-seed', bytes: 32 };
+  return keyType === 'ed25519' || keyType === 'x25519' ? { keyType, format: 'raw-private', bytes: 32 } : null;
+}
+
+async function grow(
+  { keyType, format, bytes }: Seed,
+  random: (bytes: number) => Uint8Array | Promise<Uint8Array>,
+): Promise<{ privateKey: KeyObject; publicKey: KeyObject }> {
+  const seed = await random(bytes);
+  try {
+    const key = Buffer.from(seed.buffer, seed.byteOffset, seed.byteLength);
+    const privateKey = createPrivateKey({ key, format, asymmetricKeyType: keyType });
+    return { privateKey, publicKey: createPublicKey(privateKey) };
+  } finally {
+    seed.fill(0);
+  }
 }
 
 type PairForm = Exclude<KeyForm, { kind: 'secret' } | { kind: 'x-wing' }>;

@@ -4,7 +4,7 @@ import { KmsError } from '../errors/kms-error.ts';
 import type { AlertSink } from '../model/alert.ts';
 import { TRUST_MS } from '../keyring/fresh-cache.ts';
 import { SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
-import type { MasterKeyWrap } from '../model/tenant.ts';
+import type { MasterKeyWrap, RootRecord } from '../model/tenant.ts';
 import type { ChangeFeed } from '../ports/change-feed.ts';
 import type { RootProvider } from '../ports/root-provider.ts';
 import type { Store, UnitOfWork } from '../ports/store.ts';
@@ -28,6 +28,16 @@ export interface KeyHierarchyOptions {
 interface HeldChain {
   readonly wraps: Promise<readonly MasterKeyWrap[]>;
   readonly chain: Promise<MasterKeyChain>;
+}
+
+/** A master key that is wrapped under the roots in use, but not stored yet. */
+export interface PreparedMasterKey {
+  /**
+   * Stores it, in the unit of work of the system that makes the tenant.
+   *
+   * @throws KmsError `CONFLICT` when other roots are in use since it was wrapped.
+   */
+  store(unit: UnitOfWork): Promise<void>;
 }
 
 /**
@@ -54,12 +64,31 @@ export class KeyHierarchy {
     return this.roots.providers[0]?.id ?? '';
   }
 
-  /** Makes the first master key of a tenant, inside the unit of work of the system that makes the tenant. */
+  /** Makes the first master key of a tenant under roots that are taken into use in the same unit of work. */
   async createMasterKey(unit: UnitOfWork, tenantId: TenantId): Promise<void> {
+    await unit.tenants.addMasterKeyWraps(await this.#wrapNew(await unit.tenants.roots(), tenantId));
+  }
+
+  /**
+   * Makes the first master key of a tenant that is about to be made, before the unit of work that makes it: a unit must
+   * not stay open for as long as an HSM takes.
+   */
+  async prepareMasterKey(tenantId: TenantId): Promise<PreparedMasterKey> {
+    const inUse = await this.#store.transact({ kind: 'system' }, (unit) => unit.tenants.roots());
+    const wraps = await this.#wrapNew(inUse, tenantId);
+    return {
+      store: async (unit) => {
+        if (!sameRoots(inUse, await unit.tenants.roots()))
+          throw new KmsError('CONFLICT', 'The roots changed at the same moment. Ask again.');
+        await unit.tenants.addMasterKeyWraps(wraps);
+      },
+    };
+  }
+
+  async #wrapNew(inUse: readonly RootRecord[], tenantId: TenantId): Promise<readonly MasterKeyWrap[]> {
     const bytes = await this.#random(TMK_BYTES);
     try {
-      const inUse = await unit.tenants.roots();
-      await unit.tenants.addMasterKeyWraps(await this.roots.wrap(inUse, tenantId, 1, bytes));
+      return await this.roots.wrap(inUse, tenantId, 1, bytes);
     } finally {
       bytes.fill(0);
     }
@@ -136,4 +165,10 @@ function sameWraps(a: readonly MasterKeyWrap[], b: readonly MasterKeyWrap[]): bo
       return other?.tmkVersion === wrap.tmkVersion && Buffer.compare(other.wrapped, wrap.wrapped) === 0;
     })
   );
+}
+
+function sameRoots(a: readonly RootRecord[], b: readonly RootRecord[]): boolean {
+  const isIn = (roots: readonly RootRecord[]) => (root: RootRecord) =>
+    roots.some(({ providerId, checkValue }) => providerId === root.providerId && checkValue === root.checkValue);
+  return a.length === b.length && a.every(isIn(b));
 }

@@ -1,5 +1,6 @@
 import { type Caller, requirePermission } from '../access/caller.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
+import type { PreparedMasterKey } from '../hierarchy/key-hierarchy.ts';
 import { type TokenAuthority, tokenAuthority } from '../hierarchy/token-authority.ts';
 import type { RecordedChange } from '../evidence/operation-evidence.ts';
 import { newId, SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
@@ -27,20 +28,36 @@ export interface CreateTenantInput {
 export async function createTenant(kms: Kms, caller: Caller, input: CreateTenantInput): Promise<TenantDescription> {
   requirePermission(caller, 'kms:tenants:manage');
   const chain = await kms.hierarchy.masterKeys(SYSTEM_TENANT);
+  const tenantId = input.tenantId ?? newId();
+  const masterKey = await prepared(kms.hierarchy.prepareMasterKey(tenantId));
   return kms.store.transact({ kind: 'system' }, (unit) =>
     runOnce(unit, chain, input.idempotency, async () => {
       const tenant: TenantRecord = {
-        tenantId: input.tenantId ?? newId(),
+        tenantId,
         name: input.name,
         state: 'active',
         createdAt: unit.now,
       };
       await unit.tenants.insert(tenant);
-      await kms.hierarchy.createMasterKey(unit, tenant.tenantId);
+      await masterKey.store(unit);
       await kms.evidence?.changed(unit, tenantCreated(tenant.tenantId, tenant.name));
       return describeTenant(tenant);
     }),
   );
+}
+
+/** A call that needs no new master key, as a repeated one does, is answered also where none can be made. */
+async function prepared(masterKey: Promise<PreparedMasterKey>): Promise<PreparedMasterKey> {
+  try {
+    return await masterKey;
+  } catch (error) {
+    if (!(error instanceof KmsError)) throw error;
+    return {
+      store: async () => {
+        throw error;
+      },
+    };
+  }
 }
 
 /** All tenants of the service. */
@@ -70,13 +87,15 @@ export async function bootstrapTenant(
   token: CreateApiTokenInput,
   publish: (first: FirstTenant) => void,
 ): Promise<FirstTenant | undefined> {
+  if (await kms.store.transact({ kind: 'system' }, hasTenant)) return undefined;
   const authority = await tokenAuthority(kms.hierarchy);
+  const tenantId = newId();
+  const masterKey = await kms.hierarchy.prepareMasterKey(tenantId);
   return kms.store.transact({ kind: 'system' }, async (unit) => {
     await unit.tenants.lockRoots();
-    if ((await unit.tenants.list()).some((tenant) => tenant.tenantId !== SYSTEM_TENANT)) return undefined;
-    const tenantId = newId();
+    if (await hasTenant(unit)) return undefined;
     await unit.tenants.insert({ tenantId, name, state: 'active', createdAt: unit.now });
-    await kms.hierarchy.createMasterKey(unit, tenantId);
+    await masterKey.store(unit);
     const made = makeToken(authority, tenantId, token, unit.now);
     await unit.tokens.insert(made.record);
     const evidence = kms.evidence?.unattended('bootstrapTenant', 'kms.tenant.created', tenantId);
@@ -86,6 +105,10 @@ export async function bootstrapTenant(
     publish(first);
     return first;
   });
+}
+
+async function hasTenant(unit: UnitOfWork): Promise<boolean> {
+  return (await unit.tenants.list()).some((tenant) => tenant.tenantId !== SYSTEM_TENANT);
 }
 
 export interface ShredTenantInput {

@@ -31,6 +31,14 @@ export async function checkRoots(store: Store, hierarchy: KeyHierarchy): Promise
 export interface CompletedWraps {
   readonly providerId: string;
   readonly added: number;
+  /** Master keys that were passed over, because no root opens them. */
+  readonly failed: readonly FailedWrap[];
+}
+
+/** A master key that could not be wrapped again, and why. */
+export interface FailedWrap {
+  readonly name: MasterKeyName;
+  readonly error: KmsError;
 }
 
 /**
@@ -43,40 +51,51 @@ export async function completeWraps(store: Store, hierarchy: KeyHierarchy): Prom
   const completed: CompletedWraps[] = [];
   for (const provider of hierarchy.roots.providers) {
     try {
-      completed.push({ providerId: provider.id, added: await completeWrapsUnder(store, hierarchy, provider) });
+      completed.push({ providerId: provider.id, ...(await completeWrapsUnder(store, hierarchy, provider)) });
     } catch (error) {
       // A root that is away, or not of this database, lacks its wraps until it is back; its status says so.
       if (!isMissing(error)) throw error;
     }
   }
-  return completed.filter(({ added }) => added > 0);
+  return completed.filter(({ added, failed }) => added + failed.length > 0);
 }
 
 /**
- * Wraps every master key that has no wrap under the present root of a provider.
+ * Wraps every master key that has no wrap under the present root of a provider. One that does not open keeps no other
+ * from its turn.
  *
- * @returns how many wraps were added
  * @throws KmsError as `RootSet.identify`.
  */
 export async function completeWrapsUnder(
   store: Store,
   hierarchy: KeyHierarchy,
   provider: RootProvider,
-): Promise<number> {
+): Promise<Omit<CompletedWraps, 'providerId'>> {
   const inUse = await store.transact({ kind: 'system' }, (unit) => unit.tenants.roots());
   const root = await hierarchy.roots.identify(provider, inUse);
+  const failed: FailedWrap[] = [];
   let added = 0;
   for (;;) {
     const lacking = await store.transact({ kind: 'system' }, (unit) =>
-      unit.tenants.masterKeysLacking(root, KEYS_PER_STEP),
+      unit.tenants.masterKeysLacking(root, KEYS_PER_STEP + failed.length),
     );
-    if (lacking.length === 0) return added;
     let addedNow = 0;
-    for (const name of lacking) if (await wrapAgain(store, hierarchy, provider, name)) addedNow += 1;
+    for (const name of lacking.filter((each) => !failed.some((before) => isSame(before.name, each)))) {
+      try {
+        if (await wrapAgain(store, hierarchy, provider, name)) addedNow += 1;
+      } catch (error) {
+        if (!(error instanceof KmsError) || error.code !== 'INTERNAL_ERROR') throw error;
+        failed.push({ name, error });
+      }
+    }
     added += addedNow;
-    // What is still lacking belongs to tenants that were shredded meanwhile, or is being added by another node.
-    if (addedNow === 0) return added;
+    // What is still lacking does not open, belongs to tenants that were shredded meanwhile, or is being added by another node.
+    if (addedNow === 0) return { added, failed };
   }
+}
+
+function isSame(a: MasterKeyName, b: MasterKeyName): boolean {
+  return a.tenantId === b.tenantId && a.tmkVersion === b.tmkVersion;
 }
 
 async function wrapAgain(

@@ -115,7 +115,7 @@ export async function addRoot(ceremony: RootCeremony, providerId: string): Promi
     if (own.length === 0) await unit.tenants.addRoot(present);
     return present;
   });
-  return { root, added: await completeWrapsUnder(store, hierarchy, provider) };
+  return { root, added: await wrapEverything(ceremony, provider) };
 }
 
 /**
@@ -138,7 +138,20 @@ export async function rotateRoot(ceremony: RootCeremony, next: RootProvider): Pr
     if (!own.some((each) => each.checkValue === present.checkValue)) await unit.tenants.addRoot(present);
     return present;
   });
-  return { root, added: await completeWrapsUnder(store, hierarchy, next) };
+  return { root, added: await wrapEverything(ceremony, next) };
+}
+
+/** Whoever adds a root has to know which master keys it does not open. */
+async function wrapEverything({ store, hierarchy }: RootCeremony, provider: RootProvider): Promise<number> {
+  const { added, failed } = await completeWrapsUnder(store, hierarchy, provider);
+  const [first] = failed;
+  if (first === undefined) return added;
+  const tenants = failed.map(({ name }) => name.tenantId).join(', ');
+  throw new KmsError(
+    'INTERNAL_ERROR',
+    `The root ${provider.id} is in use and wraps every master key that opens; no root opens those of ${tenants}.`,
+    { cause: first.error },
+  );
 }
 
 /**

@@ -53,11 +53,14 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
     hardware,
     sweeps,
   };
+  const settled = await settleCopy(composition, config.acceptRestoredCopy, readiness, log);
+  if (settled) await installPlatformToken(kms, config.platformToken);
+  // Before anybody can connect: a gateway tries another node when nobody listens, not when one refuses.
+  await runSelfTest(readiness, log, config);
   const listening = await listen(makeApp(parts), makeHotRoutes(parts), config);
   stops.push(() => listening.stop());
   const mayWork = () => isStillHere(copies, readiness, log);
-  if (await settleCopy(composition, config.acceptRestoredCopy, readiness, log)) {
-    await installPlatformToken(kms, config.platformToken);
+  if (settled) {
     const first = await bootstrap(kms, config, listening.baseUrl);
     if (first !== undefined) process.stderr.write(welcomeText(first));
     const work = startScheduledWork(kms, { rootWork, intervalMs: config.jobIntervalMs, mayWork, log });
@@ -65,7 +68,6 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   }
   log.info({ baseUrl: listening.baseUrl }, 'listening');
   stops.push(() => readiness.stopping());
-  await runSelfTest(readiness, log, config);
 }
 
 /**

@@ -54,6 +54,11 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
     hardware,
     sweeps,
   };
+  const settled = await settleCopy(composition, config.acceptRestoredCopy, readiness, log);
+  if (settled) await installPlatformToken(kms, config.platformToken);
+  // Before anybody can connect: a gateway tries another node when nobody listens, not when one refuses.
+  await runSelfTest(readiness, log, config);
+  yieldThreadPool(log);
   const listening = await listen(makeApp(parts), makeHotRoutes(parts), config);
   stops.push(() => listening.stop());
   const mayWork = async () => {
@@ -61,9 +66,8 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
     if (!here) await evidence?.halt(log);
     return here;
   };
-  if (await settleCopy(composition, config.acceptRestoredCopy, readiness, log)) {
+  if (settled) {
     evidence?.start(log, (report) => metrics.observeEvidence(report));
-    await installPlatformToken(kms, config.platformToken);
     const first = await bootstrap(kms, config, listening.baseUrl);
     if (first !== undefined) process.stderr.write(welcomeText(first));
     const work = startScheduledWork(kms, { rootWork, intervalMs: config.jobIntervalMs, mayWork, log });
@@ -71,8 +75,6 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   }
   log.info({ baseUrl: listening.baseUrl }, 'listening');
   stops.push(() => readiness.stopping());
-  await runSelfTest(readiness, log, config);
-  yieldThreadPool(log);
   reportStarted();
 }
 

@@ -1,3 +1,4 @@
 import { keyMemoryRules } from './key-memory-rules.ts';
 
-keyMemoryRules(100_000, 10_000);
+// As `docs/architecture.md` says it.
+keyMemoryRules(100_000, 10_000, 2 / 3);

@@ -1,3 +1,3 @@
 import { keyMemoryRules } from './key-memory-rules.ts';
 
-keyMemoryRules(10_000, 1000);
+keyMemoryRules(10_000, 1000, 0.6);

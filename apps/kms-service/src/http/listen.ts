@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
+import { Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { problem } from '@qnsp/kms-contract';
 import type { Hono } from 'hono';
@@ -9,10 +11,18 @@ import type { ServiceConfig } from '../config/env.ts';
 import type { AppEnv } from './app-env.ts';
 import type { HotRoutes } from './hot-routes.ts';
 
+/** For so long a server that stops goes on serving kept connections, when requests go on coming. */
+const FAREWELL_MS = 2000;
+/** Without a request for so long, nothing is coming. */
+const QUIET_MS = 500;
+
 export interface Listening {
   /** Where a client on this machine reaches the service. */
   readonly baseUrl: string;
-  /** Takes no new connection, lets running requests end for `shutdownTimeoutMs`, then cuts what is left. */
+  /**
+   * Takes no new connection, and says with each answer that its own ends. When nothing comes any more, or {@link FAREWELL_MS}
+   * are over, closes those without a request, lets running requests end for `shutdownTimeoutMs`, and cuts what is left.
+   */
   stop(): Promise<void>;
 }
 
@@ -20,6 +30,7 @@ export interface Listening {
 export async function listen(app: Hono<AppEnv>, hot: HotRoutes, config: ServiceConfig): Promise<Listening> {
   const listener = getRequestListener(app.fetch);
   let draining = false;
+  let lastRequestAt = -Infinity;
   const server = createServer(
     // A client that is slow with its headers or body holds a connection for no longer than this.
     {
@@ -28,6 +39,7 @@ export async function listen(app: Hono<AppEnv>, hot: HotRoutes, config: ServiceC
       keepAliveTimeout: 65_000,
     },
     (request, response) => {
+      lastRequestAt = performance.now();
       // A connection that is kept open would bring one request after another, and be cut in the middle of the last one.
       if (draining) response.setHeader('connection', 'close');
       if (!hot(request, response)) void listener(request, response);
@@ -42,7 +54,7 @@ export async function listen(app: Hono<AppEnv>, hot: HotRoutes, config: ServiceC
     baseUrl: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     stop: () => {
       draining = true;
-      return drain(server, config.shutdownTimeoutMs);
+      return drain(server, config.shutdownTimeoutMs, () => lastRequestAt);
     },
   };
 }
@@ -76,14 +88,32 @@ function bind(server: Server, { host, port }: ServiceConfig): Promise<void> {
   });
 }
 
-function drain(server: Server, timeoutMs: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const cut = setTimeout(() => server.closeAllConnections(), timeoutMs);
-    server.close((error) => {
-      clearTimeout(cut);
-      if (error === undefined) resolve();
-      else reject(error);
-    });
-    server.closeIdleConnections();
+/**
+ * Ends a server without losing a request. A gateway keeps connections open and sends the next request into one at any time;
+ * when it is closed in that moment, the request may be lost. So no new connection is taken, which sends a gateway elsewhere
+ * before it has sent anything, and each kept one goes with its next answer. Only those that are out of use are closed.
+ */
+async function drain(server: Server, timeoutMs: number, lastRequestAt: () => number): Promise<void> {
+  const ended = new Promise<void>((resolve, reject) => {
+    // That of the HTTP server closes the kept connections as well.
+    NetServer.prototype.close.call(server, (error) => (error === undefined ? resolve() : reject(error)));
   });
+  await Promise.race([ended, quiet(lastRequestAt)]);
+  const cut = setTimeout(() => server.closeAllConnections(), timeoutMs);
+  server.closeIdleConnections();
+  try {
+    await ended;
+  } finally {
+    clearTimeout(cut);
+  }
+}
+
+/** Waits until requests stop coming. */
+async function quiet(lastRequestAt: () => number): Promise<void> {
+  const begun = performance.now();
+  for (;;) {
+    await sleep(QUIET_MS, undefined, { ref: false });
+    const now = performance.now();
+    if (now - begun >= FAREWELL_MS || now - lastRequestAt() >= QUIET_MS) return;
+  }
 }

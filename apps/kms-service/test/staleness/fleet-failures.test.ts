@@ -1,13 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startService } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { send } from '../local-service.ts';
 import { type Fleet, startFleet } from './fleet.ts';
 
 const DATA = Buffer.from('data').toString('base64');
 const ENCRYPT = { plaintext: DATA };
-/** What a gateway may send again to another node: nothing was done. */
-const TRY_ANOTHER: ReadonlySet<number> = new Set([502, 503]);
 
 let fleet: Fleet;
 
@@ -59,48 +55,4 @@ describe('a node without notices', () => {
     });
     fleet.nodes[1]?.database.resume();
   });
-});
-
-test('a rolling restart loses no request that a gateway may send to another node', { timeout: 90_000 }, async () => {
-  const path = `${await fleet.createKey()}/encrypt`;
-  const stopping = new AbortController();
-  const urls = fleet.nodes.map(({ service }) => `${service.baseUrl}${path}`);
-  const unserved: unknown[] = [];
-  let served = 0;
-
-  const serveOne = async (first: number): Promise<void> => {
-    let last: unknown;
-    for (let attempt = 0; attempt < urls.length; attempt += 1) {
-      // A gateway opens a connection for what it sends again; one that was kept open may end in the same moment.
-      last = await send(urls[(first + attempt) % urls.length] ?? '', 'POST', fleet.token, ENCRYPT, {
-        connection: 'close',
-      }).catch((error: unknown) => error);
-      if (last instanceof Error) continue;
-      const { status } = last as { readonly status: number };
-      if (TRY_ANOTHER.has(status)) continue;
-      if (status === 200) served += 1;
-      else unserved.push(last);
-      return;
-    }
-    unserved.push(last);
-  };
-  const clients = Array.from({ length: 6 }, async (_, client) => {
-    for (let turn = client; !stopping.signal.aborted; turn += 1) {
-      await serveOne(turn);
-      await sleep(5);
-    }
-  });
-
-  const replaced = [];
-  for (const { service } of fleet.nodes) {
-    const before = served;
-    await service.stop();
-    replaced.push(await startService({ env: { ...service.env, PORT: String(service.port) } }));
-    await expect.poll(() => served, { timeout: 15_000 }).toBeGreaterThan(before + 20);
-  }
-  stopping.abort();
-  await Promise.all(clients);
-  await Promise.all(replaced.map((service) => service.stop()));
-  expect(unserved).toEqual([]);
-  expect(served).toBeGreaterThan(100);
 });

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { send } from '../local-service.ts';
+import { type Answer, send } from '../local-service.ts';
 import type { Fleet } from './fleet.ts';
 
 /** One answer, by when it was asked for and when it came, in milliseconds of `performance.now()`. */
@@ -8,10 +8,14 @@ export interface Sample {
   readonly sentAt: number;
   readonly answeredAt: number;
   readonly status: number;
+  /** It succeeded as if nothing had changed. */
+  readonly asBefore: boolean;
 }
 
-/** A use of a key, or of a token, that is allowed until the change of the round. */
+/** A use of a key, or of a token, that is allowed until the change of the round, or is another one after it. */
 export interface Use {
+  /** Whether a success is one from before the change; without it every one is. */
+  isOld?(body: Answer['body']): boolean;
   readonly path: string;
   readonly body: object;
   readonly token: string;
@@ -28,8 +32,9 @@ export function startLoad(fleet: Fleet, use: Use): { readonly samples: Sample[];
   const client = async (node: number, url: string) => {
     while (!stopping.signal.aborted) {
       const sentAt = performance.now();
-      const { status } = await send(url, 'POST', use.token, use.body);
-      samples.push({ node, sentAt, answeredAt: performance.now(), status });
+      const { status, body } = await send(url, 'POST', use.token, use.body);
+      const asBefore = status === 200 && (use.isOld?.(body) ?? true);
+      samples.push({ node, sentAt, answeredAt: performance.now(), status, asBefore });
       await sleep(PAUSE_MS);
     }
   };

@@ -1,7 +1,8 @@
 import type { RoundResult } from './round.ts';
 
 /** The p-th percentile of some numbers, by the nearest rank. */
-function percentile(sorted: readonly number[], p: number): number {
+export function percentile(values: readonly number[], p: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil((p / 100) * sorted.length) - 1)] ?? 0;
 }
 
@@ -10,10 +11,8 @@ export function staleness(results: readonly RoundResult[]): string {
   const names = [...new Set(results.map(({ trouble }) => trouble))];
   const row = (name: string, of: readonly RoundResult[]): string => {
     // The node that made the change sees it at once; the others are of interest.
-    const times = of.flatMap(({ lastSuccessMs }) => lastSuccessMs.slice(1)).sort((a, b) => a - b);
-    const cells = [percentile(times, 50), percentile(times, 99), times.at(-1) ?? 0].map((ms) =>
-      ms.toFixed(1).padStart(8),
-    );
+    const times = of.flatMap(({ lastSuccessMs }) => lastSuccessMs.slice(1));
+    const cells = [50, 99, 100].map((p) => percentile(times, p)).map((ms) => ms.toFixed(1).padStart(8));
     return `${name.padEnd(42)}${String(of.length).padStart(7)}${cells.join('')}`;
   };
   return [

@@ -5,14 +5,14 @@ import { type Sample, startLoad, type Use } from './load.ts';
 
 /** What promise the fleet makes: after this time a change counts everywhere. */
 export const BOUND_MS = 1000;
-/** How long a round looks on after the change. */
+/** How long a round looks on after the change, unless it says otherwise. */
 const AFTER_MS = 1400;
 const DATA = Buffer.from('data').toString('base64');
 
-/** A way to end the use of a key, and what says so from then on. */
+/** A way to end the use of a key as it is, and the status of its use from then on. */
 export interface Ending {
   readonly name: string;
-  readonly refusal: number;
+  readonly statusAfter: number;
   prepare(fleet: Fleet): Promise<Use & { end(): Promise<number> }>;
 }
 
@@ -37,7 +37,7 @@ export interface RoundResult {
   readonly samples: number;
 }
 
-const KEY_CHANGES: readonly [name: string, method: string, path: string, body: object, refusal: number][] = [
+const KEY_CHANGES: readonly [name: string, method: string, path: string, body: object, statusAfter: number][] = [
   ['revoke', 'POST', '/revoke', { reason: 'suspected_compromise' }, 409],
   ['suspend', 'POST', '/suspend', {}, 409],
   ['destroy', 'POST', '/destroy', {}, 409],
@@ -51,10 +51,25 @@ const KEY_CHANGES: readonly [name: string, method: string, path: string, body: o
 ];
 
 export const ENDINGS: readonly Ending[] = [
+  {
+    name: 'rotate',
+    // The key goes on in its new version; what the old one encrypts is what may not be.
+    statusAfter: 200,
+    prepare: async (fleet) => {
+      const key = await fleet.createKey();
+      return {
+        path: `${key}/encrypt`,
+        body: { plaintext: DATA },
+        token: fleet.token,
+        isOld: ({ keyVersion }) => keyVersion === 1,
+        end: async () => (await fleet.call(0, 'POST', `${key}/rotate`, {})).status,
+      };
+    },
+  },
   ...KEY_CHANGES.map(
-    ([name, method, path, body, refusal]): Ending => ({
+    ([name, method, path, body, statusAfter]): Ending => ({
       name,
-      refusal,
+      statusAfter,
       prepare: async (fleet) => {
         const key = await fleet.createKey();
         return {
@@ -68,7 +83,7 @@ export const ENDINGS: readonly Ending[] = [
   ),
   {
     name: 'revoke the token',
-    refusal: 401,
+    statusAfter: 401,
     prepare: async (fleet) => {
       const key = await fleet.createKey();
       const made = await fleet.call(0, 'POST', '/kms/v1/tokens', { name: 'short', role: 'key_user' });
@@ -83,7 +98,12 @@ export const ENDINGS: readonly Ending[] = [
 ];
 
 /** Uses a key on all nodes, ends that on the first one, and measures when the last use succeeded on each. */
-export async function runRound(fleet: Fleet, ending: Ending, trouble: Trouble): Promise<RoundResult> {
+export async function runRound(
+  fleet: Fleet,
+  ending: Ending,
+  trouble: Trouble,
+  lookOnMs: number = AFTER_MS,
+): Promise<RoundResult> {
   const use = await ending.prepare(fleet);
   const load = startLoad(fleet, use);
   const { samples } = load;
@@ -96,10 +116,10 @@ export async function runRound(fleet: Fleet, ending: Ending, trouble: Trouble): 
     expect([200, 204]).toContain(await use.end());
     const changedAt = performance.now();
     await trouble.afterChange?.(fleet);
-    await sleep(AFTER_MS);
+    await sleep(lookOnMs);
     await trouble.end(fleet);
     await expect
-      .poll(() => fleet.nodes.every((_, node) => refusedLast(samples, node, ending.refusal)), { timeout: 15_000 })
+      .poll(() => fleet.nodes.every((_, node) => saysSo(samples, node, ending.statusAfter)), { timeout: 15_000 })
       .toBe(true);
     await load.stop();
     // What a node had decided before it was halted may come out when it goes on; nothing that was asked for since may.
@@ -117,16 +137,15 @@ export async function runRound(fleet: Fleet, ending: Ending, trouble: Trouble): 
 }
 
 function successes(samples: readonly Sample[], node: number): number {
-  return samples.filter((sample) => sample.node === node && sample.status === 200).length;
+  return samples.filter((sample) => sample.node === node && sample.asBefore).length;
 }
 
 function lastSuccess(samples: readonly Sample[], node: number): number {
-  return Math.max(
-    ...samples.filter((each) => each.node === node && each.status === 200).map((each) => each.answeredAt),
-  );
+  return Math.max(...samples.filter((each) => each.node === node && each.asBefore).map((each) => each.answeredAt));
 }
 
 /** Whether the node is back and says what it should. */
-function refusedLast(samples: readonly Sample[], node: number, refusal: number): boolean {
-  return samples.findLast((sample) => sample.node === node)?.status === refusal;
+function saysSo(samples: readonly Sample[], node: number, statusAfter: number): boolean {
+  const last = samples.findLast((sample) => sample.node === node);
+  return last?.status === statusAfter && !last.asBefore;
 }

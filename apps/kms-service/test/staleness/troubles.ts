@@ -57,6 +57,57 @@ function poison(): Trouble {
   };
 }
 
+/** What nodes say of values that are none of theirs. */
+const rejected = (fleet: Fleet) => fleet.metric(/^kms_cache_shared_requests_total\{result="rejected"\} (\d+)/m);
+const REJECTED_LINE = 'a value in Redis is not what this service put there';
+
+function garbage(): Trouble {
+  const spoil = (fleet: Fleet) =>
+    onRedis(fleet, async (client) => {
+      for (const key of await client.keys('*')) await client.set(key, 'bm90IGEgcmVjb3Jk');
+    });
+  return {
+    name: 'garbage is put into Redis',
+    begin: async (fleet, { path }) => {
+      const before = await rejected(fleet);
+      // A node that finds Redis slow leaves it alone for a second, so it may take more than one time.
+      const findsGarbage = async () => {
+        await spoil(fleet);
+        await fleet.call(0, 'PATCH', path.replace('/encrypt', ''), { metadata: { at: String(Date.now()) } });
+        return rejected(fleet);
+      };
+      await expect.poll(findsGarbage, { timeout: 15_000, interval: 200 }).toBeGreaterThan(before);
+      expect(fleet.nodes.some(({ service }) => service.logs().includes(REJECTED_LINE))).toBe(true);
+      await spoil(fleet);
+    },
+    end: nothing,
+  };
+}
+
+/** The password of Redis becomes another one, under the connections that nodes have. */
+function otherPassword(): Trouble {
+  const password = 'another';
+  let isSet = false;
+  return {
+    name: 'Redis takes the password no more',
+    begin: async (fleet) => {
+      isSet = true;
+      await onRedis(fleet, async (client) => {
+        await client.sendCommand(['CONFIG', 'SET', 'requirepass', password]);
+        await client.sendCommand(['CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes']);
+      });
+    },
+    end: async (fleet) => {
+      if (!isSet) return;
+      isSet = false;
+      const client = createClient({ url: fleet.redis.url, password });
+      await client.connect();
+      await client.sendCommand(['CONFIG', 'SET', 'requirepass', '']);
+      client.destroy();
+    },
+  };
+}
+
 /** A new one each time: some remember what they did. */
 export function troubles(): readonly Trouble[] {
   return [
@@ -72,13 +123,17 @@ export function troubles(): readonly Trouble[] {
       end: nothing,
     },
     poison(),
+    garbage(),
+    otherPassword(),
     {
-      name: 'garbage is put into Redis',
-      begin: (fleet) =>
-        onRedis(fleet, async (client) => {
-          for (const key of await client.keys('*')) await client.set(key, 'bm90IGEgcmVjb3Jk');
-        }),
-      end: nothing,
+      name: 'Redis is slow',
+      begin: async (fleet) => fleet.nodes.forEach(({ redis }) => redis.delay(300)),
+      end: async (fleet) => fleet.nodes.forEach(({ redis }) => redis.resume()),
+    },
+    {
+      name: 'Redis hangs',
+      begin: async (fleet) => fleet.redis.sigstop(),
+      end: async (fleet) => fleet.redis.sigcont(),
     },
     {
       name: 'Redis is partitioned away',

@@ -73,6 +73,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
     const work = startScheduledWork(kms, { rootWork, intervalMs: config.jobIntervalMs, mayWork, log });
     stops.push(() => work.stop());
   }
+  readiness.started();
   log.info({ baseUrl: listening.baseUrl }, 'listening');
   stops.push(() => readiness.stopping());
   reportStarted();

@@ -17,6 +17,8 @@ export interface Readiness {
   selfTestPassed(): void;
   /** The power-on self test found these algorithms wrong: the service never becomes ready. */
   selfTestFailed(algorithms: readonly string[]): void;
+  /** The start is complete: what it makes, such as the first tenant, is there. */
+  started(): void;
   /** The service is about to end: it finishes what it has and wants no more. */
   stopping(): void;
 }
@@ -30,10 +32,11 @@ interface RestoredCopy {
 /** Somebody has to settle the copy and restart the service: a client need not ask again sooner. */
 const COPY_RETRY_SECONDS = 30;
 
-/** Not ready until the self test has passed, and not any more once the service stops. */
+/** Not ready until the self test has passed and the start is complete, and not any more once the service stops. */
 export function makeReadiness(): Readiness {
   let reason: string | undefined = 'the power-on self test is running';
   let tested = false;
+  let started = false;
   let copy: RestoredCopy | undefined;
   return {
     copy: () => copy,
@@ -51,10 +54,14 @@ export function makeReadiness(): Readiness {
     reason: () => reason,
     selfTestPassed: () => {
       tested = true;
-      reason = undefined;
+      reason = started ? undefined : 'the service is starting';
     },
     selfTestFailed: (algorithms) => {
       reason = `the power-on self test failed for ${algorithms.join(', ')}`;
+    },
+    started: () => {
+      started = true;
+      if (tested) reason = undefined;
     },
     stopping: () => {
       reason = 'the service is stopping';

@@ -62,6 +62,7 @@ async function startApp() {
     sweeps: () => [],
   };
   listening = await listen(makeApp(parts), makeHotRoutes(parts), config);
+  readiness.started();
   return { readiness, log: logs.log, baseUrl: listening.baseUrl };
 }
 

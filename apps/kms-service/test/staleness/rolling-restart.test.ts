@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Service, startService } from '@qnsp/test-harness';
+import { type EdgeGateway, type Service, startEdgeGateway, startService } from '@qnsp/test-harness';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type EdgeGateway, startEdgeGateway } from '../edge-gateway.ts';
+
 import { type Answer, send } from '../local-service.ts';
 import { type Fleet, startFleet } from './fleet.ts';
 

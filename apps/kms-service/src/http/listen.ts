@@ -39,9 +39,11 @@ export async function listen(app: Hono<AppEnv>, hot: HotRoutes, config: ServiceC
       keepAliveTimeout: 65_000,
     },
     (request, response) => {
-      lastRequestAt = performance.now();
       // A connection that is kept open would bring one request after another, and be cut in the middle of the last one.
-      if (draining) response.setHeader('connection', 'close');
+      if (draining) {
+        lastRequestAt = performance.now();
+        response.setHeader('connection', 'close');
+      }
       if (!hot(request, response)) void listener(request, response);
     },
   );

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bench } from './bench.ts';
@@ -5,6 +6,13 @@ import { describeMachine } from './machine.ts';
 import { renderSection, writeSection } from './report.ts';
 
 const REPORT = join(import.meta.dirname, '../../../docs/benchmarks.md');
+
+/** Has the service bundled and every benchmark start the bundle, as production does. */
+function useBundle(): void {
+  const script = join(import.meta.dirname, '../../../tooling/bin/bundle.mjs');
+  const entry = execFileSync(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' });
+  process.env['TEST_SERVICE_ENTRY'] = entry.trim();
+}
 
 async function findBenches(): Promise<readonly Bench[]> {
   const files = globSync('*.bench.ts', { cwd: import.meta.dirname }).toSorted();
@@ -21,6 +29,7 @@ if (unknown.length > 0) {
   for (const { name, summary } of benches) say(`  ${name}  ${summary}`);
   process.exitCode = 2;
 } else {
+  useBundle();
   for (const bench of benches.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
     say(`${bench.name}: ${bench.summary}`);
     const result = await bench.run((progress) => say(`${bench.name}: ${progress}`));

@@ -2,7 +2,7 @@
 export type Step = (index: number) => Promise<unknown>;
 
 export interface Comparison {
-  /** Milliseconds of one call, the median of the slices. */
+  /** Milliseconds that a slice takes for each of its calls, the median of the slices. */
   readonly base: number;
   readonly other: number;
   /** `other` divided by `base`: the median of the ratios of neighbouring slices. */
@@ -14,17 +14,23 @@ export interface SliceOptions {
   readonly slices: number;
   /** How many calls a slice has. */
   readonly calls: number;
+  /** How many calls are under way at once; one without it. */
+  readonly concurrency?: number;
 }
 
 /**
  * Compares two sides slice by slice in turns, so that whatever else the machine does meets both of them. The first
  * slice of each side warms up and does not count.
  */
-export async function compareSides(base: Step, other: Step, { slices, calls }: SliceOptions): Promise<Comparison> {
+export async function compareSides(base: Step, other: Step, options: SliceOptions): Promise<Comparison> {
+  const { slices, calls, concurrency = 1 } = options;
   const times: { readonly base: number; readonly other: number }[] = [];
   for (let slice = 0; slice <= slices; slice += 1) {
     const from = slice * calls;
-    const pair = { base: await timePerCall(base, from, calls), other: await timePerCall(other, from, calls) };
+    const pair = {
+      base: await timePerCall(base, from, calls, concurrency),
+      other: await timePerCall(other, from, calls, concurrency),
+    };
     if (slice > 0) times.push(pair);
   }
   return {
@@ -34,9 +40,17 @@ export async function compareSides(base: Step, other: Step, { slices, calls }: S
   };
 }
 
-async function timePerCall(step: Step, from: number, calls: number): Promise<number> {
+async function timePerCall(step: Step, from: number, calls: number, concurrency: number): Promise<number> {
+  let next = from;
+  const lane = async () => {
+    while (next < from + calls) {
+      const index = next;
+      next += 1;
+      await step(index);
+    }
+  };
   const started = performance.now();
-  for (let index = from; index < from + calls; index += 1) await step(index);
+  await Promise.all(Array.from({ length: concurrency }, lane));
   return (performance.now() - started) / calls;
 }
 

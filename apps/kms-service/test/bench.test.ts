@@ -1,16 +1,79 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { tempDir } from '@qnsp/test-harness';
 import { expect, test } from 'vitest';
-import { measureFiles } from '../bench/files/measure-files.ts';
-import { renderSection, writeSection } from '../bench/report.ts';
+import type { BenchResult } from '../bench/bench.ts';
 import { measureEvidence } from '../bench/evidence/measure-evidence.ts';
+import { measureFiles } from '../bench/files/measure-files.ts';
+import { compareHits } from '../bench/in-process/compare-hits.ts';
+import { measureCold } from '../bench/in-process/measure-cold.ts';
+import { measureLifecycle } from '../bench/in-process/measure-lifecycle.ts';
+import { measureRedis } from '../bench/in-process/measure-redis.ts';
+import { measureMemory } from '../bench/process/measure-memory.ts';
+import { measureStart, onPostgres } from '../bench/process/measure-start.ts';
+import { renderSection, writeSection } from '../bench/report.ts';
 import { measureScale } from '../bench/scale/measure-scale.ts';
 import { compareSides } from '../bench/slices.ts';
 
+const postgresUrl = process.env['TEST_DATABASE_URL'] ?? '';
+const redisUrl = process.env['TEST_REDIS_URL'] ?? '';
+const quiet = () => undefined;
+
+/** What every result is, whatever was measured on whatever machine. */
+function expectWhole({ columns, rows, holds }: BenchResult): void {
+  for (const row of rows) expect(row).toHaveLength(columns.length);
+  expect(rows.flat().filter((cell) => /NaN|undefined|Infinity/.test(cell))).toEqual([]);
+  expect(holds).toBe(rows.every((row) => row.at(-1) !== '**no**'));
+}
+
+test('a cold key takes one statement that uses indexes alone', async () => {
+  const result = await measureCold(postgresUrl, quiet, { keys: 2000, slices: 1, calls: 3 });
+  expectWhole(result);
+  expect(result.rows.slice(1)).toEqual([
+    ['statements', '1.0', '1.0', '', '≤ 1', 'yes'],
+    ['index scans', '2.0', '2.0', '', '≤ 2', 'yes'],
+    ['sequential scans', '0.0', '0.0', '', '≤ 0', 'yes'],
+  ]);
+});
+
+test('the benchmark of Redis measures keys that come from there', async () => {
+  const result = await measureRedis({ postgresUrl, redisUrl }, quiet, { keys: 5, slices: 2, calls: 10 });
+  expect(result.rows).toHaveLength(1);
+  expect(result.rows[0]).toHaveLength(result.columns.length);
+});
+
+test('the benchmark of the lifecycle writes what the service writes', async () => {
+  const result = await measureLifecycle(postgresUrl, quiet, { slices: 1, calls: 9 });
+  expectWhole(result);
+  expect(result.rows.map((row) => row.slice(0, 2))).toEqual([
+    ['create a key', '1'],
+    ['rotate a key', '1'],
+    ['create a key', '8'],
+    ['rotate a key', '8'],
+  ]);
+});
+
+test('the benchmark of the start sees the service become ready', async () => {
+  const result = await measureStart([await onPostgres(postgresUrl)], quiet, { starts: 1 });
+  expectWhole(result);
+  expect(result.rows).toHaveLength(1);
+});
+
+test('the benchmark of memory fills the caches and goes on serving', async () => {
+  const result = await measureMemory(postgresUrl, quiet, { idleSeconds: 0, keys: 20, requests: 500 });
+  expectWhole(result);
+  expect(result.rows.map(([state]) => state)).toEqual([
+    'idle',
+    '20 keys used once',
+    ...[100, 200, 300, 400, 500].map((sent) => `after ${sent} requests`),
+  ]);
+  expect(result.conditions.join()).toContain('20 of them were in memory');
+});
+
 test('the scale benchmark loads authentic keys and measures each operation on both sizes', async () => {
   const progress: string[] = [];
-  const result = await measureScale(process.env['TEST_DATABASE_URL'] ?? '', (line) => void progress.push(line), {
+  const result = await measureScale(postgresUrl, (line) => void progress.push(line), {
     base: { tenants: 1, keysPerTenant: 12 },
     large: { tenants: 3, keysPerTenant: 12 },
     slices: 1,
@@ -46,6 +109,38 @@ test('the evidence benchmark measures a service with evidence beside one without
   expect(result.rows.map(([what]) => what)).toEqual(['throughput', 'throughput, delivered', 'median time']);
   for (const row of result.rows) expect(row).toHaveLength(result.columns.length);
   expect(result.holds).toBe(result.rows.every((row) => row.at(-1) !== '**no**'));
+});
+
+test('a comparison makes as many calls at once as it is told, and each once', async () => {
+  const calls: number[] = [];
+  let running = 0;
+  let most = 0;
+  const step = async (index: number) => {
+    calls.push(index);
+    running += 1;
+    most = Math.max(most, running);
+    await setImmediate();
+    running -= 1;
+  };
+  await compareSides(step, async () => undefined, { slices: 1, calls: 7, concurrency: 3 });
+  expect(most).toBe(3);
+  expect(calls).toEqual(Array.from({ length: 14 }, (_, index) => index));
+});
+
+test('a comparison of hits leaves out the calls that missed', async () => {
+  let hits = 0;
+  const other = async (index: number) => {
+    if (index % 2 === 0) hits += 1;
+    else await sleep(50);
+  };
+  const { other: took, share } = await compareHits(
+    async () => undefined,
+    other,
+    () => hits,
+    { slices: 2, calls: 10 },
+  );
+  expect(share).toBe(0.5);
+  expect(took).toBeLessThan(25);
 });
 
 test('a comparison takes turns, drops the warm-up, and answers medians', async () => {

@@ -7,6 +7,7 @@ const FLOOR = join(import.meta.dirname, '../floor.ts');
 /** The service on a PostgreSQL of its own, as it runs in production but for its environment. */
 export interface BenchService extends Service {
   readonly token: string;
+  readonly tenantId: string;
   readonly databaseUrl: string;
   /** Sends a JSON request as the tenant's first token. Throws for an answer that is not a success. */
   call(method: string, path: string, body?: object): Promise<Readonly<Record<string, unknown>>>;
@@ -53,6 +54,7 @@ export async function startBenchService(
   return {
     ...service,
     token,
+    tenantId: String(tenantId),
     databaseUrl: database.url,
     call,
     createKey: async (body = {}) => String((await call('POST', 'keys', body))['keyId']),

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { residentBytes } from '../../bench/process/resident-bytes.ts';
 import { startFleet } from './fleet.ts';
 
 const MINUTES = 10;
@@ -8,11 +8,6 @@ const SAMPLE_MS = 5000;
 const KEYS = 600;
 const MEBIBYTE = 1024 * 1024;
 const DATA = Buffer.from('data').toString('base64');
-
-function residentBytes(pid: number): number {
-  const [, kibibytes = ''] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return Number(kibibytes) * 1024;
-}
 
 function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;

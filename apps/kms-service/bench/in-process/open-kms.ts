@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto';
+import {
+  type Caller,
+  type ChangeFeed,
+  effectivePermissions,
+  establishRoots,
+  KeyHierarchy,
+  KeyRing,
+  type Kms,
+  type MasterKeyChain,
+  newId,
+  OperationBudgets,
+  OperationCounter,
+  resolveAlgorithm,
+  SILENT_FEED,
+  softwareRoot,
+  type TenantId,
+  TokenRing,
+} from '@qnsp/kms-core';
+import { openPostgresStore } from '@qnsp/kms-store-drizzle';
+
+/** The core on a PostgreSQL in this process, without caches and without HTTP, with one tenant and its administrator. */
+export interface OpenedKms {
+  readonly kms: Kms;
+  readonly changes: ChangeFeed;
+  readonly tenantId: TenantId;
+  /** The opened master keys of the tenant. */
+  readonly chain: MasterKeyChain;
+  readonly admin: Caller;
+  close(): Promise<void>;
+}
+
+/** Opens the core on an empty database. */
+export async function openKms(databaseUrl: string): Promise<OpenedKms> {
+  const opened = await openPostgresStore({ url: databaseUrl, ssl: 'disable', migrate: 'auto' });
+  const { store, changes } = opened;
+  const roots = [softwareRoot('software', randomBytes(32))];
+  const hierarchy = new KeyHierarchy(store, roots);
+  await establishRoots(store, hierarchy, roots);
+  const tenantId = newId();
+  await store.transact({ kind: 'system' }, async (unit) => {
+    await unit.tenants.insert({ tenantId, name: 'bench', state: 'active', createdAt: unit.now });
+    await hierarchy.createMasterKey(unit, tenantId);
+  });
+  return {
+    kms: {
+      store,
+      hierarchy,
+      keyRing: new KeyRing(store, hierarchy, { feed: SILENT_FEED }),
+      tokens: new TokenRing(store, hierarchy, { feed: SILENT_FEED }),
+      budgets: new OperationBudgets(store),
+      resident: [],
+      counter: new OperationCounter(),
+      clock: () => Date.now(),
+      random: randomBytes,
+      settings: { defaultAlgorithm: resolveAlgorithm('AES-256-GCM'), requireFips: false },
+    },
+    changes,
+    tenantId,
+    chain: await hierarchy.masterKeys(tenantId),
+    admin: {
+      tenantId,
+      subject: newId(),
+      permissions: effectivePermissions('tenant_admin', []),
+      attributes: { ip: null, mfa: false },
+    },
+    close: () => opened.close(),
+  };
+}

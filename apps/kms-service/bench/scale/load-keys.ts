@@ -1,0 +1,17 @@
+import type { KeyId, KeyRecord } from '@qnsp/kms-core';
+import { insertKeys } from '@qnsp/kms-store-drizzle/testing';
+import { type BenchTenant, generateKeys } from './generate-keys.ts';
+
+/** Puts so many keys of a tenant into a database. */
+export async function loadKeys(databaseUrl: string, tenant: BenchTenant, count: number): Promise<readonly KeyId[]> {
+  const keyIds: KeyId[] = [];
+  await insertKeys(databaseUrl, noted(generateKeys([tenant], count, new Date()), keyIds));
+  return keyIds;
+}
+
+function* noted(batches: Iterable<readonly KeyRecord[]>, keyIds: KeyId[]): Generator<readonly KeyRecord[]> {
+  for (const batch of batches) {
+    for (const { keyId } of batch) keyIds.push(keyId);
+    yield batch;
+  }
+}

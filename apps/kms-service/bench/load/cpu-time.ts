@@ -13,7 +13,7 @@ export function cpuSecondsOfAll(pid: number): number {
  * Seconds of processor time that a process has taken so far, of all threads that still run. Of Linux only, where the
  * scheduler counts nanoseconds.
  */
-function cpuSeconds(pid: number): number {
+export function cpuSeconds(pid: number): number {
   const tasks = `/proc/${pid}/task`;
   let nanoseconds = 0;
   for (const task of readdirSync(tasks)) {

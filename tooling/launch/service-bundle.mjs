@@ -21,8 +21,11 @@ const OUT = join(APP, 'dist');
 const RECORD = join(OUT, 'current.json');
 /** Where the program is in a bundle. Files that it finds by their place next to it keep those places. */
 const ENTRY = join('bundle', 'service', 'main.js');
-/** A service that runs may still load parts of the bundle that it was started from. */
+/** A service that runs may still load parts of the bundle that it was started from, so old ones stay for some days. */
 const KEPT_BUNDLES = 3;
+const KEPT_MS = 7 * 24 * 60 * 60_000;
+/** How often a bundle is made again because a file changed meanwhile. */
+const MOST_TRIES = 5;
 
 /** Directories whose files are read while the service runs, and where a bundle has them. */
 const ASSETS = [
@@ -39,15 +42,29 @@ function filesBelow(directory) {
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
+/** What tells that a file is the same as before; of a directory, the names below it. */
 function stateOf(path) {
-  const { mtimeMs, size } = statSync(path, { throwIfNoEntry: false }) ?? {};
-  return `${mtimeMs} ${size}`;
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats?.isDirectory()) return filesBelow(path).sort().join();
+  return `${stats?.mtimeMs} ${stats?.size}`;
+}
+
+function readRecord() {
+  if (!existsSync(RECORD)) return undefined;
+  try {
+    return JSON.parse(readFileSync(RECORD, 'utf8'));
+  } catch (error) {
+    // Cut off by a full disk, say. A new one takes its place.
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 /** The entry of the current bundle if nothing changed that it was made of. */
 function freshEntry() {
-  if (!existsSync(RECORD)) return undefined;
-  const { entry, inputs } = JSON.parse(readFileSync(RECORD, 'utf8'));
+  const record = readRecord();
+  if (record === undefined) return undefined;
+  const { entry, inputs } = record;
   const isFresh = Object.entries(inputs).every(([path, state]) => stateOf(join(workspaceRoot, path)) === state);
   return isFresh && existsSync(join(OUT, entry)) ? join(OUT, entry) : undefined;
 }
@@ -87,11 +104,12 @@ export async function bundleService(directory) {
   });
   for (const { from, to } of ASSETS) cpSync(from, join(directory, to), { recursive: true });
   writeFileSync(join(directory, 'package.json'), '{"type":"module"}\n');
-  const assets = ASSETS.flatMap(({ from }) => filesBelow(from)).map((path) => relative(workspaceRoot, path));
+  const assets = ASSETS.flatMap(({ from }) => [from, ...filesBelow(from)]).map((path) => relative(workspaceRoot, path));
   return [...Object.keys(metafile.inputs).filter((path) => !path.includes('node_modules')), ...assets];
 }
 
-async function makeBundle() {
+async function makeBundle(tries = 1) {
+  const begun = Date.now();
   const temporary = join(OUT, `unfinished-${process.pid}`);
   mkdirSync(temporary, { recursive: true });
   try {
@@ -101,6 +119,9 @@ async function makeBundle() {
       relative(workspaceRoot, import.meta.filename),
     ];
     const inputs = Object.fromEntries(files.sort().map((path) => [path, stateOf(join(workspaceRoot, path))]));
+    // Nobody knows whether a file that changed meanwhile is in the bundle as it was or as it is.
+    const changed = files.some((path) => statSync(join(workspaceRoot, path)).mtimeMs >= begun);
+    if (changed && tries < MOST_TRIES) return await makeBundle(tries + 1);
     const name = createHash('sha256').update(JSON.stringify(inputs)).digest('hex').slice(0, 16);
     rmSync(join(OUT, name), { recursive: true, force: true });
     renameSync(temporary, join(OUT, name));
@@ -119,7 +140,9 @@ function removeOldBundles() {
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => ({ name, madeAt: statSync(join(OUT, name)).mtimeMs }))
     .sort((a, b) => b.madeAt - a.madeAt);
-  for (const { name } of bundles.slice(KEPT_BUNDLES)) rmSync(join(OUT, name), { recursive: true, force: true });
+  for (const { name, madeAt } of bundles.slice(KEPT_BUNDLES)) {
+    if (Date.now() - madeAt > KEPT_MS) rmSync(join(OUT, name), { recursive: true, force: true });
+  }
 }
 
 /** The program of the service, bundled; made anew when a file changed that it was made of. */

@@ -54,11 +54,11 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
     hardware,
     sweeps,
   };
-  const settled = await settleCopy(composition, config.acceptRestoredCopy, readiness, log);
-  if (settled) await installPlatformToken(kms, config.platformToken);
   // Before anybody can connect: a gateway tries another node when nobody listens, not when one refuses.
-  await runSelfTest(readiness, log, config);
+  const works = await runSelfTest(readiness, log, config);
   yieldThreadPool(log);
+  const settled = works && (await settleCopy(composition, config.acceptRestoredCopy, readiness, log));
+  if (settled) await installPlatformToken(kms, config.platformToken);
   const listening = await listen(makeApp(parts), makeHotRoutes(parts), config);
   stops.push(() => listening.stop());
   const mayWork = async () => {

@@ -9,19 +9,24 @@ interface SelfTestOptions {
   readonly answers?: readonly KnownAnswer[];
 }
 
-/** Runs the known answers of every algorithm and lets the service serve only when all of them came out right. */
+/**
+ * Runs the known answers of every algorithm and lets the service serve only when all of them came out right.
+ *
+ * @returns whether they did; nothing may be done with cryptography otherwise
+ */
 export async function runSelfTest(
   readiness: Readiness,
   log: Logger,
   { requireFips, answers }: SelfTestOptions,
-): Promise<void> {
+): Promise<boolean> {
   const tested = ALGORITHMS.filter((algorithm) => algorithm.fipsApproved || !requireFips);
   const { passed, results } = await powerOnSelfTest(answers, tested);
   if (passed) {
     readiness.selfTestPassed();
-    return;
+    return true;
   }
   const failed = results.filter((result) => !result.passed);
   readiness.selfTestFailed(failed.map((result) => result.algorithm));
   log.fatal({ failed }, 'the power-on self test failed: the service does not serve');
+  return false;
 }

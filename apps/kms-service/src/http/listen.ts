@@ -16,6 +16,9 @@ const FAREWELL_MS = 2000;
 /** Without a request for so long, nothing is coming. */
 const QUIET_MS = 500;
 
+/** How often those are closed that have become idle. */
+const CLOSE_MS = 50;
+
 export interface Listening {
   /** Where a client on this machine reaches the service. */
   readonly baseUrl: string;
@@ -47,7 +50,7 @@ export async function listen(app: Hono<AppEnv>, hot: HotRoutes, config: ServiceC
       if (!hot(request, response)) void listener(request, response);
     },
   );
-  server.on('clientError', (_error, socket) => refuseGarbage(socket));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseGarbage(error, socket));
   await bind(server, config);
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : config.port;
@@ -61,17 +64,21 @@ export async function listen(app: Hono<AppEnv>, hot: HotRoutes, config: ServiceC
   };
 }
 
-/** What is not HTTP gets the one error shape, too. */
-function refuseGarbage(socket: Duplex): void {
+/** What is not HTTP, or took too long to become it, gets the one error shape, too, and its connection ends. */
+function refuseGarbage(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (!socket.writable) {
     socket.destroy();
     return;
   }
   const requestId = randomUUID();
-  const failure = { code: 'BAD_REQUEST', message: 'This is not a request that HTTP/1.1 allows.' } as const;
+  const isLate = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  const message = isLate ? 'The request took too long to arrive.' : 'This is not a request that HTTP/1.1 allows.';
+  const failure = { code: 'BAD_REQUEST', message } as const;
   const body = JSON.stringify(problem(failure, { requestId, timestamp: new Date() }));
   socket.end(
     `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nx-request-id: ${requestId}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    // Node leaves the connection to this listener, and a client need not close its own half.
+    () => socket.destroy(),
   );
 }
 
@@ -102,11 +109,14 @@ async function drain(server: Server, timeoutMs: number, lastRequestAt: () => num
   });
   await Promise.race([ended, quiet(lastRequestAt)]);
   const cut = setTimeout(() => server.closeAllConnections(), timeoutMs);
+  // A connection whose last request came before all this is out of use when that is answered.
+  const close = setInterval(() => server.closeIdleConnections(), CLOSE_MS);
   server.closeIdleConnections();
   try {
     await ended;
   } finally {
     clearTimeout(cut);
+    clearInterval(close);
   }
 }
 

@@ -44,6 +44,15 @@ export async function serveBatch(
   const answers: unknown[] = Array(items.length);
   const queue = items.entries();
   let turnEndsAt = performance.now() + TURN_MS;
+  let pause: Promise<void> | undefined;
+  /** All that work on the batch wait for the same turn, and share it. */
+  const rest = () => {
+    pause ??= setImmediate().then(() => {
+      pause = undefined;
+      turnEndsAt = performance.now() + TURN_MS;
+    });
+    return pause;
+  };
 
   const serveItem = (item: Item, left: OperationEvidence | undefined): MaybePromise<unknown> => {
     if ('error' in item) throw item.error;
@@ -62,18 +71,14 @@ export async function serveBatch(
   };
   const work = async () => {
     for (const [index, item] of queue) {
-      if (performance.now() >= turnEndsAt) {
-        await setImmediate();
-        turnEndsAt = performance.now() + TURN_MS;
-      }
+      while (performance.now() >= turnEndsAt) await rest();
       // Nobody waits for the rest of a batch whose client went away.
       if (isGone()) return;
       try {
-        const valid = requireValid?.();
-        if (valid !== undefined) await valid;
         const left = evidence?.item();
-        const answer =
-          left === undefined ? serveItem(item, left) : withEvidence(left, async () => serveItem(item, left));
+        // Within the evidence of the item: that a credential ended in the middle of a batch is to be seen in it.
+        const serve = () => andThen(requireValid?.(), () => serveItem(item, left));
+        const answer = left === undefined ? serve() : withEvidence(left, async () => serve());
         answers[index] = answer instanceof Promise ? await answer : answer;
       } catch (error) {
         answers[index] = failed(error);

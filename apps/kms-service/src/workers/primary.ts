@@ -31,7 +31,7 @@ export async function superviseWorkers(options: WorkerOptions, log: Logger): Pro
 class Workers {
   readonly #options: WorkerOptions;
   readonly #log: Logger;
-  readonly #metrics = new WorkerMetricsSum();
+  readonly #metrics: WorkerMetricsSum;
   /** Those that said that they serve. */
   readonly #serving = new Set<Worker>();
   readonly #running = new Set<Worker>();
@@ -44,9 +44,12 @@ class Workers {
   constructor(options: WorkerOptions, log: Logger) {
     this.#options = options;
     this.#log = log;
+    this.#metrics = new WorkerMetricsSum(log);
   }
 
   run(): Promise<number> {
+    // Numbers as they are: in JSON there is no infinity, which the age of a proof that never came is.
+    cluster.setupPrimary({ serialization: 'advanced' });
     // What comes from a worker is what this same program sends.
     cluster.on('message', (worker, message: ToPrimary) => this.#onMessage(worker, message));
     cluster.on('exit', (worker, code, signal) => this.#onExit(worker, code, signal));
@@ -66,7 +69,14 @@ class Workers {
   }
 
   #start(): void {
-    if (this.#exitCode === undefined) this.#running.add(cluster.fork());
+    if (this.#exitCode !== undefined) return;
+    const worker = cluster.fork();
+    this.#running.add(worker);
+    worker.on('error', (error) => {
+      this.#log.error({ err: error, worker: worker.process.pid }, 'a worker could not be started or spoken to');
+      // One that never ran does not end either.
+      if (worker.process.pid === undefined) this.#onExit(worker, null, null);
+    });
   }
 
   #onMessage(worker: Worker, message: ToPrimary): void {
@@ -93,11 +103,13 @@ class Workers {
       return;
     }
     const ended = { worker: worker.process.pid, code, signal };
-    if (!this.#everServed || code === EXIT_CONFIGURATION) {
+    if (!this.#everServed) {
       this.#log.error(ended, 'a worker can not start');
       this.stop('SIGTERM', code ?? 1);
       return;
     }
+    // The others go on serving. What is wrong with the configuration takes somebody to mend it, and a PIN is not tried often.
+    if (code === EXIT_CONFIGURATION) this.#pauseMs = LONGEST_PAUSE_MS;
     this.#log.error({ ...ended, pauseMs: this.#pauseMs }, 'a worker ended; another takes its place');
     setTimeout(() => this.#start(), this.#pauseMs);
     this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);

@@ -30,7 +30,8 @@ export type Fields = Readonly<Record<string, unknown>>;
  * @returns `undefined` for a schema whose required fields do not all have a short way
  */
 export function shortReader(schema: z.ZodType): ((json: Fields) => Record<string, unknown> | undefined) | undefined {
-  if (!(schema instanceof z.ZodObject)) return undefined;
+  // A rule about several fields is zod's.
+  if (!(schema instanceof z.ZodObject) || (schema.def.checks ?? []).length > 0) return undefined;
   const fields = new Map<string, ShortDecode>();
   const required: string[] = [];
   for (const [name, field] of Object.entries<z.ZodType>(schema.shape)) {

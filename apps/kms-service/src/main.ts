@@ -19,7 +19,7 @@ import { startScheduledWork } from './scheduled-work.ts';
 import { yieldThreadPool } from './thread-pool.ts';
 import { welcomeText } from './welcome.ts';
 import { superviseWorkers } from './workers/primary.ts';
-import { reportStarted } from './workers/worker.ts';
+import { isFirstWorker, reportStarted } from './workers/worker.ts';
 
 const VERSION = packageJson.version;
 /** What closing the database may take after the last request. */
@@ -69,7 +69,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   if (settled) {
     evidence?.start(log, (report) => metrics.observeEvidence(report));
     const first = await bootstrap(kms, config, listening.baseUrl);
-    if (first !== undefined) process.stderr.write(welcomeText(first));
+    if (first !== undefined && isFirstWorker()) process.stderr.write(welcomeText(first));
     const work = startScheduledWork(kms, { rootWork, intervalMs: config.jobIntervalMs, mayWork, log });
     stops.push(() => work.stop());
   }
@@ -141,4 +141,6 @@ try {
   if (!expected) throw error;
   process.stderr.write(`${error.message}\n`);
   process.exitCode = error instanceof ConfigurationError ? EXIT_CONFIGURATION : 1;
+  // A worker would live as long as it can hear the process above it.
+  cluster.worker?.disconnect();
 }

@@ -11,17 +11,17 @@ import {
   freePort,
   type PostgresServer,
   type Service,
+  serviceEntry,
   startPostgres,
   startService,
-  type TestDatabase,
   tempDir,
+  type TestDatabase,
 } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { evidenceEnv, listen } from './evidence-sample.ts';
 import { type Answer, send } from './local-service.ts';
 
 const SCRIPTS = fileURLToPath(new URL('../../../deploy/backup', import.meta.url));
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const BINARIES = findPostgresBinaries() ?? '';
 const PLATFORM = `qnsp_pqc_${randomBytes(32).toString('base64url')}`;
 const ROOT_KEY = randomBytes(32).toString('base64');
@@ -121,7 +121,7 @@ class Client {
 /** Starts a service that does not become ready, looks at it, and ends it. */
 async function withSealedService(env: Record<string, string>, look: (client: Client) => Promise<void>): Promise<void> {
   const port = await freePort();
-  const child = spawn(process.execPath, [MAIN], {
+  const child = spawn(process.execPath, [serviceEntry()], {
     env: { PATH: process.env['PATH'], PORT: String(port), HOST: '127.0.0.1', ...env },
     cwd: directory.path,
     stdio: 'ignore',

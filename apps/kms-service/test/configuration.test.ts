@@ -1,15 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { freePort, tempDir } from '@qnsp/test-harness';
+import { freePort, serviceEntry, tempDir } from '@qnsp/test-harness';
 import { afterAll, describe, expect, test } from 'vitest';
 import { ConfigurationError } from '../src/config/configuration-error.ts';
 import { readConfig } from '../src/config/env.ts';
 import { BEARER_TOKEN, evidenceEnv, SIGNING_KEY_PEM } from './evidence-sample.ts';
 import { startLocalService } from './local-service.ts';
 
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const ROOT = Buffer.alloc(32, 7).toString('base64');
 const directory = tempDir('qnsp-config-');
 afterAll(() => directory.remove());
@@ -25,7 +23,7 @@ function problemsOf(environment: Record<string, string>): readonly string[] {
 }
 
 function runMain(environment: Record<string, string>) {
-  return spawnSync(process.execPath, [MAIN], {
+  return spawnSync(process.execPath, [serviceEntry()], {
     env: { PATH: process.env['PATH'], ...environment },
     encoding: 'utf8',
     timeout: 30_000,

@@ -3,10 +3,16 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, chownSync, copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createDatabase, type PostgresServer, startPostgres, type TestDatabase, tempDir } from '@qnsp/test-harness';
+import {
+  createDatabase,
+  type PostgresServer,
+  serviceEntry,
+  startPostgres,
+  tempDir,
+  type TestDatabase,
+} from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 /** A certificate for `localhost` of a test authority, and another authority. */
 const certificate = (name: string): string =>
   fileURLToPath(new URL(`../../../packages/kms-store-drizzle/test/fixtures/${name}`, import.meta.url));
@@ -35,7 +41,7 @@ afterAll(async () => {
 async function run(env: Readonly<Record<string, string>>) {
   const url = new URL(database.url);
   url.hostname = 'localhost';
-  const child = spawn(process.execPath, [MAIN], {
+  const child = spawn(process.execPath, [serviceEntry()], {
     env: {
       PATH: process.env['PATH'],
       HOST: '127.0.0.1',

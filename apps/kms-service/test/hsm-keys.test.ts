@@ -1,14 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { startService, tempDir } from '@qnsp/test-harness';
+import { serviceEntry, startService, tempDir } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LocalService, startLocalService } from './local-service.ts';
 import { makeTokens, PIN, type Tokens } from './two-tokens.ts';
 
 const DATA = Buffer.from('some data').toString('base64');
 
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const directory = tempDir('qnsp-hsm-settings-');
 
 let tokens: Tokens;
@@ -61,7 +59,7 @@ describe('a service whose root is in an HSM', () => {
 
 describe('a wrong setting of the HSM ends the start with 78 and says which:', { timeout: 60_000 }, () => {
   const run = (change: Record<string, string>) =>
-    spawnSync(process.execPath, [MAIN], {
+    spawnSync(process.execPath, [serviceEntry()], {
       env: {
         PATH: process.env['PATH'],
         ...tokens.env,

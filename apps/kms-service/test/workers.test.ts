@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createDatabase, type Service, startService, tempDir } from '@qnsp/test-harness';
+import { type IncomingMessage, request } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { createDatabase, type Service, serviceEntry, startService, tempDir } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { send } from './local-service.ts';
 
 const WORKERS = 3;
 const PLAINTEXT = Buffer.from('data').toString('base64');
@@ -36,10 +38,26 @@ afterAll(async () => {
   await directory.remove();
 });
 
-/** Each call has a connection of its own, and the workers take connections in turns. */
-function call(method: string, path: string, body?: unknown) {
-  return send(`${service.baseUrl}${path}`, method, token, body, { connection: 'close' });
+interface Answer {
+  readonly status: number;
+  readonly body: Readonly<Record<string, unknown>>;
 }
+
+/** Each call has a connection of its own, and the workers take connections in turns. */
+async function call(method: string, path: string, body: object = {}): Promise<Answer> {
+  const sent = request(`${service.baseUrl}${path}`, {
+    method,
+    agent: false,
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+  });
+  sent.end(JSON.stringify(body));
+  // What the event carries.
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+  return { status: answer.statusCode ?? 0, body: JSON.parse(await text(answer)) as Answer['body'] };
+}
+
+/** How many workers have begun to serve since the start. */
+const served = () => service.logs().match(/"msg":"listening"/g)?.length ?? 0;
 
 /** The process ids of the workers. */
 function workers(): number[] {
@@ -49,7 +67,7 @@ function workers(): number[] {
 }
 
 async function metric(name: RegExp): Promise<number> {
-  const response = await fetch(`${service.baseUrl}/metrics`);
+  const response = await fetch(`${service.baseUrl}/metrics`, { headers: { connection: 'close' } });
   return Number(name.exec(await response.text())?.[1]);
 }
 
@@ -58,7 +76,9 @@ const TIMED = /^kms_operation_seconds_bucket\{operation="encrypt",le="\+Inf"\} (
 
 describe('a service of several workers', { timeout: 60_000 }, () => {
   test('has as many as it was told', async () => {
-    await expect.poll(workers, { timeout: 20_000 }).toHaveLength(WORKERS);
+    await expect.poll(served, { timeout: 20_000 }).toBe(WORKERS);
+    expect(workers()).toHaveLength(WORKERS);
+    expect(service.logs().match(/QNSP KMS listens on/g)).toHaveLength(1);
   });
 
   test('adds up the metrics of all of them, whichever is asked', async () => {
@@ -74,11 +94,15 @@ describe('a service of several workers', { timeout: 60_000 }, () => {
 
   test('goes on while a worker is killed, and gets another in its place', async () => {
     const before = workers();
-    process.kill(before[0] ?? 0, 'SIGKILL');
-    await expect.poll(workers, { timeout: 20_000 }).toHaveLength(WORKERS - 1);
+    const [first] = before;
+    if (first === undefined) throw new Error('there are workers');
+    process.kill(first, 'SIGKILL');
+    await expect.poll(workers, { timeout: 20_000 }).not.toContain(first);
     expect((await call('POST', `${key}/encrypt`, { plaintext: PLAINTEXT })).status).toBe(200);
-    await expect.poll(() => workers().filter((pid) => !before.includes(pid)), { timeout: 20_000 }).toHaveLength(1);
-    expect(workers()).toHaveLength(WORKERS);
+    await expect.poll(served, { timeout: 20_000 }).toBe(WORKERS + 1);
+    expect(workers().filter((pid) => !before.includes(pid))).toHaveLength(1);
+    // What the one that was killed had counted is not lost.
+    expect(await metric(ENCRYPTIONS)).toBeGreaterThan(4 * WORKERS);
     expect(service.logs()).toContain('a worker ended; another takes its place');
   });
 
@@ -105,7 +129,7 @@ describe('a service of several workers', { timeout: 60_000 }, () => {
 });
 
 test('a setting that only a worker finds wrong ends the service with 78', () => {
-  const started = spawnSync(process.execPath, [process.env['TEST_SERVICE_ENTRY'] ?? '../src/main.ts'], {
+  const started = spawnSync(process.execPath, [serviceEntry()], {
     env: {
       PATH: process.env['PATH'],
       // The root of another database.
@@ -115,7 +139,6 @@ test('a setting that only a worker finds wrong ends the service with 78', () => 
       KMS_WORKERS: '2',
     },
     encoding: 'utf8',
-    cwd: import.meta.dirname,
     timeout: 30_000,
   });
   expect(started.stderr).toContain('KMS_ROOT_KEY');
@@ -123,7 +146,7 @@ test('a setting that only a worker finds wrong ends the service with 78', () => 
 });
 
 test('an embedded database, which serves one process, is refused', () => {
-  const started = spawnSync(process.execPath, [process.env['TEST_SERVICE_ENTRY'] ?? '../src/main.ts'], {
+  const started = spawnSync(process.execPath, [serviceEntry()], {
     env: {
       PATH: process.env['PATH'],
       DATABASE_URL: 'pglite:memory://',
@@ -131,7 +154,6 @@ test('an embedded database, which serves one process, is refused', () => {
       KMS_WORKERS: 'auto',
     },
     encoding: 'utf8',
-    cwd: import.meta.dirname,
     timeout: 30_000,
   });
   expect(started.stderr).toContain('KMS_WORKERS');

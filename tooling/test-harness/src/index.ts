@@ -10,7 +10,7 @@ export { findPkcs11Module } from './pkcs11-module.ts';
 export { findPostgresBinaries } from './postgres-binaries.ts';
 export { type PostgresOptions, type PostgresServer, startPostgres } from './postgres-server.ts';
 export { type RedisServer, startRedis } from './redis-server.ts';
-export { type Service, type ServiceOptions, startService } from './service.ts';
+export { type Service, serviceEntry, type ServiceOptions, startService } from './service.ts';
 export { mountSmallDisk, type SmallDisk } from './small-disk.ts';
 export { initSoftHsmToken, type SoftHsmToken, type SoftHsmTokenOptions } from './softhsm-token.ts';
 export { type ConnectionPick, startTcpProxy, type TcpProxy } from './tcp-proxy.ts';

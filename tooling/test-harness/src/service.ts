@@ -9,6 +9,11 @@ const READY_LIMIT_MS = 90_000;
 const PROBE_LIMIT_MS = 2000;
 const SOURCE_ENTRY = fileURLToPath(new URL('../../../apps/kms-service/src/main.ts', import.meta.url));
 
+/** The program of the service: the bundle that `TEST_SERVICE_ENTRY` names, or else its sources. */
+export function serviceEntry(): string {
+  return process.env['TEST_SERVICE_ENTRY'] ?? SOURCE_ENTRY;
+}
+
 export interface ServiceOptions {
   /** The whole environment of the service, but for PATH and, when it names none, PORT. */
   readonly env: Readonly<Record<string, string>>;
@@ -42,7 +47,7 @@ function isReady(baseUrl: string): Promise<boolean> {
   );
 }
 
-/** Starts the service, as the bundle that `TEST_SERVICE_ENTRY` names or else from its sources, and waits until it is ready. */
+/** Starts the service and waits until it is ready. */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const port = Number(options.env['PORT'] ?? (await freePort()));
   const baseUrl = `http://127.0.0.1:${port}`;
@@ -50,7 +55,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const server = await startServerProcess({
     command: {
       file: process.execPath,
-      args: [...(options.nodeArgs ?? []), options.entry ?? process.env['TEST_SERVICE_ENTRY'] ?? SOURCE_ENTRY],
+      args: [...(options.nodeArgs ?? []), options.entry ?? serviceEntry()],
     },
     deathSignal: 'SIGKILL',
     cwd: home.path,

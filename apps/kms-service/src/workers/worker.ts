@@ -4,6 +4,11 @@ import type { ToPrimary, ToWorker } from './messages.ts';
 
 const WAIT_MS = 10_000;
 
+/** Whether this process is the first to serve, and so the one to say what is said once. */
+export function isFirstWorker(): boolean {
+  return (cluster.worker?.id ?? 1) === 1;
+}
+
 /** Tells the process that started this one that it serves. Does nothing in a service of one process. */
 export function reportStarted(): void {
   tell({ kind: 'started' });

@@ -142,12 +142,13 @@ describe('a Redis', () => {
     const direct = await openCache(redis.url);
     await answering(direct.cache);
     const before = direct.cache.failures;
-    for (let time = 0; time < 10; time += 1) {
+    for (let time = 0; time < 5; time += 1) {
       const asked = direct.cache.get('probe');
-      // The request leaves; the answer is there long before the process looks for it.
+      // The request leaves; the answer is there long before the process looks for it, also when the machine is busy.
+      await new Promise(setImmediate);
       await new Promise(setImmediate);
       const blockedAt = performance.now();
-      while (performance.now() - blockedAt < 100);
+      while (performance.now() - blockedAt < 400);
       expect(await asked).toBeDefined();
     }
     expect(direct.cache.failures).toBe(before);

@@ -33,6 +33,22 @@ export function encodeAnswer<R extends Route>(route: R, answer: AnswerOf<R>, dia
 }
 
 /**
+ * The JSON text of an answer, as `JSON.stringify` writes what {@link encodeAnswer} gives.
+ *
+ * @throws KmsError `INTERNAL_ERROR` for an answer that the contract does not allow.
+ */
+export function encodeAnswerText<R extends Route>(
+  route: R,
+  answer: AnswerOf<R>,
+  dialect: Dialect = 'canonical',
+): string {
+  const short = dialect === 'canonical' ? route.writeAnswerText?.(answer as JsonObject) : undefined;
+  if (short !== undefined) return short;
+  const json = encodeAnswer(route, answer, dialect);
+  return typeof json === 'string' ? json : JSON.stringify(json);
+}
+
+/**
  * The entity tag of an answer that is a key: its revision, as `If-Match` takes it. `undefined` for every other answer.
  *
  * @example

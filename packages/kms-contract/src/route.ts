@@ -2,7 +2,7 @@ import type { CryptoOperation, Issue, KmsErrorCode, Permission } from '@qnsp/kms
 import { z } from 'zod';
 import type { JsonObject } from './dialects.ts';
 import { uuid } from './fields/uuid.ts';
-import { type Fields, shortReader, shortWriter } from './fields/short-way.ts';
+import { type Fields, shortReader, shortTextWriter, shortWriter } from './fields/short-way.ts';
 import { component } from './fields/wire-schema.ts';
 
 /** Where the API of the service is; health and documents are beside it. */
@@ -119,6 +119,8 @@ export interface Route<
   readonly readBody: ((json: JsonObject) => Record<string, unknown> | undefined) | undefined;
   /** Writes an answer of a crypto route; `undefined` leaves it to the schema. */
   readonly writeAnswer: ((answer: Fields) => Record<string, unknown> | undefined) | undefined;
+  /** The same as JSON text. */
+  readonly writeAnswerText: ((answer: Fields) => string | undefined) | undefined;
 }
 
 /** The tenant that a request may name; it must be the credential's. */
@@ -170,6 +172,7 @@ export function defineRoute<
     crypto: definition.crypto as Traits,
     readBody: definition.crypto && definition.body && shortReader(definition.body),
     writeAnswer: definition.crypto && shortWriter(definition.response),
+    writeAnswerText: definition.crypto && shortTextWriter(definition.response),
   };
 }
 

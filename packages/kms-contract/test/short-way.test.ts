@@ -2,11 +2,19 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EXAMPLE } from '../src/answers/examples.ts';
-import { ALL_ROUTES, encodeAnswer, isCanonical, parseRequest, type Route, ROUTES } from '../src/index.ts';
+import {
+  ALL_ROUTES,
+  encodeAnswer,
+  encodeAnswerText,
+  isCanonical,
+  parseRequest,
+  type Route,
+  ROUTES,
+} from '../src/index.ts';
 
 /** The same route without its short ways: everything goes through the schemas. */
 function longWay(route: Route): Route {
-  return { ...route, readBody: undefined, writeAnswer: undefined };
+  return { ...route, readBody: undefined, writeAnswer: undefined, writeAnswerText: undefined };
 }
 
 function outcome(work: () => unknown): unknown {
@@ -81,6 +89,7 @@ describe('the short way of a request and of an answer', () => {
       for (const dialect of ['canonical', 'b', 'c'] as const) {
         const extended = { ...(answer as object), secret: 'stays behind' };
         expect(encodeAnswer(route, extended, dialect)).toEqual(encodeAnswer(longWay(route), extended, dialect));
+        expect(encodeAnswerText(route, extended, dialect)).toBe(encodeAnswerText(longWay(route), extended, dialect));
         expect(encodeAnswer(route, answer, dialect)).toMatchObject(route.example.answer as object);
       }
     },

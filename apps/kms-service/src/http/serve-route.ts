@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import {
-  encodeAnswer,
+  encodeAnswerText,
   entityTag,
   isBatch,
   LIMITS,
@@ -113,7 +113,9 @@ function serveIdentified(
       requireValid: identity && identifyAgain(parts.kms, incoming.headers.authorization),
       isGone: () => incoming.socket.destroyed,
     };
-    return serveBatch(parts, route, raw, caller, call).then((answer) => respond(route, requestId, answer));
+    return serveBatch(parts, route, raw, caller, call).then((answer) =>
+      respond(route, requestId, JSON.stringify(answer)),
+    );
   }
   if (bytes.length > LIMITS.bodyBytes)
     throw new KmsError('PAYLOAD_TOO_LARGE', `The request body is larger than ${LIMITS.bodyBytes} bytes.`, {
@@ -127,22 +129,15 @@ function serveIdentified(
     respond(
       route,
       requestId,
-      encodeAnswer(route, result, request.dialect),
+      encodeAnswerText(route, result, request.dialect),
       statusOf(route, result),
       entityTag(route, result),
     ),
   );
 }
 
-function respond(
-  route: Route,
-  requestId: string,
-  answer: unknown,
-  status: number = route.status,
-  etag?: string,
-): Answer {
+function respond(route: Route, requestId: string, text: string, status: number = route.status, etag?: string): Answer {
   const type = route.contentType ?? 'application/json';
-  const text = typeof answer === 'string' ? answer : JSON.stringify(answer);
   const headers = { 'content-type': type, 'x-request-id': requestId, 'cache-control': 'no-store' };
   return { status, headers: etag === undefined ? headers : { ...headers, etag }, body: text };
 }

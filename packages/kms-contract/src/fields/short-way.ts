@@ -63,6 +63,34 @@ function plainEncode(field: z.ZodType): ShortEncode | undefined {
 }
 
 /**
+ * Writes an object of fields that all have a short way as JSON text, without what the schema does not name.
+ *
+ * @returns `undefined` for a schema of which a field has none
+ */
+export function shortTextWriter(schema: z.ZodType): ((value: Fields) => string | undefined) | undefined {
+  if (!(schema instanceof z.ZodObject)) return undefined;
+  const fields: { readonly name: string; readonly begin: string; readonly encode: ShortEncode; bytes: boolean }[] = [];
+  for (const [name, field] of Object.entries<z.ZodType>(schema.shape)) {
+    const ofBytes = encoders.get(field)?.encode;
+    const encode = ofBytes ?? plainEncode(field);
+    if (encode === undefined) return undefined;
+    const begin = `${fields.length === 0 ? '{' : ','}${JSON.stringify(name)}:`;
+    fields.push({ name, begin, encode, bytes: ofBytes !== undefined });
+  }
+  return (value) => {
+    let text = '';
+    for (const { name, begin, encode, bytes } of fields) {
+      const encoded = encode(value[name]);
+      if (encoded === undefined) return undefined;
+      // Base64 needs no escapes, and what is no text is spelt the same in JSON.
+      if (bytes) text += `${begin}"${String(encoded)}"`;
+      else text += begin + (typeof encoded === 'string' ? JSON.stringify(encoded) : String(encoded));
+    }
+    return `${text}}`;
+  };
+}
+
+/**
  * Writes an object of fields that all have a short way, without what the schema does not name.
  *
  * @returns `undefined` for a schema of which a field has none

@@ -23,7 +23,7 @@ export function sealAead(
 }
 
 /**
- * One AEAD decryption of `body ‖ tag(16)`. Node hands out plaintext before the tag was checked, so nothing leaves here
+ * One AEAD decryption of `body ‖ tag(16)`, which begin at `at`. Node hands out plaintext before the tag was checked, so nothing leaves here
  * before `final()`.
  */
 export function openAead(
@@ -32,12 +32,14 @@ export function openAead(
   nonce: Uint8Array,
   sealed: Uint8Array,
   aad: readonly Uint8Array[],
+  at = 0,
 ): Buffer {
-  if (nonce.length !== NONCE_BYTES || sealed.length < TAG_BYTES) throw decryptFailed();
+  const tagAt = sealed.length - TAG_BYTES;
+  if (nonce.length !== NONCE_BYTES || tagAt < at) throw decryptFailed();
   const decryption = createDecipheriv(cipher as 'aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES });
   decryption.setAAD(joined(aad));
-  decryption.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES));
-  const plaintext = decryption.update(sealed.subarray(0, sealed.length - TAG_BYTES));
+  decryption.setAuthTag(sealed.subarray(tagAt));
+  const plaintext = decryption.update(sealed.subarray(at, tagAt));
   try {
     decryption.final();
   } catch (cause) {

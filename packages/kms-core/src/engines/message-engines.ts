@@ -22,8 +22,7 @@ export function xaesEngine(key: KeyObject): MessageEngine {
   const aead = new Xaes256Gcm(key);
   return {
     seal: (header, context, plaintext) => aead.seal(header, [header, context], plaintext),
-    open: (ciphertext, context) =>
-      aead.open(ciphertext.subarray(HEADER_BYTES), [ciphertext.subarray(0, HEADER_BYTES), context]),
+    open: (ciphertext, context) => aead.open(ciphertext, [ciphertext.subarray(0, HEADER_BYTES), context], HEADER_BYTES),
   };
 }
 
@@ -63,7 +62,7 @@ export function kemMessageEngine(kem: Kem): MessageEngine {
       const encapsulated = ciphertext.subarray(HEADER_BYTES, HEADER_BYTES + kem.ciphertextBytes);
       if (encapsulated.length !== kem.ciphertextBytes) throw decryptFailed();
       const aead = messageKey(kem.decapsulate(encapsulated), header, encapsulated);
-      return aead.open(ciphertext.subarray(HEADER_BYTES + kem.ciphertextBytes), [header, context]);
+      return aead.open(ciphertext, [header, context], HEADER_BYTES + kem.ciphertextBytes);
     },
   };
 }
@@ -104,7 +103,7 @@ export function oaepMessageEngine(
         wipeAfter(messageKey, () => {
           if (messageKey.length !== MESSAGE_KEY_BYTES) throw decryptFailed();
           const aead = new Xaes256Gcm(createSecretKey(messageKey));
-          return aead.open(ciphertext.subarray(HEADER_BYTES + encryptedBytes), [header, encrypted, context]);
+          return aead.open(ciphertext, [header, encrypted, context], HEADER_BYTES + encryptedBytes);
         }),
       );
     },

@@ -9,11 +9,17 @@ let used = POOL_BYTES;
  * for each; for nonces only, which are public, because the pool lives in ordinary memory.
  */
 export function randomNonce(bytes: number): Buffer {
+  const nonce = Buffer.allocUnsafe(bytes);
+  fillNonce(nonce, 0, bytes);
+  return nonce;
+}
+
+/** Writes fresh random bytes for a nonce to a place in a buffer. */
+export function fillNonce(target: Uint8Array, at: number, bytes: number): void {
   if (used + bytes > POOL_BYTES) {
     randomFillSync(pool);
     used = 0;
   }
-  const nonce = Buffer.from(pool.subarray(used, used + bytes));
+  pool.copy(target, at, used, used + bytes);
   used += bytes;
-  return nonce;
 }

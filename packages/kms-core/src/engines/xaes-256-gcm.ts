@@ -1,7 +1,7 @@
 import { type Cipheriv, createCipheriv, type KeyObject } from 'node:crypto';
 import { decryptFailed } from '../envelope/header.ts';
 import { openAead, sealAead, TAG_BYTES } from './aead.ts';
-import { randomNonce } from './random-nonce.ts';
+import { fillNonce } from './random-nonce.ts';
 
 const XAES_NONCE_BYTES = 24;
 const BLOCK = 16;
@@ -29,42 +29,56 @@ export class Xaes256Gcm {
 
   /** Encrypts under a fresh random nonce. Answers `prefix ‖ nonce(24) ‖ body ‖ tag(16)`. */
   seal(prefix: Uint8Array, aad: readonly Uint8Array[], plaintext: Uint8Array): Buffer {
-    const nonce = randomNonce(XAES_NONCE_BYTES);
-    return Buffer.concat([prefix, nonce, ...this.encrypt(nonce, aad, plaintext)]);
+    const nonceAt = prefix.length;
+    const bodyAt = nonceAt + XAES_NONCE_BYTES;
+    // Made in one piece: on this way every view and every copy of a few bytes counts.
+    const sealed = Buffer.allocUnsafe(bodyAt + plaintext.length + TAG_BYTES);
+    sealed.set(prefix);
+    fillNonce(sealed, nonceAt, XAES_NONCE_BYTES);
+    const [body, tag] = this.#encrypt(sealed, nonceAt, aad, plaintext);
+    sealed.set(body, bodyAt);
+    sealed.set(tag, bodyAt + plaintext.length);
+    return sealed;
   }
 
-  /** Opens `nonce(24) ‖ body ‖ tag(16)`. Throws `DECRYPT_FAILED` unless everything is authentic. */
-  open(sealed: Uint8Array, aad: readonly Uint8Array[]): Buffer {
-    if (sealed.length < XAES_NONCE_BYTES + TAG_BYTES) throw decryptFailed();
-    const nonce = sealed.subarray(0, XAES_NONCE_BYTES);
-    const messageKey = this.#deriveKey(nonce);
+  /** Opens `nonce(24) ‖ body ‖ tag(16)` from `at` on. Throws `DECRYPT_FAILED` unless everything is authentic. */
+  open(sealed: Uint8Array, aad: readonly Uint8Array[], at = 0): Buffer {
+    const bodyAt = at + XAES_NONCE_BYTES;
+    if (sealed.length < bodyAt + TAG_BYTES) throw decryptFailed();
+    const messageKey = this.#deriveKey(sealed, at);
     try {
-      return openAead(
-        'aes-256-gcm',
-        messageKey,
-        nonce.subarray(MESSAGE_NONCE_OFFSET),
-        sealed.subarray(XAES_NONCE_BYTES),
-        aad,
-      );
+      const nonce = sealed.subarray(at + MESSAGE_NONCE_OFFSET, bodyAt);
+      return openAead('aes-256-gcm', messageKey, nonce, sealed, aad, bodyAt);
     } finally {
       messageKey.fill(0);
     }
   }
 
-  /** Encrypts under a given nonce, for {@link seal} and for published vectors. Answers body and tag. */
+  /** Encrypts under a given nonce, for published vectors. Answers body and tag. */
   encrypt(nonce: Uint8Array, aad: readonly Uint8Array[], plaintext: Uint8Array): [body: Buffer, tag: Buffer] {
-    const messageKey = this.#deriveKey(nonce);
+    return this.#encrypt(nonce, 0, aad, plaintext);
+  }
+
+  #encrypt(
+    nonce: Uint8Array,
+    at: number,
+    aad: readonly Uint8Array[],
+    plaintext: Uint8Array,
+  ): [body: Buffer, tag: Buffer] {
+    const messageKey = this.#deriveKey(nonce, at);
     try {
-      return sealAead('aes-256-gcm', messageKey, nonce.subarray(MESSAGE_NONCE_OFFSET), aad, plaintext);
+      const ofMessage = nonce.subarray(at + MESSAGE_NONCE_OFFSET, at + XAES_NONCE_BYTES);
+      return sealAead('aes-256-gcm', messageKey, ofMessage, aad, plaintext);
     } finally {
       messageKey.fill(0);
     }
   }
 
-  #deriveKey(nonce: Uint8Array): Buffer {
+  /** @param at where the nonce begins */
+  #deriveKey(nonce: Uint8Array, at: number): Buffer {
     const blocks = Buffer.from(this.#labelled);
     for (let i = 0; i < MESSAGE_NONCE_OFFSET; i += 1) {
-      const byte = nonce[i] ?? 0;
+      const byte = nonce[at + i] ?? 0;
       blocks[i + 4] = (blocks[i + 4] ?? 0) ^ byte;
       blocks[i + BLOCK + 4] = (blocks[i + BLOCK + 4] ?? 0) ^ byte;
     }

@@ -1,5 +1,6 @@
 import type { Suite } from '../algorithms/registry.ts';
 import { KmsError } from '../errors/kms-error.ts';
+import { asBuffer } from '../encoding/as-buffer.ts';
 import { type KeyId, uuidFromBytes, uuidToBytes } from '../model/identifiers.ts';
 
 /** The only format so far. */
@@ -12,8 +13,6 @@ export interface EnvelopeHeader {
   readonly suite: Suite;
   readonly keyId: KeyId;
   readonly keyVersion: number;
-  /** The header as it stands in the ciphertext: the first part of the AAD. */
-  readonly bytes: Uint8Array;
 }
 
 /** The header of new ciphertexts under one key version. */
@@ -49,13 +48,8 @@ export function headerOf(version: object, suite: Suite, keyId: KeyId, keyVersion
 export function parseHeader(ciphertext: Uint8Array): EnvelopeHeader {
   const suite = ciphertext[1];
   if (ciphertext.length < HEADER_BYTES || ciphertext[0] !== FORMAT || !isSuite(suite)) throw decryptFailed();
-  const view = new DataView(ciphertext.buffer, ciphertext.byteOffset, HEADER_BYTES);
-  return {
-    suite,
-    keyId: uuidFromBytes(ciphertext.subarray(2, 18)),
-    keyVersion: view.getUint32(18),
-    bytes: ciphertext.subarray(0, HEADER_BYTES),
-  };
+  const bytes = asBuffer(ciphertext);
+  return { suite, keyId: uuidFromBytes(bytes, 2), keyVersion: bytes.readUInt32BE(18) };
 }
 
 function isSuite(value: number | undefined): value is Suite {

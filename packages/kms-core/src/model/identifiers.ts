@@ -1,4 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
+import { asBuffer } from '../encoding/as-buffer.ts';
 
 /** A tenant, as a UUID in lower case. */
 export type TenantId = string;
@@ -25,8 +26,8 @@ export function uuidToBytes(id: string): Buffer {
   return Buffer.from(id.replaceAll('-', ''), 'hex');
 }
 
-/** The UUID of 16 bytes, in lower case. */
-export function uuidFromBytes(bytes: Uint8Array): string {
-  const hex = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+/** The UUID of the 16 bytes from `at` on, in lower case. */
+export function uuidFromBytes(bytes: Uint8Array, at = 0): string {
+  const hex = asBuffer(bytes).toString('hex', at, at + 16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
 }

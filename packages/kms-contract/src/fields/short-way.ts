@@ -6,7 +6,7 @@ import { z } from 'zod';
  */
 export type ShortDecode = (json: unknown) => unknown;
 /** Turns a value into its JSON form; `undefined` when it has another type. */
-export type ShortEncode = (value: unknown) => unknown;
+export type ShortEncode = (value: unknown) => string | number | boolean | undefined;
 
 const decoders = z.registry<{ readonly decode: ShortDecode }>();
 const encoders = z.registry<{ readonly encode: ShortEncode }>();
@@ -58,7 +58,7 @@ function plainEncode(field: z.ZodType): ShortEncode | undefined {
   if ((field.def.checks ?? []).length > 0) return undefined;
   if (field instanceof z.ZodString) return (value) => (typeof value === 'string' ? value : undefined);
   if (field instanceof z.ZodBoolean) return (value) => (typeof value === 'boolean' ? value : undefined);
-  if (field instanceof z.ZodNumberFormat) return (value) => (Number.isSafeInteger(value) ? value : undefined);
+  if (field instanceof z.ZodNumberFormat) return (value) => (typeof value === 'number' && Number.isSafeInteger(value) ? value : undefined);
   return undefined;
 }
 
@@ -83,7 +83,7 @@ export function shortTextWriter(schema: z.ZodType): ((value: Fields) => string |
       const encoded = encode(value[name]);
       if (encoded === undefined) return undefined;
       // Base64 needs no escapes, and what is no text is spelt the same in JSON.
-      if (bytes) text += `${begin}"${String(encoded)}"`;
+      if (bytes) text += `${begin}"${encoded}"`;
       else text += begin + (typeof encoded === 'string' ? JSON.stringify(encoded) : String(encoded));
     }
     return `${text}}`;

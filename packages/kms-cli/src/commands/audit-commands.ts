@@ -72,7 +72,7 @@ async function exportEvidence(io: CommandIo, { out, checkpointOut, force = false
         EXIT.failed,
         'There is no evidence yet: nothing was done, or KMS_EVIDENCE_ENABLED is off.',
       );
-    if (checkpoint !== undefined) await writeSmall(checkpoint, Buffer.from(`${JSON.stringify(latest)}\n`));
+    if (checkpoint !== undefined) await writeSmall(checkpoint, Buffer.from(`${JSON.stringify(latest)}\n`), io.signal);
     io.out(`exported ${latest.lastSequence} events\n`);
   });
 }

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { Checkpoint } from '@qnsp/kms-core';
+import { checkpointVerifier } from './checkpoint-signature.ts';
 import { readCheckpoint } from './export-lines.ts';
 import { type ExportReport, verifyExport } from './verify-export.ts';
 
@@ -26,7 +27,7 @@ export interface AuditVerifyArguments {
  * @throws RangeError when a file can not be read or is not what it should be, naming it.
  */
 export async function runAuditVerify(args: AuditVerifyArguments, print: (line: string) => void): Promise<boolean> {
-  const publicKeysPem = await Promise.all(args.publicKeyFiles.map(readText));
+  const publicKeysPem = await Promise.all(args.publicKeyFiles.map(publicKeyIn));
   const [latestCheckpoint, after] = [await checkpointIn(args.checkpointFile), await checkpointIn(args.afterFile)];
   const { expectedEvents, retiredBefore } = args;
   const input = createReadStream(args.exportFile);
@@ -66,6 +67,17 @@ export function wordsOf(report: ExportReport): readonly string[] {
       ? 'the end is the end: it fits what was given apart from the export'
       : 'the end is NOT proven: give a checkpoint that came another way, or the number of events',
   ];
+}
+
+async function publicKeyIn(path: string): Promise<string> {
+  const pem = await readText(path);
+  try {
+    checkpointVerifier(pem);
+    return pem;
+  } catch (cause) {
+    if (cause instanceof RangeError) throw new RangeError(`${path} can not be used: ${cause.message}.`, { cause });
+    throw cause;
+  }
 }
 
 async function checkpointIn(path: string | undefined): Promise<Checkpoint | undefined> {

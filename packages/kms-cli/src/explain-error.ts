@@ -125,10 +125,7 @@ export function explainSystemError(error: unknown, isOutput = isAboutOutput(erro
   if (!isSystemError(error)) return undefined;
   const { code, errno, path, syscall } = error;
   const reason = SYSTEM_CODES[code];
-  // What is written goes to a file beside it first, which nobody asked for.
-  const name =
-    path?.replace(/\.([^/]+)\.[0-9a-f]{12}\.partial$/, '$1') ??
-    (isOutput ? `What was to be written (${syscall})` : `What was to be read (${syscall})`);
+  const name = path ?? (isOutput ? `What was to be written (${syscall})` : `What was to be read (${syscall})`);
   if (reason !== undefined)
     return new CommandError(isOutput ? EXIT.output : EXIT.input, `${name} ${reason}.`, { cause: error });
   const verb = isOutput ? 'written' : 'read';
@@ -141,6 +138,8 @@ interface SystemError extends Error {
   readonly errno: number;
   readonly syscall: string;
   readonly path?: string;
+  /** Where something was to go: only what is about a result has it. */
+  readonly dest?: string;
 }
 
 function isSystemError(error: unknown): error is SystemError {
@@ -151,10 +150,10 @@ function isSystemError(error: unknown): error is SystemError {
 /** Reading meets none of these. */
 const OUTPUT_CODES = ['ENOSPC', 'EROFS', 'EDQUOT', 'EFBIG'];
 /** Only of a result is it asked first whether it is there. */
-const OUTPUT_CALLS = ['access', 'write', 'fsync', 'rename', 'link', 'unlink'];
+const OUTPUT_CALLS = ['access', 'write', 'fsync', 'rename', 'link', 'unlink', 'close'];
 
 function isAboutOutput(error: unknown): boolean {
   if (!isSystemError(error)) return false;
-  const { code, path, syscall } = error;
-  return OUTPUT_CODES.includes(code) || OUTPUT_CALLS.includes(syscall) || (path?.endsWith('.partial') ?? false);
+  const { code, dest, syscall } = error;
+  return OUTPUT_CODES.includes(code) || OUTPUT_CALLS.includes(syscall) || dest !== undefined;
 }

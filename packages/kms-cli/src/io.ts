@@ -7,7 +7,10 @@ export interface CommandIo {
   readonly err: (text: string) => void;
   /** Where data is piped; commands that need it refuse without. */
   readonly pipes?: Pipes;
-  /** Ends the command; nothing is left of its output files. Its reason may be the exit code. */
+  /**
+   * Ends the command; nothing is left of its output files. Its reason may be the exit code. Who asks for it has to heed it wherever
+   * it waits: the signals of the system end the process by themselves only until then.
+   */
   readonly signal?: AbortSignal;
 }
 

@@ -3,18 +3,17 @@ import { EXIT, EXIT_CODE_OF_SIGNAL } from './exit-codes.ts';
 import { run } from './run.ts';
 
 const interruption = new AbortController();
-// Once: a second signal of a kind ends the process at once.
-for (const [signal, exitCode] of Object.entries(EXIT_CODE_OF_SIGNAL))
-  process.once(signal, () => {
-    interruption.abort(exitCode);
-  });
+const handlers = Object.entries(EXIT_CODE_OF_SIGNAL).map(
+  ([signal, exitCode]) => [signal, () => interruption.abort(exitCode)] as const,
+);
+let isHeeded = false;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // Whoever read the output, such as `head`, wants no more of it.
   if (error.code === 'EPIPE') process.exit(EXIT.failed);
   throw error;
 });
 
-process.exitCode = await run(process.argv.slice(2), {
+const exitCode = await run(process.argv.slice(2), {
   environment: process.env,
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
@@ -25,5 +24,15 @@ process.exitCode = await run(process.argv.slice(2), {
     outputIsTerminal: process.stdout.isTTY,
     errorIsTerminal: process.stderr.isTTY,
   },
-  signal: interruption.signal,
+  get signal() {
+    // What never asks for it, such as a check of evidence, is ended by the system's signals themselves.
+    if (!isHeeded) for (const [signal, handler] of handlers) process.once(signal, handler);
+    isHeeded = true;
+    return interruption.signal;
+  },
 });
+// What waits for a pipe that nobody reads or writes would keep the process alive.
+if (interruption.signal.aborted) process.exit(exitCode);
+process.exitCode = exitCode;
+// From here on nothing heeds them.
+for (const [signal, handler] of handlers) process.off(signal, handler);

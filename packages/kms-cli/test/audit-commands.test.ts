@@ -1,5 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import {
   type AuditEvent,
@@ -155,17 +157,17 @@ describe('kms audit verify', () => {
 
   test('ends with 66 for a file that is not what it should be, and with 64 without a key', async () => {
     const broken = file('broken.json', '{}');
-    for (const options of [
-      [...KEYS, '--checkpoint', broken],
-      [...KEYS, '--after', broken],
-      ['--public-key', broken],
-      [...KEYS, '--checkpoint', 'absent.json'],
-    ])
-      expect(await verify(lines, ...options)).toMatchObject({
-        code: EXIT.input,
-        out: '',
-        err: expect.stringMatching(/\S/),
-      });
+    const missing = join(directory.path, 'absent.json');
+    for (const [options, message] of [
+      [[...KEYS, '--checkpoint', 'broken.json'], `${broken} holds no checkpoint.`],
+      [[...KEYS, '--after', 'broken.json'], `${broken} holds no checkpoint.`],
+      [
+        [...KEYS, '--public-key', 'broken.json'],
+        `${broken} can not be used: it is not a public key in PEM that can be read without a passphrase.`,
+      ],
+      [[...KEYS, '--checkpoint', 'absent.json'], `${missing} can not be read.`],
+    ] as const)
+      expect(await verify(lines, ...options)).toEqual({ code: EXIT.input, out: '', err: `${message}\n` });
     const absent = await callKms({}, [
       'audit',
       'verify',
@@ -177,5 +179,48 @@ describe('kms audit verify', () => {
     expect((await verify(lines)).code).toBe(EXIT.usage);
     expect((await verify(lines, ...KEYS, '--expected-events', 'many')).code).toBe(EXIT.usage);
     expect((await verify(lines, ...KEYS, '--retired-before', 'soon')).code).toBe(EXIT.usage);
+  });
+});
+
+describe('kms audit export', () => {
+  /** Exports from what answers with the evidence of this test, and does something else before the export is whole. */
+  async function exportAs(name: string, meanwhile: () => void = () => undefined) {
+    const server = createServer((request, response) => {
+      const isExport = request.url?.startsWith('/kms/v1/audit/export') === true;
+      if (isExport) meanwhile();
+      response.setHeader('content-type', isExport ? 'application/jsonl' : 'application/json');
+      const list = JSON.stringify({ items: [checkpoints.at(-1)], nextCursor: null });
+      response.end(isExport ? lines.map((line) => `${line}\n`).join('') : list);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    // A server that listens on TCP has such an address.
+    const { port } = server.address() as AddressInfo;
+    const [out, checkpoint] = [join(directory.path, name), join(directory.path, `${name}.checkpoint`)];
+    const environment = { KMS_URL: `http://127.0.0.1:${port}`, KMS_TOKEN: 'x' };
+    try {
+      const ran = await callKms(environment, ['audit', 'export', '--out', out, '--checkpoint-out', checkpoint]);
+      return { ran, out, checkpoint };
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  }
+
+  test('writes the export and its checkpoint', async () => {
+    const { ran, out, checkpoint } = await exportAs('whole.jsonl');
+    expect(ran).toEqual({ code: EXIT.done, out: 'exported 6 events\n', err: '' });
+    expect(readFileSync(out, 'utf8').trimEnd().split('\n')).toEqual(lines);
+    expect(JSON.parse(readFileSync(checkpoint, 'utf8'))).toEqual(checkpoints.at(-1));
+  });
+
+  test('writes no checkpoint and says nothing of an export that is not there in the end', async () => {
+    const { ran, out, checkpoint } = await exportAs('taken.jsonl', () => file('taken.jsonl', 'somebody else'));
+    expect(ran).toMatchObject({
+      code: EXIT.output,
+      out: '',
+      err: expect.stringContaining('taken.jsonl exists already'),
+    });
+    expect(readFileSync(out, 'utf8')).toBe('somebody else');
+    expect(existsSync(checkpoint)).toBe(false);
   });
 });

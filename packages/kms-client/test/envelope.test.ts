@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { getEventListeners } from 'node:events';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createEnvelope, type DataKeyService, type Envelope } from '../src/envelope/index.ts';
@@ -235,6 +236,45 @@ describe('an envelope', () => {
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(given).toBeLessThan(9);
     await reader.cancel();
+  });
+
+  describe.each(['encryptStream', 'decryptStream'] as const)('%s ends by its signal', (way) => {
+    const stream = (signal: AbortSignal) =>
+      way === 'encryptStream'
+        ? createEnvelope(kms).encryptStream({ keyId, signal })
+        : createEnvelope(kms).decryptStream({ signal });
+
+    test('while no data comes, and before any does', async () => {
+      const controller = new AbortController();
+      let isCancelled = false;
+      const silent = new ReadableStream<Uint8Array>({ cancel: () => void (isCancelled = true) });
+      const read = silent.pipeThrough(stream(controller.signal)).getReader().read();
+      controller.abort(new Error('enough'));
+      await expect(read).rejects.toThrow('enough');
+      await expect.poll(() => isCancelled).toBe(true);
+      const late = stream(AbortSignal.abort(new Error('before')));
+      await expect(late.readable.getReader().read()).rejects.toThrow('before');
+    });
+
+    test('while nobody reads', async () => {
+      const controller = new AbortController();
+      const writer = stream(controller.signal).writable.getWriter();
+      const write = writer.write(new Uint8Array(10));
+      controller.abort(new Error('enough'));
+      await expect(write).rejects.toThrow('enough');
+      await expect(writer.closed).rejects.toThrow('enough');
+    });
+
+    test('and leaves nothing at a signal that lives on', async () => {
+      const { signal } = new AbortController();
+      const envelope = createEnvelope(kms);
+      await envelope.decrypt(await envelope.encrypt(randomBytes(10), { keyId, signal }), { signal });
+      expect(await failureOf(envelope.decrypt(randomBytes(100), { signal }))).toMatchObject({
+        code: 'ENVELOPE_INVALID',
+      });
+      await stream(signal).readable.cancel();
+      expect(getEventListeners(signal, 'abort')).toEqual([]);
+    });
   });
 
   test('refuses text, and options that it does not know', async () => {

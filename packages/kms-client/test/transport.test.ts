@@ -243,6 +243,45 @@ describe('an answer that repeats what was sent', () => {
     expect(everythingOf(error)).not.toContain('alice-secret');
   });
 
+  const DIGEST =
+    'Digest username="alice", realm="kms", nonce="dcd98b7102dd2f0e", response="6629fae49393a05397450978507c4ef1"';
+
+  test.each([
+    ['dcd98b7102dd2f0e', 'in words', { message: 'The nonce dcd98b7102dd2f0e is stale.' }],
+    ['6629fae49393a053', 'in words', { message: 'Not 6629fae49393a05397450978507c4ef1.' }],
+    ['6629fae49393a053', 'in details', { details: { tried: ['6629fae49393a05397450978507c4ef1'] } }],
+    ['6629fae49393a053', 'in the name of a detail', { details: { '6629fae49393a05397450978507c4ef1': 1 } }],
+    ['6629fae49393a053', 'as JSON', { message: JSON.stringify({ sent: DIGEST }) }],
+  ])('gives an error without the part %s of a credential %s', async (secret, _where, answer) => {
+    const server = await scriptedServer(problem(400, 'BAD_REQUEST', {}, answer));
+    ends.push(() => server.end());
+    const kms = new HttpKmsServiceClient(server.baseUrl, { getAuthHeader: () => DIGEST });
+    const error = await failureOf(kms.unwrapKey({ tenantId: KEY_ID, keyId: KEY_ID, wrappedKey: 'AAAA' }));
+    expect(error.code).toBe('BAD_REQUEST');
+    expect(everythingOf(error)).not.toContain(secret);
+  });
+
+  // Quotes and backslashes have another form in JSON, so that the text of an error holds it twice over.
+  const ODD_TOKEN = String.raw`a"b\c"d`;
+  test.each([
+    ['in words', { message: `It is about ${ODD_TOKEN}.` }],
+    ['as JSON', { message: JSON.stringify({ sent: ODD_TOKEN }) }],
+    ['in details', { details: { sent: [`Bearer ${ODD_TOKEN}`] } }],
+    ['as JSON in details', { details: { sent: JSON.stringify({ token: ODD_TOKEN }) } }],
+  ])('%s gives an error without a token that JSON escapes', async (_where, answer) => {
+    const { kms } = await talk([problem(400, 'BAD_REQUEST', {}, answer)], { token: ODD_TOKEN });
+    const error = await failureOf(kms.listKeys());
+    expect(error.message).not.toMatch(/b.+c/);
+    expect(error.details).toBeUndefined();
+  });
+
+  test('gives an error without a part of a cookie', async () => {
+    const echoed = problem(400, 'BAD_REQUEST', {}, { details: { jar: { session: 'k3J9-of-one-session' } } });
+    const { kms } = await talk([echoed]);
+    const headers = { cookie: 'theme="dark"; session="k3J9-of-one-session"' };
+    expect(everythingOf(await failureOf(kms.listKeys({}, { headers })))).not.toContain('k3J9');
+  });
+
   test('still says what is wrong, with the names that are no secret', async () => {
     const tenantId = '0198f2a5-0c1d-7e2f-8a3b-4c5d6e7f8092';
     const message = `The token is not of the tenant ${tenantId}.`;

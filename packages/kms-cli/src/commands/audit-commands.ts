@@ -58,23 +58,26 @@ async function exportEvidence(io: CommandIo, { out, checkpointOut, force = false
     throw new CommandError(EXIT.usage, 'The export goes into a file: name one with --out.');
   const { readCheckpoint, runAuditExport } = await evidenceModule();
   const kms = connect(io);
-  await writeAtomically(destination.path, destination.overwrite, async (file) => {
-    const latest = await runAuditExport(
+  // Asked for before there is a file that a signal would leave behind.
+  const call = callOptions(io);
+  const latest = await writeAtomically(destination.path, destination.overwrite, async (file) => {
+    const exported = await runAuditExport(
       {
-        latestCheckpoint: async () =>
-          readCheckpoint((await kms.listAuditCheckpoints({ limit: 1 }, callOptions(io))).items[0]),
-        page: (after) => kms.exportAudit({ format: 'jsonl', batches: BATCHES_PER_PAGE, after }, callOptions(io)),
+        latestCheckpoint: async () => readCheckpoint((await kms.listAuditCheckpoints({ limit: 1 }, call)).items[0]),
+        page: (after) => kms.exportAudit({ format: 'jsonl', batches: BATCHES_PER_PAGE, after }, call),
       },
       (text) => file.writeFile(text),
     );
-    if (latest === undefined)
+    if (exported === undefined)
       throw new CommandError(
         EXIT.failed,
         'There is no evidence yet: nothing was done, or KMS_EVIDENCE_ENABLED is off.',
       );
-    if (checkpoint !== undefined) await writeSmall(checkpoint, Buffer.from(`${JSON.stringify(latest)}\n`));
-    io.out(`exported ${latest.lastSequence} events\n`);
+    return exported;
   });
+  // A checkpoint of an export that is not there would be taken for the proof of another one.
+  if (checkpoint !== undefined) await writeSmall(checkpoint, Buffer.from(`${JSON.stringify(latest)}\n`), io.signal);
+  io.out(`exported ${latest.lastSequence} events\n`);
 }
 
 async function verifyEvidence(io: CommandIo, exportFile: string, options: VerifyOptions): Promise<void> {

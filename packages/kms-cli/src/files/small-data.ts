@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { addAbortSignal } from 'node:stream';
 import { writeAtomically } from '@qnsp/kms-client/node';
 import { CommandError, EXIT } from '../exit-codes.ts';
 import type { Destination, Source } from './place.ts';
@@ -15,8 +16,14 @@ export const KEY_BYTES = 65_536;
  * @param advice what to do with more than that
  * @throws CommandError for more than `limit` bytes, of which no more is read.
  */
-export async function readSmall(source: Source, limit: number, advice: string): Promise<Uint8Array> {
+export async function readSmall(
+  source: Source,
+  limit: number,
+  advice: string,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
   const input = source.kind === 'pipe' ? source.pipes.input : createReadStream(source.path);
+  if (signal !== undefined) addAbortSignal(signal, input);
   const pieces: Uint8Array[] = [];
   let length = 0;
   // A stream that nobody set an encoding for gives bytes.
@@ -32,7 +39,11 @@ export async function readSmall(source: Source, limit: number, advice: string): 
 }
 
 /** Writes a whole result; a file is readable by its owner only. */
-export async function writeSmall(destination: Destination, data: Uint8Array): Promise<void> {
-  if (destination.kind === 'pipe') return write(destination.pipes.output, data);
+export async function writeSmall(
+  destination: Destination,
+  data: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (destination.kind === 'pipe') return write(destination.pipes.output, data, signal);
   await writeAtomically(destination.path, destination.overwrite, (file) => file.writeFile(data));
 }

@@ -33,7 +33,7 @@ export async function streamThrough(
   if (destination.kind === 'pipe') {
     const { output } = destination.pipes;
     for await (const chunk of result) {
-      await write(output, chunk);
+      await write(output, chunk, signal);
       release(chunk);
     }
     return;
@@ -56,10 +56,18 @@ function release({ buffer, byteLength }: Uint8Array): void {
   if (buffer instanceof ArrayBuffer && byteLength === buffer.byteLength) buffer.transfer(0);
 }
 
-/** Waits until the data has gone, so that no more than one piece is held in memory. */
-export function write(output: Writable, chunk: Uint8Array): Promise<void> {
+/** Waits until the data has gone, so that no more than one piece is held in memory, or until the signal: a reader may never read. */
+export function write(output: Writable, chunk: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const end = () => {
+      // Whoever aborts chooses the reason.
+      // oxlint-disable-next-line typescript/prefer-promise-reject-errors
+      reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', end, { once: true });
     output.write(chunk, (error) => {
+      signal?.removeEventListener('abort', end);
       if (error === null || error === undefined) resolve();
       else reject(error);
     });

@@ -1,5 +1,6 @@
 import { invalidArgument, requireKnown } from '../kms-client-error.ts';
 import { toBase64 } from '../wire/base64.ts';
+import { inBackground } from './background-timer.ts';
 import type { DataKeyCallOptions, DataKeySource, SealingKey } from './data-keys.ts';
 
 /** How long a data key may serve, and for how much. Every bound counts for each data key. */
@@ -26,9 +27,6 @@ interface Entry<Key> {
   uses: number;
   bytes: number;
 }
-
-/** Timers of the platforms count in 31 bits. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Keeps data keys of a source, so that many small streams need few calls of the service. Each stream has a key of its own all the
@@ -74,18 +72,15 @@ export function cachedDataKeys(source: DataKeySource, options: DataKeyCacheOptio
 
   /** Lets keys go that nobody asks for any more, when the first of them is too old. */
   function planSweep(): void {
+    if (isSweepPlanned) return;
     const ends = [...sealing.values(), ...opening.values()].map(({ until }) => until);
-    if (isSweepPlanned || ends.length === 0) return;
+    if (ends.length === 0) return;
     isSweepPlanned = true;
-    const delay = Math.max(0, Math.min(...ends) - performance.now()) + 1;
-    const sweep = () => {
+    inBackground(Math.max(0, Math.min(...ends) - performance.now()) + 1, () => {
       isSweepPlanned = false;
       for (const entries of [sealing, opening]) forget(entries, performance.now());
       planSweep();
-    };
-    const timer: unknown = setTimeout(sweep, Math.min(delay, LONGEST_TIMER_MS));
-    // Where a timer keeps a process alive, this one does not.
-    if (isNodeTimer(timer)) timer.unref();
+    });
   }
 
   function isUsable({ until, uses, bytes }: Entry<unknown>, now: number): boolean {
@@ -114,11 +109,6 @@ export function cachedDataKeys(source: DataKeySource, options: DataKeyCacheOptio
       opening.clear();
     },
   };
-}
-
-/** Browsers have numbers for timers. */
-function isNodeTimer(timer: unknown): timer is { unref(): void } {
-  return typeof timer === 'object' && timer !== null && 'unref' in timer;
 }
 
 /** Others may wait for the same key, so that the signal of one of them ends only its own wait. */

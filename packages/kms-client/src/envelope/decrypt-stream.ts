@@ -1,3 +1,4 @@
+import { abortableStream } from './abortable-stream.ts';
 import { concatenate } from './context-digest.ts';
 import type { DataKeySource } from './data-keys.ts';
 import { requireBytes } from './encrypt-stream.ts';
@@ -33,7 +34,7 @@ export function decryptStream(
     return rest;
   };
 
-  return new TransformStream({
+  return abortableStream(options.signal, {
     async transform(chunk, controller) {
       requireBytes(chunk);
       const rest = opener === undefined ? await start(chunk) : chunk;

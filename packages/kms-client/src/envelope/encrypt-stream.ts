@@ -1,4 +1,5 @@
 import { invalidArgument } from '../kms-client-error.ts';
+import { abortableStream } from './abortable-stream.ts';
 import type { DataKeySource } from './data-keys.ts';
 import { type EncryptOptions, plaintextBytes, type Sealer, startSealing } from './sealer.ts';
 import { SegmentBuffer } from './segment-buffer.ts';
@@ -18,7 +19,7 @@ export function encryptStream(
     controller.enqueue(sealer.header);
     return sealer;
   };
-  return new TransformStream({
+  return abortableStream(options.signal, {
     async transform(chunk, controller) {
       requireBytes(chunk);
       const started = await start(controller);

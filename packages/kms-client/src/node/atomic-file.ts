@@ -1,37 +1,70 @@
 import { randomBytes } from 'node:crypto';
-import { access, type FileHandle, link, open, rename, unlink } from 'node:fs/promises';
+import { access, type FileHandle, open, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { KmsClientError } from '../kms-client-error.ts';
+import { codeOf, destinationExists, linkNew } from './new-name.ts';
 
 /**
  * Writes a file that is there only when it is complete and on the disk. Until then there is `.<name>.<random>.partial` beside it
- * (of a long name its beginning), readable by its owner only, which is removed when the work fails; a process that is killed leaves it.
+ * (of a long name its beginning), readable by its owner only, which is removed when the work fails; a process that is killed leaves
+ * it, and where the file system has no hard links perhaps an empty file in the place of a new one.
  *
- * @throws KmsClientError `DESTINATION_EXISTS` unless `overwrite`; what `write` and the file system throw.
+ * @returns what `write` does
+ * @throws KmsClientError `DESTINATION_EXISTS` unless `overwrite`; what `write` and the file system throw. What went wrong with the
+ *   file beside it has the destination as its `path`, and as its `dest`.
  */
-export async function writeAtomically(
+export async function writeAtomically<Result>(
   destination: string,
   overwrite: boolean,
-  write: (file: FileHandle) => Promise<void>,
-): Promise<void> {
+  write: (file: FileHandle) => Promise<Result>,
+): Promise<Result> {
   if (!overwrite && (await exists(destination))) throw destinationExists(destination);
   const directory = dirname(destination);
   const partial = join(directory, `.${shortened(destination)}.${randomBytes(6).toString('hex')}.partial`);
-  const file = await open(partial, 'wx', 0o600);
   try {
-    try {
-      await write(file);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    if (overwrite) await rename(partial, destination);
-    else await linkNew(partial, destination);
+    const file = await open(partial, 'wx', 0o600);
+    const result = await orRemoved(partial, async () => {
+      const written = await fill(file, write);
+      if (overwrite) await rename(partial, destination);
+      else await linkNew(partial, destination);
+      return written;
+    });
+    await syncDirectory(directory);
+    return result;
   } catch (error) {
-    await unlink(partial);
+    throw ofDestination(error, partial, destination);
+  }
+}
+
+async function fill<Result>(file: FileHandle, write: (file: FileHandle) => Promise<Result>): Promise<Result> {
+  try {
+    const result = await write(file);
+    await file.sync();
+    return result;
+  } finally {
+    await file.close();
+  }
+}
+
+async function orRemoved<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    // What went wrong first says more than that the file could not be removed either.
+    await unlink(path).catch(() => undefined);
     throw error;
   }
-  await syncDirectory(directory);
+}
+
+/** Nobody asked for the file beside it, whose name may be cut off. */
+function ofDestination(error: unknown, partial: string, destination: string): unknown {
+  if (!isErrorOf(error, partial)) return error;
+  const { code, errno, syscall } = error;
+  const facts = { code, errno, syscall, path: destination, dest: destination };
+  return Object.assign(new Error(error.message.replaceAll(partial, destination), { cause: error }), facts);
+}
+
+function isErrorOf(error: unknown, path: string): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'path' in error && error.path === path;
 }
 
 /** So much of the name that with what comes around it it fits into the 255 bytes of a name. */
@@ -39,48 +72,24 @@ function shortened(destination: string): string {
   return basename(destination).slice(0, 64);
 }
 
-/** Unlike a rename, a link does not replace a file that came meanwhile. */
-async function linkNew(partial: string, destination: string): Promise<void> {
-  try {
-    await link(partial, destination);
-  } catch (error) {
-    if (codeOf(error) === 'EEXIST') throw destinationExists(destination);
-    if (!NO_LINKS.includes(codeOf(error))) throw error;
-    return renameToNew(partial, destination);
-  }
-  await unlink(partial);
-}
-
-/** What file systems without hard links answer: FAT, network shares, some of containers and phones. */
-const NO_LINKS: readonly unknown[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
-
-/** Takes the name by an empty file first, which nobody else can do then, and replaces that. */
-async function renameToNew(partial: string, destination: string): Promise<void> {
-  try {
-    const reserved = await open(destination, 'wx', 0o600);
-    await reserved.close();
-  } catch (error) {
-    if (codeOf(error) === 'EEXIST') throw destinationExists(destination);
-    throw error;
-  }
-  try {
-    await rename(partial, destination);
-  } catch (error) {
-    await unlink(destination);
-    throw error;
-  }
-}
-
-/** Makes the new name durable. Windows has no such thing and refuses. */
+/** Makes the new name durable, where that can be asked for. */
 async function syncDirectory(directory: string): Promise<void> {
   if (process.platform === 'win32') return;
-  const handle = await open(directory, 'r');
   try {
-    await handle.sync();
-  } finally {
-    await handle.close();
+    const handle = await open(directory, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    // The file is in its place all the same.
+    if (!NO_SYNC.includes(codeOf(error))) throw error;
   }
 }
+
+/** What directories answer that may be written but not read, and those of file systems that sync none. */
+const NO_SYNC: readonly unknown[] = ['EACCES', 'EPERM', 'EINVAL', 'ENOTSUP', 'EOPNOTSUPP'];
 
 async function exists(path: string): Promise<boolean> {
   try {
@@ -90,15 +99,4 @@ async function exists(path: string): Promise<boolean> {
     if (codeOf(error) === 'ENOENT') return false;
     throw error;
   }
-}
-
-function destinationExists(destination: string): KmsClientError {
-  return new KmsClientError(
-    'DESTINATION_EXISTS',
-    `${destination} exists already. Choose another name, or set overwrite to replace it.`,
-  );
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

@@ -40,7 +40,10 @@ export function errorOf(json: unknown, answered: Answered): KmsClientError {
       facts,
     );
   const isObject = typeof details === 'object' && details !== null && !Array.isArray(details);
-  if (repeats(message, answered.secrets) || (isObject && repeats(JSON.stringify(details), answered.secrets)))
+  if (
+    repeats(message, answered.secrets) ||
+    (isObject && [...textsIn(details)].some((text) => repeats(text, answered.secrets)))
+  )
     return new KmsClientError(code, `The service refused the call: ${code}.`, facts);
   return new KmsClientError(code, message.slice(0, MAX_MESSAGE), {
     ...facts,
@@ -48,6 +51,20 @@ export function errorOf(json: unknown, answered: Answered): KmsClientError {
   });
 }
 
+/** What is sent may come back as it is, or as it stands in a JSON text. */
 function repeats(text: string, secrets: readonly string[]): boolean {
-  return secrets.some((secret) => secret !== '' && text.includes(secret));
+  return secrets.some((secret) => secret !== '' && (text.includes(secret) || text.includes(escaped(secret))));
+}
+
+function escaped(secret: string): string {
+  return JSON.stringify(secret).slice(1, -1);
+}
+
+/** Every name and value in what came as JSON, without the escapes that they have there. */
+function* textsIn(value: unknown): Generator<string, void, void> {
+  if (typeof value !== 'object' || value === null) return yield String(value);
+  for (const [name, part] of Object.entries(value)) {
+    yield name;
+    yield* textsIn(part);
+  }
 }

@@ -75,18 +75,23 @@ export async function call<T>(
   );
 }
 
-/** The words of an `Authorization` header but for the name of its scheme. */
+/** The words of an `Authorization` header but for the name of its scheme, and what is in them, such as the parts of `Digest`. */
 function credentialWords(authorization = ''): readonly string[] {
   const [first, ...others] = authorization.split(' ');
-  return others.length > 0 || first === undefined ? others : [first];
+  const words = others.length > 0 || first === undefined ? others : [first];
+  return [...words, ...longParts(words.join(' '))];
 }
 
-/** What the caller's own headers may hold that is secret: words too long to be guessed, but for those of headers that name things. */
+/** What the caller's own headers may hold that is secret, but for those of headers that name things. */
 function secretWords(headers: Readonly<Record<string, string>>): readonly string[] {
   return Object.entries(headers)
     .filter(([name]) => !OPEN_HEADERS.includes(name.toLowerCase()))
-    .flatMap(([, value]) => value.split(/[\s;,=]+/))
-    .filter((word) => word.length >= SECRET_LENGTH);
+    .flatMap(([, value]) => longParts(value));
+}
+
+/** What stands between the signs of lists and parameters and is too long to be guessed, or to be in a message by chance. */
+function longParts(value: string): readonly string[] {
+  return value.split(/[\s;,="]+/).filter((part) => part.length >= SECRET_LENGTH);
 }
 
 function headersOf(

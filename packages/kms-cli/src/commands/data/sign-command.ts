@@ -39,10 +39,10 @@ export function addSign(program: Command, io: CommandIo): void {
       const source = sourceOf(file, io);
       const destination = destinationOf(withEnding(file, SIGNATURE, out), force, io);
       const kms = connect(io);
-      const data = await readSmall(source, MESSAGE_BYTES, TOO_LARGE);
+      const data = await readSmall(source, MESSAGE_BYTES, TOO_LARGE, io.signal);
       const keyId = await keyIdOf(kms, options.key, io);
       const { signature } = await kms.sign({ keyId, data, ...signatureInput(options) }, callOptions(io));
-      await writeSmall(destination, signature);
+      await writeSmall(destination, signature, io.signal);
     },
   );
 }

@@ -27,8 +27,8 @@ export function addVerify(program: Command, io: CommandIo): void {
       const source = sourceOf(file, io);
       const beside = sourceOf(given ?? `${file}${SIGNATURE}`, io);
       const kms = connect(io);
-      const data = await readSmall(source, MESSAGE_BYTES, TOO_LARGE);
-      const signature = await readSmall(beside, KEY_BYTES, 'name the file with the signature');
+      const data = await readSmall(source, MESSAGE_BYTES, TOO_LARGE, io.signal);
+      const signature = await readSmall(beside, KEY_BYTES, 'name the file with the signature', io.signal);
       const keyId = await keyIdOf(kms, options.key, io);
       const answer = await kms.verify({ keyId, data, signature, ...signatureInput(options) }, callOptions(io));
       io.out(

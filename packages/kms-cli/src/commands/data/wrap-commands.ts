@@ -27,7 +27,7 @@ export function addWrapCommands(program: Command, io: CommandIo): void {
     const dataKey = await readKey(file, io);
     const keyId = await keyIdOf(kms, options.key, io);
     const { wrappedKey } = await kms.wrap({ keyId, dataKey, ...associated(options) }, callOptions(io));
-    await writeSmall(destination, wrappedKey);
+    await writeSmall(destination, wrappedKey, io.signal);
   });
   withWrapOptions(
     program
@@ -41,7 +41,7 @@ export function addWrapCommands(program: Command, io: CommandIo): void {
     const wrappedKey = await readKey(file, io);
     const keyId = await keyIdOf(kms, options.key, io);
     const { dataKey } = await kms.unwrap({ keyId, wrappedKey, ...associated(options) }, callOptions(io));
-    await writeSmall(destination, dataKey);
+    await writeSmall(destination, dataKey, io.signal);
   });
 }
 
@@ -55,7 +55,7 @@ function withWrapOptions(command: Command, otherwise: string): Command {
 }
 
 function readKey(file: string, io: CommandIo): Promise<Uint8Array> {
-  return readSmall(sourceOf(file, io), KEY_BYTES, 'use `kms encrypt` for data');
+  return readSmall(sourceOf(file, io), KEY_BYTES, 'use `kms encrypt` for data', io.signal);
 }
 
 function associated({ associatedData }: WrapOptions) {

@@ -34,7 +34,7 @@ export const importCommand: CommandGroup = (program, io) => {
   ).action(async (file: string, { algorithm, key, ...options }: ImportOptions, command: Command) => {
     const source = sourceOf(file, io);
     const kms = connect(io);
-    const material = binaryOf(await readSmall(source, MATERIAL_BYTES, 'name a file with one key'));
+    const material = binaryOf(await readSmall(source, MATERIAL_BYTES, 'name a file with one key', io.signal));
     try {
       const keyId = key === undefined ? undefined : await keyIdOf(kms, key, io);
       const parameters = await kms.getImportParameters({ wrappingAlgorithm: WRAPPING }, callOptions(io));

@@ -54,7 +54,7 @@ function addCreate(tokens: Command, io: CommandIo): void {
       const destination = tokenFile === undefined ? undefined : destinationOf(tokenFile, false, io);
       const input = { name, role, permissions: permission, expiresAt };
       const { token, ...made } = await connect(io).createToken(input, callOptions(io));
-      if (destination !== undefined) await writeSmall(destination, new TextEncoder().encode(`${token}\n`));
+      if (destination !== undefined) await writeSmall(destination, new TextEncoder().encode(`${token}\n`), io.signal);
       const shown = destination === undefined ? { ...made, token } : made;
       io.out(
         formatOutput(outputFormat(command), shown, () => [

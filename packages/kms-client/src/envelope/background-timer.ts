@@ -1,0 +1,20 @@
+/** Timers of the platforms count in 31 bits. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** Does the work after a while, or earlier where a timer can not be that long. It keeps no process alive that has nothing else to do. */
+export function inBackground(delayMs: number, work: () => void): void {
+  const timer: unknown = setTimeout(work, Math.min(delayMs, LONGEST_TIMER_MS));
+  if (isObjectTimer(timer)) timer.unref();
+  else if (typeof timer === 'number') deno()?.unrefTimer(timer);
+}
+
+/** Node.js and Bun have objects for timers. */
+function isObjectTimer(timer: unknown): timer is { unref(): void } {
+  return typeof timer === 'object' && timer !== null && 'unref' in timer;
+}
+
+/** Deno has numbers for timers, as browsers do, where no timer keeps anything alive. */
+function deno(): { unrefTimer(timer: number): void } | undefined {
+  // Nothing else has a global of this name, and this one has the function in every version since 1.24.
+  return (globalThis as { readonly Deno?: { unrefTimer(timer: number): void } }).Deno;
+}

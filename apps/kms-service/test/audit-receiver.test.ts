@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, truncateSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { makeReceiver } from '@qnsp/example-audit-receiver';
@@ -140,6 +140,18 @@ test.each([
   expect(await deliver(first)).toMatchObject({ body: { stored: 'known' } });
   expect(await deliver(second)).toMatchObject({ body: { stored: 'stored' } });
   expect(await verified(stored())).toMatchObject({ verified: true, events: 4 });
+});
+
+test('a file that lost something takes nothing more, and is not filled up', async () => {
+  await start();
+  const told = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  const [first, second] = await chainOf(2);
+  await deliver(first);
+  const whole = stored();
+  truncateSync(join(directory.path, `${tenantId}.jsonl`), whole.length - 10);
+  expect(await deliver(second)).toMatchObject({ status: 500 });
+  expect(stored()).toBe(whole.slice(0, -10));
+  expect(told).toHaveBeenCalledWith(expect.stringContaining('lost 10 of'));
 });
 
 test.skipIf(!isRoot)('a full disk is no acceptance and leaves no half batch (needs root)', async () => {

@@ -50,8 +50,11 @@ export class EvidenceFiles {
     const file = openSync(path, 'a', 0o600);
     try {
       const size = this.#sizes.get(path) ?? 0;
+      const found = fstatSync(file).size;
+      // Filled up, it would look whole.
+      if (found < size) throw new Error(`${path} lost ${size - found} of ${size} bytes that were stored: restore it.`);
       // What an attempt before left that could not even be cut off.
-      if (fstatSync(file).size !== size) ftruncateSync(file, size);
+      if (found > size) ftruncateSync(file, size);
       const bytes = Buffer.from(text);
       try {
         // A disk that is about to be full takes a part.

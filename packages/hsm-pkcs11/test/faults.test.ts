@@ -216,6 +216,16 @@ describe('a key that could not be made', () => {
     expect(error).toMatchObject(unavailable);
     expect(error).not.toBeInstanceOf(NothingLeft);
   });
+
+  it('may have left something where the process was ended for what another call met', async () => {
+    const { module, hsm, wrapped } = await openFaulty();
+    module.rules('C_GenerateKey delay 3000', 'C_DecryptInit fail 257', 'C_Login fail 160');
+    const making = failure(hsm);
+    await expect.poll(() => module.calls('C_GenerateKey'), { timeout: 20_000 }).toBe(1);
+    await expect(hsm.root.unwrap(wrapped, aad)).rejects.toMatchObject(unavailable);
+    expect(await making).toMatchObject(unavailable);
+    expect(await making).not.toBeInstanceOf(NothingLeft);
+  });
 });
 
 describe('a module that crashes', () => {

@@ -1,15 +1,21 @@
-import type { Delivery, DeliveryOutcome, EvidenceStore } from '@qnsp/kms-core';
+import type { Delivery, DeliveryOutcome, EvidenceStore, TenantId } from '@qnsp/kms-core';
 import type { Deliver, DeliveryAnswer } from './delivery-client.ts';
 import type { EvidenceReport } from './evidence-report.ts';
+import { StuckBatches } from './stuck-batches.ts';
 
 /** Longer than a delivery may take: who holds the lease is the only one who sends. */
 const LEASE_SECONDS = 60;
 const FIRST_DELAY_SECONDS = 0.5;
 const LONGEST_DELAY_SECONDS = 60;
 
+/** After a pause for all tenants it is seen anew whether the audit service still asks for it. */
+const LONGEST_QUIET_SECONDS = 60;
+
 /**
- * Delivers what is due, batch by batch, each tenant's in their order. Answers for how many seconds the audit service wants
- * to be left alone: what it asks for one batch is meant for all of them.
+ * Delivers what is due, batch by batch, each tenant's in their order. What the audit service asks for with `Retry-After`
+ * holds for the tenant of the batch; when it asks for two tenants in a row, it is meant for all of them.
+ *
+ * @returns for how many seconds to leave the audit service alone
  */
 export async function deliverDue(
   store: Pick<EvidenceStore, 'claimDelivery' | 'endDelivery'>,
@@ -17,7 +23,9 @@ export async function deliverDue(
   owner: string,
   report: (report: EvidenceReport) => void,
   stopped: AbortSignal,
+  stuck = new StuckBatches(),
 ): Promise<number> {
+  let before: { readonly tenantId: TenantId; readonly seconds: number } | undefined;
   while (!stopped.aborted) {
     const delivery = await store.claimDelivery(owner, LEASE_SECONDS);
     if (delivery === undefined) return 0;
@@ -25,7 +33,14 @@ export async function deliverDue(
     const outcome = outcomeOf(answer, delivery.attempts);
     await store.endDelivery(owner, delivery, outcome);
     report(reportOf(delivery, answer, outcome));
-    if (answer.kind === 'failed' && answer.retryAfterSeconds !== null) return answer.retryAfterSeconds;
+    const { tenantId, checkpointId: batchId } = delivery.checkpoint;
+    if (answer.kind !== 'failed') stuck.passed(tenantId);
+    else if (answer.unnamedRefusal !== undefined && stuck.isDue(delivery))
+      report({ kind: 'stuck', tenantId, batchId, attempts: delivery.attempts + 1, status: answer.unnamedRefusal });
+    const seconds = answer.kind === 'failed' ? answer.retryAfterSeconds : null;
+    if (seconds !== null && before !== undefined && before.tenantId !== tenantId)
+      return Math.min(seconds, before.seconds, LONGEST_QUIET_SECONDS);
+    before = seconds === null ? undefined : { tenantId, seconds };
   }
   return 0;
 }

@@ -21,7 +21,13 @@ export type DeliveryAnswer =
   /** It will never be taken as it is. */
   | { readonly kind: 'refused'; readonly reason: string }
   /** It may be taken later, or was taken and the answer was lost. */
-  | { readonly kind: 'failed'; readonly reason: string; readonly retryAfterSeconds: number | null };
+  | {
+      readonly kind: 'failed';
+      readonly reason: string;
+      readonly retryAfterSeconds: number | null;
+      /** The status of a refusal that does not name the batch, which it will be again if the audit service gave it. */
+      readonly unnamedRefusal?: number;
+    };
 
 /** Makes one attempt, which ends early as failed when it is aborted. */
 export type Deliver = (batch: EvidenceBatch, aborted: AbortSignal) => Promise<DeliveryAnswer>;
@@ -101,7 +107,8 @@ function answerOf(response: IncomingMessage, text: string, batchId: string): Del
     return { kind: 'refused', reason: `the audit service answered ${status}` };
   if (status < 200 || status > 299) {
     const retryAfterSeconds = retryAfter(response.headers['retry-after']);
-    return { kind: 'failed', reason: `the audit service answered ${status}`, retryAfterSeconds };
+    const failed = { kind: 'failed', reason: `the audit service answered ${status}`, retryAfterSeconds } as const;
+    return REFUSED.has(status) ? { ...failed, unnamedRefusal: status } : failed;
   }
   // A page of some proxy in between is no acceptance, and neither is an answer about another batch.
   const acknowledged = answer !== undefined && (!('batchId' in answer) || answer['batchId'] === batchId);

@@ -12,6 +12,17 @@ export type EvidenceReport =
       readonly seconds: number;
       readonly reason: string;
     }
+  /**
+   * A batch is refused again and again by something that does not name it, so that its tenant's evidence does not get on:
+   * somebody has to look at it. It is still tried.
+   */
+  | {
+      readonly kind: 'stuck';
+      readonly tenantId: TenantId;
+      readonly batchId: string;
+      readonly attempts: number;
+      readonly status: number;
+    }
   /** The audit service refused a batch for ever: somebody has to look at it. */
   | { readonly kind: 'refused'; readonly tenantId: TenantId; readonly batchId: string; readonly reason: string }
   | { readonly kind: 'retired'; readonly batches: number }

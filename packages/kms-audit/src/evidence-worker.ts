@@ -6,6 +6,7 @@ import type { Deliver } from './delivery-client.ts';
 import type { EvidenceReport } from './evidence-report.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { sealUnsealed } from './seal-unsealed.ts';
+import { StuckBatches } from './stuck-batches.ts';
 
 export interface EvidenceWorkerOptions {
   readonly store: EvidenceStore;
@@ -33,6 +34,7 @@ export function startEvidenceWorker(options: EvidenceWorkerOptions): { stop(): P
   const { store, signer, deliver, trail, report, intervalMs = 200, clock = Date.now } = options;
   const owner = randomUUID();
   const stopping = new AbortController();
+  const stuck = new StuckBatches();
   const count = async () => {
     const backlog = await store.backlog(trail.maxBacklog);
     trail.setBacklog(backlog.unsealed + backlog.undelivered);
@@ -67,7 +69,7 @@ export function startEvidenceWorker(options: EvidenceWorkerOptions): { stop(): P
     return RETENTION_INTERVAL_MS;
   };
   const deliverAll = async () => {
-    const quietSeconds = await deliverDue(store, deliver, owner, report, stopping.signal);
+    const quietSeconds = await deliverDue(store, deliver, owner, report, stopping.signal, stuck);
     return Math.max(intervalMs, quietSeconds * 1000);
   };
   // A slow audit service holds up deliveries and nothing else.

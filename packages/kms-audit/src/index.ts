@@ -16,6 +16,7 @@ export * from './run-audit-export.ts';
 export * from './run-audit-verify.ts';
 export * from './seal-batch.ts';
 export * from './seal-unsealed.ts';
+export * from './stuck-batches.ts';
 export * from './verify-batch.ts';
 export * from './verify-export.ts';
 export type {

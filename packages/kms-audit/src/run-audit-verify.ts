@@ -6,6 +6,8 @@ import { checkpointVerifier } from './checkpoint-signature.ts';
 import { readCheckpoint } from './export-lines.ts';
 import { type ExportReport, verifyExport } from './verify-export.ts';
 
+const RANGES_NAMED = 10;
+
 export interface AuditVerifyArguments {
   /** The export: JSON Lines. */
   readonly exportFile: string;
@@ -50,7 +52,7 @@ export async function runAuditVerify(args: AuditVerifyArguments, print: (line: s
 
 /** A report in words; the first line says it all. */
 export function wordsOf(report: ExportReport): readonly string[] {
-  const { verified, events, gaps, checkpoints, retired, tenantId, endProven, firstBad } = report;
+  const { verified, events, gaps, checkpoints, retired, retiredAfterKept, tenantId, endProven, firstBad } = report;
   if (!verified) {
     const event =
       firstBad?.sequence === null ? '' : ` (event ${firstBad?.sequence}, ${firstBad?.eventId ?? 'id unknown'})`;
@@ -63,6 +65,7 @@ export function wordsOf(report: ExportReport): readonly string[] {
     `verified, ${events} events, ${gaps} gaps`,
     `tenant ${tenantId}, ${checkpoints} batches`,
     ...(retired === 0 ? [] : [`${retired} events were removed by retention; their signed checkpoints are there`]),
+    ...wordsOnKept(retiredAfterKept),
     endProven
       ? 'the end is the end: it fits what was given apart from the export'
       : 'the end is NOT proven: give a checkpoint that came another way, or the number of events',
@@ -78,6 +81,19 @@ async function publicKeyIn(path: string): Promise<string> {
     if (cause instanceof RangeError) throw new RangeError(`${path} can not be used: ${cause.message}.`, { cause });
     throw cause;
   }
+}
+
+/** Removed batches behind kept ones: one line, however many there are. */
+function wordsOnKept(ranges: ExportReport['retiredAfterKept']): readonly string[] {
+  if (ranges.length === 0) return [];
+  const batches = ranges.reduce((sum, range) => sum + range.batches, 0);
+  const named = ranges
+    .slice(0, RANGES_NAMED)
+    .map(({ firstSequence, lastSequence }) => `${firstSequence} to ${lastSequence}`);
+  const others = ranges.length - named.length;
+  return [
+    `${batches} batches after kept ones were removed: events ${named.join(', ')}${others > 0 ? ` and ${others} more ranges` : ''}`,
+  ];
 }
 
 async function checkpointIn(path: string | undefined): Promise<Checkpoint | undefined> {

@@ -21,7 +21,7 @@ export interface VerifyExportOptions {
   /**
    * Batches that were sealed before this time may lack their events, all of them: retention removed them. Their signed
    * checkpoints are still there, each linked to the one before. Older batches may be whole: what the audit service refused
-   * is kept.
+   * is kept. `retiredAfterKept` of the report names what is missing behind such a batch.
    */
   readonly retiredBefore?: Date;
 }
@@ -36,6 +36,13 @@ export interface BadLine {
   readonly reason: string;
 }
 
+/** Events of batches that follow one another. */
+export interface BatchRange {
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  readonly batches: number;
+}
+
 export interface ExportReport {
   readonly verified: boolean;
   readonly tenantId: string | null;
@@ -44,6 +51,11 @@ export interface ExportReport {
   readonly checkpoints: number;
   /** Events that retention removed; their signed checkpoints are there. */
   readonly retired: number;
+  /**
+   * Those of them that come after a batch that is whole. Retention goes from the oldest to the newest and keeps only what the
+   * audit service refused: whoever reads this may ask whether that explains them.
+   */
+  readonly retiredAfterKept: readonly BatchRange[];
   /** Events that are missing before the first bad line. */
   readonly gaps: number;
   /** Whether something other than the export shows that its end is the end. */
@@ -85,6 +97,7 @@ class ExportWalk {
   #events = 0;
   #checkpoints = 0;
   #retired = 0;
+  #retiredAfterKept: BatchRange[] = [];
   #gaps = 0;
   #latestSeen = false;
   #last: Checkpoint | null = null;
@@ -130,6 +143,7 @@ class ExportWalk {
       events: this.#events,
       checkpoints: this.#checkpoints,
       retired: this.#retired,
+      retiredAfterKept: this.#retiredAfterKept,
       gaps: this.#gaps,
       endProven: this.#firstBad === null && (latestCheckpoint !== undefined || expectedEvents !== undefined),
       last: this.#last,
@@ -168,10 +182,7 @@ class ExportWalk {
       this.#bad(first ?? null, `the checkpoint of its batch does not fit: ${problem}`, checkpoint);
       return;
     }
-    if (first === undefined) {
-      this.#retired += checkpoint.eventCount;
-      this.#hash = null;
-    }
+    if (first === undefined) this.#noteRetired(checkpoint);
     this.#sequence = checkpoint.lastSequence;
     this.#events += batch.length;
     this.#checkpoints += 1;
@@ -183,6 +194,16 @@ class ExportWalk {
       if (isSame(checkpoint, latestCheckpoint)) this.#latestSeen = true;
       else this.#bad(first ?? null, 'the checkpoint that was given apart says otherwise: history was rewritten');
     }
+  }
+
+  #noteRetired({ eventCount, firstSequence, lastSequence }: Checkpoint): void {
+    this.#retired += eventCount;
+    this.#hash = null;
+    if (this.#events === 0) return;
+    const before = this.#retiredAfterKept.at(-1);
+    if (before?.lastSequence === firstSequence - 1)
+      this.#retiredAfterKept.splice(-1, 1, { ...before, lastSequence, batches: before.batches + 1 });
+    else this.#retiredAfterKept.push({ firstSequence, lastSequence, batches: 1 });
   }
 
   #signatureProblem(checkpoint: Checkpoint): string | undefined {

@@ -1,5 +1,5 @@
-import { type Deliver, type DeliveryAnswer, deliverDue, type EvidenceReport } from '@qnsp/kms-audit';
-import type { Delivery, DeliveryOutcome, EvidenceStore } from '@qnsp/kms-core';
+import { type Deliver, type DeliveryAnswer, deliverDue, type EvidenceReport, StuckBatches } from '@qnsp/kms-audit';
+import { type Delivery, type DeliveryOutcome, type EvidenceStore, newId } from '@qnsp/kms-core';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { sampleExport } from './audit-samples.ts';
 
@@ -69,14 +69,69 @@ test.each([
   expect(seconds).toBeLessThanOrEqual(most);
 });
 
-test('when the audit service asks for time it gets none of the other batches either', async () => {
-  const wait = await deliverWith([
-    { kind: 'accepted' },
-    { kind: 'failed', reason: 'the audit service answered 429', retryAfterSeconds: 30 },
-    { kind: 'accepted' },
-  ]);
-  expect(outcomes.map(({ kind }) => kind)).toEqual(['delivered', 'postponed']);
-  expect(wait).toBe(30);
+/** The sample's batches as if each were of a tenant of its own. */
+const ofSeveralTenants = () =>
+  deliveries.map((delivery) => ({ ...delivery, checkpoint: { ...delivery.checkpoint, tenantId: newId() } }));
+const asksForTime = (retryAfterSeconds: number): DeliveryAnswer => ({
+  kind: 'failed',
+  reason: 'the audit service answered 429',
+  retryAfterSeconds,
+});
+
+test('a tenant for which the audit service asks for time does not hold up the others', async () => {
+  deliveries = ofSeveralTenants();
+  expect(await deliverWith([{ kind: 'accepted' }, asksForTime(30), { kind: 'accepted' }])).toBe(0);
+  expect(outcomes.map(({ kind }) => kind)).toEqual(['delivered', 'postponed', 'delivered']);
+  outcomes = [];
+  expect(await deliverWith([asksForTime(30), { kind: 'accepted' }, asksForTime(30)])).toBe(0);
+  expect(outcomes.map(({ kind }) => kind)).toEqual(['postponed', 'delivered', 'postponed']);
+});
+
+test.each([
+  [30, 40, 30],
+  [40, 30, 30],
+  [3600, 3600, 60],
+])(
+  'an audit service that asks for %s s and then for %s s for the next tenant gets nothing for %s s',
+  async (one, other, quiet) => {
+    deliveries = ofSeveralTenants();
+    expect(await deliverWith([asksForTime(one), asksForTime(other), { kind: 'accepted' }])).toBe(quiet);
+    expect(outcomes).toMatchObject([{ kind: 'postponed' }, { kind: 'postponed', seconds: expect.closeTo(other, 0) }]);
+  },
+);
+
+test('a batch that is refused again and again without being named is told of once, and again after an hour', async () => {
+  let now = 0;
+  const stuck = new StuckBatches(() => now);
+  const [first, second] = deliveries;
+  if (first === undefined || second === undefined) throw new Error('the sample has two batches');
+  const failed: DeliveryAnswer = { kind: 'failed', reason: 'answered 413', retryAfterSeconds: null };
+  const refused: DeliveryAnswer = { ...failed, unnamedRefusal: 413 };
+  const told = async (delivery: Delivery, attempts: number, answer: DeliveryAnswer = refused) => {
+    reports = [];
+    const deliver: Deliver = async () => answer;
+    await deliverDue(
+      storeOf([{ ...delivery, attempts }]),
+      deliver,
+      'me',
+      (each) => void reports.push(each),
+      never,
+      stuck,
+    );
+    return reports.filter(({ kind }) => kind === 'stuck');
+  };
+  const { tenantId, checkpointId: batchId } = first.checkpoint;
+  // What passes by itself is worth no alarm.
+  expect(await told(first, 3)).toEqual([]);
+  expect(await told(first, 4)).toEqual([{ kind: 'stuck', tenantId, batchId, attempts: 5, status: 413 }]);
+  expect(await told(first, 5)).toEqual([]);
+  now += 59 * 60 * 1000;
+  expect(await told(first, 80)).toEqual([]);
+  now += 60 * 1000;
+  expect(await told(first, 81)).toHaveLength(1);
+  expect(await told(first, 82, { kind: 'accepted' })).toEqual([]);
+  expect(await told(second, 4, failed)).toEqual([]);
+  expect(await told(second, 5)).toHaveLength(1);
 });
 
 test('what is refused for ever is set aside with its reason, and the next one follows', async () => {

@@ -94,6 +94,13 @@ describe('a delivery', () => {
     expect((await attempt(answer)).answer.kind).toBe(kind);
   });
 
+  test('that is refused without being named says by which status', async () => {
+    const { answer } = await attempt((response) => response.writeHead(413).end());
+    expect(answer).toMatchObject({ kind: 'failed', unnamedRefusal: 413 });
+    const unavailable = await attempt((response) => response.writeHead(503).end());
+    expect(unavailable.answer).not.toHaveProperty('unnamedRefusal');
+  });
+
   test('that nobody answers in time has failed, and so has one that is aborted', async () => {
     expect((await attempt(() => undefined, 100)).answer.kind).toBe('failed');
     const deliver = deliveryClient({ url: new URL('http://127.0.0.1:1/'), bearerToken: 't', allowedHosts: none });

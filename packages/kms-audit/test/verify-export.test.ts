@@ -1,4 +1,11 @@
-import { type Checkpoint, canonicalJson, exportLines, type VerifyExportOptions, verifyExport } from '@qnsp/kms-audit';
+import {
+  type Checkpoint,
+  canonicalJson,
+  exportLines,
+  type VerifyExportOptions,
+  verifyExport,
+  wordsOf,
+} from '@qnsp/kms-audit';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { sampleExport, samplePem } from './audit-samples.ts';
@@ -115,6 +122,8 @@ describe('names the first bad event', () => {
     expect(await verifyExport(removed, { ...options, retiredBefore: new Date('2026-03-02') })).toMatchObject({
       verified: true,
       retired: 3,
+      // Retention goes from the oldest to the newest.
+      retiredAfterKept: [],
       events: 10,
     });
     expect(await verifyExport(removed, { ...options, retiredBefore: new Date('2026-02-01') })).toMatchObject({
@@ -132,9 +141,15 @@ describe('names the first bad event', () => {
     expect(await verifyExport(refusedFirst, { ...at, retiredBefore: new Date('2026-02-02') })).toMatchObject({
       verified: true,
       retired: 1,
+      retiredAfterKept: [{ firstSequence: 3, lastSequence: 3, batches: 1 }],
       events: 7,
       gaps: 0,
     });
+    // Batches that follow one another are one range.
+    const firstOnly = monthly.lines.filter((line, index) => index < 3 || line.startsWith('{"checkpoint"'));
+    const report = await verifyExport(firstOnly, { ...at, retiredBefore: new Date('2026-12-31') });
+    expect(report.retiredAfterKept).toEqual([{ firstSequence: 3, lastSequence: 8, batches: 3 }]);
+    expect(wordsOf(report)).toContain('3 batches after kept ones were removed: events 3 to 8');
     expect(await verifyExport(refusedFirst, { ...at, retiredBefore: new Date('2026-01-02') })).toMatchObject({
       verified: false,
       gaps: 1,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   type ChangeFeed,
   createKey,
@@ -99,4 +99,66 @@ test('the master keys of a living tenant are unwrapped once, whether or not they
   const chain = await other.hierarchy.masterKeys(f.tenantId);
   for (let round = 0; round < 3; round += 1) expect(await other.hierarchy.masterKeys(f.tenantId)).toBe(chain);
   expect(opened).toHaveLength(1);
+});
+
+test('the master keys of a living tenant outlast a gap in the feed without a root', async () => {
+  const feed = new LossyFeed();
+  const other = await node(feed, true);
+  const chain = await other.hierarchy.masterKeys(f.tenantId);
+  const before = opened.length;
+  feed.deliver({ kind: 'gap' });
+  expect(await other.hierarchy.masterKeys(f.tenantId)).toBe(chain);
+  feed.deliver({ kind: 'gap' });
+  expect(await other.hierarchy.masterKeys(f.tenantId)).toBe(chain);
+  expect(opened).toHaveLength(before);
+});
+
+test('the master keys that were opened from other wraps are opened again after a gap', async () => {
+  const feed = new LossyFeed();
+  const other = await node(feed, true);
+  const chain = await other.hierarchy.masterKeys(f.tenantId);
+  await f.store.transact({ kind: 'system' }, async (unit) => {
+    const [wrap] = await unit.tenants.masterKeyWraps(f.tenantId);
+    if (wrap === undefined) throw new Error('the tenant has a wrap');
+    await unit.tenants.addRoot({ providerId: 'new', checkValue: '00' });
+    await unit.tenants.addMasterKeyWraps([{ ...wrap, providerId: 'new', rootCheckValue: '00' }]);
+  });
+  expect(await other.hierarchy.masterKeys(f.tenantId)).toBe(chain);
+  feed.deliver({ kind: 'gap' });
+  expect(await other.hierarchy.masterKeys(f.tenantId)).not.toBe(chain);
+});
+
+test('the master keys of a tenant that nobody uses are compared after a gap', async () => {
+  const feed = new LossyFeed();
+  const other = await node(feed, true);
+  await other.hierarchy.masterKeys(f.tenantId);
+  await shred();
+  const read = vi.spyOn(f.store, 'transact');
+  const forgotten = vi.spyOn(other.hierarchy, 'forget');
+  feed.deliver({ kind: 'gap' });
+  await vi.waitFor(() => expect(forgotten).toHaveBeenCalledWith(f.tenantId));
+  expect(read).toHaveBeenCalledTimes(1);
+});
+
+test('master keys that are dropped while they are compared are read again', async () => {
+  const feed = new LossyFeed();
+  const other = await node(feed, true);
+  await other.hierarchy.masterKeys(f.tenantId);
+  feed.lost = true;
+  const reached = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  const { store } = f;
+  const transact = store.transact.bind(store);
+  vi.spyOn(store, 'transact').mockImplementationOnce(async (scope, work) => {
+    const answer = await transact(scope, work);
+    reached.resolve();
+    await released.promise;
+    return answer;
+  });
+  const comparing = other.hierarchy.masterKeys(f.tenantId);
+  await reached.promise;
+  await shred();
+  other.hierarchy.forget(f.tenantId);
+  released.resolve();
+  await expect(comparing).rejects.toThrow(refused);
 });

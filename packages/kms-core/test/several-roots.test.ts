@@ -154,6 +154,48 @@ describe('two roots', () => {
     await expect(addRoot({ store, hierarchy: broken, makeRoot }, 'hsm-b')).rejects.toThrow(new RegExp(damaged));
   });
 
+  test('get the wraps of what opens, however many master keys before it do not', async () => {
+    const hierarchy = await start(a, b);
+    b.goAway();
+    const damaged = new Set<string>();
+    for (let count = 0; count < 100; count += 1) damaged.add(await addTenant(hierarchy));
+    const sound = await addTenant(hierarchy);
+    b.comeBack();
+    const refusing: RootProvider = {
+      ...a,
+      unwrap: (wrapped, aad) =>
+        [...damaged].some((tenantId) => Buffer.from(aad).includes(tenantId))
+          ? Promise.reject(new KmsError('DECRYPT_FAILED', 'damaged'))
+          : a.unwrap(wrapped, aad),
+    };
+    const [completed] = await completeWraps(store, new KeyHierarchy(store, [refusing, b]));
+    expect(completed).toMatchObject({ providerId: 'hsm-b', added: 1 });
+    expect(new Set(completed?.failed.map(({ name }) => name.tenantId))).toEqual(damaged);
+    expect(await wrapsOf(sound)).toEqual(['hsm-a', 'hsm-b']);
+  });
+
+  test('get the wraps of every master key but one whose only root is away', async () => {
+    const c = failableRoot('hsm-c', randomBytes(32));
+    const hierarchy = await start(a, b, c);
+    c.goAway();
+    b.goAway();
+    const waiting = await addTenant(hierarchy);
+    b.comeBack();
+    a.goAway();
+    const sound = await addTenant(hierarchy);
+    c.comeBack();
+    const failed = [{ name: { tenantId: waiting }, error: { code: 'HSM_UNAVAILABLE' } }];
+    expect(await completeWraps(store, hierarchy)).toMatchObject([
+      { providerId: 'hsm-b', added: 0, failed },
+      { providerId: 'hsm-c', added: 1, failed },
+    ]);
+    expect(await wrapsOf(sound)).toEqual(['hsm-b', 'hsm-c']);
+    await expect(addRoot({ store, hierarchy, makeRoot }, 'hsm-c')).rejects.toThrow(HSM_UNAVAILABLE);
+    a.comeBack();
+    await completeWraps(store, hierarchy);
+    expect(await wrapsOf(waiting)).toEqual(['hsm-a', 'hsm-b', 'hsm-c']);
+  });
+
   test('never store a wrap that does not open', async () => {
     const hierarchy = await start(a);
     const faulty: RootProvider = {

@@ -1,3 +1,32 @@
+-- All locks first, in an order that no unit of work has the other way round, so that nodes can go on while this runs. A keyed
+-- call writes its key before a tenant, and a shred the tenant before the keys: nothing may be held while the other is waited for.
+DO $$
+DECLARE
+	since timestamptz := clock_timestamp();
+BEGIN
+	LOOP
+		BEGIN
+			LOCK TABLE kms.idempotency_keys IN SHARE ROW EXCLUSIVE MODE;
+			LOCK TABLE kms.tenants IN SHARE ROW EXCLUSIVE MODE NOWAIT;
+			EXIT;
+		EXCEPTION WHEN lock_not_available THEN
+			IF clock_timestamp() > since + interval '60 seconds' THEN
+				RAISE;
+			END IF;
+			PERFORM pg_sleep(0.05);
+		END;
+	END LOOP;
+END $$;
+--> statement-breakpoint
+-- A budget is lent by an insert that reads keys, and a change of a key goes from the key to its versions.
+LOCK TABLE "kms"."operation_leases" IN SHARE ROW EXCLUSIVE MODE;
+--> statement-breakpoint
+LOCK TABLE "kms"."api_tokens", "kms"."keys" IN ACCESS EXCLUSIVE MODE;
+--> statement-breakpoint
+LOCK TABLE "kms"."key_versions" IN SHARE ROW EXCLUSIVE MODE;
+--> statement-breakpoint
+LOCK TABLE "kms"."evidence_chains" IN SHARE MODE;
+--> statement-breakpoint
 ALTER TABLE "kms"."idempotency_keys" ADD CONSTRAINT "idempotency_keys_tenant_id_tenants_tenant_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "kms"."tenants"("tenant_id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "evidence_chains_undelivered" ON "kms"."evidence_chains" USING btree ("next_attempt_at" NULLS FIRST,"tenant_id") WHERE "kms"."evidence_chains"."delivered" < "kms"."evidence_chains"."sequence";--> statement-breakpoint
 ALTER TABLE "kms"."api_tokens" ADD CONSTRAINT "api_tokens_role" CHECK ("kms"."api_tokens"."role" in ('platform_admin', 'tenant_admin', 'key_admin', 'key_user', 'auditor'));--> statement-breakpoint

@@ -15,8 +15,6 @@ import { scopeOf } from '@qnsp/kms-core/testing';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { allMigrations, prepareDatabase } from '../src/migrate/prepare-database.ts';
-import { PostgresDriver } from '../src/postgres/postgres-driver.ts';
 import {
   expectedFile,
   type Fixture,
@@ -25,25 +23,10 @@ import {
   rowsFile,
 } from './migration-fixtures/fixture-files.ts';
 import { administrator, fixtureKms } from './migration-fixtures/fixture-kms.ts';
-import { rawSql } from './raw-sql.ts';
+import { loadFixture } from './migration-fixtures/load-fixture.ts';
 
 const TAGS = migrationTags();
 const hasFixture = (tag: string) => existsSync(rowsFile(tag)) && existsSync(expectedFile(tag));
-
-/** Brings a database to the state of a migration, with the rows of its fixture. */
-async function loadFixture(url: string, migration: number): Promise<void> {
-  const driver = new PostgresDriver({ url, ssl: 'disable', migrate: 'auto' });
-  await prepareDatabase(driver, 'auto', allMigrations().slice(0, migration + 1));
-  await driver.close();
-  const sql = rawSql(url);
-  try {
-    // As pg_restore --disable-triggers has it: the rows obeyed the triggers when they were written, one after another.
-    const rows = readFileSync(rowsFile(TAGS[migration] ?? ''), 'utf8');
-    await sql.unsafe(`begin; set local session_replication_role = replica; ${rows}; commit`);
-  } finally {
-    await sql.end();
-  }
-}
 
 it.each(TAGS)('%s has a fixture of rows, which `pnpm run fixture` in this package writes', (tag) => {
   expect(hasFixture(tag)).toBe(true);

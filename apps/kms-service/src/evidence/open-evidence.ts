@@ -94,6 +94,9 @@ function writeReport(log: Logger, report: EvidenceReport): void {
     case 'postponed':
       log.warn(facts, 'evidence not delivered, it is tried again');
       return;
+    case 'stuck':
+      log.error(facts, 'evidence is refused without naming its batch, and blocks its tenant: it is still tried');
+      return;
     case 'refused':
       log.error(facts, 'evidence refused by the audit service for ever');
       return;

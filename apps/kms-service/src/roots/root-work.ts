@@ -1,6 +1,7 @@
 import {
   checkRoots,
   completeWraps,
+  type FailedWrap,
   type Kms,
   type SweepLimits,
   type SweepReport,
@@ -42,7 +43,9 @@ export function makeRootWork(kms: Kms, log: Logger, options: HsmWorkOptions): Ro
     if (states.length > 1 && (someoneIsBack || round % ROUNDS_BETWEEN_COMPLETIONS === 0)) {
       for (const { providerId: provider, added, failed } of await completeWraps(kms.store, kms.hierarchy)) {
         if (added > 0) log.info({ provider, added }, 'wrapped master keys under a root that lacked them');
-        for (const { name, error } of failed) log.error({ provider, name, err: error }, 'a master key does not open');
+        const [away, closed] = [failed.filter(isAway), failed.filter((each) => !isAway(each))];
+        if (away.length > 0) log.warn({ provider, waiting: away.length }, 'master keys wait for a root that is away');
+        for (const { name, error } of closed) log.error({ provider, name, err: error }, 'a master key does not open');
       }
     }
     before = states;
@@ -66,6 +69,10 @@ export function makeRootWork(kms: Kms, log: Logger, options: HsmWorkOptions): Ro
     },
     sweeps: () => reports,
   };
+}
+
+function isAway({ error }: FailedWrap): boolean {
+  return error.code === 'HSM_UNAVAILABLE' || error.code === 'SEALED';
 }
 
 function logSweep(

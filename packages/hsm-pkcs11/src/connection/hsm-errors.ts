@@ -2,7 +2,8 @@ import { decryptFailed, KmsError } from '@qnsp/kms-core';
 import { HsmConfigurationError } from '../configuration-error.ts';
 import { CKR } from '../protocol/cryptoki.ts';
 import type { Fault } from '../protocol/messages.ts';
-import { ChildFault } from './child-connection.ts';
+import { ChildFault, ChildGone } from './child-connection.ts';
+import { DeadlinePassed } from './deadline.ts';
 import { LanesBusy } from './lane-pool.ts';
 
 /** The token refused the PIN, or will refuse it whatever it is. */
@@ -76,6 +77,13 @@ export function wasNeverAsked(error: unknown): error is KmsError {
   const { cause } = error;
   if (cause instanceof ChildFault) return ['driver', 'module', 'initialise', 'slot'].includes(cause.fault.type);
   return cause === undefined || cause instanceof LanesBusy || cause instanceof HsmConfigurationError;
+}
+
+/** What the other calls of a process that is ended for an error of one call are told: they were under way, and may have been done. */
+export function goneFor(reason: Error): ChildGone {
+  if (reason instanceof ChildGone) return reason;
+  if (reason instanceof DeadlinePassed) return new ChildGone('The module did not answer in time.');
+  return new ChildGone(`The process of the PKCS #11 module was ended: ${reason.message}`);
 }
 
 /** Whether a call failed by an answer of the token itself, not of what lies before it, so that it is over. */

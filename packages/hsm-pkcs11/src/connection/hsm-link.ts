@@ -8,6 +8,7 @@ import { DeadlinePassed, within } from './deadline.ts';
 import {
   callError,
   configurationError,
+  goneFor,
   hsmUnavailable,
   isAbsent,
   isLoggedOut,
@@ -262,9 +263,7 @@ export class HsmLink {
       this.#current = null;
       this.#connected = null;
     }
-    connection.kill(
-      asError(reason) instanceof DeadlinePassed ? new ChildGone('The module did not answer in time.') : asError(reason),
-    );
+    connection.kill(goneFor(asError(reason)));
   }
 
   #connection(): Promise<Connected> {

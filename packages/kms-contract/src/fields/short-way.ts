@@ -58,7 +58,8 @@ function plainEncode(field: z.ZodType): ShortEncode | undefined {
   if ((field.def.checks ?? []).length > 0) return undefined;
   if (field instanceof z.ZodString) return (value) => (typeof value === 'string' ? value : undefined);
   if (field instanceof z.ZodBoolean) return (value) => (typeof value === 'boolean' ? value : undefined);
-  if (field instanceof z.ZodNumberFormat) return (value) => (typeof value === 'number' && Number.isSafeInteger(value) ? value : undefined);
+  if (field instanceof z.ZodNumberFormat)
+    return (value) => (typeof value === 'number' && Number.isSafeInteger(value) ? value : undefined);
   return undefined;
 }
 

@@ -28,6 +28,8 @@ export interface KeyHierarchyOptions {
 interface HeldChain {
   readonly wraps: Promise<readonly MasterKeyWrap[]>;
   readonly chain: Promise<MasterKeyChain>;
+  /** How many gaps the feed had had when the wraps were last known to be the stored ones. */
+  confirmedAfter: number;
 }
 
 /** A master key that is wrapped under the roots in use, but not stored yet. */
@@ -51,6 +53,7 @@ export class KeyHierarchy {
   readonly #random: (bytes: number) => MaybePromise<Uint8Array>;
   readonly #feed: Pick<ChangeFeed, 'provenAt'> | undefined;
   readonly #chains = new Map<TenantId, HeldChain>();
+  #gaps = 0;
 
   constructor(store: Store, roots: readonly RootProvider[], options: KeyHierarchyOptions = {}) {
     this.roots = new RootSet(roots, options.alert ?? (() => undefined));
@@ -102,9 +105,10 @@ export class KeyHierarchy {
    */
   masterKeys(tenantId: TenantId): Promise<MasterKeyChain> {
     const held = this.#chains.get(tenantId);
-    if (held === undefined) return this.#hold(tenantId, this.#read(tenantId)).chain;
+    if (held === undefined) return this.#hold(tenantId, this.#read(tenantId), this.#gaps).chain;
     // The service itself is never shredded.
-    return tenantId === SYSTEM_TENANT || this.#isTrusted() ? held.chain : this.#confirm(tenantId, held);
+    if (tenantId === SYSTEM_TENANT || (held.confirmedAfter === this.#gaps && this.#isTrusted())) return held.chain;
+    return this.#confirm(tenantId, held);
   }
 
   /** Makes sure that the master keys of a tenant were opened, which may take a root's time. Throws as `masterKeys` does. */
@@ -117,9 +121,27 @@ export class KeyHierarchy {
     this.#chains.delete(tenantId);
   }
 
-  /** Drops the master keys of all tenants from memory: any of them may have been shredded. */
-  forgetTenants(): void {
-    for (const tenantId of this.#chains.keys()) if (tenantId !== SYSTEM_TENANT) this.#chains.delete(tenantId);
+  /**
+   * Any tenant may have been shredded: the wraps of each are compared with the stored ones before its master keys are used
+   * again. No root is asked for those that did not change, so that it may be away, and is not asked for all at once.
+   */
+  doubtTenants(): void {
+    this.#gaps += 1;
+    // What can not be compared now is compared before it is used.
+    this.#dropShredded(this.#gaps).catch(() => undefined);
+  }
+
+  /** Looks at each tenant in turn: the master keys of one that was shredded must not stay because nobody uses them. */
+  async #dropShredded(gaps: number): Promise<void> {
+    for (const [tenantId, held] of this.#chains) {
+      if (tenantId === SYSTEM_TENANT || held.confirmedAfter === gaps) continue;
+      const stored = await this.#read(tenantId);
+      const same = sameWraps(await held.wraps, stored);
+      if (this.#gaps !== gaps) return;
+      if (this.#chains.get(tenantId) !== held) continue;
+      if (same) held.confirmedAfter = gaps;
+      else this.forget(tenantId);
+    }
   }
 
   #isTrusted(): boolean {
@@ -128,13 +150,18 @@ export class KeyHierarchy {
 
   /** The master keys as they are stored now; unwrapped again only when their wraps are not those that are held. */
   async #confirm(tenantId: TenantId, held: HeldChain): Promise<MasterKeyChain> {
+    const gaps = this.#gaps;
     const stored = await this.#read(tenantId);
-    if (sameWraps(await held.wraps, stored)) return held.chain;
-    return this.#hold(tenantId, Promise.resolve(stored)).chain;
+    const same = sameWraps(await held.wraps, stored);
+    // They were dropped during the read, which may be older than the reason for that.
+    if (this.#chains.get(tenantId) !== held) return this.masterKeys(tenantId);
+    if (!same) return this.#hold(tenantId, Promise.resolve(stored), gaps).chain;
+    held.confirmedAfter = Math.max(held.confirmedAfter, gaps);
+    return held.chain;
   }
 
-  #hold(tenantId: TenantId, wraps: HeldChain['wraps']): HeldChain {
-    const held = { wraps, chain: wraps.then((read) => this.#open(tenantId, read)) };
+  #hold(tenantId: TenantId, wraps: HeldChain['wraps'], confirmedAfter: number): HeldChain {
+    const held = { wraps, chain: wraps.then((read) => this.#open(tenantId, read)), confirmedAfter };
     this.#chains.set(tenantId, held);
     held.chain.catch(() => {
       if (this.#chains.get(tenantId) === held) this.forget(tenantId);

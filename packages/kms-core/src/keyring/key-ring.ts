@@ -92,7 +92,7 @@ export class KeyRing {
     if (event.kind === 'key') this.forget(event.keyId);
     else if (event.kind === 'tenant') this.forgetTenant(event.tenantId);
     else if (event.kind === 'gap') {
-      this.#hierarchy.forgetTenants();
+      this.#hierarchy.doubtTenants();
       this.#keys.forgetAll();
     }
   }

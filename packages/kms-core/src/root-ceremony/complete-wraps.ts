@@ -31,7 +31,7 @@ export async function checkRoots(store: Store, hierarchy: KeyHierarchy): Promise
 export interface CompletedWraps {
   readonly providerId: string;
   readonly added: number;
-  /** Master keys that were passed over, because no root opens them. */
+  /** Master keys that were passed over, because no root opens them: `HSM_UNAVAILABLE` for those whose roots are away. */
   readonly failed: readonly FailedWrap[];
 }
 
@@ -44,8 +44,6 @@ export interface FailedWrap {
 /**
  * Gives every root that answers the wraps that it lacks: of master keys that were made while it was away. Any number of
  * nodes may do so at once, and a run that ends early is gone on with by the next.
- *
- * @throws KmsError `HSM_UNAVAILABLE` when a master key is to be opened and no root that wraps it answers.
  */
 export async function completeWraps(store: Store, hierarchy: KeyHierarchy): Promise<readonly CompletedWraps[]> {
   const completed: CompletedWraps[] = [];
@@ -80,9 +78,12 @@ export async function completeWrapsUnder(
       unit.tenants.masterKeysLacking(root, KEYS_PER_STEP + failed.length),
     );
     let addedNow = 0;
+    const failedBefore = failed.length;
     for (const name of lacking.filter((each) => !failed.some((before) => isSame(before.name, each)))) {
       try {
-        if (await wrapAgain(store, hierarchy, provider, name)) addedNow += 1;
+        const outcome = await wrapAgain(store, hierarchy, provider, name);
+        if (outcome === 'added') addedNow += 1;
+        else if (outcome !== 'not needed') failed.push({ name, error: outcome });
       } catch (error) {
         if (!(error instanceof KmsError) || error.code !== 'INTERNAL_ERROR') throw error;
         failed.push({ name, error });
@@ -90,7 +91,7 @@ export async function completeWrapsUnder(
     }
     added += addedNow;
     // What is still lacking does not open, belongs to tenants that were shredded meanwhile, or is being added by another node.
-    if (addedNow === 0) return { added, failed };
+    if (addedNow === 0 && failed.length === failedBefore) return { added, failed };
   }
 }
 
@@ -98,26 +99,31 @@ function isSame(a: MasterKeyName, b: MasterKeyName): boolean {
   return a.tenantId === b.tenantId && a.tmkVersion === b.tmkVersion;
 }
 
+/** Answers with the error of a master key whose roots are away: that of the provider that gets the wrap is thrown. */
 async function wrapAgain(
   store: Store,
   hierarchy: KeyHierarchy,
   provider: RootProvider,
   { tenantId, tmkVersion }: MasterKeyName,
-): Promise<boolean> {
+): Promise<'added' | 'not needed' | KmsError> {
   const [inUse, wraps] = await store.transact({ kind: 'system' }, async (unit) => [
     await unit.tenants.roots(),
     await unit.tenants.masterKeyWraps(tenantId),
   ]);
-  if (wraps.length === 0) return false;
-  const masterKey = await hierarchy.roots.open(tenantId, tmkVersion, wraps);
+  if (wraps.length === 0) return 'not needed';
+  const masterKey = await hierarchy.roots.open(tenantId, tmkVersion, wraps).catch((error: unknown) => {
+    if (isMissing(error)) return error;
+    throw error;
+  });
+  if (masterKey instanceof KmsError) return masterKey;
   const bytes = masterKey.key.export();
   try {
     const wrap = await hierarchy.roots.wrapUnder(provider, inUse, tenantId, tmkVersion, bytes);
     await store.transact({ kind: 'system' }, (unit) => unit.tenants.addMasterKeyWraps([wrap]));
-    return true;
+    return 'added';
   } catch (error) {
     // Another node was faster, or the tenant or the root went meanwhile.
-    if (error instanceof KmsError && error.code === 'CONFLICT') return false;
+    if (error instanceof KmsError && error.code === 'CONFLICT') return 'not needed';
     throw error;
   } finally {
     bytes.fill(0);

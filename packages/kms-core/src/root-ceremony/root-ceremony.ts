@@ -1,6 +1,7 @@
 import { KmsError } from '../errors/kms-error.ts';
 import { initRoots, type MakeRoot } from '../hierarchy/establish-roots.ts';
 import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
+import { isMissing } from '../hierarchy/root-set.ts';
 import type { RootRecord } from '../model/tenant.ts';
 import type { RootProvider } from '../ports/root-provider.ts';
 import type { Store } from '../ports/store.ts';
@@ -146,11 +147,13 @@ async function wrapEverything({ store, hierarchy }: RootCeremony, provider: Root
   const { added, failed } = await completeWrapsUnder(store, hierarchy, provider);
   const [first] = failed;
   if (first === undefined) return added;
-  const tenants = failed.map(({ name }) => name.tenantId).join(', ');
+  const closed = failed.filter(({ error }) => !isMissing(error));
+  if (closed.length === 0) throw first.error;
+  const tenants = closed.map(({ name }) => name.tenantId).join(', ');
   throw new KmsError(
     'INTERNAL_ERROR',
     `The root ${provider.id} is in use and wraps every master key that opens; no root opens those of ${tenants}.`,
-    { cause: first.error },
+    { cause: closed[0]?.error },
   );
 }
 

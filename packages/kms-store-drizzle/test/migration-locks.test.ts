@@ -1,0 +1,62 @@
+import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
+import { openPostgresStore } from '@qnsp/kms-store-drizzle';
+import type { Sql } from 'postgres';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { migrationTags } from './migration-fixtures/fixture-files.ts';
+import { loadFixture } from './migration-fixtures/load-fixture.ts';
+import { rawSql } from './raw-sql.ts';
+
+let database: TestDatabase;
+let node: Sql;
+let watcher: Sql;
+
+beforeEach(async () => {
+  database = await createDatabase();
+  await loadFixture(database.url, migrationTags().indexOf('0008_hsm'));
+  [node, watcher] = [rawSql(database.url), rawSql(database.url)];
+});
+afterEach(async () => {
+  await Promise.all([node.end(), watcher.end()]);
+  await database.drop();
+});
+
+async function migrate(): Promise<void> {
+  const { close } = await openPostgresStore({ url: database.url, ssl: 'disable', migrate: 'only' });
+  await close();
+}
+
+/** Until the migration, the one statement that does so here, waits for what a node has locked. */
+async function untilItWaits(): Promise<void> {
+  const waiting = async () =>
+    watcher`select query from pg_stat_activity where datname = ${database.name} and state = 'active'
+      and (wait_event_type = 'Lock' or wait_event = 'PgSleep')`;
+  await vi.waitFor(async () => expect(await waiting()).toHaveLength(1), { timeout: 30_000, interval: 20 });
+}
+
+// A statement that finds no row takes the same locks on tables as one that does.
+const writeTenant = `update kms.tenants set name = name where false`;
+const writeAnswer = `update kms.idempotency_keys set answer = answer where false`;
+const writeKey = `update kms.keys set revision = revision where false`;
+const writeVersion = `update kms.key_versions set state = state where false`;
+const shareTenant = `select from kms.tenants for share`;
+
+it.each([
+  ['a lease', ['lock table kms.operation_leases in row exclusive mode', 'select from kms.keys limit 1']],
+  ['a keyed call that makes a tenant', [writeAnswer, writeTenant]],
+  ['a shred', [writeTenant, writeVersion, writeAnswer]],
+  ['a new token', ['lock table kms.api_tokens in row exclusive mode', shareTenant]],
+  [
+    'a keyed change of a key',
+    [writeAnswer, 'select from kms.keys limit 1 for update', writeVersion, writeKey, shareTenant],
+  ],
+  ['a change of a key', ['select from kms.keys limit 1 for update', writeVersion, writeKey, shareTenant]],
+])('the migration of a database in use waits for %s, which does not wait for it', async (_what, [first, ...rest]) => {
+  let migrating: Promise<void> = Promise.resolve();
+  await node.begin(async (tx) => {
+    await tx.unsafe(first ?? '');
+    migrating = migrate();
+    await untilItWaits();
+    for (const statement of rest) await tx.unsafe(statement);
+  });
+  await migrating;
+});

@@ -1,5 +1,6 @@
 import type { ApiTokenRecord, KeyId, KeyRecord, Store, StoreScope, TenantId, UnitOfWork } from '@qnsp/kms-core';
 import { type Column, getTableColumns, getViewSelectedFields, sql } from 'drizzle-orm';
+import { builtOnce } from './built-once.ts';
 import type { Db, Driver } from './driver.ts';
 import { DrizzleEvidenceRecords } from './records/evidence-records.ts';
 import { DrizzleIdempotency } from './records/idempotency-records.ts';
@@ -17,8 +18,6 @@ import { toStoreError } from './store-errors.ts';
 /** The store on any driver. */
 export class DrizzleStore implements Store {
   readonly #driver: Driver;
-  /** The statements of the hot reads, built once for each connection. */
-  readonly #hot = new WeakMap<Db, HotReads>();
 
   constructor(driver: Driver) {
     this.#driver = driver;
@@ -44,12 +43,12 @@ export class DrizzleStore implements Store {
   }
 
   async readKey(tenantId: TenantId, keyId: KeyId): Promise<KeyRecord | undefined> {
-    const [row] = await this.#read((db) => this.#hotReads(db).key.execute({ tenantId, keyId }));
+    const [row] = await this.#read((db) => readKey(db).execute({ tenantId, keyId }));
     return row === undefined ? undefined : toKeyRecord(row);
   }
 
   async findToken(hash: Uint8Array): Promise<ApiTokenRecord | undefined> {
-    const [row] = await this.#read((db) => this.#hotReads(db).token.execute({ hash }));
+    const [row] = await this.#read((db) => findToken(db).execute({ hash }));
     return row === undefined ? undefined : toTokenRecord(row);
   }
 
@@ -64,29 +63,23 @@ export class DrizzleStore implements Store {
       throw toStoreError(error);
     }
   }
-
-  #hotReads(db: Db): HotReads {
-    const reads = this.#hot.get(db) ?? hotReads(db);
-    this.#hot.set(db, reads);
-    return reads;
-  }
 }
 
-type HotReads = ReturnType<typeof hotReads>;
+// The reads outside of units of work: the functions that they call take role and scope in the same round trip.
 
-/** The reads outside of units of work: the functions that they call take role and scope in the same round trip. */
-function hotReads(db: Db) {
-  return {
-    key: db
-      .select(columnsOfAnswer(getViewSelectedFields(keyRecords)))
-      .from(sql`kms.read_key(${sql.placeholder('tenantId')}, ${sql.placeholder('keyId')})`)
-      .prepare('read_key'),
-    token: db
-      .select(columnsOfAnswer(getTableColumns(apiTokens)))
-      .from(sql`kms.find_token(${sql.placeholder('hash')})`)
-      .prepare('find_token'),
-  };
-}
+const readKey = builtOnce((db) =>
+  db
+    .select(columnsOfAnswer(getViewSelectedFields(keyRecords)))
+    .from(sql`kms.read_key(${sql.placeholder('tenantId')}, ${sql.placeholder('keyId')})`)
+    .prepare('read_key'),
+);
+
+const findToken = builtOnce((db) =>
+  db
+    .select(columnsOfAnswer(getTableColumns(apiTokens)))
+    .from(sql`kms.find_token(${sql.placeholder('hash')})`)
+    .prepare('find_token'),
+);
 
 /** The columns of a function that answers rows of a table or view: drizzle knows those of tables and views only. */
 function columnsOfAnswer<T extends Record<string, Column>>(columns: T): T {

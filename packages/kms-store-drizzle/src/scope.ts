@@ -1,5 +1,5 @@
 import { isUuid, KmsError, type StoreScope, SYSTEM_TENANT, type TenantId } from '@qnsp/kms-core';
-import { eq, type SQL } from 'drizzle-orm';
+import { eq, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 
 /** The role that units of work take: it owns nothing, so that row-level security binds it. */
@@ -19,6 +19,15 @@ export function scopeStatement(scope: StoreScope): string {
 /** The condition that keeps a statement to the rows of a scope, beside row-level security; none in the system scope. */
 export function within(scope: StoreScope, tenantId: PgColumn): SQL | undefined {
   return scope.kind === 'system' ? undefined : eq(tenantId, scope.tenantId);
+}
+
+/** The same condition for a statement that is built once, to be run with {@link scopeValues}. */
+export function withinScope(kind: StoreScope['kind'], tenantId: PgColumn): SQL | undefined {
+  return kind === 'system' ? undefined : eq(tenantId, sql.placeholder('scopeTenantId'));
+}
+
+export function scopeValues(scope: StoreScope): Readonly<Record<string, unknown>> {
+  return scope.kind === 'system' ? {} : { scopeTenantId: scope.tenantId };
 }
 
 /** The tenant under which a scope keeps rows of its own. */

@@ -1,5 +1,6 @@
 import { type IdempotencyRecord, type IdempotencyRecords, KmsError } from '@qnsp/kms-core';
 import { and, eq, isNull, lte, or, sql } from 'drizzle-orm';
+import { builtOnce } from '../built-once.ts';
 import { idempotencyKeys } from '../schema/idempotency-keys.ts';
 import { ownerOf } from '../scope.ts';
 import type { Session } from '../session.ts';
@@ -15,70 +16,78 @@ export class DrizzleIdempotency implements IdempotencyRecords {
   }
 
   async claim(key: string, fingerprint: Uint8Array): Promise<IdempotencyRecord | undefined> {
-    const tenantId = ownerOf(this.#session.scope);
-    const free = or(isNull(idempotencyKeys.answer), lte(idempotencyKeys.expiresAt, this.#session.now));
+    const name = this.#name(key);
     // Waits while another unit holds the key; afterwards the row is what that unit left.
-    const claimed = await this.#session.run((db) =>
-      db
-        .insert(idempotencyKeys)
-        .values({ tenantId, key, fingerprint, answer: null, expiresAt: null })
-        .onConflictDoUpdate({
-          target: [idempotencyKeys.tenantId, idempotencyKeys.key],
-          set: { fingerprint, answer: null, expiresAt: null },
-          ...(free === undefined ? {} : { setWhere: free }),
-        })
-        .returning({ key: idempotencyKeys.key })
-        .prepare('claim_idempotency_key')
-        .execute(),
-    );
+    const claimed = await this.#session.run((db) => claimKey(db).execute({ ...name, fingerprint, now: this.#now() }));
     if (claimed.length > 0) return undefined;
-    const [earlier] = await this.#session.run((db) =>
-      db
-        .select({ fingerprint: idempotencyKeys.fingerprint, answer: idempotencyKeys.answer })
-        .from(idempotencyKeys)
-        .where(this.#is(key))
-        .prepare('read_idempotency_key')
-        .execute(),
-    );
+    const [earlier] = await this.#session.run((db) => readAnswer(db).execute(name));
     if (earlier === undefined || earlier.answer === null)
       throw new KmsError('CONFLICT', 'The idempotency key changed at the same moment. Try again.');
     return { key, fingerprint: earlier.fingerprint, answer: earlier.answer };
   }
 
   async complete(key: string, answer: Uint8Array, ttlSeconds: number): Promise<void> {
-    const expiresAt = new Date(this.#session.now.getTime() + ttlSeconds * 1000);
-    const completed = await this.#session.run((db) =>
-      db
-        .update(idempotencyKeys)
-        .set({ answer, expiresAt })
-        .where(and(this.#is(key), isNull(idempotencyKeys.answer)))
-        .returning({ key: idempotencyKeys.key })
-        .prepare('complete_idempotency_key')
-        .execute(),
-    );
+    const expiresAt = new Date(this.#session.now.getTime() + ttlSeconds * 1000).toISOString();
+    const name = this.#name(key);
+    const completed = await this.#session.run((db) => completeKey(db).execute({ ...name, answer, expiresAt }));
     if (completed.length === 0) throw new KmsError('INTERNAL_ERROR', 'The idempotency key was not claimed.');
-    await this.#clearExpired();
+    await this.#session.run((db) => clearExpired(db).execute({ tenantId: name.tenantId, now: this.#now() }));
   }
 
-  async #clearExpired(): Promise<void> {
-    const { scope, now } = this.#session;
-    const mine = eq(idempotencyKeys.tenantId, ownerOf(scope));
-    await this.#session.run((db) => {
-      const expired = db
-        .select({ key: idempotencyKeys.key })
-        .from(idempotencyKeys)
-        .where(and(mine, lte(idempotencyKeys.expiresAt, now)))
-        .limit(CLEARED)
-        .for('update', { skipLocked: true });
-      return db
-        .delete(idempotencyKeys)
-        .where(and(mine, sql`${idempotencyKeys.key} = any(array(${expired}))`))
-        .prepare('clear_idempotency_keys')
-        .execute();
-    });
+  #name(key: string) {
+    return { tenantId: ownerOf(this.#session.scope), key };
   }
 
-  #is(key: string) {
-    return and(eq(idempotencyKeys.tenantId, ownerOf(this.#session.scope)), eq(idempotencyKeys.key, key));
+  #now(): string {
+    return this.#session.now.toISOString();
   }
 }
+
+const MINE = eq(idempotencyKeys.tenantId, sql.placeholder('tenantId'));
+const THIS_KEY = and(MINE, eq(idempotencyKeys.key, sql.placeholder('key')));
+const EXPIRED = lte(idempotencyKeys.expiresAt, sql.placeholder('now'));
+
+const claimKey = builtOnce((db) => {
+  const claim = { fingerprint: sql`${sql.placeholder('fingerprint')}`, answer: null, expiresAt: null };
+  const free = or(isNull(idempotencyKeys.answer), EXPIRED);
+  return db
+    .insert(idempotencyKeys)
+    .values({ tenantId: sql`${sql.placeholder('tenantId')}`, key: sql`${sql.placeholder('key')}`, ...claim })
+    .onConflictDoUpdate({
+      target: [idempotencyKeys.tenantId, idempotencyKeys.key],
+      set: claim,
+      ...(free === undefined ? {} : { setWhere: free }),
+    })
+    .returning({ key: idempotencyKeys.key })
+    .prepare('claim_idempotency_key');
+});
+
+const readAnswer = builtOnce((db) =>
+  db
+    .select({ fingerprint: idempotencyKeys.fingerprint, answer: idempotencyKeys.answer })
+    .from(idempotencyKeys)
+    .where(THIS_KEY)
+    .prepare('read_idempotency_key'),
+);
+
+const completeKey = builtOnce((db) =>
+  db
+    .update(idempotencyKeys)
+    .set({ answer: sql`${sql.placeholder('answer')}`, expiresAt: sql`${sql.placeholder('expiresAt')}` })
+    .where(and(THIS_KEY, isNull(idempotencyKeys.answer)))
+    .returning({ key: idempotencyKeys.key })
+    .prepare('complete_idempotency_key'),
+);
+
+const clearExpired = builtOnce((db) => {
+  const expired = db
+    .select({ key: idempotencyKeys.key })
+    .from(idempotencyKeys)
+    .where(and(MINE, EXPIRED))
+    .limit(CLEARED)
+    .for('update', { skipLocked: true });
+  return db
+    .delete(idempotencyKeys)
+    .where(and(MINE, sql`${idempotencyKeys.key} = any(array(${expired}))`))
+    .prepare('clear_idempotency_keys');
+});

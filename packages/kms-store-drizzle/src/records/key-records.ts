@@ -9,49 +9,42 @@ import {
   KmsError,
   type OperationLease,
 } from '@qnsp/kms-core';
-import { and, eq, sql } from 'drizzle-orm';
+import { valuesOf } from '../built-once.ts';
+import { inOrder } from '../in-order.ts';
 import { keyVersions } from '../schema/key-versions.ts';
-import { keyRecords, keys } from '../schema/keys.ts';
-import { requireSeen, within } from '../scope.ts';
+import { keys } from '../schema/keys.ts';
+import { requireSeen, scopeValues } from '../scope.ts';
 import type { Session } from '../session.ts';
 import { addOperations } from './operation-counts.ts';
 import { childrenOf, countKeys, listKeys, lockDueKeys, scheduledRotations } from './key-lists.ts';
-import { toKeyRow, toVersionRow } from './key-rows.ts';
+import { toKeyRecord, toKeyRow, toVersionRow } from './key-rows.ts';
+import { changeVersions, getKey, insertKey, insertVersion, lockKey, updateKey } from './key-statements.ts';
 import { leaseOperations } from './operation-leases.ts';
-import { readKeys } from './read-keys.ts';
 import { type VersionChange, versionChanges } from './version-changes.ts';
 
 export class DrizzleKeys implements KeyRecords {
   readonly #session: Session;
   /** The keys as this unit knows them to be stored: what an update compares with. */
   readonly #known = new Map<KeyId, KeyRecord>();
+  /** The keys whose rows nobody else can change before this unit ends. */
+  readonly #held = new Set<KeyId>();
 
   constructor(session: Session) {
     this.#session = session;
   }
 
   async get(keyId: KeyId, options: { readonly lock?: boolean } = {}): Promise<KeyRecord | undefined> {
-    // Two statements: the versions that a statement reads beside a row that it had to wait for are from before the wait.
-    if (options.lock && !(await this.#lock(keyId))) return undefined;
-    const [key] = await readKeys(this.#session, { name: 'get_key', where: eq(keyRecords.keyId, keyId) });
+    const key = options.lock ? await this.#lock(keyId) : await this.#read(keyId);
     if (key !== undefined) this.#known.set(keyId, key);
     return key;
   }
 
   async insert(key: KeyRecord): Promise<void> {
     requireSeen(this.#session.scope, key.tenantId);
-    const inserted = await this.#session.run((db) =>
-      db
-        .insert(keys)
-        .values(toKeyRow(key))
-        .onConflictDoNothing()
-        .returning({ keyId: keys.keyId })
-        .prepare('insert_key')
-        .execute(),
-    );
+    const inserted = await this.#session.run((db) => insertKey(db).execute(valuesOf(keys, toKeyRow(key))));
     if (inserted.length === 0) throw new KmsError('CONFLICT', 'The id of the key was used before.');
     await this.#insertVersions(key, key.versions);
-    this.#known.set(key.keyId, key);
+    this.#remember(key);
   }
 
   async update(key: KeyRecord, expectedRevision: number): Promise<void> {
@@ -59,15 +52,14 @@ export class DrizzleKeys implements KeyRecords {
     const known = this.#known.get(key.keyId) ?? (await this.get(key.keyId));
     if (known?.revision !== expectedRevision) throw changedMeanwhile();
     const { added, changed } = versionChanges(known, key);
-    const where = and(eq(keys.keyId, key.keyId), eq(keys.tenantId, key.tenantId), eq(keys.revision, expectedRevision));
-    const updated = await this.#session.run((db) =>
-      db.update(keys).set(toKeyRow(key)).where(where).returning({ keyId: keys.keyId }).prepare('update_key').execute(),
-    );
-    if (updated.length === 0) throw changedMeanwhile();
+    const held = this.#held.delete(key.keyId);
+    const updated = this.#updateKey(key, expectedRevision);
+    // No other unit gets ahead of one that holds the row: the versions need not wait for the answer. Otherwise they must,
+    // since the work may go on after a conflict, and must have written nothing then.
+    if (!held) await updated;
     // The version that was active makes room before the next one comes.
-    await this.#changeVersions(key, changed);
-    await this.#insertVersions(key, added);
-    this.#known.set(key.keyId, key);
+    await inOrder([updated, this.#changeVersions(key, changed), this.#insertVersions(key, added)]);
+    this.#remember(key);
   }
 
   list(query: KeyQuery): Promise<KeyPage> {
@@ -98,45 +90,46 @@ export class DrizzleKeys implements KeyRecords {
     return leaseOperations(this.#session, lease);
   }
 
-  async #lock(keyId: KeyId): Promise<boolean> {
-    const where = and(eq(keys.keyId, keyId), within(this.#session.scope, keys.tenantId));
-    const locked = await this.#session.run((db) =>
-      db.select({ keyId: keys.keyId }).from(keys).where(where).for('update').prepare('lock_key').execute(),
-    );
-    return locked.length > 0;
+  async #lock(keyId: KeyId): Promise<KeyRecord | undefined> {
+    const { scope } = this.#session;
+    const values = { keyId, ...scopeValues(scope) };
+    // Two statements: the versions that a statement reads beside a row that it had to wait for are from before the wait.
+    // The second is sent before the first is answered, but the server begins it after the first has ended, and under READ
+    // COMMITTED it takes its snapshot only then.
+    const locked = this.#session.run((db) => lockKey(db, scope).execute(values));
+    const [rows, key] = await inOrder([locked, this.#read(keyId)]);
+    if (rows.length === 0 || key === undefined) return undefined;
+    this.#held.add(keyId);
+    return key;
+  }
+
+  async #read(keyId: KeyId): Promise<KeyRecord | undefined> {
+    const { scope } = this.#session;
+    const [row] = await this.#session.run((db) => getKey(db, scope).execute({ keyId, ...scopeValues(scope) }));
+    return row === undefined ? undefined : toKeyRecord(row);
+  }
+
+  async #updateKey(key: KeyRecord, expectedRevision: number): Promise<void> {
+    const values = { ...valuesOf(keys, toKeyRow(key)), expectedRevision };
+    const updated = await this.#session.run((db) => updateKey(db).execute(values));
+    if (updated.length === 0) throw changedMeanwhile();
   }
 
   async #insertVersions(key: KeyRecord, versions: KeyRecord['versions']): Promise<void> {
-    if (versions.length === 0) return;
-    const rows = versions.map((version) => toVersionRow(key, version));
-    await this.#session.run((db) => db.insert(keyVersions).values(rows).prepare('insert_versions').execute());
+    const rows = versions.map((version) => valuesOf(keyVersions, toVersionRow(key, version)));
+    await inOrder(rows.map((row) => this.#session.run((db) => insertVersion(db).execute(row))));
   }
 
-  async #changeVersions(key: KeyRecord, changes: readonly VersionChange[]): Promise<void> {
+  async #changeVersions({ tenantId, keyId }: KeyRecord, changes: readonly VersionChange[]): Promise<void> {
     if (changes.length === 0) return;
-    const kept = (column: string) => sql`case when change."drop" then null else ${sql.identifier(column)} end`;
-    const list = JSON.stringify(changes);
-    await this.#session.run((db) =>
-      db
-        .update(keyVersions)
-        .set({
-          state: sql`change.state`,
-          materialKind: sql`case when change."drop" then 'none' else material_kind end`,
-          tmkVersion: kept('tmk_version'),
-          sealed: kept('sealed'),
-          handle: kept('handle'),
-        })
-        .from(sql`jsonb_to_recordset(${list}::jsonb) as change("version" integer, "state" text, "drop" boolean)`)
-        .where(
-          and(
-            eq(keyVersions.tenantId, key.tenantId),
-            eq(keyVersions.keyId, key.keyId),
-            sql`${keyVersions.version} = change.version`,
-          ),
-        )
-        .prepare('change_versions')
-        .execute(),
-    );
+    const values = { tenantId, keyId, changes: JSON.stringify(changes) };
+    await this.#session.run((db) => changeVersions(db).execute(values));
+  }
+
+  /** Keeps what the unit wrote: until it ends, the row is its own. */
+  #remember(key: KeyRecord): void {
+    this.#known.set(key.keyId, key);
+    this.#held.add(key.keyId);
   }
 }
 

@@ -2,7 +2,8 @@ import { globSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
-const kind = process.env['TEST_KIND'] === 'soak' ? 'soak' : 'test';
+const KINDS = ['test', 'release', 'soak'];
+const kind = KINDS.find((name) => name === process.env['TEST_KIND']) ?? 'test';
 const packages = globSync('{apps,packages,tooling,examples}/*/package.json', { cwd: import.meta.dirname }).map(dirname);
 
 export default defineConfig({

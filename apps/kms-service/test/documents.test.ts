@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { tempDir } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { evidenceEnv, PUBLIC_KEY_PEM, type Receiver, startReceiver } from './evidence-sample.ts';
-import { type LocalService, startLocalService } from './local-service.ts';
+import { type LocalService, startEmbeddedService } from './local-service.ts';
 
 const SEPARATOR = '----- next block -----';
 const directory = tempDir('qnsp-guide-');
@@ -13,7 +13,7 @@ let local: LocalService;
 let receiver: Receiver;
 beforeAll(async () => {
   receiver = await startReceiver();
-  local = await startLocalService(evidenceEnv(receiver.url));
+  local = await startEmbeddedService(evidenceEnv(receiver.url));
   // What the documents expect to be there: the repository, and the auditor's public key.
   for (const name of ['package.json', 'packages', 'tooling', 'node_modules'])
     symlinkSync(fileURLToPath(new URL(`../../../${name}`, import.meta.url)), join(directory.path, name));

@@ -3,13 +3,13 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type LocalService, send, startLocalService } from './local-service.ts';
+import { type LocalService, send, startEmbeddedService } from './local-service.ts';
 
 const b64 = (data: Uint8Array | string) => Buffer.from(data).toString('base64');
 let local: LocalService;
 
 beforeAll(async () => {
-  local = await startLocalService();
+  local = await startEmbeddedService();
 });
 afterAll(async () => {
   await local.end();

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Service, startService, tempDir } from '@qnsp/test-harness';
+import { createDatabase, type Service, startService, tempDir } from '@qnsp/test-harness';
 
-/** A service on its embedded default, with the credentials that it wrote. */
+/** A service as `npm start` starts it, with the credentials that it wrote. */
 export interface LocalService {
   readonly dataDir: string;
   readonly tenantId: string;
@@ -22,8 +22,21 @@ export interface Answer {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** Starts a service with an embedded database in a directory of its own. */
+/** Starts a service with a directory of its own, on a PostgreSQL database, where it starts in a fraction of the time. */
 export async function startLocalService(env: Readonly<Record<string, string>> = {}): Promise<LocalService> {
+  const database = await createDatabase();
+  return startInDirectory({ DATABASE_URL: database.url, ...env }, () => database.drop());
+}
+
+/** Starts a service with an embedded database in a directory of its own. */
+export function startEmbeddedService(env: Readonly<Record<string, string>> = {}): Promise<LocalService> {
+  return startInDirectory(env, async () => undefined);
+}
+
+async function startInDirectory(
+  env: Readonly<Record<string, string>>,
+  release: () => Promise<void>,
+): Promise<LocalService> {
   const directory = tempDir('qnsp-local-');
   const dataDir = join(directory.path, 'data');
   const start = () => startService({ env: { KMS_EMBEDDED_DEFAULTS: 'true', KMS_DATA_DIR: dataDir, ...env } });
@@ -47,6 +60,7 @@ export async function startLocalService(env: Readonly<Record<string, string>> = 
     async end() {
       await service.stop();
       await directory.remove();
+      await release();
     },
   };
 }

@@ -7,14 +7,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Finding } from '../src/commands/doctor/finding.ts';
 import type { DiagnosisModule } from '../src/commands/doctor/host-checks.ts';
 import { EXIT } from '../src/exit-codes.ts';
-import { callKms, type LocalKms, startLocalKms } from './local-kms.ts';
+import { callKms, type LocalKms, startEmbeddedKms } from './local-kms.ts';
 
 // The command loads the module without its types: what it takes it for is checked here.
 const checked: DiagnosisModule = diagnosis;
 let kms: LocalKms;
 beforeAll(async () => {
   expect(Object.keys(checked)).toEqual(['diagnose']);
-  kms = await startLocalKms();
+  kms = await startEmbeddedKms();
 });
 afterAll(() => kms.end());
 

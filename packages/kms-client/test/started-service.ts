@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { startService, tempDir } from '@qnsp/test-harness';
+import { createDatabase, startService, tempDir } from '@qnsp/test-harness';
 
-/** A real service with an embedded database of its own. */
+/** A real service on a database of its own. */
 export interface StartedService {
   readonly baseUrl: string;
   readonly token: string;
@@ -14,7 +14,10 @@ export interface StartedService {
 export async function startedService(env: Readonly<Record<string, string>> = {}): Promise<StartedService> {
   const directory = tempDir('qnsp-client-');
   const dataDir = join(directory.path, 'data');
-  const service = await startService({ env: { KMS_EMBEDDED_DEFAULTS: 'true', KMS_DATA_DIR: dataDir, ...env } });
+  const database = await createDatabase();
+  const service = await startService({
+    env: { KMS_EMBEDDED_DEFAULTS: 'true', KMS_DATA_DIR: dataDir, DATABASE_URL: database.url, ...env },
+  });
   const { tenantId, apiToken } = JSON.parse(readFileSync(join(dataDir, 'client.json'), 'utf8')) as {
     tenantId: string;
     apiToken: string;
@@ -26,6 +29,7 @@ export async function startedService(env: Readonly<Record<string, string>> = {})
     logs: () => service.logs(),
     async end() {
       await service.stop();
+      await database.drop();
       await directory.remove();
     },
   };

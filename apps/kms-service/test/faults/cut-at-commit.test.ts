@@ -27,11 +27,20 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** Cuts the connection at the first such message. Answers how often that has happened. */
-function cutOnce(at: (message: WireMessage) => boolean): () => number {
+/** How many units of work an operation has that only read, before the one that changes something. */
+const READS_BEFORE: Readonly<Record<string, number>> = {
+  // The roots, under which an HSM wraps the new master key while no unit is open.
+  createTenant: 1,
+};
+
+/** Cuts the connection at the first such message, after so many that are let through. Answers how often that has happened. */
+function cutOnce(at: (message: WireMessage) => boolean, letThrough = 0): () => number {
   let cuts = 0;
+  let seen = 0;
   proxy.decide = (message) => {
     if (cuts > 0 || !at(message)) return 'pass';
+    seen += 1;
+    if (seen <= letThrough) return 'pass';
     cuts += 1;
     return 'cut';
   };
@@ -52,11 +61,11 @@ describe.each([
   { when: 'before COMMIT', at: COMMIT, left: 0 },
   { when: 'after COMMIT and before its answer', at: COMMITTED, left: 1 },
 ])('the connection is cut $when', ({ at, left }) => {
-  test.each(Object.entries(CHANGES))('%s: 503, and the same Idempotency-Key runs it once', async (_name, aim) => {
+  test.each(Object.entries(CHANGES))('%s: 503, and the same Idempotency-Key runs it once', async (name, aim) => {
     // The service knows the master keys of those who call; otherwise the first COMMIT would end that read.
     await (await aim(kms)).send();
     const change = await aim(kms);
-    const cuts = cutOnce(at);
+    const cuts = cutOnce(at, READS_BEFORE[name]);
     const started = performance.now();
     expectUnavailable(await change.send());
     expect(performance.now() - started).toBeLessThan(kms.timeoutMs);

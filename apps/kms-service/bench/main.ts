@@ -1,18 +1,11 @@
-import { execFileSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bench } from './bench.ts';
 import { describeMachine } from './machine.ts';
 import { renderSection, writeSection } from './report.ts';
+import { useBundle } from './use-bundle.ts';
 
 const REPORT = join(import.meta.dirname, '../../../docs/benchmarks.md');
-
-/** Has the service bundled and every benchmark start the bundle, as production does. */
-function useBundle(): void {
-  const script = join(import.meta.dirname, '../../../tooling/bin/bundle.mjs');
-  const entry = execFileSync(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' });
-  process.env['TEST_SERVICE_ENTRY'] = entry.trim();
-}
 
 async function findBenches(): Promise<readonly Bench[]> {
   const files = globSync('*.bench.ts', { cwd: import.meta.dirname }).toSorted();

@@ -33,7 +33,7 @@ const SERVICE = 'kms-service';
 /** The service's log: one JSON object a line on standard output. */
 export function makeLogs(config: Pick<ServiceConfig, 'logLevel'>): Logs {
   const timestamp = isoTime();
-  const write = turnByTurn();
+  const output = openOutput();
   const paths = SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]);
   const log = pino(
     {
@@ -43,19 +43,35 @@ export function makeLogs(config: Pick<ServiceConfig, 'logLevel'>): Logs {
       formatters: { level: (label: string) => ({ level: label }) },
       redact: { paths, censor: '[redacted]' },
     },
-    { write },
+    output,
   );
   return {
     log,
-    access: log.isLevelEnabled('info') ? makeAccessLog(SERVICE, timestamp, write) : () => undefined,
+    access: log.isLevelEnabled('info')
+      ? makeAccessLog(SERVICE, timestamp, (line) => output.gather(line))
+      : () => undefined,
   };
 }
 
-/** Writes the lines of one turn of the event loop at its end, in one call of the system. */
-function turnByTurn(): (line: string) => void {
+/** How long the line of a request may wait for others, and how many characters are written at once. */
+const GATHER_MS = 10;
+const ENOUGH_CHARACTERS = 32 * 1024;
+
+/** The output of the process. */
+interface Output {
+  /** Writes a line at the end of this turn of the event loop. */
+  write(line: string): void;
+  /** Writes a line together with others that come within a few milliseconds: each write is a call of the system. */
+  gather(line: string): void;
+}
+
+function openOutput(): Output {
   const output = pino.destination({ fd: process.stdout.fd, sync: true });
   let pending = '';
+  let timer: NodeJS.Timeout | undefined;
   const flush = () => {
+    clearTimeout(timer);
+    timer = undefined;
     const lines = pending;
     pending = '';
     if (lines !== '') output.write(lines);
@@ -64,9 +80,16 @@ function turnByTurn(): (line: string) => void {
     flush();
     output.flushSync();
   });
-  return (line) => {
-    if (pending === '') setImmediate(flush);
-    pending += line;
+  return {
+    write: (line) => {
+      pending += line;
+      setImmediate(flush);
+    },
+    gather: (line) => {
+      pending += line;
+      if (pending.length >= ENOUGH_CHARACTERS) flush();
+      else timer ??= setTimeout(flush, GATHER_MS);
+    },
   };
 }
 

@@ -42,7 +42,7 @@ describe('a token that is revoked', () => {
     );
     await sleep(300);
     await meanwhile();
-    socket.end(body);
+    socket.write(body);
     await once(socket, 'close');
     return text;
   }

@@ -3,7 +3,7 @@ import { AggregatorRegistry, type MetricObjectWithValues, type MetricValue } fro
 import type { Logger } from '../http/logger.ts';
 import type { ToWorker, WorkerMetrics } from './messages.ts';
 
-/** A worker that is too busy to answer by then is left out. */
+/** Of a worker that is too busy to answer by then, what it said before counts. */
 const WAIT_MS = 5000;
 
 interface Round {

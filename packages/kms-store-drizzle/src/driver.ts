@@ -4,13 +4,21 @@ import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
 /** Drizzle on any PostgreSQL driver. Only what query builders answer is the same for all of them. */
 export type Db = PgDatabase<PgQueryResultHKT>;
 
+export interface TransactionOptions {
+  /**
+   * With `fresh` each statement is planned when it runs. The plans that PostgreSQL keeps may be from when a table was small;
+   * for a table that fills in minutes that is worse than planning.
+   */
+  readonly plans?: 'kept' | 'fresh';
+}
+
 /** What the store needs of a database. Every way in which it fails is a `KmsError`. */
 export interface Driver {
   /**
    * Runs `work` in one transaction under the role and the settings of the scope, and commits it; rolls back when `work`
    * throws. `now` is the time of the transaction in whole milliseconds.
    */
-  transaction<T>(scope: StoreScope, work: (db: Db, now: Date) => Promise<T>): Promise<T>;
+  transaction<T>(scope: StoreScope, work: (db: Db, now: Date) => Promise<T>, options?: TransactionOptions): Promise<T>;
   /** Runs one statement outside of any transaction. It brings its own scope. */
   statement<T>(query: (db: Db) => PromiseLike<T>): Promise<T>;
   /** Runs `work` in one transaction as the connecting user, without a limit of time: for migrations. */

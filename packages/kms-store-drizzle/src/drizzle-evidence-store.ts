@@ -8,6 +8,7 @@ import {
   type TenantId,
 } from '@qnsp/kms-core';
 import { sql } from 'drizzle-orm';
+import { builtOnce } from './built-once.ts';
 import type { Db, Driver } from './driver.ts';
 import { claimDelivery, endDelivery } from './evidence/deliveries.ts';
 import {
@@ -20,7 +21,7 @@ import {
 } from './evidence/evidence-reads.ts';
 import { extendChain } from './evidence/extend-chain.ts';
 import { retireBatches } from './evidence/retire-batches.ts';
-import { outboxRows } from './records/evidence-records.ts';
+import { EVENT_LISTS, eventLists } from './records/evidence-records.ts';
 import { toStoreError } from './store-errors.ts';
 
 /** The evidence store on any driver. */
@@ -32,9 +33,9 @@ export class DrizzleEvidenceStore implements EvidenceStore {
   }
 
   async append(events: readonly AuditEvent[]): Promise<void> {
-    const rows = outboxRows(events);
+    const lists = eventLists(events);
     try {
-      await this.#driver.statement((db) => db.execute(sql`select kms.append_evidence(${rows})`));
+      await this.#driver.statement((db) => appendEvents(db).execute(lists));
     } catch (error) {
       throw toStoreError(error);
     }
@@ -96,12 +97,20 @@ export class DrizzleEvidenceStore implements EvidenceStore {
   }
 
   #run<T>(scope: Parameters<Driver['transaction']>[0], work: (db: Db) => Promise<T>): Promise<T> {
-    return this.#driver.transaction(scope, async (db) => {
+    const run = async (db: Db) => {
       try {
         return await work(db);
       } catch (error) {
         throw toStoreError(error);
       }
-    });
+    };
+    return this.#driver.transaction(scope, run, { plans: 'fresh' });
   }
 }
+
+const appendEvents = builtOnce((db) =>
+  db
+    .select({ appended: sql`kms.append_events(${EVENT_LISTS})` })
+    .from(sql`(values (1)) as once`)
+    .prepare('append_events'),
+);

@@ -1,17 +1,19 @@
 import { isUuid, KmsError, type StoreScope, SYSTEM_TENANT, type TenantId } from '@qnsp/kms-core';
 import { eq, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
+import type { TransactionOptions } from './driver.ts';
 
 /** The role that units of work take: it owns nothing, so that row-level security binds it. */
 export const APP_ROLE = 'kms_app';
 
 /** The statement that puts a transaction under a scope and answers its time in milliseconds as `now`. */
-export function scopeStatement(scope: StoreScope): string {
+export function scopeStatement(scope: StoreScope, { plans = 'kept' }: TransactionOptions = {}): string {
   const tenantId = scope.kind === 'tenant' ? scope.tenantId : '';
   if (scope.kind === 'tenant' && !isUuid(tenantId)) throw new KmsError('INTERNAL_ERROR', 'A tenant id is a UUID.');
   return (
     `select set_config('role', '${APP_ROLE}', true), set_config('kms.scope', '${scope.kind}', true), ` +
     `set_config('kms.tenant_id', '${tenantId}', true), ` +
+    (plans === 'fresh' ? `set_config('plan_cache_mode', 'force_custom_plan', true), ` : '') +
     `(extract(epoch from date_trunc('milliseconds', now())) * 1000)::bigint::text as now`
   );
 }

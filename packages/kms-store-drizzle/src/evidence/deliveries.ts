@@ -1,6 +1,8 @@
 import type { Delivery, DeliveryOutcome, TenantId } from '@qnsp/kms-core';
-import { and, asc, eq, sql } from 'drizzle-orm';
+import { asc, eq, sql } from 'drizzle-orm';
+import { builtOnce } from '../built-once.ts';
 import type { Db } from '../driver.ts';
+import { inOrder } from '../in-order.ts';
 import { evidenceChains, evidenceCheckpoints, evidenceEvents } from '../schema/evidence.ts';
 import { chainedEventColumns, toChainedEvent, toCheckpoint } from './evidence-rows.ts';
 
@@ -20,6 +22,39 @@ export type Claimed =
  * tenant that always has a batch does not keep the others waiting.
  */
 export async function claimDelivery(db: Db, owner: string, leaseSeconds: number): Promise<Claimed | undefined> {
+  const [claimed] = await claimChain(db).execute({ owner, leaseSeconds });
+  if (claimed === undefined) return undefined;
+  const { tenantId, delivered, attempts } = claimed;
+  const firstSequence = delivered + 1;
+  const [[row], events] = await inOrder([
+    readCheckpoint(db).execute({ tenantId, firstSequence }),
+    readEvents(db).execute({ tenantId, firstSequence }),
+  ]);
+  if (row === undefined) return { kind: 'missing', tenantId, firstSequence };
+  return { kind: 'found', delivery: { events: events.map(toChainedEvent), checkpoint: toCheckpoint(row), attempts } };
+}
+
+/** Writes down how a delivery ended and gives up its lease. */
+export async function endDelivery(
+  db: Db,
+  owner: string,
+  { checkpoint, attempts }: Delivery,
+  outcome: DeliveryOutcome,
+): Promise<void> {
+  const mine = { tenantId: checkpoint.tenantId, owner, firstSequence: checkpoint.firstSequence };
+  if (outcome.kind === 'postponed') {
+    await postpone(db).execute({ ...mine, attempts: attempts + 1, seconds: outcome.seconds });
+    return;
+  }
+  const passed = await pass(db).execute({ ...mine, lastSequence: checkpoint.lastSequence });
+  if (outcome.kind === 'delivered' || passed.length === 0) return;
+  await db
+    .update(evidenceCheckpoints)
+    .set({ refusal: outcome.reason })
+    .where(eq(evidenceCheckpoints.checkpointId, checkpoint.checkpointId));
+}
+
+const claimChain = builtOnce((db) => {
   const due = db
     .select({ tenantId: evidenceChains.tenantId })
     .from(evidenceChains)
@@ -31,61 +66,66 @@ export async function claimDelivery(db: Db, owner: string, leaseSeconds: number)
     .orderBy(sql`${evidenceChains.nextAttemptAt} asc nulls first`, asc(evidenceChains.tenantId))
     .limit(1)
     .for('update', { skipLocked: true });
-  const [claimed] = await db
+  return db
     .update(evidenceChains)
-    .set({ leaseOwner: owner, leaseUntil: sql`${now} + make_interval(secs => ${leaseSeconds}::integer)` })
+    .set({
+      leaseOwner: sql`${sql.placeholder('owner')}`,
+      leaseUntil: sql`${now} + make_interval(secs => ${sql.placeholder('leaseSeconds')}::integer)`,
+    })
     .where(sql`${evidenceChains.tenantId} = (${due})`)
     .returning({
       tenantId: evidenceChains.tenantId,
       delivered: evidenceChains.delivered,
       attempts: evidenceChains.attempts,
-    });
-  if (claimed === undefined) return undefined;
-  const { tenantId, delivered, attempts } = claimed;
-  const firstSequence = delivered + 1;
-  const next = and(eq(evidenceCheckpoints.tenantId, tenantId), eq(evidenceCheckpoints.firstSequence, firstSequence));
-  const [row] = await db.select().from(evidenceCheckpoints).where(next);
-  if (row === undefined) return { kind: 'missing', tenantId, firstSequence };
-  const events = await db
+    })
+    .prepare('claim_chain');
+});
+
+const NEXT = sql`${evidenceCheckpoints.tenantId} = ${sql.placeholder('tenantId')}
+  and ${evidenceCheckpoints.firstSequence} = ${sql.placeholder('firstSequence')}::bigint`;
+
+const readCheckpoint = builtOnce((db) => db.select().from(evidenceCheckpoints).where(NEXT).prepare('read_checkpoint'));
+
+const readEvents = builtOnce((db) => {
+  const last = db.select({ last: evidenceCheckpoints.lastSequence }).from(evidenceCheckpoints).where(NEXT);
+  return db
     .select(chainedEventColumns)
     .from(evidenceEvents)
     .where(
-      sql`${evidenceEvents.tenantId} = ${tenantId}
-        and ${evidenceEvents.sequence} between ${row.firstSequence} and ${row.lastSequence}`,
+      sql`${evidenceEvents.tenantId} = ${sql.placeholder('tenantId')}
+        and ${evidenceEvents.sequence} between ${sql.placeholder('firstSequence')}::bigint and (${last})`,
     )
-    .orderBy(asc(evidenceEvents.sequence));
-  return { kind: 'found', delivery: { events: events.map(toChainedEvent), checkpoint: toCheckpoint(row), attempts } };
-}
+    .orderBy(asc(evidenceEvents.sequence))
+    .prepare('read_events');
+});
 
-/** Writes down how a delivery ended and gives up its lease. */
-export async function endDelivery(
-  db: Db,
-  owner: string,
-  { checkpoint, attempts }: Delivery,
-  outcome: DeliveryOutcome,
-): Promise<void> {
-  const mine = and(
-    eq(evidenceChains.tenantId, checkpoint.tenantId),
-    eq(evidenceChains.leaseOwner, owner),
-    eq(evidenceChains.delivered, checkpoint.firstSequence - 1),
-  );
-  const free = { leaseOwner: null, leaseUntil: null };
-  if (outcome.kind === 'postponed') {
-    const nextAttemptAt = sql`${wholeNow} + make_interval(secs => ${outcome.seconds}::double precision)`;
-    await db
-      .update(evidenceChains)
-      .set({ ...free, attempts: attempts + 1, nextAttemptAt })
-      .where(mine);
-    return;
-  }
-  const passed = await db
+const MINE = sql`${evidenceChains.tenantId} = ${sql.placeholder('tenantId')}
+  and ${evidenceChains.leaseOwner} = ${sql.placeholder('owner')}
+  and ${evidenceChains.delivered} = ${sql.placeholder('firstSequence')}::bigint - 1`;
+const FREE = { leaseOwner: null, leaseUntil: null };
+
+const postpone = builtOnce((db) =>
+  db
     .update(evidenceChains)
-    .set({ ...free, attempts: 0, nextAttemptAt: wholeNow, delivered: checkpoint.lastSequence })
-    .where(mine)
-    .returning({ tenantId: evidenceChains.tenantId });
-  if (outcome.kind === 'delivered' || passed.length === 0) return;
-  await db
-    .update(evidenceCheckpoints)
-    .set({ refusal: outcome.reason })
-    .where(eq(evidenceCheckpoints.checkpointId, checkpoint.checkpointId));
-}
+    .set({
+      ...FREE,
+      attempts: sql`${sql.placeholder('attempts')}::integer`,
+      nextAttemptAt: sql`${wholeNow} + make_interval(secs => ${sql.placeholder('seconds')}::double precision)`,
+    })
+    .where(MINE)
+    .prepare('postpone_delivery'),
+);
+
+const pass = builtOnce((db) =>
+  db
+    .update(evidenceChains)
+    .set({
+      ...FREE,
+      attempts: 0,
+      nextAttemptAt: wholeNow,
+      delivered: sql`${sql.placeholder('lastSequence')}::bigint`,
+    })
+    .where(MINE)
+    .returning({ tenantId: evidenceChains.tenantId })
+    .prepare('pass_batch'),
+);

@@ -1,4 +1,4 @@
-import type { AuditEvent, ChainedEvent, Checkpoint, SealedBatch } from '@qnsp/kms-core';
+import type { AuditEvent, ChainedEvent, Checkpoint } from '@qnsp/kms-core';
 import { evidenceEvents } from '../schema/evidence.ts';
 
 /** The columns that make a chained event. */
@@ -25,14 +25,12 @@ export function toCheckpoint(row: { readonly checkpoint: string }): Checkpoint {
   return JSON.parse(row.checkpoint) as Checkpoint;
 }
 
-/** The rows of a batch's events as one JSON parameter. */
-export function eventRows({ events, checkpoint }: SealedBatch): string {
+/** Where the events of outbox rows go in their chain, and what they are searched by, as one JSON parameter. */
+export function placeRows(ids: readonly number[], events: readonly ChainedEvent[]): string {
   return JSON.stringify(
-    events.map(({ sequence, previousHash, hash, event }) => ({
-      tenant_id: event.tenantId,
+    events.map(({ sequence, previousHash, hash, event }, index) => ({
+      id: ids[index],
       sequence,
-      event_id: event.eventId,
-      checkpoint_id: checkpoint.checkpointId,
       occurred_at: event.timestamp,
       event_type: event.eventType,
       actor_id: event.actor.id,
@@ -40,7 +38,6 @@ export function eventRows({ events, checkpoint }: SealedBatch): string {
       result: event.result,
       previous_hash: previousHash,
       hash,
-      event: JSON.stringify(event),
     })),
   );
 }

@@ -1,8 +1,10 @@
 import { type EvidenceStore, KmsError, type TenantId } from '@qnsp/kms-core';
-import { and, asc, eq, inArray, sql } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
+import { builtOnce, placeholdersOf, valuesOf } from '../built-once.ts';
 import type { Db } from '../driver.ts';
-import { evidenceChains, evidenceCheckpoints, evidenceOutbox } from '../schema/evidence.ts';
-import { eventRows } from './evidence-rows.ts';
+import { inOrder } from '../in-order.ts';
+import { evidenceChains, evidenceCheckpoints, evidenceEvents, evidenceOutbox } from '../schema/evidence.ts';
+import { placeRows } from './evidence-rows.ts';
 
 const GENESIS_HASH = '0'.repeat(64);
 
@@ -13,21 +15,14 @@ export async function extendChain(
   limit: number,
   make: Parameters<EvidenceStore['extendChain']>[2],
 ): Promise<number> {
-  await db.insert(evidenceChains).values({ tenantId, hash: GENESIS_HASH }).onConflictDoNothing();
-  const [chain] = await db
-    .select()
-    .from(evidenceChains)
-    .where(eq(evidenceChains.tenantId, tenantId))
-    .for('update', { skipLocked: true });
-  // Another node is at it.
-  if (chain === undefined) return 0;
-  const unsealed = await db
-    .select({ id: evidenceOutbox.id, event: evidenceOutbox.event })
-    .from(evidenceOutbox)
-    .where(eq(evidenceOutbox.tenantId, tenantId))
-    .orderBy(asc(evidenceOutbox.id))
-    .limit(limit);
-  if (unsealed.length === 0) return 0;
+  // What waits is read by the statement after the lock, so it sees what whoever held the lock before has sealed.
+  const [, [chain], unsealed] = await inOrder([
+    beginChain(db).execute({ tenantId }),
+    lockChain(db).execute({ tenantId }),
+    readUnsealed(db).execute({ tenantId, limit }),
+  ]);
+  // Without a chain another node is at it.
+  if (chain === undefined || unsealed.length === 0) return 0;
   const { sequence, hash, checkpoint } = chain;
   const batch = await make(
     { tenantId, sequence, hash, checkpoint },
@@ -36,27 +31,82 @@ export async function extendChain(
   const taken = batch.events.length;
   if (taken === 0 || taken > unsealed.length || batch.head.sequence !== sequence + taken)
     throw new KmsError('INTERNAL_ERROR', 'A batch does not go on where the chain ends.');
-  await db.insert(evidenceCheckpoints).values({
-    checkpointId: batch.checkpoint.checkpointId,
+  const ids = unsealed.slice(0, taken).map(({ id }) => id);
+  const { checkpointId, firstSequence, lastSequence, timestamp } = batch.checkpoint;
+  const checkpointRow = valuesOf(evidenceCheckpoints, {
+    checkpointId,
     tenantId,
-    firstSequence: batch.checkpoint.firstSequence,
-    lastSequence: batch.checkpoint.lastSequence,
-    sealedAt: new Date(batch.checkpoint.timestamp),
+    firstSequence,
+    lastSequence,
+    sealedAt: new Date(timestamp),
     checkpoint: JSON.stringify(batch.checkpoint),
   });
-  await db.execute(sql`
-    insert into kms.evidence_events (tenant_id, sequence, event_id, checkpoint_id, occurred_at, event_type, actor_id,
-      key_id, result, previous_hash, hash, event)
-    select tenant_id, sequence, event_id, checkpoint_id, occurred_at, event_type, actor_id, key_id, result, previous_hash,
-      hash, event
-    from json_to_recordset(${eventRows(batch)}::json) as e (tenant_id uuid, sequence bigint, event_id uuid,
-      checkpoint_id uuid, occurred_at timestamptz, event_type text, actor_id text, key_id text, result text,
-      previous_hash text, hash text, event text)`);
-  await db
-    .update(evidenceChains)
-    .set({ sequence: batch.head.sequence, hash: batch.head.hash, checkpoint: batch.head.checkpoint })
-    .where(eq(evidenceChains.tenantId, tenantId));
-  const ids = unsealed.slice(0, taken).map(({ id }) => id);
-  await db.delete(evidenceOutbox).where(and(eq(evidenceOutbox.tenantId, tenantId), inArray(evidenceOutbox.id, ids)));
+  const places = placeRows(ids, batch.events);
+  await inOrder([
+    addCheckpoint(db).execute(checkpointRow),
+    moveEvents(db).execute({ tenantId, checkpointId, ids: `{${ids.join(',')}}`, places }),
+    moveHead(db).execute({ ...batch.head, tenantId }),
+  ]);
   return taken;
 }
+
+const OF_TENANT = eq(evidenceChains.tenantId, sql.placeholder('tenantId'));
+
+const beginChain = builtOnce((db) =>
+  db
+    .insert(evidenceChains)
+    .values({ tenantId: sql`${sql.placeholder('tenantId')}`, hash: GENESIS_HASH })
+    .onConflictDoNothing()
+    .prepare('begin_chain'),
+);
+
+const lockChain = builtOnce((db) =>
+  db.select().from(evidenceChains).where(OF_TENANT).for('update', { skipLocked: true }).prepare('lock_chain'),
+);
+
+const readUnsealed = builtOnce((db) =>
+  db
+    .select({ id: sql`id`.mapWith(evidenceOutbox.id), event: sql<string>`event` })
+    .from(sql`kms.unsealed_events(${sql.placeholder('tenantId')}, ${sql.placeholder('limit')})`)
+    .prepare('read_unsealed'),
+);
+
+const addCheckpoint = builtOnce((db) =>
+  db.insert(evidenceCheckpoints).values(placeholdersOf(evidenceCheckpoints)).prepare('add_checkpoint'),
+);
+
+/** What waited goes into the chain as it was. */
+const moveEvents = builtOnce((db) => {
+  const waiting = evidenceOutbox;
+  const sealed = db.$with('sealed').as(
+    db
+      .delete(waiting)
+      .where(
+        sql`${waiting.tenantId} = ${sql.placeholder('tenantId')} and ${waiting.id} = any(${sql.placeholder('ids')}::bigint[])`,
+      )
+      .returning({ tenantId: waiting.tenantId, id: waiting.id, eventId: waiting.eventId, event: waiting.event }),
+  );
+  return db
+    .with(sealed)
+    .insert(evidenceEvents)
+    .select(
+      sql`select tenant_id, sequence, event_id, ${sql.placeholder('checkpointId')}::uuid, occurred_at, event_type, actor_id,
+          key_id, result, previous_hash, hash, event
+        from ${sealed} join json_to_recordset(${sql.placeholder('places')}::json) as place (id bigint, sequence bigint,
+          occurred_at timestamptz, event_type text, actor_id text, key_id text, result text, previous_hash text, hash text)
+        using (id)`,
+    )
+    .prepare('move_events');
+});
+
+const moveHead = builtOnce((db) =>
+  db
+    .update(evidenceChains)
+    .set({
+      sequence: sql`${sql.placeholder('sequence')}`,
+      hash: sql`${sql.placeholder('hash')}`,
+      checkpoint: sql`${sql.placeholder('checkpoint')}`,
+    })
+    .where(OF_TENANT)
+    .prepare('move_head'),
+);

@@ -1,11 +1,18 @@
 import { and, asc, inArray, isNull, lt, sql } from 'drizzle-orm';
+import { builtOnce } from '../built-once.ts';
 import type { Db } from '../driver.ts';
+import { inOrder } from '../in-order.ts';
 import { evidenceChains, evidenceCheckpoints, evidenceEvents } from '../schema/evidence.ts';
 
 /** Removes the events of old, delivered batches and says so in their checkpoints, which stay. Answers how many batches. */
 export async function retireBatches(db: Db, before: Date, limit: number): Promise<number> {
   const old = await db
-    .select({ checkpointId: evidenceCheckpoints.checkpointId })
+    .select({
+      checkpointId: evidenceCheckpoints.checkpointId,
+      tenantId: evidenceCheckpoints.tenantId,
+      first: evidenceCheckpoints.firstSequence,
+      last: evidenceCheckpoints.lastSequence,
+    })
     .from(evidenceCheckpoints)
     .where(
       and(
@@ -26,10 +33,17 @@ export async function retireBatches(db: Db, before: Date, limit: number): Promis
     .update(evidenceCheckpoints)
     .set({ retiredAt: sql`now()` })
     .where(inArray(evidenceCheckpoints.checkpointId, ids));
-  // By place, which has an index, and not by checkpoint; as a join, which may begin with the few checkpoints.
-  await db.execute(sql`
-    delete from ${evidenceEvents} using ${evidenceCheckpoints} c
-    where ${inArray(sql`c.checkpoint_id`, ids)} and ${evidenceEvents.tenantId} = c.tenant_id
-      and ${evidenceEvents.sequence} between c.first_sequence and c.last_sequence`);
+  await inOrder(old.map(({ tenantId, first, last }) => removeEvents(db).execute({ tenantId, first, last })));
   return ids.length;
 }
+
+/** By place, which has an index, and batch by batch: of a range in a join the planner can not tell how few rows it has. */
+const removeEvents = builtOnce((db) =>
+  db
+    .delete(evidenceEvents)
+    .where(
+      sql`${evidenceEvents.tenantId} = ${sql.placeholder('tenantId')}
+        and ${evidenceEvents.sequence} between ${sql.placeholder('first')}::bigint and ${sql.placeholder('last')}::bigint`,
+    )
+    .prepare('remove_events'),
+);

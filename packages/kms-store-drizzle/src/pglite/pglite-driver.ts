@@ -4,7 +4,7 @@ import { PGlite } from '@electric-sql/pglite';
 import { KmsError, type StoreScope } from '@qnsp/kms-core';
 import { sql } from 'drizzle-orm';
 import { drizzle, type PgliteDatabase } from 'drizzle-orm/pglite';
-import type { Db, Driver } from '../driver.ts';
+import type { Db, Driver, TransactionOptions } from '../driver.ts';
 import { scopeStatement } from '../scope.ts';
 import { storeClosed, timedOut, toStoreError } from '../store-errors.ts';
 import { lockDirectory } from './directory-lock.ts';
@@ -49,8 +49,8 @@ export class PgliteDriver implements Driver {
     this.#unlock = unlock;
   }
 
-  transaction<T>(scope: StoreScope, work: (db: Db, now: Date) => Promise<T>): Promise<T> {
-    const statement = scopeStatement(scope);
+  transaction<T>(scope: StoreScope, work: (db: Db, now: Date) => Promise<T>, options?: TransactionOptions): Promise<T> {
+    const statement = scopeStatement(scope, options);
     const deadline = performance.now() + this.#limitMs;
     return this.#withinLimit((expired) =>
       this.#atomically(async (db) => {

@@ -1,5 +1,5 @@
 import type { StoreScope } from '@qnsp/kms-core';
-import type { Db, Driver } from '../driver.ts';
+import type { Db, Driver, TransactionOptions } from '../driver.ts';
 import { scopeStatement } from '../scope.ts';
 import { isConnectionLost } from '../store-errors.ts';
 import { addressOf } from './address.ts';
@@ -37,8 +37,8 @@ export class PostgresDriver implements Driver {
     });
   }
 
-  transaction<T>(scope: StoreScope, work: (db: Db, now: Date) => Promise<T>): Promise<T> {
-    const statement = scopeStatement(scope);
+  transaction<T>(scope: StoreScope, work: (db: Db, now: Date) => Promise<T>, options?: TransactionOptions): Promise<T> {
+    const statement = scopeStatement(scope, options);
     return this.#pool.use((connection) => inTransaction(connection, statement, work));
   }
 

@@ -1,5 +1,6 @@
 import type { AuditEvent, EvidenceRecords } from '@qnsp/kms-core';
 import { sql } from 'drizzle-orm';
+import { builtOnce } from '../built-once.ts';
 import { requireSeen } from '../scope.ts';
 import type { Session } from '../session.ts';
 
@@ -12,18 +13,26 @@ export class DrizzleEvidenceRecords implements EvidenceRecords {
 
   async append(events: readonly AuditEvent[]): Promise<void> {
     for (const { tenantId } of events) requireSeen(this.#session.scope, tenantId);
-    await this.#session.run((db) =>
-      db.execute(sql`
-        insert into kms.evidence_outbox (tenant_id, event_id, event)
-        select e.tenant_id, e.event_id, e.event
-        from json_to_recordset(${outboxRows(events)}::json) as e (tenant_id uuid, event_id uuid, event text)`),
-    );
+    await this.#session.run((db) => addEvents(db).execute(eventLists(events)));
   }
 }
 
-/** Rows of the outbox as one JSON parameter: a batch of any size is one statement. */
-export function outboxRows(events: readonly AuditEvent[]): string {
-  return JSON.stringify(
-    events.map((event) => ({ tenant_id: event.tenantId, event_id: event.eventId, event: JSON.stringify(event) })),
-  );
+const addEvents = builtOnce((db) =>
+  db
+    .select({ added: sql`kms.add_events(${EVENT_LISTS})` })
+    .from(sql`(values (1)) as once`)
+    .prepare('add_events'),
+);
+
+/** The arguments of the functions that add events to the outbox, for {@link eventLists}. */
+export const EVENT_LISTS = sql`${sql.placeholder('tenants')}, ${sql.placeholder('ids')}, ${sql.placeholder('events')}`;
+
+/** Events as three parameters: a batch of any size is one statement. */
+export function eventLists(events: readonly AuditEvent[]) {
+  const list = (of: (event: AuditEvent) => string) => events.map(of).join(',');
+  return {
+    tenants: `{${list(({ tenantId }) => tenantId)}}`,
+    ids: `{${list(({ eventId }) => eventId)}}`,
+    events: `[${list((event) => JSON.stringify(event))}]`,
+  };
 }

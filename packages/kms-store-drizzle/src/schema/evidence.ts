@@ -8,13 +8,13 @@ import { instant, kms } from './columns.ts';
 export const evidenceOutbox = kms.table(
   'evidence_outbox',
   {
-    id: bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    id: bigint('id', { mode: 'number' }).notNull().generatedAlwaysAsIdentity(),
     tenantId: uuid('tenant_id').notNull(),
     eventId: uuid('event_id').notNull(),
     /** The event as JSON. */
     event: text('event').notNull(),
   },
-  (table) => [index('evidence_outbox_tenant').on(table.tenantId, table.id)],
+  (table) => [primaryKey({ name: 'evidence_outbox_pkey', columns: [table.tenantId, table.id] })],
 );
 
 /** Where the chain of each tenant ends, and how far it was delivered. */

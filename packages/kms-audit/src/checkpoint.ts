@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { CheckpointStatement } from '@qnsp/kms-core';
 import { canonicalJson } from './canonical-json.ts';
 import { HASH_ALGORITHM } from './event-hash.ts';
@@ -26,5 +26,5 @@ export function signedBytes(statement: CheckpointStatement): Buffer {
 
 /** The hash by which the next checkpoint names this one: SHA3-256 of what is signed, in hexadecimal. */
 export function checkpointHash(statement: CheckpointStatement): string {
-  return createHash(HASH_ALGORITHM).update(signedBytes(statement)).digest('hex');
+  return hash(HASH_ALGORITHM, signedBytes(statement), 'hex');
 }

@@ -15,6 +15,7 @@ const LONGEST_QUIET_SECONDS = 60;
  * Delivers what is due, batch by batch, each tenant's in their order. What the audit service asks for with `Retry-After`
  * holds for the tenant of the batch; when it asks for two tenants in a row, it is meant for all of them.
  *
+ * @param rest waits for as long as should be after a batch of so many events
  * @returns for how many seconds to leave the audit service alone
  */
 export async function deliverDue(
@@ -23,6 +24,7 @@ export async function deliverDue(
   owner: string,
   report: (report: EvidenceReport) => void,
   stopped: AbortSignal,
+  rest: (events: number) => Promise<void> = async () => undefined,
   stuck = new StuckBatches(),
 ): Promise<number> {
   let before: { readonly tenantId: TenantId; readonly seconds: number } | undefined;
@@ -33,6 +35,7 @@ export async function deliverDue(
     const outcome = outcomeOf(answer, delivery.attempts);
     await store.endDelivery(owner, delivery, outcome);
     report(reportOf(delivery, answer, outcome));
+    await rest(delivery.events.length);
     const { tenantId, checkpointId: batchId } = delivery.checkpoint;
     if (answer.kind !== 'failed') stuck.passed(tenantId);
     else if (answer.unnamedRefusal !== undefined && stuck.isDue(delivery))

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { ChainedEvent } from '@qnsp/kms-core';
 import { canonicalJson } from './canonical-json.ts';
 
@@ -13,5 +13,5 @@ export const GENESIS_HASH = '0'.repeat(64);
  * every event before it.
  */
 export function eventHash({ event, previousHash, sequence }: Omit<ChainedEvent, 'hash'>): string {
-  return createHash(HASH_ALGORITHM).update(canonicalJson({ event, previousHash, sequence })).digest('hex');
+  return hash(HASH_ALGORITHM, canonicalJson({ event, previousHash, sequence }), 'hex');
 }

@@ -5,6 +5,7 @@ import { deliverDue } from './deliver-due.ts';
 import type { Deliver } from './delivery-client.ts';
 import type { EvidenceReport } from './evidence-report.ts';
 import type { GroupCommit } from './group-commit.ts';
+import { Pace } from './pace.ts';
 import { sealUnsealed } from './seal-unsealed.ts';
 import { StuckBatches } from './stuck-batches.ts';
 
@@ -20,6 +21,8 @@ export interface EvidenceWorkerOptions {
   /** Pause between two looks at what waits; 200 without it. */
   readonly intervalMs?: number;
   readonly clock?: () => number;
+  /** Whether the process has so much to do that its requests should go first; without it, it never has. */
+  readonly isBusy?: () => boolean;
 }
 
 const RETENTION_INTERVAL_MS = 60_000;
@@ -35,9 +38,13 @@ export function startEvidenceWorker(options: EvidenceWorkerOptions): { stop(): P
   const owner = randomUUID();
   const stopping = new AbortController();
   const stuck = new StuckBatches();
+  const pace = new Pace({ isBusy: options.isBusy ?? (() => false), maxBacklog: trail.maxBacklog });
+  const rest = (events: number) => pause(pace.pauseAfter(events), stopping.signal);
   const count = async () => {
     const backlog = await store.backlog(trail.maxBacklog);
-    trail.setBacklog(backlog.unsealed + backlog.undelivered);
+    const waiting = backlog.unsealed + backlog.undelivered;
+    trail.setBacklog(waiting);
+    pace.setBacklog(waiting);
     report({ kind: 'backlog', backlog });
   };
   /** A share of each tenant that has something; what is left then comes in the next turn, which follows at once. */
@@ -47,7 +54,7 @@ export function startEvidenceWorker(options: EvidenceWorkerOptions): { stop(): P
     for (const tenantId of await store.unsealedTenants()) {
       if (stopping.signal.aborted) break;
       try {
-        left = (await sealUnsealed(store, signer, tenantId, clock)) || left;
+        left = (await sealUnsealed(store, signer, tenantId, clock, rest)) || left;
       } catch (error) {
         // The chain of one tenant must not hold up the others.
         report({ kind: 'failed', work: 'seal', tenantId, error });
@@ -69,7 +76,7 @@ export function startEvidenceWorker(options: EvidenceWorkerOptions): { stop(): P
     return RETENTION_INTERVAL_MS;
   };
   const deliverAll = async () => {
-    const quietSeconds = await deliverDue(store, deliver, owner, report, stopping.signal, stuck);
+    const quietSeconds = await deliverDue(store, deliver, owner, report, stopping.signal, rest, stuck);
     return Math.max(intervalMs, quietSeconds * 1000);
   };
   // A slow audit service holds up deliveries and nothing else.
@@ -106,7 +113,7 @@ async function repeat(
 }
 
 function pause(milliseconds: number, stopped: AbortSignal): Promise<void> {
-  if (stopped.aborted) return Promise.resolve();
+  if (milliseconds === 0 || stopped.aborted) return Promise.resolve();
   return new Promise((resolve) => {
     const end = () => {
       clearTimeout(timer);

@@ -81,15 +81,14 @@ export function parseExportLine(line: string): ExportLine | undefined {
 
 /** An event as it stands in an export, `undefined` for anything else. */
 export function readChainedEvent(value: unknown): ChainedEvent | undefined {
-  const { data } = chainedEventSchema.safeParse(value);
-  // The codes of errors grow with versions of the service: any text is taken for one.
-  return data as ChainedEvent | undefined;
+  // The codes of errors grow with versions of the service: any text is taken for one. The value itself, whose members are in
+  // the order in which they came.
+  return chainedEventSchema.safeParse(value).success ? (value as ChainedEvent) : undefined;
 }
 
 /** An event without its place, `undefined` for anything else. */
 export function readAuditEvent(value: unknown): AuditEvent | undefined {
-  const { data } = eventSchema.safeParse(value);
-  return data as AuditEvent | undefined;
+  return eventSchema.safeParse(value).success ? (value as AuditEvent) : undefined;
 }
 
 /** A checkpoint, `undefined` for anything else. Its signature is not looked at. */

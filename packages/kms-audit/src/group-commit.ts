@@ -1,8 +1,10 @@
 import { type AuditEvent, type EvidenceStore, type EvidenceTrail, KmsError } from '@qnsp/kms-core';
 
 export interface GroupCommitOptions {
-  /** How long an event waits for others, in milliseconds; 2 without it. */
-  readonly waitMs?: number;
+  /** How many writes run at a time; 2 without it. */
+  readonly maxWrites?: number;
+  /** How long an event waits for one of these to end, in milliseconds; 20 without it. Then it is written beside them. */
+  readonly patienceMs?: number;
   /** How many events are written at a time; 256 without it. */
   readonly maxBatch?: number;
   /** How many events may wait in memory; 10,000 without it. */
@@ -11,29 +13,33 @@ export interface GroupCommitOptions {
   readonly maxBacklog: number;
 }
 
-interface Waiting {
-  readonly event: AuditEvent;
-  readonly resolve: () => void;
-  readonly reject: (error: KmsError) => void;
+/** Events that are written together, and what becomes of them. */
+interface Group {
+  readonly events: AuditEvent[];
+  readonly written: PromiseWithResolvers<void>;
 }
 
 /**
- * Makes events durable, those that come at about the same time in one write. An event is never dropped: what can not be
- * written, or taken, is an error for whoever waits for it.
+ * Makes events durable, those that come at about the same time in one write. A write takes about as long for one event as for
+ * a hundred: an event alone is written at once, and what comes while writes run goes with the next one. An event is never
+ * dropped: what can not be written, or taken, is an error for whoever waits for it.
  */
 export class GroupCommit implements EvidenceTrail {
   readonly #store: Pick<EvidenceStore, 'append'>;
   readonly #options: Required<GroupCommitOptions>;
-  #queue: Waiting[] = [];
+  #group: Group | undefined;
   /** Events that are being written or wait to be. */
   #waiting = 0;
   #backlog = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #gathering: NodeJS.Immediate | undefined;
+  /** Runs while the queue waits for a write to end. */
+  #patience: NodeJS.Timeout | undefined;
+  #writes = 0;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(store: Pick<EvidenceStore, 'append'>, options: GroupCommitOptions) {
     this.#store = store;
-    this.#options = { waitMs: 2, maxBatch: 256, maxWaiting: 10_000, ...options };
+    this.#options = { maxWrites: 2, patienceMs: 20, maxBatch: 256, maxWaiting: 10_000, ...options };
   }
 
   /** How many events may wait in the store. */
@@ -52,11 +58,10 @@ export class GroupCommit implements EvidenceTrail {
     if (this.#waiting >= this.#options.maxWaiting)
       return Promise.reject(unavailable('Too many events wait to be written.'));
     this.#waiting += 1;
-    return new Promise((resolve, reject) => {
-      this.#queue.push({ event, resolve, reject });
-      if (this.#queue.length >= this.#options.maxBatch) this.#flush();
-      else this.#timer ??= setTimeout(() => this.#flush(), this.#options.waitMs);
-    });
+    const group = (this.#group ??= this.#begin());
+    group.events.push(event);
+    if (group.events.length >= this.#options.maxBatch) this.#flush();
+    return group.written.promise;
   }
 
   /** How many events wait in the store; {@link requireRoom} goes by it. */
@@ -70,24 +75,39 @@ export class GroupCommit implements EvidenceTrail {
     await this.#writing;
   }
 
+  #begin(): Group {
+    // With what else is read from sockets in this turn of the event loop.
+    this.#gathering = setImmediate(() => this.#flushOrWait());
+    return { events: [], written: Promise.withResolvers() };
+  }
+
+  #flushOrWait(): void {
+    if (this.#writes < this.#options.maxWrites) this.#flush();
+    else this.#patience = setTimeout(() => this.#flush(), this.#options.patienceMs);
+  }
+
   #flush(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const batch = this.#queue;
-    if (batch.length === 0) return;
-    this.#queue = [];
-    this.#writing = Promise.all([this.#writing, this.#write(batch)]).then(() => undefined);
+    clearImmediate(this.#gathering);
+    clearTimeout(this.#patience);
+    this.#patience = undefined;
+    const group = this.#group;
+    if (group === undefined) return;
+    this.#group = undefined;
+    this.#writing = Promise.all([this.#writing, this.#write(group)]).then(() => undefined);
   }
 
   /** Never rejects: each event has somebody who waits for its outcome. */
-  async #write(batch: readonly Waiting[]): Promise<void> {
+  async #write({ events, written }: Group): Promise<void> {
+    this.#writes += 1;
     try {
-      await this.#store.append(batch.map(({ event }) => event));
-      for (const { resolve } of batch) resolve();
+      await this.#store.append(events);
+      written.resolve();
     } catch (cause) {
-      for (const { reject } of batch) reject(unavailable('The store did not take the evidence.', cause));
+      written.reject(unavailable('The store did not take the evidence.', cause));
     } finally {
-      this.#waiting -= batch.length;
+      this.#waiting -= events.length;
+      this.#writes -= 1;
+      if (this.#patience !== undefined && this.#writes < this.#options.maxWrites) this.#flush();
     }
   }
 }

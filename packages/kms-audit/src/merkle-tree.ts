@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { HASH_ALGORITHM } from './event-hash.ts';
 
 // RFC 6962, section 2.1, with SHA3-256. The prefixes keep a leaf from being taken for a node.
@@ -24,17 +24,17 @@ function levelsOf(data: readonly Uint8Array[]): Buffer[][] {
 
 /** The hash of one piece of data as a leaf: `H(0x00 ‖ data)`. */
 function leafHash(data: Uint8Array): Buffer {
-  return createHash(HASH_ALGORITHM).update(LEAF).update(data).digest();
+  return hash(HASH_ALGORITHM, Buffer.concat([LEAF, data]), 'buffer');
 }
 
 /** The hash of a node: `H(0x01 ‖ left ‖ right)`. */
 function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
-  return createHash(HASH_ALGORITHM).update(NODE).update(left).update(right).digest();
+  return hash(HASH_ALGORITHM, Buffer.concat([NODE, left, right]), 'buffer');
 }
 
 /** The Merkle tree hash of a list (RFC 6962, section 2.1): 32 bytes. The hash of an empty list is `H("")`. */
 export function merkleRoot(data: readonly Uint8Array[]): Buffer {
-  return levelsOf(data).at(-1)?.[0] ?? createHash(HASH_ALGORITHM).digest();
+  return levelsOf(data).at(-1)?.[0] ?? hash(HASH_ALGORITHM, '', 'buffer');
 }
 
 /**
@@ -68,17 +68,17 @@ export function rootOfPath(
   if (!Number.isSafeInteger(size) || !Number.isSafeInteger(index) || index < 0 || index >= size) return undefined;
   let place = index;
   let last = size - 1;
-  let hash = leafHash(data);
+  let reached = leafHash(data);
   for (const sibling of path) {
     if (last === 0) return undefined;
     if (place % 2 === 1 || place === last) {
-      hash = nodeHash(sibling, hash);
+      reached = nodeHash(sibling, reached);
       // A last entry without a partner has gone up some levels as it was.
       while (place % 2 === 0 && place !== 0) [place, last] = [Math.floor(place / 2), Math.floor(last / 2)];
     } else {
-      hash = nodeHash(hash, sibling);
+      reached = nodeHash(reached, sibling);
     }
     [place, last] = [Math.floor(place / 2), Math.floor(last / 2)];
   }
-  return last === 0 ? hash : undefined;
+  return last === 0 ? reached : undefined;
 }

@@ -16,6 +16,7 @@ const BATCHES_PER_TURN = 10;
 /**
  * Seals what waits of one tenant, batch by batch, up to a share. Answers whether more may wait.
  *
+ * @param rest waits for as long as should be after a batch of so many events
  * @throws KmsError `INTERNAL_ERROR` when what waits is not an event of the tenant: it was changed behind the service's
  *   back, and the chain of that tenant stands still until somebody has looked at it.
  */
@@ -24,6 +25,7 @@ export async function sealUnsealed(
   signer: CheckpointSigner,
   tenantId: TenantId,
   clock: () => number,
+  rest: (events: number) => Promise<void> = async () => undefined,
   maxBatches = BATCHES_PER_TURN,
 ): Promise<boolean> {
   for (let batches = 0; batches < maxBatches; batches += 1) {
@@ -34,6 +36,7 @@ export async function sealUnsealed(
       left = events.length < waiting.length || waiting.length === MAX_BATCH_EVENTS;
       return sealBatch(signer, head, events, new Date(clock()));
     });
+    if (sealed > 0) await rest(sealed);
     if (sealed === 0 || !left) return false;
   }
   return true;

@@ -60,3 +60,12 @@ test('what JSON can not say is refused, and not left out', () => {
   expect(() => canonicalJson({ name: '\udead' })).toThrow(TypeError);
   expect(() => canonicalJson(undefined)).toThrow(TypeError);
 });
+
+test('what is in order already has the same form as what is not', () => {
+  const inOrder = { a: [1, { b: 'ä\u2028"', c: null }], aa: { '€': -0, '😀': 1e21 }, b: false };
+  const text = '{"a":[1,{"b":"ä\u2028\\"","c":null}],"aa":{"€":0,"😀":1e+21},"b":false}';
+  expect(canonicalJson(inOrder)).toBe(text);
+  expect(canonicalJson({ b: false, aa: { '😀': 1e21, '€': -0 }, a: [1, { c: null, b: 'ä\u2028"' }] })).toBe(text);
+  for (const value of [{ a: '\udead' }, { '\udead': 1 }, { a: [Number.NaN] }, [{ a: 1n }]])
+    expect(() => canonicalJson(value), Object.keys(value).join()).toThrow(TypeError);
+});

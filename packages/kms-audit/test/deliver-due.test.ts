@@ -116,6 +116,7 @@ test('a batch that is refused again and again without being named is told of onc
       'me',
       (each) => void reports.push(each),
       never,
+      async () => undefined,
       stuck,
     );
     return reports.filter(({ kind }) => kind === 'stuck');

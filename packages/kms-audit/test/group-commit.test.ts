@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { type AuditEvent, KmsError } from '@qnsp/kms-core';
 import { GroupCommit, retryDelay } from '@qnsp/kms-audit';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -13,6 +14,10 @@ function heldStore() {
         writes.push({ events, end: (error) => (error === undefined ? resolve() : reject(error)) });
       }),
   };
+}
+
+function sizesOf({ writes }: ReturnType<typeof heldStore>): number[] {
+  return writes.map(({ events }) => events.length);
 }
 
 afterEach(() => {
@@ -35,24 +40,46 @@ describe('group commit', () => {
 
   test('does not wait for more than its largest write', () => {
     const store = heldStore();
-    const trail = new GroupCommit(store, { maxBacklog: 1000, maxBatch: 4, waitMs: 60_000 });
+    const trail = new GroupCommit(store, { maxBacklog: 1000, maxBatch: 4 });
     for (let count = 0; count < 9; count += 1) void trail.record(sampleEvent());
-    expect(store.writes.map(({ events }) => events.length)).toEqual([4, 4]);
+    expect(sizesOf(store)).toEqual([4, 4]);
   });
 
-  test('gathers for 2 ms, or until there are 256, unless it is told otherwise', async () => {
-    vi.useFakeTimers();
+  test('writes twice at a time, and what comes meanwhile with the next one, up to 256', async () => {
     const store = heldStore();
-    const trail = new GroupCommit(store, { maxBacklog: 1000 });
-    const recorded = Array.from({ length: 257 }, () => trail.record(sampleEvent()));
-    const sizes = () => store.writes.map(({ events }) => events.length);
-    expect(sizes()).toEqual([256]);
-    vi.advanceTimersByTime(1);
-    expect(sizes()).toEqual([256]);
-    vi.advanceTimersByTime(1);
-    expect(sizes()).toEqual([256, 1]);
+    const trail = new GroupCommit(store, { maxBacklog: 1000, patienceMs: 60_000 });
+    const recorded: Promise<void>[] = [];
+    for (let count = 1; count <= 2; count += 1) {
+      recorded.push(trail.record(sampleEvent()));
+      await expect.poll(() => sizesOf(store)).toEqual(Array(count).fill(1));
+    }
+    recorded.push(...Array.from({ length: 40 }, () => trail.record(sampleEvent())));
+    await setImmediate();
+    expect(sizesOf(store)).toEqual([1, 1]);
+    store.writes[1]?.end();
+    await expect.poll(() => sizesOf(store)).toEqual([1, 1, 40]);
+    recorded.push(...Array.from({ length: 256 }, () => trail.record(sampleEvent())));
+    expect(sizesOf(store)).toEqual([1, 1, 40, 256]);
     for (const { end } of store.writes) end();
     await Promise.all(recorded);
+  });
+
+  test('does not wait long for a write that hangs', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const store = heldStore();
+    const trail = new GroupCommit(store, { maxBacklog: 1000, maxWrites: 1 });
+    const first = trail.record(sampleEvent());
+    await setImmediate();
+    const second = trail.record(sampleEvent());
+    await setImmediate();
+    vi.advanceTimersByTime(19);
+    expect(sizesOf(store)).toEqual([1]);
+    vi.advanceTimersByTime(1);
+    expect(sizesOf(store)).toEqual([1, 1]);
+    store.writes[1]?.end();
+    await second;
+    store.writes[0]?.end(new Error('it hung'));
+    await expect(first).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' });
   });
 
   test('fails everybody who waited for a write that failed, and goes on', async () => {
@@ -93,7 +120,7 @@ describe('group commit', () => {
 
   test('closes when everything is written', async () => {
     const store = heldStore();
-    const trail = new GroupCommit(store, { maxBacklog: 1000, waitMs: 60_000 });
+    const trail = new GroupCommit(store, { maxBacklog: 1000 });
     const recorded = trail.record(sampleEvent());
     const closed = trail.close();
     expect(store.writes).toHaveLength(1);

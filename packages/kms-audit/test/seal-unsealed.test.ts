@@ -7,7 +7,7 @@ import {
   verifyExport,
 } from '@qnsp/kms-audit';
 import type { AuditEvent } from '@qnsp/kms-core';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { sampleEvent, samplePem, TENANT } from './audit-samples.ts';
 import { MemoryOutbox } from './memory-outbox.ts';
 
@@ -69,11 +69,14 @@ test('one event that is larger than a batch is a batch by itself', async () => {
 });
 
 test('a turn ends after its share of batches, and says that there is more', async () => {
+  const rest = vi.fn<(events: number) => Promise<void>>(async () => undefined);
   const outbox = outboxOf(Array.from({ length: 350 }, () => sampleEvent()));
-  expect(await sealUnsealed(outbox, signer, TENANT, now, 2)).toBe(true);
+  expect(await sealUnsealed(outbox, signer, TENANT, now, rest, 2)).toBe(true);
   expect(sizesOf(outbox)).toEqual([100, 100]);
-  expect(await sealUnsealed(outbox, signer, TENANT, now, 2)).toBe(false);
+  expect(await sealUnsealed(outbox, signer, TENANT, now, rest, 2)).toBe(false);
   expect(sizesOf(outbox)).toEqual([100, 100, 100, 50]);
+  // After each batch there is time for others.
+  expect(rest.mock.calls).toEqual([[100], [100], [100], [50]]);
 });
 
 test('what is no event of the tenant is not sealed', async () => {

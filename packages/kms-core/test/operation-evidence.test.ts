@@ -43,7 +43,7 @@ const trail = {
 };
 
 /** Runs one operation as the edge does, with evidence of its own. */
-function run<T>(work: (kms: Kms) => Promise<T>): Promise<T> {
+async function run<T>(work: (kms: Kms) => Promise<T>): Promise<T> {
   const evidence = new OperationEvidence(trail, fixture.kms.clock, {
     tenantId: fixture.tenantId,
     actor: { type: 'service', id: fixture.admin.subject },

@@ -59,6 +59,7 @@ export function openEvidence(config: EvidenceConfig, store: EvidenceStore, clock
         deliver,
         trail,
         clock,
+        isBusy: eventLoopIsBusy(),
         report: (report) => {
           onReport(report);
           writeReport(log, report);
@@ -77,6 +78,19 @@ export function openEvidence(config: EvidenceConfig, store: EvidenceStore, clock
       await trail.close();
       await worker?.stop();
     },
+  };
+}
+
+const BUSY_UTILIZATION = 0.8;
+
+/** Tells of each time since it was asked last whether the event loop had little time left. */
+function eventLoopIsBusy(): () => boolean {
+  let before = performance.eventLoopUtilization();
+  return () => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, before);
+    before = now;
+    return utilization > BUSY_UTILIZATION;
   };
 }
 

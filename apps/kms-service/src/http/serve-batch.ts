@@ -78,7 +78,7 @@ export async function serveBatch(
         const left = evidence?.item();
         // Within the evidence of the item: that a credential ended in the middle of a batch is to be seen in it.
         const serve = () => andThen(requireValid?.(), () => serveItem(item, left));
-        const answer = left === undefined ? serve() : withEvidence(left, async () => serve());
+        const answer = left === undefined ? serve() : withEvidence(left, serve);
         answers[index] = answer instanceof Promise ? await answer : answer;
       } catch (error) {
         answers[index] = failed(error);

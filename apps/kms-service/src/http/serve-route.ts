@@ -70,7 +70,7 @@ export function serveRoute(
       const requireValid = identity && identifyAgain(parts.kms, incoming.headers.authorization);
       return andThen(bodyOf(incoming, route), (bytes) => andThen(requireValid?.(), () => serveBody(bytes)));
     };
-    return evidence === undefined ? serve() : withEvidence(evidence, async () => serve());
+    return evidence === undefined ? serve() : withEvidence(evidence, serve);
   });
 }
 

@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../engines/engine.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import { newId, type TenantId } from '../model/identifiers.ts';
 import type { EvidenceTrail } from '../ports/evidence-trail.ts';
@@ -112,8 +113,9 @@ export class OperationEvidence {
     }
   }
 
-  async succeeded(): Promise<void> {
-    if (!this.#recorded) await this.#record(this.#event(this.#call.eventType, 'success', this.#resource, undefined));
+  succeeded(): Promise<void> {
+    if (this.#recorded) return Promise.resolve();
+    return this.#record(this.#event(this.#call.eventType, 'success', this.#resource, undefined));
   }
 
   async failed(error: unknown): Promise<void> {
@@ -125,12 +127,10 @@ export class OperationEvidence {
     await this.#record(this.#event(type, denied ? 'denied' : 'failure', this.#resource, code));
   }
 
-  async #record(event: AuditEvent): Promise<void> {
-    try {
-      await this.#trail.record(event);
-    } catch (cause) {
+  #record(event: AuditEvent): Promise<void> {
+    return this.#trail.record(event).catch((cause: unknown) => {
       throw auditUnavailable(cause);
-    }
+    });
   }
 
   #event(
@@ -141,18 +141,24 @@ export class OperationEvidence {
     at: Date = new Date(this.#clock()),
   ): AuditEvent {
     const { tenantId, actor, action, context } = this.#call;
+    // In the order of their names, which is that of the canonical form (RFC 8785): it is made faster from what is in order.
     return {
+      action,
+      actor: { id: actor.id, type: actor.type },
+      context: {
+        ip: context.ip,
+        requestId: context.requestId,
+        source: context.source,
+        userAgent: context.userAgent,
+      },
+      ...(errorCode === undefined ? {} : { errorCode }),
       eventId: newId(),
       eventType,
-      timestamp: at.toISOString(),
-      tenantId,
-      actor,
-      resource,
-      action,
-      result,
-      ...(errorCode === undefined ? {} : { errorCode }),
-      context,
       request: { contextKeys: this.#contextKeys },
+      resource: { id: resource.id, type: resource.type, version: resource.version },
+      result,
+      tenantId,
+      timestamp: at.toISOString(),
     };
   }
 }
@@ -163,18 +169,20 @@ export class OperationEvidence {
  *
  * @throws KmsError what `work` throws, or `AUDIT_UNAVAILABLE`.
  */
-export async function withEvidence<T>(evidence: OperationEvidence | undefined, work: () => Promise<T>): Promise<T> {
+export function withEvidence<T>(evidence: OperationEvidence | undefined, work: () => MaybePromise<T>): MaybePromise<T> {
   if (evidence === undefined) return work();
-  evidence.requireRoom();
-  let answer: T;
-  try {
-    answer = await work();
-  } catch (error) {
+  const succeed = (answer: T) => evidence.succeeded().then(() => answer);
+  const fail = async (error: unknown): Promise<never> => {
     await evidence.failed(error);
     throw error;
+  };
+  try {
+    evidence.requireRoom();
+    const answer = work();
+    return answer instanceof Promise ? answer.then(succeed, fail) : succeed(answer);
+  } catch (error) {
+    return fail(error);
   }
-  await evidence.succeeded();
-  return answer;
 }
 
 function auditUnavailable(cause: unknown): KmsError {

@@ -93,7 +93,7 @@ export async function bundleService(directory) {
     format: 'esm',
     platform: 'node',
     target: 'node26',
-    keepNames: true,
+    keepNames: false,
     external: EXTERNAL,
     // For packages that are not modules yet and require what Node has built in.
     banner: {

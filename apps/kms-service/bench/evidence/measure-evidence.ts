@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createDatabase, type Service, startService } from '@qnsp/test-harness';
-import { evidenceEnv, startReceiver } from '../../test/evidence-sample.ts';
-import { median, runLoad, waitingEvents } from '../../test/load.ts';
-import { send } from '../../test/local-service.ts';
+import { startService } from '@qnsp/test-harness';
+import { BEARER_TOKEN, evidenceEnv, PUBLIC_KEY_PEM } from '../../test/evidence-sample.ts';
+import { median, waitingEvents } from '../../test/load.ts';
 import type { BenchResult } from '../bench.ts';
+import { startBenchService } from '../load/start-sides.ts';
+import { openTarget, postOf } from '../load/target.ts';
 
 const CONCURRENCY = 64;
 const PLAINTEXT_BYTES = 256;
 const LEAST_RATIO = 0.6;
 const MOST_ADDED_MS = 5;
-const PLATFORM = `qnsp_pqc_${randomBytes(32).toString('base64url')}`;
 
 export interface EvidenceBenchOptions {
   readonly rounds: number;
@@ -26,8 +27,8 @@ interface Round {
 }
 
 interface Side {
-  readonly service: Service;
   measure(milliseconds: number): Promise<Round>;
+  stop(): Promise<void>;
 }
 
 /** Measures encrypts with and without evidence in turns, so that other work on the machine meets both. */
@@ -36,12 +37,15 @@ export async function measureEvidence(
   say: (progress: string) => void,
   { rounds, roundMs, warmUpMs }: EvidenceBenchOptions,
 ): Promise<BenchResult> {
-  const receiver = await startReceiver();
+  const receiver = await startService({
+    entry: join(import.meta.dirname, 'receiver.ts'),
+    env: { AUDIT_BEARER_TOKEN: BEARER_TOKEN, AUDIT_PUBLIC_KEY_PEM: PUBLIC_KEY_PEM },
+  });
   const sides: Side[] = [];
   try {
     const [without, having] = [
       await startSide(postgresUrl, {}),
-      await startSide(postgresUrl, evidenceEnv(receiver.url)),
+      await startSide(postgresUrl, evidenceEnv(receiver.baseUrl)),
     ];
     sides.push(without, having);
     for (const side of sides) await side.measure(warmUpMs);
@@ -52,44 +56,31 @@ export async function measureEvidence(
     }
     return resultOf(measured, { rounds, roundMs, warmUpMs });
   } finally {
-    await Promise.all(sides.map(({ service }) => service.stop()));
-    await receiver.close();
+    await Promise.all(sides.map((side) => side.stop()));
+    await receiver.stop();
   }
 }
 
 async function startSide(postgresUrl: string, env: Record<string, string>): Promise<Side> {
-  const database = await createDatabase(postgresUrl);
-  const service = await startService({
-    env: {
-      DATABASE_URL: database.url,
-      KMS_ROOT_KEY: randomBytes(32).toString('base64'),
-      KMS_PLATFORM_TOKEN: PLATFORM,
-      LOG_LEVEL: 'warn',
-      ...env,
+  const service = await startBenchService(postgresUrl, { LOG_LEVEL: 'warn', ...env });
+  const target = await openTarget(service.port, CONCURRENCY);
+  const body = { plaintext: randomBytes(PLAINTEXT_BYTES).toString('base64'), context: { order: '42' } };
+  const request = postOf(`/kms/v1/keys/${await service.createKey()}/encrypt`, body, service.token);
+  return {
+    measure: async (milliseconds) => {
+      const started = performance.now();
+      const took = await target.closedLoopFor(request, milliseconds);
+      const perSecond = (took.length * 1000) / (performance.now() - started);
+      // What is left to be sealed and delivered must not run into the round that comes after.
+      while ((await waitingEvents(service)) > 0) await sleep(20);
+      const sustainedPerSecond = (took.length * 1000) / (performance.now() - started);
+      return { perSecond, sustainedPerSecond, medianMs: median(took) };
     },
-  });
-  const call = (path: string, body: object, headers = {}) =>
-    send(`${service.baseUrl}/kms/v1/${path}`, 'POST', PLATFORM, body, headers);
-  const headers = { 'x-qnsp-tenant': String((await call('tenants', { name: 'cost' })).body['tenantId']) };
-  const token = String((await call('tokens', { name: 'load', role: 'tenant_admin' }, headers)).body['token']);
-  const key = await call('keys', {}, headers);
-  const path = `/kms/v1/keys/${String(key.body['keyId'])}/encrypt`;
-  const body = JSON.stringify({ plaintext: randomBytes(PLAINTEXT_BYTES).toString('base64'), context: { order: '42' } });
-  const measure = async (milliseconds: number): Promise<Round> => {
-    const started = performance.now();
-    const end = started + milliseconds;
-    const more = () => performance.now() < end;
-    const baseUrl = () => service.baseUrl;
-    const outcomes = await runLoad({ baseUrl, path, token, body, concurrency: CONCURRENCY, prefix: 'c', more });
-    const failed = outcomes.find(({ status }) => status !== 200);
-    if (failed !== undefined) throw new Error(`an encrypt was answered ${failed.status}`);
-    const perSecond = (outcomes.length * 1000) / (performance.now() - started);
-    // What is left to be sealed and delivered must not run into the round that comes after.
-    while ((await waitingEvents(service)) > 0) await sleep(20);
-    const sustainedPerSecond = (outcomes.length * 1000) / (performance.now() - started);
-    return { perSecond, sustainedPerSecond, medianMs: median(outcomes.map((outcome) => outcome.milliseconds)) };
+    stop: async () => {
+      target.close();
+      await service.stop();
+    },
   };
-  return { service, measure };
 }
 
 function resultOf(
@@ -107,7 +98,7 @@ function resultOf(
   return {
     conditions: [
       `${CONCURRENCY} connections, each sends its next request when it has its answer; medians of ${rounds} rounds of ${roundMs / 1000} s, in turns, after ${warmUpMs / 1000} s that do not count; with ÷ without and added time are medians over neighbouring rounds`,
-      `AES-256-GCM of ${PLAINTEXT_BYTES} bytes; both services on one PostgreSQL server with \`synchronous_commit=on\` and \`fsync=on\`; the load and the receiver of the evidence run on the same machine`,
+      `AES-256-GCM of ${PLAINTEXT_BYTES} bytes; both services on one PostgreSQL server with \`synchronous_commit=on\` and \`fsync=on\`; the load and the receiver of the evidence run on the same machine, each as a process of its own`,
       'delivered: with the time until everything was sealed, delivered and stored by the receiver',
     ],
     columns: ['encrypt', 'without evidence', 'with evidence', 'with against without', 'target', 'holds'],

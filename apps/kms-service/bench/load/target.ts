@@ -4,6 +4,8 @@ import { type Connection, openConnection } from './connection.ts';
 export interface Target {
   /** Sends so many requests, on every connection the next one as soon as the one before is answered. */
   closedLoop(request: Buffer, count: number): Promise<void>;
+  /** The same for so many milliseconds, and answers how many each request took. */
+  closedLoopFor(request: Buffer, milliseconds: number): Promise<readonly number[]>;
   /**
    * Sends requests at a steady rate, whatever becomes of those before, and answers how long each took in milliseconds from
    * when it was due: a server that stalls is not spared the requests that wait for it.
@@ -36,6 +38,27 @@ export async function openTarget(port: number, connections: number): Promise<Tar
             toCome -= 1;
             if (toCome === 0) done(undefined);
             else next(connection);
+          });
+        };
+        for (const connection of opened) next(connection);
+      }),
+    closedLoopFor: (request, milliseconds) =>
+      run((done, failed) => {
+        const end = performance.now() + milliseconds;
+        const took: number[] = [];
+        let busy = opened.length;
+        const next = (connection: Connection) => {
+          const sent = performance.now();
+          connection.send(request, (status, body) => {
+            if (status !== 200) failed(unexpected(status, body));
+            const now = performance.now();
+            took.push(now - sent);
+            if (now < end) {
+              next(connection);
+              return;
+            }
+            busy -= 1;
+            if (busy === 0) done(took);
           });
         };
         for (const connection of opened) next(connection);

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { auditCommands } from './commands/audit-commands.ts';
 import type { CommandGroup } from './commands/command-group.ts';
@@ -28,6 +29,7 @@ export async function run(args: readonly string[], io: CommandIo): Promise<numbe
   const program = new Command('kms')
     .description('QNSP KMS on the command line. Secrets come from the environment or from files, never from arguments.')
     .addOption(new Option('--output <format>', 'how results are written').choices(OUTPUT_FORMATS).default('table'))
+    .version(ownVersion(), '--version', 'print the version')
     .exitOverride()
     .configureOutput({ writeOut: io.out, writeErr: io.err });
   for (const group of GROUPS) group(program, io);
@@ -46,6 +48,12 @@ export async function run(args: readonly string[], io: CommandIo): Promise<numbe
     io.err(`${explained.message}\n`);
     return explained.exitCode;
   }
+}
+
+function ownVersion(): string {
+  // Beside `src` as beside `dist`. It is the package's own file.
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { readonly version: string }).version;
 }
 
 function interrupted(reason: unknown, writesFile: boolean, cause: unknown): CommandError {

@@ -15,30 +15,47 @@ const PLAIN_HOST = /^[\w.-]+(?::\d+)?$/;
 /** Room for the largest plaintext in base64. */
 const MAX_BODY_BYTES = 128 * 1024;
 const NO_QUERY = {};
+const NO_PARAMS = {};
+
+interface Found {
+  readonly route: Route;
+  readonly params: Readonly<Record<string, string>>;
+}
 
 /**
- * The operations that use a key, under the path that names it, spelt plainly: they are nearly all requests of a KMS, and the
- * router and the web objects above them cost as much as their cryptography. Everything that is decided about a request is
- * decided by `answerRoute`, for these as for all; only what finds the route and what writes the answer are others.
+ * The operations that use a key, under their path with the key or without it, spelt plainly: they are nearly all requests of a
+ * KMS, and the router and the web objects above them cost as much as their cryptography. Everything that is decided about a
+ * request is decided by `answerRoute`, for these as for all; only what finds the route and what writes the answer are others.
  */
 export function makeHotRoutes(parts: AppParts): HotRoutes {
   const byAction = new Map<string, Route>();
+  const byPath = new Map<string, Route>();
   for (const route of ALL_ROUTES) {
+    if (route.crypto === undefined) continue;
+    for (const { method, path } of route.also ?? [])
+      if (method === 'POST' && !path.includes('{')) byPath.set(path, route);
     const action = /^\/kms\/v1\/keys\/\{keyId\}\/([a-z/-]+)$/.exec(route.path)?.[1];
-    if (route.crypto !== undefined && route.method === 'POST' && action !== undefined) byAction.set(action, route);
+    if (route.method === 'POST' && action !== undefined) byAction.set(action, route);
   }
-  return (incoming, outgoing) => {
-    const { method, url = '', headers } = incoming;
-    if (method !== 'POST' || !url.startsWith(PREFIX)) return false;
+  const routeOf = (url: string): Found | undefined => {
+    const plain = byPath.get(url);
+    if (plain !== undefined) return { route: plain, params: NO_PARAMS };
+    if (!url.startsWith(PREFIX) || url[PREFIX.length + UUID_LENGTH] !== '/') return undefined;
     const route = byAction.get(url.slice(PREFIX.length + UUID_LENGTH + 1));
     const keyId = url.slice(PREFIX.length, PREFIX.length + UUID_LENGTH);
-    if (route === undefined || url[PREFIX.length + UUID_LENGTH] !== '/' || !UUID.test(keyId)) return false;
+    return route === undefined || !UUID.test(keyId) ? undefined : { route, params: { keyId } };
+  };
+  return (incoming, outgoing) => {
+    const { method, url = '', headers } = incoming;
+    if (method !== 'POST') return false;
+    const found = routeOf(url);
+    if (found === undefined) return false;
     // A body that stays unread is read to its end by Node, so it must be a small one whose end is known.
     if (!(Number(headers['content-length']) <= MAX_BODY_BYTES)) return false;
     if (headers.expect !== undefined || !PLAIN_HOST.test(headers.host ?? '')) return false;
-    const address = { params: { keyId }, query: NO_QUERY };
+    const address = { params: found.params, query: NO_QUERY };
     const answer = (body?: Buffer) => {
-      const answered = answerRoute(parts, incoming, route, address, body);
+      const answered = answerRoute(parts, incoming, found.route, address, body);
       if (answered instanceof Promise) void answered.then((later) => send(outgoing, later));
       else send(outgoing, answered);
     };

@@ -2,6 +2,8 @@
 export type Field = string | Uint8Array | number | boolean | null;
 
 const NULL_LENGTH = 0xffffffff;
+const LENGTH_BYTES = 4;
+const NUMBER_BYTES = 8;
 
 /**
  * Encodes fields so that two different lists never give the same bytes: each field is its length as four
@@ -14,31 +16,36 @@ const NULL_LENGTH = 0xffffffff;
  * lengthPrefixed(['label', tenantId, 3]);
  */
 export function lengthPrefixed(fields: readonly Field[]): Buffer {
-  const parts: Uint8Array[] = [];
+  let length = 0;
+  for (const field of fields) length += LENGTH_BYTES + bytesOf(field);
+  const encoded = Buffer.allocUnsafe(length);
+  let at = 0;
   for (const field of fields) {
-    const length = Buffer.allocUnsafe(4);
-    if (field === null) {
-      length.writeUInt32BE(NULL_LENGTH);
-      parts.push(length);
-      continue;
-    }
-    const bytes = fieldBytes(field);
-    length.writeUInt32BE(bytes.length);
-    parts.push(length, bytes);
+    const bytes = bytesOf(field);
+    encoded.writeUInt32BE(field === null ? NULL_LENGTH : bytes, at);
+    at += LENGTH_BYTES;
+    if (field !== null) writeField(encoded, field, at);
+    at += bytes;
   }
-  return Buffer.concat(parts);
+  return encoded;
 }
 
-function fieldBytes(field: string | Uint8Array | number | boolean): Uint8Array {
-  if (typeof field === 'string') return Buffer.from(field, 'utf8');
-  if (typeof field === 'boolean') return Buffer.of(field ? 1 : 0);
-  if (typeof field === 'number') {
-    if (!Number.isSafeInteger(field) || field < 0) {
+/** How many bytes a field takes behind its length. */
+function bytesOf(field: Field): number {
+  if (field === null) return 0;
+  if (typeof field === 'string') return Buffer.byteLength(field, 'utf8');
+  if (typeof field === 'boolean') return 1;
+  if (typeof field === 'number') return NUMBER_BYTES;
+  return field.length;
+}
+
+function writeField(encoded: Buffer, field: Exclude<Field, null>, at: number): void {
+  if (typeof field === 'string') encoded.write(field, at, 'utf8');
+  else if (typeof field === 'boolean') encoded[at] = Number(field);
+  else if (typeof field === 'number') {
+    if (!Number.isSafeInteger(field) || field < 0)
       throw new RangeError('a number in a length-prefixed encoding is an unsigned safe integer');
-    }
-    const bytes = Buffer.allocUnsafe(8);
-    bytes.writeBigUInt64BE(BigInt(field));
-    return bytes;
-  }
-  return field;
+    encoded.writeUInt32BE(Math.floor(field / 2 ** 32), at);
+    encoded.writeUInt32BE(field % 2 ** 32, at + 4);
+  } else encoded.set(field, at);
 }

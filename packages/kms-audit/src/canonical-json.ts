@@ -8,11 +8,10 @@ import canonicalize from 'canonicalize';
  * canonicalJson({ b: 1, a: 1e30 }); // {"a":1e+30,"b":1}
  */
 export function canonicalJson(value: unknown): string {
-  // The form of what is in order already is that of JSON.stringify, which is several times faster.
-  if (isInOrder(value)) return JSON.stringify(value);
   let text: string | undefined;
   try {
-    text = canonicalize(value);
+    // The form of what is in order already is that of JSON.stringify, which is several times faster.
+    text = isInOrder(value) ? JSON.stringify(value) : canonicalize(value);
   } catch (cause) {
     throw new TypeError('The value has no canonical JSON form.', { cause });
   }

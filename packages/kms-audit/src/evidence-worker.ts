@@ -46,11 +46,11 @@ export function startEvidenceWorker(options: EvidenceWorkerOptions): { stop(): P
     trail.setBacklog(waiting);
     pace.setBacklog(waiting);
     report({ kind: 'backlog', backlog });
+    return intervalMs;
   };
   /** A share of each tenant that has something; what is left then comes in the next turn, which follows at once. */
   const seal = async () => {
     let left = false;
-    let counted = performance.now();
     for (const tenantId of await store.unsealedTenants()) {
       if (stopping.signal.aborted) break;
       try {
@@ -59,11 +59,7 @@ export function startEvidenceWorker(options: EvidenceWorkerOptions): { stop(): P
         // The chain of one tenant must not hold up the others.
         report({ kind: 'failed', work: 'seal', tenantId, error });
       }
-      if (performance.now() - counted < intervalMs) continue;
-      await count();
-      counted = performance.now();
     }
-    await count();
     return left ? 0 : intervalMs;
   };
   const retire = async () => {
@@ -81,6 +77,7 @@ export function startEvidenceWorker(options: EvidenceWorkerOptions): { stop(): P
   };
   // A slow audit service holds up deliveries and nothing else.
   const loops = [
+    repeat('count', intervalMs, stopping.signal, report, count),
     repeat('seal', intervalMs, stopping.signal, report, seal),
     repeat('deliver', intervalMs, stopping.signal, report, deliverAll),
     repeat('retire', RETENTION_INTERVAL_MS, stopping.signal, report, retire),

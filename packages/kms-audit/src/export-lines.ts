@@ -12,7 +12,10 @@ import { canonicalJson } from './canonical-json.ts';
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.int().min(1);
-const facts = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(z.string())]));
+// A record passes over a member of this name.
+const facts = z
+  .custom((value) => typeof value === 'object' && value !== null && !Object.hasOwn(value, '__proto__'))
+  .pipe(z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(z.string())])));
 
 const eventSchema = z.strictObject({
   eventId: z.uuid(),

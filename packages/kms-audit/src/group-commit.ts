@@ -1,10 +1,12 @@
 import { type AuditEvent, type EvidenceStore, type EvidenceTrail, KmsError } from '@qnsp/kms-core';
 
 export interface GroupCommitOptions {
-  /** How many writes run at a time; 2 without it. */
-  readonly maxWrites?: number;
+  /** How many writes run at a time while they are fast; 2 without it. */
+  readonly fewWrites?: number;
   /** How long an event waits for one of these to end, in milliseconds; 20 without it. Then it is written beside them. */
   readonly patienceMs?: number;
+  /** How many writes run at a time at most; 6 without it. */
+  readonly maxWrites?: number;
   /** How many events are written at a time; 256 without it. */
   readonly maxBatch?: number;
   /** How many events may wait in memory; 10,000 without it. */
@@ -27,19 +29,21 @@ interface Group {
 export class GroupCommit implements EvidenceTrail {
   readonly #store: Pick<EvidenceStore, 'append'>;
   readonly #options: Required<GroupCommitOptions>;
-  #group: Group | undefined;
   /** Events that are being written or wait to be. */
   #waiting = 0;
   #backlog = 0;
+  /** What gathers. */
+  #group: Group | undefined;
   #gathering: NodeJS.Immediate | undefined;
-  /** Runs while the queue waits for a write to end. */
+  /** Runs while what gathers waits for a write to end. */
   #patience: NodeJS.Timeout | undefined;
-  #writes = 0;
-  #writing: Promise<void> = Promise.resolve();
+  /** What gathered, and waits because too much is being written. */
+  readonly #ready: Group[] = [];
+  readonly #writing = new Set<Group>();
 
   constructor(store: Pick<EvidenceStore, 'append'>, options: GroupCommitOptions) {
     this.#store = store;
-    this.#options = { maxWrites: 2, patienceMs: 20, maxBatch: 256, maxWaiting: 10_000, ...options };
+    this.#options = { fewWrites: 2, patienceMs: 20, maxWrites: 6, maxBatch: 256, maxWaiting: 10_000, ...options };
   }
 
   /** How many events may wait in the store. */
@@ -72,7 +76,7 @@ export class GroupCommit implements EvidenceTrail {
   /** Ends when everything that was recorded is written, or has failed. */
   async close(): Promise<void> {
     this.#flush();
-    await this.#writing;
+    await Promise.allSettled([...this.#ready, ...this.#writing].map(({ written }) => written.promise));
   }
 
   #begin(): Group {
@@ -82,7 +86,7 @@ export class GroupCommit implements EvidenceTrail {
   }
 
   #flushOrWait(): void {
-    if (this.#writes < this.#options.maxWrites) this.#flush();
+    if (this.#writing.size < this.#options.fewWrites) this.#flush();
     else this.#patience = setTimeout(() => this.#flush(), this.#options.patienceMs);
   }
 
@@ -90,15 +94,24 @@ export class GroupCommit implements EvidenceTrail {
     clearImmediate(this.#gathering);
     clearTimeout(this.#patience);
     this.#patience = undefined;
-    const group = this.#group;
-    if (group === undefined) return;
+    if (this.#group === undefined) return;
+    this.#ready.push(this.#group);
     this.#group = undefined;
-    this.#writing = Promise.all([this.#writing, this.#write(group)]).then(() => undefined);
+    this.#writeReady();
+  }
+
+  #writeReady(): void {
+    while (this.#writing.size < this.#options.maxWrites) {
+      const group = this.#ready.shift();
+      if (group === undefined) return;
+      this.#writing.add(group);
+      void this.#write(group);
+    }
   }
 
   /** Never rejects: each event has somebody who waits for its outcome. */
-  async #write({ events, written }: Group): Promise<void> {
-    this.#writes += 1;
+  async #write(group: Group): Promise<void> {
+    const { events, written } = group;
     try {
       await this.#store.append(events);
       written.resolve();
@@ -106,8 +119,9 @@ export class GroupCommit implements EvidenceTrail {
       written.reject(unavailable('The store did not take the evidence.', cause));
     } finally {
       this.#waiting -= events.length;
-      this.#writes -= 1;
-      if (this.#patience !== undefined && this.#writes < this.#options.maxWrites) this.#flush();
+      this.#writing.delete(group);
+      this.#writeReady();
+      if (this.#patience !== undefined && this.#writing.size < this.#options.fewWrites) this.#flush();
     }
   }
 }

@@ -69,3 +69,8 @@ test('what is in order already has the same form as what is not', () => {
   for (const value of [{ a: '\udead' }, { '\udead': 1 }, { a: [Number.NaN] }, [{ a: 1n }]])
     expect(() => canonicalJson(value), Object.keys(value).join()).toThrow(TypeError);
 });
+
+test('what is nested too deeply has no canonical form', () => {
+  const deep = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`) as unknown;
+  expect(() => canonicalJson(deep)).toThrow(TypeError);
+});

@@ -67,7 +67,7 @@ describe('group commit', () => {
   test('does not wait long for a write that hangs', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const store = heldStore();
-    const trail = new GroupCommit(store, { maxBacklog: 1000, maxWrites: 1 });
+    const trail = new GroupCommit(store, { maxBacklog: 1000, fewWrites: 1 });
     const first = trail.record(sampleEvent());
     await setImmediate();
     const second = trail.record(sampleEvent());
@@ -80,6 +80,22 @@ describe('group commit', () => {
     await second;
     store.writes[0]?.end(new Error('it hung'));
     await expect(first).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' });
+  });
+
+  test('never writes more than six times at a time, and drops nothing that waits for that', async () => {
+    const store = heldStore();
+    const trail = new GroupCommit(store, { maxBacklog: 1000, maxBatch: 2 });
+    const recorded = Array.from({ length: 17 }, () => trail.record(sampleEvent()));
+    expect(sizesOf(store)).toEqual(Array(6).fill(2));
+    const closed = trail.close();
+    store.writes[3]?.end();
+    await expect.poll(() => store.writes.length).toBe(7);
+    for (let index = 0; index < store.writes.length; index += 1) {
+      store.writes[index]?.end();
+      await setImmediate();
+    }
+    await Promise.all([closed, ...recorded]);
+    expect(sizesOf(store)).toEqual([...Array<number>(8).fill(2), 1]);
   });
 
   test('fails everybody who waited for a write that failed, and goes on', async () => {

@@ -79,9 +79,17 @@ test('a turn ends after its share of batches, and says that there is more', asyn
   expect(rest.mock.calls).toEqual([[100], [100], [100], [50]]);
 });
 
-test('what is no event of the tenant is not sealed', async () => {
-  const stray = sampleEvent({ tenantId: '0198d2a4-7b1c-7000-8000-000000000002' });
+test.each<[string, unknown]>([
+  ['an event of another tenant', sampleEvent({ tenantId: '0198d2a4-7b1c-7000-8000-000000000002' })],
+  ['an event with one more member', { ...sampleEvent(), plaintext: 'AAAA' }],
+  [
+    'an event whose facts hide a member',
+    JSON.parse(
+      JSON.stringify(sampleEvent({ changes: { before: null, after: { hidden: 1 } } })).replace('hidden', '__proto__'),
+    ),
+  ],
+])('%s is not sealed', async (_what, stray) => {
   const outbox = new MemoryOutbox();
-  outbox.waiting = () => [stray];
+  outbox.waiting = () => [stray as AuditEvent];
   await expect(sealUnsealed(outbox, signer, TENANT, now)).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
 });

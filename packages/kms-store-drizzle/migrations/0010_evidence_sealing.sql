@@ -1,12 +1,15 @@
--- An earlier migration of the same run may hold tables that a unit of work waits for while it holds one of these.
+-- In the order in which a batch is sealed. Inserts never pause under load, so this has to queue for the tables, but not for long:
+-- whoever comes later queues behind it, and an earlier migration of the same run may hold what somebody with one of these waits for.
 DO $$
 DECLARE
 	since timestamptz := clock_timestamp();
+	lock_timeout_before text := current_setting('lock_timeout');
 BEGIN
+	PERFORM set_config('lock_timeout', '300ms', true);
 	LOOP
 		BEGIN
-			LOCK TABLE kms.evidence_outbox, kms.evidence_chains, kms.evidence_checkpoints, kms.evidence_events
-				IN ACCESS EXCLUSIVE MODE NOWAIT;
+			LOCK TABLE kms.evidence_chains, kms.evidence_outbox, kms.evidence_checkpoints, kms.evidence_events
+				IN ACCESS EXCLUSIVE MODE;
 			EXIT;
 		EXCEPTION WHEN lock_not_available THEN
 			IF clock_timestamp() > since + interval '60 seconds' THEN
@@ -15,6 +18,7 @@ BEGIN
 			PERFORM pg_sleep(0.05);
 		END;
 	END LOOP;
+	PERFORM set_config('lock_timeout', lock_timeout_before, true);
 END $$;
 --> statement-breakpoint
 DROP INDEX "kms"."evidence_outbox_tenant";--> statement-breakpoint

@@ -264,6 +264,77 @@ describe('evidence in PostgreSQL, whoever writes', () => {
   });
 });
 
+describe('evidence that waits in PostgreSQL', () => {
+  let opened: Opened;
+  let sql: Sql;
+  let tenantId: string;
+  beforeAll(async () => {
+    opened = await openPostgresStore({ url: database.url, ssl: 'disable', migrate: 'auto' });
+    sql = rawSql(database.url);
+  });
+  beforeEach(async () => {
+    tenantId = await newTenant(opened.store);
+  });
+  afterAll(async () => {
+    await sql.end();
+    await opened.close();
+  });
+
+  it('is not sealed a second time under another id', async () => {
+    const event = sampleEvent(tenantId);
+    await opened.evidence.append([event]);
+    await seal(opened.evidence, tenantId);
+    await sql`insert into kms.evidence_outbox (tenant_id, event_id, event)
+      values (${tenantId}, gen_random_uuid(), ${JSON.stringify(event)})`;
+    await expect(seal(opened.evidence, tenantId)).rejects.toThrow();
+    expect(await opened.evidence.batchesAfter(tenantId, 0, 10)).toHaveLength(1);
+  });
+
+  it('is not sealed under an id that its event does not name', async () => {
+    await sql`insert into kms.evidence_outbox (tenant_id, event_id, event)
+      values (${tenantId}, gen_random_uuid(), ${JSON.stringify(sampleEvent(tenantId))})`;
+    await expect(seal(opened.evidence, tenantId)).rejects.toThrow();
+    expect(await opened.evidence.batchesAfter(tenantId, 0, 10)).toEqual([]);
+  });
+
+  it('is sealed whole or not at all', async () => {
+    await opened.evidence.append([sampleEvent(tenantId), sampleEvent(tenantId)]);
+    const sealing = opened.evidence.extendChain(tenantId, 10, async (head, waiting) => {
+      // Only who gets around triggers can do this.
+      await sql.begin(async (tx) => {
+        await tx`set local session_replication_role = replica`;
+        await tx`delete from kms.evidence_outbox where ctid =
+          (select ctid from kms.evidence_outbox where tenant_id = ${tenantId} order by id limit 1)`;
+      });
+      return looseBatch(head, waiting);
+    });
+    await expect(sealing).rejects.toMatchObject({ code: 'INTERNAL_ERROR', message: /Of 2 events .* 1 / });
+    expect(await opened.evidence.checkpoints(tenantId, 10, null)).toEqual([]);
+    expect(await seal(opened.evidence, tenantId)).toBe(1);
+  });
+
+  it('is taken from nodes that are older than the functions of today, and sealed by them', async () => {
+    const [event, other] = [sampleEvent(tenantId), sampleEvent(tenantId)];
+    const rows = [event, other].map((each) => ({
+      tenant_id: tenantId,
+      event_id: each.eventId,
+      event: JSON.stringify(each),
+    }));
+    await sql.begin((tx) => tx`select kms.append_evidence(${JSON.stringify(rows)})`);
+    await seal(opened.evidence, tenantId, 1);
+    const sealAsBefore = (ids: readonly bigint[]) =>
+      sql.begin(async (tx) => {
+        await tx`insert into kms.evidence_events select tenant_id, 2, ${other.eventId}, checkpoint_id, occurred_at, event_type,
+          actor_id, key_id, result, hash, hash, ${JSON.stringify(other)} from kms.evidence_events where tenant_id = ${tenantId}`;
+        await tx`delete from kms.evidence_outbox where tenant_id = ${tenantId} and id in ${tx(ids)}`;
+      });
+    const waiting = await sql<{ id: bigint }[]>`select id from kms.evidence_outbox where tenant_id = ${tenantId}`;
+    await sealAsBefore(waiting.map(({ id }) => id));
+    const { items } = await opened.evidence.events(tenantId, { limit: 10, beforeSequence: null });
+    expect(items.map((each) => each.event)).toEqual([other, event]);
+  });
+});
+
 describe('evidence in a new database', () => {
   let fresh: TestDatabase;
   let opened: Opened;
@@ -291,6 +362,8 @@ describe('evidence in a new database', () => {
     const [row] = await sql`select (select seq_tup_read from pg_stat_user_tables where relname = 'evidence_events')
       + (select sum(idx_tup_read) from pg_stat_user_indexes where relname = 'evidence_events') as read`;
     // The place of each event is looked up once or twice, but for the first ones, when all of them are read as fast.
-    expect(Number(row?.['read'])).toBeLessThan(50 * 100 * batches);
+    const read = Number(row?.['read']);
+    expect(read).toBeGreaterThanOrEqual(100 * batches);
+    expect(read).toBeLessThan(50 * 100 * batches);
   });
 });

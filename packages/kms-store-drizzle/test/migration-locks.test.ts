@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import type { Sql } from 'postgres';
@@ -59,4 +60,38 @@ it.each([
     for (const statement of rest) await tx.unsafe(statement);
   });
   await migrating;
+});
+
+it('the tables of evidence are changed while nodes write to them without a pause', { timeout: 60_000 }, async () => {
+  const busy = await createDatabase();
+  await loadFixture(busy.url, migrationTags().indexOf('0009_invariants'));
+  let isOver = false;
+  const tenantId = randomUUID();
+  const keepOn = async (work: (sql: Sql) => Promise<unknown>) => {
+    const sql = rawSql(busy.url);
+    let done = 0;
+    for (; !isOver; done += 1) await work(sql);
+    await sql.end();
+    return done;
+  };
+  const rows = () =>
+    JSON.stringify(Array.from({ length: 30 }, () => ({ tenant_id: tenantId, event_id: randomUUID(), event: '{}' })));
+  const append = (sql: Sql) => sql.begin((tx) => tx`select kms.append_evidence(${rows()})`);
+  const seal = (sql: Sql) =>
+    sql.begin(async (tx) => {
+      await tx`select from kms.evidence_chains limit 1 for update skip locked`;
+      await tx`select from kms.evidence_outbox limit 100`;
+      await tx`select pg_sleep(0.008)`;
+      await tx`select from kms.evidence_events limit 1`;
+    });
+  const nodes = [append, append, append, append, seal, seal].map(keepOn);
+  const opened = openPostgresStore({ url: busy.url, ssl: 'disable', migrate: 'only' });
+  try {
+    await (await opened).close();
+  } finally {
+    isOver = true;
+  }
+  // None of them failed, and each went on.
+  for (const done of await Promise.all(nodes)) expect(done).toBeGreaterThan(1);
+  await busy.drop();
 });

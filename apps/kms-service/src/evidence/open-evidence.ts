@@ -16,6 +16,7 @@ import {
 import { ConfigurationError } from '../config/configuration-error.ts';
 import type { EvidenceConfig } from '../config/read-evidence.ts';
 import type { Logger } from '../http/logger.ts';
+import { watchEventLoop } from './event-loop-load.ts';
 
 /** Evidence as the service works with it. */
 export interface Evidence {
@@ -59,7 +60,7 @@ export function openEvidence(config: EvidenceConfig, store: EvidenceStore, clock
         deliver,
         trail,
         clock,
-        isBusy: eventLoopIsBusy(),
+        isBusy: watchEventLoop().isBusy,
         report: (report) => {
           onReport(report);
           writeReport(log, report);
@@ -78,19 +79,6 @@ export function openEvidence(config: EvidenceConfig, store: EvidenceStore, clock
       await trail.close();
       await worker?.stop();
     },
-  };
-}
-
-const BUSY_UTILIZATION = 0.8;
-
-/** Tells of each time since it was asked last whether the event loop had little time left. */
-function eventLoopIsBusy(): () => boolean {
-  let before = performance.eventLoopUtilization();
-  return () => {
-    const now = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(now, before);
-    before = now;
-    return utilization > BUSY_UTILIZATION;
   };
 }
 

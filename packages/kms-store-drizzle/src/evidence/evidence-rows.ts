@@ -31,6 +31,7 @@ export function placeRows(ids: readonly number[], events: readonly ChainedEvent[
     events.map(({ sequence, previousHash, hash, event }, index) => ({
       id: ids[index],
       sequence,
+      event_id: event.eventId,
       occurred_at: event.timestamp,
       event_type: event.eventType,
       actor_id: event.actor.id,

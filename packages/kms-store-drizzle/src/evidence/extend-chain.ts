@@ -42,11 +42,13 @@ export async function extendChain(
     checkpoint: JSON.stringify(batch.checkpoint),
   });
   const places = placeRows(ids, batch.events);
-  await inOrder([
+  const [, moved] = await inOrder([
     addCheckpoint(db).execute(checkpointRow),
     moveEvents(db).execute({ tenantId, checkpointId, ids: `{${ids.join(',')}}`, places }),
     moveHead(db).execute({ ...batch.head, tenantId }),
   ]);
+  if (moved.length !== taken)
+    throw new KmsError('INTERNAL_ERROR', `Of ${taken} events to be sealed, ${moved.length} were still in the outbox.`);
   return taken;
 }
 
@@ -75,7 +77,10 @@ const addCheckpoint = builtOnce((db) =>
   db.insert(evidenceCheckpoints).values(placeholdersOf(evidenceCheckpoints)).prepare('add_checkpoint'),
 );
 
-/** What waited goes into the chain as it was. */
+/**
+ * The text of what waited goes into the chain as it was, under the id that it names: the outbox refuses to give up a row whose
+ * id is another.
+ */
 const moveEvents = builtOnce((db) => {
   const waiting = evidenceOutbox;
   const sealed = db.$with('sealed').as(
@@ -84,7 +89,7 @@ const moveEvents = builtOnce((db) => {
       .where(
         sql`${waiting.tenantId} = ${sql.placeholder('tenantId')} and ${waiting.id} = any(${sql.placeholder('ids')}::bigint[])`,
       )
-      .returning({ tenantId: waiting.tenantId, id: waiting.id, eventId: waiting.eventId, event: waiting.event }),
+      .returning({ tenantId: waiting.tenantId, id: waiting.id, event: waiting.event }),
   );
   return db
     .with(sealed)
@@ -93,9 +98,10 @@ const moveEvents = builtOnce((db) => {
       sql`select tenant_id, sequence, event_id, ${sql.placeholder('checkpointId')}::uuid, occurred_at, event_type, actor_id,
           key_id, result, previous_hash, hash, event
         from ${sealed} join json_to_recordset(${sql.placeholder('places')}::json) as place (id bigint, sequence bigint,
-          occurred_at timestamptz, event_type text, actor_id text, key_id text, result text, previous_hash text, hash text)
+          event_id uuid, occurred_at timestamptz, event_type text, actor_id text, key_id text, result text, previous_hash text, hash text)
         using (id)`,
     )
+    .returning({ sequence: evidenceEvents.sequence })
     .prepare('move_events');
 });
 

@@ -24,7 +24,7 @@ function bytesOf(field: Exclude<Field, null>): Uint8Array {
 
 test('a list of fields is encoded as it is defined', () => {
   expect(lengthPrefixed(['ab', null, 258, true, Buffer.from([9])]).toString('hex')).toBe(
-    '000000026162ffffffff0000000800000000000001020000000101000000' + '0109',
+    '000000026162ffffffff00000008000000000000010200000001010000000109',
   );
 });
 

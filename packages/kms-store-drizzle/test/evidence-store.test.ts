@@ -322,13 +322,13 @@ describe('evidence that waits in PostgreSQL', () => {
     }));
     await sql.begin((tx) => tx`select kms.append_evidence(${JSON.stringify(rows)})`);
     await seal(opened.evidence, tenantId, 1);
-    const sealAsBefore = (ids: readonly bigint[]) =>
+    const sealAsBefore = (ids: readonly string[]) =>
       sql.begin(async (tx) => {
         await tx`insert into kms.evidence_events select tenant_id, 2, ${other.eventId}, checkpoint_id, occurred_at, event_type,
           actor_id, key_id, result, hash, hash, ${JSON.stringify(other)} from kms.evidence_events where tenant_id = ${tenantId}`;
         await tx`delete from kms.evidence_outbox where tenant_id = ${tenantId} and id in ${tx(ids)}`;
       });
-    const waiting = await sql<{ id: bigint }[]>`select id from kms.evidence_outbox where tenant_id = ${tenantId}`;
+    const waiting = await sql<{ id: string }[]>`select id::text from kms.evidence_outbox where tenant_id = ${tenantId}`;
     await sealAsBefore(waiting.map(({ id }) => id));
     const { items } = await opened.evidence.events(tenantId, { limit: 10, beforeSequence: null });
     expect(items.map((each) => each.event)).toEqual([other, event]);

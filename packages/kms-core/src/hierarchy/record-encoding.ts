@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { type Field, lengthPrefixed } from '../encoding/length-prefixed.ts';
 import type { KeyVersionRecord, UnsignedKeyRecord } from '../model/key.ts';
 
@@ -48,7 +48,7 @@ function encodeVersion(version: KeyVersionRecord): Buffer {
     version.provider,
     material.kind,
     material.kind === 'sealed' ? material.tmkVersion : null,
-    material.kind === 'sealed' ? createHash('sha256').update(material.sealed).digest() : null,
+    material.kind === 'sealed' ? hash('sha256', material.sealed, 'buffer') : null,
     material.kind === 'resident' ? material.handle : null,
     version.publicKey,
     instant(version.createdAt),

@@ -215,6 +215,12 @@ async function insist(send: Stopped['send']): Promise<Answer> {
   }
 }
 
+/** What the log says of a request. */
+function said(requestId: unknown): string {
+  const lines = kms.logs().split('\n');
+  return typeof requestId === 'string' ? lines.filter((line) => line.includes(requestId)).join('\n') : '';
+}
+
 describe('the service is killed at every step of changes of keys in an HSM', { timeout: 60_000 }, () => {
   test('the HSM and the database fit together again, and nothing that is named is destroyed', async () => {
     const steps = (change: ChangeName): number => stopped.filter((each) => each.change === change).length;
@@ -234,7 +240,7 @@ describe('the service is killed at every step of changes of keys in an HSM', { t
   test('each change can be made again by the same request, and takes effect once', async () => {
     for (const { change, at, key, send } of stopped) {
       const { status, body } = await insist(send);
-      const where = `${change}, ${at}: ${JSON.stringify(body)}`;
+      const where = `${change}, ${at}: ${JSON.stringify(body)}\n${said(body['requestId'])}`;
       if (change === 'create') {
         expect(status, where).toBe(201);
         const [rows] = await sql<{ count: string }[]>`

@@ -77,7 +77,7 @@ describe('while the audit service takes nothing', () => {
       });
     }
     // Nothing was dropped to make room.
-    expect(await waitingEvents(service.service)).toBeGreaterThanOrEqual(121);
+    await expect.poll(() => waitingEvents(service.service), { timeout: 10_000 }).toBeGreaterThanOrEqual(121);
     mood = 'well';
     await expect.poll(async () => (await encrypt()).status, { timeout: 30_000, interval: 100 }).toBe(200);
     const { body } = await service.call('GET', path.replace('/encrypt', ''));

@@ -141,17 +141,27 @@ describe('a Redis', () => {
     // Without the proxy, which is a part of this process.
     const direct = await openCache(redis.url);
     await answering(direct.cache);
-    const before = direct.cache.failures;
-    for (let time = 0; time < 5; time += 1) {
+    let measured = 0;
+    for (let attempt = 0; measured < 5 && attempt < 100; attempt += 1) {
+      const before = direct.cache.failures;
+      const askedAt = performance.now();
       const asked = direct.cache.get('probe');
       // The request leaves; the answer is there long before the process looks for it, also when the machine is busy.
       await new Promise(setImmediate);
       await new Promise(setImmediate);
       const blockedAt = performance.now();
       while (performance.now() - blockedAt < 400);
-      expect(await asked).toBeDefined();
+      const answer = await asked;
+      if (blockedAt - askedAt > PROMISE_MS / 2) {
+        // The machine did something else before the request left, so that the answer may really have come late.
+        await answering(direct.cache);
+        continue;
+      }
+      measured += 1;
+      expect(answer).toBeDefined();
+      expect(direct.cache.failures).toBe(before);
     }
-    expect(direct.cache.failures).toBe(before);
+    expect(measured).toBe(5);
     await direct.cache.close();
   });
 

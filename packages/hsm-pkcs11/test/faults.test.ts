@@ -422,6 +422,23 @@ describe('a list of many objects', () => {
   });
 });
 
+describe('a destruction', () => {
+  it('takes what another has destroyed meanwhile for destroyed', async () => {
+    const { module, hsm } = await openFaulty();
+    await residentEngine(hsm, 'hmac-sha256');
+    const [made] = await hsm.resident.list();
+    // Found, and gone when it is looked at; then gone when it is to be destroyed.
+    for (const call of ['C_GetAttributeValue', 'C_DestroyObject']) {
+      module.rules(`${call} fail-once 130`);
+      await expect(hsm.resident.destroy(made?.handle ?? Buffer.of())).resolves.toBeUndefined();
+    }
+    expect(hsm.status().starts).toBe(1);
+    module.rules();
+    await hsm.resident.destroy(made?.handle ?? Buffer.of());
+    await expect(hsm.resident.list()).resolves.toEqual([]);
+  });
+});
+
 describe('a token that vanishes', () => {
   it('under load fails calls and hangs none, and is found again when it is back', async () => {
     const { token, key, wrapped } = await openFaulty();

@@ -111,8 +111,9 @@ function destroy(session: Session, request: Of<'destroy'>): number {
     { type: CKA.id, value: bytes(request.id) },
   ]);
   for (const object of found) {
+    const [described] = describeIfThere(session, object);
     // Somebody else's object may have the same id.
-    if (!describeObject(session, object).label.startsWith(request.labelPrefix)) continue;
+    if (described === undefined || !described.label.startsWith(request.labelPrefix)) continue;
     try {
       session.cryptoki.C_DestroyObject(session.handle, object);
       destroyed += 1;

@@ -39,7 +39,10 @@ export function startEvidenceWorker(options: EvidenceWorkerOptions): { stop(): P
   const stopping = new AbortController();
   const stuck = new StuckBatches();
   const pace = new Pace({ isBusy: options.isBusy ?? (() => false), maxBacklog: trail.maxBacklog });
-  const rest = (events: number) => pause(pace.pauseAfter(events), stopping.signal);
+  const rest = async (events: number) => {
+    const pauseMs = pace.pauseAfter(events);
+    if (pauseMs > 0) await pause(pauseMs, stopping.signal);
+  };
   const count = async () => {
     const backlog = await store.backlog(trail.maxBacklog);
     const waiting = backlog.unsealed + backlog.undelivered;
@@ -110,7 +113,7 @@ async function repeat(
 }
 
 function pause(milliseconds: number, stopped: AbortSignal): Promise<void> {
-  if (milliseconds === 0 || stopped.aborted) return Promise.resolve();
+  if (stopped.aborted) return Promise.resolve();
   return new Promise((resolve) => {
     const end = () => {
       clearTimeout(timer);

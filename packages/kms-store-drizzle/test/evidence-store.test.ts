@@ -264,6 +264,11 @@ describe('evidence in PostgreSQL, whoever writes', () => {
   });
 });
 
+/** What PostgreSQL said, within the error of the store. */
+function causedBy(reason: string) {
+  return { cause: { message: expect.stringContaining(reason) as string } };
+}
+
 describe('evidence that waits in PostgreSQL', () => {
   let opened: Opened;
   let sql: Sql;
@@ -286,14 +291,14 @@ describe('evidence that waits in PostgreSQL', () => {
     await seal(opened.evidence, tenantId);
     await sql`insert into kms.evidence_outbox (tenant_id, event_id, event)
       values (${tenantId}, gen_random_uuid(), ${JSON.stringify(event)})`;
-    await expect(seal(opened.evidence, tenantId)).rejects.toThrow();
+    await expect(seal(opened.evidence, tenantId)).rejects.toMatchObject(causedBy('evidence_events_id'));
     expect(await opened.evidence.batchesAfter(tenantId, 0, 10)).toHaveLength(1);
   });
 
   it('is not sealed under an id that its event does not name', async () => {
     await sql`insert into kms.evidence_outbox (tenant_id, event_id, event)
       values (${tenantId}, gen_random_uuid(), ${JSON.stringify(sampleEvent(tenantId))})`;
-    await expect(seal(opened.evidence, tenantId)).rejects.toThrow();
+    await expect(seal(opened.evidence, tenantId)).rejects.toMatchObject(causedBy('only into its chain'));
     expect(await opened.evidence.batchesAfter(tenantId, 0, 10)).toEqual([]);
   });
 

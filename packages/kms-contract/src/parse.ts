@@ -200,6 +200,20 @@ function parseIfMatch(header: string | readonly string[] | undefined): number | 
 function parseIdempotencyKey(header: string | readonly string[] | undefined): string | undefined {
   if (header === undefined) return undefined;
   const maximum = LIMITS.idempotencyKeyCharacters;
-  if (typeof header === 'string' && /^[\x21-\x7e]+$/.test(header) && header.length <= maximum) return header;
-  throw invalidRequest([{ path: 'Idempotency-Key', reason: `must be 1 to ${maximum} visible ASCII characters` }]);
+  const key = typeof header === 'string' ? textOfHeader(header).trim() : '';
+  if (key !== '' && !UNPRINTABLE.test(key) && key.length <= maximum) return key;
+  throw invalidRequest([{ path: 'Idempotency-Key', reason: `must be 1 to ${maximum} printable characters` }]);
+}
+
+/** Controls, formatting characters, unassigned ones, and separators that begin a line. */
+const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/u;
+
+/** The text of a header, whose bytes come as characters: UTF-8 where they are that, otherwise ISO 8859-1. */
+function textOfHeader(header: string): string {
+  if (/^[\x20-\x7e]*$/.test(header)) return header;
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Uint8Array.from(header, (one) => one.charCodeAt(0)));
+  } catch {
+    return header;
+  }
 }

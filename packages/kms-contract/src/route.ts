@@ -14,7 +14,8 @@ export const TAGS = {
   Keys: 'Keys and what is known about them.',
   Lifecycle: 'Rotation, suspension, revocation and destruction.',
   Cryptography:
-    'Operations that use a key. Each also takes `{items: […]}`, up to 1,000 items, and answers in the same order.',
+    'Operations that use a key. Each also takes `{items: […]}`, up to 1,000 items, and answers in the same order. They change ' +
+    'nothing, so an `Idempotency-Key` is not heeded: what they answer is not kept, and each call is done anew and counts against the limits of its key.',
   'Key import': 'Bring your own key.',
   'Key policies': 'Who may do what with one key.',
   'Rotation schedules': 'Keys that rotate by themselves.',
@@ -158,7 +159,7 @@ export function defineRoute<
     ...EVERYWHERE,
     ...(definition.auth === 'bearer' ? AUTHENTICATED : []),
     ...(definition.method === 'GET' ? [] : WITH_BODY),
-    ...(definition.mutating && definition.auth === 'bearer' ? (['IDEMPOTENCY_MISMATCH'] as const) : []),
+    ...(definition.mutating && definition.auth === 'bearer' ? (['IDEMPOTENCY_MISMATCH', 'CONFLICT'] as const) : []),
     ...(definition.ifMatch ? (['CONFLICT'] as const) : []),
     ...(definition.path.includes('{') ? (['NOT_FOUND'] as const) : []),
   ];

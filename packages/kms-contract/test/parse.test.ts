@@ -110,7 +110,7 @@ describe('issues', () => {
         usageLimits: { maxOperations: 0.5, expires: 1 },
         algorithm: 'rsa',
       },
-      headers: { 'if-match': 'latest', 'idempotency-key': 'a b' },
+      headers: { 'if-match': 'latest', 'idempotency-key': 'a\u0085b' },
     }) as { path: string }[];
     expect(found.map(({ path }) => path).toSorted()).toEqual(
       [
@@ -153,7 +153,7 @@ describe('issues', () => {
     [ROUTES.revokeKey, { params, body: { reason: SECRET } }],
     [ROUTES.listKeys, { query: { cursor: SECRET, limit: SECRET, state: SECRET } }],
     [ROUTES.getKey, { params: { keyId: SECRET } }],
-    [ROUTES.rotateKey, { params, headers: { 'if-match': SECRET, 'idempotency-key': `${SECRET} ` } }],
+    [ROUTES.rotateKey, { params, headers: { 'if-match': SECRET, 'idempotency-key': `${SECRET}\u0001` } }],
   ])('never quote what was sent (%#)', (route, raw) => {
     const error = failure(route, raw);
     expect(`${error.message} ${JSON.stringify(error.details)}`).not.toContain(SECRET);
@@ -295,11 +295,25 @@ describe('headers', () => {
     expect(parseRequest(ROUTES.getKey, { params, headers })).not.toHaveProperty('idempotencyKey');
   });
 
-  it.each(['', ' ', 'ä', 'x'.repeat(256)])('refuses the Idempotency-Key %j', (header) => {
-    expect(issues(ROUTES.createKey, { headers: { 'idempotency-key': header } })).toEqual([
-      expect.objectContaining({ path: 'Idempotency-Key' }),
-    ]);
-  });
+  it.each(['a b', ' !"#~', 'x'.repeat(255), 'ä', 'Bestellung für Zoë', '注文 42 ✓', '{"order": 42}'])(
+    'takes the Idempotency-Key %j, as UTF-8 and, where it fits, as ISO 8859-1',
+    (key) => {
+      const asBytes = Buffer.from(key, 'utf8').toString('latin1');
+      for (const header of Buffer.from(key, 'latin1').toString('latin1') === key ? [asBytes, key] : [asBytes])
+        expect(parseRequest(ROUTES.createKey, { headers: { 'idempotency-key': header } }).idempotencyKey).toBe(
+          key.trim(),
+        );
+    },
+  );
+
+  it.each(['', ' ', 'a\tb', 'a\u007fb', 'a\u0085b', 'x'.repeat(256), 'ä'.repeat(256)])(
+    'refuses the Idempotency-Key %j',
+    (header) => {
+      expect(issues(ROUTES.createKey, { headers: { 'idempotency-key': header } })).toEqual([
+        expect.objectContaining({ path: 'Idempotency-Key' }),
+      ]);
+    },
+  );
 });
 
 describe('rules between fields', () => {

@@ -57,6 +57,9 @@ export function logFailure({ log, access }: Logs, fields: RequestFields, failure
   if (code === 'INTERNAL_ERROR') log.error({ ...fields, code, err: failure }, 'request failed');
   else if (failure instanceof KmsError && ERROR_STATUS[failure.code] === 503)
     log.warn({ ...fields, code, reason: reasonOf(failure) }, 'request could not be served');
+  // A conflict with a cause is one with what is stored: somebody may have changed that.
+  else if (failure instanceof KmsError && failure.code === 'CONFLICT' && failure.cause !== undefined)
+    log.warn({ ...fields, code, reason: reasonOf(failure) }, 'request conflicts with what is stored');
   else access({ ...fields, code });
 }
 

@@ -1333,7 +1333,8 @@ export interface KmsOperations {
   ): Promise<ListUpcomingRotationsAnswer>;
 
   /**
-   * Create an API token. The answer is the only one that ever shows the token. It can hold nothing that its
+   * Create an API token. The answer is the only one that ever shows the token: the same call repeated under its
+   * `Idempotency-Key` is a `CONFLICT` that names the token in `details.tokenId`. It can hold nothing that its
    * creator does not hold.
    */
   createToken(input: CreateTokenInput, options?: CallOptions): Promise<CreatedApiToken>;

@@ -27,7 +27,7 @@ export const HEADER_PARAMETERS = {
     in: 'header',
     description:
       'The same key with the same request repeats the first answer and changes nothing, for 24 hours; with another request it is ' +
-      '`IDEMPOTENCY_MISMATCH`. Each tenant has its own keys.',
+      '`IDEMPOTENCY_MISMATCH`. A secret is never answered twice. Each tenant has its own keys: any printable text, other than in ASCII as UTF-8.',
     schema: { type: 'string', minLength: 1, maxLength: LIMITS.idempotencyKeyCharacters },
   },
   IfMatch: {

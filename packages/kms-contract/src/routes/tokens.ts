@@ -53,7 +53,8 @@ export const tokenRoutes = group({
     path: `${BASE_PATH}/tokens`,
     summary: 'Create an API token',
     description:
-      'The answer is the only one that ever shows the token. It can hold nothing that its creator does not hold.',
+      'The answer is the only one that ever shows the token: the same call repeated under its `Idempotency-Key` is a `CONFLICT` that names ' +
+      'the token in `details.tokenId`. It can hold nothing that its creator does not hold.',
     body: createBody,
     check: ({ role, permissions = [] }) =>
       role === undefined && permissions.length === 0

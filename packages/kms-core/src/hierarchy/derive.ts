@@ -9,8 +9,9 @@ export type DerivationLabel =
   | 'qnsp-kms/v1/token-pepper'
   | 'qnsp-kms/v2/token-pepper'
   | 'qnsp-kms/v1/token-record-mac'
-  | 'qnsp-kms/v1/idempotency-answer'
+  | 'qnsp-kms/v2/idempotency-answer'
   | 'qnsp-kms/v1/import-token'
+  | 'qnsp-kms/v1/list-cursor'
   | 'qnsp-kms/v1/cache-entry';
 
 /** HKDF-SHA-256 (RFC 5869) of a uniformly random key, with the label as `info`. Answers 32 bytes, which the caller wipes. */

@@ -1,5 +1,5 @@
 import { NONCE_BYTES, openAead, sealAead } from '../engines/aead.ts';
-import { lengthPrefixed } from '../encoding/length-prefixed.ts';
+import { type Field, lengthPrefixed } from '../encoding/length-prefixed.ts';
 import { randomNonce } from '../engines/random-nonce.ts';
 import { decryptFailed } from '../envelope/header.ts';
 import { type DerivationLabel, deriveKey } from './derive.ts';
@@ -7,13 +7,21 @@ import type { MasterKeyChain } from './master-key-chain.ts';
 import type { TenantMasterKey } from './tenant-master-key.ts';
 
 /** What sealed JSON is for; each use has a key of its own. */
-export type SealedJsonUse = Extract<DerivationLabel, 'qnsp-kms/v1/idempotency-answer' | 'qnsp-kms/v1/import-token'>;
+export type SealedJsonUse = Extract<
+  DerivationLabel,
+  'qnsp-kms/v2/idempotency-answer' | 'qnsp-kms/v1/import-token' | 'qnsp-kms/v1/list-cursor'
+>;
 
 /**
- * Seals a JSON value with AES-256-GCM under a key derived from the tenant's master key for this use, bound to a name:
- * `tmkVersion(4, big-endian) ‖ nonce(12) ‖ body ‖ tag(16)`.
+ * Seals a JSON value with AES-256-GCM under a key derived from the tenant's master key for this use, bound to what it is
+ * for: `tmkVersion(4, big-endian) ‖ nonce(12) ‖ body ‖ tag(16)`.
  */
-export function sealJson(chain: MasterKeyChain, use: SealedJsonUse, name: string, value: unknown): Uint8Array {
+export function sealJson(
+  chain: MasterKeyChain,
+  use: SealedJsonUse,
+  boundTo: readonly Field[],
+  value: unknown,
+): Uint8Array {
   const tmk = chain.current;
   const head = Buffer.alloc(4);
   head.writeUInt32BE(tmk.version);
@@ -22,22 +30,27 @@ export function sealJson(chain: MasterKeyChain, use: SealedJsonUse, name: string
   return Buffer.concat([
     head,
     nonce,
-    ...sealAead('aes-256-gcm', deriveKey(tmk.key, use), nonce, [binding(tmk, use, name)], plaintext),
+    ...sealAead('aes-256-gcm', deriveKey(tmk.key, use), nonce, [binding(tmk, use, boundTo)], plaintext),
   ]);
 }
 
-/** Opens what {@link sealJson} made for the same use and name. Throws `DECRYPT_FAILED` for anything else. */
-export function openJson(chain: MasterKeyChain, use: SealedJsonUse, name: string, sealed: Uint8Array): unknown {
+/** Opens what {@link sealJson} made for the same use and binding. Throws `DECRYPT_FAILED` for anything else. */
+export function openJson(
+  chain: MasterKeyChain,
+  use: SealedJsonUse,
+  boundTo: readonly Field[],
+  sealed: Uint8Array,
+): unknown {
   const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
   if (bytes.length < 4 || !chain.has(bytes.readUInt32BE(0))) throw decryptFailed();
   const tmk = chain.version(bytes.readUInt32BE(0));
   const nonce = bytes.subarray(4, 4 + NONCE_BYTES);
   const plaintext = openAead('aes-256-gcm', deriveKey(tmk.key, use), nonce, bytes.subarray(4 + NONCE_BYTES), [
-    binding(tmk, use, name),
+    binding(tmk, use, boundTo),
   ]);
   return JSON.parse(plaintext.toString('utf8'));
 }
 
-function binding(tmk: TenantMasterKey, use: SealedJsonUse, name: string): Buffer {
-  return lengthPrefixed([use, tmk.tenantId, name]);
+function binding(tmk: TenantMasterKey, use: SealedJsonUse, boundTo: readonly Field[]): Buffer {
+  return lengthPrefixed([use, tmk.tenantId, ...boundTo]);
 }

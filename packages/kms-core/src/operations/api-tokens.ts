@@ -43,7 +43,7 @@ export interface CreateApiTokenInput {
   readonly idempotency?: IdempotencyRequest;
 }
 
-/** Creates an API token for the caller's tenant. Throws `FORBIDDEN` when it would hold more than the caller does. */
+/** Creates an API token for the caller's tenant. Throws `FORBIDDEN` when it would hold more than the caller does, `CONFLICT` for a repeated call. */
 export async function createApiToken(kms: Kms, caller: Caller, input: CreateApiTokenInput): Promise<CreatedApiToken> {
   requirePermission(caller, 'kms:tokens:manage');
   const granted = effectivePermissions(input.role ?? null, input.permissions ?? []);
@@ -58,13 +58,27 @@ export async function createApiToken(kms: Kms, caller: Caller, input: CreateApiT
   }
   const authority = await tokenAuthority(kms.hierarchy);
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
-  return kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) =>
-    runOnce(unit, chain, input.idempotency, async () => {
-      const { token, record } = makeToken(authority, caller.tenantId, input, unit.now);
-      await unit.tokens.insert(record);
-      await kms.evidence?.changed(unit, tokenCreated(record));
-      return { ...describeToken(record), token };
+  let token: string | undefined;
+  const described = await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) =>
+    runOnce({ unit, chain, caller, operation: 'create-token' }, input.idempotency, async () => {
+      const made = makeToken(authority, caller.tenantId, input, unit.now);
+      await unit.tokens.insert(made.record);
+      await kms.evidence?.changed(unit, tokenCreated(made.record));
+      ({ token } = made);
+      // Without the token: what is stored for a repeated call must not show it again.
+      return describeToken(made.record);
     }),
+  );
+  if (token === undefined) throw shownOnce(described);
+  return { ...described, token };
+}
+
+/** The answer to a repeated call that made a token. */
+function shownOnce({ tokenId }: ApiTokenDescription): KmsError {
+  return new KmsError(
+    'CONFLICT',
+    `This call made the token ${tokenId}, whose secret was shown once, in the first answer. If that was lost, revoke the token and make another one under a new idempotency key.`,
+    { details: { tokenId } },
   );
 }
 
@@ -128,7 +142,7 @@ export async function revokeApiToken(
   const authority = await tokenAuthority(kms.hierarchy);
   try {
     await kms.store.transact(scopeOf(caller), (unit) =>
-      runOnce(unit, chain, input.idempotency, async () => {
+      runOnce({ unit, chain, caller, operation: 'revoke-token' }, input.idempotency, async () => {
         const record = await unit.tokens.get(input.tokenId, { lock: true });
         if (record === undefined || record.revokedAt !== null)
           throw new KmsError('NOT_FOUND', 'There is no live token with this id.');

@@ -55,7 +55,7 @@ export async function changeKey(
       const record = await lockKey(unit, chain, request.keyId);
       // Before the idempotency key: who may not do this any more gets no stored answer either.
       authorize(caller, permission, record, kms.clock());
-      return runOnce(unit, chain, request.idempotency, async () => {
+      return runOnce({ unit, chain, caller, operation: event }, request.idempotency, async () => {
         if (request.ifRevision !== undefined && request.ifRevision !== record.revision) {
           throw new KmsError(
             'CONFLICT',

@@ -58,7 +58,7 @@ export async function createKey(kms: Kms, caller: Caller, input: CreateKeyInput)
     choosePurpose(algorithm, input.purpose ?? null).purpose,
     (prepared) =>
       kms.store.transact({ kind: 'tenant', tenantId }, (unit) =>
-        runOnce(unit, chain, input.idempotency, () =>
+        runOnce({ unit, chain, caller, operation: 'create-key' }, input.idempotency, () =>
           insertKey(kms, caller, unit, chain, { keyId, settings: input, prepared }),
         ),
       ),

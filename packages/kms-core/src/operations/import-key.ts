@@ -58,7 +58,7 @@ async function importNew(
 ): Promise<KeyDescription> {
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   return kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) =>
-    runOnce(unit, chain, input.idempotency, () =>
+    runOnce({ unit, chain, caller, operation: 'import-key' }, input.idempotency, () =>
       insertKey(kms, caller, unit, chain, { keyId: newId(), settings: input, prepared }),
     ),
   );

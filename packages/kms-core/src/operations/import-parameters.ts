@@ -38,7 +38,7 @@ export async function createImportParameters(
   const expiresAt = new Date(kms.clock() + TOKEN_LIFETIME_MS).toISOString();
   const secret = privateKey.export({ format: 'der', type: 'pkcs8' });
   try {
-    const importToken = sealJson(chain, IMPORT_TOKEN, input.wrappingAlgorithm, {
+    const importToken = sealJson(chain, IMPORT_TOKEN, [input.wrappingAlgorithm], {
       privateKey: secret.toString('base64'),
       expiresAt,
     });
@@ -88,7 +88,7 @@ function openToken(
 ): KeyObject {
   try {
     // Only this file writes tokens of this use, so an authentic one has this shape.
-    const token = openJson(chain, IMPORT_TOKEN, wrappingAlgorithm, importToken) as {
+    const token = openJson(chain, IMPORT_TOKEN, [wrappingAlgorithm], importToken) as {
       privateKey: string;
       expiresAt: string;
     };

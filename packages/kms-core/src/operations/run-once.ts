@@ -1,4 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
+import type { Caller } from '../access/caller.ts';
+import type { Field } from '../encoding/length-prefixed.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { openJson, sealJson } from '../hierarchy/sealed-json.ts';
@@ -12,34 +14,51 @@ export interface IdempotencyRequest {
   readonly fingerprint: Uint8Array;
 }
 
+/** Whose call of what runs once. */
+export interface OnceContext {
+  readonly unit: UnitOfWork;
+  readonly chain: MasterKeyChain;
+  readonly caller: Caller;
+  /** The name of the operation, which an answer is bound to. */
+  readonly operation: string;
+}
+
 const TTL_SECONDS = 24 * 60 * 60;
+const USE = 'qnsp-kms/v2/idempotency-answer';
 
 /**
  * Runs the work of a mutating call once per idempotency key, in the same unit as its effect: a repeated call gets the
- * stored answer, which `work` must give as JSON.
+ * stored answer, which `work` must give as JSON and without any secret: what is stored outlives the call.
  *
- * @throws KmsError `IDEMPOTENCY_MISMATCH` when the key was used for another request.
+ * An answer is sealed for the tenant, the caller, the operation, the request and the time for which it is kept. Whatever a
+ * writer of the database changes, moves or puts back, it is not replayed to another call or at another time.
+ *
+ * @throws KmsError `IDEMPOTENCY_MISMATCH` when the key was used for another request, `CONFLICT` when what is stored under it
+ *   is not an answer to this call: the work is not done again, as it may have been done.
  */
 export async function runOnce<T>(
-  unit: UnitOfWork,
-  chain: MasterKeyChain,
+  { unit, chain, caller, operation }: OnceContext,
   idempotency: IdempotencyRequest | undefined,
   work: () => Promise<T>,
 ): Promise<T> {
   if (idempotency === undefined) return work();
-  const earlier = await unit.idempotency.claim(idempotency.key, idempotency.fingerprint);
+  const { key, fingerprint } = idempotency;
+  const boundTo = (expiresAt: Date): readonly Field[] => [
+    caller.tenantId,
+    caller.subject,
+    operation,
+    key,
+    fingerprint,
+    expiresAt.getTime(),
+  ];
+  const earlier = await unit.idempotency.claim(key, fingerprint);
   if (earlier === undefined) {
     const answer = await work();
-    await unit.idempotency.complete(
-      idempotency.key,
-      sealJson(chain, 'qnsp-kms/v1/idempotency-answer', idempotency.key, answer),
-      TTL_SECONDS,
-    );
+    const expiresAt = new Date(unit.now.getTime() + TTL_SECONDS * 1000);
+    await unit.idempotency.complete(key, sealJson(chain, USE, boundTo(expiresAt), answer), TTL_SECONDS);
     return answer;
   }
-  const same =
-    earlier.fingerprint.length === idempotency.fingerprint.length &&
-    timingSafeEqual(earlier.fingerprint, idempotency.fingerprint);
+  const same = earlier.fingerprint.length === fingerprint.length && timingSafeEqual(earlier.fingerprint, fingerprint);
   if (!same) {
     throw new KmsError(
       'IDEMPOTENCY_MISMATCH',
@@ -47,9 +66,13 @@ export async function runOnce<T>(
     );
   }
   try {
-    // The sealed answer is authentic and was written by this same operation, which the fingerprint covers.
-    return openJson(chain, 'qnsp-kms/v1/idempotency-answer', idempotency.key, earlier.answer) as T;
+    // The sealed answer is authentic and was written by this same operation, for this same call.
+    return openJson(chain, USE, boundTo(earlier.expiresAt), earlier.answer) as T;
   } catch (cause) {
-    throw new KmsError('INTERNAL_ERROR', 'The stored answer of this idempotency key does not open.', { cause });
+    throw new KmsError(
+      'CONFLICT',
+      'What is stored under this idempotency key is no answer to this call: a version before the last upgrade wrote it, or somebody changed it. See whether the call had its effect; a new call needs a new key.',
+      { cause },
+    );
   }
 }

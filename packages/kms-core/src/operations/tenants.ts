@@ -31,7 +31,7 @@ export async function createTenant(kms: Kms, caller: Caller, input: CreateTenant
   const tenantId = input.tenantId ?? newId();
   const masterKey = await prepared(kms.hierarchy.prepareMasterKey(tenantId));
   return kms.store.transact({ kind: 'system' }, (unit) =>
-    runOnce(unit, chain, input.idempotency, async () => {
+    runOnce({ unit, chain, caller, operation: 'create-tenant' }, input.idempotency, async () => {
       const tenant: TenantRecord = {
         tenantId,
         name: input.name,
@@ -135,7 +135,7 @@ export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantIn
   let shredded: TenantDescription;
   try {
     shredded = await kms.store.transact({ kind: 'system' }, (unit) =>
-      runOnce(unit, chain, input.idempotency, async () => {
+      runOnce({ unit, chain, caller, operation: 'shred-tenant' }, ofTenant(input), async () => {
         const found = await unit.tenants.get(input.tenantId, { lock: true });
         if (found === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
         if (found.state === 'shredded') throw new KmsError('KEY_STATE_INVALID', 'The tenant is shredded already.');
@@ -155,6 +155,11 @@ export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantIn
   }
   await destroyObjects(kms, input.tenantId);
   return shredded;
+}
+
+/** The answers to calls of the service are kept in one place for all tenants, so each tenant's keys are kept apart there. */
+function ofTenant({ tenantId, idempotency }: ShredTenantInput): IdempotencyRequest | undefined {
+  return idempotency && { ...idempotency, key: `${tenantId}/${idempotency.key}` };
 }
 
 /** Shreds a tenant and revokes its tokens. */

@@ -213,6 +213,8 @@ export interface IdempotencyRecord {
   readonly fingerprint: Uint8Array;
   /** The sealed answer. */
   readonly answer: Uint8Array;
+  /** The moment from which on the answer is not answered any more. */
+  readonly expiresAt: Date;
 }
 
 export interface IdempotencyRecords {
@@ -222,6 +224,6 @@ export interface IdempotencyRecords {
    * tenant was shredded.
    */
   claim(key: string, fingerprint: Uint8Array): Promise<IdempotencyRecord | undefined>;
-  /** Stores the answer of the claimed key, for `ttlSeconds`. */
+  /** Stores the answer of the claimed key, to expire exactly `ttlSeconds` after `now` of the unit. */
   complete(key: string, answer: Uint8Array, ttlSeconds: number): Promise<void>;
 }

@@ -7,13 +7,14 @@ export function idempotencyRules(store: () => Store): void {
   it('answers a completed call again, with the fingerprint of its request', async () => {
     const tenantId = await newTenant(store());
     const [fingerprint, answer] = [someBytes(32), someBytes(100)];
-    await asTenant(store(), tenantId, async (unit) => {
+    const expiresAt = await asTenant(store(), tenantId, async (unit) => {
       await expect(unit.idempotency.claim('k', fingerprint)).resolves.toBeUndefined();
       await unit.idempotency.complete('k', answer, 3600);
+      return new Date(unit.now.getTime() + 3_600_000);
     });
     for (const attempt of [fingerprint, someBytes(32)]) {
       const replayed = await asTenant(store(), tenantId, (unit) => unit.idempotency.claim('k', attempt));
-      expect(comparable(replayed)).toStrictEqual(comparable({ key: 'k', fingerprint, answer }));
+      expect(comparable(replayed)).toStrictEqual(comparable({ key: 'k', fingerprint, answer, expiresAt }));
     }
     const other = await asTenant(store(), tenantId, (unit) => unit.idempotency.claim('K', fingerprint));
     expect(other).toBeUndefined();
@@ -121,12 +122,13 @@ export function idempotencyRules(store: () => Store): void {
     await systemTenant(store());
     const key = `system ${tenantId}`;
     const [fingerprint, answer] = [someBytes(32), someBytes(8)];
-    await store().transact({ kind: 'system' }, async (unit) => {
+    const expiresAt = await store().transact({ kind: 'system' }, async (unit) => {
       await expect(unit.idempotency.claim(key, fingerprint)).resolves.toBeUndefined();
       await unit.idempotency.complete(key, answer, 3600);
+      return new Date(unit.now.getTime() + 3_600_000);
     });
     const replayed = await store().transact({ kind: 'system' }, (unit) => unit.idempotency.claim(key, fingerprint));
-    expect(comparable(replayed)).toStrictEqual(comparable({ key, fingerprint, answer }));
+    expect(comparable(replayed)).toStrictEqual(comparable({ key, fingerprint, answer, expiresAt }));
     await expect(
       asTenant(store(), tenantId, (unit) => unit.idempotency.claim(key, fingerprint)),
     ).resolves.toBeUndefined();

@@ -22,7 +22,7 @@ export class MemoryIdempotency implements IdempotencyRecords {
       earlier.expiresAt !== null &&
       earlier.expiresAt > this.#unit.now
     ) {
-      return copyOf({ key, fingerprint: earlier.fingerprint, answer: earlier.answer });
+      return copyOf({ key, fingerprint: earlier.fingerprint, answer: earlier.answer, expiresAt: earlier.expiresAt });
     }
     answers.set(name, copyOf({ tenantId, key, fingerprint, answer: null, expiresAt: null }));
     return undefined;

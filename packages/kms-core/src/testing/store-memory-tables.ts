@@ -23,7 +23,7 @@ export interface MemoryTables {
   readonly claims: Map<string, ResidentClaim>;
 }
 
-interface StoredAnswer extends Omit<IdempotencyRecord, 'answer'> {
+interface StoredAnswer extends Omit<IdempotencyRecord, 'answer' | 'expiresAt'> {
   readonly tenantId: TenantId;
   /** `null` while the key is claimed and not completed. */
   readonly answer: Uint8Array | null;

@@ -21,9 +21,9 @@ export class DrizzleIdempotency implements IdempotencyRecords {
     const claimed = await this.#session.run((db) => claimKey(db).execute({ ...name, fingerprint, now: this.#now() }));
     if (claimed.length > 0) return undefined;
     const [earlier] = await this.#session.run((db) => readAnswer(db).execute(name));
-    if (earlier === undefined || earlier.answer === null)
+    if (earlier === undefined || earlier.answer === null || earlier.expiresAt === null)
       throw new KmsError('CONFLICT', 'The idempotency key changed at the same moment. Try again.');
-    return { key, fingerprint: earlier.fingerprint, answer: earlier.answer };
+    return { key, fingerprint: earlier.fingerprint, answer: earlier.answer, expiresAt: earlier.expiresAt };
   }
 
   async complete(key: string, answer: Uint8Array, ttlSeconds: number): Promise<void> {
@@ -64,7 +64,11 @@ const claimKey = builtOnce((db) => {
 
 const readAnswer = builtOnce((db) =>
   db
-    .select({ fingerprint: idempotencyKeys.fingerprint, answer: idempotencyKeys.answer })
+    .select({
+      fingerprint: idempotencyKeys.fingerprint,
+      answer: idempotencyKeys.answer,
+      expiresAt: idempotencyKeys.expiresAt,
+    })
     .from(idempotencyKeys)
     .where(THIS_KEY)
     .prepare('read_idempotency_key'),

@@ -1,10 +1,18 @@
 import { runBoundChild } from '../launch/bound-child.mjs';
 import { endLike } from '../launch/child.mjs';
 import { ensureDependencies } from '../launch/dependencies.mjs';
+import { portProblem } from '../launch/free-port.mjs';
 import { ensureNativeAddon } from '../launch/native-addon.mjs';
 import { runtimePath } from '../launch/runtime.mjs';
 import { ensureServiceBundle } from '../launch/service-bundle.mjs';
 
+const EXIT_CONFIGURATION = 78;
+
+const problem = await portProblem(process.env);
+if (problem !== undefined) {
+  process.stderr.write(problem);
+  process.exit(EXIT_CONFIGURATION);
+}
 await ensureDependencies();
 if (Object.keys(process.env).some((name) => name.startsWith('KMS_PKCS11_'))) await ensureNativeAddon();
 const entry = await ensureServiceBundle();

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runChild } from './child.mjs';
 import { exclusively } from './exclusive.mjs';
+import { runPackageManager } from './package-manager.mjs';
 import { workspaceRoot } from './workspace-root.mjs';
 
 const stampFile = join(workspaceRoot, 'node_modules', '.installed-lockfile');
@@ -17,13 +17,11 @@ function isInstalled(wanted) {
 }
 
 async function install() {
-  const { packageManager } = JSON.parse(readFileSync(join(workspaceRoot, 'package.json'), 'utf8'));
   const environment = { ...process.env };
   // With NODE_ENV=production the package manager would leave out the tools that the tests and gates need.
   delete environment.NODE_ENV;
-  const { code } = await runChild(
-    'npx',
-    ['--yes', `--package=${packageManager}`, '--', 'pnpm', 'install', '--frozen-lockfile'],
+  const { code } = await runPackageManager(
+    ['install', '--frozen-lockfile'],
     // Progress goes to stderr: stdout belongs to the program that the caller asked for.
     { cwd: workspaceRoot, env: environment, stdio: ['ignore', 2, 2] },
   );

@@ -3,6 +3,7 @@ import { type Kms, KmsError, type SweepReport } from '@qnsp/kms-core';
 import { type Context, Hono } from 'hono';
 import type { Caches } from './caches.ts';
 import { addExplorer } from './explorer/explorer.ts';
+import { addFrontPage } from './explorer/front-page.ts';
 import type { Evidence } from './evidence/open-evidence.ts';
 import { toResponse } from './http/answer.ts';
 import { answerRoute, logFailure } from './http/answer-route.ts';
@@ -52,6 +53,7 @@ export function makeApp(parts: AppParts): Hono<AppEnv> {
       refuse(parts, c, new KmsError('METHOD_NOT_ALLOWED', `This path takes ${allow}.`), { allow }),
     );
   }
+  addFrontPage(app);
   addExplorer(app);
   app.notFound((c) => refuse(parts, c, new KmsError('NOT_FOUND', 'There is nothing under this path.')));
   return app;

@@ -11,6 +11,7 @@ export function welcomeText({ path, client }: { readonly path: string; readonly 
 QNSP KMS listens on ${client.baseUrl}
   tenant       ${client.tenantId}
   credentials  ${path}
+  explorer     ${client.baseUrl}/explorer
   create a key:
 
   ${curl}

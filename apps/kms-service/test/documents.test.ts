@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { tempDir } from '@qnsp/test-harness';
@@ -9,6 +9,7 @@ import { type LocalService, startEmbeddedService } from './local-service.ts';
 
 const SEPARATOR = '----- next block -----';
 const directory = tempDir('qnsp-guide-');
+const home = tempDir('qnsp-guide-home-');
 let local: LocalService;
 let receiver: Receiver;
 beforeAll(async () => {
@@ -22,7 +23,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await local.end();
   await receiver.close();
-  await directory.remove();
+  await Promise.all([directory.remove(), home.remove()]);
 });
 
 interface Block {
@@ -51,7 +52,7 @@ function runBlocks(blocks: readonly Block[]): string[] {
     env: {
       PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
       KMS_DATA_DIR: local.dataDir,
-      HOME: directory.path,
+      HOME: home.path,
     },
     timeout: 60_000,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -59,6 +60,25 @@ function runBlocks(blocks: readonly Block[]): string[] {
   expect(stderr).toBe('');
   expect(status).toBe(0);
   return stdout.split(`${SEPARATOR}\n`).slice(0, -1);
+}
+
+/**
+ * The names that would end up in a commit or an image if the commands were run in the repository: what they write can be a key, a
+ * token or evidence.
+ */
+function notIgnored(names: readonly string[]): { readonly git: readonly string[]; readonly docker: readonly string[] } {
+  const remaining = (ignoreFile: string) => {
+    const repository = tempDir('qnsp-ignore-');
+    const git = (...args: string[]) =>
+      spawnSync('git', args, { cwd: repository.path, input: names.join('\n'), encoding: 'utf8' });
+    git('init', '--quiet');
+    copyFileSync(new URL(`../../../${ignoreFile}`, import.meta.url), join(repository.path, '.gitignore'));
+    const { stdout } = git('check-ignore', '--stdin');
+    rmSync(repository.path, { recursive: true });
+    const ignored = new Set(stdout.split('\n'));
+    return names.filter((name) => !ignored.has(name));
+  };
+  return { git: remaining('.gitignore'), docker: remaining('.dockerignore') };
 }
 
 describe.each([
@@ -69,12 +89,14 @@ describe.each([
   ['docs/audit.md', 6],
 ])('%s', (document, statements) => {
   test('prints what it says when its commands are run in order', { timeout: 90_000 }, () => {
-    copyFileSync(new URL('../../../LICENSE', import.meta.url), join(directory.path, 'LICENSE'));
+    const before = new Set(readdirSync(directory.path));
     const blocks = blocksOf(readFileSync(new URL(`../../../${document}`, import.meta.url), 'utf8'));
     expect(blocks.filter((block) => block.prints.length > 0).length).toBeGreaterThanOrEqual(statements - 1);
     const outputs = runBlocks(blocks);
     for (const [index, block] of blocks.entries()) {
       if (block.prints.length > 0) expect(outputs[index]?.trim().split('\n'), block.script).toEqual(block.prints);
     }
+    const written = readdirSync(directory.path).filter((name) => !before.has(name));
+    expect(notIgnored(written)).toEqual({ git: [], docker: [] });
   });
 });

@@ -34,6 +34,24 @@ afterAll(() => local.end());
 const PAGE = ['/explorer', '/explorer/explorer.js', '/explorer/explorer.css'];
 const LIBRARY = ['/explorer/swagger-ui-bundle.js', '/explorer/swagger-ui.css'];
 
+describe('the address of the service alone', () => {
+  test('leads a program to the explorer, the document and the health', async () => {
+    const answer = await fetch(`${local.service.baseUrl}/`);
+    expect(answer.status).toBe(200);
+    const { links } = (await answer.json()) as { links: Readonly<Record<string, string>> };
+    expect(Object.keys(links)).toEqual(['explorer', 'openapi', 'health']);
+    for (const path of Object.values(links)) expect((await fetch(`${local.service.baseUrl}${path}`)).status).toBe(200);
+  });
+
+  test('leads a browser there, with nothing that runs', async () => {
+    const answer = await fetch(`${local.service.baseUrl}/`, { headers: { accept: 'text/html,*/*;q=0.8' } });
+    expect(answer.headers.get('content-type')).toBe('text/html; charset=utf-8');
+    expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'");
+    const page = await answer.text();
+    for (const path of ['/explorer', '/openapi.json', '/health']) expect(page).toContain(`href="${path}"`);
+  });
+});
+
 describe('the files of the explorer', () => {
   test.each([...PAGE, ...LIBRARY])('%s comes with a strict policy and can be cached', async (path) => {
     const answer = await fetch(`${local.service.baseUrl}${path}`);

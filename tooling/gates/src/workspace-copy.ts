@@ -14,6 +14,7 @@ interface GateResult {
 }
 
 export interface WorkspaceCopy {
+  readonly path: string;
   /** Writes these files, runs the gate and puts everything back as it was. */
   runWith(files: Readonly<Record<string, string>>, gate: Gate): GateResult;
   read(path: string): string;
@@ -39,6 +40,7 @@ export function copyWorkspace(): WorkspaceCopy {
     writeFileSync(join(root, path), content);
   };
   return {
+    path: root,
     read,
     runWith(files, gate) {
       const before = Object.keys(files).map((path) => [path, readIfPresent(join(root, path))] as const);

@@ -1,5 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { tempDir } from '@qnsp/test-harness';
@@ -108,5 +109,58 @@ describe('exclusively', () => {
     expect(await contender(lock, 'a', 'process.kill(process.pid, "SIGKILL");').ended).toBe('SIGKILL');
     expect(existsSync(lock)).toBe(true);
     expect(await contender(lock, 'b', '').ended).toBe(0);
+  });
+});
+
+describe('npm start', () => {
+  it('names another port before anything is installed when its own is taken', async () => {
+    const clone = join(home.path, 'clone');
+    const root = new URL('../../../', import.meta.url);
+    for (const path of ['package.json', 'pnpm-lock.yaml', 'tooling/bin', 'tooling/launch'])
+      cpSync(new URL(path, root), join(clone, path), { recursive: true });
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const address = taken.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const start = runScript(
+      `
+      process.chdir(${JSON.stringify(clone)});
+      process.stderr.write = (text) => process.stdout.write(text);
+      process.env.PORT = '${port}';
+      await import('./tooling/bin/start.mjs');
+    `.replace('./tooling', new URL(`file://${clone}/tooling`).href),
+    );
+    expect(await start.ended).toBe(78);
+    taken.close();
+    expect(start.output()).toMatch(
+      new RegExp(`^Port ${port} is taken by another program\\. .*\\n\\n {2}PORT=\\d+ npm start\\n$`),
+    );
+    expect(existsSync(join(clone, 'node_modules'))).toBe(false);
+  });
+});
+
+describe('the package manager', () => {
+  const packed = join(home.path, 'packed');
+  const fetch = (integrity: string): Running =>
+    runScript(`
+      import { fetchVerified } from '${new URL('verified-archive.mjs', launch).href}';
+      try {
+        console.log(fetchVerified('sample', 'file:${packed}', '${integrity}', '${home.path}'));
+      } catch (error) {
+        console.log(error.message);
+      }
+    `);
+
+  it('is refused when it is not the one that the lockfile names', async () => {
+    mkdirSync(packed);
+    writeFileSync(join(packed, 'package.json'), JSON.stringify({ name: 'sample', version: '1.0.0' }));
+    const { stdout } = spawnSync('npm', ['pack', '--json', '--dry-run', packed], { encoding: 'utf8' });
+    const [{ integrity = '' } = {}] = JSON.parse(stdout) as { integrity?: string }[];
+    const genuine = fetch(integrity);
+    await genuine.ended;
+    expect(genuine.output()).toBe(`${join(home.path, 'sample-1.0.0.tgz')}\n`);
+    const other = fetch(`sha512-${Buffer.alloc(64).toString('base64')}`);
+    await other.ended;
+    expect(other.output()).toContain('is not what pnpm-lock.yaml names');
   });
 });

@@ -64,5 +64,8 @@ async function writeAll(output: FileHandle, pieces: SegmentPieces): Promise<void
  */
 function release({ buffer, byteLength }: Uint8Array): void {
   // What is only a part of a buffer may share it with others.
-  if (buffer instanceof ArrayBuffer && byteLength === buffer.byteLength) buffer.transfer(0);
+  if (!(buffer instanceof ArrayBuffer) || byteLength !== buffer.byteLength) return;
+  // Node.js 20 has no ArrayBuffer.transfer. A copy that is dropped at once gives the memory back as well: it is moved, not copied.
+  if (typeof buffer.transfer === 'function') buffer.transfer(0);
+  else structuredClone(buffer, { transfer: [buffer] });
 }

@@ -6,6 +6,7 @@ export { type FileMeasure, type FileRounds, fileRounds } from './file-rounds.ts'
 export { freePort } from './free-port.ts';
 export { fillTemplate, type NginxServer, startNginx } from './nginx-server.ts';
 export { boundToParent } from './parent-bound.ts';
+export { type Pgbouncer, type PgbouncerOptions, startPgbouncer } from './pgbouncer.ts';
 export { findPkcs11Module } from './pkcs11-module.ts';
 export { findPostgresBinaries } from './postgres-binaries.ts';
 export { type PostgresOptions, type PostgresServer, startPostgres } from './postgres-server.ts';

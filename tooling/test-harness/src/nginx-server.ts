@@ -1,7 +1,7 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { findExecutable } from './executable.ts';
+import { accepts } from './port-accepts.ts';
 import { startServerProcess } from './server-process.ts';
 import { tempDir } from './temp-dir.ts';
 import { waitUntil } from './wait-until.ts';
@@ -34,18 +34,6 @@ export function fillTemplate(template: string, variables: Readonly<Record<string
     const value = variables[name];
     if (value === undefined) throw new Error(`The template needs a value for ${name}`);
     return value;
-  });
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => {
-      resolve(false);
-    });
   });
 }
 

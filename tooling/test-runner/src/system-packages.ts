@@ -42,6 +42,7 @@ const REQUIREMENTS: readonly Requirement[] = [
   { debianPackage: 'make', isInstalled: () => findExecutable('make') !== undefined },
   { debianPackage: 'python3', isInstalled: () => findExecutable('python3') !== undefined },
   { debianPackage: 'nginx-light', isInstalled: () => findExecutable('nginx') !== undefined },
+  { debianPackage: 'pgbouncer', isInstalled: () => findExecutable('pgbouncer') !== undefined },
   { debianPackage: 'chromium', isInstalled: () => findExecutable('chromium') !== undefined, optional: true },
 ];
 

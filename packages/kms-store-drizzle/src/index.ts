@@ -1,3 +1,4 @@
 export { openPgliteStore, type PgliteStoreOptions } from './pglite-store.ts';
+export type { DatabaseClock } from './postgres/database-clock.ts';
 export type { PostgresStoreOptions, SslMode } from './postgres/options.ts';
 export { openPostgresStore } from './postgres-store.ts';

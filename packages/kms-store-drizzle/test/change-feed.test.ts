@@ -5,6 +5,7 @@ import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, startTcpProxy, type TcpProxy, type TestDatabase } from '@qnsp/test-harness';
 import type { Sql } from 'postgres';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { eventOf } from '../src/changes/channel.ts';
 import { Heartbeats } from '../src/changes/heartbeats.ts';
 import { rawSql } from './raw-sql.ts';
 
@@ -107,6 +108,27 @@ describe('the feed of a PostgreSQL database', () => {
     await expect.poll(() => marks(), { timeout: 15_000 }).toContainEqual({ ...first, own: false });
   });
 
+  it('takes no heartbeat of the listening session itself for a proof: it comes back where a pooler drops all else', () => {
+    const own = (payload: string, session: number) =>
+      eventOf(payload, (name, sender) => name === 'mine' && sender !== session);
+    expect(own('mark:7.mine.41', 40)).toEqual({ kind: 'mark', mark: '7.mine.41', at: 7, own: true });
+    expect(own('mark:7.mine.41', 41)).toMatchObject({ own: false });
+    expect(own('mark:7.theirs.41', 40)).toMatchObject({ own: false });
+  });
+
+  it('sends its heartbeats from another session than the one that listens', async () => {
+    const sessions = await sql<
+      { name: string; pid: number }[]
+    >`select application_name as name, pid from pg_stat_activity
+      where application_name like 'qnsp-kms-%' and datname = current_database()`;
+    const pidOf = (name: string) => sessions.find((session) => session.name === name)?.pid;
+    await expect
+      .poll(() => events.map((event) => (event.kind === 'mark' ? event.mark.split('.')[2] : '')))
+      .toContain(String(pidOf('qnsp-kms-heartbeats')));
+    expect(pidOf('qnsp-kms-notices')).toBeGreaterThan(0);
+    expect(pidOf('qnsp-kms-notices')).not.toBe(pidOf('qnsp-kms-heartbeats'));
+  });
+
   it('takes a notice that it does not understand for a gap', async () => {
     await sql`select pg_notify('kms_changes', 'colour:blue')`;
     await delivered(opened.changes);
@@ -154,6 +176,14 @@ describe('a heartbeat', () => {
     heartbeats.received('a');
     expect([heartbeats.provenAt(), heartbeats.overdueMs()]).toEqual([second, 0]);
     expect(second).toBeGreaterThan(first);
+  });
+
+  it('that comes before one that was sent earlier shows that the earlier one was lost', () => {
+    const heartbeats = new Heartbeats();
+    for (const name of ['a', 'b', 'c']) heartbeats.sending(name);
+    expect(['a', 'b', 'c', 'foreign'].map((name) => heartbeats.overtakes(name))).toEqual([false, true, true, false]);
+    heartbeats.received('a');
+    expect(heartbeats.overtakes('b')).toBe(false);
   });
 
   it('is worth nothing after the machine slept, which its running time does not show', () => {

@@ -53,6 +53,8 @@ describe('a connection', () => {
     const connection = new Connection({
       url,
       address: { host: '127.0.0.1', port },
+      name: 'qnsp-kms',
+      pooled: false,
       ssl: 'disable',
       connectTimeoutSeconds: 5,
       serverTimeoutMs: 1000,

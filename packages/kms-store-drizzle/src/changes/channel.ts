@@ -3,8 +3,12 @@ import type { FeedEvent, Mark } from '@qnsp/kms-core';
 /** The channel on which the triggers of `migrations/*_change_feed.sql` announce changes, and nodes their marks. */
 export const CHANNEL = 'kms_changes';
 
-/** What a notification says. One of a newer version may say what this one does not know: then anything may have changed. */
-export function eventOf(payload: string, isOwn: (name: string) => boolean): FeedEvent {
+/**
+ * What a notification says. One of a newer version may say what this one does not know: then anything may have changed.
+ *
+ * @param isOwn whether this process made a mark, by the mark's name and the session that sent it
+ */
+export function eventOf(payload: string, isOwn: (name: string, sender: number) => boolean): FeedEvent {
   const [kind, name = ''] = payload.split(':');
   if (kind === 'key') return { kind, keyId: name };
   if (kind === 'token') return { kind, tokenId: name };
@@ -14,17 +18,26 @@ export function eventOf(payload: string, isOwn: (name: string) => boolean): Feed
 }
 
 /** A mark that has no number comes before all others. */
-function markOf(mark: string, isOwn: (name: string) => boolean): Mark {
-  const at = Number.parseInt(mark, 10);
-  return { kind: 'mark', mark, at: Number.isSafeInteger(at) ? at : 0, own: isOwn(nameIn(mark)) };
+function markOf(mark: string, isOwn: (name: string, sender: number) => boolean): Mark {
+  const [number = '', name = '', sender = ''] = mark.split('.');
+  const at = Number.parseInt(number, 10);
+  return { kind: 'mark', mark, at: Number.isSafeInteger(at) ? at : 0, own: isOwn(name, Number(sender)) };
 }
 
-/** The name that a node gave its mark, without the number of the database before it. */
+/** The name that a node gave its mark, without what the database put around it. */
 export function nameIn(mark: string): string {
-  return mark.slice(mark.indexOf('.') + 1);
+  return mark.split('.')[1] ?? '';
 }
 
-/** The statement that puts a mark into the order of changes, with the number of its transaction, which never comes twice. */
+/**
+ * The statement that puts a mark into the order of changes, with the number of its transaction, which never comes twice,
+ * and of the session that sends it. A mark need not survive a crash, so nobody waits for a disk; said for this
+ * transaction alone, as the next one of a pooler's session is somebody else's. Answers the database's time in milliseconds.
+ */
 export function markStatement(name: string): string {
-  return `select pg_notify('${CHANNEL}', 'mark:' || pg_current_xact_id() || '.${name}')`;
+  return (
+    `select set_config('synchronous_commit', 'off', true), ` +
+    `pg_notify('${CHANNEL}', 'mark:' || pg_current_xact_id() || '.${name}.' || pg_backend_pid()), ` +
+    `(extract(epoch from now()) * 1000)::bigint::text as now`
+  );
 }

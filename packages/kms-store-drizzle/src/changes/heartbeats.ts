@@ -29,6 +29,13 @@ export class Heartbeats {
     return this.#sent.has(mark);
   }
 
+  /** Whether others that were sent before this one are still on their way: a connection that keeps the order has lost them. */
+  overtakes(mark: string): boolean {
+    if (!this.#sent.has(mark)) return false;
+    const [oldest] = this.#sent.keys();
+    return oldest !== mark;
+  }
+
   /** Whatever mark came in: one that this node sent is a proof, once. */
   received(mark: string): void {
     const sent = this.#sent.get(mark);

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChangeFeed, FeedEvent } from '@qnsp/kms-core';
 import type { Connection } from '../postgres/connection.ts';
+import type { DatabaseClock } from '../postgres/database-clock.ts';
 import { CHANNEL, eventOf, markStatement, nameIn } from './channel.ts';
 import { Heartbeats } from './heartbeats.ts';
 
@@ -9,34 +10,59 @@ import { Heartbeats } from './heartbeats.ts';
 const HEARTBEAT_MS = 200;
 /** A connection on which a heartbeat takes longer is given up. */
 const OVERDUE_MS = 3000;
-const RECONNECT_MS = { first: 50, most: 2000 };
+/** `most` after connections that fail, `mostSilent` after those that open and then tell nothing. */
+const RECONNECT_MS = { first: 50, most: 2000, mostSilent: 30_000 };
+
+/** The connections of a feed. */
+export interface FeedConnections {
+  /** Hands every notification over as it comes. */
+  listener(onNotify: (channel: string, payload: string) => void): Connection;
+  /** Another one, by the way that changes take. */
+  sender(): Connection;
+}
+
+/** Why a connection that is open is given up. */
+class Silence extends Error {
+  constructor() {
+    super(
+      'heartbeats do not come back on the connection for notices: the network holds them up, or a pooler in transaction ' +
+        'mode drops them, in which case that connection has to go to the server itself or to a pooler in session mode',
+    );
+    this.name = 'Silence';
+  }
+}
 
 /**
  * The changes of a PostgreSQL database, by LISTEN on a connection of its own.
  *
  * PostgreSQL delivers the notifications of a database to each listener in the order in which their transactions
  * committed, and a heartbeat is a notification like any other. So when a heartbeat comes back, everything that was
- * committed before it was sent has come before it. A connection that was lost may have missed changes: the next one begins
- * with a gap. Connects when somebody subscribes, and again by itself for as long as it takes.
+ * committed before it was sent has come before it.
+ *
+ * That holds only for a heartbeat of another session: PostgreSQL hands a session its own notifications back within the
+ * answer to its statement, which arrives also where a pooler drops everything that comes unasked. So heartbeats leave on
+ * a second connection, they name the session that sent them, and one of the listening session itself proves nothing.
+ *
+ * A connection that was lost may have missed changes: the next one begins with a gap. Connects when somebody subscribes,
+ * and again by itself for as long as it takes.
  */
 export class PostgresFeed implements ChangeFeed {
-  readonly #open: (onNotify: (channel: string, payload: string) => void) => Connection;
+  readonly #open: FeedConnections;
+  readonly #clock: DatabaseClock;
   readonly #onLost: (error: unknown) => void;
   readonly #listeners = new Set<(event: FeedEvent) => void>();
   readonly #heartbeats = new Heartbeats();
   readonly #closing = new AbortController();
   #running: Promise<void> | undefined;
-  #connection: Connection | undefined;
+  #connections: readonly Connection[] = [];
 
   /**
-   * @param open makes a connection that hands every notification over as it comes
+   * @param clock is told the time of the database with each heartbeat
    * @param onLost is told of each connection that could not be made or was lost, and why
    */
-  constructor(
-    open: (onNotify: (channel: string, payload: string) => void) => Connection,
-    onLost: (error: unknown) => void,
-  ) {
+  constructor(open: FeedConnections, clock: DatabaseClock, onLost: (error: unknown) => void) {
     this.#open = open;
+    this.#clock = clock;
     this.#onLost = onLost;
   }
 
@@ -53,7 +79,7 @@ export class PostgresFeed implements ChangeFeed {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    this.#connection?.destroy();
+    for (const connection of this.#connections) connection.destroy();
     await this.#running;
   }
 
@@ -62,55 +88,72 @@ export class PostgresFeed implements ChangeFeed {
     let pause = RECONNECT_MS.first;
     while (!signal.aborted) {
       const begun = performance.now();
-      await this.#listen();
+      const outcome = await this.#listen();
       this.#heartbeats.interrupted();
-      if (performance.now() - begun > RECONNECT_MS.most) pause = RECONNECT_MS.first;
+      if (outcome !== 'silent' && performance.now() - begun > RECONNECT_MS.most) pause = RECONNECT_MS.first;
       await pauseFor(pause, signal);
-      pause = Math.min(RECONNECT_MS.most, pause * 2);
+      pause = Math.min(outcome === 'silent' ? RECONNECT_MS.mostSilent : RECONNECT_MS.most, pause * 2);
     }
   }
 
-  /** One connection, from its first statement until it is lost. */
-  async #listen(): Promise<void> {
+  /**
+   * One pair of connections, from the first statement until one of them is lost.
+   *
+   * @returns `silent` when it listened and not a single heartbeat came back
+   */
+  async #listen(): Promise<'lost' | 'silent'> {
     const lost = new AbortController();
-    const connection = this.#open((channel, payload) => {
-      if (channel === CHANNEL && !connection.lost)
-        this.#deliver(eventOf(payload, (name) => this.#heartbeats.isUnderWay(name)));
+    const provenBefore = this.#heartbeats.provenAt();
+    let session = Number.NaN;
+    const listener = this.#open.listener((channel, payload) => {
+      if (channel !== CHANNEL || listener.lost) return;
+      this.#deliver(eventOf(payload, (name, sender) => sender !== session && this.#heartbeats.isUnderWay(name)));
     });
-    connection.onLost = () => lost.abort(new Error('the connection was lost'));
-    this.#connection = connection;
+    const sender = this.#open.sender();
+    for (const connection of [listener, sender])
+      connection.onLost = () => lost.abort(new Error('the connection was lost'));
+    this.#connections = [listener, sender];
     try {
-      await connection.simple(`listen ${CHANNEL}`);
+      session = await listener.session(`listen ${CHANNEL}`);
       // From here on nothing is missed; what was read before may have been.
       this.#deliver({ kind: 'gap' });
-      while (!connection.lost && !this.#closing.signal.aborted) {
-        this.#beat(connection);
+      while (!lost.signal.aborted && !this.#closing.signal.aborted) {
+        if (this.#heartbeats.overdueMs() > OVERDUE_MS) throw new Silence();
+        this.#beat(sender);
         await pauseFor(HEARTBEAT_MS, lost.signal);
       }
       throw lost.signal.reason;
     } catch (error) {
       // Whatever it is: without proof nothing is trusted, and the next attempt comes.
       if (!this.#closing.signal.aborted) this.#onLost(error);
+      return error instanceof Silence && this.#heartbeats.provenAt() === provenBefore ? 'silent' : 'lost';
     } finally {
-      connection.destroy();
+      listener.destroy();
+      sender.destroy();
     }
   }
 
-  #beat(connection: Connection): void {
-    if (this.#heartbeats.overdueMs() > OVERDUE_MS) {
-      // A heartbeat that does not come back is a connection that does not tell.
-      connection.destroy();
-      return;
-    }
+  #beat(sender: Connection): void {
     const name = randomUUID();
     this.#heartbeats.sending(name);
-    connection.simple(markStatement(name)).catch(() => connection.destroy());
+    const askedAt = performance.now();
+    sender.simple(markStatement(name)).then(
+      ([row]) => this.#clock.observe(askedAt, performance.now(), Number(row?.['now'])),
+      () => sender.destroy(),
+    );
   }
 
   #deliver(event: FeedEvent): void {
-    for (const listener of this.#listeners) listener(event);
+    const isProof = event.kind === 'mark' && event.own;
+    // What was sent before came never: whatever else was sent meanwhile may not have come either.
+    if (isProof && this.#heartbeats.overtakes(nameIn(event.mark))) this.#tell({ kind: 'gap' });
+    this.#tell(event);
     // Last, so that what it proves is true in every listener.
-    if (event.kind === 'mark') this.#heartbeats.received(nameIn(event.mark));
+    if (isProof) this.#heartbeats.received(nameIn(event.mark));
+  }
+
+  #tell(event: FeedEvent): void {
+    for (const listener of this.#listeners) listener(event);
   }
 }
 

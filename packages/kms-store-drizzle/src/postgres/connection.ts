@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { KmsError } from '@qnsp/kms-core';
 import { drizzle } from 'drizzle-orm/postgres-js';
-import postgres, { type Sql } from 'postgres';
+import postgres, { type RowList, type Sql } from 'postgres';
 import type { Db } from '../driver.ts';
 import { toStoreError } from '../store-errors.ts';
 import { type Address, connectSocket } from './address.ts';
@@ -11,11 +11,21 @@ export interface ConnectionOptions extends Pick<PostgresStoreOptions, 'url' | 's
   /** What {@link addressOf} the URL is. */
   readonly address: Address;
   readonly connectTimeoutSeconds: number;
-  /** How long the server lets a statement run or wait for a lock, or a transaction idle; with 0 as it is set up. */
+  /** How long the server lets a statement run or wait for a lock, or a transaction idle; with 0 without a limit. */
   readonly serverTimeoutMs: number;
+  /** What it calls itself at the server. */
+  readonly name: 'qnsp-kms' | 'qnsp-kms-notices' | 'qnsp-kms-heartbeats';
+  /**
+   * A pooler may put each transaction into another session of the server: nothing is left in a session, no setting and
+   * no prepared statement, and limits of time are set within each transaction.
+   */
+  readonly pooled: boolean;
   /** Is given every notification of the channels that this connection listens on, in the order in which they come. */
   readonly onNotify?: (channel: string, payload: string) => void;
 }
+
+/** The rows of a plain statement with their columns as text, and the session that the login was told of. */
+type PlainRows = RowList<Readonly<Record<string, string>>[]>;
 
 /**
  * One connection to PostgreSQL, opened by its first statement and never reopened.
@@ -30,12 +40,15 @@ export class Connection {
   /** Called once when the connection is lost. */
   onLost: () => void = () => undefined;
   readonly #client: Sql;
+  /** What every transaction of a pooled connection begins with. */
+  readonly #limits: string;
   readonly #abort = new AbortController();
   #socket: Socket | undefined;
   #lost = false;
 
   constructor(options: ConnectionOptions) {
     this.#client = postgres(options.url, this.#clientOptions(options));
+    this.#limits = options.pooled ? limitStatements(options.serverTimeoutMs) : '';
     this.db = drizzle(this.#client);
   }
 
@@ -46,7 +59,7 @@ export class Connection {
 
   /** Begins a transaction and runs one more statement in the same round trip; answers the first value of its row. */
   async begin(statement: string): Promise<string> {
-    const results: unknown = await this.simple(`begin; ${statement}`);
+    const results: unknown = await this.simple(`begin; ${this.#limits}${statement}`);
     // For several statements postgres.js answers a list of results, each a list of rows.
     const [, [row] = []] = results as readonly (readonly Readonly<Record<string, string>>[])[];
     return row?.['now'] ?? '';
@@ -63,10 +76,26 @@ export class Connection {
     await this.simple('rollback').catch(() => this.destroy());
   }
 
+  /** Runs a statement and answers the number of the session of the server in which it ran. */
+  async session(statement: string): Promise<number> {
+    const results: unknown = await this.simple(`${statement}; select pg_backend_pid()::text as pid`);
+    const [, [row] = []] = results as readonly (readonly Readonly<Record<string, string>>[])[];
+    return Number(row?.['pid']);
+  }
+
+  /**
+   * Whether a pooler stands between: it tells its clients a session number that is none of the server's. In session mode
+   * too, which from here looks like transaction mode for as long as nobody else is there.
+   */
+  async isPooled(): Promise<boolean> {
+    const { 0: row, state } = await this.simple('select pg_backend_pid()::text as pid');
+    return Number(row?.['pid']) !== state.pid;
+  }
+
   /** Runs statements as plain text. Throws an error of the store port. */
-  async simple(text: string): Promise<{ readonly command: string }> {
+  async simple(text: string): Promise<PlainRows> {
     try {
-      return await this.#client.unsafe(text);
+      return await this.#client.unsafe<Readonly<Record<string, string>>[]>(text);
     } catch (error) {
       throw toStoreError(error);
     }
@@ -94,7 +123,6 @@ export class Connection {
 
   #clientOptions(options: ConnectionOptions) {
     const { address } = options;
-    const timeout = options.serverTimeoutMs;
     return {
       max: 1,
       ssl: tlsOptions(options.ssl, 'host' in address ? address.host : '', options.caPem),
@@ -104,15 +132,15 @@ export class Connection {
       max_lifetime: 0,
       // Saves a query per connection: drizzle knows the types.
       fetch_types: false,
+      // One that is left in a session of a pooler is missing in the next.
+      prepare: !options.pooled,
       connection: {
-        application_name: options.onNotify === undefined ? 'qnsp-kms' : 'qnsp-kms-notices',
-        // A heartbeat need not survive a crash.
-        ...(options.onNotify === undefined ? {} : { synchronous_commit: 'off' }),
+        application_name: options.name,
         TimeZone: 'UTC',
-        statement_timeout: timeout,
-        lock_timeout: timeout,
-        idle_in_transaction_session_timeout: timeout,
+        // A pooler refuses parameters that it does not know.
+        ...(options.pooled ? {} : limitsOf(options.serverTimeoutMs)),
       },
+      types: REPEATABLE,
       onnotice: () => undefined,
       onclose: () => this.#lose(),
       // Not in the types of postgres.js: who gets notifications, and how it gets its socket.
@@ -133,4 +161,38 @@ export class Connection {
       throw error;
     }
   }
+}
+
+/**
+ * When the server has lost a prepared statement, postgres.js 3.4 prepares it anew and runs it with values that are text
+ * already. Its own way to write these types makes another value of that: a hash that no token has, `false` of `true`.
+ */
+const REPEATABLE = {
+  boolean: {
+    to: 16,
+    from: [16],
+    serialize: (value: unknown) => (value === true || value === 't' ? 't' : 'f'),
+    parse: (text: string) => text === 't',
+  },
+  bytes: {
+    to: 17,
+    from: [17],
+    serialize: (value: Uint8Array | string) =>
+      typeof value === 'string' ? value : `\\x${Buffer.from(value).toString('hex')}`,
+    parse: (text: string) => Buffer.from(text.slice(2), 'hex'),
+  },
+};
+
+function limitsOf(timeoutMs: number) {
+  return {
+    statement_timeout: timeoutMs,
+    lock_timeout: timeoutMs,
+    idle_in_transaction_session_timeout: timeoutMs,
+  };
+}
+
+function limitStatements(timeoutMs: number): string {
+  return Object.entries(limitsOf(timeoutMs))
+    .map(([name, value]) => `set local ${name} = ${value}; `)
+    .join('');
 }

@@ -5,6 +5,11 @@ export type SslMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
 export interface PostgresStoreOptions {
   /** `postgresql://user:password@host:port/database`, of one host. */
   readonly url: string;
+  /**
+   * Where to listen for notices of changes, if not at `url`: past a pooler in transaction mode, which drops them. The same
+   * database of the same server.
+   */
+  readonly notifyUrl?: string;
   /** How many connections there are at most; 20 without it. */
   readonly poolMax?: number;
   /** After how many milliseconds an unused connection is closed; 30000 without it. */

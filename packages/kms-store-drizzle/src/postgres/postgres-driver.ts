@@ -5,32 +5,38 @@ import { isConnectionLost } from '../store-errors.ts';
 import { addressOf } from './address.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { ConnectionPool } from './connection-pool.ts';
+import { DatabaseClock } from './database-clock.ts';
 import type { PostgresStoreOptions } from './options.ts';
 
 /** The server gives up a little before the client does, so that a busy database says so and the connection lives on. */
 const SERVER_SHARE = 0.9;
 
-/** The driver for a PostgreSQL server. */
+/** The driver for a PostgreSQL server, or for a pooler in front of one. */
 export class PostgresDriver implements Driver {
+  /** The time of the database, as its answers tell it. */
+  readonly clock = new DatabaseClock();
   readonly #pool: ConnectionPool;
-  readonly #ownerOptions: ConnectionOptions;
-  readonly #listenerOptions: ConnectionOptions;
+  readonly #connections: Omit<ConnectionOptions, 'pooled'>;
+  readonly #notices: Omit<ConnectionOptions, 'pooled'>;
+  /** What works everywhere, until the first connection has looked. */
+  #pooled = true;
 
   constructor(options: PostgresStoreOptions) {
     const limitMs = options.statementTimeoutMs ?? 5000;
     const { url, ssl, caPem } = options;
-    const shared = {
+    this.#connections = {
       url,
       address: addressOf(url),
+      name: 'qnsp-kms',
       ssl,
       ...(caPem === undefined ? {} : { caPem }),
       connectTimeoutSeconds: options.connectTimeoutSeconds ?? 5,
+      serverTimeoutMs: Math.max(1, Math.floor(limitMs * SERVER_SHARE)),
     };
-    this.#ownerOptions = { ...shared, serverTimeoutMs: 0 };
-    const serverTimeoutMs = Math.max(1, Math.floor(limitMs * SERVER_SHARE));
-    this.#listenerOptions = { ...shared, serverTimeoutMs };
+    const notifyUrl = options.notifyUrl ?? url;
+    this.#notices = { ...this.#connections, url: notifyUrl, address: addressOf(notifyUrl), name: 'qnsp-kms-notices' };
     this.#pool = new ConnectionPool({
-      open: () => new Connection({ ...shared, serverTimeoutMs }),
+      open: () => new Connection({ ...this.#connections, pooled: this.#pooled }),
       max: options.poolMax ?? 20,
       idleMs: options.idleMs ?? 30_000,
       limitMs,
@@ -39,7 +45,7 @@ export class PostgresDriver implements Driver {
 
   transaction<T>(scope: StoreScope, work: (db: Db, now: Date) => Promise<T>, options?: TransactionOptions): Promise<T> {
     const statement = scopeStatement(scope, options);
-    return this.#pool.use((connection) => inTransaction(connection, statement, work));
+    return this.#pool.use((connection) => this.#inTransaction(connection, statement, work));
   }
 
   statement<T>(query: (db: Db) => PromiseLike<T>): Promise<T> {
@@ -47,9 +53,10 @@ export class PostgresDriver implements Driver {
   }
 
   async asOwner<T>(work: (db: Db) => Promise<T>): Promise<T> {
-    const connection = new Connection(this.#ownerOptions);
+    const connection = new Connection({ ...this.#connections, serverTimeoutMs: 0, pooled: true });
     try {
-      return await inTransaction(connection, `select '0' as now`, work);
+      this.#pooled = await connection.isPooled();
+      return await this.#inTransaction(connection, `select '' as now`, work);
     } finally {
       await connection.end();
     }
@@ -57,28 +64,35 @@ export class PostgresDriver implements Driver {
 
   /** A connection of its own, beside the pool, for notifications. */
   listener(onNotify: (channel: string, payload: string) => void): Connection {
-    return new Connection({ ...this.#listenerOptions, onNotify });
+    return new Connection({ ...this.#notices, pooled: true, onNotify });
+  }
+
+  /** A connection of its own that goes the way of the pool, for heartbeats: they must not wait for a place in it. */
+  sender(): Connection {
+    return new Connection({ ...this.#connections, name: 'qnsp-kms-heartbeats', pooled: true });
   }
 
   close(): Promise<void> {
     return this.#pool.close();
   }
-}
 
-async function inTransaction<T>(
-  connection: Connection,
-  statement: string,
-  work: (db: Db, now: Date) => Promise<T>,
-): Promise<T> {
-  const now = new Date(Number(await connection.begin(statement)));
-  let answer: T;
-  try {
-    answer = await work(connection.db, now);
-  } catch (error) {
-    if (isConnectionLost(error)) connection.destroy();
-    else await connection.rollback();
-    throw error;
+  async #inTransaction<T>(
+    connection: Connection,
+    statement: string,
+    work: (db: Db, now: Date) => Promise<T>,
+  ): Promise<T> {
+    const askedAt = performance.now();
+    const now = Number(await connection.begin(statement));
+    if (now > 0) this.clock.observe(askedAt, performance.now(), now);
+    let answer: T;
+    try {
+      answer = await work(connection.db, new Date(now));
+    } catch (error) {
+      if (isConnectionLost(error)) connection.destroy();
+      else await connection.rollback();
+      throw error;
+    }
+    await connection.commit();
+    return answer;
   }
-  await connection.commit();
-  return answer;
 }

@@ -2,6 +2,7 @@ import { ALL_ROUTES, type RawRequest } from '@qnsp/kms-contract';
 import { type Kms, KmsError, type SweepReport } from '@qnsp/kms-core';
 import { type Context, Hono } from 'hono';
 import type { Caches } from './caches.ts';
+import type { ClockSkew } from './clock-skew.ts';
 import { addExplorer } from './explorer/explorer.ts';
 import { addFrontPage } from './explorer/front-page.ts';
 import type { Evidence } from './evidence/open-evidence.ts';
@@ -26,6 +27,7 @@ export interface AppParts {
   readonly evidence?: Evidence | undefined;
   /** What the gateway in front of the service proves itself by; none without it. */
   readonly gatewayCredential?: string | undefined;
+  readonly skew: ClockSkew;
   /** What the HSMs are for, besides what the core does with them. */
   readonly hardware: { readonly configured: boolean; randomIsMissing(): boolean };
   /** What the newest reconciliation of HSMs and database found. */

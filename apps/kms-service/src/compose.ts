@@ -14,7 +14,7 @@ import {
   type Store,
   TokenRing,
 } from '@qnsp/kms-core';
-import { openPgliteStore, openPostgresStore } from '@qnsp/kms-store-drizzle';
+import { type DatabaseClock, openPgliteStore, openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { type Caches, openCaches } from './caches.ts';
 import { readCertificate } from './config/certificate-file.ts';
 import { ConfigurationError } from './config/configuration-error.ts';
@@ -32,6 +32,8 @@ export interface Composition {
   readonly evidence: Evidence | undefined;
   /** Whether the database is a restored copy; a store that can not tell has none. */
   readonly copies: DatabaseCopies | undefined;
+  /** The clock of the database; absent when that is this machine's. */
+  readonly clock: DatabaseClock | undefined;
   readonly caches: Caches;
   /** What the HSMs are for, besides what the core does with them. */
   readonly hardware: { readonly configured: boolean; randomIsMissing(): boolean };
@@ -49,7 +51,8 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
   const opened = await openStoreAndRoots(config, feedLost(log));
   const { store, roots } = opened;
   try {
-    const clock = () => Date.now();
+    const databaseClock = opened.clock;
+    const clock = databaseClock === undefined ? () => Date.now() : () => databaseClock.now();
     const hardware = mixedRandom(roots.hsms, alert);
     const { random } = hardware;
     const feed = config.cache.enabled ? opened.changes : SILENT_FEED;
@@ -76,6 +79,7 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
       evidence,
       caches,
       copies: opened.copies,
+      clock: databaseClock,
       hardware: { configured: roots.hsms.length > 0, randomIsMissing: () => hardware.isMissing() },
       close: async () => {
         await caches.close();
@@ -127,12 +131,17 @@ interface OpenedStore {
   readonly evidence: EvidenceStore;
   readonly changes: ChangeFeed;
   readonly copies?: DatabaseCopies;
+  /** Absent when the database has no other clock than this machine. */
+  readonly clock?: DatabaseClock;
   close(): Promise<void>;
 }
 
 function feedLost(log: Logger): (error: unknown) => void {
   return (error) =>
-    log.warn({ err: error }, 'notices of changes are interrupted: keys and tokens are read from the database');
+    log.warn(
+      { err: error },
+      'notices of changes are interrupted: keys and tokens are read from the database (behind a pooler in transaction mode set DATABASE_NOTIFY_URL)',
+    );
 }
 
 async function openStore(config: DatabaseConfig, onFeedLost: (error: unknown) => void): Promise<OpenedStore> {
@@ -140,6 +149,7 @@ async function openStore(config: DatabaseConfig, onFeedLost: (error: unknown) =>
     return openPgliteStore({ dataDir: config.dataDir, statementTimeoutMs: config.timeoutMs });
   return openPostgresStore({
     url: config.url,
+    ...(config.notifyUrl === undefined ? {} : { notifyUrl: config.notifyUrl }),
     poolMax: config.poolMax,
     idleMs: config.idleMs,
     ssl: config.ssl,

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openRedisCache } from '@qnsp/kms-cache';
 import { KmsError } from '@qnsp/kms-core';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
+import { skewProblem } from './clock-skew.ts';
 import { readCertificate } from './config/certificate-file.ts';
 import { ConfigurationError } from './config/configuration-error.ts';
 import { type DatabaseConfig, readConfig, type ServiceConfig } from './config/env.ts';
@@ -78,6 +79,8 @@ async function lookAtDatabase(config: DatabaseConfig): Promise<Omit<Finding, 'ch
   });
   try {
     const roots = await opened.store.transact({ kind: 'system' }, (unit) => unit.tenants.roots());
+    const problem = skewProblem(opened.clock.machineAheadMs() ?? 0);
+    if (problem !== undefined) return { status: 'wrong', message: problem };
     return { status: 'ok', message: `answers, is of this version, and uses ${roots.length} root(s)` };
   } finally {
     await opened.close();

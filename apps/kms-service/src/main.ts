@@ -4,6 +4,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { type AppParts, makeApp } from './app.ts';
 import { bootstrap } from './bootstrap.ts';
 import { compose, migrate } from './compose.ts';
+import { makeClockSkew } from './clock-skew.ts';
 import { ConfigurationError, EXIT_CONFIGURATION } from './config/configuration-error.ts';
 import { readConfig, type ServiceConfig } from './config/env.ts';
 import { enterFipsMode } from './fips-mode.ts';
@@ -36,7 +37,8 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   const { kms, caches, copies, hardware, evidence } = composition;
   stops.push(() => composition.close());
   stops.push(() => kms.counter.flush(kms.store));
-  const readiness = makeReadiness();
+  const skew = makeClockSkew(composition.clock, config.clockSkewLimitSeconds);
+  const readiness = makeReadiness(() => skew.refusal());
   const { gatewayCredential } = config;
   const metrics = makeMetrics(kms, caches);
   if (evidence !== undefined) stops.push(() => evidence.stop());
@@ -50,6 +52,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
     metrics,
     version: VERSION,
     gatewayCredential,
+    skew,
     evidence,
     hardware,
     sweeps,

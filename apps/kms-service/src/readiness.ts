@@ -6,7 +6,7 @@ export interface Readiness {
   reason(): string | undefined;
   /**
    * Throws `SEALED` until the self test has passed, because nothing is done with cryptography that was not seen to be
-   * right, and on a restored copy of the database that was not settled.
+   * right, on a restored copy of the database that was not settled, and while a refusal stands.
    */
   requireServing(): void;
   /** What is known about the copy that the database is, `undefined` when it is none. */
@@ -32,8 +32,15 @@ interface RestoredCopy {
 /** Somebody has to settle the copy and restart the service: a client need not ask again sooner. */
 const COPY_RETRY_SECONDS = 30;
 
-/** Not ready until the self test has passed and the start is complete, and not any more once the service stops. */
-export function makeReadiness(): Readiness {
+/** What seals the service for now may be over soon. */
+const REFUSAL_RETRY_SECONDS = 5;
+
+/**
+ * Not ready until the self test has passed and the start is complete, and not any more once the service stops.
+ *
+ * @param refusal why nothing is served for now; asked for every request
+ */
+export function makeReadiness(refusal: () => string | undefined = () => undefined): Readiness {
   let reason: string | undefined = 'the power-on self test is running';
   let tested = false;
   let started = false;
@@ -50,6 +57,8 @@ export function makeReadiness(): Readiness {
         throw new KmsError('SEALED', `The service does not serve: ${reason ?? 'it was not tested'}.`, {
           retryAfterSeconds: 1,
         });
+      const refused = refusal();
+      if (refused !== undefined) throw new KmsError('SEALED', refused, { retryAfterSeconds: REFUSAL_RETRY_SECONDS });
     },
     reason: () => reason,
     selfTestPassed: () => {

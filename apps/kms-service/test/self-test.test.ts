@@ -20,6 +20,7 @@ import { listen, type Listening } from '../src/http/listen.ts';
 import { makeHotRoutes } from '../src/http/hot-routes.ts';
 import { makeLogs } from '../src/http/logger.ts';
 import { makeMetrics } from '../src/metrics.ts';
+import { makeClockSkew } from '../src/clock-skew.ts';
 import { makeReadiness } from '../src/readiness.ts';
 import { runSelfTest } from '../src/self-test.ts';
 import { send } from './local-service.ts';
@@ -56,6 +57,7 @@ async function startApp() {
     caches,
     logs,
     readiness,
+    skew: makeClockSkew(undefined, 0),
     metrics: makeMetrics(kms, caches),
     version: '0',
     hardware: { configured: false, randomIsMissing: () => false },

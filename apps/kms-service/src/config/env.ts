@@ -40,6 +40,8 @@ export interface ServiceConfig {
     readonly createLimitSeconds: number;
     readonly orphanGraceSeconds: number;
   };
+  /** By how many seconds the clocks of this machine and of the database may differ; without an end with 0. */
+  readonly clockSkewLimitSeconds: number;
   readonly requestTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
   readonly jobIntervalMs: number;
@@ -65,6 +67,8 @@ export type DatabaseConfig =
   | {
       readonly kind: 'postgres';
       readonly url: string;
+      /** Where to listen for notices of changes; at `url` without it. */
+      readonly notifyUrl: string | undefined;
       readonly poolMax: number;
       readonly idleMs: number;
       readonly ssl: SslMode;
@@ -121,6 +125,7 @@ export function readConfig(environment: Environment): ServiceConfig {
       createLimitSeconds: env.integer('KMS_HSM_CREATE_LIMIT_SECONDS', 300, { min: 1, max: 86_400 }),
       orphanGraceSeconds: env.integer('KMS_HSM_ORPHAN_GRACE_SECONDS', 604_800, { min: 1, max: 31_536_000 }),
     },
+    clockSkewLimitSeconds: env.integer('KMS_CLOCK_SKEW_LIMIT_SECONDS', 0, { min: 0, max: 86_400 }),
     requestTimeoutMs: env.integer('KMS_REQUEST_TIMEOUT_MS', 30_000, { min: 100, max: 600_000 }),
     shutdownTimeoutMs: env.integer('KMS_SHUTDOWN_TIMEOUT_MS', 10_000, { min: 0, max: 600_000 }),
     jobIntervalMs: env.integer('KMS_JOB_INTERVAL_MS', 10_000, { min: 100, max: 3_600_000 }),
@@ -202,6 +207,7 @@ function readAlgorithm(env: Variables): Algorithm {
 
 function readDatabase(env: Variables, embedded: boolean, dataDir: string): DatabaseConfig {
   const url = env.secret('DATABASE_URL') ?? (embedded ? `pglite:${resolve(dataDir, 'db')}` : DEFAULT_DATABASE_URL);
+  const notifyUrl = env.secret('DATABASE_NOTIFY_URL');
   const migrate = env.oneOf<MigrateMode>('KMS_MIGRATE', ['auto', 'off', 'only'], 'auto');
   const poolMax = env.integer('DATABASE_POOL_MAX', 20, { min: 1, max: 1000 });
   const idleMs = env.integer('DATABASE_POOL_IDLE_MS', 30_000, { min: 0, max: 3_600_000 });
@@ -216,7 +222,9 @@ function readDatabase(env: Variables, embedded: boolean, dataDir: string): Datab
   if (!/^postgres(ql)?:$/.test(URL.parse(url)?.protocol ?? '')) {
     env.problem('DATABASE_URL', 'must be postgresql://user:password@host:port/database or pglite:directory');
   }
-  return { kind: 'postgres', url, poolMax, idleMs, ssl, caFile, timeoutMs, migrate };
+  if (notifyUrl !== undefined && !/^postgres(ql)?:$/.test(URL.parse(notifyUrl)?.protocol ?? ''))
+    env.problem('DATABASE_NOTIFY_URL', 'must be postgresql://user:password@host:port/database');
+  return { kind: 'postgres', url, notifyUrl, poolMax, idleMs, ssl, caFile, timeoutMs, migrate };
 }
 
 function readRoot(env: Variables, embedded: boolean, dataDir: string, withHsm: boolean): RootConfig | null {

@@ -56,12 +56,14 @@ async function health(parts: AppParts) {
   const store = await storeCheck(parts);
   const copy = parts.readiness.copy();
   const { kms, hardware, sweeps } = parts;
+  const clock = parts.skew.check();
   const checks = {
     store,
     roots: rootsCheck(kms.hierarchy),
     ...(hardware.configured
       ? { residentKeys: residentKeysCheck(sweeps()), random: randomCheck(hardware.randomIsMissing()) }
       : {}),
+    ...(clock === undefined ? {} : { clock }),
     selfTest: selfTestCheck(parts.readiness.reason()),
     ...cacheChecks(parts.caches),
     ...(copy === undefined
@@ -88,7 +90,11 @@ function cacheChecks({ enabled, feed, redis }: Caches): { readonly cache?: Check
   return {
     cache: trusted
       ? { status: 'ok' }
-      : { status: 'degraded', message: 'no notices of changes: keys and tokens are read from the store' },
+      : {
+          status: 'degraded',
+          message:
+            'no notices of changes: keys and tokens are read from the store; a pooler in transaction mode needs DATABASE_NOTIFY_URL',
+        },
     ...(redis === undefined
       ? {}
       : {

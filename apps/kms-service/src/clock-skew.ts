@@ -1,0 +1,39 @@
+import type { DatabaseClock } from '@qnsp/kms-store-drizzle';
+
+/** From so far apart on an operator should look. */
+const WORTH_A_LOOK_MS = 2000;
+
+/** How far the clock of this machine is from the database's, by which everything that expires is judged. */
+export interface ClockSkew {
+  /** What `/health` says; nothing when there is one clock only. */
+  check(): { readonly status: 'ok' | 'degraded' | 'critical'; readonly message?: string } | undefined;
+  /** Why nothing is served, when the clocks are further apart than the operator lets them be. Cheap. */
+  refusal(): string | undefined;
+}
+
+/** @param limitSeconds how far apart the clocks may be; as far as they like with 0 */
+export function makeClockSkew(clock: DatabaseClock | undefined, limitSeconds: number): ClockSkew {
+  const limitMs = limitSeconds === 0 ? Infinity : limitSeconds * 1000;
+  const isOverLimit = () => clock !== undefined && Math.abs(clock.measuredSkewMs) > limitMs;
+  return {
+    check() {
+      const aheadMs = clock?.machineAheadMs();
+      if (aheadMs === undefined) return undefined;
+      if (isOverLimit()) return { status: 'critical', message: describeSkew(aheadMs) };
+      return Math.abs(aheadMs) > WORTH_A_LOOK_MS
+        ? { status: 'degraded', message: describeSkew(aheadMs) }
+        : { status: 'ok' };
+    },
+    refusal: () => (isOverLimit() ? 'The clocks of the service and of its database are too far apart.' : undefined),
+  };
+}
+
+/** What to say of clocks that differ, `undefined` when they agree well enough. */
+export function skewProblem(aheadMs: number): string | undefined {
+  return Math.abs(aheadMs) > WORTH_A_LOOK_MS ? describeSkew(aheadMs) : undefined;
+}
+
+function describeSkew(aheadMs: number): string {
+  const seconds = Math.round(Math.abs(aheadMs) / 100) / 10;
+  return `the clock of this machine is ${seconds} s ${aheadMs < 0 ? 'behind' : 'ahead of'} the database's: set both by NTP`;
+}

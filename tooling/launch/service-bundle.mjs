@@ -34,7 +34,7 @@ const ASSETS = [
 ];
 
 /** What is loaded from node_modules: a native part, a database in WebAssembly, and pages with their styles. */
-const EXTERNAL = ['pkcs11js', '@electric-sql/pglite', 'swagger-ui-dist'];
+const EXTERNAL = ['pkcs11js', '@electric-sql/pglite', '@electric-sql/pglite-prepopulatedfs', 'swagger-ui-dist'];
 
 function filesBelow(directory) {
   return readdirSync(directory, { recursive: true, withFileTypes: true })

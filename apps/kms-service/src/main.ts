@@ -7,6 +7,7 @@ import { compose, migrate } from './compose.ts';
 import { makeClockSkew } from './clock-skew.ts';
 import { ConfigurationError, EXIT_CONFIGURATION } from './config/configuration-error.ts';
 import { readConfig, type ServiceConfig } from './config/env.ts';
+import { machineLimits, requireRoom } from './config/machine-limits.ts';
 import { enterFipsMode } from './fips-mode.ts';
 import { makeHotRoutes } from './http/hot-routes.ts';
 import { listen } from './http/listen.ts';
@@ -32,6 +33,7 @@ type Stops = (() => Promise<void> | void)[];
 /** Starts the service, part by part; each part that runs is in `stops`, also when a later one fails. */
 async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<void> {
   const { log } = logs;
+  requireRoom(config, machineLimits());
   if (config.requireFips) enterFipsMode();
   const composition = await compose(config, log);
   const { kms, caches, copies, hardware, evidence } = composition;

@@ -1,3 +1,4 @@
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PGlite } from '@electric-sql/pglite';
@@ -34,6 +35,44 @@ it('keeps what was stored on disk, for one process at a time and for no older ve
       'The database is newer than this version',
     );
   }
+  await files.remove();
+});
+
+it('opens behind a link, and makes a directory anew that a process left unfinished', async () => {
+  const files = tempDir();
+  const dataDir = join(files.path, 'data');
+  const link = join(files.path, 'link');
+  mkdirSync(dataDir);
+  symlinkSync(dataDir, link);
+  mkdirSync(`${dataDir}.unfinished`);
+  writeFileSync(join(`${dataDir}.unfinished`, 'PG_VERSION'), '18\n');
+  const behindLink = await openPgliteStore({ dataDir: link });
+  await expect(openPgliteStore({ dataDir })).rejects.toMatchObject(UNAVAILABLE);
+  const key = await insertKey(behindLink.store, sampleKey(await newTenant(behindLink.store)));
+  await behindLink.close();
+  const direct = await openPgliteStore({ dataDir });
+  expect(comparable(await direct.store.readKey(key.tenantId, key.keyId))).toStrictEqual(comparable(key));
+  await direct.close();
+  expect(readdirSync(files.path).sort()).toEqual(['data', 'data.lock', 'link']);
+  await files.remove();
+});
+
+it.each([
+  ['a link that leads nowhere', (path: string) => symlinkSync(`${path}-gone`, path), 'ENOENT'],
+  ['a file', (path: string) => writeFileSync(path, ''), 'EEXIST'],
+  [
+    'a directory of something else',
+    (path: string) => (mkdirSync(path), writeFileSync(join(path, 'x'), '')),
+    'ENOTEMPTY',
+  ],
+])('says why %s does not open, and leaves it alone', async (_, make, reason) => {
+  const files = tempDir();
+  const dataDir = join(files.path, 'data');
+  make(dataDir);
+  const before = readdirSync(files.path);
+  for (const attempt of [1, 2])
+    await expect(openPgliteStore({ dataDir }), `attempt ${attempt}`).rejects.toThrow(reason);
+  expect(readdirSync(files.path).filter((name) => !/\.(lock|unfinished)$/.test(name))).toEqual(before);
   await files.remove();
 });
 

@@ -216,7 +216,9 @@ function readDatabase(env: Variables, embedded: boolean, dataDir: string): Datab
   const caFile = env.text('DATABASE_SSL_CA_FILE');
   if (url.startsWith('pglite:')) {
     const directory = url.slice('pglite:'.length);
-    if (directory === '') env.problem('DATABASE_URL', 'pglite: needs a directory, as in pglite:./data');
+    const isUrl = /^[a-z][a-z0-9+.-]*:/i.test(directory) && !directory.startsWith('memory://');
+    if (directory === '' || isUrl)
+      env.problem('DATABASE_URL', 'pglite: needs the path of a directory, as in pglite:./data');
     return { kind: 'pglite', dataDir: directory.startsWith('memory://') ? directory : resolve(directory), timeoutMs };
   }
   if (!/^postgres(ql)?:$/.test(URL.parse(url)?.protocol ?? '')) {

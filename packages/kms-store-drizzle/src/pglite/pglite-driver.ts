@@ -1,6 +1,4 @@
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { PGlite } from '@electric-sql/pglite';
+import type { PGlite } from '@electric-sql/pglite';
 import { KmsError, type StoreScope } from '@qnsp/kms-core';
 import { sql } from 'drizzle-orm';
 import { drizzle, type PgliteDatabase } from 'drizzle-orm/pglite';
@@ -8,26 +6,25 @@ import type { Db, Driver, TransactionOptions } from '../driver.ts';
 import { scopeStatement } from '../scope.ts';
 import { storeClosed, timedOut, toStoreError } from '../store-errors.ts';
 import { lockDirectory } from './directory-lock.ts';
+import { ensureDirectory, openCluster, openInMemory } from './open-cluster.ts';
 
 const IN_MEMORY = 'memory://';
 
 /** Opens PGlite on a directory of its own. */
 export async function openPglite(dataDir: string, limitMs: number): Promise<PgliteDriver> {
-  const directory = dataDir.replace(/^file:\/\//, '');
+  const isInMemory = dataDir.startsWith(IN_MEMORY);
   let unlock = (): void => undefined;
-  if (!dataDir.startsWith(IN_MEMORY)) {
-    // PGlite makes its files readable for everybody: the directories around them are not.
-    mkdirSync(dirname(directory), { recursive: true, mode: 0o700 });
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    unlock = lockDirectory(directory);
-  }
   try {
-    const client = await PGlite.create(dataDir.startsWith(IN_MEMORY) ? dataDir : directory);
+    const directory = isInMemory ? undefined : ensureDirectory(dataDir.replace(/^file:\/\//, ''));
+    if (directory !== undefined) unlock = lockDirectory(directory);
+    const client = await (directory === undefined ? openInMemory(dataDir) : openCluster(directory));
     await client.exec(`set time zone 'UTC'`);
     return new PgliteDriver(client, limitMs, unlock);
   } catch (error) {
     unlock();
-    throw new KmsError('STORE_UNAVAILABLE', `The embedded database in ${dataDir} does not open.`, {
+    if (error instanceof KmsError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new KmsError('STORE_UNAVAILABLE', `The embedded database in ${dataDir} does not open: ${why}`, {
       retryAfterSeconds: 1,
       cause: error,
     });

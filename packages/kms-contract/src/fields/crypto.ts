@@ -63,4 +63,7 @@ export const kemCiphertext = bytes({ maximum: LIMITS.kemCiphertextBytes }).descr
   'The encapsulation of the shared secret.',
 );
 
-export const keyVersion = z.int().min(1).max(LIMITS.keyVersion);
+export const keyVersion = z
+  .int()
+  .min(1)
+  .max(2 ** 32 - 1);

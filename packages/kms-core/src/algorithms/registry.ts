@@ -36,7 +36,13 @@ export type Suite = 1 | 2 | 3 | 4 | 5;
 
 /** How the key material of an algorithm is made and held. */
 export type KeyForm =
-  | { readonly kind: 'secret'; readonly bytes: number }
+  | {
+      readonly kind: 'secret';
+      /** The length of a key that is made here. */
+      readonly bytes: number;
+      /** The lengths that imported keys may have; only `bytes` without it. */
+      readonly imported?: { readonly minimumBytes: number; readonly maximumBytes: number };
+    }
   | { readonly kind: 'rsa'; readonly modulusBits: 2048 | 3072 | 4096 }
   | { readonly kind: 'ec'; readonly namedCurve: 'prime256v1' | 'secp384r1' }
   | { readonly kind: 'node-key'; readonly keyType: NodeKeyType }
@@ -147,6 +153,12 @@ function slhDsa(hash: 'sha2' | 'shake', bits: 128 | 192 | 256, variant: 'f' | 's
   };
 }
 
+/**
+ * HMAC takes keys of any length (RFC 2104, section 2). Below 112 bits none is strong enough (SP 800-131A Rev. 2, section
+ * 10), and above 1 KiB it is no key that somebody made.
+ */
+const HMAC_KEYS = { minimumBytes: 14, maximumBytes: 1024 };
+
 function hmac(name: string, digest: 'sha256' | 'sha384' | 'sha512' | 'sha3-256', bytes: number): Algorithm {
   return {
     id: `hmac-${name}`,
@@ -154,7 +166,7 @@ function hmac(name: string, digest: 'sha256' | 'sha384' | 'sha512' | 'sha3-256',
     reference: 'FIPS 198-1',
     family: 'mac',
     purposes: ['mac'],
-    form: { kind: 'secret', bytes },
+    form: { kind: 'secret', bytes, imported: HMAC_KEYS },
     digest,
     fipsApproved: true,
     quantumSafe: true,

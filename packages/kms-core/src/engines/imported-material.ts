@@ -1,76 +1,59 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import type { Algorithm } from '../algorithms/registry.ts';
 import { badRequest } from '../errors/kms-error.ts';
+import { demandSecret } from '../key-material/imported-secret.ts';
+import { readPrivateKey } from '../key-material/read-private-key.ts';
+import { RefusedMaterial } from '../key-material/refused-material.ts';
+import { demandPrimes } from '../key-material/rsa-key.ts';
+import { demandKeyOf } from './key-of-algorithm.ts';
 import { X_WING_SEED_BYTES, xWingPublicKey } from './kem.ts';
-import { namesCurve } from './named-curve.ts';
 import { pairwiseTest } from './pairwise-test.ts';
 import { softwareEngine } from './software-engine.ts';
 import { type GeneratedMaterial, loadMaterial } from './software-material.ts';
 import { xWingSpki } from './x-wing-spki.ts';
 
 /**
- * Checks imported material against the algorithm that it is declared for: the exact length of a secret key or seed; for
- * a pair a PKCS #8 private key (DER) of the right type, size and named curve whose halves belong together.
+ * Checks imported material against the algorithm that it is declared for: the length of a secret key or seed; for a pair a
+ * PKCS #8 private key (DER) that satisfies the standard of its algorithm and whose halves belong together. What comes back
+ * is the same key, in the form in which this service would have made it.
  *
  * @param material is taken over: what comes back is to be wiped instead
- * @throws KmsError `BAD_REQUEST` with the reason.
+ * @throws KmsError `BAD_REQUEST` with the rule that is broken.
  */
 export async function acceptImported(algorithm: Algorithm, material: Uint8Array): Promise<GeneratedMaterial> {
-  const { form } = algorithm;
-  if (form.kind === 'secret' || form.kind === 'x-wing') {
-    const bytes = form.kind === 'secret' ? form.bytes : X_WING_SEED_BYTES;
-    if (material.length !== bytes) throw refuse(`${algorithm.id} material has ${bytes} bytes, not ${material.length}`);
-    return { secret: material, publicKey: form.kind === 'secret' ? null : xWingSpki(xWingPublicKey(material)) };
+  try {
+    return await accept(algorithm, material);
+  } catch (error) {
+    if (error instanceof RefusedMaterial) throw badRequest('wrappedMaterial', error.message);
+    throw error;
   }
-  const key = parsePrivateKey(material);
-  const problem = mismatch(algorithm, key, material);
-  if (problem !== undefined) throw refuse(problem);
+}
+
+async function accept(algorithm: Algorithm, material: Uint8Array): Promise<GeneratedMaterial> {
+  const { form } = algorithm;
+  switch (form.kind) {
+    case 'secret':
+      demandSecret(material, form.imported ?? { minimumBytes: form.bytes, maximumBytes: form.bytes });
+      return { secret: material, publicKey: null };
+    case 'x-wing':
+      demandSecret(material, { minimumBytes: X_WING_SEED_BYTES, maximumBytes: X_WING_SEED_BYTES });
+      return { secret: material, publicKey: xWingSpki(xWingPublicKey(material)) };
+    default:
+      return acceptPair(algorithm, material);
+  }
+}
+
+async function acceptPair(algorithm: Algorithm, material: Uint8Array): Promise<GeneratedMaterial> {
+  const { key, publicKey, rsa } = readPrivateKey(material, (type, facts) =>
+    demandKeyOf(algorithm, type, facts?.modulusBits),
+  );
+  if (rsa !== null) await demandPrimes(rsa);
   const secret = key.export({ format: 'der', type: 'pkcs8' });
   try {
     await pairwiseTest(softwareEngine(algorithm, loadMaterial(algorithm, secret)));
   } catch {
     secret.fill(0);
-    throw refuse('the private key fails its pairwise consistency test');
+    // For SLH-DSA this is where a public half that is not the key's comes out: OpenSSL signs under whatever root is given.
+    throw new RefusedMaterial('the private key fails its pairwise consistency test');
   }
-  return { secret, publicKey: createPublicKey(key).export({ format: 'der', type: 'spki' }) };
-}
-
-function parsePrivateKey(material: Uint8Array): KeyObject {
-  try {
-    return createPrivateKey({
-      key: Buffer.from(material.buffer, material.byteOffset, material.byteLength),
-      format: 'der',
-      type: 'pkcs8',
-    });
-  } catch {
-    throw refuse('the material is not a private key as PKCS #8 in DER');
-  }
-}
-
-function mismatch({ form, id }: Algorithm, key: KeyObject, material: Uint8Array): string | undefined {
-  const details = key.asymmetricKeyDetails ?? {};
-  switch (form.kind) {
-    case 'rsa':
-      if (key.asymmetricKeyType !== 'rsa') return `${id} needs an RSA key, not ${key.asymmetricKeyType}`;
-      if (details.modulusLength !== form.modulusBits)
-        return `${id} needs a modulus of ${form.modulusBits} bits, not ${details.modulusLength}`;
-      // FIPS 186-5, section A.1.1: 2^16 < e < 2^256, odd.
-      return (details.publicExponent ?? 0n) > 65_536n ? undefined : 'the public exponent must be greater than 65536';
-    case 'ec':
-      if (key.asymmetricKeyType !== 'ec') return `${id} needs an elliptic curve key, not ${key.asymmetricKeyType}`;
-      if (!namesCurve(material)) return `${id} needs the named curve ${form.namedCurve}, not explicit parameters`;
-      return details.namedCurve === form.namedCurve
-        ? undefined
-        : `${id} needs the named curve ${form.namedCurve}, not ${details.namedCurve}`;
-    case 'node-key':
-      return key.asymmetricKeyType === form.keyType
-        ? undefined
-        : `${id} needs a ${form.keyType} key, not ${key.asymmetricKeyType}`;
-    default:
-      return undefined;
-  }
-}
-
-function refuse(reason: string) {
-  return badRequest('wrappedMaterial', reason);
+  return { secret, publicKey: publicKey.export({ format: 'der', type: 'spki' }) };
 }

@@ -1,7 +1,10 @@
-import { createHmac, createPublicKey, diffieHellman, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { createHmac, diffieHellman, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { Algorithm } from '../algorithms/registry.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
+import { readPublicKey } from '../key-material/read-public-key.ts';
+import { RefusedMaterial } from '../key-material/refused-material.ts';
 import type { KeyEngine } from './engine.ts';
+import { demandKeyOf } from './key-of-algorithm.ts';
 import { type Kem, mlKem, xWing } from './kem.ts';
 import {
   kemMessageEngine,
@@ -10,7 +13,6 @@ import {
   rsaMessageEngine,
   xaesEngine,
 } from './message-engines.ts';
-import { namesCurve } from './named-curve.ts';
 import { signatureEngine } from './signature-engine.ts';
 import type { LoadedMaterial } from './software-material.ts';
 
@@ -36,7 +38,7 @@ export function softwareEngine(algorithm: Algorithm, material: LoadedMaterial): 
     case 'hybrid-kem':
       return hybridEngine(key);
     case 'key-agreement':
-      return agreementEngine(key);
+      return agreementEngine(algorithm, key);
   }
 }
 
@@ -86,24 +88,29 @@ function hybridEngine(key: KeyObject): KeyEngine {
   }
 }
 
-function agreementEngine(key: KeyObject): KeyEngine {
+function agreementEngine(algorithm: Algorithm, key: KeyObject): KeyEngine {
   return {
-    agree: (peerPublicKey) => {
-      try {
-        const peer = createPublicKey({ key: Buffer.from(peerPublicKey), format: 'der', type: 'spki' });
-        if (peer.asymmetricKeyType === 'ec' && !namesCurve(peerPublicKey))
-          throw badRequest('peerPublicKey', 'the key must name its curve');
-        if (
-          peer.asymmetricKeyType !== key.asymmetricKeyType ||
-          peer.asymmetricKeyDetails?.namedCurve !== key.asymmetricKeyDetails?.namedCurve
-        ) {
-          throw badRequest('peerPublicKey', 'the key is of another type or curve');
-        }
-        return diffieHellman({ privateKey: key, publicKey: peer });
-      } catch (cause) {
-        if (cause instanceof KmsError) throw cause;
-        throw badRequest('peerPublicKey', 'not a valid public key (SubjectPublicKeyInfo in DER)');
-      }
-    },
+    agree: (peerPublicKey) => agreeWith(key, peerOf(algorithm, peerPublicKey)),
   };
+}
+
+function peerOf(algorithm: Algorithm, spki: Uint8Array): KeyObject {
+  try {
+    return readPublicKey(spki, (type) => demandKeyOf(algorithm, type));
+  } catch (error) {
+    if (error instanceof RefusedMaterial) throw badRequest('peerPublicKey', error.message);
+    throw error;
+  }
+}
+
+function agreeWith(privateKey: KeyObject, publicKey: KeyObject): Buffer {
+  try {
+    return diffieHellman({ privateKey, publicKey });
+  } catch {
+    // The curves of NIST have no such points. RFC 7748, section 6.1: OpenSSL refuses the secret that everybody knows.
+    throw badRequest(
+      'peerPublicKey',
+      'the shared secret would be zero: the key is a point of small order (RFC 7748, 6.1)',
+    );
+  }
 }

@@ -3,8 +3,7 @@ import type { PolicyDocument } from '../access/policy-document.ts';
 import type { KeyState, VersionState } from '../lifecycle/operations.ts';
 import type { KeyId, TenantId } from './identifiers.ts';
 
-export const PROTECTION_LEVELS = ['software', 'hsm'] as const;
-export type ProtectionLevel = (typeof PROTECTION_LEVELS)[number];
+export type ProtectionLevel = 'software' | 'hsm';
 
 /** Where the material of a version is. */
 export type VersionMaterial =

@@ -1,4 +1,5 @@
 // The public surface, folder by folder.
+export * from './bounds/bounds.ts';
 export * from './errors/kms-error.ts';
 export * from './encoding/length-prefixed.ts';
 export * from './algorithms/registry.ts';
@@ -59,7 +60,7 @@ export * from './operations/authenticate-token.ts';
 export * from './operations/platform-token.ts';
 export * from './operations/apply-tombstones.ts';
 export * from './operations/create-data-key.ts';
-export * from './operations/create-key.ts';
+export { createKey, type CreateKeyInput, type KeySettings, type RotationInput } from './operations/create-key.ts';
 export * from './operations/decrypt.ts';
 export * from './operations/derive.ts';
 export * from './operations/destroy-key.ts';

@@ -63,7 +63,4 @@ export const kemCiphertext = bytes({ maximum: LIMITS.kemCiphertextBytes }).descr
   'The encapsulation of the shared secret.',
 );
 
-export const keyVersion = z
-  .int()
-  .min(1)
-  .max(2 ** 32 - 1);
+export const keyVersion = z.int().min(1).max(LIMITS.keyVersion);

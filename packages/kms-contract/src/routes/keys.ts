@@ -170,7 +170,7 @@ export const keyRoutes = group({
     permission: 'kms:keys:read',
     query: z.strictObject({
       tenantId,
-      version: queryInteger(1, 2 ** 32 - 1)
+      version: queryInteger(1, LIMITS.keyVersion)
         .exactOptional()
         .describe('The version of the key; the current one without it.'),
     }),

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { MaybePromise } from '../engines/engine.ts';
+import { checkId } from '../bounds/check-values.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { AlertSink } from '../model/alert.ts';
 import { TRUST_MS } from '../keyring/fresh-cache.ts';
@@ -105,7 +106,11 @@ export class KeyHierarchy {
    */
   masterKeys(tenantId: TenantId): Promise<MasterKeyChain> {
     const held = this.#chains.get(tenantId);
-    if (held === undefined) return this.#hold(tenantId, this.#read(tenantId), this.#gaps).chain;
+    if (held === undefined) {
+      // Only here: what is held has a right id.
+      checkId('tenantId', tenantId);
+      return this.#hold(tenantId, this.#read(tenantId), this.#gaps).chain;
+    }
     // The service itself is never shredded.
     if (tenantId === SYSTEM_TENANT || (held.confirmedAfter === this.#gaps && this.#isTrusted())) return held.chain;
     return this.#confirm(tenantId, held);

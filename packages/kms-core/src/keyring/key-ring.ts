@@ -1,4 +1,5 @@
 import type { MaybePromise } from '../engines/engine.ts';
+import { checkId } from '../bounds/check-values.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
@@ -57,6 +58,9 @@ export class KeyRing {
   }
 
   async #loadCold(tenantId: TenantId, keyId: KeyId): Promise<LoadedKey> {
+    // Only here: what is held has right ids.
+    checkId('tenantId', tenantId);
+    checkId('keyId', keyId);
     // Before the read, whose time counts: a root that is slow is no slow store.
     await this.#hierarchy.warm(tenantId);
     return this.#keys.load(keyId, tenantId, () => this.#read(tenantId, keyId));
@@ -64,6 +68,8 @@ export class KeyRing {
 
   /** A key as it is stored now, for what shows or plans a change. Throws as `load` does. */
   async read(tenantId: TenantId, keyId: KeyId): Promise<KeyRecord> {
+    checkId('tenantId', tenantId);
+    checkId('keyId', keyId);
     const { record } = await this.#readStore(tenantId, keyId);
     return record;
   }

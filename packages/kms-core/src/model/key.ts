@@ -3,7 +3,8 @@ import type { PolicyDocument } from '../access/policy-document.ts';
 import type { KeyState, VersionState } from '../lifecycle/operations.ts';
 import type { KeyId, TenantId } from './identifiers.ts';
 
-export type ProtectionLevel = 'software' | 'hsm';
+export const PROTECTION_LEVELS = ['software', 'hsm'] as const;
+export type ProtectionLevel = (typeof PROTECTION_LEVELS)[number];
 
 /** Where the material of a version is. */
 export type VersionMaterial =

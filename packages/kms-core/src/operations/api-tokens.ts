@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { type Caller, requirePermission } from '../access/caller.ts';
-import { effectivePermissions, type Permission, type Role } from '../access/permissions.ts';
-import { KmsError } from '../errors/kms-error.ts';
+import { effectivePermissions, type Permission, PERMISSIONS, type Role, ROLES } from '../access/permissions.ts';
+import { BOUNDS } from '../bounds/bounds.ts';
+import { checkIdempotency } from '../bounds/check-change.ts';
+import { checkId, checkInstant, checkLine, checkOneOf } from '../bounds/check-values.ts';
+import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { RecordedChange } from '../evidence/operation-evidence.ts';
 import { type TokenAuthority, tokenAuthority } from '../hierarchy/token-authority.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
@@ -46,6 +49,8 @@ export interface CreateApiTokenInput {
 /** Creates an API token for the caller's tenant. Throws `FORBIDDEN` when it would hold more than the caller does, `CONFLICT` for a repeated call. */
 export async function createApiToken(kms: Kms, caller: Caller, input: CreateApiTokenInput): Promise<CreatedApiToken> {
   requirePermission(caller, 'kms:tokens:manage');
+  checkToken(input);
+  checkIdempotency(input.idempotency);
   const granted = effectivePermissions(input.role ?? null, input.permissions ?? []);
   for (const permission of granted) {
     if (!caller.permissions.has(permission)) {
@@ -80,6 +85,17 @@ function shownOnce({ tokenId }: ApiTokenDescription): KmsError {
     `This call made the token ${tokenId}, whose secret was shown once, in the first answer. If that was lost, revoke the token and make another one under a new idempotency key.`,
     { details: { tokenId } },
   );
+}
+
+/** What a new token is to be. Throws `BAD_REQUEST`. */
+export function checkToken({ name, role, permissions = [], expiresAt }: CreateApiTokenInput): void {
+  checkLine('name', name, BOUNDS.nameCharacters);
+  if (role !== undefined && role !== null) checkOneOf('role', role, ROLES);
+  if (!Array.isArray(permissions) || permissions.length > BOUNDS.tokenPermissions)
+    throw badRequest('permissions', `must be a list of at most ${BOUNDS.tokenPermissions} permissions`);
+  for (const permission of permissions) checkOneOf('permissions', permission, PERMISSIONS);
+  if (!role && permissions.length === 0) throw badRequest('role', 'a role or at least one permission is needed');
+  if (expiresAt !== undefined && expiresAt !== null) checkInstant('expiresAt', expiresAt);
 }
 
 /** The evidence of a token that ended. */
@@ -127,6 +143,7 @@ export function makeToken(
 /** The tenant's tokens, without the tokens themselves. */
 export async function listApiTokens(kms: Kms, caller: Caller): Promise<readonly ApiTokenDescription[]> {
   requirePermission(caller, 'kms:tokens:manage');
+  checkId('tenantId', caller.tenantId);
   const tokens = await kms.store.transact(scopeOf(caller), (unit) => unit.tokens.list());
   return tokens.map(describeToken);
 }
@@ -138,6 +155,8 @@ export async function revokeApiToken(
   input: { readonly tokenId: string; readonly idempotency?: IdempotencyRequest },
 ): Promise<void> {
   requirePermission(caller, 'kms:tokens:manage');
+  checkId('tokenId', input.tokenId);
+  checkIdempotency(input.idempotency);
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   const authority = await tokenAuthority(kms.hierarchy);
   try {

@@ -1,3 +1,5 @@
+import { badRequest } from '../errors/kms-error.ts';
+import { checkId, checkInstant, checkOneOf } from '../bounds/check-values.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { tokenAuthority } from '../hierarchy/token-authority.ts';
 import { SYSTEM_TENANT } from '../model/identifiers.ts';
@@ -16,7 +18,30 @@ import { endTenant } from './tenants.ts';
  * has ended already is passed over, so that several nodes may do it at once and a start that was cut short goes on.
  */
 export async function applyTombstones(kms: Kms, tombstones: readonly Tombstone[]): Promise<void> {
+  for (const tombstone of tombstones) checkTombstone(tombstone);
   for (const tombstone of tombstones) await applyOne(kms, tombstone);
+}
+
+const ENDED_STATES = ['suspended', 'scheduled', 'restored', 'revoked', 'destroyed'] as const;
+
+/** The reason is not looked at: one that this version does not know is read as another. */
+function checkTombstone(tombstone: Tombstone): void {
+  switch (tombstone.kind) {
+    case 'tenant':
+      checkId('tenantId', tombstone.tenantId);
+      return;
+    case 'token':
+      checkId('tokenId', tombstone.tokenId);
+      return;
+    case 'key':
+      checkId('tenantId', tombstone.tenantId);
+      checkId('keyId', tombstone.keyId);
+      checkOneOf('state', tombstone.state, ENDED_STATES);
+      checkInstant('at', tombstone.at);
+      return;
+    default:
+      throw badRequest('kind', 'must be tenant, token or key');
+  }
 }
 
 async function applyOne(kms: Kms, tombstone: Tombstone): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Caller } from '../access/caller.ts';
 import { authorize } from '../access/evaluate-policy.ts';
 import type { Permission } from '../access/permissions.ts';
+import { checkChange } from '../bounds/check-change.ts';
 import { KEY_EVENT_TYPES } from '../evidence/audit-event.ts';
 import { changedFacts, keyFacts } from '../evidence/key-facts.ts';
 import { KmsError } from '../errors/kms-error.ts';
@@ -49,6 +50,7 @@ export async function changeKey(
   change: (record: KeyRecord, context: ChangeContext) => KeyChange | Promise<KeyChange>,
   warnings: readonly string[] = [],
 ): Promise<KeyDescription> {
+  checkChange(request);
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   try {
     return await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, async (unit) => {

@@ -1,5 +1,7 @@
 import type { Caller } from '../access/caller.ts';
-import { encodeWrapData } from '../envelope/associated-data.ts';
+import { BOUNDS } from '../bounds/bounds.ts';
+import { boundedWrapData } from '../bounds/bounded-data.ts';
+import { checkBoolean, checkInteger } from '../bounds/check-values.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import { sealWith } from './encrypt.ts';
 import type { Kms } from './kms.ts';
@@ -21,14 +23,13 @@ export interface CreateDataKeyResult extends WrapResult {
 
 /** Makes a fresh data key and wraps it; `unwrap` opens it. */
 export async function createDataKey(kms: Kms, caller: Caller, input: CreateDataKeyInput): Promise<CreateDataKeyResult> {
+  const { bytes = 32 } = input;
+  checkInteger('bytes', bytes, BOUNDS.dataKeyBytes.minimum, BOUNDS.dataKeyBytes.maximum);
+  if (input.withPlaintext !== undefined) checkBoolean('withPlaintext', input.withPlaintext);
+  const associatedData = boundedWrapData(input.associatedData);
   const used = await useKey(kms, caller, input.keyId, 'data-key');
-  const dataKey = await kms.random(input.bytes ?? 32);
-  const { ciphertext, keyId, keyVersion, algorithm } = await sealWith(
-    used,
-    dataKey,
-    encodeWrapData(input.associatedData),
-    'data-key',
-  );
+  const dataKey = await kms.random(bytes);
+  const { ciphertext, keyId, keyVersion, algorithm } = await sealWith(used, dataKey, associatedData, 'data-key');
   const result = { keyId, keyVersion, wrappedKey: ciphertext, algorithm, provider: used.version.provider };
   if (input.withPlaintext ?? true) return { ...result, dataKey };
   dataKey.fill(0);

@@ -2,12 +2,15 @@ import { type Caller, requirePermission } from '../access/caller.ts';
 import { assertGrantable } from '../access/grantable-policy.ts';
 import type { PolicyDocument } from '../access/policy-document.ts';
 import type { Algorithm, KeyPurpose } from '../algorithms/registry.ts';
+import { checkIdempotency } from '../bounds/check-change.ts';
+import { checkKeySettings } from '../bounds/check-key-settings.ts';
+import { checkAlgorithm, checkOneOf } from '../bounds/check-values.ts';
 import { badRequest } from '../errors/kms-error.ts';
 import { keyFacts } from '../evidence/key-facts.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { describeKey, type KeyDescription } from '../model/describe-key.ts';
 import { type KeyId, newId } from '../model/identifiers.ts';
-import type { KeyRecord, ProtectionLevel, UsageLimits } from '../model/key.ts';
+import { type KeyRecord, PROTECTION_LEVELS, type ProtectionLevel, type UsageLimits } from '../model/key.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import type { Kms } from './kms.ts';
 import { type PreparedVersion, withNewVersion } from './make-version.ts';
@@ -44,6 +47,10 @@ export interface CreateKeyInput extends KeySettings {
 export async function createKey(kms: Kms, caller: Caller, input: CreateKeyInput): Promise<KeyDescription> {
   requirePermission(caller, 'kms:keys:create');
   const algorithm = input.algorithm ?? kms.settings.defaultAlgorithm;
+  checkAlgorithm('algorithm', algorithm);
+  checkOneOf('protectionLevel', input.protectionLevel ?? 'software', PROTECTION_LEVELS);
+  checkKeySettings(input);
+  checkIdempotency(input.idempotency);
   requireApproved(kms, algorithm);
   if (algorithm.importOnly)
     throw badRequest('algorithm', `${algorithm.id} keys can only be imported, to read existing data`);

@@ -1,5 +1,8 @@
 import type { Caller } from '../access/caller.ts';
-import { type EncryptionContext, encodeContext } from '../envelope/associated-data.ts';
+import { BOUNDS } from '../bounds/bounds.ts';
+import { boundedContext } from '../bounds/bounded-data.ts';
+import { checkBytes } from '../bounds/check-values.ts';
+import type { EncryptionContext } from '../envelope/associated-data.ts';
 import { andThen, type MaybePromise } from '../engines/engine.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { Kms } from './kms.ts';
@@ -30,7 +33,8 @@ export async function decrypt(kms: Kms, caller: Caller, input: DecryptInput): Pr
 
 /** As `decrypt`, but answers, or throws, at once when there is nothing to wait for: the key is held in memory. */
 export function decryptNow(kms: Kms, caller: Caller, input: DecryptInput): MaybePromise<DecryptResult> {
-  const context = encodeContext(input.context);
+  checkBytes('ciphertext', input.ciphertext, BOUNDS.ciphertextBytes);
+  const context = boundedContext(input.context);
   return andThen(
     openEnvelope(kms, caller, input.keyId ?? null, 'decrypt', input.ciphertext, context),
     ({ plaintext, used }) => ({ plaintext, keyId: used.key.keyId, keyVersion: used.version.version }),

@@ -1,5 +1,7 @@
 import { hkdfSync } from 'node:crypto';
 import type { Caller } from '../access/caller.ts';
+import { BOUNDS } from '../bounds/bounds.ts';
+import { checkBytes, checkInteger, checkVersion } from '../bounds/check-values.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { Kms } from './kms.ts';
 import { capability, useKey } from './use-key.ts';
@@ -23,15 +25,20 @@ export interface DeriveResult {
   readonly algorithm: string;
 }
 
+const NO_BYTES = new Uint8Array(0);
+
 /** Key agreement, then HKDF-SHA-256 (RFC 5869): the raw shared secret never leaves. */
 export async function derive(kms: Kms, caller: Caller, input: DeriveInput): Promise<DeriveResult> {
+  const { length = 32, salt = NO_BYTES, info = NO_BYTES } = input;
+  checkBytes('peerPublicKey', input.peerPublicKey, BOUNDS.publicKeyBytes, 1);
+  checkBytes('salt', salt, BOUNDS.deriveInfoBytes);
+  checkBytes('info', info, BOUNDS.deriveInfoBytes);
+  checkInteger('length', length, BOUNDS.derivedKeyBytes.minimum, BOUNDS.derivedKeyBytes.maximum);
+  checkVersion('keyVersion', input.keyVersion);
   const used = await useKey(kms, caller, input.keyId, 'derive', input.keyVersion ?? null);
   const secret = await capability(used, 'agree')(input.peerPublicKey);
-  const none = Buffer.alloc(0);
   try {
-    const derivedKey = new Uint8Array(
-      hkdfSync('sha256', secret, input.salt ?? none, input.info ?? none, input.length ?? 32),
-    );
+    const derivedKey = new Uint8Array(hkdfSync('sha256', secret, salt, info, length));
     return { derivedKey, keyId: used.key.keyId, keyVersion: used.version.version, algorithm: used.algorithm.id };
   } finally {
     secret.fill(0);

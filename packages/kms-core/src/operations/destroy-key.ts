@@ -1,4 +1,7 @@
 import type { Caller } from '../access/caller.ts';
+import { BOUNDS } from '../bounds/bounds.ts';
+import { checkChange } from '../bounds/check-change.ts';
+import { checkInteger } from '../bounds/check-values.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import { nextVersionState } from '../lifecycle/transitions.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
@@ -8,7 +11,6 @@ import { destroyResident, isResident } from './destroy-resident.ts';
 import type { Kms } from './kms.ts';
 
 const MILLISECONDS_PER_DAY = 24 * 60 * 60 * 1000;
-export const DEFAULT_PENDING_DAYS = 7;
 
 export interface DestroyKeyInput extends ChangeRequest {
   /** Days until the destruction, 1 to 90; 7 without it. */
@@ -16,12 +18,12 @@ export interface DestroyKeyInput extends ChangeRequest {
 }
 
 /** Deactivates a key now and destroys it after a waiting period, within which it can be restored. */
-export function destroyKey(kms: Kms, caller: Caller, input: DestroyKeyInput): Promise<KeyDescription> {
+export async function destroyKey(kms: Kms, caller: Caller, input: DestroyKeyInput): Promise<KeyDescription> {
+  const { minimum, maximum, default: usual } = BOUNDS.pendingDays;
+  const { pendingDays = usual } = input;
+  checkInteger('pendingDays', pendingDays, minimum, maximum);
   return changeKey(kms, caller, input, 'kms:keys:delete', 'destroy', (record, { unit }) =>
-    scheduledDestruction(
-      record,
-      new Date(unit.now.getTime() + (input.pendingDays ?? DEFAULT_PENDING_DAYS) * MILLISECONDS_PER_DAY),
-    ),
+    scheduledDestruction(record, new Date(unit.now.getTime() + pendingDays * MILLISECONDS_PER_DAY)),
   );
 }
 
@@ -69,7 +71,8 @@ export interface ShredKeyInput extends ChangeRequest {
  *   destroyed as soon as it does.
  */
 export async function shredKey(kms: Kms, caller: Caller, input: ShredKeyInput): Promise<KeyDescription> {
-  if (input.confirmation.toLowerCase() !== `shred-${input.keyId}`)
+  checkChange(input);
+  if (typeof input.confirmation !== 'string' || input.confirmation.toLowerCase() !== `shred-${input.keyId}`)
     throw badRequest('confirmation', 'must be SHRED- followed by the id of the key');
   const seen = await kms.keyRing.read(caller.tenantId, input.keyId);
   if (seen.state === 'destroyed' || !seen.versions.some(isResident))

@@ -1,4 +1,6 @@
 import type { Caller } from '../access/caller.ts';
+import { BOUNDS } from '../bounds/bounds.ts';
+import { checkBytes, checkVersion } from '../bounds/check-values.ts';
 import type { Encapsulation } from '../engines/engine.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { Kms } from './kms.ts';
@@ -43,6 +45,8 @@ export interface DecapsulateResult {
 
 /** The shared secret of an encapsulation. Throws `DECRYPT_FAILED` for a ciphertext of the wrong length. */
 export async function decapsulate(kms: Kms, caller: Caller, input: DecapsulateInput): Promise<DecapsulateResult> {
+  checkBytes('ciphertext', input.ciphertext, BOUNDS.kemCiphertextBytes);
+  checkVersion('keyVersion', input.keyVersion);
   const used = await useKey(kms, caller, input.keyId, 'decapsulate', input.keyVersion ?? null);
   const sharedSecret = await capability(used, 'decapsulate')(input.ciphertext);
   return { sharedSecret, keyId: used.key.keyId, keyVersion: used.version.version };

@@ -1,5 +1,8 @@
 import type { Caller } from '../access/caller.ts';
-import { type EncryptionContext, encodeContext } from '../envelope/associated-data.ts';
+import { BOUNDS } from '../bounds/bounds.ts';
+import { boundedContext } from '../bounds/bounded-data.ts';
+import { checkBytes } from '../bounds/check-values.ts';
+import type { EncryptionContext } from '../envelope/associated-data.ts';
 import { headerOf } from '../envelope/header.ts';
 import { cipherOf } from '../algorithms/version-cipher.ts';
 import { andThen, type MaybePromise } from '../engines/engine.ts';
@@ -10,7 +13,7 @@ import type { Kms } from './kms.ts';
 import { capability, type UsableVersion, useKey } from './use-key.ts';
 
 /** The largest plaintext in bytes; what is larger is encrypted by the client under a data key. */
-export const MAX_PLAINTEXT_BYTES = 64 * 1024;
+export const MAX_PLAINTEXT_BYTES = BOUNDS.plaintextBytes;
 
 export interface EncryptInput {
   readonly keyId: KeyId;
@@ -35,8 +38,10 @@ export async function encrypt(kms: Kms, caller: Caller, input: EncryptInput): Pr
 
 /** As `encrypt`, but answers, or throws, at once when there is nothing to wait for: the key is held in memory. */
 export function encryptNow(kms: Kms, caller: Caller, input: EncryptInput): MaybePromise<EncryptResult> {
+  checkBytes('plaintext', input.plaintext, BOUNDS.plaintextBytes);
+  const context = boundedContext(input.context);
   return andThen(useKey(kms, caller, input.keyId, 'encrypt'), (used) =>
-    sealWith(used, input.plaintext, encodeContext(input.context), 'encrypt'),
+    sealWith(used, input.plaintext, context, 'encrypt'),
   );
 }
 

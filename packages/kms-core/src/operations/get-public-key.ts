@@ -1,5 +1,6 @@
 import type { Caller } from '../access/caller.ts';
 import { authorize } from '../access/evaluate-policy.ts';
+import { checkVersion } from '../bounds/check-values.ts';
 import { badRequest } from '../errors/kms-error.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { Kms } from './kms.ts';
@@ -18,6 +19,7 @@ export async function getPublicKey(
   caller: Caller,
   input: { readonly keyId: KeyId; readonly keyVersion?: number },
 ): Promise<PublicKeyResult> {
+  checkVersion('keyVersion', input.keyVersion);
   const { record } = await kms.keyRing.load(caller.tenantId, input.keyId);
   authorize(caller, 'kms:keys:read', record, kms.clock());
   const wanted = input.keyVersion ?? record.currentVersion;

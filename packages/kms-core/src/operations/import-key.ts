@@ -1,13 +1,17 @@
 import { type Caller, requirePermission } from '../access/caller.ts';
 import type { Algorithm } from '../algorithms/registry.ts';
 import { acceptImported } from '../engines/imported-material.ts';
+import { BOUNDS } from '../bounds/bounds.ts';
+import { checkIdempotency } from '../bounds/check-change.ts';
+import { checkKeySettings } from '../bounds/check-key-settings.ts';
+import { checkAlgorithm, checkBytes, checkId, checkOneOf } from '../bounds/check-values.ts';
 import { badRequest } from '../errors/kms-error.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
 import { type KeyId, newId } from '../model/identifiers.ts';
-import type { ProtectionLevel } from '../model/key.ts';
+import { PROTECTION_LEVELS, type ProtectionLevel } from '../model/key.ts';
 import { changeKey } from './change-key.ts';
 import { insertKey, type KeySettings } from './create-key.ts';
-import { unwrapMaterial, type WrappedMaterial } from './import-parameters.ts';
+import { unwrapMaterial, WRAPPING_ALGORITHMS, type WrappedMaterial } from './import-parameters.ts';
 import type { Kms } from './kms.ts';
 import { softwareVersion, withPrepared, type PreparedVersion } from './make-version.ts';
 import { addVersion, isImported } from './rotate-key.ts';
@@ -26,12 +30,8 @@ export interface ImportKeyInput extends KeySettings, WrappedMaterial {
 /** Imports key material of the caller's own (BYOK). Imported keys are rotated only by importing a new version. */
 export async function importKey(kms: Kms, caller: Caller, input: ImportKeyInput): Promise<KeyDescription> {
   requirePermission(caller, 'kms:keys:import');
+  checkImport(input);
   requireApproved(kms, input.algorithm);
-  if (input.protectionLevel === 'hsm')
-    throw badRequest(
-      'protectionLevel',
-      'key material can not be imported into an HSM: it existed outside of it; create a key with protectionLevel hsm instead',
-    );
   if (input.rotation?.auto || (input.rotation?.auto === undefined && input.rotation?.periodSeconds)) {
     throw badRequest('rotation', 'an imported key can not rotate by itself');
   }
@@ -48,6 +48,22 @@ export async function importKey(kms: Kms, caller: Caller, input: ImportKeyInput)
   } finally {
     unwrapped.fill(0);
   }
+}
+
+function checkImport(input: ImportKeyInput): void {
+  checkAlgorithm('algorithm', input.algorithm);
+  checkOneOf('protectionLevel', input.protectionLevel ?? 'software', PROTECTION_LEVELS);
+  if (input.protectionLevel === 'hsm')
+    throw badRequest(
+      'protectionLevel',
+      'key material can not be imported into an HSM: it existed outside of it; create a key with protectionLevel hsm instead',
+    );
+  checkOneOf('wrappingAlgorithm', input.wrappingAlgorithm, WRAPPING_ALGORITHMS);
+  checkBytes('importToken', input.importToken, BOUNDS.importTokenBytes, 1);
+  checkBytes('wrappedMaterial', input.wrappedMaterial, BOUNDS.wrappedMaterialBytes, 1);
+  if (input.keyId !== undefined) checkId('keyId', input.keyId);
+  checkKeySettings(input);
+  checkIdempotency(input.idempotency);
 }
 
 async function importNew(

@@ -1,6 +1,7 @@
 import { constants, createPrivateKey, decapsulate, generateKeyPair, type KeyObject, privateDecrypt } from 'node:crypto';
 import { type Caller, requirePermission } from '../access/caller.ts';
 import { unwrapWithPadding } from '../engines/key-wrap.ts';
+import { checkOneOf } from '../bounds/check-values.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { openJson, sealJson } from '../hierarchy/sealed-json.ts';
@@ -33,6 +34,7 @@ export async function createImportParameters(
   input: { readonly wrappingAlgorithm: WrappingAlgorithm },
 ): Promise<ImportParameters> {
   requirePermission(caller, 'kms:keys:import');
+  checkOneOf('wrappingAlgorithm', input.wrappingAlgorithm, WRAPPING_ALGORITHMS);
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   const { privateKey, publicKey } = await generateWrappingKey(input.wrappingAlgorithm);
   const expiresAt = new Date(kms.clock() + TOKEN_LIFETIME_MS).toISOString();

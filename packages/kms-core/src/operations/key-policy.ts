@@ -1,5 +1,6 @@
 import type { Caller } from '../access/caller.ts';
 import { authorize } from '../access/evaluate-policy.ts';
+import { checkPolicy } from '../bounds/check-policy.ts';
 import { assertGrantable } from '../access/grantable-policy.ts';
 import type { PolicyDocument } from '../access/policy-document.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
@@ -24,6 +25,7 @@ export async function putKeyPolicy(
   caller: Caller,
   input: ChangeRequest & { readonly policy: PolicyDocument },
 ): Promise<KeyDescription> {
+  checkPolicy('policy', input.policy);
   assertGrantable(caller, input.policy);
   return changeKey(kms, caller, input, 'kms:keys:policy', 'update', () => ({ policy: input.policy }));
 }

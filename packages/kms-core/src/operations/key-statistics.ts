@@ -1,4 +1,5 @@
 import { type Caller, requirePermission } from '../access/caller.ts';
+import { checkId } from '../bounds/check-values.ts';
 import type { Kms } from './kms.ts';
 
 export interface KeyStatistics {
@@ -13,6 +14,7 @@ export interface KeyStatistics {
 export async function keyStatistics(kms: Kms, caller: Caller): Promise<KeyStatistics> {
   requirePermission(caller, 'kms:keys:read');
   const { tenantId } = caller;
+  checkId('tenantId', tenantId);
   const counts = await kms.store.transact({ kind: 'tenant', tenantId }, (unit) => unit.keys.count());
   const { byState, byAlgorithm } = counts;
   const total = Object.values(byState).reduce((sum, count) => sum + count, 0);

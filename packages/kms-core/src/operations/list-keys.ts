@@ -1,6 +1,8 @@
 import { type Caller, requirePermission } from '../access/caller.ts';
 import { isAllowed } from '../access/evaluate-policy.ts';
-import type { KeyState } from '../lifecycle/operations.ts';
+import { BOUNDS } from '../bounds/bounds.ts';
+import { checkInteger, checkInstant, checkLine, checkOneOf } from '../bounds/check-values.ts';
+import { KEY_STATES, type KeyState } from '../lifecycle/operations.ts';
 import { badRequest } from '../errors/kms-error.ts';
 import { describeKey, type KeyDescription } from '../model/describe-key.ts';
 import { isUuid } from '../model/identifiers.ts';
@@ -29,7 +31,9 @@ export interface ListKeysResult {
 /** A page of the tenant's keys, newest first. */
 export async function listKeys(kms: Kms, caller: Caller, input: ListKeysInput): Promise<ListKeysResult> {
   requirePermission(caller, 'kms:keys:read');
-  const { limit = 50, cursor, ...filters } = input;
+  const { limit = BOUNDS.pageItems.default, cursor, ...filters } = input;
+  checkInteger('limit', limit, 1, BOUNDS.pageItems.maximum);
+  checkFilters(filters);
   const query: KeyQuery = { ...filters, limit, after: cursor === undefined ? null : decodeCursor(cursor) };
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   const page = await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) => unit.keys.list(query));
@@ -44,13 +48,24 @@ export async function listKeys(kms: Kms, caller: Caller, input: ListKeysInput): 
   };
 }
 
+function checkFilters({ state, algorithm, purpose, name }: Omit<ListKeysInput, 'limit' | 'cursor'>): void {
+  if (state !== undefined) checkOneOf('state', state, KEY_STATES);
+  if (algorithm !== undefined) checkLine('algorithm', algorithm, BOUNDS.nameCharacters);
+  if (purpose !== undefined) checkLine('purpose', purpose, BOUNDS.nameCharacters);
+  if (name !== undefined) checkLine('name', name, BOUNDS.nameCharacters);
+}
+
 function encodeCursor(createdAt: Date, keyId: string): string {
   return Buffer.from(`${createdAt.getTime()}.${keyId}`, 'utf8').toString('base64url');
 }
 
 function decodeCursor(cursor: string): { createdAt: Date; keyId: string } {
+  if (typeof cursor !== 'string' || cursor.length > BOUNDS.cursorCharacters)
+    throw badRequest('cursor', 'not a cursor that a list answered');
   const [time = '', keyId = '', ...rest] = Buffer.from(cursor, 'base64url').toString('utf8').split('.');
   if (rest.length > 0 || !/^\d{1,15}$/.test(time) || !isUuid(keyId))
     throw badRequest('cursor', 'not a cursor that a list answered');
-  return { createdAt: new Date(Number(time)), keyId };
+  const createdAt = new Date(Number(time));
+  checkInstant('cursor', createdAt);
+  return { createdAt, keyId };
 }

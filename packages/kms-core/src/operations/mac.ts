@@ -1,4 +1,6 @@
 import type { Caller } from '../access/caller.ts';
+import { BOUNDS } from '../bounds/bounds.ts';
+import { checkBytes } from '../bounds/check-values.ts';
 import { andThen, type MaybePromise } from '../engines/engine.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { Kms } from './kms.ts';
@@ -24,6 +26,7 @@ export async function mac(kms: Kms, caller: Caller, input: MacInput): Promise<Ma
 
 /** As `mac`, but answers, or throws, at once when there is nothing to wait for: the key is held in memory. */
 export function macNow(kms: Kms, caller: Caller, input: MacInput): MaybePromise<MacResult> {
+  checkBytes('data', input.data, BOUNDS.messageBytes);
   return andThen(useKey(kms, caller, input.keyId, 'mac'), (used) =>
     andThen(capability(used, 'mac')(input.data), (tag) => ({
       mac: tag,
@@ -40,7 +43,9 @@ export interface VerifyMacInput extends MacInput {
 }
 
 /** Whether the MAC is one of this key's over the data. */
-export function verifyMac(kms: Kms, caller: Caller, input: VerifyMacInput): Promise<VersionMatch> {
+export async function verifyMac(kms: Kms, caller: Caller, input: VerifyMacInput): Promise<VersionMatch> {
+  checkBytes('data', input.data, BOUNDS.messageBytes);
+  checkBytes('mac', input.mac, BOUNDS.macBytes);
   return tryVersions(kms, caller, input.keyId, 'mac-verify', input.keyVersion, (used) =>
     capability(used, 'verifyMac')(input.data, input.mac),
   );

@@ -1,7 +1,8 @@
+import { badRequest } from '../errors/kms-error.ts';
 import { tokenAuthority } from '../hierarchy/token-authority.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
 import { newId, SYSTEM_TENANT } from '../model/identifiers.ts';
-import { endToken, tokenCreated, tokenRevoked } from './api-tokens.ts';
+import { endToken, isApiToken, tokenCreated, tokenRevoked } from './api-tokens.ts';
 import type { Kms } from './kms.ts';
 
 /**
@@ -12,6 +13,8 @@ export async function installPlatformToken(
   kms: Pick<Kms, 'store' | 'hierarchy' | 'evidence'>,
   token: string | undefined,
 ): Promise<void> {
+  if (token !== undefined && !isApiToken(token))
+    throw badRequest('token', 'must be qnsp_pqc_ and 43 characters of base64url');
   const authority = await tokenAuthority(kms.hierarchy);
   const hashes = token === undefined ? [] : [authority.hash(token), authority.legacyHash(token)];
   await kms.store.transact({ kind: 'system' }, async (unit) => {

@@ -1,6 +1,9 @@
 import type { Caller } from '../access/caller.ts';
 import { authorize } from '../access/evaluate-policy.ts';
-import { type EncryptionContext, encodeContext } from '../envelope/associated-data.ts';
+import { BOUNDS } from '../bounds/bounds.ts';
+import { boundedContext } from '../bounds/bounded-data.ts';
+import { checkBytes, checkId } from '../bounds/check-values.ts';
+import type { EncryptionContext } from '../envelope/associated-data.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import { type EncryptResult, sealWith } from './encrypt.ts';
 import type { Kms } from './kms.ts';
@@ -20,13 +23,18 @@ export interface ReencryptInput {
 
 /** Moves a ciphertext to the current version of a key without showing the plaintext to the caller: one permission, and for the states of the keys a decrypt and an encrypt. */
 export async function reencrypt(kms: Kms, caller: Caller, input: ReencryptInput): Promise<EncryptResult> {
+  checkBytes('ciphertext', input.ciphertext, BOUNDS.ciphertextBytes);
+  const context = boundedContext(input.context);
+  const newContext = input.newContext === undefined ? context : boundedContext(input.newContext, 'newContext');
+  if (input.sourceKeyId !== undefined) checkId('sourceKeyId', input.sourceKeyId);
+  if (input.destinationKeyId !== undefined) checkId('destinationKeyId', input.destinationKeyId);
   const { plaintext, used } = await openEnvelope(
     kms,
     caller,
     input.sourceKeyId ?? null,
     'decrypt',
     input.ciphertext,
-    encodeContext(input.context),
+    context,
     'reencrypt',
   );
   try {
@@ -47,7 +55,7 @@ export async function reencrypt(kms: Kms, caller: Caller, input: ReencryptInput)
       null,
       'reencrypt',
     );
-    return await sealWith(destination, plaintext, encodeContext(input.newContext ?? input.context), 'reencrypt');
+    return await sealWith(destination, plaintext, newContext, 'reencrypt');
   } finally {
     plaintext.fill(0);
   }

@@ -1,8 +1,9 @@
 import type { Caller } from '../access/caller.ts';
 import { authorize } from '../access/evaluate-policy.ts';
+import { checkBoolean, checkOneOf } from '../bounds/check-values.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
 import type { KeyId } from '../model/identifiers.ts';
-import type { KeyRecord, RevocationReason } from '../model/key.ts';
+import { type KeyRecord, REVOCATION_REASONS, type RevocationReason } from '../model/key.ts';
 import { applyEvent, type ChangeContext, type ChangeRequest, changeKey, lockKey } from './change-key.ts';
 import type { Kms } from './kms.ts';
 
@@ -14,6 +15,8 @@ export interface RevokeKeyInput extends ChangeRequest {
 
 /** Ends every use of a key at once and for ever; with `cascade`, of all keys below it in the same unit of work. */
 export async function revokeKey(kms: Kms, caller: Caller, input: RevokeKeyInput): Promise<KeyDescription> {
+  checkOneOf('reason', input.reason, REVOCATION_REASONS);
+  if (input.cascade !== undefined) checkBoolean('cascade', input.cascade);
   const below: KeyId[] = [];
   try {
     return await changeKey(kms, caller, input, 'kms:keys:delete', 'revoke', async (record, context) => {

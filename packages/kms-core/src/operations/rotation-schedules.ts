@@ -1,5 +1,7 @@
 import { type Caller, requirePermission } from '../access/caller.ts';
 import { isAllowed } from '../access/evaluate-policy.ts';
+import { BOUNDS } from '../bounds/bounds.ts';
+import { checkInteger } from '../bounds/check-values.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import { formatDuration } from '../model/iso-duration.ts';
 import { authenticRecords } from './authentic-records.ts';
@@ -26,10 +28,13 @@ export async function rotationSchedules(
   input: { readonly limit?: number; readonly withinDays?: number },
 ): Promise<RotationSchedules> {
   requirePermission(caller, 'kms:keys:read');
+  const { limit = BOUNDS.pageItems.default, withinDays } = input;
+  checkInteger('limit', limit, 1, BOUNDS.pageItems.maximum);
+  if (withinDays !== undefined) checkInteger('withinDays', withinDays, 1, BOUNDS.upcomingDays.maximum);
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   const keys = await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) => {
-    const before = input.withinDays === undefined ? null : new Date(unit.now.getTime() + input.withinDays * 86_400_000);
-    return unit.keys.scheduledRotations(input.limit ?? 50, before);
+    const before = withinDays === undefined ? null : new Date(unit.now.getTime() + withinDays * 86_400_000);
+    return unit.keys.scheduledRotations(limit, before);
   });
   const { authentic, ...rest } = authenticRecords(chain, keys);
   const items = authentic

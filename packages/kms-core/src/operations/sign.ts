@@ -1,4 +1,5 @@
 import type { Caller } from '../access/caller.ts';
+import { checkSignatureInput } from '../bounds/check-signature-input.ts';
 import { andThen, type MaybePromise, type SignatureOptions } from '../engines/engine.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { Kms } from './kms.ts';
@@ -25,6 +26,7 @@ export async function sign(kms: Kms, caller: Caller, input: SignInput): Promise<
 
 /** As `sign`, but answers, or throws, at once when there is nothing to wait for: the key is held in memory. */
 export function signNow(kms: Kms, caller: Caller, input: SignInput): MaybePromise<SignResult> {
+  checkSignatureInput(input.data, input.options);
   return andThen(useKey(kms, caller, input.keyId, 'sign'), (used) =>
     andThen(capability(used, 'sign')(input.data, input.options ?? {}), (signature) => ({
       signature,

@@ -1,3 +1,4 @@
+import { checkInteger } from '../bounds/check-values.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { KeyRecord } from '../model/key.ts';
 import type { ResidentKeyName, ResidentKeyProvider, ResidentObject } from '../ports/resident-keys.ts';
@@ -35,6 +36,8 @@ export interface SweepReport {
  * same claim, so that one of the two wins.
  */
 export async function sweepResidentKeys(kms: Kms, limits: SweepLimits): Promise<readonly SweepReport[]> {
+  checkInteger('createLimitSeconds', limits.createLimitSeconds, 0, Number.MAX_SAFE_INTEGER);
+  checkInteger('orphanGraceSeconds', limits.orphanGraceSeconds, 0, Number.MAX_SAFE_INTEGER);
   const reports: SweepReport[] = [];
   for (const provider of kms.resident) reports.push(await sweepOne(kms, provider, limits));
   return reports;

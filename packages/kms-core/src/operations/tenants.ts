@@ -1,4 +1,7 @@
 import { type Caller, requirePermission } from '../access/caller.ts';
+import { BOUNDS } from '../bounds/bounds.ts';
+import { checkIdempotency } from '../bounds/check-change.ts';
+import { checkId, checkLine } from '../bounds/check-values.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { PreparedMasterKey } from '../hierarchy/key-hierarchy.ts';
 import { type TokenAuthority, tokenAuthority } from '../hierarchy/token-authority.ts';
@@ -6,7 +9,7 @@ import type { RecordedChange } from '../evidence/operation-evidence.ts';
 import { newId, SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import type { TenantRecord } from '../model/tenant.ts';
 import type { UnitOfWork } from '../ports/store.ts';
-import { type CreateApiTokenInput, endToken, makeToken, tokenCreated } from './api-tokens.ts';
+import { checkToken, type CreateApiTokenInput, endToken, makeToken, tokenCreated } from './api-tokens.ts';
 import { destroyResidentOfTenant } from './destroy-resident.ts';
 import type { Kms } from './kms.ts';
 import { type IdempotencyRequest, runOnce } from './run-once.ts';
@@ -27,6 +30,9 @@ export interface CreateTenantInput {
 /** Creates a tenant with its master key. */
 export async function createTenant(kms: Kms, caller: Caller, input: CreateTenantInput): Promise<TenantDescription> {
   requirePermission(caller, 'kms:tenants:manage');
+  if (input.tenantId !== undefined) checkId('tenantId', input.tenantId);
+  checkLine('name', input.name, BOUNDS.nameCharacters);
+  checkIdempotency(input.idempotency);
   const chain = await kms.hierarchy.masterKeys(SYSTEM_TENANT);
   const tenantId = input.tenantId ?? newId();
   const masterKey = await prepared(kms.hierarchy.prepareMasterKey(tenantId));
@@ -87,6 +93,8 @@ export async function bootstrapTenant(
   token: CreateApiTokenInput,
   publish: (first: FirstTenant) => void,
 ): Promise<FirstTenant | undefined> {
+  checkLine('name', name, BOUNDS.nameCharacters);
+  checkToken(token);
   if (await kms.store.transact({ kind: 'system' }, hasTenant)) return undefined;
   const authority = await tokenAuthority(kms.hierarchy);
   const tenantId = newId();
@@ -126,9 +134,12 @@ export interface ShredTenantInput {
  */
 export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantInput): Promise<TenantDescription> {
   requirePermission(caller, 'kms:tenants:shred');
+  checkId('tenantId', input.tenantId);
+  checkLine('reason', input.reason, BOUNDS.reasonCharacters);
+  checkIdempotency(input.idempotency);
   if (caller.tenantId !== input.tenantId)
     throw new KmsError('TENANT_MISMATCH', 'The credential is for another tenant.');
-  if (input.confirmation.toLowerCase() !== `shred-${input.tenantId}`)
+  if (typeof input.confirmation !== 'string' || input.confirmation.toLowerCase() !== `shred-${input.tenantId}`)
     throw badRequest('confirmation', 'must be SHRED- followed by the id of the tenant');
   const chain = await kms.hierarchy.masterKeys(SYSTEM_TENANT);
   const authority = await tokenAuthority(kms.hierarchy);

@@ -1,5 +1,6 @@
 import { algorithmById } from '../algorithms/resolve.ts';
 import type { Caller } from '../access/caller.ts';
+import { checkVersion } from '../bounds/check-values.ts';
 import type { MaybePromise } from '../engines/engine.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import { type CryptoOperation, VERSION_STATE_ALLOWS } from '../lifecycle/operations.ts';
@@ -25,6 +26,7 @@ export async function tryVersions(
   keyVersion: number | undefined,
   accepts: (used: UsableVersion) => MaybePromise<boolean>,
 ): Promise<VersionMatch> {
+  checkVersion('keyVersion', keyVersion);
   let loaded = await admit(kms, caller, keyId, operation);
   let candidates = candidatesOf(loaded.record, operation, keyVersion);
   const payment = kms.budgets.take(loaded.record, candidates[0], operation);

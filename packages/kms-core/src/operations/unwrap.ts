@@ -1,5 +1,7 @@
 import type { Caller } from '../access/caller.ts';
-import { encodeWrapData } from '../envelope/associated-data.ts';
+import { BOUNDS } from '../bounds/bounds.ts';
+import { boundedWrapData } from '../bounds/bounded-data.ts';
+import { checkBytes } from '../bounds/check-values.ts';
 import { andThen, type MaybePromise } from '../engines/engine.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { Kms } from './kms.ts';
@@ -25,7 +27,8 @@ export async function unwrap(kms: Kms, caller: Caller, input: UnwrapInput): Prom
 
 /** As `unwrap`, but answers, or throws, at once when there is nothing to wait for: the key is held in memory. */
 export function unwrapNow(kms: Kms, caller: Caller, input: UnwrapInput): MaybePromise<UnwrapResult> {
-  const associatedData = encodeWrapData(input.associatedData);
+  checkBytes('wrappedKey', input.wrappedKey, BOUNDS.ciphertextBytes);
+  const associatedData = boundedWrapData(input.associatedData);
   return andThen(
     openEnvelope(kms, caller, input.keyId ?? null, 'unwrap', input.wrappedKey, associatedData),
     ({ plaintext, used }) => ({ dataKey: plaintext, keyId: used.key.keyId, keyVersion: used.version.version }),

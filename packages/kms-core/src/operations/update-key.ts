@@ -1,4 +1,5 @@
 import type { Caller } from '../access/caller.ts';
+import { checkMetadata, checkName, checkRotation, checkUsageLimits } from '../bounds/check-key-settings.ts';
 import { badRequest } from '../errors/kms-error.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
 import type { UsageLimits } from '../model/key.ts';
@@ -17,7 +18,11 @@ export interface UpdateKeyInput extends ChangeRequest {
 }
 
 /** Changes what may change about a key without touching its material. */
-export function updateKey(kms: Kms, caller: Caller, input: UpdateKeyInput): Promise<KeyDescription> {
+export async function updateKey(kms: Kms, caller: Caller, input: UpdateKeyInput): Promise<KeyDescription> {
+  checkName(input.name);
+  checkMetadata(input.metadata);
+  checkRotation(input.rotation);
+  checkUsageLimits(input.usageLimits);
   return changeKey(kms, caller, input, 'kms:keys:update', 'update', (record, { unit }) => {
     const { name, metadata, rotation, usageLimits } = input;
     const rotates = rotation?.auto ?? (rotation?.periodSeconds !== undefined && rotation.periodSeconds !== null);

@@ -1,5 +1,7 @@
 import type { Caller } from '../access/caller.ts';
-import { encodeWrapData } from '../envelope/associated-data.ts';
+import { BOUNDS } from '../bounds/bounds.ts';
+import { boundedWrapData } from '../bounds/bounded-data.ts';
+import { checkBytes } from '../bounds/check-values.ts';
 import { andThen, type MaybePromise } from '../engines/engine.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import { sealWith } from './encrypt.ts';
@@ -29,10 +31,13 @@ export async function wrap(kms: Kms, caller: Caller, input: WrapInput): Promise<
 
 /** As `wrap`, but answers, or throws, at once when there is nothing to wait for: the key is held in memory. */
 export function wrapNow(kms: Kms, caller: Caller, input: WrapInput): MaybePromise<WrapResult> {
+  checkBytes('dataKey', input.dataKey, BOUNDS.plaintextBytes, 1);
+  const associatedData = boundedWrapData(input.associatedData);
   return andThen(useKey(kms, caller, input.keyId, 'wrap'), (used) =>
-    andThen(
-      sealWith(used, input.dataKey, encodeWrapData(input.associatedData), 'wrap'),
-      ({ ciphertext, ...named }) => ({ ...named, wrappedKey: ciphertext, provider: used.version.provider }),
-    ),
+    andThen(sealWith(used, input.dataKey, associatedData, 'wrap'), ({ ciphertext, ...named }) => ({
+      ...named,
+      wrappedKey: ciphertext,
+      provider: used.version.provider,
+    })),
   );
 }

@@ -1,0 +1,56 @@
+const KIB = 1024;
+
+/**
+ * The bounds of everything that the operations take. Each operation checks its own input against them, whoever calls it; the
+ * HTTP contract takes its limits from here. Bytes are bytes, characters UTF-16 code units.
+ */
+export const BOUNDS = {
+  plaintextBytes: 64 * KIB,
+  /** A plaintext of the greatest size with the largest header, encapsulation and tag that a suite adds, rounded up. */
+  ciphertextBytes: 64 * KIB + 4 * KIB,
+  /** What is signed or authenticated: as much as fits, in base64, into a request of 1 MiB. */
+  messageBytes: (1024 * KIB * 3) / 4 - 4 * KIB,
+  /** The largest is SLH-DSA-256f with 49,856 bytes (FIPS 205, table 2). */
+  signatureBytes: 64 * KIB,
+  macBytes: 64,
+  /** FIPS 204, section 5.2, and FIPS 205, section 10.2. */
+  signatureContextBytes: 255,
+  associatedDataBytes: 8 * KIB,
+  kemCiphertextBytes: 2 * KIB,
+  publicKeyBytes: KIB,
+  deriveInfoBytes: KIB,
+  dataKeyBytes: { minimum: 16, maximum: 64 },
+  derivedKeyBytes: { minimum: 16, maximum: 64 },
+  randomBytes: { minimum: 1, maximum: 1024 },
+  wrappedMaterialBytes: 16 * KIB,
+  importTokenBytes: 16 * KIB,
+  nameCharacters: 256,
+  subjectCharacters: 256,
+  reasonCharacters: 1024,
+  cursorCharacters: 512,
+  idempotencyKeyCharacters: 255,
+  /** SHA-256 or longer. */
+  fingerprintBytes: { minimum: 32, maximum: 64 },
+  context: { entries: 64, nameCharacters: 1024, valueCharacters: 8 * KIB, totalBytes: 8 * KIB },
+  metadata: { entries: 64, nameCharacters: 128, valueCharacters: 1024, totalBytes: 16 * KIB },
+  policy: {
+    statements: 64,
+    actions: 64,
+    resources: 256,
+    principals: 256,
+    tenants: 64,
+    addresses: 64,
+    /** Of the whole document as JSON. */
+    totalCharacters: 32 * KIB,
+  },
+  pageItems: { default: 50, maximum: 200 },
+  pendingDays: { minimum: 1, maximum: 90, default: 7 },
+  upcomingDays: { maximum: 3650, default: 30 },
+  rotationSeconds: { minimum: 60, maximum: 10 * 365 * 24 * 60 * 60 },
+  retainVersions: 1000,
+  /** A key version is four bytes in the header of a ciphertext. */
+  keyVersion: 2 ** 32 - 1,
+  tokenPermissions: 64,
+  /** Instants as RFC 3339 can write them in UTC, and a record can hold them. */
+  instant: { earliest: Date.UTC(1970, 0, 1), latest: Date.UTC(9999, 11, 31, 23, 59, 59, 999) },
+} as const;

@@ -1,0 +1,23 @@
+import { badRequest } from '../errors/kms-error.ts';
+import { BOUNDS } from './bounds.ts';
+import { checkBytes, checkId, checkInteger } from './check-values.ts';
+import type { ChangeRequest } from '../operations/change-key.ts';
+import type { IdempotencyRequest } from '../operations/run-once.ts';
+
+/** What every change of a key may carry. */
+export function checkChange({ keyId, ifRevision, idempotency }: ChangeRequest): void {
+  checkId('keyId', keyId);
+  if (ifRevision !== undefined) checkInteger('ifRevision', ifRevision, 1, Number.MAX_SAFE_INTEGER);
+  checkIdempotency(idempotency);
+}
+
+/** The idempotency of a mutating call. */
+export function checkIdempotency(idempotency: IdempotencyRequest | undefined): void {
+  if (idempotency === undefined) return;
+  const { key, fingerprint } = idempotency;
+  const maximum = BOUNDS.idempotencyKeyCharacters;
+  if (typeof key !== 'string' || key.length === 0 || key.length > maximum || key.includes('\0') || !key.isWellFormed())
+    throw badRequest('idempotency.key', `must be text of 1 to ${maximum} characters`);
+  const { fingerprintBytes } = BOUNDS;
+  checkBytes('idempotency.fingerprint', fingerprint, fingerprintBytes.maximum, fingerprintBytes.minimum);
+}

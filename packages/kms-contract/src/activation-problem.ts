@@ -8,8 +8,8 @@ export const activationProblemSchema = component(
   'ActivationProblem',
   z.object({
     activated: z.literal(false),
-    error: z.string().describe('The same as `code`.'),
-    message: z.string(),
+    error: z.string().describe('What went wrong and what to do, for people: published clients show it.'),
+    message: z.string().describe('The same as `error`.'),
     code: z
       .string()
       .describe('`INVALID_API_KEY`, `ACCOUNT_SUSPENDED`, `RATE_LIMITED`, `SERVICE_UNAVAILABLE`, or `BAD_REQUEST`.'),
@@ -27,7 +27,7 @@ export interface ActivationFailure {
   readonly status: number;
   readonly body: {
     readonly activated: false;
-    readonly error: ActivationErrorCode;
+    readonly error: string;
     readonly message: string;
     readonly code: ActivationErrorCode;
   };
@@ -37,7 +37,7 @@ export interface ActivationFailure {
 export function activationProblem({ code: kmsCode, message }: Failure): ActivationFailure {
   const code = activationCode(kmsCode);
   const status = code === 'SERVICE_UNAVAILABLE' ? 503 : ERROR_STATUS[kmsCode];
-  return { status, body: { activated: false, error: code, message, code } };
+  return { status, body: { activated: false, error: message, message, code } };
 }
 
 function activationCode(code: KmsErrorCode): ActivationErrorCode {

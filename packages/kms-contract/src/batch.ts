@@ -1,23 +1,16 @@
 import { KmsError } from '@qnsp/kms-core';
 import { z } from 'zod';
-import { type Dialect, normaliseSynonyms, SYNONYMS } from './dialects.ts';
+import { type Dialect, type Names, normaliseSynonyms, SYNONYMS } from './dialects.ts';
 import { uuid } from './fields/uuid.ts';
 import { LIMITS } from './limits.ts';
-import {
-  asObject,
-  check,
-  DEFAULT_SETTINGS,
-  parseBody,
-  parseParams,
-  parseQuery,
-  type RawRequest,
-  withKey,
-} from './parse.ts';
+import { check } from './issues.ts';
+import { asObject, DEFAULT_SETTINGS, parseBody, parseParams, type RawRequest, withKey } from './parse.ts';
+import { parseQuery } from './parse-query.ts';
 import { type ContractSettings, type Route, tenantId } from './route.ts';
 
 /** One item of a batch: what to do, or why it can't be done. */
 export type BatchItem<R extends Route> =
-  | { readonly body: z.output<R['body']>; readonly dialect: Dialect }
+  | { readonly body: z.output<R['body']>; readonly dialect: Dialect; readonly sentNames?: Names | undefined }
   | { readonly error: KmsError };
 
 const batchSchema = z.strictObject({
@@ -44,7 +37,7 @@ export function parseBatch<R extends Route>(
 ): readonly BatchItem<R>[] {
   const params = parseParams(route, raw.params ?? {});
   parseQuery(route, raw.query ?? {});
-  const { items, keyId: batchKeyId } = check(batchSchema, normaliseSynonyms(asObject(raw.body), {}, false));
+  const { items, keyId: batchKeyId } = check(batchSchema, normaliseSynonyms(asObject(raw.body), {}, false).body);
   return items.map((item) => parseItem(route, item, { pathKeyId: params['keyId'], batchKeyId }, settings));
 }
 
@@ -60,10 +53,10 @@ function parseItem<R extends Route>(
   settings: ContractSettings,
 ): BatchItem<R> {
   try {
-    const { value, dialect } = parseBody(route, item, settings);
+    const { value, dialect, sentNames } = parseBody(route, item, settings);
     const body = withKey(route, withBatchKey(route, value, keys.batchKeyId), keys.pathKeyId);
     // The schema of the route made this value, so it has its type.
-    return { body: body as z.output<R['body']>, dialect };
+    return { body: body as z.output<R['body']>, dialect, sentNames };
   } catch (error) {
     if (error instanceof KmsError) return { error };
     throw error;

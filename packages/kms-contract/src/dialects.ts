@@ -4,7 +4,7 @@ import { badRequest, type CryptoOperation } from '@qnsp/kms-core';
 export type Dialect = 'canonical' | 'b' | 'c';
 
 /** Canonical field names, and the names of the same fields elsewhere. */
-type Names = Readonly<Record<string, string>>;
+export type Names = Readonly<Record<string, string>>;
 
 export interface DialectNames {
   readonly request: Names;
@@ -86,6 +86,8 @@ export interface NormalisedRequest {
   readonly body: JsonObject;
   /** The dialect to answer in. */
   readonly dialect: Dialect;
+  /** The names in the body that are not canonical, by the canonical ones; of a dialect all. */
+  readonly sentNames?: Names;
 }
 
 /**
@@ -97,7 +99,12 @@ export interface NormalisedRequest {
  * normaliseRequest('encrypt', { plaintextB64: 'aGk=' }); // { body: { plaintext: 'aGk=' }, dialect: 'b' }
  */
 export function normaliseRequest(operation: CryptoOperation, body: JsonObject): NormalisedRequest {
-  return normalise(body, FOREIGN_NAMES.get(operation) ?? NO_NAMES, false);
+  const normalised = normalise(body, FOREIGN_NAMES.get(operation) ?? NO_NAMES, false);
+  const { dialect, sentNames } = normalised;
+  if (dialect === 'canonical') return normalised;
+  // Also for a field that is missing: its name in the dialect is the one that the caller knows.
+  const names = Object.entries(DIALECTS[operation]?.[dialect].request ?? {}).filter(([name]) => !(name in body));
+  return { ...normalised, sentNames: { ...Object.fromEntries(names), ...sentNames } };
 }
 
 /** Whether a crypto body has canonical names only, and no field that counts as absent. */
@@ -106,8 +113,8 @@ export function isCanonical(operation: CryptoOperation, body: JsonObject): boole
 }
 
 /** Brings any other body to canonical names. With `nullIsValue`, `null` does not count as absent. */
-export function normaliseSynonyms(body: JsonObject, synonyms: Names, nullIsValue: boolean): JsonObject {
-  return normalise(body, foreignNames([['canonical', synonyms]]), nullIsValue).body;
+export function normaliseSynonyms(body: JsonObject, synonyms: Names, nullIsValue: boolean): NormalisedRequest {
+  return normalise(body, foreignNames([['canonical', synonyms]]), nullIsValue);
 }
 
 function normalise(body: JsonObject, names: ForeignNames, nullIsValue: boolean): NormalisedRequest {
@@ -123,20 +130,26 @@ function needsNoNames(body: JsonObject, names: ForeignNames, nullIsValue: boolea
 
 function rename(body: JsonObject, names: ForeignNames, nullIsValue: boolean): NormalisedRequest {
   const fields = new Map<string, unknown>();
+  const sentNames: Record<string, string> = {};
   let dialect: Dialect = 'canonical';
   for (const [name, value] of Object.entries(body)) {
     if (value === null && !nullIsValue) continue;
     const { canonical, dialect: spoken } = names[name] ?? { canonical: name, dialect: 'canonical' };
-    if (fields.has(canonical)) throw badRequest(canonical, 'is given under two names; send one of them');
+    if (fields.has(canonical))
+      throw badRequest(
+        name,
+        `is given under two names, also as ${sentNames[canonical] ?? canonical}; send one of them`,
+      );
     if (spoken !== 'canonical') {
       if (dialect !== 'canonical' && spoken !== dialect)
-        throw badRequest(canonical, 'is named in another dialect than a field before it');
+        throw badRequest(name, 'is named in another dialect than a field before it');
       dialect = spoken;
     }
     fields.set(canonical, value);
+    if (canonical !== name) sentNames[canonical] = name;
   }
   // fromEntries defines properties, so that a field called __proto__ stays a field and is refused as unknown.
-  return { body: Object.fromEntries(fields), dialect };
+  return { body: Object.fromEntries(fields), dialect, sentNames };
 }
 
 /**

@@ -64,6 +64,9 @@ export type Problem = z.output<typeof problemSchema>;
 export const itemProblemSchema = component('ItemProblem', z.object(errorFields));
 export type ItemProblem = z.output<typeof itemProblemSchema>;
 
+/** What stands in the place of an item of a batch that failed. */
+export const failedItemSchema = component('FailedItem', z.object({ error: itemProblemSchema }));
+
 /** What an error tells the caller; every `KmsError` is one. */
 export interface Failure {
   readonly code: KmsErrorCode;

@@ -1,5 +1,6 @@
 import { type Issue, KmsError } from '@qnsp/kms-core';
 import type { z } from 'zod';
+import type { Names } from './dialects.ts';
 import { TOO_LARGE } from './fields/bytes.ts';
 
 const MAX_ISSUES = 20;
@@ -11,7 +12,7 @@ const QUOTABLE = /^[A-Za-z_][\w.-]{0,63}$/;
  *
  * @throws KmsError `PAYLOAD_TOO_LARGE` when a field is larger than the service takes.
  */
-export function issuesOf(error: z.ZodError): readonly Issue[] {
+function issuesOf(error: z.ZodError): readonly Issue[] {
   return error.issues.flatMap((issue) => {
     if (isTooLarge(issue))
       throw new KmsError('PAYLOAD_TOO_LARGE', issue.message, { details: { path: formatPath(issue.path) } });
@@ -19,6 +20,13 @@ export function issuesOf(error: z.ZodError): readonly Issue[] {
       return issue.keys.map((key) => ({ path: formatPath([...issue.path, key]), reason: 'is not a known field' }));
     return [{ path: formatPath(issue.path), reason: issue.message }];
   });
+}
+
+/** Checks a value against a schema. Throws `BAD_REQUEST` or `PAYLOAD_TOO_LARGE`. */
+export function check<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  const result = schema.safeParse(value, { error: reasonOf });
+  if (!result.success) throw invalidRequest(issuesOf(result.error));
+  return result.data;
 }
 
 /** The error of a request with these issues. */
@@ -30,17 +38,53 @@ export function invalidRequest(issues: readonly Issue[]): KmsError {
   return new KmsError('BAD_REQUEST', message, { details: { issues: issues.slice(0, MAX_ISSUES) } });
 }
 
+/**
+ * An error as it is about the names that the request has for its fields.
+ *
+ * @param names canonical names and those of the request, where they differ
+ */
+export function nameAsSent(error: unknown, names: Names | undefined): unknown {
+  if (names === undefined || !(error instanceof KmsError) || error.details === undefined) return error;
+  const { issues, path, ...others } = error.details as { readonly issues?: readonly Issue[]; readonly path?: string };
+  const details = {
+    ...others,
+    ...(path === undefined ? {} : { path: asSent(path, names) }),
+    ...(issues === undefined ? {} : { issues: issues.map((one) => ({ ...one, path: asSent(one.path, names) })) }),
+  };
+  const [first] = issues ?? [];
+  const message =
+    first !== undefined && error.message.startsWith(`${first.path}: `)
+      ? asSent(first.path, names) + error.message.slice(first.path.length)
+      : error.message;
+  const { code, retryAfterSeconds, cause } = error;
+  return new KmsError(code, message, {
+    details,
+    cause,
+    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+  });
+}
+
+function asSent(path: string, names: Names): string {
+  const [name = ''] = /^[^.[]*/.exec(path) ?? [];
+  return Object.hasOwn(names, name) ? `${names[name]}${path.slice(name.length)}` : path;
+}
+
+/** A name of a request as it may stand in an answer. */
+export function quotable(name: string): string {
+  return QUOTABLE.test(name) ? name : '?';
+}
+
 /** The path of a field: names with dots between them, places in lists in brackets. */
 function formatPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, step) => {
     if (typeof step === 'number') return `${text}[${step}]`;
-    const name = QUOTABLE.test(String(step)) ? String(step) : '?';
+    const name = quotable(String(step));
     return text === '' ? name : `${text}.${name}`;
   }, '');
 }
 
 /** What zod found, in words of this API: zod's own may quote the value. */
-export const reasonOf: z.core.$ZodErrorMap = (issue) => {
+const reasonOf: z.core.$ZodErrorMap = (issue) => {
   switch (issue.code) {
     case 'invalid_type':
       return issue.input === undefined ? 'is required' : `must be ${TYPE_NAMES[issue.expected] ?? issue.expected}`;

@@ -1,8 +1,16 @@
 import { type Issue, isUuid, KmsError, keyNotFound } from '@qnsp/kms-core';
 import type { z } from 'zod';
-import { type Dialect, isCanonical, type JsonObject, normaliseRequest, normaliseSynonyms } from './dialects.ts';
+import {
+  type Dialect,
+  isCanonical,
+  type JsonObject,
+  type Names,
+  normaliseRequest,
+  normaliseSynonyms,
+} from './dialects.ts';
 import { LIMITS } from './limits.ts';
-import { invalidRequest, issuesOf, reasonOf } from './issues.ts';
+import { check, invalidRequest, nameAsSent } from './issues.ts';
+import { parseQuery, passedOver } from './parse-query.ts';
 import type { ContractSettings, Route } from './route.ts';
 import type { OperationId, RouteOf } from './routes/index.ts';
 
@@ -39,6 +47,10 @@ export interface ParsedRequest<R extends Route = Route> {
   readonly idempotencyKey?: string;
   /** The dialect to answer in. */
   readonly dialect: Dialect;
+  /** The names that the request has for fields, where they are not the canonical ones. */
+  readonly sentNames?: Names;
+  /** What was done differently from what was asked. */
+  readonly warnings?: readonly string[];
 }
 
 /** What the handler of an operation gets. */
@@ -72,12 +84,15 @@ export function parseRequest<R extends Route>(
     : undefined;
   if (issues.length > 0 || body === undefined) throw invalidRequest(issues);
   const value = route.crypto === undefined ? body.value : withKey(route, body.value, params['keyId']);
+  const warnings = passedOver(route, raw.query ?? {});
   return {
     // The schemas of the route made these values, so they have its types.
     params: (route.crypto === undefined ? params : {}) as ParamsOf<R>,
     query: query as z.output<R['query']>,
     body: value as z.output<R['body']>,
     dialect: body.dialect,
+    ...(body.sentNames === undefined ? {} : { sentNames: body.sentNames }),
+    ...(warnings.length === 0 ? {} : { warnings }),
     ...(ifRevision === undefined ? {} : { ifRevision }),
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
   };
@@ -102,23 +117,25 @@ function parsePlain(route: Route, raw: RawRequest): ParsedRequest | undefined {
 export interface ParsedBody {
   readonly value: unknown;
   readonly dialect: Dialect;
+  readonly sentNames?: Names | undefined;
 }
 
 /** Checks one body, or one item of a batch, against the schema of a route. Throws like {@link parseRequest}. */
 export function parseBody(route: Route, raw: unknown, settings: ContractSettings): ParsedBody {
   if (route.method === 'GET') return { value: {}, dialect: 'canonical' };
   const object = asObject(raw);
-  const { body, dialect } =
+  const { body, dialect, sentNames } =
     route.crypto === undefined
-      ? {
-          body: normaliseSynonyms(object, route.synonyms ?? {}, route.nullIsValue ?? false),
-          dialect: 'canonical' as const,
-        }
+      ? normaliseSynonyms(object, route.synonyms ?? {}, route.nullIsValue ?? false)
       : normaliseRequest(route.crypto.operation, object);
-  const value = route.readBody?.(body) ?? check(route.body, body);
-  const broken = route.check?.(value, settings) ?? [];
-  if (broken.length > 0) throw invalidRequest(broken);
-  return { value, dialect };
+  try {
+    const value = route.readBody?.(body) ?? check(route.body, body);
+    const broken = route.check?.(value, settings) ?? [];
+    if (broken.length > 0) throw invalidRequest(broken);
+    return { value, dialect, sentNames };
+  } catch (error) {
+    throw nameAsSent(error, sentNames);
+  }
 }
 
 /** Puts the key id of the path into a crypto body. Throws `BAD_REQUEST` when the two differ or there is none where it is needed. */
@@ -150,19 +167,6 @@ export function parseParams(route: Route, raw: NonNullable<RawRequest['params']>
     params[name] = value.toLowerCase();
   }
   return params;
-}
-
-/** Checks a query; an empty value counts as absent, since clients send `cursor=` when they have none. */
-export function parseQuery<R extends Route>(route: R, raw: NonNullable<RawRequest['query']>): z.output<R['query']> {
-  const given = Object.entries(raw).filter(([, value]) => value !== '' && value !== undefined);
-  return check<R['query']>(route.query, Object.fromEntries(given));
-}
-
-/** Checks a value against a schema. Throws `BAD_REQUEST` or `PAYLOAD_TOO_LARGE`. */
-export function check<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
-  const result = schema.safeParse(value, { error: reasonOf });
-  if (!result.success) throw invalidRequest(issuesOf(result.error));
-  return result.data;
 }
 
 /** The object of a body: no bytes at all are one without fields. */

@@ -94,6 +94,8 @@ export interface RouteDefinition<
   readonly otherStatuses?: readonly number[];
   /** The errors that are this route's own; those of every route are added. */
   readonly errors: readonly KmsErrorCode[];
+  /** Whether it answers a list: names of its query that it does not know are then passed over, and `warnings` says so. */
+  readonly list?: boolean;
   /** Whether it changes anything: then `Idempotency-Key` counts. */
   readonly mutating: boolean;
   /** Whether `If-Match` with the revision of the key counts. */

@@ -60,9 +60,11 @@ const TABLE: readonly [CryptoOperation, Dialect, object, object, object, object]
 
 describe('field names of published clients', () => {
   it.each(TABLE)('%s in dialect %s is read', (operation, dialect, sent, canonical) => {
+    const fields = Object.keys(canonical).map((name, index) => [name, Object.keys(sent)[index]]);
     expect(normaliseRequest(operation, { ...sent, keyId: EXAMPLE.keyId })).toEqual({
       body: { ...canonical, keyId: EXAMPLE.keyId },
       dialect,
+      sentNames: Object.fromEntries(fields),
     });
   });
 
@@ -122,7 +124,11 @@ describe('field names of published clients', () => {
   });
 
   it('takes message for data and answers canonically', () => {
-    expect(normaliseRequest('sign', { message: 'aGk=' })).toEqual({ body: { data: 'aGk=' }, dialect: 'canonical' });
+    expect(normaliseRequest('sign', { message: 'aGk=' })).toEqual({
+      body: { data: 'aGk=' },
+      dialect: 'canonical',
+      sentNames: { data: 'message' },
+    });
     expect(normaliseRequest('verify', { message: 'aGk=', signature: 'AAAA' }).body).toEqual({
       data: 'aGk=',
       signature: 'AAAA',
@@ -138,10 +144,12 @@ describe('field names of published clients', () => {
     expect(normaliseRequest('encrypt', { plaintext: 'aGk=', context: null })).toEqual({
       body: { plaintext: 'aGk=' },
       dialect: 'canonical',
+      sentNames: {},
     });
     expect(normaliseRequest('encrypt', { plaintext: null, plaintextB64: 'aGk=' })).toEqual({
       body: { plaintext: 'aGk=' },
       dialect: 'b',
+      sentNames: { plaintext: 'plaintextB64' },
     });
   });
 

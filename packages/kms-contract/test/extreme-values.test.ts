@@ -51,7 +51,8 @@ function pathsRefused(route: Route, raw: RawRequest): readonly unknown[] {
     return [];
   } catch (error) {
     if (!(error instanceof KmsError) || error.code !== 'BAD_REQUEST') throw error;
-    return (error.details?.['issues'] as readonly { readonly path: string }[]).map(({ path }) => path);
+    const { issues } = error.details as { readonly issues: readonly { readonly path: string }[] };
+    return issues.map(({ path }) => path);
   }
 }
 
@@ -67,8 +68,8 @@ describe('every instant of a request', () => {
   it('stands in the table above', () => {
     const document = openApiDocument({ version: 'test' });
     const found = ALL_ROUTES.flatMap((route) => {
-      const operation = at(document, 'paths', route.path, route.method.toLowerCase());
-      const [parameters, body] = [operation['parameters'], at(operation, 'requestBody', 'content')];
+      const operation = memberOf(document, 'paths', route.path, route.method.toLowerCase());
+      const [parameters, body] = [operation['parameters'], memberOf(operation, 'requestBody', 'content')];
       return [...instantsIn(document, parameters), ...instantsIn(document, body)].map(() => route.operationId);
     });
     const known = INSTANTS.map(([route]) => route.operationId);
@@ -76,7 +77,7 @@ describe('every instant of a request', () => {
   });
 });
 
-function at(json: unknown, ...path: readonly string[]): Record<string, unknown> {
+function memberOf(json: unknown, ...path: readonly string[]): Record<string, unknown> {
   return path.reduce<unknown>((value, name) => (value as Record<string, unknown> | undefined)?.[name], json) as Record<
     string,
     unknown
@@ -87,7 +88,7 @@ function at(json: unknown, ...path: readonly string[]): Record<string, unknown> 
 function instantsIn(document: unknown, part: unknown): readonly unknown[] {
   if (typeof part !== 'object' || part === null) return [];
   const reference: unknown = Reflect.get(part, '$ref');
-  if (typeof reference === 'string') return instantsIn(document, at(document, ...reference.split('/').slice(1)));
+  if (typeof reference === 'string') return instantsIn(document, memberOf(document, ...reference.split('/').slice(1)));
   if (Reflect.get(part, 'format') === 'date-time') return [part];
   return Object.entries(part)
     .filter(([name]) => name !== 'examples')

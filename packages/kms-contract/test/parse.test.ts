@@ -1,7 +1,8 @@
 import { KmsError } from '@qnsp/kms-core';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { EXAMPLE } from '../src/answers/examples.ts';
-import { LIMITS, parseRequest, type RawRequest, ROUTES, type Route } from '../src/index.ts';
+import { ALL_ROUTES, LIMITS, parseRequest, type RawRequest, ROUTES, type Route } from '../src/index.ts';
 
 const { keyId, otherKeyId } = EXAMPLE;
 const params = { keyId };
@@ -49,14 +50,115 @@ describe('what clients really send', () => {
   });
 
   it.each([
-    [{ limit: '0' }, 'limit'],
-    [{ limit: '201' }, 'limit'],
+    [{ limit: 'many' }, 'limit'],
+    [{ limit: '1.5' }, 'limit'],
+    [{ limit: '0x10' }, 'limit'],
     [{ limit: ['1', '2'] }, 'limit'],
     [{ state: 'sleeping' }, 'state'],
-    [{ sate: 'active' }, 'sate'],
     [{ cursor: 'a b' }, 'cursor'],
   ])('refuses the query %j', (query, path) => {
     expect(issues(ROUTES.listKeys, { query })).toEqual([expect.objectContaining({ path })]);
+  });
+
+  const lists = ALL_ROUTES.filter(({ list }) => list);
+  const pages = lists.filter(({ query }) => query instanceof z.ZodObject && 'limit' in query.shape);
+
+  it.each(pages.map((route) => [route.operationId, route] as const))(
+    '%s brings a limit into its bounds',
+    (_id, route) => {
+      const limitOf = (limit: string) => parseRequest(route, { query: { limit } }).query;
+      for (const limit of ['0', '-1', '-0', `-${'9'.repeat(400)}`]) expect(limitOf(limit)).toEqual({ limit: 1 });
+      for (const limit of ['201', '500', '9'.repeat(400)])
+        expect(limitOf(limit)).toEqual({ limit: LIMITS.pageItems.maximum });
+      expect(limitOf('100')).toEqual({ limit: 100 });
+    },
+  );
+
+  it.each(lists.map((route) => [route.operationId, route] as const))(
+    '%s passes over what it does not know in its query, and says so',
+    (_id, route) => {
+      const query = { sort: 'name', 'a b': 'x', empty: '', constructor: '1', __proto__: '2' };
+      const parsed = parseRequest(route, { query });
+      expect(parsed.query).toEqual({});
+      expect(parsed.warnings).toEqual([
+        'The query has sort, which is not known here.',
+        'The query has ?, which is not known here.',
+        'The query has constructor, which is not known here.',
+      ]);
+      expect(parseRequest(route, {})).not.toHaveProperty('warnings');
+    },
+  );
+
+  it('are all the routes that answer items, but for batches', () => {
+    const answering = ALL_ROUTES.filter(
+      ({ response, method }) => method === 'GET' && response instanceof z.ZodObject && 'items' in response.shape,
+    );
+    expect(answering.map(({ operationId }) => operationId)).toEqual(lists.map(({ operationId }) => operationId));
+  });
+
+  it.each(ALL_ROUTES.filter(({ list }) => !list).map((route) => [route.operationId, route] as const))(
+    '%s refuses what it does not know in its query',
+    (_id, route) => {
+      const raw = { params: { keyId, tokenId: keyId, eventId: keyId, tenantId: keyId }, query: { sort: 'name' } };
+      expect(issues(route, { ...raw, body: route.example.body })).toEqual([
+        { path: 'sort', reason: 'is not a known field' },
+      ]);
+    },
+  );
+
+  it('takes a cursor of null for the first page, as some languages write it', () => {
+    for (const route of lists) expect(parseRequest(route, { query: { cursor: 'null' } }).query).toEqual({});
+  });
+
+  it('takes an empty algorithm for none', () => {
+    expect(parseRequest(ROUTES.createKey, { body: { algorithm: '', purpose: '' } }).body).toEqual({
+      algorithm: null,
+      purpose: null,
+    });
+    expect(issues(ROUTES.createKey, { body: { algorithm: ' ' } })).toEqual([
+      { path: 'algorithm', reason: expect.stringContaining('must be one of aes-256-gcm') },
+    ]);
+  });
+
+  it.each(['rotateKey', 'upgradeKey', 'suspendKey', 'resumeKey', 'destroyKey', 'restoreKey', 'shredKey'] as const)(
+    '%s takes a reason',
+    (id) => {
+      const route: Route = ROUTES[id];
+      const bodyWith = (reason: unknown) => ({ ...route.example.body, reason });
+      const read = (reason: unknown) => parseRequest(route, { params, body: bodyWith(reason) }).body;
+      expect(read('MCP rotation')).toMatchObject({ reason: 'MCP rotation' });
+      expect(read('  ')).toMatchObject({ reason: '' });
+      expect(read(null)).not.toHaveProperty('reason');
+      for (const wrong of [5, {}, 'a\nb', 'x'.repeat(LIMITS.reasonCharacters + 1)])
+        expect(issues(route, { params, body: bodyWith(wrong) })).toEqual([expect.objectContaining({ path: 'reason' })]);
+    },
+  );
+
+  it.each([
+    '11111111-1111-1111-1111-111111111111',
+    '0198f2a5-0c1d-0e2f-8a3b-4c5d6e7f8091',
+    '0198f2a5-0c1d-9e2f-8a3b-4c5d6e7f8091',
+    '0198f2a5-0c1d-7e2f-7a3b-4c5d6e7f8091',
+    '0198f2a5-0c1d-7e2f-ca3b-4c5d6e7f8091',
+    '00000000-0000-0000-0000-000000000000',
+    'ffffffff-ffff-ffff-ffff-ffffffffffff',
+    '0198f2a50c1d7e2f8a3b4c5d6e7f8091',
+  ])('refuses a new tenant %s, which published clients would not take', (tenantId) => {
+    expect(issues(ROUTES.createTenant, { body: { name: 'a', tenantId } })).toEqual([
+      expect.objectContaining({ path: 'tenantId' }),
+    ]);
+  });
+
+  it('takes a new tenant of any version and the variant of RFC 9562', () => {
+    for (const version of '12345678')
+      for (const variant of '89abAB') {
+        const tenantId = `0198f2a5-0c1d-${version}e2f-${variant}a3b-4c5d6e7f8091`;
+        expect(z.uuid().safeParse(tenantId).success).toBe(true);
+        expect(parseRequest(ROUTES.createTenant, { body: { name: 'a', tenantId } }).body).toEqual({
+          name: 'a',
+          tenantId: tenantId.toLowerCase(),
+        });
+      }
   });
 
   it('takes a key id in either case and answers lower case', () => {

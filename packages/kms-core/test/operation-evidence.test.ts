@@ -1,19 +1,26 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
   type AuditEvent,
+  type ChangeRequest,
   createKey,
+  destroyKey,
   encrypt,
+  getKey,
   type Kms,
   KmsError,
   newId,
   OperationEvidence,
   putKeyPolicy,
   reencrypt,
+  restoreKey,
+  resumeKey,
   revokeKey,
   rotateKey,
   runDueWork,
   SERVICE_ITSELF,
+  shredKey,
   suspendKey,
+  upgradeKey,
   withEvidence,
 } from '../src/index.ts';
 import { inMemoryStore } from '../src/testing/in-memory-store.ts';
@@ -62,6 +69,37 @@ function committed(): readonly AuditEvent[] {
 async function newKey(): Promise<string> {
   return (await createKey(fixture.kms, fixture.admin, {})).keyId;
 }
+
+describe('the reason of a change', () => {
+  const CHANGES: readonly (readonly [string, (kms: Kms, change: ChangeRequest) => Promise<unknown>])[] = [
+    ['rotated', (kms, change) => rotateKey(kms, fixture.admin, change)],
+    ['upgraded', (kms, change) => upgradeKey(kms, fixture.admin, change)],
+    ['suspended', (kms, change) => suspendKey(kms, fixture.admin, change)],
+    ['resumed', (kms, change) => resumeKey(kms, fixture.admin, change)],
+    ['destruction-scheduled', (kms, change) => destroyKey(kms, fixture.admin, change)],
+    ['restored', (kms, change) => restoreKey(kms, fixture.admin, change)],
+    ['shredded', (kms, change) => shredKey(kms, fixture.admin, { ...change, confirmation: `SHRED-${change.keyId}` })],
+  ];
+
+  test('is in its evidence, and in no other', async () => {
+    const keyId = await newKey();
+    for (const [name, change] of CHANGES)
+      await run((kms) => change(kms, { keyId, statedReason: `because it is to be ${name}` }));
+    const found = committed().map(({ eventType, changes }) => [
+      eventType,
+      changes?.before?.['reason'],
+      changes?.after?.['reason'],
+    ]);
+    expect(found).toEqual(CHANGES.map(([name]) => [`kms.key.${name}`, undefined, `because it is to be ${name}`]));
+    await expect(getKey(fixture.kms, fixture.admin, { keyId })).resolves.not.toHaveProperty('reason');
+  });
+
+  test('need not be given', async () => {
+    const keyId = await newKey();
+    await run((kms) => rotateKey(kms, fixture.admin, { keyId }));
+    expect(committed().at(-1)?.changes?.after).not.toHaveProperty('reason');
+  });
+});
 
 describe('an operation that leaves evidence', () => {
   test('is answered when its event is durable', async () => {

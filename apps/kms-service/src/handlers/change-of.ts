@@ -13,3 +13,13 @@ export function changeOf({ request, once }: KeyCall): ChangeRequest {
     ...(request.ifRevision === undefined ? {} : { ifRevision: request.ifRevision }),
   };
 }
+
+interface ReasonedCall extends KeyCall {
+  readonly request: KeyCall['request'] & { readonly body: { readonly reason?: string } };
+}
+
+/** The same with the reason that the client gave; an empty one is none. */
+export function reasonedChangeOf(call: ReasonedCall): ChangeRequest {
+  const { reason = '' } = call.request.body;
+  return { ...changeOf(call), ...(reason === '' ? {} : { statedReason: reason }) };
+}

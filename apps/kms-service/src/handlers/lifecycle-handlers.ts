@@ -12,14 +12,14 @@ import {
   suspendKey,
   upgradeKey,
 } from '@qnsp/kms-core';
-import { changeOf } from './change-of.ts';
+import { changeOf, reasonedChangeOf } from './change-of.ts';
 import type { Handlers } from './handler.ts';
 
 export const lifecycleHandlers = {
-  rotateKey: (call) => rotateKey(call.kms, call.caller, changeOf(call)),
-  upgradeKey: (call) => upgradeKey(call.kms, call.caller, changeOf(call)),
-  suspendKey: (call) => suspendKey(call.kms, call.caller, changeOf(call)),
-  resumeKey: (call) => resumeKey(call.kms, call.caller, changeOf(call)),
+  rotateKey: (call) => rotateKey(call.kms, call.caller, reasonedChangeOf(call)),
+  upgradeKey: (call) => upgradeKey(call.kms, call.caller, reasonedChangeOf(call)),
+  suspendKey: (call) => suspendKey(call.kms, call.caller, reasonedChangeOf(call)),
+  resumeKey: (call) => resumeKey(call.kms, call.caller, reasonedChangeOf(call)),
   revokeKey: (call) => revokeKey(call.kms, call.caller, { ...call.request.body, ...changeOf(call) }),
   destroyKey: (call) => {
     const { body, query } = call.request;
@@ -27,12 +27,12 @@ export const lifecycleHandlers = {
     if (query.pendingWindow !== undefined && query.pendingWindow !== pendingWindow)
       throw badRequest('pendingWindow', 'is in the query and in the body with two values');
     return destroyKey(call.kms, call.caller, {
-      ...changeOf(call),
+      ...reasonedChangeOf(call),
       ...(pendingWindow === undefined ? {} : { pendingDays: pendingWindow }),
     });
   },
-  restoreKey: (call) => restoreKey(call.kms, call.caller, changeOf(call)),
-  shredKey: (call) => shredKey(call.kms, call.caller, { ...call.request.body, ...changeOf(call) }),
+  restoreKey: (call) => restoreKey(call.kms, call.caller, reasonedChangeOf(call)),
+  shredKey: (call) => shredKey(call.kms, call.caller, { ...call.request.body, ...reasonedChangeOf(call) }),
   getKeyPolicy: async ({ kms, caller, request }) =>
     (await getKeyPolicy(kms, caller, request.params)) ?? { version: '1', statements: [] },
   putKeyPolicy: (call) => putKeyPolicy(call.kms, call.caller, { ...call.request.body, ...changeOf(call) }),

@@ -12,6 +12,7 @@ import {
 import type { AppParts } from '../app.ts';
 import { describeRequest } from '../evidence/begin-evidence.ts';
 import { handlerOf } from '../handlers/handlers.ts';
+import { namingAsSent } from './naming-as-sent.ts';
 import { failureOf } from './problem-answer.ts';
 import { requireSameTenant } from './tenant.ts';
 
@@ -59,9 +60,9 @@ export async function serveBatch(
     if (caller !== undefined) requireSameTenant(caller, item.body);
     const request = { params: {}, query: {}, ...item };
     if (left !== undefined) describeRequest(left, request);
-    return andThen(handler({ parts, kms: leaving(parts.kms, left), caller, request, once: {} }), (result) =>
-      encodeAnswer(route, result, item.dialect),
-    );
+    const call = { parts, kms: leaving(parts.kms, left), caller, request, once: {} };
+    const done = item.sentNames === undefined ? handler(call) : namingAsSent(item.sentNames, () => handler(call));
+    return andThen(done, (result) => encodeAnswer(route, result, item.dialect));
   };
   const failed = (error: unknown) => {
     // One item that fails is that item's answer, also when the service is at fault; the log says why.

@@ -27,6 +27,7 @@ import { handlerOf } from '../handlers/handlers.ts';
 import type { Answer } from './answer.ts';
 import { authenticate, identify } from './authenticate.ts';
 import { identifyAgain } from './identify-again.ts';
+import { namingAsSent } from './naming-as-sent.ts';
 import { leaving, serveBatch } from './serve-batch.ts';
 import { callerAddress } from './caller-address.ts';
 import { parseJsonObject, readBody } from './body.ts';
@@ -124,12 +125,20 @@ function serveIdentified(
   const request = parseRequest(route, raw);
   if (evidence !== undefined) describeRequest(evidence, request);
   const once = idempotencyOf(route, raw, request.idempotencyKey, caller);
-  const done = handlerOf(route)({ parts, kms: leaving(parts.kms, evidence), caller, request, once });
+  const call = { parts, kms: leaving(parts.kms, evidence), caller, request, once };
+  const done =
+    request.sentNames === undefined
+      ? handlerOf(route)(call)
+      : namingAsSent(request.sentNames, () => handlerOf(route)(call));
   return andThen(done, (result) =>
     respond(
       route,
       requestId,
-      encodeAnswerText(route, result, request.dialect),
+      encodeAnswerText(
+        route,
+        request.warnings === undefined ? result : warning(result, request.warnings),
+        request.dialect,
+      ),
       statusOf(route, result),
       entityTag(route, result),
     ),
@@ -140,6 +149,13 @@ function respond(route: Route, requestId: string, text: string, status: number =
   const type = route.contentType ?? 'application/json';
   const headers = { 'content-type': type, 'x-request-id': requestId, 'cache-control': 'no-store' };
   return { status, headers: etag === undefined ? headers : { ...headers, etag }, body: text };
+}
+
+/** The answer of a list, with what the request was warned of after its own warnings. */
+function warning(result: unknown, warnings: readonly string[]): unknown {
+  // Only lists are warned of, and their answers are objects.
+  const list = result as { readonly warnings?: readonly string[] };
+  return { ...list, warnings: [...(list.warnings ?? []), ...warnings] };
 }
 
 /** Health answers come with 503, too: the answer says so itself. */

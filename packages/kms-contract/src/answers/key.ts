@@ -70,7 +70,9 @@ export const keySchema = component(
 export const listWarnings = z
   .array(z.string())
   .exactOptional()
-  .describe('Names the keys whose stored record failed its integrity check: they are not in `items`.');
+  .describe(
+    'Names the keys whose stored record failed its integrity check, which are not in `items`, and what of the query was passed over.',
+  );
 
 export const keyPageSchema = component(
   'KeyPage',

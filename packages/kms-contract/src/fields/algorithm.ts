@@ -3,31 +3,41 @@ import { z } from 'zod';
 import { inside } from './inside.ts';
 import { onTheWire } from './wire-schema.ts';
 
+const NAMES = {
+  type: 'string',
+  maxLength: 64,
+  description: 'The platform id, the name in the standard or a usual spelling, in any case.',
+  examples: ALGORITHMS.map(({ id }) => id),
+};
+
 /** An algorithm by any of its names in JSON, its row of the registry inside. */
 export const algorithm = onTheWire(
-  z.codec(z.string().max(64), inside<Algorithm>(), {
-    decode: (name, { issues }) => {
-      try {
-        return resolveAlgorithm(name);
-      } catch (error) {
-        if (!(error instanceof KmsError)) throw error;
-        issues.push({
-          code: 'custom',
-          message: `must be one of ${ALGORITHMS.map(({ id }) => id).join(', ')}`,
-          input: undefined,
-        });
-        return z.NEVER;
-      }
-    },
-    encode: ({ id }) => id,
-  }),
-  {
-    type: 'string',
-    maxLength: 64,
-    description: 'The platform id, the name in the standard or a usual spelling, in any case.',
-    examples: ALGORITHMS.map(({ id }) => id),
-  },
+  z.codec(z.string().max(64), inside<Algorithm>(), { decode: resolve, encode: ({ id }) => id }),
+  NAMES,
 );
+
+/** The algorithm of a new key; an empty name is the same as none, `null` inside. */
+export const chosenAlgorithm = onTheWire(
+  z.codec(z.string().max(64), inside<Algorithm | null>(), {
+    decode: (name, payload) => (name === '' ? null : resolve(name, payload)),
+    encode: (value) => value?.id ?? '',
+  }),
+  { ...NAMES, description: `${NAMES.description} Absent or empty it is the default algorithm of the deployment.` },
+);
+
+function resolve(name: string, { issues }: z.core.ParsePayload): Algorithm {
+  try {
+    return resolveAlgorithm(name);
+  } catch (error) {
+    if (!(error instanceof KmsError)) throw error;
+    issues.push({
+      code: 'custom',
+      message: `must be one of ${ALGORITHMS.map(({ id }) => id).join(', ')}`,
+      input: undefined,
+    });
+    return z.NEVER;
+  }
+}
 
 /** The platform id of an algorithm in an answer. */
 export const algorithmId = onTheWire(z.string(), {

@@ -1,5 +1,19 @@
 import { z } from 'zod';
+import { LIMITS } from '../limits.ts';
 import { onTheWire } from './wire-schema.ts';
+
+/** How many items a page of a list has: any whole number, brought to what the service answers at once. */
+export const pageLimit = onTheWire(
+  z.codec(z.string().regex(/^-?\d+$/, 'must be a whole number'), z.int(), {
+    decode: (text) => Math.min(Math.max(Number(text), 1), LIMITS.pageItems.maximum),
+    encode: String,
+  }),
+  {
+    type: 'integer',
+    default: LIMITS.pageItems.default,
+    description: `At most so many items, from 1 to ${LIMITS.pageItems.maximum}; a number outside counts as the nearer of the two.`,
+  },
+);
 
 /** A whole number in a query: decimal digits in the address, a number inside. */
 export function queryInteger(minimum: number, maximum: number, defaultValue?: number) {

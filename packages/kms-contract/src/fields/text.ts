@@ -14,6 +14,11 @@ export function line(maximum: number, minimum = 1) {
     .refine((text) => text.isWellFormed() && !CONTROL.test(text), 'must be text without control characters');
 }
 
+/** The same, or nothing but white space, which becomes the empty text. */
+export function optionalLine(maximum: number) {
+  return line(maximum, 0);
+}
+
 /** An opaque token of URL-safe characters. */
 export function urlSafe(maximum: number) {
   return z

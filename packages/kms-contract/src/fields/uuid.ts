@@ -1,4 +1,4 @@
-import { isUuid } from '@qnsp/kms-core';
+import { isUuid, isVersionedUuid } from '@qnsp/kms-core';
 import { z } from 'zod';
 import { withShortWay } from './short-way.ts';
 import { onTheWire } from './wire-schema.ts';
@@ -13,4 +13,17 @@ export const uuid = withShortWay(
     { type: 'string', format: 'uuid' },
   ),
   { decode: (text) => (typeof text === 'string' && isUuid(text) ? text.toLowerCase() : undefined) },
+);
+
+/** The id of a new tenant: published clients take only the versions and the variant of RFC 9562. */
+export const newTenantId = onTheWire(
+  z
+    .string()
+    .refine(isVersionedUuid, 'must be a UUID of version 1 to 8 and the variant of RFC 9562')
+    .overwrite((text) => text.toLowerCase()),
+  {
+    type: 'string',
+    format: 'uuid',
+    pattern: '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$',
+  },
 );

@@ -1,5 +1,5 @@
 import { DIALECTS, SYNONYMS } from '../dialects.ts';
-import { itemProblemSchema } from '../errors.ts';
+import { failedItemSchema } from '../errors.ts';
 import type { JsonSchema } from '../fields/wire-schema.ts';
 import { LIMITS } from '../limits.ts';
 import type { Address, Route } from '../route.ts';
@@ -42,7 +42,7 @@ export function answerSchema(route: Route, components: Components): JsonSchema {
   const batch = components.add(`${name}Batch`, {
     type: 'object',
     description: 'The answers to the items of a batch, in their order.',
-    properties: { items: { type: 'array', items: { anyOf: [schema, components.of(itemProblemSchema)] } } },
+    properties: { items: { type: 'array', items: { anyOf: [schema, components.of(failedItemSchema)] } } },
     required: ['items'],
   });
   return { anyOf: [schema, batch] };

@@ -1,8 +1,9 @@
 import { ACTOR_TYPES, AUDIT_EVENT_TYPES, AUDIT_RESULTS, RESOURCE_TYPES } from '@qnsp/kms-core';
 import { z } from 'zod';
 import { EXAMPLE } from '../answers/examples.ts';
+import { listWarnings } from '../answers/key.ts';
 import { answeredInstant, instant } from '../fields/instant.ts';
-import { queryInteger } from '../fields/query.ts';
+import { pageLimit, queryInteger } from '../fields/query.ts';
 import { line, urlSafe } from '../fields/text.ts';
 import { uuid } from '../fields/uuid.ts';
 import { component, onTheWire } from '../fields/wire-schema.ts';
@@ -63,7 +64,7 @@ const checkpointSchema = component(
   }),
 );
 
-const limit = queryInteger(1, LIMITS.pageItems.maximum, LIMITS.pageItems.default).exactOptional();
+const limit = pageLimit.exactOptional();
 const cursor = urlSafe(LIMITS.cursorCharacters).exactOptional().describe('`nextCursor` of the page before.');
 const nextCursor = z.string().nullable().describe('`null` on the last page.');
 
@@ -129,7 +130,11 @@ export const auditRoutes = group({
       from: instant.exactOptional().describe('Only events at this time or later.'),
       to: instant.exactOptional().describe('Only events before this time.'),
     }),
-    response: component('AuditEventList', z.object({ items: z.array(chainedEventSchema), nextCursor })),
+    list: true,
+    response: component(
+      'AuditEventList',
+      z.object({ items: z.array(chainedEventSchema), nextCursor, warnings: listWarnings }),
+    ),
     example: { query: { keyId: EXAMPLE.keyId }, answer: { items: [EXAMPLE_EVENT], nextCursor: null } },
   }),
   getAuditProof: defineRoute({
@@ -156,7 +161,11 @@ export const auditRoutes = group({
     summary: 'List the signed checkpoints of the evidence',
     description: 'The newest first. Keep one apart from the evidence: it shows later that no end was cut off.',
     query: z.strictObject({ tenantId, limit, cursor }),
-    response: component('CheckpointList', z.object({ items: z.array(checkpointSchema), nextCursor })),
+    list: true,
+    response: component(
+      'CheckpointList',
+      z.object({ items: z.array(checkpointSchema), nextCursor, warnings: listWarnings }),
+    ),
     example: { answer: { items: [EXAMPLE_CHECKPOINT], nextCursor: null } },
   }),
   exportAudit: defineRoute({

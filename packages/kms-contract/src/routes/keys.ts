@@ -2,10 +2,10 @@ import { KEY_STATES, KEY_PURPOSES } from '@qnsp/kms-core';
 import { z } from 'zod';
 import { EXAMPLE, EXAMPLE_KEY } from '../answers/examples.ts';
 import { keyPageSchema, keySchema, keyStatisticsSchema, publicKeySchema } from '../answers/key.ts';
-import { algorithm } from '../fields/algorithm.ts';
+import { algorithm, chosenAlgorithm } from '../fields/algorithm.ts';
 import { keyMetadata, keyName, keyPurpose, rotation, usageLimits } from '../fields/key-settings.ts';
 import { policyDocument } from '../fields/policy-document.ts';
-import { queryInteger } from '../fields/query.ts';
+import { pageLimit, queryInteger } from '../fields/query.ts';
 import { urlSafe } from '../fields/text.ts';
 import { uuid } from '../fields/uuid.ts';
 import { LIMITS } from '../limits.ts';
@@ -25,8 +25,6 @@ export const chosenSettings = {
     .describe("The key that protects this one in the tenant's own hierarchy; revocation with `cascade` follows it."),
 };
 
-const { pageItems } = LIMITS;
-
 export const keyRoutes = group({
   createKey: defineRoute({
     operationId: 'createKey',
@@ -41,7 +39,7 @@ export const keyRoutes = group({
     synonyms: { name: 'label' },
     body: z.strictObject({
       tenantId,
-      algorithm: algorithm.exactOptional(),
+      algorithm: chosenAlgorithm.exactOptional(),
       protectionLevel: z
         .enum(['software', 'hsm'])
         .exactOptional()
@@ -76,7 +74,7 @@ export const keyRoutes = group({
     permission: 'kms:keys:read',
     query: z.strictObject({
       tenantId,
-      limit: queryInteger(1, pageItems.maximum, pageItems.default).exactOptional(),
+      limit: pageLimit.exactOptional(),
       cursor: urlSafe(LIMITS.cursorCharacters).exactOptional().describe('`nextCursor` of the page before.'),
       state: z.enum(KEY_STATES).exactOptional(),
       algorithm: algorithm.exactOptional(),
@@ -84,6 +82,7 @@ export const keyRoutes = group({
       name: keyName.exactOptional().describe('The whole name.'),
     }),
     response: keyPageSchema,
+    list: true,
     status: 200,
     errors: [],
     mutating: false,

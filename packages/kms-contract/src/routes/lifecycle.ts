@@ -3,10 +3,17 @@ import { z } from 'zod';
 import { EXAMPLE, EXAMPLE_KEY } from '../answers/examples.ts';
 import { keySchema } from '../answers/key.ts';
 import { queryInteger } from '../fields/query.ts';
+import { optionalLine } from '../fields/text.ts';
+import { component } from '../fields/wire-schema.ts';
 import { LIMITS } from '../limits.ts';
 import { BASE_PATH, defineRoute, group, tenantId } from '../route.ts';
 
 const { pendingWindowDays } = LIMITS;
+
+const reason = optionalLine(LIMITS.reasonCharacters)
+  .exactOptional()
+  .describe('Why, for the audit trail; empty is the same as none.');
+const reasonedBody = component('ReasonedRequest', z.strictObject({ tenantId, reason }));
 
 /** What every change of a key's state has in common. */
 const change = {
@@ -28,8 +35,9 @@ export const lifecycleRoutes = group({
     description:
       'The versions before it become `decrypt-only`: they still decrypt, verify and unwrap. Imported keys rotate by another import.',
     permission: 'kms:keys:rotate',
+    body: reasonedBody,
     errors: ['KEY_STATE_INVALID', 'HSM_UNAVAILABLE'],
-    example: { body: {}, answer: { ...EXAMPLE_KEY, currentVersion: 2, revision: 2 } },
+    example: { body: { reason: 'yearly' }, answer: { ...EXAMPLE_KEY, currentVersion: 2, revision: 2 } },
   }),
   upgradeKey: defineRoute({
     ...change,
@@ -39,6 +47,7 @@ export const lifecycleRoutes = group({
     description:
       'Signing keys go to ML-DSA-65, public-key encryption to ML-KEM-768, symmetric encryption to AES-256-GCM. Older versions go on as after a rotation.',
     permission: 'kms:keys:rotate',
+    body: reasonedBody,
     errors: ['KEY_STATE_INVALID', 'HSM_UNAVAILABLE'],
     example: { body: {}, answer: { ...EXAMPLE_KEY, currentVersion: 2, revision: 2 } },
   }),
@@ -49,6 +58,7 @@ export const lifecycleRoutes = group({
     summary: 'Suspend a key',
     description: 'It only decrypts, verifies and unwraps until it is resumed.',
     permission: 'kms:keys:update',
+    body: reasonedBody,
     errors: ['KEY_STATE_INVALID'],
     example: { body: {}, answer: { ...EXAMPLE_KEY, state: 'suspended', revision: 2 } },
   }),
@@ -58,6 +68,7 @@ export const lifecycleRoutes = group({
     path: `${BASE_PATH}/keys/{keyId}/resume`,
     summary: 'Resume a suspended key',
     permission: 'kms:keys:update',
+    body: reasonedBody,
     errors: ['KEY_STATE_INVALID'],
     example: { body: {}, answer: { ...EXAMPLE_KEY, revision: 3 } },
   }),
@@ -110,6 +121,7 @@ export const lifecycleRoutes = group({
         .max(pendingWindowDays.maximum)
         .exactOptional()
         .describe(`Days until the destruction; ${pendingWindowDays.default} without it.`),
+      reason,
     }),
     errors: ['KEY_STATE_INVALID'],
     example: {
@@ -124,6 +136,7 @@ export const lifecycleRoutes = group({
     summary: 'Take a scheduled destruction back',
     description: 'The key is again what it was before. Possible until the waiting period ends.',
     permission: 'kms:keys:delete',
+    body: reasonedBody,
     errors: ['KEY_STATE_INVALID'],
     example: { body: {}, answer: { ...EXAMPLE_KEY, revision: 3 } },
   }),
@@ -135,7 +148,11 @@ export const lifecycleRoutes = group({
     description:
       'The material of every version is destroyed at once and for ever. What is known about the key stays for audit.',
     permission: 'kms:keys:delete',
-    body: z.strictObject({ tenantId, confirmation: z.string().max(64).describe('`SHRED-` and the id of the key.') }),
+    body: z.strictObject({
+      tenantId,
+      confirmation: z.string().max(64).describe('`SHRED-` and the id of the key.'),
+      reason,
+    }),
     errors: ['KEY_STATE_INVALID', 'HSM_UNAVAILABLE'],
     example: {
       body: { confirmation: `SHRED-${EXAMPLE.keyId}` },

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { EXAMPLE } from '../answers/examples.ts';
 import { listWarnings, rotationScheduleSchema } from '../answers/key.ts';
-import { queryInteger } from '../fields/query.ts';
+import { pageLimit, queryInteger } from '../fields/query.ts';
 import { LIMITS } from '../limits.ts';
 import { BASE_PATH, defineRoute, group, tenantId } from '../route.ts';
 
-const limit = queryInteger(1, LIMITS.pageItems.maximum, LIMITS.pageItems.default).exactOptional();
+const limit = pageLimit.exactOptional();
 
 const shared = {
   method: 'GET',
@@ -13,6 +13,7 @@ const shared = {
   auth: 'bearer',
   permission: 'kms:keys:read',
   response: z.object({ items: z.array(rotationScheduleSchema), warnings: listWarnings }),
+  list: true,
   status: 200,
   errors: [],
   mutating: false,

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { EXAMPLE } from '../answers/examples.ts';
+import { listWarnings } from '../answers/key.ts';
 import { answeredInstant } from '../fields/instant.ts';
 import { line } from '../fields/text.ts';
-import { uuid } from '../fields/uuid.ts';
+import { newTenantId } from '../fields/uuid.ts';
 import { component, onTheWire } from '../fields/wire-schema.ts';
 import { LIMITS } from '../limits.ts';
 import { BASE_PATH, defineRoute, group, tenantId } from '../route.ts';
@@ -30,7 +31,7 @@ export const tenantRoutes = group({
     scope: 'platform',
     permission: 'kms:tenants:manage',
     body: z.strictObject({
-      tenantId: uuid.exactOptional().describe('The id of the new tenant; a new one without it.'),
+      tenantId: newTenantId.exactOptional().describe('The id of the new tenant; a new one without it.'),
       name: line(LIMITS.nameCharacters),
     }),
     response: tenantSchema,
@@ -48,7 +49,8 @@ export const tenantRoutes = group({
     auth: 'bearer',
     scope: 'platform',
     permission: 'kms:tenants:manage',
-    response: z.object({ items: z.array(tenantSchema) }),
+    response: z.object({ items: z.array(tenantSchema), warnings: listWarnings }),
+    list: true,
     status: 200,
     errors: [],
     mutating: false,

@@ -21,6 +21,14 @@ export function isUuid(text: string): boolean {
   return UUID.test(text);
 }
 
+/** RFC 9562, sections 4.1 and 4.2: the variant 10x, and the versions that it defines. */
+const KNOWN_VERSION = /^.{14}[1-8].{4}[89ab]/i;
+
+/** Whether the text is a UUID of a version and variant that RFC 9562 knows; other programs take no other. */
+export function isVersionedUuid(text: string): boolean {
+  return isUuid(text) && KNOWN_VERSION.test(text);
+}
+
 /** The 16 bytes of a UUID. */
 export function uuidToBytes(id: string): Buffer {
   return Buffer.from(id.replaceAll('-', ''), 'hex');

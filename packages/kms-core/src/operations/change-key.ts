@@ -20,6 +20,8 @@ export interface ChangeRequest {
   readonly keyId: KeyId;
   /** The revision that the caller saw last: with another one the change is refused. */
   readonly ifRevision?: number;
+  /** Why, in the caller's words: kept in the evidence of the change and nowhere else. */
+  readonly statedReason?: string;
   readonly idempotency?: IdempotencyRequest;
 }
 
@@ -67,7 +69,7 @@ export async function changeKey(
             },
           );
         }
-        return describeKey(await applyEvent(kms, unit, chain, record, event, change), warnings);
+        return describeKey(await applyEvent(kms, unit, chain, record, event, change, request.statedReason), warnings);
       });
     });
   } finally {
@@ -92,15 +94,18 @@ export async function applyEvent(
   record: KeyRecord,
   event: KeyEvent,
   change: (record: KeyRecord, context: ChangeContext) => KeyChange | Promise<KeyChange>,
+  statedReason?: string,
 ): Promise<KeyRecord> {
   const state = next(record, event);
   const changed = await change(record, { unit, chain, state });
   const signed = chain.signRecord({ ...record, ...changed, state, revision: record.revision + 1, updatedAt: unit.now });
   await unit.keys.update(signed, record.revision);
+  const { before, after } = changedFacts(keyFacts(record), keyFacts(signed));
   await kms.evidence?.changed(unit, {
     eventType: KEY_EVENT_TYPES[event],
     resource: { type: 'key', id: record.keyId, version: signed.currentVersion },
-    ...changedFacts(keyFacts(record), keyFacts(signed)),
+    before,
+    after: statedReason === undefined ? after : { ...after, reason: statedReason },
   });
   return signed;
 }

@@ -95,8 +95,8 @@ export function condemnation(record: KeyRecord, now: Date): KeyChange {
 }
 
 /** The answer that is kept under an idempotency key is that of the whole operation. */
-function withoutIdempotency({ keyId, ifRevision }: ChangeRequest): ChangeRequest {
-  return { keyId, ...(ifRevision === undefined ? {} : { ifRevision }) };
+function withoutIdempotency({ idempotency: _kept, ...rest }: ChangeRequest): ChangeRequest {
+  return rest;
 }
 
 async function destroyCondemned(kms: Kms, record: KeyRecord): Promise<void> {

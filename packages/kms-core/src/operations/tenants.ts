@@ -6,7 +6,7 @@ import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { PreparedMasterKey } from '../hierarchy/key-hierarchy.ts';
 import { type TokenAuthority, tokenAuthority } from '../hierarchy/token-authority.ts';
 import type { RecordedChange } from '../evidence/operation-evidence.ts';
-import { newId, SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
+import { isVersionedUuid, newId, SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import type { TenantRecord } from '../model/tenant.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { checkToken, type CreateApiTokenInput, endToken, makeToken, tokenCreated } from './api-tokens.ts';
@@ -35,6 +35,8 @@ export async function createTenant(kms: Kms, caller: Caller, input: CreateTenant
   checkIdempotency(input.idempotency);
   const chain = await kms.hierarchy.masterKeys(SYSTEM_TENANT);
   const tenantId = input.tenantId ?? newId();
+  if (!isVersionedUuid(tenantId))
+    throw badRequest('tenantId', 'must be a UUID of version 1 to 8 and the variant of RFC 9562');
   const masterKey = await prepared(kms.hierarchy.prepareMasterKey(tenantId));
   return kms.store.transact({ kind: 'system' }, (unit) =>
     runOnce({ unit, chain, caller, operation: 'create-tenant' }, input.idempotency, async () => {

@@ -216,7 +216,12 @@ const protectionLevel: Field<core.ProtectionLevel> = { inside: ['software'], out
 const newKey = async (f: Fixture, algorithmName = 'AES-256-GCM') =>
   (await core.createKey(f.kms, f.admin, { algorithm: core.resolveAlgorithm(algorithmName) })).keyId;
 const some = Buffer.from('some data');
-const change = { keyId: id(), ifRevision: { ...whole(1, Number.MAX_SAFE_INTEGER), inside: [1] }, idempotency };
+const change = {
+  keyId: id(),
+  ifRevision: { ...whole(1, Number.MAX_SAFE_INTEGER), inside: [1] },
+  statedReason: { ...line(BOUNDS.reasonCharacters), inside: ['x'] },
+  idempotency,
+};
 const changed = async (f: Fixture) => ({ keyId: await newKey(f) });
 const settings = {
   name,
@@ -460,7 +465,11 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
   },
   createTenant: {
     base: async () => ({ name: 'tenant' }),
-    fields: { tenantId: id(), name: line(BOUNDS.nameCharacters), idempotency },
+    fields: {
+      tenantId: { ...id(), outside: [...id().outside, '11111111-1111-1111-1111-111111111111', core.SYSTEM_TENANT] },
+      name: line(BOUNDS.nameCharacters),
+      idempotency,
+    },
   },
   listTenants: { base: async () => ({}), fields: {} },
   shredTenant: {

@@ -1,13 +1,14 @@
 import { badRequest } from '../errors/kms-error.ts';
 import { BOUNDS } from './bounds.ts';
-import { checkBytes, checkId, checkInteger } from './check-values.ts';
+import { checkBytes, checkId, checkInteger, checkLine } from './check-values.ts';
 import type { ChangeRequest } from '../operations/change-key.ts';
 import type { IdempotencyRequest } from '../operations/run-once.ts';
 
 /** What every change of a key may carry. */
-export function checkChange({ keyId, ifRevision, idempotency }: ChangeRequest): void {
+export function checkChange({ keyId, ifRevision, statedReason, idempotency }: ChangeRequest): void {
   checkId('keyId', keyId);
   if (ifRevision !== undefined) checkInteger('ifRevision', ifRevision, 1, Number.MAX_SAFE_INTEGER);
+  if (statedReason !== undefined) checkLine('statedReason', statedReason, BOUNDS.reasonCharacters);
   checkIdempotency(idempotency);
 }
 

@@ -210,7 +210,10 @@ const algorithm: Field<core.Algorithm> = {
   outside: ['AES-256-GCM', null, { ...core.resolveAlgorithm('AES-256-GCM') }],
 };
 /** Without one a key has the default. */
-const optionalAlgorithm = { ...algorithm, outside: algorithm.outside.filter((value) => value !== null) };
+const optionalAlgorithm: Field<core.Algorithm | null> = {
+  inside: [...algorithm.inside, null],
+  outside: algorithm.outside.filter((value) => value !== null),
+};
 const protectionLevel: Field<core.ProtectionLevel> = { inside: ['software'], outside: ['hardware', '', 7, {}] };
 
 const newKey = async (f: Fixture, algorithmName = 'AES-256-GCM') =>

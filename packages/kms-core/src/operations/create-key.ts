@@ -38,7 +38,7 @@ export interface RotationInput {
 
 export interface CreateKeyInput extends KeySettings {
   /** The default algorithm of the service without it. */
-  readonly algorithm?: Algorithm;
+  readonly algorithm?: Algorithm | null;
   readonly protectionLevel?: ProtectionLevel;
   readonly idempotency?: IdempotencyRequest;
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import KeyvRedis from '@keyv/redis';
 import type { SharedCache } from '@qnsp/kms-core';
 import { CircuitBreaker } from './circuit-breaker.ts';
+import { hearingConsoleErrors } from './console-errors.ts';
 import { redisClient } from './redis-client.ts';
 import { parseRedisUrl } from './redis-url.ts';
 
@@ -56,19 +57,29 @@ class KeyvRedisCache implements RedisCache {
   readonly #closing = new AbortController();
   readonly #connecting: Promise<void>;
   #writes = 0;
+  /** Why the last attempt to connect failed, in a sentence. */
+  #reason: string | undefined;
 
   constructor(client: ReturnType<typeof redisClient>, { ttlSeconds, onChange }: RedisCacheOptions) {
     this.#client = client;
     this.#store = new KeyvRedis<string>(client, { namespace: 'qnsp-kms', throwOnErrors: true });
-    // What fails is seen where it is asked for; an error event without a listener would end the process.
-    this.#store.on('error', () => undefined);
+    // What fails is seen where it is asked for; an error event without a listener would end the process. It says more than what a
+    // client throws that has asked several servers.
+    this.#store.on('error', (error: unknown) => {
+      this.#reason = sentenceOf(error);
+    });
     this.#ttlMs = ttlSeconds * 1000;
     // A read of a name that nobody uses: the access list allows no more than reads and writes of names.
     const probe = () => this.#attempt(() => this.#store.get<string>('probe'));
     this.#breaker = new CircuitBreaker({ ...BREAKER, probe }, (open, cause) =>
-      onChange(open ? 'open' : 'closed', cause),
+      onChange(open ? 'open' : 'closed', this.#explained(open, cause)),
     );
-    this.#connecting = this.#connect();
+    this.#connecting = hearingConsoleErrors(
+      (error) => {
+        this.#reason ??= sentenceOf(error);
+      },
+      () => this.#connect(),
+    );
   }
 
   get isOpen(): boolean {
@@ -108,16 +119,29 @@ class KeyvRedisCache implements RedisCache {
     return call();
   }
 
+  /** A client that looks for its server lets calls wait: that they waited says less than why it has not found it. */
+  #explained(open: boolean, cause: unknown): unknown {
+    const reason = this.#reason;
+    if (!open) this.#reason = undefined;
+    return open && reason !== undefined ? new Error(`not connected: ${reason}`, { cause }) : cause;
+  }
+
   /** A single server is connected to again by its client; the first answer of a cluster or of sentinels is not. */
   async #connect(): Promise<void> {
     while (!this.#closing.signal.aborted) {
       try {
         await this.#client.connect();
         return;
-      } catch {
+      } catch (error) {
+        this.#reason ??= sentenceOf(error);
         // The breaker tells of it: every call fails until this succeeds.
         await sleep(RECONNECT_MS, undefined, { signal: this.#closing.signal, ref: false }).catch(() => undefined);
       }
     }
   }
+}
+
+function sentenceOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.split('\n', 1)[0] ?? text;
 }

@@ -7,7 +7,7 @@ import { createClient } from '@keyv/redis';
 import { openRedisCache, type RedisCache } from '@qnsp/kms-cache';
 import { someBytes } from '@qnsp/kms-core/testing';
 import { freePort, type RedisServer, startRedis, type TempDir, tempDir } from '@qnsp/test-harness';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 const PASSWORD = 'p@ss/word:1';
 const ENCODED = encodeURIComponent(PASSWORD);
@@ -103,6 +103,44 @@ describe('a master and a replica under a sentinel', () => {
     await sentinel?.stop();
     for (const server of servers ?? []) await server.stop();
   });
+
+  it.each([
+    ['a wrong password', () => `redis+sentinel://:wrong@127.0.0.1:${sentinel.port}/kept`, /WRONGPASS|NOAUTH|password/i],
+    [
+      'a name that no sentinel knows',
+      () => `redis+sentinel://:${ENCODED}@127.0.0.1:${sentinel.port}/other`,
+      /No such master/,
+    ],
+    ['nobody who answers', () => 'redis+sentinel://127.0.0.1:1/kept', /sentinel|ECONNREFUSED/i],
+  ])(
+    'says why it is not used in a sentence, and writes nothing by itself: %s',
+    { timeout: 60_000 },
+    async (_what, url, reason) => {
+      const [written, causes]: [unknown[], unknown[]] = [[], []];
+      const spies = [
+        vi.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(text) > 0),
+        vi.spyOn(process.stderr, 'write').mockImplementation((text) => written.push(text) > 0),
+      ];
+      const cache = openRedisCache({
+        url: url(),
+        ttlSeconds: 60,
+        onChange: (_state, cause) => void causes.push(cause),
+      });
+      try {
+        // Longer than some attempts to connect take.
+        await sleep(3500);
+        await expect.poll(() => cache.get('x').then(() => causes.length), { timeout: 20_000 }).toBeGreaterThan(0);
+      } finally {
+        await cache.close();
+        for (const spy of spies) spy.mockRestore();
+      }
+      expect(written).toEqual([]);
+      const [cause] = causes;
+      expect(cause).toBeInstanceOf(Error);
+      expect((cause as Error).message).toMatch(reason);
+      expect((cause as Error).message).not.toContain('\n');
+    },
+  );
 
   it('is used, and used again after the replica took over', { timeout: 90_000 }, async () => {
     const cache = open(`redis+sentinel://:${ENCODED}@127.0.0.1:${sentinel.port}/kept`);

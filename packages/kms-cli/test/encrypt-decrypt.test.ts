@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { EXIT, EXIT_CODE_OF_SIGNAL } from '../src/exit-codes.ts';
 import { run as inProcess } from '../src/run.ts';
-import { type LocalKms, runKms, startLocalKms } from './local-kms.ts';
+import { callKms, type LocalKms, runKms, startLocalKms } from './local-kms.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const MIB = 2 ** 20;
@@ -54,6 +54,25 @@ describe('kms encrypt and decrypt', () => {
     expect(Buffer.compare(readFileSync(at('opened')), content)).toBe(0);
     const fromFile = await run(['encrypt', 'opened', '--key', 'files', '--out', '-']);
     expect(Buffer.compare((await run(['decrypt'], fromFile.bytes)).bytes, content)).toBe(0);
+  });
+
+  test('end with 65 for what was changed, wherever that is', { timeout: 120_000 }, async () => {
+    writeFileSync(at('plain'), 'attack at dawn');
+    expect((await run(['encrypt', 'plain', '--key', 'files'])).code).toBe(EXIT.done);
+    const sealed = readFileSync(at('plain.qnsp'));
+    // Every part of the header has some: magic, version, key id, digest of the context, lengths, wrapped key; and the stream behind it.
+    for (let place = 0; place < sealed.length; place += 7) {
+      const changed = Buffer.from(sealed);
+      changed[place] = (changed[place] ?? 0) ^ 1;
+      writeFileSync(at('changed.qnsp'), changed);
+      const ran = await callKms(kms.environment, ['decrypt', at('changed.qnsp'), '--out', at('opened')]);
+      expect({ place, code: ran.code, out: ran.out }).toEqual({ place, code: EXIT.data, out: '' });
+      expect(ran.err).toMatch(/^[^\n]+\n$/);
+      expect(existsSync(at('opened'))).toBe(false);
+    }
+    const piped = Buffer.from(sealed);
+    piped[16] = (piped[16] ?? 0) ^ 1;
+    expect((await run(['decrypt'], piped)).code).toBe(EXIT.data);
   });
 
   test('replace a file only when asked, and never a device', async () => {

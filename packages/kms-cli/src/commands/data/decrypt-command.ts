@@ -1,6 +1,8 @@
+import { KmsClientError } from '@qnsp/kms-client';
 import { createFileEnvelope } from '@qnsp/kms-client/node';
 import type { Command } from 'commander';
 import { connect } from '../../connection/connect.ts';
+import { CommandError, EXIT } from '../../exit-codes.ts';
 import { destinationOf, PIPE, sourceOf } from '../../files/place.ts';
 import type { CommandIo } from '../../io.ts';
 import { nameAndValue } from '../../option-values.ts';
@@ -28,9 +30,23 @@ export function addDecrypt(program: Command, io: CommandIo): void {
     const kms = connect(io);
     const files = createFileEnvelope(kms);
     const keyId = key === undefined ? undefined : await keyIdOf(kms, key, io);
-    await convert(io, source, destination, {
-      file: (paths) => files.decryptFile({ ...paths, keyId, context }),
-      stream: () => files.decryptStream({ keyId, context, signal: io.signal }),
-    });
+    try {
+      await convert(io, source, destination, {
+        file: (paths) => files.decryptFile({ ...paths, keyId, context }),
+        stream: () => files.decryptStream({ keyId, context, signal: io.signal }),
+      });
+    } catch (error) {
+      throw aboutTheInput(error);
+    }
   });
+}
+
+/** The key and its wrapped data key are named by the input, not by whoever runs this: that they are wrong is a fault of the input. */
+function aboutTheInput(error: unknown): unknown {
+  if (!(error instanceof KmsClientError) || (error.code !== 'NOT_FOUND' && error.code !== 'BAD_REQUEST')) return error;
+  return new CommandError(
+    EXIT.data,
+    'The input names a key that the service does not know for this tenant: it was changed, or it is of another tenant or service.',
+    { cause: error },
+  );
 }

@@ -1,5 +1,5 @@
-import { type IncomingMessage, request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { EvidenceBatch } from '@qnsp/kms-core';
 import { guardedLookup } from './audit-address.ts';
 
@@ -38,16 +38,28 @@ const PATH = 'audit/v1/kms-evidence';
  * statuses. Anything else may pass, or be mended by an operator.
  */
 const REFUSED: ReadonlySet<number> = new Set([400, 409, 413, 415, 422]);
+/** Those of the global agents. */
+const AGENT_OPTIONS = { keepAlive: true, scheduling: 'lifo', timeout: 5000 } as const;
 const MAX_ANSWER_BYTES = 64 * 1024;
 const MAX_RETRY_AFTER_SECONDS = 3600;
 
-/** Sends batches to the audit service. Follows no redirect, and verifies the certificate. */
+/** Sends batches to the audit service itself, never through a proxy. Follows no redirect, and verifies the certificate. */
 export function deliveryClient(options: DeliveryClientOptions): Deliver {
   const base = options.url.href.endsWith('/') ? options.url.href : `${options.url.href}/`;
   const url = new URL(PATH, base);
+  // Of its own: the global one takes a proxy from the environment (NODE_USE_ENV_PROXY), which would get the token of what goes to this
+  // machine, and would look up the name of the audit service itself, past the addresses that are allowed.
+  const agent = new (url.protocol === 'https:' ? HttpsAgent : HttpAgent)(AGENT_OPTIONS);
   return async (batch, aborted) => {
     try {
-      const { response, text } = await post(url, options, aborted, deliveryBody(batch), batch.checkpoint.checkpointId);
+      const { response, text } = await post(
+        url,
+        agent,
+        options,
+        aborted,
+        deliveryBody(batch),
+        batch.checkpoint.checkpointId,
+      );
       return answerOf(response, text, batch.checkpoint.checkpointId);
     } catch (error) {
       // Every way in which a connection fails means the same: try again.
@@ -61,12 +73,20 @@ export function deliveryBody({ events, checkpoint }: EvidenceBatch): string {
   return JSON.stringify({ batchId: checkpoint.checkpointId, checkpoint, events });
 }
 
-function post(url: URL, options: DeliveryClientOptions, aborted: AbortSignal, body: string, batchId: string) {
+function post(
+  url: URL,
+  agent: HttpAgent,
+  options: DeliveryClientOptions,
+  aborted: AbortSignal,
+  body: string,
+  batchId: string,
+) {
   return new Promise<{ response: IncomingMessage; text: string }>((resolve, reject) => {
     const secure = url.protocol === 'https:';
     const outgoing = (secure ? httpsRequest : httpRequest)(
       url,
       {
+        agent,
         method: 'POST',
         headers: {
           authorization: `Bearer ${options.bearerToken}`,
@@ -119,7 +139,8 @@ function answerOf(response: IncomingMessage, text: string, batchId: string): Del
 function jsonObject(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : undefined;
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isObject ? (value as Readonly<Record<string, unknown>>) : undefined;
   } catch {
     return undefined;
   }

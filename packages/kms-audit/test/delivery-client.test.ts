@@ -1,6 +1,10 @@
 import { promises as dns } from 'node:dns';
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { auditUrlProblem, deliveryClient, type DeliveryAnswer, guardedLookup, readDelivery } from '@qnsp/kms-audit';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Answer, type Sink, startSink } from './audit-sinks.ts';
@@ -71,6 +75,17 @@ describe('a delivery', () => {
   test.each<[string, Answer, DeliveryAnswer['kind']]>([
     ['no content', (response) => response.writeHead(204).end(), 'accepted'],
     ['any JSON object', (response) => response.writeHead(202).end('{"ok":true}'), 'accepted'],
+    ['a list', (response) => response.end('[]'), 'failed'],
+    ['a list that names it', (response) => response.end(`[{"batchId":"${batch.checkpoint.checkpointId}"}]`), 'failed'],
+    ['a text', (response) => response.end('"ok"'), 'failed'],
+    ['a number', (response) => response.end('1'), 'failed'],
+    ['null', (response) => response.end('null'), 'failed'],
+    ['true', (response) => response.end('true'), 'failed'],
+    [
+      'a refusal in a list',
+      (response) => response.writeHead(409).end(`[{"batchId":"${batch.checkpoint.checkpointId}"}]`),
+      'failed',
+    ],
     ['the page of a proxy', (response) => response.end('<html>Please sign in</html>'), 'failed'],
     ['an answer about another batch', (response) => response.end('{"batchId":"another"}'), 'failed'],
     ['an error of the server', (response) => response.writeHead(500).end('boom'), 'failed'],
@@ -99,6 +114,37 @@ describe('a delivery', () => {
     expect(answer).toMatchObject({ kind: 'failed', unnamedRefusal: 413 });
     const unavailable = await attempt((response) => response.writeHead(503).end());
     expect(unavailable.answer).not.toHaveProperty('unnamedRefusal');
+  });
+
+  test.each(['http', 'https'])('over %s goes to the audit service itself, whatever proxy is set', async (scheme) => {
+    const read = (name: string) => readFileSync(new URL(`./fixtures/${name}`, import.meta.url), 'utf8');
+    const tls = { key: read('server.key'), cert: read('server.pem') };
+    const sink = await startSink(
+      acknowledged,
+      scheme === 'http' ? undefined : (answer) => createTlsServer(tls, answer),
+    );
+    const proxied: unknown[] = [];
+    const proxy = createServer((request, response) => {
+      proxied.push(request.headers);
+      response.end('{}');
+    });
+    proxy.on('connect', (request, socket) => {
+      proxied.push(request.headers);
+      socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
+    });
+    const path = await startSink(acknowledged, () => proxy);
+    sinks.push(sink, path);
+    const { href } = path.url;
+    const env = { HTTP_PROXY: href, HTTPS_PROXY: href, http_proxy: href, https_proxy: href, NODE_USE_ENV_PROXY: '1' };
+    const child = fileURLToPath(new URL('./deliver-once.ts', import.meta.url));
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [child, `${scheme}://localhost:${sink.url.port}/`, read('ca.pem')],
+      { env },
+    );
+    expect(JSON.parse(stdout)).toMatchObject({ reason: 'the answer is not one of the audit service' });
+    expect(sink.received).toHaveLength(1);
+    expect(proxied).toEqual([]);
   });
 
   test('that nobody answers in time has failed, and so has one that is aborted', async () => {

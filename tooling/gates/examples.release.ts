@@ -105,10 +105,10 @@ describe('from packed packages in an empty project', { timeout: 180_000 }, () =>
   test('a program keeps secrets with the core alone, over restarts', () =>
     withProject('embedded-core', ['kms-core', 'kms-store-drizzle'], async (project) => {
       const env = { ROOT_KEY: randomBytes(32).toString('base64') };
-      const sealed = await run(project, ['data'], env, 'seal attack at dawn\n');
+      const sealed = await run(project, ['data'], env, 'seal attack\u2028at dawn\n');
       expect(sealed).toMatchObject({ code: 0, err: '' });
       expect(sealed.out).not.toContain('dawn');
       const opened = await run(project, ['data'], env, `open ${sealed.out.trim()}\n`);
-      expect(opened).toEqual({ code: 0, out: 'attack at dawn\n', err: '' });
+      expect(opened).toEqual({ code: 0, out: 'attack\u2028at dawn\n', err: '' });
     }));
 });

@@ -45,10 +45,14 @@ function extension(event: AuditEvent, sequence: number, hash: string): string {
     .join(' ');
 }
 
+/** What some reader or other takes for the end of a line: those that Unicode (UAX 14) and the splitlines of Python name. */
+// oxlint-disable-next-line no-control-regex
+const LINE_ENDS = /[\n\u000b\u000c\u001c-\u001e\u0085\u2028\u2029]/g;
+
 function escapeHeader(text: string): string {
-  return text.replaceAll(/[\\|]/g, '\\$&').replaceAll(/[\r\n]/g, ' ');
+  return text.replaceAll(/[\\|]/g, '\\$&').replaceAll('\r', ' ').replaceAll(LINE_ENDS, ' ');
 }
 
 function escapeExtension(text: string): string {
-  return text.replaceAll(/[\\=]/g, '\\$&').replaceAll('\r', '\\r').replaceAll('\n', '\\n');
+  return text.replaceAll(/[\\=]/g, '\\$&').replaceAll('\r', '\\r').replaceAll(LINE_ENDS, '\\n');
 }

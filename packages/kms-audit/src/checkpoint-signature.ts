@@ -69,7 +69,7 @@ export function checkpointVerifier(publicKeyPem: string): CheckpointVerifier {
       // The key decides on the algorithm, never the header, which anybody can write.
       if (named === undefined || named['alg'] !== algorithm.name || named['typ'] !== TYPE || 'crit' in named)
         return `its signature is not a checkpoint's with ${algorithm.name}`;
-      if (named['kid'] !== keyId) return `it was signed with another key, ${String(named['kid'])}`;
+      if (named['kid'] !== keyId) return `it was signed with another key${nameOf(named['kid'])}`;
       const input = Buffer.from(`${header}.${signedBytes(checkpoint).toString('base64url')}`, 'ascii');
       const bytes = Buffer.from(signature, 'base64url');
       const valid =
@@ -97,6 +97,11 @@ function keyIdOf(publicKey: KeyObject): string {
 
 function base64url(text: string): string {
   return Buffer.from(text, 'utf8').toString('base64url');
+}
+
+/** The id of a key as a signature names it. What has not the form of one is not repeated: it would be written to a terminal. */
+function nameOf(keyId: unknown): string {
+  return typeof keyId === 'string' && /^[\w-]{43}$/.test(keyId) ? `, ${keyId}` : '';
 }
 
 function parseHeader(encoded: string): Readonly<Record<string, unknown>> | undefined {

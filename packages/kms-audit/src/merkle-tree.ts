@@ -37,6 +37,30 @@ export function merkleRoot(data: readonly Uint8Array[]): Buffer {
   return levelsOf(data).at(-1)?.[0] ?? hash(HASH_ALGORITHM, '', 'buffer');
 }
 
+/** The root of a list that comes entry by entry. It holds no more than one hash for each level of the tree. */
+export class GrowingRoot {
+  /** The root of a whole tree of `2^level` leaves at each level that has one: the places of the ones in the number of leaves. */
+  readonly #whole: (Buffer | undefined)[] = [];
+
+  add(data: Uint8Array): void {
+    let carried = leafHash(data);
+    let level = 0;
+    for (let left = this.#whole[level]; left !== undefined; left = this.#whole[level]) {
+      carried = nodeHash(left, carried);
+      this.#whole[level] = undefined;
+      level += 1;
+    }
+    this.#whole[level] = carried;
+  }
+
+  /** As {@link merkleRoot} of everything that was added. */
+  root(): Buffer {
+    let root: Buffer | undefined;
+    for (const left of this.#whole) if (left !== undefined) root = root === undefined ? left : nodeHash(left, root);
+    return root ?? hash(HASH_ALGORITHM, '', 'buffer');
+  }
+}
+
 /**
  * The audit path of one entry (RFC 6962, section 2.1.1): what its leaf has to be hashed with, from below.
  *

@@ -3,15 +3,18 @@ import { checkpointHash } from './checkpoint.ts';
 import { type CheckpointVerifier, checkpointVerifier } from './checkpoint-signature.ts';
 import { eventHash, GENESIS_HASH } from './event-hash.ts';
 import { parseExportLine } from './export-lines.ts';
-import { merkleRoot } from './merkle-tree.ts';
-import { leavesOf } from './seal-batch.ts';
+import type { BadLine, BatchRange, ExportReport } from './export-report.ts';
+import type { Line } from './lines.ts';
+import { type EventPlace, OpenBatch } from './open-batch.ts';
 
 export interface VerifyExportOptions {
   /** The public keys that checkpoints may be signed with, in PEM: more than one after a change of the signing key. */
   readonly publicKeysPem: readonly string[];
+  /** Whose evidence it must be; that of its first line without it. */
+  readonly tenantId?: string;
   /**
    * A checkpoint that came another way than the export, as from the audit service: without one nothing shows that the
-   * end of the export was not cut off.
+   * end of the export was not cut off. It shows so up to the last event that it covers.
    */
   readonly latestCheckpoint?: Checkpoint;
   /** How many events there must be; another way to show that the end was not cut off. */
@@ -26,61 +29,26 @@ export interface VerifyExportOptions {
   readonly retiredBefore?: Date;
 }
 
-/** Where an export stops being what was signed. */
-export interface BadLine {
-  /** From 1. */
-  readonly line: number;
-  /** The first event that is not as it was; `null` where the line names none. */
-  readonly eventId: string | null;
-  readonly sequence: number | null;
-  readonly reason: string;
-}
-
-/** Events of batches that follow one another. */
-export interface BatchRange {
-  readonly firstSequence: number;
-  readonly lastSequence: number;
-  readonly batches: number;
-}
-
-export interface ExportReport {
-  readonly verified: boolean;
-  readonly tenantId: string | null;
-  /** Events that were verified. */
-  readonly events: number;
-  readonly checkpoints: number;
-  /** Events that retention removed; their signed checkpoints are there. */
-  readonly retired: number;
-  /**
-   * Those of them that come after a batch that is whole. Retention goes from the oldest to the newest and keeps only what the
-   * audit service refused: whoever reads this may ask whether that explains them.
-   */
-  readonly retiredAfterKept: readonly BatchRange[];
-  /** Events that are missing before the first bad line. */
-  readonly gaps: number;
-  /** Whether something other than the export shows that its end is the end. */
-  readonly endProven: boolean;
-  /** The last checkpoint that was verified. */
-  readonly last: Checkpoint | null;
-  readonly firstBad: BadLine | null;
-}
+/** So many places are kept in a report; the others are counted. */
+const PLACES_KEPT = 100;
 
 /**
  * Verifies an export without the service: every hash, every place in the chain, every Merkle root and every signature.
  * Editing, deleting, inserting or reordering a line is found at the first event that it touches; cutting off the end is
- * found against `latestCheckpoint` or `expectedEvents`.
+ * found against `latestCheckpoint` or `expectedEvents`. What comes after something wrong is looked at as well. Takes no more
+ * memory for a longer export.
  *
- * @param lines without their line feeds
+ * @param lines without their line feeds; nothing else ends a line
  * @throws RangeError when a public key or a checkpoint of the options is of no use.
  * @example
- * await verifyExport(readline.createInterface({ input }), { publicKeysPem: [pem], latestCheckpoint });
+ * await verifyExport(linesOf(createReadStream(path)), { publicKeysPem: [pem], latestCheckpoint });
  */
 export async function verifyExport(
-  lines: AsyncIterable<string> | Iterable<string>,
+  lines: AsyncIterable<Line> | Iterable<Line>,
   options: VerifyExportOptions,
 ): Promise<ExportReport> {
   const walk = new ExportWalk(options);
-  for await (const line of lines) if (!walk.take(line)) break;
+  for await (const line of lines) walk.take(line);
   return walk.end();
 }
 
@@ -88,12 +56,16 @@ class ExportWalk {
   readonly #options: VerifyExportOptions;
   readonly #verifiers: ReadonlyMap<string, CheckpointVerifier>;
   #line = 0;
-  #tenantId: string | null = null;
-  #sequence = 0;
-  /** Of the last event; `null` where retention removed it. */
+  #tenantId: string | null;
+  /** Of the last event; `null` behind a line that can not be read. */
+  #sequence: number | null = 0;
+  /** Of the last event; `null` where it is not known, as where retention removed it. */
   #hash: string | null = GENESIS_HASH;
-  #checkpointHash: string | null = null;
-  #batch: ChainedEvent[] = [];
+  /** The last event that a checkpoint covers. */
+  #sealed = 0;
+  /** Of the last checkpoint; `undefined` where it is not known. */
+  #checkpointHash: string | null | undefined = null;
+  #batch = new OpenBatch();
   #events = 0;
   #checkpoints = 0;
   #retired = 0;
@@ -101,10 +73,12 @@ class ExportWalk {
   #gaps = 0;
   #latestSeen = false;
   #last: Checkpoint | null = null;
-  #firstBad: BadLine | null = null;
+  #bad: BadLine[] = [];
+  #badPlaces = 0;
 
   constructor(options: VerifyExportOptions) {
     this.#options = options;
+    this.#tenantId = options.tenantId ?? null;
     this.#verifiers = new Map(
       options.publicKeysPem.map((pem) => {
         const verifier = checkpointVerifier(pem);
@@ -117,88 +91,116 @@ class ExportWalk {
       if (problem !== undefined) throw new RangeError(`A checkpoint that was given apart is of no use: ${problem}.`);
     }
     if (after === undefined) return;
-    this.#tenantId = after.tenantId;
+    this.#tenantId ??= after.tenantId;
+    if (after.tenantId !== this.#tenantId) throw new RangeError('The checkpoint to go on after is of another tenant.');
     this.#sequence = after.lastSequence;
+    this.#sealed = after.lastSequence;
     this.#hash = null;
     this.#checkpointHash = checkpointHash(after);
     this.#latestSeen = isSame(after, latestCheckpoint);
   }
 
-  /** Answers whether there is any use in going on. */
-  take(line: string): boolean {
+  take(line: Line): void {
     this.#line += 1;
-    const parsed = parseExportLine(line);
-    if (parsed === undefined) this.#bad(null, 'the line is not one of an export');
-    else if (parsed.kind === 'event') this.#event(parsed.entry);
-    else this.#checkpoint(parsed.checkpoint);
-    return this.#firstBad === null;
+    const parsed = typeof line === 'string' ? parseExportLine(line) : undefined;
+    if (parsed?.kind === 'event') this.#event(parsed.entry);
+    else if (parsed?.kind === 'checkpoint') this.#checkpoint(parsed.checkpoint);
+    else {
+      this.#report(null, typeof line === 'string' ? 'the line is not one of an export' : line.problem);
+      this.#batch.isBroken = true;
+      this.#sequence = null;
+      this.#hash = null;
+    }
   }
 
   end(): ExportReport {
-    if (this.#firstBad === null) this.#checkEnd();
+    this.#checkEnd();
+    const verified = this.#badPlaces === 0;
     const { latestCheckpoint, expectedEvents } = this.#options;
+    const provenUpTo = verified && latestCheckpoint !== undefined ? latestCheckpoint.lastSequence : null;
     return {
-      verified: this.#firstBad === null,
+      verified,
       tenantId: this.#tenantId,
       events: this.#events,
       checkpoints: this.#checkpoints,
       retired: this.#retired,
       retiredAfterKept: this.#retiredAfterKept,
       gaps: this.#gaps,
-      endProven: this.#firstBad === null && (latestCheckpoint !== undefined || expectedEvents !== undefined),
+      endProven: verified && (provenUpTo === this.#sealed || expectedEvents !== undefined),
+      provenUpTo,
       last: this.#last,
-      firstBad: this.#firstBad,
+      firstBad: this.#bad[0] ?? null,
+      bad: this.#bad,
+      badPlaces: this.#badPlaces,
     };
   }
 
   #event(entry: ChainedEvent): void {
     const { sequence, previousHash, hash, event } = entry;
     this.#tenantId ??= event.tenantId;
-    const expected = this.#sequence + 1;
-    if (event.tenantId !== this.#tenantId) this.#bad(entry, 'it is of another tenant');
-    else if (sequence > expected) {
-      this.#gaps = sequence - expected;
-      this.#bad(entry, `${missing(expected, sequence - 1)} before it`);
-    } else if (sequence < expected) this.#bad(entry, `event ${expected} should be here: it was inserted or moved`);
-    else if (this.#hash !== null && previousHash !== this.#hash)
-      this.#bad(entry, 'it does not follow the event before it');
-    else if (eventHash(entry) !== hash) this.#bad(entry, 'it was changed: it does not have the hash that it names');
-    else {
-      this.#batch.push(entry);
-      this.#sequence = sequence;
-      this.#hash = hash;
-    }
+    const place = { sequence, eventId: event.eventId };
+    const expected = this.#sequence === null ? sequence : this.#sequence + 1;
+    if (event.tenantId !== this.#tenantId) return this.#badEvent(place, 'it is of another tenant');
+    if (sequence < expected) return this.#badEvent(place, `event ${expected} should be here: it was inserted or moved`);
+    if (sequence > expected) {
+      this.#gaps += sequence - expected;
+      this.#badEvent(place, `${missing(expected, sequence - 1)} before it`);
+    } else if (this.#hash !== null && previousHash !== this.#hash)
+      this.#badEvent(place, 'it does not follow the event before it');
+    else if (eventHash(entry) !== hash)
+      this.#badEvent(place, 'it was changed: it does not have the hash that it names');
+    this.#batch.add(entry);
+    this.#sequence = sequence;
+    this.#hash = hash;
   }
 
   #checkpoint(checkpoint: Checkpoint): void {
     this.#tenantId ??= checkpoint.tenantId;
     const batch = this.#batch;
-    const [first] = batch;
-    const problem =
-      this.#signatureProblem(checkpoint) ??
-      this.#placeProblem(checkpoint) ??
-      (first === undefined ? this.#retiredProblem(checkpoint) : contentProblem(checkpoint, batch));
+    const unsigned = this.#signatureProblem(checkpoint);
+    const problem = unsigned ?? (batch.isBroken ? undefined : this.#problem(checkpoint, batch));
     if (problem !== undefined) {
-      this.#bad(first ?? null, `the checkpoint of its batch does not fit: ${problem}`, checkpoint);
-      return;
+      const place = batch.first ?? { sequence: checkpoint.firstSequence, eventId: checkpoint.firstEventId };
+      this.#report(place, `the checkpoint of its batch does not fit: ${problem}`);
+    } else if (!batch.isBroken) {
+      if (batch.first === null) this.#noteRetired(checkpoint);
+      this.#events += batch.count;
+      this.#checkpoints += 1;
     }
-    if (first === undefined) this.#noteRetired(checkpoint);
-    this.#sequence = checkpoint.lastSequence;
-    this.#events += batch.length;
-    this.#checkpoints += 1;
-    this.#batch = [];
-    this.#checkpointHash = checkpointHash(checkpoint);
-    this.#last = checkpoint;
+    this.#goOnAfter(checkpoint, batch, unsigned === undefined);
+    if (unsigned === undefined) this.#compareWithLatest(checkpoint, batch.first);
+  }
+
+  /** What comes next is looked at as if this had been right, so that it is not reported again. */
+  #goOnAfter(checkpoint: Checkpoint, batch: OpenBatch, isSigned: boolean): void {
+    if (isSigned) {
+      this.#last = checkpoint;
+      this.#sequence = checkpoint.lastSequence;
+    }
+    // Nobody knows the hash of an event that was removed.
+    if (batch.first === null || batch.isBroken) this.#hash = null;
+    this.#sealed = this.#sequence ?? checkpoint.lastSequence;
+    this.#sequence = this.#sealed;
+    this.#checkpointHash = isSigned ? checkpointHash(checkpoint) : undefined;
+    this.#batch = new OpenBatch();
+  }
+
+  #compareWithLatest(checkpoint: Checkpoint, first: EventPlace | null): void {
     const { latestCheckpoint } = this.#options;
-    if (latestCheckpoint?.lastSequence === checkpoint.lastSequence) {
-      if (isSame(checkpoint, latestCheckpoint)) this.#latestSeen = true;
-      else this.#bad(first ?? null, 'the checkpoint that was given apart says otherwise: history was rewritten');
-    }
+    if (latestCheckpoint?.lastSequence !== checkpoint.lastSequence) return;
+    if (isSame(checkpoint, latestCheckpoint)) this.#latestSeen = true;
+    else this.#report(first, 'the checkpoint that was given apart says otherwise: history was rewritten');
+  }
+
+  #problem(checkpoint: Checkpoint, batch: OpenBatch): string | undefined {
+    return (
+      this.#placeProblem(checkpoint) ??
+      (batch.first === null ? this.#retiredProblem(checkpoint) : batch.problem(checkpoint))
+    );
   }
 
   #noteRetired({ eventCount, firstSequence, lastSequence }: Checkpoint): void {
     this.#retired += eventCount;
-    this.#hash = null;
     if (this.#events === 0) return;
     const before = this.#retiredAfterKept.at(-1);
     if (before?.lastSequence === firstSequence - 1)
@@ -213,8 +215,9 @@ class ExportWalk {
 
   #placeProblem({ tenantId, firstSequence, lastSequence, eventCount, previousCheckpoint }: Checkpoint) {
     if (tenantId !== this.#tenantId) return 'it is of another tenant';
-    if (previousCheckpoint !== this.#checkpointHash) return 'it does not follow the checkpoint before it';
-    const expected = this.#sequence - this.#batch.length + 1;
+    if (this.#checkpointHash !== undefined && previousCheckpoint !== this.#checkpointHash)
+      return 'it does not follow the checkpoint before it';
+    const expected = this.#sealed + 1;
     if (firstSequence !== expected || lastSequence !== firstSequence + eventCount - 1)
       return `it is for the events ${firstSequence} to ${lastSequence}, and event ${expected} is next`;
     return undefined;
@@ -224,53 +227,60 @@ class ExportWalk {
     const { retiredBefore } = this.#options;
     const allowed = retiredBefore !== undefined && new Date(timestamp) < retiredBefore;
     if (allowed) return undefined;
-    this.#gaps = lastSequence - firstSequence + 1;
+    this.#gaps += lastSequence - firstSequence + 1;
     return missing(firstSequence, lastSequence);
   }
 
   #checkEnd(): void {
-    const { latestCheckpoint, expectedEvents } = this.#options;
-    const [uncovered] = this.#batch;
-    if (uncovered !== undefined) this.#bad(uncovered, 'no checkpoint covers it: the end was cut off or added');
+    const { latestCheckpoint, expectedEvents, after } = this.#options;
+    const uncovered = this.#batch.first;
+    if (uncovered !== null) this.#report(uncovered, 'no checkpoint covers it: the end was cut off or added');
     else if (latestCheckpoint !== undefined && !this.#latestSeen) {
       const { lastSequence } = latestCheckpoint;
-      this.#gaps = Math.max(0, lastSequence - this.#sequence);
+      this.#gaps += Math.max(0, lastSequence - this.#sealed);
       const reason =
-        lastSequence > this.#sequence
-          ? `the end was cut off: ${missing(this.#sequence + 1, lastSequence)}`
+        lastSequence > this.#sealed
+          ? `the end was cut off: ${missing(this.#sealed + 1, lastSequence)}`
           : 'the checkpoint that was given apart is not in the export';
-      this.#atEnd(latestCheckpoint, reason);
-    } else if (expectedEvents !== undefined && expectedEvents !== this.#events + this.#retired)
-      this.#atEnd(null, `there are ${this.#events + this.#retired} events, and ${expectedEvents} were expected`);
-    else if (this.#line === 0 && this.#options.after === undefined) this.#atEnd(null, 'the export is empty');
+      this.#reportAtEnd(latestCheckpoint, reason);
+    } else if (this.#badPlaces > 0) return;
+    else if (expectedEvents !== undefined && expectedEvents !== this.#events + this.#retired)
+      this.#reportAtEnd(null, `there are ${this.#events + this.#retired} events, and ${expectedEvents} were expected`);
+    else if (this.#line === 0 && after === undefined) this.#reportAtEnd(null, 'the export is empty');
   }
 
-  #atEnd(witness: Checkpoint | null, reason: string): void {
-    const next = this.#sequence + 1;
-    const eventId = witness?.firstSequence === next ? witness.firstEventId : null;
-    this.#firstBad = { line: this.#line + 1, sequence: next, eventId, reason };
-  }
-
-  #bad(entry: ChainedEvent | null, reason: string, checkpoint?: Checkpoint): void {
-    this.#firstBad ??= {
+  #reportAtEnd(witness: Checkpoint | null, reason: string): void {
+    const next = this.#sealed + 1;
+    this.#line += 1;
+    this.#add({
       line: this.#line,
-      sequence: entry?.sequence ?? checkpoint?.firstSequence ?? null,
-      eventId: entry?.event.eventId ?? checkpoint?.firstEventId ?? null,
+      sequence: next,
+      eventId: witness?.firstSequence === next ? witness.firstEventId : null,
       reason,
-    };
+    });
+  }
+
+  /** What is wrong with an event breaks its batch. */
+  #badEvent(place: EventPlace, reason: string): void {
+    this.#batch.isBroken = true;
+    this.#report(place, reason);
+  }
+
+  #report(place: EventPlace | null, reason: string): void {
+    this.#add({ line: this.#line, sequence: place?.sequence ?? null, eventId: place?.eventId ?? null, reason });
+  }
+
+  #add(bad: BadLine): void {
+    this.#badPlaces += 1;
+    if (this.#bad.length < PLACES_KEPT) this.#bad.push(bad);
   }
 }
 
 /** Why a checkpoint is not the one over these events, `undefined` when it is. Its signature and its place are not looked at. */
-export function contentProblem(checkpoint: Checkpoint, batch: readonly ChainedEvent[]): string | undefined {
-  if (checkpoint.eventCount !== batch.length)
-    return `it is for ${checkpoint.eventCount} events, and there are ${batch.length}`;
-  const [first, last] = [batch[0]?.event.eventId, batch.at(-1)?.event.eventId];
-  if (checkpoint.firstEventId !== first || checkpoint.lastEventId !== last) return 'it names other events';
-  const root = merkleRoot(leavesOf(batch)).toString('hex');
-  return checkpoint.merkleRoot === root
-    ? undefined
-    : 'its Merkle root is not that of the events: one of them was changed';
+export function contentProblem(checkpoint: Checkpoint, events: readonly ChainedEvent[]): string | undefined {
+  const batch = new OpenBatch();
+  for (const event of events) batch.add(event);
+  return batch.problem(checkpoint);
 }
 
 function isSame(checkpoint: Checkpoint, other: Checkpoint | undefined): boolean {

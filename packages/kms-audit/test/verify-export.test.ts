@@ -41,6 +41,20 @@ describe('an export as it was made', () => {
     expect(report).toMatchObject({ verified: true, endProven: false });
   });
 
+  test('has a proven end only by a checkpoint that covers it, wherever it was cut', async () => {
+    const { publicKeyPem, batches } = sample;
+    for (const [cut] of batches.entries())
+      for (const [given, { checkpoint }] of batches.entries()) {
+        const lines = batches
+          .slice(0, cut + 1)
+          .flatMap(({ events, checkpoint: end }) => exportLines(events, end).trimEnd().split('\n'));
+        const report = await verifyExport(lines, { publicKeysPem: [publicKeyPem], latestCheckpoint: checkpoint });
+        expect(report).toMatchObject({ verified: given <= cut, endProven: given === cut });
+        expect(report.provenUpTo).toBe(given <= cut ? checkpoint.lastSequence : null);
+        expect(wordsOf(report).join('\n').includes('the end is the end')).toBe(given === cut);
+      }
+  });
+
   test('goes on after the last checkpoint of an earlier one', async () => {
     const after = sample.batches[1]?.checkpoint;
     if (after === undefined) throw new Error('the sample has four batches');

@@ -6,6 +6,12 @@ export function wholeNumber(text: string): number {
   throw new InvalidArgumentError('It must be a whole number above 0.');
 }
 
+/** An id in lower case. */
+export function uuid(text: string): string {
+  if (/^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text)) return text.toLowerCase();
+  throw new InvalidArgumentError('It must be an id such as 0198d2a4-7b1c-7000-8000-000000000001.');
+}
+
 /** Collects `name=value` of an option that may be given many times. */
 export function nameAndValue(
   text: string,

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -100,6 +100,55 @@ describe('kms audit verify', () => {
   test('says so when nothing shows that the end is the end', async () => {
     const verified = await verify(lines.slice(0, 6), ...KEYS);
     expect(verified).toMatchObject({ code: EXIT.done, out: expect.stringContaining('NOT proven') });
+  });
+
+  test('says so when the checkpoint that was given apart ends before the export does', async () => {
+    const verified = await verify(lines, ...KEYS, '--checkpoint', 'checkpoint-1.json');
+    expect(verified).toMatchObject({
+      code: EXIT.done,
+      out: expect.stringContaining('NOT proven: the checkpoint that was given apart covers the events up to 4'),
+    });
+    expect(verified.out).not.toContain('the end is the end');
+  });
+
+  test('refuses the evidence of another tenant than it was asked for', async () => {
+    expect((await verify(lines, ...KEYS, '--tenant', TENANT.toUpperCase())).code).toBe(EXIT.done);
+    const other = '0198d2a4-7b1c-7000-8000-000000000002';
+    expect(await verify(lines, ...KEYS, '--tenant', other)).toMatchObject({
+      code: EXIT.data,
+      out: expect.stringMatching(/^NOT verified: line 1 \(event 1, .*\): it is of another tenant/),
+    });
+    // Also what holds no event that could tell.
+    expect((await verify([], ...KEYS, '--tenant', TENANT)).code).toBe(EXIT.data);
+    expect((await verify(lines, ...KEYS, '--tenant', 'mine')).code).toBe(EXIT.usage);
+  });
+
+  test('ends with 65 and a sentence for a line of 600 MB, and looks at the lines behind it', {
+    timeout: 60_000,
+  }, async () => {
+    const path = file('long.jsonl', '');
+    truncateSync(path, 600 * 1024 * 1024);
+    appendFileSync(path, `\n${lines.map((line) => `${line}\n`).join('')}`);
+    const keys = KEYS.map((option) => (option.endsWith('.pem') ? join(directory.path, option) : option));
+    const ran = await callKms({}, ['audit', 'verify', path, ...keys]);
+    expect(ran).toMatchObject({
+      code: EXIT.data,
+      out: expect.stringMatching(/^NOT verified: line 1: the line has 629145600 bytes/),
+    });
+    expect(ran.out).toContain('in 2 batches are as they were signed');
+    expect(ran.err).toMatch(/^[^\n]+\n$/);
+  });
+
+  test('writes nothing to the terminal that a line of the export chose', async () => {
+    const [header = '', , signature = ''] = (checkpoints[0]?.signature ?? '').split('.');
+    const named = JSON.parse(Buffer.from(header, 'base64url').toString()) as object;
+    const kid = '\u001b[2Jverified';
+    const forged = Buffer.from(JSON.stringify({ ...named, kid })).toString('base64url');
+    const edited = lines.map((line) => line.replace(`${header}..${signature}`, `${forged}..${signature}`));
+    const ran = await verify(edited, ...KEYS);
+    expect(ran.code).toBe(EXIT.data);
+    // oxlint-disable-next-line no-control-regex
+    expect(ran.out).not.toMatch(/[\u0000-\u0009\u000b-\u001f]|Jverified/);
   });
 
   test('takes every key that is given, and no other', async () => {

@@ -5,7 +5,7 @@ import { CommandError, EXIT } from '../exit-codes.ts';
 import { destinationOf } from '../files/place.ts';
 import { writeSmall } from '../files/small-data.ts';
 import type { CommandIo } from '../io.ts';
-import { date, oneMore, wholeNumber } from '../option-values.ts';
+import { date, oneMore, uuid, wholeNumber } from '../option-values.ts';
 import type { CommandGroup } from './command-group.ts';
 
 /** Batches in one answer of the service. */
@@ -13,6 +13,7 @@ const BATCHES_PER_PAGE = 100;
 
 interface VerifyOptions {
   readonly publicKey: readonly string[];
+  readonly tenant?: string;
   readonly checkpoint?: string;
   readonly after?: string;
   readonly expectedEvents?: number;
@@ -42,6 +43,7 @@ export const auditCommands: CommandGroup = (program, io) => {
     .argument('<export>', 'the export')
     .description('verify an export offline; what is missing or was changed ends it with 65 and its first place')
     .requiredOption('--public-key <file>', 'a key that checkpoints may be signed with; may be given again', oneMore)
+    .option('--tenant <id>', 'whose evidence it must be: that of another tenant is refused', uuid)
     .option('--checkpoint <file>', 'a checkpoint that came another way than the export: it proves the end')
     .option('--after <file>', 'the last checkpoint of the export before this one')
     .option('--expected-events <number>', 'how many events there must be', wholeNumber)
@@ -81,11 +83,12 @@ async function exportEvidence(io: CommandIo, { out, checkpointOut, force = false
 }
 
 async function verifyEvidence(io: CommandIo, exportFile: string, options: VerifyOptions): Promise<void> {
-  const { publicKey, checkpoint, after, expectedEvents, retiredBefore } = options;
+  const { publicKey, tenant, checkpoint, after, expectedEvents, retiredBefore } = options;
   const verified = await verify(
     {
       exportFile,
       publicKeyFiles: publicKey,
+      ...(tenant === undefined ? {} : { tenantId: tenant }),
       ...(checkpoint === undefined ? {} : { checkpointFile: checkpoint }),
       ...(after === undefined ? {} : { afterFile: after }),
       ...(expectedEvents === undefined ? {} : { expectedEvents }),

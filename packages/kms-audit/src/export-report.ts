@@ -1,0 +1,98 @@
+import type { Checkpoint } from '@qnsp/kms-core';
+
+/** Where an export is not what was signed. */
+export interface BadLine {
+  /** From 1. */
+  readonly line: number;
+  /** The first event that is not as it was; `null` where the line names none. */
+  readonly eventId: string | null;
+  readonly sequence: number | null;
+  readonly reason: string;
+}
+
+/** Events of batches that follow one another. */
+export interface BatchRange {
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  readonly batches: number;
+}
+
+export interface ExportReport {
+  readonly verified: boolean;
+  readonly tenantId: string | null;
+  /** Events that were verified. */
+  readonly events: number;
+  readonly checkpoints: number;
+  /** Events that retention removed; their signed checkpoints are there. */
+  readonly retired: number;
+  /**
+   * Those of them that come after a batch that is whole. Retention goes from the oldest to the newest and keeps only what the
+   * audit service refused: whoever reads this may ask whether that explains them.
+   */
+  readonly retiredAfterKept: readonly BatchRange[];
+  /** Events that are missing. */
+  readonly gaps: number;
+  /** Whether something other than the export shows that its end is the end. */
+  readonly endProven: boolean;
+  /** Up to which event the checkpoint that was given apart shows that nothing is missing; `null` without it. */
+  readonly provenUpTo: number | null;
+  /** The last checkpoint of the export whose signature is valid. */
+  readonly last: Checkpoint | null;
+  readonly firstBad: BadLine | null;
+  /** What is wrong, the first places of it. A line that is wrong does not keep the others from being looked at. */
+  readonly bad: readonly BadLine[];
+  /** In how many places something is wrong. */
+  readonly badPlaces: number;
+}
+
+const PLACES_NAMED = 10;
+const RANGES_NAMED = 10;
+
+/** A report in words; the first line says it all. */
+export function wordsOf(report: ExportReport): readonly string[] {
+  const { verified, events, gaps, checkpoints, retired, retiredAfterKept, tenantId, bad, badPlaces } = report;
+  if (!verified) {
+    const [first = '', ...others] = bad.slice(0, PLACES_NAMED).map(wordsOfPlace);
+    return [
+      `NOT verified: ${first}`,
+      ...others.map((place) => `also ${place}`),
+      ...(badPlaces > PLACES_NAMED ? [`and ${badPlaces - PLACES_NAMED} more places`] : []),
+      `${events} events in ${checkpoints} batches are as they were signed`,
+    ];
+  }
+  return [
+    `verified, ${events} events, ${gaps} gaps`,
+    `tenant ${tenantId}, ${checkpoints} batches`,
+    ...(retired === 0 ? [] : [`${retired} events were removed by retention; their signed checkpoints are there`]),
+    ...wordsOnKept(retiredAfterKept),
+    wordsOnEnd(report),
+  ];
+}
+
+function wordsOfPlace({ line, sequence, eventId, reason }: BadLine): string {
+  const event = sequence === null ? '' : ` (event ${sequence}, ${eventId ?? 'id unknown'})`;
+  return `line ${line}${event}: ${reason}`;
+}
+
+function wordsOnEnd({ endProven, provenUpTo, last }: ExportReport): string {
+  if (endProven) return 'the end is the end: it fits what was given apart from the export';
+  if (provenUpTo === null)
+    return 'the end is NOT proven: give a checkpoint that came another way, or the number of events';
+  return (
+    `the end is NOT proven: the checkpoint that was given apart covers the events up to ${provenUpTo}, and the export ` +
+    `goes on to event ${last?.lastSequence}; give a later one`
+  );
+}
+
+/** Removed batches behind kept ones: one line, however many there are. */
+function wordsOnKept(ranges: ExportReport['retiredAfterKept']): readonly string[] {
+  if (ranges.length === 0) return [];
+  const batches = ranges.reduce((sum, range) => sum + range.batches, 0);
+  const named = ranges
+    .slice(0, RANGES_NAMED)
+    .map(({ firstSequence, lastSequence }) => `${firstSequence} to ${lastSequence}`);
+  const others = ranges.length - named.length;
+  return [
+    `${batches} batches after kept ones were removed: events ${named.join(', ')}${others > 0 ? ` and ${others} more ranges` : ''}`,
+  ];
+}

@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -43,20 +43,24 @@ function blocksOf(markdown: string): Block[] {
     });
 }
 
-/** Runs the blocks one after the other in one shell, as a reader would. */
-function runBlocks(blocks: readonly Block[]): string[] {
+/** Runs the blocks one after the other in one shell, as a reader would. Meanwhile the receiver in this process takes evidence. */
+async function runBlocks(blocks: readonly Block[]): Promise<string[]> {
   const script = blocks.map((block) => `${block.script}\necho '${SEPARATOR}'\n`).join('');
-  const { stdout, stderr, status } = spawnSync('bash', ['--norc', '-u', '-c', script], {
-    encoding: 'utf8',
+  const shell = spawn('bash', ['--norc', '-u', '-c', script], {
     cwd: directory.path,
     env: {
       PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
       KMS_DATA_DIR: local.dataDir,
+      AUDIT_DIRECTORY: receiver.directory,
       HOME: home.path,
     },
-    timeout: 60_000,
+    timeout: 80_000,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  let [stdout, stderr] = ['', ''];
+  shell.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  shell.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const status = await new Promise((resolve) => void shell.once('close', resolve));
   expect(stderr).toBe('');
   expect(status).toBe(0);
   return stdout.split(`${SEPARATOR}\n`).slice(0, -1);
@@ -86,13 +90,13 @@ describe.each([
   ['docs/cli.md', 3],
   ['docs/guide.md', 10],
   ['docs/import.md', 2],
-  ['docs/audit.md', 6],
+  ['docs/audit.md', 8],
 ])('%s', (document, statements) => {
-  test('prints what it says when its commands are run in order', { timeout: 90_000 }, () => {
+  test('prints what it says when its commands are run in order', { timeout: 90_000 }, async () => {
     const before = new Set(readdirSync(directory.path));
     const blocks = blocksOf(readFileSync(new URL(`../../../${document}`, import.meta.url), 'utf8'));
     expect(blocks.filter((block) => block.prints.length > 0).length).toBeGreaterThanOrEqual(statements - 1);
-    const outputs = runBlocks(blocks);
+    const outputs = await runBlocks(blocks);
     for (const [index, block] of blocks.entries()) {
       if (block.prints.length > 0) expect(outputs[index]?.trim().split('\n'), block.script).toEqual(block.prints);
     }

@@ -15,6 +15,8 @@ export interface Receiver {
   readonly url: string;
   /** The evidence of a tenant as the receiver stored it, line by line. */
   lines(tenantId: string): string[];
+  /** Where its files are. */
+  readonly directory: string;
   readonly server: Server;
   close(): Promise<void>;
 }
@@ -31,6 +33,7 @@ export async function startReceiver(): Promise<Receiver> {
   return {
     url: `http://127.0.0.1:${port}`,
     server,
+    directory: directory.path,
     lines: (tenantId) => {
       const text = readIfPresent(join(directory.path, `${tenantId}.jsonl`));
       return text === '' ? [] : text.trimEnd().split('\n');

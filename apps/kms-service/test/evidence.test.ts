@@ -243,6 +243,56 @@ describe('what an auditor gets', () => {
     expect(report.events).toBeGreaterThan(10);
   });
 
+  test('verifies whatever callers wrote: what one of them sends does not spoil the evidence of their tenant', async () => {
+    // Unassigned, private and forbidden characters, and everything that some reader takes for the end of a line.
+    const texts = [
+      '\u2028',
+      '\u2029',
+      '\u0085',
+      '\u000b',
+      '\u000c',
+      '\u001c',
+      '\u0000',
+      '\r',
+      '\n',
+      '\r\n',
+      '\ufeff',
+      '\uffff',
+    ];
+    texts.push('\u{10ffff}', '\ue000', '\u202e', '\u0301', '\\u2028', '\ud800', '\udc00x');
+    const { body } = await service.call('POST', '/kms/v1/keys', { metadata: { 'line\u2028end': 'x\u2029y' } });
+    const statuses = new Set<number>();
+    for (const text of texts) {
+      const context = { [`a${text}b`]: text };
+      const path = `/kms/v1/keys/${String(body['keyId'])}`;
+      const answers = [
+        await service.call(
+          'POST',
+          `${path}/encrypt`,
+          { plaintext: PLAINTEXT, context },
+          { 'user-agent': 'caf\u00e9/1' },
+        ),
+        // Denied and not understood, but named in evidence.
+        await service.call('POST', '/kms/v1/keys/0198f2a5-0c1d-7e2f-8a3b-4c5d6e7f8091/encrypt', {
+          plaintext: '',
+          context,
+        }),
+        await service.call('PATCH', path, { name: `n${text}`, metadata: { [`m${text}`]: text } }),
+        await service.call('POST', '/kms/v1/tokens', { name: `t${text}`, role: 'auditor' }),
+      ];
+      for (const { status } of answers) statuses.add(status);
+    }
+    expect([...statuses].toSorted()).toEqual([200, 201, 400, 404]);
+    const last = await service.call('POST', '/kms/v1/keys', {}, { 'x-request-id': 'after-any-text' });
+    expect(last.status).toBe(201);
+    await eventOf('after-any-text');
+    const { lines, latest } = await exported();
+    const report = await verifyExport(lines, { publicKeysPem: [PUBLIC_KEY_PEM], latestCheckpoint: latest });
+    expect(report).toMatchObject({ verified: true, gaps: 0, endProven: true });
+    expect(lines.join('\n')).toContain('a\u2028b');
+    expect(lines.join('\n')).toContain('line\u2028end');
+  });
+
   test('holds no plaintext, ciphertext, credential, value of a context or malformed input', () => {
     const text = receiver.lines(service.tenantId).join('\n');
     for (const secret of [PLAINTEXT, 'secret-42', service.apiToken, 'qnsp_pqc_', '§', 'half', 'ciphertext'])

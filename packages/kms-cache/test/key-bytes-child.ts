@@ -31,9 +31,10 @@ const memory = inMemoryStore();
 const roots = [softwareRoot('software', randomBytes(32))];
 const hierarchy = new KeyHierarchy(memory, roots);
 await establishRoots(memory, hierarchy, roots);
+const masterKey = await hierarchy.prepareMasterKey(tenantId);
 await memory.transact({ kind: 'system' }, async (unit) => {
   await unit.tenants.insert({ tenantId, name: 'test', state: 'active', createdAt: unit.now });
-  await hierarchy.createMasterKey(unit, tenantId);
+  await masterKey.store(unit);
 });
 const chain = await hierarchy.masterKeys(tenantId);
 // One pair for all of them, unsealed for each by itself: what it takes to make thousands is not of interest.

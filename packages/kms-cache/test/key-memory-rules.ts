@@ -92,9 +92,10 @@ export function keyMemoryRules(keys: number, held: number, zipfAtLeast: number):
     const roots = [softwareRoot('software', randomBytes(32))];
     hierarchy = new KeyHierarchy(store, roots);
     await establishRoots(store, hierarchy, roots);
+    const masterKey = await hierarchy.prepareMasterKey(tenantId);
     await store.transact({ kind: 'system' }, async (unit) => {
       await unit.tenants.insert({ tenantId, name: 'test', state: 'active', createdAt: unit.now });
-      await hierarchy.createMasterKey(unit, tenantId);
+      await masterKey.store(unit);
     });
     chain = await hierarchy.masterKeys(tenantId);
     for (let index = 0; index < keys; index += 1) {

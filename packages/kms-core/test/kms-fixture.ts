@@ -19,11 +19,14 @@ import {
 } from '../src/index.ts';
 import { type InMemoryStore, inMemoryStore } from '../src/testing/in-memory-store.ts';
 import { MapCache } from '../src/testing/map-cache.ts';
+import { watchUnits, type WatchedUnits } from './watched-units.ts';
 
 export interface Fixture {
   readonly kms: Kms;
   readonly store: InMemoryStore;
   readonly roots: readonly RootProvider[];
+  /** Refuses every call of a root, an HSM or its random bytes in a unit of work. */
+  readonly units: WatchedUnits<InMemoryStore>;
   readonly tenantId: string;
   readonly admin: Caller;
   /** Moves the clock of the core and of the store. */
@@ -39,30 +42,35 @@ export async function makeFixture(
     readonly requireFips?: boolean;
     readonly frozenClock?: boolean;
     readonly resident?: readonly ResidentKeyProvider[];
+    /** A software root without it. */
+    readonly root?: RootProvider;
   } = {},
 ): Promise<Fixture> {
   let offset = 0;
   const start = Date.now();
   const clock = () => (options.frozenClock ? start : Date.now()) + offset;
-  const store = inMemoryStore({ now: () => new Date(clock()) });
-  const roots = [softwareRoot('software', randomBytes(32))];
+  const units = watchUnits(inMemoryStore({ now: () => new Date(clock()) }));
+  const { store } = units;
+  const random = units.random((bytes) => randomBytes(bytes));
+  const roots = [units.root(options.root ?? softwareRoot('software', randomBytes(32)))];
+  const resident = (options.resident ?? []).map((provider) => units.resident(provider));
   const tenantId = newId();
   const make = async (): Promise<Kms> => {
-    const hierarchy = new KeyHierarchy(store, roots);
+    const hierarchy = new KeyHierarchy(store, roots, { random });
     await establishRoots(store, hierarchy, roots);
     return {
       store,
       hierarchy,
-      keyRing: new KeyRing(store, hierarchy, { feed: store.changes, memory: new MapCache() }, options.resident ?? []),
+      keyRing: new KeyRing(store, hierarchy, { feed: store.changes, memory: new MapCache() }, resident),
       tokens: new TokenRing(store, hierarchy, { feed: store.changes, memory: new MapCache() }),
-      resident: options.resident ?? [],
+      resident,
       budgets: new OperationBudgets(
         store,
         options.messageBudget === undefined ? {} : { messageBudget: options.messageBudget },
       ),
       counter: new OperationCounter(),
       clock,
-      random: randomBytes,
+      random,
       settings: { defaultAlgorithm: resolveAlgorithm('AES-256-GCM'), requireFips: options.requireFips ?? false },
     };
   };
@@ -72,6 +80,7 @@ export async function makeFixture(
     kms,
     store,
     roots,
+    units,
     tenantId,
     admin: callerOf(tenantId, 'tenant_admin'),
     advance: (milliseconds) => {
@@ -82,9 +91,10 @@ export async function makeFixture(
 }
 
 export async function addTenant(kms: Kms, tenantId: string): Promise<void> {
+  const masterKey = await kms.hierarchy.prepareMasterKey(tenantId);
   await kms.store.transact({ kind: 'system' }, async (unit) => {
     await unit.tenants.insert({ tenantId, name: 'test', state: 'active', createdAt: unit.now });
-    await kms.hierarchy.createMasterKey(unit, tenantId);
+    await masterKey.store(unit);
   });
 }
 

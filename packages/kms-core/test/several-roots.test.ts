@@ -44,9 +44,10 @@ async function start(...roots: RootProvider[]): Promise<KeyHierarchy> {
 
 async function addTenant(hierarchy: KeyHierarchy): Promise<string> {
   const tenantId = newId();
+  const masterKey = await hierarchy.prepareMasterKey(tenantId);
   await store.transact(SYSTEM, async (unit) => {
     await unit.tenants.insert({ tenantId, name: 'test', state: 'active', createdAt: unit.now });
-    await hierarchy.createMasterKey(unit, tenantId);
+    await masterKey.store(unit);
   });
   return tenantId;
 }

@@ -48,9 +48,10 @@ it('background jobs of three nodes rotate each due key once', async () => {
   const [first] = nodes;
   if (first === undefined) throw new Error('there are no nodes');
   const tenantId = newId();
+  const masterKey = await first.hierarchy.prepareMasterKey(tenantId);
   await first.store.transact({ kind: 'system' }, async (unit) => {
     await unit.tenants.insert({ tenantId, name: 'test', state: 'active', createdAt: unit.now });
-    await first.hierarchy.createMasterKey(unit, tenantId);
+    await masterKey.store(unit);
   });
   const admin = {
     tenantId,

@@ -38,9 +38,10 @@ export async function openKms(databaseUrl: string): Promise<OpenedKms> {
   const hierarchy = new KeyHierarchy(store, roots);
   await establishRoots(store, hierarchy, roots);
   const tenantId = newId();
+  const masterKey = await hierarchy.prepareMasterKey(tenantId);
   await store.transact({ kind: 'system' }, async (unit) => {
     await unit.tenants.insert({ tenantId, name: 'bench', state: 'active', createdAt: unit.now });
-    await hierarchy.createMasterKey(unit, tenantId);
+    await masterKey.store(unit);
   });
   return {
     kms: {

@@ -2,10 +2,11 @@ import { KmsError } from '../errors/kms-error.ts';
 import { SYSTEM_TENANT } from '../model/identifiers.ts';
 import type { RootRecord } from '../model/tenant.ts';
 import type { RootProvider } from '../ports/root-provider.ts';
-import type { Store } from '../ports/store.ts';
+import type { Store, UnitOfWork } from '../ports/store.ts';
 import type { KeyHierarchy } from './key-hierarchy.ts';
+import { asOnlyMakerOfRoots } from './one-maker-of-roots.ts';
 
-/** Makes the root of a provider that has none yet. */
+/** Makes the root of a provider that has none yet. One node at a time is asked for it. */
 export type MakeRoot = (provider: RootProvider) => Promise<void>;
 
 /**
@@ -28,9 +29,10 @@ export async function establishRoots(
 }
 
 /**
- * Takes the configured roots into use in a database that has none, and makes the service's own master key.
+ * Takes the configured roots into use in a database that has none, and makes the service's own master key. Roots may take
+ * longer than a unit of work may: everything is made first, and stored only where the database has no roots then either.
  *
- * @returns whether it did: `false` when roots are in use already
+ * @returns whether it did: `false` when roots are in use already, also where another node was faster
  * @throws KmsError `SEALED` when the database has tenants whose roots are gone.
  */
 export async function initRoots(
@@ -39,23 +41,34 @@ export async function initRoots(
   roots: readonly RootProvider[],
   makeRoot: MakeRoot,
 ): Promise<boolean> {
-  return store.transact({ kind: 'system' }, async (unit) => {
-    await unit.tenants.lockRoots();
-    if ((await unit.tenants.roots()).length > 0) return false;
-    if ((await unit.tenants.list()).length > 0)
-      throw new KmsError(
-        'SEALED',
-        'The database has tenants, but names no root: it is damaged. Restore it from a backup; no new root is made for it.',
-      );
+  return asOnlyMakerOfRoots(store, async (stillOnly) => {
+    if (await store.transact({ kind: 'system' }, hasRoots)) return false;
+    const made: RootRecord[] = [];
     for (const root of roots) {
       await makeRoot(root);
-      const made: RootRecord = { providerId: root.id, checkValue: await root.checkValue() };
-      await unit.tenants.addRoot(made);
+      made.push({ providerId: root.id, checkValue: await root.checkValue() });
     }
-    await unit.tenants.insert({ tenantId: SYSTEM_TENANT, name: 'system', state: 'active', createdAt: unit.now });
-    await hierarchy.createMasterKey(unit, SYSTEM_TENANT);
-    return true;
+    const masterKey = await hierarchy.prepareMasterKey(SYSTEM_TENANT, made);
+    return store.transact({ kind: 'system' }, async (unit) => {
+      await unit.tenants.lockRoots();
+      await stillOnly(unit);
+      if (await hasRoots(unit)) return false;
+      for (const root of made) await unit.tenants.addRoot(root);
+      await unit.tenants.insert({ tenantId: SYSTEM_TENANT, name: 'system', state: 'active', createdAt: unit.now });
+      await masterKey.store(unit);
+      return true;
+    });
   });
+}
+
+/** Whether roots are in use. Throws where they were and are gone. */
+async function hasRoots(unit: UnitOfWork): Promise<boolean> {
+  if ((await unit.tenants.roots()).length > 0) return true;
+  if ((await unit.tenants.list()).length === 0) return false;
+  throw new KmsError(
+    'SEALED',
+    'The database has tenants, but names no root: it is damaged. Restore it from a backup; no new root is made for it.',
+  );
 }
 
 async function compareRoots(store: Store, hierarchy: KeyHierarchy): Promise<void> {

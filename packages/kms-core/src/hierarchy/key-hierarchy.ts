@@ -68,17 +68,14 @@ export class KeyHierarchy {
     return this.roots.providers[0]?.id ?? '';
   }
 
-  /** Makes the first master key of a tenant under roots that are taken into use in the same unit of work. */
-  async createMasterKey(unit: UnitOfWork, tenantId: TenantId): Promise<void> {
-    await unit.tenants.addMasterKeyWraps(await this.#wrapNew(await unit.tenants.roots(), tenantId));
-  }
-
   /**
    * Makes the first master key of a tenant that is about to be made, before the unit of work that makes it: a unit must
    * not stay open for as long as an HSM takes.
+   *
+   * @param toBe the roots, where they are to be taken into use in that same unit; without it those that are in use
    */
-  async prepareMasterKey(tenantId: TenantId): Promise<PreparedMasterKey> {
-    const inUse = await this.#store.transact({ kind: 'system' }, (unit) => unit.tenants.roots());
+  async prepareMasterKey(tenantId: TenantId, toBe?: readonly RootRecord[]): Promise<PreparedMasterKey> {
+    const inUse = toBe ?? (await this.#store.transact({ kind: 'system' }, (unit) => unit.tenants.roots()));
     const wraps = await this.#wrapNew(inUse, tenantId);
     return {
       store: async (unit) => {

@@ -1,10 +1,11 @@
 import { KmsError } from '../errors/kms-error.ts';
 import { initRoots, type MakeRoot } from '../hierarchy/establish-roots.ts';
 import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
+import { asOnlyMakerOfRoots } from '../hierarchy/one-maker-of-roots.ts';
 import { isMissing } from '../hierarchy/root-set.ts';
 import type { RootRecord } from '../model/tenant.ts';
 import type { RootProvider } from '../ports/root-provider.ts';
-import type { Store } from '../ports/store.ts';
+import type { Store, UnitOfWork } from '../ports/store.ts';
 import { completeWrapsUnder } from './complete-wraps.ts';
 
 /** What the operations on roots work with. They run on the host, with the service running or not. */
@@ -100,20 +101,21 @@ export interface AddedRoot {
 export async function addRoot(ceremony: RootCeremony, providerId: string): Promise<AddedRoot> {
   const { store, hierarchy, makeRoot } = ceremony;
   const provider = configuredProvider(hierarchy, providerId);
-  const root = await store.transact({ kind: 'system' }, async (unit) => {
-    await unit.tenants.lockRoots();
-    const inUse = await unit.tenants.roots();
-    if (inUse.length === 0) throw new KmsError('SEALED', 'The database has no roots yet: initialise them first.');
-    const own = inUse.filter((each) => each.providerId === providerId);
+  const root = await asOnlyMakerOfRoots(store, async (stillOnly) => {
     // A provider whose root is in use gets no other one here: what is missing is then an error, not to be papered over.
-    if (own.length === 0) await makeRoot(provider);
+    if (!isProviderOf(await rootsInUse(store), providerId)) await makeRoot(provider);
     const present: RootRecord = { providerId, checkValue: await provider.checkValue() };
-    if (own.length > 0 && !own.some((each) => each.checkValue === present.checkValue))
-      throw new KmsError(
-        'SEALED',
-        `The provider ${providerId} is in use with the root ${own.map((each) => each.checkValue).join(' or ')}, and the configured one is ${present.checkValue}: rotate instead of adding.`,
-      );
-    if (own.length === 0) await unit.tenants.addRoot(present);
+    await store.transact({ kind: 'system' }, async (unit) => {
+      await unit.tenants.lockRoots();
+      await stillOnly(unit);
+      const own = (await requireRoots(unit)).filter((each) => each.providerId === providerId);
+      if (own.length === 0) await unit.tenants.addRoot(present);
+      else if (!own.some((each) => each.checkValue === present.checkValue))
+        throw new KmsError(
+          'SEALED',
+          `The provider ${providerId} is in use with the root ${own.map((each) => each.checkValue).join(' or ')}, and the configured one is ${present.checkValue}: rotate instead of adding.`,
+        );
+    });
     return present;
   });
   return { root, added: await wrapEverything(ceremony, provider) };
@@ -129,17 +131,41 @@ export async function addRoot(ceremony: RootCeremony, providerId: string): Promi
 export async function rotateRoot(ceremony: RootCeremony, next: RootProvider): Promise<AddedRoot> {
   const { store, hierarchy, makeRoot } = ceremony;
   if (!hierarchy.roots.providers.includes(next)) throw new RangeError('the new root is not one of the hierarchy');
-  const root = await store.transact({ kind: 'system' }, async (unit) => {
-    await unit.tenants.lockRoots();
-    const own = (await unit.tenants.roots()).filter((each) => each.providerId === next.id);
-    if (own.length === 0)
-      throw new KmsError('NOT_FOUND', `The provider ${next.id} has no root in use that could be rotated.`);
+  const root = await asOnlyMakerOfRoots(store, async (stillOnly) => {
+    requireProvider(await rootsInUse(store), next.id);
     await makeRoot(next);
     const present: RootRecord = { providerId: next.id, checkValue: await next.checkValue() };
-    if (!own.some((each) => each.checkValue === present.checkValue)) await unit.tenants.addRoot(present);
+    await store.transact({ kind: 'system' }, async (unit) => {
+      await unit.tenants.lockRoots();
+      await stillOnly(unit);
+      const inUse = await requireRoots(unit);
+      requireProvider(inUse, next.id);
+      if (!inUse.some((each) => each.providerId === next.id && each.checkValue === present.checkValue))
+        await unit.tenants.addRoot(present);
+    });
     return present;
   });
   return { root, added: await wrapEverything(ceremony, next) };
+}
+
+/** Without the lock: what depends on it is looked at once more in the unit that stores. */
+function rootsInUse(store: Store): Promise<readonly RootRecord[]> {
+  return store.transact({ kind: 'system' }, requireRoots);
+}
+
+async function requireRoots(unit: UnitOfWork): Promise<readonly RootRecord[]> {
+  const inUse = await unit.tenants.roots();
+  if (inUse.length === 0) throw new KmsError('SEALED', 'The database has no roots yet: initialise them first.');
+  return inUse;
+}
+
+function isProviderOf(inUse: readonly RootRecord[], providerId: string): boolean {
+  return inUse.some((root) => root.providerId === providerId);
+}
+
+function requireProvider(inUse: readonly RootRecord[], providerId: string): void {
+  if (!isProviderOf(inUse, providerId))
+    throw new KmsError('NOT_FOUND', `The provider ${providerId} has no root in use that could be rotated.`);
 }
 
 /** Whoever adds a root has to know which master keys it does not open. */

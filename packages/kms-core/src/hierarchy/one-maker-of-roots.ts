@@ -1,0 +1,69 @@
+import { randomInt } from 'node:crypto';
+import { KmsError } from '../errors/kms-error.ts';
+import { SYSTEM_TENANT } from '../model/identifiers.ts';
+import type { ResidentKeyName } from '../ports/resident-keys.ts';
+import type { Store, UnitOfWork } from '../ports/store.ts';
+
+/** What the claim on the making of roots is kept under; no key has this id. */
+const PROVIDER = 'roots';
+const KEY_ID = '00000000-0000-0000-0000-000000000000';
+const OWNERS = 2 ** 31;
+const RENEWED_EACH_MS = 2000;
+/** A claim that was not renewed for so long is that of a node that ended. */
+const OVER_AFTER_MS = 10_000;
+const LOOK_EACH_MS = 250;
+
+/**
+ * Lets one node at a time make roots. An HSM takes longer than a unit of work may, so no lock of the store can be held
+ * meanwhile; instead the maker has a claim in the store that it renews, and that counts once more when it stores.
+ *
+ * @param work its argument is for the unit that stores what was made
+ * @throws KmsError `CONFLICT` from that argument where the claim was lost: another node may be making roots
+ */
+export async function asOnlyMakerOfRoots<T>(
+  store: Store,
+  work: (stillOnly: (unit: UnitOfWork) => Promise<void>) => Promise<T>,
+): Promise<T> {
+  const own: ResidentKeyName = { tenantId: SYSTEM_TENANT, keyId: KEY_ID, version: randomInt(1, OWNERS) };
+  while (!(await isTaken(store, own))) await new Promise((resolve) => setTimeout(resolve, LOOK_EACH_MS));
+  // What can not be renewed now is renewed the next time, or lost; the unit that stores finds out.
+  const renewal = setInterval(() => void renew(store, own).catch(() => undefined), RENEWED_EACH_MS);
+  try {
+    return await work(async (unit) => {
+      if (!(await unit.residents.release(PROVIDER, own)))
+        throw new KmsError('CONFLICT', 'Making the roots took so long that another node may be at it. Try again.');
+    });
+  } finally {
+    clearInterval(renewal);
+    await giveUp(store, own);
+  }
+}
+
+async function isTaken(store: Store, own: ResidentKeyName): Promise<boolean> {
+  return store.transact({ kind: 'system' }, async (unit) => {
+    await unit.tenants.lockRoots();
+    for (const { name, claimedAt } of await unit.residents.claims(PROVIDER)) {
+      if (unit.now.getTime() - claimedAt.getTime() < OVER_AFTER_MS) return false;
+      await unit.residents.release(PROVIDER, name);
+    }
+    await unit.residents.claim({ providerId: PROVIDER, name: own, kind: 'create' });
+    return true;
+  });
+}
+
+async function renew(store: Store, own: ResidentKeyName): Promise<void> {
+  await store.transact({ kind: 'system' }, async (unit) => {
+    await unit.tenants.lockRoots();
+    if (await unit.residents.release(PROVIDER, own))
+      await unit.residents.claim({ providerId: PROVIDER, name: own, kind: 'create' });
+  });
+}
+
+/** Where the store does not answer, the claim ends by itself. */
+async function giveUp(store: Store, own: ResidentKeyName): Promise<void> {
+  try {
+    await store.transact({ kind: 'system' }, (unit) => unit.residents.release(PROVIDER, own));
+  } catch (error) {
+    if (!(error instanceof KmsError)) throw error;
+  }
+}

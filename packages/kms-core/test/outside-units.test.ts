@@ -1,0 +1,236 @@
+import { createPublicKey, encapsulate, randomBytes } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import {
+  addRoot,
+  applyTombstones,
+  authenticateToken,
+  bootstrapTenant,
+  type Caller,
+  checkRoots,
+  completeWraps,
+  createApiToken,
+  createDataKey,
+  createImportParameters,
+  createKey,
+  createTenant,
+  decrypt,
+  deleteKeyPolicy,
+  destroyKey,
+  encrypt,
+  establishRoots,
+  getKey,
+  getKeyPolicy,
+  getPublicKey,
+  importKey,
+  initialiseRoots,
+  installPlatformToken,
+  KeyHierarchy,
+  keyStatistics,
+  type Kms,
+  listApiTokens,
+  listKeys,
+  listTenants,
+  mac,
+  newId,
+  putKeyPolicy,
+  random,
+  reencrypt,
+  resolveAlgorithm,
+  restoreKey,
+  resumeKey,
+  retireRoot,
+  revokeApiToken,
+  revokeKey,
+  type RootProvider,
+  rootStatus,
+  rotateKey,
+  rotateRoot,
+  rotationSchedules,
+  runDueWork,
+  shredKey,
+  shredTenant,
+  sign,
+  suspendKey,
+  sweepResidentKeys,
+  SYSTEM_TENANT,
+  unwrap,
+  updateKey,
+  upgradeKey,
+  verify,
+  verifyMac,
+  wrap,
+  wrapWithPadding,
+} from '../src/index.ts';
+import { failableRoot, inMemoryStore, softwareResidentKeys } from '../src/testing/index.ts';
+import { callerOf, type Fixture, makeFixture } from './kms-fixture.ts';
+import { watchUnits } from './watched-units.ts';
+
+const DATA = Buffer.from('data');
+const DAY = 24 * 60 * 60 * 1000;
+const LIMITS = { createLimitSeconds: 60, orphanGraceSeconds: 60 };
+const POLICY = {
+  version: '1',
+  statements: [{ effect: 'allow', principals: ['*'], actions: ['kms:encrypt'], resources: ['*'] }],
+} as const;
+const operator = callerOf(SYSTEM_TENANT, null, ['kms:tenants:manage']);
+
+/** What there is before an operation, made by a node that has stopped since. */
+interface Prepared {
+  readonly f: Fixture;
+  readonly admin: Caller;
+  /** Keys in the HSM, by algorithm. */
+  readonly keyIds: Readonly<Record<'aes' | 'hmac' | 'pair', string>>;
+  readonly ciphertext: Uint8Array;
+  readonly wrappedKey: Uint8Array;
+  readonly signature: Uint8Array;
+  readonly tag: Uint8Array;
+  readonly token: { readonly token: string; readonly tokenId: string };
+}
+
+async function prepare(): Promise<Prepared> {
+  const f = await makeFixture({
+    root: failableRoot('hsm-a', randomBytes(32)),
+    resident: [softwareResidentKeys('hsm-a')],
+  });
+  const { kms, admin } = f;
+  const create = async (algorithm: string) =>
+    (await createKey(kms, admin, { algorithm: resolveAlgorithm(algorithm), protectionLevel: 'hsm' })).keyId;
+  const keyIds = { aes: await create('aes-256-gcm'), hmac: await create('hmac-sha256'), pair: await create('ed25519') };
+  return {
+    f,
+    admin,
+    keyIds,
+    ciphertext: (await encrypt(kms, admin, { keyId: keyIds.aes, plaintext: DATA })).ciphertext,
+    wrappedKey: (await wrap(kms, admin, { keyId: keyIds.aes, dataKey: DATA })).wrappedKey,
+    signature: (await sign(kms, admin, { keyId: keyIds.pair, data: DATA })).signature,
+    tag: (await mac(kms, admin, { keyId: keyIds.hmac, data: DATA })).mac,
+    token: await createApiToken(kms, admin, { name: 'token' }),
+  };
+}
+
+type Operation = (kms: Kms, prepared: Prepared) => unknown;
+
+const once = (name: string) => ({ key: name, fingerprint: Buffer.alloc(32, 1) });
+
+/** Each begins on a node with nothing in memory: whatever it needs of an HSM it has to ask for. */
+const OPERATIONS: Readonly<Record<string, Operation>> = {
+  authenticateToken: (kms, { token }) => authenticateToken(kms, token.token),
+  createKey: (kms, { admin }) => createKey(kms, admin, { protectionLevel: 'hsm', idempotency: once('create') }),
+  'createKey in software': (kms, { admin }) => createKey(kms, admin, { algorithm: resolveAlgorithm('x-wing') }),
+  getKey: (kms, { admin, keyIds }) => getKey(kms, admin, { keyId: keyIds.aes }),
+  listKeys: (kms, { admin }) => listKeys(kms, admin, {}),
+  keyStatistics: (kms, { admin }) => keyStatistics(kms, admin),
+  rotationSchedules: (kms, { admin }) => rotationSchedules(kms, admin, {}),
+  getPublicKey: (kms, { admin, keyIds }) => getPublicKey(kms, admin, { keyId: keyIds.pair }),
+  updateKey: (kms, { admin, keyIds }) => updateKey(kms, admin, { keyId: keyIds.aes, name: 'other' }),
+  putKeyPolicy: (kms, { admin, keyIds }) => putKeyPolicy(kms, admin, { keyId: keyIds.aes, policy: POLICY }),
+  getKeyPolicy: (kms, { admin, keyIds }) => getKeyPolicy(kms, admin, { keyId: keyIds.aes }),
+  deleteKeyPolicy: (kms, { admin, keyIds }) => deleteKeyPolicy(kms, admin, { keyId: keyIds.aes }),
+  rotateKey: (kms, { admin, keyIds }) => rotateKey(kms, admin, { keyId: keyIds.aes, idempotency: once('rotate') }),
+  upgradeKey: (kms, { admin, keyIds }) => upgradeKey(kms, admin, { keyId: keyIds.pair }),
+  'suspendKey, resumeKey': async (kms, { admin, keyIds }) => {
+    await suspendKey(kms, admin, { keyId: keyIds.aes });
+    await resumeKey(kms, admin, { keyId: keyIds.aes });
+  },
+  revokeKey: (kms, { admin, keyIds }) =>
+    revokeKey(kms, admin, { keyId: keyIds.aes, reason: 'end_of_life', cascade: true }),
+  'destroyKey, restoreKey': async (kms, { admin, keyIds }) => {
+    await destroyKey(kms, admin, { keyId: keyIds.aes });
+    await restoreKey(kms, admin, { keyId: keyIds.aes });
+  },
+  shredKey: (kms, { admin, keyIds }) =>
+    shredKey(kms, admin, { keyId: keyIds.aes, confirmation: `SHRED-${keyIds.aes}`, idempotency: once('shred') }),
+  importKey: async (kms, { admin }) => {
+    const wrappingAlgorithm = 'ML_KEM_768_AES_KWP';
+    const { importToken, publicKey } = await createImportParameters(kms, admin, { wrappingAlgorithm });
+    const key = createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' });
+    const { sharedKey, ciphertext } = encapsulate(key);
+    const wrappedMaterial = Buffer.concat([ciphertext, wrapWithPadding(sharedKey, randomBytes(32))]);
+    const algorithm = resolveAlgorithm('aes-256-gcm');
+    await importKey(kms, admin, { algorithm, wrappingAlgorithm, importToken, wrappedMaterial });
+  },
+  encrypt: (kms, { admin, keyIds }) => encrypt(kms, admin, { keyId: keyIds.aes, plaintext: DATA }),
+  decrypt: (kms, { admin, ciphertext }) => decrypt(kms, admin, { ciphertext }),
+  reencrypt: (kms, { admin, ciphertext }) => reencrypt(kms, admin, { ciphertext }),
+  wrap: (kms, { admin, keyIds }) => wrap(kms, admin, { keyId: keyIds.aes, dataKey: DATA }),
+  unwrap: (kms, { admin, wrappedKey }) => unwrap(kms, admin, { wrappedKey }),
+  createDataKey: (kms, { admin, keyIds }) => createDataKey(kms, admin, { keyId: keyIds.aes }),
+  random: (kms, { admin }) => random(kms, admin, { bytes: 32 }),
+  sign: (kms, { admin, keyIds }) => sign(kms, admin, { keyId: keyIds.pair, data: DATA }),
+  verify: (kms, { admin, keyIds, signature }) => verify(kms, admin, { keyId: keyIds.pair, data: DATA, signature }),
+  mac: (kms, { admin, keyIds }) => mac(kms, admin, { keyId: keyIds.hmac, data: DATA }),
+  verifyMac: (kms, { admin, keyIds, tag }) => verifyMac(kms, admin, { keyId: keyIds.hmac, data: DATA, mac: tag }),
+  createApiToken: (kms, { admin }) => createApiToken(kms, admin, { name: 'second', idempotency: once('token') }),
+  listApiTokens: (kms, { admin }) => listApiTokens(kms, admin),
+  revokeApiToken: (kms, { admin, token }) => revokeApiToken(kms, admin, { tokenId: token.tokenId }),
+  installPlatformToken: (kms) => installPlatformToken(kms, `qnsp_pqc_${randomBytes(32).toString('base64url')}`),
+  createTenant: (kms) => createTenant(kms, operator, { name: 'second', idempotency: once('tenant') }),
+  listTenants: (kms) => listTenants(kms, operator),
+  shredTenant: (kms, { admin, f }) =>
+    shredTenant(kms, admin, { tenantId: f.tenantId, confirmation: `SHRED-${f.tenantId}`, reason: 'test' }),
+  'runDueWork: rotation': async (kms, { admin, f, keyIds }) => {
+    await updateKey(kms, admin, { keyId: keyIds.aes, rotation: { periodSeconds: 3600 } });
+    f.advance(DAY);
+    expect(await runDueWork(await f.restarted(), AbortSignal.timeout(60_000))).toMatchObject({
+      rotated: 1,
+      failed: [],
+    });
+  },
+  'runDueWork: destruction': async (kms, { admin, f, keyIds }) => {
+    await destroyKey(kms, admin, { keyId: keyIds.aes, pendingDays: 1 });
+    f.advance(2 * DAY);
+    const report = await runDueWork(await f.restarted(), AbortSignal.timeout(60_000));
+    expect(report).toMatchObject({ destroyed: 1, failed: [] });
+  },
+  sweepResidentKeys: async (kms) => {
+    const [report] = await sweepResidentKeys(kms, LIMITS);
+    expect(report).toMatchObject({ answers: true, failed: [] });
+  },
+  applyTombstones: (kms, { f, keyIds }) =>
+    applyTombstones(kms, [
+      { kind: 'key', tenantId: f.tenantId, keyId: keyIds.aes, state: 'destroyed', reason: null, at: new Date() },
+      { kind: 'tenant', tenantId: f.tenantId },
+    ]),
+  checkRoots: (kms) => checkRoots(kms.store, kms.hierarchy),
+};
+
+describe('no HSM is asked in a unit of work', () => {
+  test.for(Object.entries(OPERATIONS))('%s', async ([, operation]) => {
+    const prepared = await prepare();
+    await operation(await prepared.f.restarted(), prepared);
+    expect(prepared.f.units.refused).toEqual([]);
+    expect(prepared.f.units.letThrough).toBeGreaterThan(0);
+  });
+
+  test('by the first start, and by every ceremony', async () => {
+    const units = watchUnits(inMemoryStore());
+    const { store } = units;
+    const [a, b, next] = ['hsm-a', 'hsm-b', 'hsm-a'].map((id) => units.root(failableRoot(id, randomBytes(32))));
+    if (a === undefined || b === undefined || next === undefined) throw new Error('there are three roots');
+    const made: string[] = [];
+    const makeRoot = async (root: RootProvider) => {
+      // It is made by the HSM, which is what takes longest.
+      made.push(await root.checkValue());
+    };
+    const over = (...roots: RootProvider[]) => ({ store, hierarchy: new KeyHierarchy(store, roots), makeRoot });
+    await initialiseRoots(over(a));
+    await establishRoots(store, over(a).hierarchy, [a], makeRoot);
+    const { hierarchy } = over(a);
+    await bootstrapTenant({ store, hierarchy }, 'first', { name: 'token', role: 'tenant_admin' }, () => undefined);
+    expect(await addRoot(over(a, b), 'hsm-b')).toMatchObject({ added: 2 });
+    expect(await rotateRoot(over(a, b, next), next)).toMatchObject({ added: 2 });
+    await retireRoot(over(a, b, next), 'hsm-a', await a.checkValue());
+    expect(await rootStatus(over(next, b))).toMatchObject({ masterKeys: 2, roots: [{ wraps: 2 }, { wraps: 2 }] });
+    await completeWraps(store, over(next, b).hierarchy);
+    expect(made).toHaveLength(3);
+    expect(units.refused).toEqual([]);
+  });
+
+  test('and what asks one there is found', async () => {
+    const { kms, units } = await makeFixture();
+    await expect(
+      kms.store.transact({ kind: 'system' }, async () => kms.hierarchy.prepareMasterKey(newId(), [])),
+    ).rejects.toThrow(/in a unit of work/);
+    expect(units.refused).toEqual(['random']);
+  });
+});

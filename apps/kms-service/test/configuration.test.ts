@@ -197,6 +197,26 @@ describe('the configuration', () => {
     ]);
   });
 
+  test('takes a PIN as it is given; a file loses only the end of its last line', () => {
+    const pinFile = join(directory.path, 'exact-pin');
+    const module = { KMS_PKCS11_MODULE_PATH: '/usr/lib/hsm.so' };
+    const pinOf = (variables: Record<string, string>) => readConfig(variables).hsms[0]?.hsm.pin;
+    for (const pin of ['1234 ', ' 1234', ' 12 34\t', 'ends in a line\n', ' ']) {
+      const inList = (entry: object) => ({
+        KMS_PKCS11_CONFIGS_JSON: JSON.stringify([{ modulePath: '/usr/lib/hsm.so', ...entry }]),
+      });
+      expect(pinOf({ ...module, KMS_PKCS11_PIN: pin })).toBe(pin);
+      expect(pinOf(inList({ pin }))).toBe(pin);
+      for (const end of ['\n', '\r\n']) {
+        writeFileSync(pinFile, `${pin}${end}`);
+        expect(pinOf(inList({ pinFile }))).toBe(pin);
+        if (pin.trim() !== '') expect(pinOf({ ...module, KMS_PKCS11_PIN_FILE: pinFile })).toBe(pin);
+      }
+    }
+    writeFileSync(pinFile, '\n');
+    expect(problemsOf({ ...module, KMS_PKCS11_PIN_FILE: pinFile })).toContain('KMS_PKCS11_PIN_FILE');
+  });
+
   test('names every problem of every HSM and shows no PIN', () => {
     const secrets = ['hunter2', 'hunter3'];
     const list = [

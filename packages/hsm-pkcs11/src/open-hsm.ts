@@ -1,7 +1,8 @@
 import { KmsError, type ResidentKeyProvider, type RootProvider } from '@qnsp/kms-core';
 import { HsmConfigurationError } from './configuration-error.ts';
 import { hsmUnavailable } from './connection/hsm-errors.ts';
-import { HsmLink, type LinkStatus } from './connection/hsm-link.ts';
+import { HsmLink } from './connection/hsm-link.ts';
+import type { LinkStatus } from './connection/link-status.ts';
 import { RefusedPins } from './connection/refused-pins.ts';
 import { type HsmConfig, readHsmConfig } from './hsm-config.ts';
 import { HsmResidentKeys } from './resident/resident-keys.ts';

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { initSoftHsmToken } from '@qnsp/test-harness';
 import { describe, expect, it } from 'vitest';
 import { HsmConfigurationError, openHsm, RefusedPins } from '../src/index.ts';
 import { environmentOf, makeFaultyModule, makeToken, open, PIN } from './tokens.ts';
@@ -79,6 +80,27 @@ describe('the slot', () => {
     );
     expect(hsm.status()).toMatchObject({ connected: true, slotId, token: { label: 'found' } });
     await hsm.close();
+  });
+});
+
+describe('a label', () => {
+  it.for(['kms', 'kms'.padEnd(32), 'kms'.padEnd(32, '\0'), ' kms '])(
+    'is compared without its padding: %j',
+    async (label) => {
+      const token = await makeToken('kms');
+      expect((await open(token, { tokenLabel: label })).status()).toMatchObject({ token: { label: 'kms' } });
+      await expect(open(token, { tokenLabel: `${label}x` })).rejects.toMatchObject({ problem: 'slot' });
+    },
+  );
+});
+
+describe('a PIN', () => {
+  it('is taken as it is given, blanks included', async () => {
+    const token = await initSoftHsmToken({ label: 'blanks', pin: ' 12 34 ', soPin: '87654321' });
+    const module = makeFaultyModule(token);
+    await open(token, { pin: ' 12 34 ' }, { module });
+    await expect(open(token, { pin: ' 12 34' }, { module })).rejects.toMatchObject({ problem: 'pin' });
+    await token.remove();
   });
 });
 

@@ -34,6 +34,9 @@ interface ModelKey {
   before: 'active' | 'suspended';
   destroyAt: number | null;
   versions: number;
+  revision: number;
+  /** Whether it was ever revoked. */
+  revoked: boolean;
   /** How many versions stay usable, the active one included. */
   readonly retain: number | null;
   readonly ciphertexts: ModelCiphertext[];
@@ -63,44 +66,60 @@ async function outcome(call: Promise<unknown>): Promise<string> {
 
 type Act = 'rotate' | 'suspend' | 'resume' | 'revoke' | 'destroy' | 'restore' | 'shred';
 
-/** Whether the rules allow the act, and what it makes of the model. */
-function applyToModel(key: ModelKey, act: Act, now: number): boolean {
-  const pending = key.destroyAt !== null;
+/** What the rules say of the act, and what it makes of the model: what is done already changes nothing. */
+function applyToModel(key: ModelKey, act: Act, now: number): 'changed' | 'done' | 'refused' {
+  const verdict = judge(key, act);
+  if (verdict !== 'changed') return verdict;
+  key.revision += 1;
   switch (act) {
     case 'rotate':
-      if (key.state !== 'active') return false;
       key.versions += 1;
-      return true;
+      break;
     case 'suspend':
-      if (key.state !== 'active') return false;
       key.state = 'suspended';
-      return true;
+      break;
     case 'resume':
-      if (key.state !== 'suspended') return false;
       key.state = 'active';
-      return true;
+      break;
     case 'revoke':
-      if (key.state === 'revoked' || key.state === 'destroyed') return false;
       key.state = 'revoked';
-      return true;
+      key.revoked = true;
+      break;
     case 'destroy':
-      if (pending || key.state === 'destroyed') return false;
       key.destroyAt = now + DAY;
       if (key.state === 'active' || key.state === 'suspended') {
         key.before = key.state;
         key.state = 'deactivated';
       }
-      return true;
+      break;
     case 'restore':
-      if (!pending) return false;
       key.destroyAt = null;
       if (key.state === 'deactivated') key.state = key.before;
-      return true;
+      break;
     case 'shred':
-      if (key.state === 'destroyed') return false;
       key.state = 'destroyed';
       key.destroyAt = null;
-      return true;
+  }
+  return verdict;
+}
+
+function judge({ state, revoked, destroyAt }: ModelKey, act: Act): 'changed' | 'done' | 'refused' {
+  const changedIf = (allowed: boolean) => (allowed ? 'changed' : 'refused');
+  switch (act) {
+    case 'rotate':
+      return changedIf(state === 'active');
+    case 'suspend':
+      return state === 'suspended' ? 'done' : changedIf(state === 'active');
+    case 'resume':
+      return state === 'active' ? 'done' : changedIf(state === 'suspended');
+    case 'revoke':
+      return revoked ? 'done' : changedIf(state !== 'destroyed');
+    case 'destroy':
+      return destroyAt !== null || state === 'destroyed' ? 'done' : 'changed';
+    case 'restore':
+      return state === 'destroyed' ? 'refused' : destroyAt === null ? 'done' : 'changed';
+    case 'shred':
+      return state === 'destroyed' ? 'done' : 'changed';
   }
 }
 
@@ -137,6 +156,7 @@ function keyOf(model: Model, index: number): ModelKey | undefined {
 async function checkKey(real: Real, key: ModelKey): Promise<void> {
   const shown = await getKey(nodeOf(real, 0), real.fixture.admin, { keyId: key.keyId });
   expect(shown.state).toBe(key.state);
+  expect(shown.revision).toBe(key.revision);
   expect(shown.versions.map((version) => version.version)).toEqual(
     Array.from({ length: key.versions }, (_, index) => index + 1),
   );
@@ -179,6 +199,8 @@ const commands = [
             before: 'active',
             destroyAt: null,
             versions: 1,
+            revision: 1,
+            revoked: false,
             retain,
             ciphertexts: [],
           });
@@ -235,9 +257,9 @@ const commands = [
         async (model, real) => {
           const key = keyOf(model, index);
           if (key === undefined) return;
-          const allowed = applyToModel(key, act, model.now);
+          const verdict = applyToModel(key, act, model.now);
           expect(await outcome(callAct(nodeOf(real, node), real.fixture, key.keyId, act))).toBe(
-            allowed ? 'done' : 'KEY_STATE_INVALID',
+            verdict === 'refused' ? 'KEY_STATE_INVALID' : 'done',
           );
           await checkKey(real, key);
         },
@@ -257,6 +279,7 @@ const commands = [
         for (const key of due) {
           key.state = 'destroyed';
           key.destroyAt = null;
+          key.revision += 1;
           await checkKey(real, key);
         }
       },

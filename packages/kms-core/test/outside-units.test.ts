@@ -104,7 +104,7 @@ async function prepare(): Promise<Prepared> {
     wrappedKey: (await wrap(kms, admin, { keyId: keyIds.aes, dataKey: DATA })).wrappedKey,
     signature: (await sign(kms, admin, { keyId: keyIds.pair, data: DATA })).signature,
     tag: (await mac(kms, admin, { keyId: keyIds.hmac, data: DATA })).mac,
-    token: await createApiToken(kms, admin, { name: 'token' }),
+    token: await createApiToken(kms, admin, { name: 'token', role: 'key_user' }),
   };
 }
 
@@ -160,7 +160,8 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   verify: (kms, { admin, keyIds, signature }) => verify(kms, admin, { keyId: keyIds.pair, data: DATA, signature }),
   mac: (kms, { admin, keyIds }) => mac(kms, admin, { keyId: keyIds.hmac, data: DATA }),
   verifyMac: (kms, { admin, keyIds, tag }) => verifyMac(kms, admin, { keyId: keyIds.hmac, data: DATA, mac: tag }),
-  createApiToken: (kms, { admin }) => createApiToken(kms, admin, { name: 'second', idempotency: once('token') }),
+  createApiToken: (kms, { admin }) =>
+    createApiToken(kms, admin, { name: 'second', role: 'key_user', idempotency: once('token') }),
   listApiTokens: (kms, { admin }) => listApiTokens(kms, admin),
   revokeApiToken: (kms, { admin, token }) => revokeApiToken(kms, admin, { tokenId: token.tokenId }),
   installPlatformToken: (kms) => installPlatformToken(kms, `qnsp_pqc_${randomBytes(32).toString('base64url')}`),

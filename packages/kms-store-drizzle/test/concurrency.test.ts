@@ -115,10 +115,10 @@ describe('units at the same time', () => {
       await stopsAtALock(2, ...both);
       return { shreds: Promise.allSettled(both) };
     });
-    expect((await shreds).toSorted((a, b) => (a.status < b.status ? -1 : 1))).toMatchObject([
-      { status: 'fulfilled', value: { state: 'shredded' } },
-      { status: 'rejected', reason: { code: 'KEY_STATE_INVALID' } },
-    ]);
+    // Who comes second finds it done.
+    expect(await shreds).toMatchObject(
+      Array.from({ length: 2 }, () => ({ status: 'fulfilled', value: { state: 'shredded' } })),
+    );
   });
 
   it('shred a tenant although one of its tokens is revoked at the same moment', async () => {

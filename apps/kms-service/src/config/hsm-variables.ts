@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { HsmConfig } from '@qnsp/hsm-pkcs11';
 import type { ConfiguredHsm } from './env.ts';
-import type { Variables } from './variables.ts';
+import { type Variables, withoutLineEnd } from './variables.ts';
 
 const LIST = 'KMS_PKCS11_CONFIGS_JSON';
 const MODULE = 'KMS_PKCS11_MODULE_PATH';
@@ -68,7 +68,7 @@ export function readHsms(env: Variables): readonly ConfiguredHsm[] {
     variable: MODULE,
     name: (field) => variables[field] ?? MODULE,
     value: (field) => (variables[field] === undefined ? undefined : slotOrText(field, env.text(variables[field]))),
-    pin: env.secret('KMS_PKCS11_PIN'),
+    pin: env.exactSecret('KMS_PKCS11_PIN'),
     defaultId: 'hsm',
   });
   return hsm === undefined ? [] : [hsm];
@@ -139,7 +139,7 @@ function pinOf(env: Variables, variable: string, entry: Readonly<Record<string, 
     return undefined;
   }
   try {
-    return readFileSync(pinFile, 'utf8').trim();
+    return withoutLineEnd(readFileSync(pinFile, 'utf8'));
   } catch {
     env.problem(`${variable}.pinFile`, 'the file can not be read');
     return undefined;

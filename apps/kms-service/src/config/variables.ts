@@ -22,6 +22,15 @@ export class Variables {
     return value === '' ? undefined : value;
   }
 
+  /** As {@link secret}, but as it was given: blanks may belong to it. A file loses only the end of its last line. */
+  exactSecret(name: string): string | undefined {
+    const value = this.#environment[name];
+    const path = this.text(`${name}_FILE`);
+    if (path === undefined) return value === '' ? undefined : value;
+    // What is wrong with it, or with both being set, is said in the same words.
+    return this.secret(name) === undefined ? undefined : withoutLineEnd(readFileSync(path, 'utf8'));
+  }
+
   /** The text of a secret, from the variable itself or from the file that `NAME_FILE` names. */
   secret(name: string): string | undefined {
     const value = this.text(name);
@@ -81,6 +90,11 @@ export class Variables {
   problem(variable: string, reason: string): void {
     this.problems.push({ variable, reason });
   }
+}
+
+/** The content of a file that holds one secret, as editors and `echo` write it. */
+export function withoutLineEnd(content: string): string {
+  return content.replace(/\r?\n$/, '');
 }
 
 function errorCode(error: unknown): string {

@@ -22,13 +22,18 @@ export function initialisedSlots(cryptoki: Cryptoki): Slot[] {
     const info = tokenInfo(cryptoki, handle);
     if (info === null || (info.flags & CKF.tokenInitialized) === 0) return [];
     const token = {
-      manufacturer: info.manufacturerID.trim(),
-      model: info.model.trim(),
-      serial: info.serialNumber.trim(),
-      label: info.label.trim(),
+      manufacturer: unpadded(info.manufacturerID),
+      model: unpadded(info.model),
+      serial: unpadded(info.serialNumber),
+      label: unpadded(info.label),
     };
     return [{ handle, id: ulong(handle) ?? 0, token }];
   });
+}
+
+/** Tokens fill their names up: with blanks, as PKCS #11 says, or with zeros. */
+function unpadded(text: string): string {
+  return text.replaceAll('\0', ' ').trim();
 }
 
 /** Null where the token left since the slots were listed, or can not be read: the others are still good. */
@@ -63,7 +68,7 @@ export function chooseSlot(slots: readonly Slot[], choice: SlotChoice): Slot {
 
 function candidatesFor(slots: readonly Slot[], { slot, tokenLabel, expected }: SlotChoice): readonly Slot[] {
   if (expected !== null) return slots.filter(({ token }) => sameToken(token, expected));
-  const labelled = slots.filter(({ token }) => tokenLabel === null || token.label === tokenLabel);
+  const labelled = slots.filter(({ token }) => tokenLabel === null || token.label === unpadded(tokenLabel));
   if (slot === null) return labelled;
   const numbered = labelled.filter(({ id }) => id === slot);
   if (numbered.length > 0) return numbered;

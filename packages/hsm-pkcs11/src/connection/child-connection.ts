@@ -98,6 +98,11 @@ export class ChildConnection {
     await this.#step({ kind: 'login-again', pin });
   }
 
+  /** Whether calls are under way. */
+  get isBusy(): boolean {
+    return this.#calls.size > 0;
+  }
+
   call(lane: number, request: Request): Promise<Answers[keyof Answers]> {
     if (this.#gone !== null) return Promise.reject(this.#gone);
     this.#nextCall += 1;

@@ -67,7 +67,7 @@ export function isAbsent(error: unknown): boolean {
   return error instanceof ChildFault && (error.fault.type === 'not-found' || isCkrOf(error.fault, NOT_FOUND));
 }
 
-export function needsNewProcess(error: unknown): boolean {
+function needsNewProcess(error: unknown): boolean {
   return error instanceof ChildFault && isCkrOf(error.fault, NEEDS_NEW_PROCESS);
 }
 
@@ -160,6 +160,15 @@ export function pinRefused(modulePath: string, reason: string, options?: ErrorOp
     `${modulePath}: the token refused the PIN (${reason}). It is not tried again, because tokens lock; correct the PIN and start again.`,
     options,
   );
+}
+
+/** Whether the process of the module is of no more use after this error of a call. */
+export function endsProcess(error: unknown): boolean {
+  return error instanceof DeadlinePassed || error instanceof HsmConfigurationError || needsNewProcess(error);
+}
+
+export function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 function isCkrOf(fault: Fault, codes: readonly number[]): boolean {

@@ -4,20 +4,24 @@ import type { HsmSettings } from '../hsm-config.ts';
 import type { Answers, Request, TokenIdentity } from '../protocol/messages.ts';
 import { ChildConnection, ChildGone, type TokenOpened } from './child-connection.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
-import { DeadlinePassed, within } from './deadline.ts';
+import type { Connected, Outcome } from './connected.ts';
+import { within } from './deadline.ts';
 import {
+  asError,
   callError,
   configurationError,
+  endsProcess,
   goneFor,
   hsmUnavailable,
   isAbsent,
   isLoggedOut,
   isPinRefusal,
-  needsNewProcess,
   pinRefused,
 } from './hsm-errors.ts';
 import { LanePool, LanesBusy } from './lane-pool.ts';
+import type { LinkStatus } from './link-status.ts';
 import type { RefusedPins } from './refused-pins.ts';
+import { RetiringConnections } from './retiring-connections.ts';
 import { foundNothing, TokenPresence } from './token-presence.ts';
 
 const BREAKER = { threshold: 5, openForMs: 5000 };
@@ -40,34 +44,6 @@ export interface LinkParts {
 /** Sends one request to the token, whatever the state of the breaker: for checks of a new connection. */
 export type DirectCall = <R extends Request>(request: R) => Promise<Answers[R['op']]>;
 
-interface Connected extends TokenOpened {
-  readonly connection: ChildConnection;
-  readonly mechanisms: readonly number[];
-  readonly presence: TokenPresence;
-}
-
-interface Outcome {
-  readonly answer: Answers[keyof Answers];
-  readonly error: Error | null;
-  /** Something that was looked for is not there, if the token is. */
-  readonly nothingFound: boolean;
-}
-
-export interface LinkStatus {
-  readonly connected: boolean;
-  readonly breaker: 'closed' | 'open' | 'half-open';
-  readonly consecutiveFailures: number;
-  readonly busySessions: number;
-  readonly queuedCalls: number;
-  /** How often the process of the module was started. */
-  readonly starts: number;
-  /** Of the process of the module. */
-  readonly pid: number | null;
-  readonly token: TokenIdentity | null;
-  readonly slotId: number | null;
-  readonly lastError: string | null;
-}
-
 /**
  * The way to one token: keeps a process with its module alive, hands out its sessions, ends what hangs, and refuses
  * early while the token keeps failing. Every call ends by its deadline.
@@ -81,6 +57,8 @@ export class HsmLink {
   #current: Connected | null = null;
   #opening: ChildConnection | null = null;
   #loggingIn: Promise<void> | null = null;
+  #renewing: Promise<void> | null = null;
+  readonly #retiring = new RetiringConnections();
   #expected: TokenOpened | null = null;
   #mechanisms: readonly number[] | null = null;
   #refused: HsmConfigurationError | null = null;
@@ -163,6 +141,7 @@ export class HsmLink {
   async close(): Promise<void> {
     this.#closed = true;
     this.#opening?.kill(new ChildGone('The HSM was closed.'));
+    this.#retiring.kill(new ChildGone('The HSM was closed.'));
     await this.#current?.connection.close();
   }
 
@@ -187,12 +166,14 @@ export class HsmLink {
       try {
         connected = await within(this.#settings.timeoutMs, this.#connection());
         const outcome = await this.#ask(connected, lane, request);
-        if (attempt > 0 || !outcome.nothingFound || !(await this.#mayHaveVanished(connected, lane, request))) {
+        const view = attempt > 0 || !outcome.nothingFound ? 'true' : await this.#viewOf(connected, lane, request);
+        if (view === 'true') {
           if (outcome.error !== null) throw outcome.error;
           // The child answers each request with the answer of its kind.
           return outcome.answer as Answers[R['op']];
         }
-        this.#replace(connected.connection, new ChildGone('The token does not show its keys any more.'));
+        if (view === 'behind') await this.#renew(connected);
+        else this.#replace(connected.connection, new ChildGone('The token does not show its keys any more.'));
       } catch (error) {
         if (connected !== null && (endsProcess(error) || connected.connection.gone !== null))
           this.#replace(connected.connection, error);
@@ -214,12 +195,41 @@ export class HsmLink {
     }
   }
 
-  #mayHaveVanished({ connection, presence }: Connected, lane: number, request: Request): Promise<boolean> {
-    return presence.mayHaveVanished(request, async (ref) => {
+  /** What to think of it when something was not found. */
+  async #viewOf(
+    { connection, presence }: Connected,
+    lane: number,
+    request: Request,
+  ): Promise<'true' | 'behind' | 'of no token'> {
+    const vanished = await presence.mayHaveVanished(request, async (ref) => {
       const find: Request = { op: 'find', ref };
       const found = await within(this.#settings.timeoutMs, connection.call(lane, find));
       return !foundNothing(find, found);
     });
+    if (vanished) return 'of no token';
+    return presence.mayBeBehind(request) ? 'behind' : 'true';
+  }
+
+  /**
+   * Gives the calls from now on a process that sees the token as it is now. Those that are under way end with the one that
+   * they have, which is sound but for its view.
+   */
+  async #renew(old: Connected): Promise<void> {
+    if (this.#current !== old) return;
+    this.#renewing ??= this.#open()
+      .then((renewed) => {
+        this.#connected = Promise.resolve(renewed);
+        this.#retiring.add(old.connection, this.#settings.timeoutMs * LONG_LIMITS);
+      })
+      .finally(() => {
+        this.#renewing = null;
+      });
+    try {
+      await this.#renewing;
+    } catch (error) {
+      // Whether the key is there is not known.
+      throw this.#unreachable(error);
+    }
   }
 
   async #send(connection: ChildConnection, lane: number, request: Request): Promise<Answers[keyof Answers]> {
@@ -343,13 +353,4 @@ export class HsmLink {
       throw problem ?? error;
     }
   }
-}
-
-/** Whether the process of the module is of no more use after this error of a call. */
-function endsProcess(error: unknown): boolean {
-  return error instanceof DeadlinePassed || error instanceof HsmConfigurationError || needsNewProcess(error);
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

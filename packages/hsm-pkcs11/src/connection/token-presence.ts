@@ -2,6 +2,8 @@ import type { Answers, KeyRef, Request } from '../protocol/messages.ts';
 
 /** For so long after C_Initialize the module's view of the token is taken for true. */
 const FRESH_MS = 1000;
+/** Only after so long the view of a process is taken for out of date once more: a key that is really gone costs no process each time. */
+const CURRENT_MS = 5000;
 
 /**
  * Tells a key that is not there from a token that is not there. A module whose token vanished may answer that a key does
@@ -27,6 +29,16 @@ export class TokenPresence {
       const [first = request.ref] = this.#witnesses;
       this.#witnesses = sameKey(first, request.ref) ? [first] : [first, request.ref];
     }
+  }
+
+  /**
+   * Whether what was not found may be there all the same, because the module has not noticed yet that another process made it.
+   * SoftHSM misses what is made while the process itself makes something.
+   */
+  mayBeBehind(request: Request): boolean {
+    const isAboutOneKey =
+      request.op === 'destroy' || ('ref' in request && request.op !== 'find' && request.ref.id !== null);
+    return isAboutOneKey && this.#now() - this.#openedAt >= CURRENT_MS;
   }
 
   /**

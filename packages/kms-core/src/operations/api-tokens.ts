@@ -151,7 +151,7 @@ export async function listApiTokens(kms: Kms, caller: Caller): Promise<readonly 
   return tokens.map(describeToken);
 }
 
-/** Ends a token now. Throws `NOT_FOUND` when the tenant has no such token. */
+/** Ends a token now; one that ended already stays so. Throws `NOT_FOUND` when the tenant never had such a token. */
 export async function revokeApiToken(
   kms: Kms,
   caller: Caller,
@@ -166,8 +166,8 @@ export async function revokeApiToken(
     await kms.store.transact(scopeOf(caller), (unit) =>
       runOnce({ unit, chain, caller, operation: 'revoke-token' }, input.idempotency, async () => {
         const record = await unit.tokens.get(input.tokenId, { lock: true });
-        if (record === undefined || record.revokedAt !== null)
-          throw new KmsError('NOT_FOUND', 'There is no live token with this id.');
+        if (record === undefined) throw new KmsError('NOT_FOUND', 'There is no token with this id.');
+        if (record.revokedAt !== null) return null;
         await endToken(unit, authority, record);
         await kms.evidence?.changed(unit, tokenRevoked(record, unit.now));
         return null;

@@ -30,6 +30,18 @@ export type KeyChange = Partial<
   Omit<KeyRecord, 'tenantId' | 'keyId' | 'state' | 'revision' | 'createdAt' | 'updatedAt' | 'mac'>
 >;
 
+/** What some changes need beside their event. */
+export interface ChangeOptions {
+  /** What the answer says was done differently from what was asked. */
+  readonly warnings?: readonly string[];
+  /**
+   * Whether the change is done already, by whoever: by an earlier attempt of this call whose answer was lost, by another
+   * caller, by another node or by scheduled work. Then the answer is the key as it is, and nothing is written. May finish
+   * what else the call asks for.
+   */
+  readonly isDone?: (record: KeyRecord, context: Omit<ChangeContext, 'state'>) => boolean | Promise<boolean>;
+}
+
 export interface ChangeContext {
   readonly unit: UnitOfWork;
   readonly chain: MasterKeyChain;
@@ -39,7 +51,8 @@ export interface ChangeContext {
 
 /**
  * Changes a key as one event of its lifecycle: in one unit of work it locks and authenticates the record, authorises the
- * caller, asks the transition table, applies the change and writes the new revision.
+ * caller, asks the transition table, applies the change and writes the new revision. A change that is done already is
+ * answered like the one that did it.
  *
  * @throws KmsError `NOT_FOUND`, `FORBIDDEN`, `KEY_STATE_INVALID`, or `CONFLICT` for another revision than the caller's.
  */
@@ -50,7 +63,7 @@ export async function changeKey(
   permission: Permission,
   event: KeyEvent,
   change: (record: KeyRecord, context: ChangeContext) => KeyChange | Promise<KeyChange>,
-  warnings: readonly string[] = [],
+  { warnings = [], isDone = () => false }: ChangeOptions = {},
 ): Promise<KeyDescription> {
   checkChange(request);
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
@@ -60,6 +73,8 @@ export async function changeKey(
       // Before the idempotency key: who may not do this any more gets no stored answer either.
       authorize(caller, permission, record, kms.clock());
       return runOnce({ unit, chain, caller, operation: event }, request.idempotency, async () => {
+        // Before the revision: it is another one since the change was made.
+        if (await isDone(record, { unit, chain })) return describeKey(record, warnings);
         if (request.ifRevision !== undefined && request.ifRevision !== record.revision) {
           throw new KmsError(
             'CONFLICT',

@@ -6,7 +6,7 @@ import { badRequest, KmsError } from '../errors/kms-error.ts';
 import { nextVersionState } from '../lifecycle/transitions.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
 import type { KeyRecord } from '../model/key.ts';
-import { type ChangeRequest, changeKey, type KeyChange } from './change-key.ts';
+import { type ChangeContext, type ChangeRequest, changeKey, type KeyChange } from './change-key.ts';
 import { destroyResident, isResident } from './destroy-resident.ts';
 import type { Kms } from './kms.ts';
 
@@ -22,9 +22,26 @@ export async function destroyKey(kms: Kms, caller: Caller, input: DestroyKeyInpu
   const { minimum, maximum, default: usual } = BOUNDS.pendingDays;
   const { pendingDays = usual } = input;
   checkInteger('pendingDays', pendingDays, minimum, maximum);
-  return changeKey(kms, caller, input, 'kms:keys:delete', 'destroy', (record, { unit }) =>
-    scheduledDestruction(record, new Date(unit.now.getTime() + pendingDays * MILLISECONDS_PER_DAY)),
+  const dueAt = (now: Date) => new Date(now.getTime() + pendingDays * MILLISECONDS_PER_DAY);
+  return changeKey(
+    kms,
+    caller,
+    input,
+    'kms:keys:delete',
+    'destroy',
+    (record, { unit }) => scheduledDestruction(record, dueAt(unit.now)),
+    // A destruction that comes sooner is not this one.
+    { isDone: (record, { unit }) => isDestroyed(record) || isDueBy(record, dueAt(unit.now)) },
   );
+}
+
+function isDestroyed({ state }: KeyRecord): boolean {
+  return state === 'destroyed';
+}
+
+/** Whether the destruction of a key is due by then; where it is due now, nobody takes it back any more. */
+function isDueBy({ destroyAt }: KeyRecord, then: Date): boolean {
+  return destroyAt !== null && destroyAt <= then;
 }
 
 function scheduledDestruction(record: KeyRecord, destroyAt: Date): KeyChange {
@@ -42,12 +59,15 @@ export function stateToReturnTo({ state, stateBeforeDestroy }: KeyRecord): KeyRe
  * @throws KmsError `KEY_STATE_INVALID` when the waiting period is over: material in an HSM may be gone already.
  */
 export function restoreKey(kms: Kms, caller: Caller, input: ChangeRequest): Promise<KeyDescription> {
-  return changeKey(kms, caller, input, 'kms:keys:delete', 'restore', (record, { unit }) => {
-    if (record.destroyAt !== null && record.destroyAt <= unit.now)
+  const restore = (record: KeyRecord, { unit }: ChangeContext): KeyChange => {
+    if (isDueBy(record, unit.now))
       throw new KmsError('KEY_STATE_INVALID', 'The waiting period is over: the key is being destroyed.', {
         details: { state: record.state, event: 'restore' },
       });
     return takenBack();
+  };
+  return changeKey(kms, caller, input, 'kms:keys:delete', 'restore', restore, {
+    isDone: (record) => record.destroyAt === null && !isDestroyed(record),
   });
 }
 
@@ -75,15 +95,22 @@ export async function shredKey(kms: Kms, caller: Caller, input: ShredKeyInput): 
   if (typeof input.confirmation !== 'string' || input.confirmation.toLowerCase() !== `shred-${input.keyId}`)
     throw badRequest('confirmation', 'must be SHRED- followed by the id of the key');
   const seen = await kms.keyRing.read(caller.tenantId, input.keyId);
-  if (seen.state === 'destroyed' || !seen.versions.some(isResident))
-    return changeKey(kms, caller, input, 'kms:keys:delete', 'shred', (record) => destruction(record));
-  await changeKey(kms, caller, withoutIdempotency(input), 'kms:keys:delete', 'condemn', (record, { unit }) =>
-    condemnation(record, unit.now),
+  const done = { isDone: isDestroyed };
+  if (isDestroyed(seen) || !seen.versions.some(isResident))
+    return changeKey(kms, caller, input, 'kms:keys:delete', 'shred', (record) => destruction(record), done);
+  await changeKey(
+    kms,
+    caller,
+    withoutIdempotency(input),
+    'kms:keys:delete',
+    'condemn',
+    (record, { unit }) => condemnation(record, unit.now),
+    { isDone: (record, { unit }) => isDestroyed(record) || isDueBy(record, unit.now) },
   );
   const condemned = await kms.keyRing.read(caller.tenantId, input.keyId);
   await destroyCondemned(kms, condemned);
   const { ifRevision: _checked, ...rest } = input;
-  return changeKey(kms, caller, rest, 'kms:keys:delete', 'shred', (record) => destruction(record, condemned));
+  return changeKey(kms, caller, rest, 'kms:keys:delete', 'shred', (record) => destruction(record, condemned), done);
 }
 
 /** The change that takes a key out of use for ever, until scheduled work destroys what it has in HSMs. */

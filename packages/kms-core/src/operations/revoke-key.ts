@@ -4,7 +4,14 @@ import { checkBoolean, checkOneOf } from '../bounds/check-values.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import { type KeyRecord, REVOCATION_REASONS, type RevocationReason } from '../model/key.ts';
-import { applyEvent, type ChangeContext, type ChangeRequest, changeKey, lockKey } from './change-key.ts';
+import {
+  applyEvent,
+  type ChangeContext,
+  type ChangeRequest,
+  changeKey,
+  type KeyChange,
+  lockKey,
+} from './change-key.ts';
 import type { Kms } from './kms.ts';
 
 export interface RevokeKeyInput extends ChangeRequest {
@@ -19,9 +26,19 @@ export async function revokeKey(kms: Kms, caller: Caller, input: RevokeKeyInput)
   if (input.cascade !== undefined) checkBoolean('cascade', input.cascade);
   const below: KeyId[] = [];
   try {
-    return await changeKey(kms, caller, input, 'kms:keys:delete', 'revoke', async (record, context) => {
+    const cascade = async (record: KeyRecord, context: Pick<ChangeContext, 'unit' | 'chain'>): Promise<void> => {
       if (input.cascade) below.push(...(await revokeBelow(kms, caller, record, context, input.reason)));
+    };
+    const revoke = async (record: KeyRecord, context: ChangeContext): Promise<KeyChange> => {
+      await cascade(record, context);
       return { revocation: { reason: input.reason, at: context.unit.now } };
+    };
+    return await changeKey(kms, caller, input, 'kms:keys:delete', 'revoke', revoke, {
+      isDone: async (record, context) => {
+        if (record.revocation === null) return false;
+        await cascade(record, context);
+        return true;
+      },
     });
   } finally {
     for (const keyId of below) kms.keyRing.forget(keyId);
@@ -32,7 +49,7 @@ async function revokeBelow(
   kms: Kms,
   caller: Caller,
   top: KeyRecord,
-  { unit, chain }: ChangeContext,
+  { unit, chain }: Pick<ChangeContext, 'unit' | 'chain'>,
   reason: RevocationReason,
 ): Promise<KeyId[]> {
   const seen = new Set<KeyId>([top.keyId]);

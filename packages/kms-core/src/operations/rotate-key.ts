@@ -54,7 +54,7 @@ async function renewKey(
           throw new KmsError('CONFLICT', 'The key changed at the same moment. Try again.');
         return addVersion(record, context, prepared);
       },
-      prepared?.warnings,
+      prepared && { warnings: prepared.warnings },
     );
   if (KEY_TRANSITIONS[seen.state][event] === undefined || isImported(seen)) return change(undefined);
   return withNewVersion(

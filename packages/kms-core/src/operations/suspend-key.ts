@@ -5,10 +5,14 @@ import type { Kms } from './kms.ts';
 
 /** Lets a key only decrypt, verify and unwrap, until it is resumed. */
 export function suspendKey(kms: Kms, caller: Caller, input: ChangeRequest): Promise<KeyDescription> {
-  return changeKey(kms, caller, input, 'kms:keys:update', 'suspend', () => ({}));
+  return changeKey(kms, caller, input, 'kms:keys:update', 'suspend', () => ({}), {
+    isDone: ({ state }) => state === 'suspended',
+  });
 }
 
 /** Makes a suspended key active again. */
 export function resumeKey(kms: Kms, caller: Caller, input: ChangeRequest): Promise<KeyDescription> {
-  return changeKey(kms, caller, input, 'kms:keys:update', 'resume', () => ({}));
+  return changeKey(kms, caller, input, 'kms:keys:update', 'resume', () => ({}), {
+    isDone: ({ state }) => state === 'active',
+  });
 }

@@ -151,7 +151,7 @@ export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantIn
       runOnce({ unit, chain, caller, operation: 'shred-tenant' }, ofTenant(input), async () => {
         const found = await unit.tenants.get(input.tenantId, { lock: true });
         if (found === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
-        if (found.state === 'shredded') throw new KmsError('KEY_STATE_INVALID', 'The tenant is shredded already.');
+        if (found.state === 'shredded') return describeTenant(found);
         await endTenant(unit, authority, input.tenantId);
         await kms.evidence?.changed(unit, {
           eventType: 'kms.tenant.shredded',

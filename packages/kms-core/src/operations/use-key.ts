@@ -5,6 +5,7 @@ import type { Caller } from '../access/caller.ts';
 import { andThen, type KeyEngine, type MaybePromise } from '../engines/engine.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { LoadedKey } from '../keyring/loaded-key.ts';
+import { patientEngine } from '../keyring/patient-engine.ts';
 import { admitKey, admitVersion } from '../lifecycle/admission.ts';
 import type { CryptoOperation } from '../lifecycle/operations.ts';
 import type { KeyId } from '../model/identifiers.ts';
@@ -115,7 +116,13 @@ export function ready(
   if (again !== 'paid' && payment !== undefined)
     return payment.then(() => readyAfterPayment(kms, version.version, operation, again));
   kms.counter.count(key.tenantId);
-  return andThen(loaded.engine(version), (engine) => ({ key, version, algorithm, engine }));
+  const resident = version.material.kind === 'resident';
+  return andThen(loaded.engine(version), (engine) => ({
+    key,
+    version,
+    algorithm,
+    engine: resident ? patientEngine(engine, version, kms.clock) : engine,
+  }));
 }
 
 /** The store may have taken its time for the payment, so the key counts as it is now. */

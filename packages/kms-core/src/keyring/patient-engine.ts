@@ -1,0 +1,40 @@
+import type { KeyEngine } from '../engines/engine.ts';
+import { KmsError } from '../errors/kms-error.ts';
+import type { KeyVersionRecord } from '../model/key.ts';
+
+/** For so long after a version was made its object may not have come to every part of an HSM. */
+const YOUNG_MS = 60_000;
+
+/**
+ * The engine of a version in an HSM, for which "the HSM does not hold this key" is no last word while the version is young:
+ * what one node made a moment ago may not be seen by the HSM, or the module, of another yet.
+ */
+export function patientEngine(engine: KeyEngine, { createdAt }: KeyVersionRecord, clock: () => number): KeyEngine {
+  const patient = <A extends readonly unknown[], T>(method: (...args: A) => T) => {
+    return async (...args: A): Promise<Awaited<T>> => {
+      try {
+        return await method(...args);
+      } catch (error) {
+        const isYoung = Math.abs(clock() - createdAt.getTime()) < YOUNG_MS;
+        if (!isYoung || !(error instanceof KmsError) || error.code !== 'NOT_FOUND') throw error;
+        throw new KmsError(
+          'HSM_UNAVAILABLE',
+          'The HSM does not show the key, which was made a moment ago. Try again.',
+          {
+            retryAfterSeconds: 1,
+            cause: error,
+          },
+        );
+      }
+    };
+  };
+  const { seal, open, sign, verify, mac, verifyMac } = engine;
+  return {
+    ...(seal && { seal: patient(seal) }),
+    ...(open && { open: patient(open) }),
+    ...(sign && { sign: patient(sign) }),
+    ...(verify && { verify: patient(verify) }),
+    ...(mac && { mac: patient(mac) }),
+    ...(verifyMac && { verifyMac: patient(verifyMac) }),
+  };
+}

@@ -1,5 +1,11 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
-import type { Checkpoint, CheckpointStatement } from '@qnsp/kms-core';
+import { createHash, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import {
+  type Checkpoint,
+  type CheckpointStatement,
+  privateKeyInPem,
+  publicKeyInPem,
+  RefusedMaterial,
+} from '@qnsp/kms-core';
 import { canonicalJson } from './canonical-json.ts';
 import { signedBytes } from './checkpoint.ts';
 import { type SignatureAlgorithm, signatureAlgorithmOf } from './signature-algorithm.ts';
@@ -27,7 +33,7 @@ export interface CheckpointSigner {
  * @throws RangeError saying what is wrong with the key; nothing of the key is in the message.
  */
 export function checkpointSigner(privateKeyPem: string): CheckpointSigner {
-  const privateKey = readKey(privateKeyPem, 'private', createPrivateKey);
+  const privateKey = readKey(privateKeyPem, 'private', privateKeyInPem);
   const algorithm = signatureAlgorithmOf(privateKey);
   const publicKey = createPublicKey(privateKey);
   const keyId = keyIdOf(publicKey);
@@ -57,7 +63,7 @@ export interface CheckpointVerifier {
  * @throws RangeError saying what is wrong with the key.
  */
 export function checkpointVerifier(publicKeyPem: string): CheckpointVerifier {
-  const publicKey = readKey(publicKeyPem, 'public', createPublicKey);
+  const publicKey = readKey(publicKeyPem, 'public', publicKeyInPem);
   const algorithm = signatureAlgorithmOf(publicKey);
   const keyId = keyIdOf(publicKey);
   return {
@@ -83,9 +89,11 @@ export function checkpointVerifier(publicKeyPem: string): CheckpointVerifier {
 function readKey(pem: string, kind: 'private' | 'public', create: (pem: string) => KeyObject): KeyObject {
   try {
     return create(pem);
-  } catch {
-    // OpenSSL's message says nothing to people, and its parser was given a secret.
-    throw new RangeError(`it is not a ${kind} key in PEM that can be read without a passphrase`);
+  } catch (error) {
+    // The rule has nothing of the key in it; the error of a parser that was given a secret might.
+    if (error instanceof RefusedMaterial)
+      throw new RangeError(`it is not a ${kind} key in PEM that can be used: ${error.message}`);
+    throw error;
   }
 }
 

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { type Checkpoint, checkpointSigner, checkpointVerifier, signedBytes } from '@qnsp/kms-audit';
 import { compactVerify } from 'jose';
 import { describe, expect, test } from 'vitest';
@@ -77,4 +77,62 @@ test('a key that can not sign checkpoints is refused, and its material is not sh
     expect(() => checkpointSigner(pem)).toThrow(RangeError);
     expect(() => checkpointSigner(pem)).not.toThrow(pem.slice(-60, -30) || 'nonsense');
   }
+});
+
+describe('a signing key is held against the standard of its type', () => {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const pkcs8 = privateKey.export({ format: 'der', type: 'pkcs8' });
+  const pemOf = (der: Buffer, label = 'PRIVATE KEY') =>
+    `-----BEGIN ${label}-----\n${der.toString('base64')}\n-----END ${label}-----\n`;
+  /** The scalar of a P-256 key stands behind 36 octets that are the same for all of them. */
+  const withScalar = (scalar: Buffer) => Buffer.concat([pkcs8.subarray(0, 36), scalar, pkcs8.subarray(68)]);
+  const otherHalf = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({
+    format: 'der',
+    type: 'pkcs8',
+  });
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048, publicExponent: 3 }).privateKey;
+  const encrypted = { cipher: 'aes-256-cbc', passphrase: 'x' } as const;
+  const keys: Readonly<Record<string, readonly [string, RegExp]>> = {
+    'a scalar of 0': [pemOf(withScalar(Buffer.alloc(32))), /between 1 and n/],
+    'a scalar beyond the order': [pemOf(withScalar(Buffer.alloc(32, 0xff))), /between 1 and n/],
+    'the public half of another key': [
+      pemOf(Buffer.concat([pkcs8.subarray(0, -64), otherHalf.subarray(-64)])),
+      /not that of the private key/,
+    ],
+    'a byte behind it': [pemOf(Buffer.concat([pkcs8, Buffer.of(0)])), /behind/],
+    'explicit parameters': [
+      pems(generateKeyPairSync('ec', { namedCurve: 'P-256', paramEncoding: 'explicit' })).privatePem,
+      /name its curve/,
+    ],
+    'RSA with the exponent 3': [rsa.export({ format: 'pem', type: 'pkcs1' }), /public exponent/],
+    'two keys': [pemOf(pkcs8) + pemOf(otherHalf), /more than one/],
+    'an encrypted key': [privateKey.export({ format: 'pem', type: 'pkcs8', ...encrypted }), /encrypted/],
+    'an encrypted key of the old form': [privateKey.export({ format: 'pem', type: 'sec1', ...encrypted }), /encrypted/],
+  };
+  test.each(Object.entries(keys))('%s', (_name, [pem, rule]) => {
+    expect(() => checkpointSigner(pem)).toThrow(RangeError);
+    expect(() => checkpointSigner(pem)).toThrow(rule);
+  });
+
+  test('in each of its forms it is the same key', () => {
+    const keyId = checkpointSigner(pemOf(pkcs8)).keyId;
+    const sec1 = privateKey.export({ format: 'pem', type: 'sec1' });
+    const noted = `Bag Attributes\n    friendlyName: k\n${pemOf(pkcs8)}`;
+    for (const pem of [sec1, noted, pemOf(pkcs8).replaceAll('\n', '\r\n')])
+      expect(checkpointSigner(pem).keyId).toBe(keyId);
+    const strong = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+    const [one, two] = (['pkcs1', 'pkcs8'] as const).map((type) =>
+      checkpointSigner(strong.export({ format: 'pem', type })),
+    );
+    expect(one?.keyId).toBe(two?.keyId);
+  });
+
+  test('and so is the public key that verifies', () => {
+    const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
+    const off = Buffer.from(spki);
+    off[spki.length - 1] = (off.at(-1) ?? 0) ^ 1;
+    checkpointVerifier(pemOf(spki, 'PUBLIC KEY'));
+    expect(() => checkpointVerifier(pemOf(off, 'PUBLIC KEY'))).toThrow(/not on the curve/);
+    expect(() => checkpointVerifier(pemOf(Buffer.concat([spki, Buffer.of(0)]), 'PUBLIC KEY'))).toThrow(/behind/);
+  });
 });

@@ -212,7 +212,7 @@ describe('kms audit verify', () => {
       [[...KEYS, '--after', 'broken.json'], `${broken} holds no checkpoint.`],
       [
         [...KEYS, '--public-key', 'broken.json'],
-        `${broken} can not be used: it is not a public key in PEM that can be read without a passphrase.`,
+        `${broken} can not be used: it is not a public key in PEM that can be used: there is no public key in PEM.`,
       ],
       [[...KEYS, '--checkpoint', 'absent.json'], `${missing} can not be read.`],
     ] as const)

@@ -84,6 +84,29 @@ describe('kms import', () => {
     );
     expect(await call('import', at('pem'), '--algorithm', 'ECDSA-P-256')).toMatchObject({ code: EXIT.data });
   });
+
+  test('takes a PEM file with more in it than the key, and says what is wrong with one', async () => {
+    const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
+    writeFileSync(at('bag'), `\ufeff\nBag Attributes\n    friendlyName: k\nKey Attributes: <No Attributes>\n${pem}`);
+    expect(await call('import', at('bag'), '--algorithm', 'Ed25519')).toMatchObject({ code: EXIT.done, err: '' });
+    writeFileSync(at('empty'), '');
+    expect(await call('import', at('empty'), '--algorithm', 'Ed25519')).toMatchObject({
+      code: EXIT.data,
+      err: `${at('empty')} is empty.\n`,
+    });
+    const secret = await call('import', at('bag'), '--algorithm', 'HMAC-SHA-256');
+    expect(secret).toMatchObject({ code: EXIT.usage, err: expect.stringMatching(/container .* and not a secret/) });
+  });
+
+  test('takes an HMAC secret of another length than the digest', async () => {
+    writeFileSync(at('hmac'), randomBytes(100));
+    expect(await call('import', at('hmac'), '--algorithm', 'HMAC-SHA-256')).toMatchObject({ code: EXIT.done, err: '' });
+    writeFileSync(at('hmac'), randomBytes(13));
+    expect(await call('import', at('hmac'), '--algorithm', 'HMAC-SHA-256')).toMatchObject({
+      code: EXIT.usage,
+      err: expect.stringMatching(/14 to 1024 bytes, not 13/),
+    });
+  });
 });
 
 describe('kms tokens', () => {

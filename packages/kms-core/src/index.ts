@@ -24,6 +24,8 @@ export * from './access/address-match.ts';
 export * from './envelope/header.ts';
 export * from './envelope/associated-data.ts';
 export * from './engines/engine.ts';
+export * from './key-material/key-in-pem.ts';
+export { RefusedMaterial } from './key-material/refused-material.ts';
 export { oaepMessageEngine } from './engines/message-engines.ts';
 export { checkSignatureOptions, signatureVerifier } from './engines/signature-engine.ts';
 export * from './hierarchy/software-root.ts';

@@ -30,6 +30,8 @@ export interface OctetEncoding {
 
 /** RFC 8017, appendix C, and RFC 5480, section 2.1.1. */
 export const RSA_OID = '2a864886f70d010101';
+/** RFC 4055, section 3.1: a key for RSASSA-PSS alone, with the digest that it is for. Keys of the KMS are of the other type. */
+export const RSA_PSS_OID = '2a864886f70d01010a';
 export const EC_OID = '2a8648ce3d0201';
 
 /** The curves that any key which comes from outside may be on; the registry names those of the KMS's own keys. */

@@ -11,6 +11,11 @@ export interface EcNumbers {
   readonly point: Buffer;
 }
 
+/** The curve that an ECPrivateKey in itself names, as hexadecimal; null when it leaves it to its container. */
+export function curveOfEcPrivateKey(der: Uint8Array): string | null {
+  return readMembers(der).namedCurve;
+}
+
 /**
  * Reads an ECPrivateKey (RFC 5915) by SP 800-56A Rev. 3, section 5.6.2.1: a scalar from 1 to n − 1 in as many octets as
  * the field has, and where the public half is written beside it, that of this scalar.

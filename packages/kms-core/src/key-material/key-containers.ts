@@ -7,6 +7,8 @@ export interface AlgorithmIdentifier {
   /** The hexadecimal of the object identifier's content. */
   readonly oid: string;
   readonly parameters: 'absent' | 'null' | 'other' | { readonly namedCurve: string };
+  /** All of it, in DER. */
+  readonly der: Buffer;
 }
 
 export interface PrivateKeyInfo {
@@ -72,11 +74,12 @@ export function readPublicKeyInfo(der: Uint8Array): PublicKeyInfo {
 }
 
 function readAlgorithm(info: DerReader): AlgorithmIdentifier {
-  const algorithm = info.inside(TAG.sequence, 'algorithm identifier');
+  const content = info.content(TAG.sequence, 'algorithm identifier');
+  const algorithm = new DerReader(content, 'the algorithm identifier');
   const oid = algorithm.identifier('object identifier of the algorithm');
   const parameters = readParameters(algorithm);
   algorithm.end();
-  return { oid, parameters };
+  return { oid, parameters, der: derSequence(content) };
 }
 
 function readParameters(algorithm: DerReader): AlgorithmIdentifier['parameters'] {

@@ -5,13 +5,14 @@ import {
   OCTET_ENCODINGS,
   type OctetEncoding,
   RSA_OID,
+  RSA_PSS_OID,
 } from '../algorithms/key-encodings.ts';
 import type { AlgorithmIdentifier } from './key-containers.ts';
 import { demand, RefusedMaterial } from './refused-material.ts';
 
 /** What an algorithm identifier says that a key is. */
 export type KeyType =
-  | { readonly kind: 'rsa' }
+  | { readonly kind: 'rsa'; readonly name: 'rsa' | 'rsa-pss' }
   | { readonly kind: 'ec'; readonly curve: CurveEncoding }
   | { readonly kind: 'octets'; readonly encoding: OctetEncoding };
 
@@ -27,7 +28,11 @@ export function keyTypeOf({ oid, parameters }: AlgorithmIdentifier): KeyType {
   if (oid === RSA_OID) {
     // RFC 8017, appendix A.1.
     demand(parameters === 'null', 'the parameters of an RSA key must be NULL (RFC 8017)');
-    return { kind: 'rsa' };
+    return { kind: 'rsa', name: 'rsa' };
+  }
+  if (oid === RSA_PSS_OID) {
+    demand(parameters === 'absent' || parameters === 'other', 'the parameters are not those of RSASSA-PSS (RFC 4055)');
+    return { kind: 'rsa', name: 'rsa-pss' };
   }
   if (oid === EC_OID) {
     demand(parameters !== 'other', 'the key must name its curve, not give explicit parameters (RFC 5480)');
@@ -45,7 +50,7 @@ export function keyTypeOf({ oid, parameters }: AlgorithmIdentifier): KeyType {
 export function nameOf(type: KeyType): string {
   switch (type.kind) {
     case 'rsa':
-      return 'rsa';
+      return type.name;
     case 'ec':
       return type.curve.namedCurve;
     case 'octets':

@@ -1,9 +1,12 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
-import { EC_OID, RSA_OID } from '../algorithms/key-encodings.ts';
-import { derIdentifier, derElement } from './der-writer.ts';
-import { TAG } from './der-reader.ts';
 import { demandSamePoint, readEcPrivateKey, writeEcPrivateKey } from './ec-key.ts';
-import { readPrivateKeyInfo, readPublicKeyInfo, writeAlgorithm, writePrivateKeyInfo } from './key-containers.ts';
+import {
+  type AlgorithmIdentifier,
+  type PrivateKeyInfo,
+  readPrivateKeyInfo,
+  readPublicKeyInfo,
+  writePrivateKeyInfo,
+} from './key-containers.ts';
 import { keyTypeOf, type KeyType } from './key-type.ts';
 import { demandOctetKey } from './octet-key.ts';
 import { demand, RefusedMaterial } from './refused-material.ts';
@@ -35,9 +38,10 @@ export function readPrivateKey(
 ): ReadPrivateKey {
   const info = readPrivateKeyInfo(pkcs8);
   const type = keyTypeOf(info.algorithm);
-  const { container, rsa } = validContainer(type, info.privateKey, accept);
+  const { container, rsa } = validContainer(type, info, accept);
   try {
     const key = load(container);
+    if (type.kind === 'rsa') demandOwnParameters(info.algorithm, key);
     const publicKey = createPublicKey(key);
     if (info.publicKey !== null) demandSamePublicKey(info.publicKey, publicKey, type);
     return { key, publicKey, rsa };
@@ -47,7 +51,11 @@ export function readPrivateKey(
 }
 
 /** The same key alone in a container that this code wrote: OpenSSL gets to see nothing that was not looked at here. */
-function validContainer(type: KeyType, privateKey: Buffer, accept: Parameters<typeof readPrivateKey>[1]) {
+function validContainer(
+  type: KeyType,
+  { algorithm, privateKey }: PrivateKeyInfo,
+  accept: Parameters<typeof readPrivateKey>[1],
+) {
   switch (type.kind) {
     case 'rsa': {
       const numbers = readRsaPrivateKey(privateKey);
@@ -55,18 +63,17 @@ function validContainer(type: KeyType, privateKey: Buffer, accept: Parameters<ty
       demand(modulusBits <= MAX_MODULUS_BITS, `the modulus has more than ${MAX_MODULUS_BITS} bits`);
       accept(type, { modulusBits });
       const rsa = validateRsa(numbers);
-      return { container: contained(writeAlgorithm(RSA_OID, derElement(TAG.null)), writeRsaPrivateKey(rsa)), rsa };
+      return { container: contained(algorithm.der, writeRsaPrivateKey(rsa)), rsa };
     }
     case 'ec': {
       accept(type, null);
       const numbers = readEcPrivateKey(privateKey, type.curve);
-      const algorithm = writeAlgorithm(EC_OID, derIdentifier(type.curve.oid));
-      return { container: contained(algorithm, writeEcPrivateKey(numbers)), rsa: null };
+      return { container: contained(algorithm.der, writeEcPrivateKey(numbers)), rsa: null };
     }
     case 'octets':
       accept(type, null);
       demandOctetKey(privateKey, type.encoding);
-      return { container: writePrivateKeyInfo(writeAlgorithm(type.encoding.oid), privateKey), rsa: null };
+      return { container: writePrivateKeyInfo(algorithm.der, privateKey), rsa: null };
   }
 }
 
@@ -84,6 +91,19 @@ function load(container: Buffer): KeyObject {
   } catch {
     // OpenSSL's error was made from a secret, and says nothing to people.
     throw new RefusedMaterial('the parts of the private key do not belong together');
+  }
+}
+
+/** OpenSSL reads the parameters of RSASSA-PSS; what it writes for them is DER, and everything that it understood. */
+function demandOwnParameters({ der }: AlgorithmIdentifier, key: KeyObject): void {
+  const written = key.export({ format: 'der', type: 'pkcs8' });
+  try {
+    demand(
+      readPrivateKeyInfo(written).algorithm.der.equals(der),
+      'the parameters of the key are not in DER (RFC 4055)',
+    );
+  } finally {
+    written.fill(0);
   }
 }
 

@@ -24,6 +24,17 @@ export function readPublicKey(spki: Uint8Array, accept: (type: KeyType) => void)
       info.publicKey.length === type.encoding.publicBytes,
       `the public key has not the ${type.encoding.publicBytes} octets of its algorithm`,
     );
+  const key = load(spki, type);
+  // As with private keys: what OpenSSL writes for the parameters of RSASSA-PSS is everything that it understood of them.
+  if (type.kind === 'rsa')
+    demand(
+      key.export({ format: 'der', type: 'spki' }).equals(spki),
+      'the parameters of the key are not in DER (RFC 4055)',
+    );
+  return key;
+}
+
+function load(spki: Uint8Array, type: KeyType): KeyObject {
   try {
     return createPublicKey({
       key: Buffer.from(spki.buffer, spki.byteOffset, spki.byteLength),

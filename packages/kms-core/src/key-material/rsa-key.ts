@@ -1,4 +1,4 @@
-import { checkPrime } from 'node:crypto';
+import { checkPrime, checkPrimeSync } from 'node:crypto';
 import { DerReader, TAG } from './der-reader.ts';
 import { derInteger, derSequence } from './der-writer.ts';
 import { demand } from './refused-material.ts';
@@ -114,13 +114,20 @@ export function validateRsa(key: RsaNumbers): RsaNumbers {
 /** OpenSSL runs this many rounds of Miller-Rabin with random bases: a composite passes with 2^-128, whoever chose it. */
 const CHECKS = 64;
 
+const NOT_PRIME = 'a factor of the modulus is not prime (SP 800-56B, 6.4.1)';
+
 /**
  * Tests both primes off the event loop, one after the other: an import takes one thread at a time.
  *
  * @throws RefusedMaterial
  */
 export async function demandPrimes({ p, q }: RsaNumbers): Promise<void> {
-  for (const prime of [p, q]) demand(await isPrime(prime), 'a factor of the modulus is not prime (SP 800-56B, 6.4.1)');
+  for (const prime of [p, q]) demand(await isPrime(prime), NOT_PRIME);
+}
+
+/** The same on the spot, for a key that is read once, at the start. */
+export function demandPrimesNow({ p, q }: RsaNumbers): void {
+  for (const prime of [p, q]) demand(checkPrimeSync(prime, { checks: CHECKS }), NOT_PRIME);
 }
 
 function isPrime(candidate: bigint): Promise<boolean> {

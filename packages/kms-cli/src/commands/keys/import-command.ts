@@ -1,15 +1,16 @@
 import type { Command } from 'commander';
-import { createPrivateKey } from 'node:crypto';
 import { callOptions, connect } from '../../connection/connect.ts';
 import { CommandError, EXIT } from '../../exit-codes.ts';
+import { keyIn } from '../../files/key-file.ts';
 import { PIPE, sourceOf } from '../../files/place.ts';
-import { readSmall } from '../../files/small-data.ts';
+import { KEY_BYTES, readSmall } from '../../files/small-data.ts';
 import type { CommandGroup } from '../command-group.ts';
 import { keyIdOf } from '../named-key.ts';
 import { newKeyInput, type NewKeyOptions, withNewKeyOptions } from './create-key.ts';
 import { writeKey } from './key-output.ts';
 import { wrapMaterial } from './wrap-material.ts';
 
+/** As many as the service takes. Certificates beside a key in a file do not count. */
 const MATERIAL_BYTES = 16_384;
 const WRAPPING = 'ML_KEM_768_AES_KWP';
 
@@ -34,8 +35,11 @@ export const importCommand: CommandGroup = (program, io) => {
   ).action(async (file: string, { algorithm, key, ...options }: ImportOptions, command: Command) => {
     const source = sourceOf(file, io);
     const kms = connect(io);
-    const material = binaryOf(await readSmall(source, MATERIAL_BYTES, 'name a file with one key', io.signal));
+    const name = source.kind === 'pipe' ? 'Standard input' : source.path;
+    const material = keyIn(await readSmall(source, KEY_BYTES, 'name a file with one key', io.signal), name);
     try {
+      if (material.length > MATERIAL_BYTES)
+        throw new CommandError(EXIT.usage, `${name} holds more than the ${MATERIAL_BYTES} bytes that any key has.`);
       const keyId = key === undefined ? undefined : await keyIdOf(kms, key, io);
       const parameters = await kms.getImportParameters({ wrappingAlgorithm: WRAPPING }, callOptions(io));
       const imported = await kms.importKey(
@@ -55,19 +59,3 @@ export const importCommand: CommandGroup = (program, io) => {
     }
   });
 };
-
-function binaryOf(material: Uint8Array): Uint8Array {
-  const start = Buffer.from(material.subarray(0, 64)).toString('latin1');
-  if (!start.startsWith('-----BEGIN ')) return material;
-  try {
-    return createPrivateKey(Buffer.from(material)).export({ format: 'der', type: 'pkcs8' });
-  } catch {
-    // OpenSSL's error says nothing that a person could use.
-    throw new CommandError(
-      EXIT.data,
-      'The PEM file holds no private key that can be read: give one without a password, as PKCS #8.',
-    );
-  } finally {
-    material.fill(0);
-  }
-}

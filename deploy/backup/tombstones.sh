@@ -26,6 +26,13 @@ run_psql() {
 }
 
 if [ "$action" = export ]; then
+  # What is missing in an older copy is missing in its list as well, and the file may be the only one that has it.
+  unsettled="SELECT count(*) FROM kms.database_copies
+    WHERE place = kms.database_place() AND data_as_of IS NOT NULL AND settled_at IS NULL"
+  if [ "$(run_psql --no-align --tuples-only --command="$unsettled")" != 0 ]; then
+    echo "$0: the database is an older copy that was not settled, and knows nothing of what ended since: $file was left as it is" >&2
+    exit 1
+  fi
   trap 'rm -f "$file.part"' EXIT
   run_psql --command='COPY (SELECT * FROM kms.tombstones_now) TO STDOUT (FORMAT csv, HEADER)' >"$file.part"
   mv "$file.part" "$file"

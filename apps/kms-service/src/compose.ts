@@ -1,5 +1,6 @@
 import { HsmConfigurationError } from '@qnsp/hsm-pkcs11';
 import {
+  type AcknowledgedCommits,
   type ChangeFeed,
   type DatabaseCopies,
   establishRoots,
@@ -12,10 +13,13 @@ import {
   OperationCounter,
   SILENT_FEED,
   type Store,
+  SYSTEM_TENANT,
   TokenRing,
 } from '@qnsp/kms-core';
 import { type DatabaseClock, openPgliteStore, openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { type Caches, openCaches } from './caches.ts';
+import { CommitFiles } from './commits/commit-files.ts';
+import { OutsideMemory } from './commits/outside-memory.ts';
 import { readCertificate } from './config/certificate-file.ts';
 import { ConfigurationError } from './config/configuration-error.ts';
 import type { DatabaseConfig, ServiceConfig } from './config/env.ts';
@@ -34,6 +38,8 @@ export interface Composition {
   readonly copies: DatabaseCopies | undefined;
   /** The clock of the database; absent when that is this machine's. */
   readonly clock: DatabaseClock | undefined;
+  /** What was acknowledged, and where that is remembered; a store that is never older than it was has none. */
+  readonly commits: { readonly told: AcknowledgedCommits; readonly memory: OutsideMemory } | undefined;
   readonly caches: Caches;
   /** What the HSMs are for, besides what the core does with them. */
   readonly hardware: { readonly configured: boolean; randomIsMissing(): boolean };
@@ -59,6 +65,12 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
     const hierarchy = new KeyHierarchy(store, roots.providers, { random, alert, feed });
     await establishRoots(store, hierarchy, roots.providers, roots.makeRoot);
     const caches = openCaches(config.cache, opened.changes, log);
+    const memory = new OutsideMemory({
+      chain: await hierarchy.masterKeys(SYSTEM_TENANT),
+      redis: caches.redis,
+      files: config.stateDir === undefined ? undefined : new CommitFiles(config.stateDir),
+      log,
+    });
     const evidence = config.evidence && openEvidence(config.evidence, opened.evidence, clock);
     const resident = roots.hsms.map((hsm) => hsm.resident);
     const kms: Kms = {
@@ -80,8 +92,10 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
       caches,
       copies: opened.copies,
       clock: databaseClock,
+      commits: opened.commits && { told: opened.commits, memory },
       hardware: { configured: roots.hsms.length > 0, randomIsMissing: () => hardware.isMissing() },
       close: async () => {
+        await memory.close();
         await caches.close();
         await opened.close();
       },
@@ -133,6 +147,7 @@ interface OpenedStore {
   readonly copies?: DatabaseCopies;
   /** Absent when the database has no other clock than this machine. */
   readonly clock?: DatabaseClock;
+  readonly commits?: AcknowledgedCommits;
   close(): Promise<void>;
 }
 
@@ -155,6 +170,7 @@ async function openStore(config: DatabaseConfig, onFeedLost: (error: unknown) =>
     ssl: config.ssl,
     migrate: config.migrate,
     statementTimeoutMs: config.timeoutMs,
+    requireStandby: config.requireStandby,
     onFeedLost,
     ...(config.caFile === undefined ? {} : { caPem: readCertificate('DATABASE_SSL_CA_FILE', config.caFile) }),
   });

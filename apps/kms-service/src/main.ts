@@ -3,6 +3,7 @@ import { installPlatformToken, KmsError } from '@qnsp/kms-core';
 import packageJson from '../package.json' with { type: 'json' };
 import { type AppParts, makeApp } from './app.ts';
 import { bootstrap } from './bootstrap.ts';
+import { watchPlace } from './commits/watch-place.ts';
 import { compose, migrate } from './compose.ts';
 import { makeClockSkew } from './clock-skew.ts';
 import { ConfigurationError, EXIT_CONFIGURATION } from './config/configuration-error.ts';
@@ -14,7 +15,7 @@ import { listen } from './http/listen.ts';
 import { type Logger, type Logs, makeLogs } from './http/logger.ts';
 import { makeMetrics } from './metrics.ts';
 import { makeReadiness } from './readiness.ts';
-import { isStillHere, settleCopy } from './restored-copy.ts';
+import { isStillHere, sealWhenBehind, settleCopy } from './restored-copy.ts';
 import { makeRootWork } from './roots/root-work.ts';
 import { runSelfTest } from './self-test.ts';
 import { startScheduledWork } from './scheduled-work.ts';
@@ -36,7 +37,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   requireRoom(config, machineLimits());
   if (config.requireFips) enterFipsMode();
   const composition = await compose(config, log);
-  const { kms, caches, copies, hardware, evidence } = composition;
+  const { kms, caches, hardware, evidence } = composition;
   stops.push(() => composition.close());
   stops.push(() => kms.counter.flush(kms.store));
   const skew = makeClockSkew(composition.clock, config.clockSkewLimitSeconds);
@@ -67,11 +68,14 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   const listening = await listen(makeApp(parts), makeHotRoutes(parts), config);
   stops.push(() => listening.stop());
   const mayWork = async () => {
-    const here = await isStillHere(copies, readiness, log);
+    const here = await isStillHere(composition, readiness, log);
     if (!here) await evidence?.halt(log);
     return here;
   };
   if (settled) {
+    sealWhenBehind(composition, readiness, log);
+    const place = watchPlace(caches.feed, mayWork, log);
+    stops.push(() => place.stop());
     evidence?.start(log, (report) => metrics.observeEvidence(report));
     const first = await bootstrap(kms, config, listening.baseUrl);
     if (first !== undefined && isFirstWorker()) process.stderr.write(welcomeText(first));

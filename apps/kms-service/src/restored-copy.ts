@@ -1,49 +1,116 @@
 import type { Composition } from './compose.ts';
-import { applyTombstones, type DatabaseCopies, type DatabaseCopy, type Kms } from '@qnsp/kms-core';
+import { applyTombstones, type DatabaseCopies, type DatabaseCopy, type Kms, KmsError } from '@qnsp/kms-core';
 import type { Logger } from './http/logger.ts';
 import type { Readiness } from './readiness.ts';
 
 const MILLISECONDS_PER_HOUR = 60 * 60 * 1000;
+const FORGET_AFTER_MS = 30 * 24 * MILLISECONDS_PER_HOUR;
 
 /**
  * Finds out whether the database is a restored older copy, and whether it may serve. A copy knows nothing of what was
- * destroyed after it was made: until an operator brought tombstones or took the responsibility, nothing is served.
+ * destroyed after it was made: until an operator brought tombstones or took the responsibility, nothing is served. A
+ * database that lacks what an earlier life of this service, or another node, was told of as committed is such a copy, too.
  *
  * @param acceptedAsOf the copy that the operator lets serve without tombstones, by the time of its data
  * @returns whether the service may go on
  */
 export async function settleCopy(
-  { kms, copies }: Composition,
+  composition: Composition,
   acceptedAsOf: Date | undefined,
   readiness: Readiness,
   log: Logger,
 ): Promise<boolean> {
+  const { kms, copies } = composition;
   if (copies === undefined) return true;
+  const found = await lookAtPlace(composition, copies);
+  if (found.dataAsOf !== null) {
+    if (found.settled === null) await settle(kms, copies, found.dataAsOf, acceptedAsOf);
+    const copy = await copies.look();
+    const message = describeCopy(copy, found.dataAsOf);
+    readiness.restoredCopy(copy.settled !== null, message);
+    if (copy.settled === null) log.fatal({ dataAsOf: found.dataAsOf }, message);
+    else log.warn({ dataAsOf: found.dataAsOf, ...copy.settled }, message);
+    if (copy.settled === null) return false;
+  }
+  await beginToRemember(composition, copies, found);
+  return true;
+}
+
+/** The place of the database, declared to be a copy first where it lacks what is remembered of it. */
+async function lookAtPlace({ commits }: Composition, copies: DatabaseCopies): Promise<DatabaseCopy> {
   const found = await copies.look();
-  if (found.dataAsOf === null) return true;
-  if (found.settled === null) await settle(kms, copies, found.dataAsOf, acceptedAsOf);
-  const copy = await copies.look();
-  const message = describeCopy(copy, found.dataAsOf);
-  readiness.restoredCopy(copy.settled !== null, message);
-  if (copy.settled === null) log.fatal({ dataAsOf: found.dataAsOf }, message);
-  else log.warn({ dataAsOf: found.dataAsOf, ...copy.settled }, message);
-  return copy.settled !== null;
+  if (commits === undefined) return found;
+  commits.memory.concerns(found.noticedAt);
+  const remembered = await commits.memory.recallPatiently(await commits.told.recentHolders());
+  const lacking = await commits.told.lackingOf(remembered);
+  if (lacking.length === 0) return found;
+  await copies.declareBehind(found.noticedAt, lacking);
+  return copies.look();
+}
+
+/** What was remembered until now is in the database, and what this process commits from now on says so, too. */
+async function beginToRemember({ commits }: Composition, copies: DatabaseCopies, found: DatabaseCopy): Promise<void> {
+  if (commits === undefined) return;
+  commits.memory.concerns(found.noticedAt);
+  commits.told.rememberIn(commits.memory);
+  try {
+    await copies.keepAlive();
+    await copies.forgetProcesses(new Date(Date.now() - FORGET_AFTER_MS));
+  } catch (error) {
+    // A database that only reads is served from as well; the next turn of scheduled work tries again.
+    if (!(error instanceof KmsError) || error.code !== 'STORE_UNAVAILABLE') throw error;
+  }
+}
+
+/** Seals a running service as soon as its database is found to lack what was acknowledged, and says so in the database. */
+export function sealWhenBehind(composition: Composition, readiness: Readiness, log: Logger): void {
+  composition.commits?.told.onBehind(() => {
+    const message =
+      'The database lacks changes that were acknowledged: a standby that lagged was promoted, or an older copy was put in its place. Nothing is served.';
+    readiness.restoredCopy(false, message);
+    log.fatal(message);
+    declareBehind(composition, readiness, log).catch((error: unknown) => {
+      log.error({ err: error }, 'the database could not be told that it is an older copy: it is tried again');
+    });
+  });
+}
+
+async function declareBehind({ commits, copies }: Composition, readiness: Readiness, log: Logger): Promise<void> {
+  if (commits === undefined || copies === undefined) return;
+  await copies.declareBehind(commits.memory.placeNoticedAt, commits.told.lacking);
+  sealAsCopy(await copies.look(), readiness, log);
 }
 
 /**
- * Notes down that the data is alive here. When it is not this service's data any more, because a database was restored
- * under it, nothing is served from then on.
+ * Notes down that the data is alive here, and looks whether it has everything that it had. When it is not this service's data
+ * any more, because a database was restored under it or failed over to a standby that lagged, nothing is served from then on.
  */
-export async function isStillHere(
-  copies: DatabaseCopies | undefined,
-  readiness: Readiness,
-  log: Logger,
-): Promise<boolean> {
-  if (copies === undefined || (await copies.keepAlive())) return true;
-  const message = 'The database was replaced by a restored copy while the service ran. Restart the service.';
+export async function isStillHere(composition: Composition, readiness: Readiness, log: Logger): Promise<boolean> {
+  const { copies, commits } = composition;
+  if (copies === undefined) return true;
+  if (readiness.copy()?.settled === false) {
+    if (commits !== undefined && commits.told.lacking.length > 0) await declareBehind(composition, readiness, log);
+    return false;
+  }
+  try {
+    await commits?.told.check();
+    if (await copies.keepAlive()) return true;
+  } catch (error) {
+    // Whoever listens for it has sealed the service.
+    if (error instanceof KmsError && error.code === 'SEALED') return false;
+    throw error;
+  }
+  sealAsCopy(await copies.look(), readiness, log);
+  return false;
+}
+
+function sealAsCopy(copy: DatabaseCopy, readiness: Readiness, log: Logger): void {
+  const replaced = 'The database was replaced by a restored copy while the service ran. Restart the service.';
+  const isBehind = copy.cause === 'behind' && copy.dataAsOf !== null && copy.settled === null;
+  const message = isBehind ? describeCopy(copy, copy.dataAsOf) : replaced;
+  if (readiness.copy()?.message === message) return;
   readiness.restoredCopy(false, message);
   log.fatal(message);
-  return false;
 }
 
 async function settle(kms: Kms, copies: DatabaseCopies, dataAsOf: Date, acceptedAsOf: Date | undefined): Promise<void> {
@@ -61,10 +128,14 @@ async function settle(kms: Kms, copies: DatabaseCopies, dataAsOf: Date, accepted
   }
 }
 
-function describeCopy({ noticedAt, settled }: DatabaseCopy, dataAsOf: Date): string {
+function describeCopy({ noticedAt, cause, settled }: DatabaseCopy, dataAsOf: Date): string {
   const asOf = dataAsOf.toISOString();
+  const noticed = noticedAt.toISOString();
   const hours = ((noticedAt.getTime() - dataAsOf.getTime()) / MILLISECONDS_PER_HOUR).toFixed(1);
-  const what = `The database is a copy that was restored on ${noticedAt.toISOString()} from data of ${asOf}, ${hours} hours old then.`;
+  const what =
+    cause === 'behind'
+      ? `The database lacks changes that were acknowledged, which was noticed on ${noticed}: a standby that lagged was promoted, or an older physical copy was put in its place. Its data is of ${asOf} or a little later.`
+      : `The database is a copy that was restored on ${noticed} from data of ${asOf}, ${hours} hours old then.`;
   if (settled === null)
     return (
       `${what} What was destroyed, revoked or suspended since is not known, so nothing is served. Load the newest ` +

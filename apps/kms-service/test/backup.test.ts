@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -8,10 +8,8 @@ import { fileURLToPath } from 'node:url';
 import {
   createDatabase,
   findPostgresBinaries,
-  freePort,
   type PostgresServer,
   type Service,
-  serviceEntry,
   startPostgres,
   startService,
   tempDir,
@@ -20,6 +18,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { evidenceEnv, listen } from './evidence-sample.ts';
 import { type Answer, send } from './local-service.ts';
+import { withSealedService } from './sealed-service.ts';
 
 const SCRIPTS = fileURLToPath(new URL('../../../deploy/backup', import.meta.url));
 const BINARIES = findPostgresBinaries() ?? '';
@@ -115,30 +114,6 @@ class Client {
   }
   async state(tenantId: string, keyId: string): Promise<unknown> {
     return (await this.done(tenantId, 'GET', `keys/${keyId}`))['state'];
-  }
-}
-
-/** Starts a service that does not become ready, looks at it, and ends it. */
-async function withSealedService(env: Record<string, string>, look: (client: Client) => Promise<void>): Promise<void> {
-  const port = await freePort();
-  const child = spawn(process.execPath, [serviceEntry()], {
-    env: { PATH: process.env['PATH'], PORT: String(port), HOST: '127.0.0.1', ...env },
-    cwd: directory.path,
-    stdio: 'ignore',
-  });
-  const ended = new Promise((resolve) => void child.once('exit', resolve));
-  try {
-    const client = new Client(`http://127.0.0.1:${port}`);
-    const selfTest = { checks: { selfTest: { status: 'ok' } } };
-    // It has done all that it will do at its start when the self test, which comes last, is through.
-    await vi.waitFor(
-      async () => expect((await send(`${client.baseUrl}/health`, 'GET', undefined)).body).toMatchObject(selfTest),
-      { timeout: 20_000, interval: 100 },
-    );
-    await look(client);
-  } finally {
-    child.kill('SIGTERM');
-    await ended;
   }
 }
 
@@ -251,7 +226,8 @@ describe('a backup', { timeout: 120_000 }, () => {
     const otherTime = { KMS_ACCEPT_RESTORED_COPY: '2020-01-01T00:00:00.000Z' };
     leaveEvidence(target.url, tenantId);
     const [waiting, asked] = [unsealed(target.url), audit.asked];
-    await withSealedService({ ...env, ...otherTime }, async (client) => {
+    await withSealedService({ ...env, ...otherTime }, directory.path, async (baseUrl) => {
+      const client = new Client(baseUrl);
       const health = await send(`${client.baseUrl}/readyz`, 'GET', undefined);
       const message = expect.stringMatching(new RegExp(`from data of ${asOf}, \\d+\\.\\d hours old .*COPY=${asOf}`));
       expect(health).toMatchObject({

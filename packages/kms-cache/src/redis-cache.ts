@@ -31,6 +31,8 @@ export interface RedisCache extends SharedCache {
   readonly isOpen: boolean;
   /** How many calls failed or took too long. */
   readonly failures: number;
+  /** @param ttlSeconds for how long, where it is not as long as other entries */
+  put(name: string, bytes: Uint8Array, ttlSeconds?: number): void;
   close(): Promise<void>;
 }
 
@@ -95,12 +97,13 @@ class KeyvRedisCache implements RedisCache {
     return text === undefined ? undefined : Buffer.from(text, 'base64');
   }
 
-  put(name: string, bytes: Uint8Array): void {
+  put(name: string, bytes: Uint8Array, ttlSeconds?: number): void {
+    const ttlMs = ttlSeconds === undefined ? this.#ttlMs : ttlSeconds * 1000;
     if (this.#breaker.isOpen || this.#writes >= MOST_WRITES || bytes.length > MOST_BYTES) return;
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
     this.#writes += 1;
     void this.#breaker
-      .run(() => this.#attempt(() => this.#store.set(name, text, this.#ttlMs)))
+      .run(() => this.#attempt(() => this.#store.set(name, text, ttlMs)))
       .finally(() => {
         this.#writes -= 1;
       });

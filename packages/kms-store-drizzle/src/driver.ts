@@ -10,6 +10,8 @@ export interface TransactionOptions {
    * for a table that fills in minutes that is worse than planning.
    */
   readonly plans?: 'kept' | 'fresh';
+  /** Also on a database that lacks what was acknowledged: for the work that says so in it. */
+  readonly evenBehind?: boolean;
 }
 
 /** What the store needs of a database. Every way in which it fails is a `KmsError`. */

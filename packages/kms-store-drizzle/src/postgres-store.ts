@@ -1,4 +1,5 @@
-import type { ChangeFeed, DatabaseCopies, EvidenceStore, Store } from '@qnsp/kms-core';
+import type { AcknowledgedCommits, ChangeFeed, DatabaseCopies, EvidenceStore, Store } from '@qnsp/kms-core';
+import { PostgresCommits } from './commits/postgres-commits.ts';
 import { PostgresFeed } from './changes/postgres-feed.ts';
 import { DrizzleDatabaseCopies } from './copies/database-copies.ts';
 import { DrizzleEvidenceStore } from './drizzle-evidence-store.ts';
@@ -26,6 +27,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   readonly changes: ChangeFeed;
   readonly copies: DatabaseCopies;
   readonly clock: DatabaseClock;
+  readonly commits: AcknowledgedCommits;
   close(): Promise<void>;
 }> {
   const driver = new PostgresDriver(options);
@@ -37,6 +39,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     changes,
     copies: new DrizzleDatabaseCopies(driver),
     clock: driver.clock,
+    commits: new PostgresCommits(driver),
     close: async () => {
       // At once, so that from this moment on no unit of work begins.
       await Promise.all([changes.close(), driver.close()]);

@@ -20,6 +20,9 @@ const SHORT_LIVED_STATES: ReadonlySet<string> = new Set(['40001', '40P01', '55P0
 const CONNECTION_FAILURE = /^(?:CONNECT|E(?!RR_)[A-Z_]{3,}$|ERR_(?:SSL|TLS)_|[A-Z_]*(?:CERT|CRL|SIGNATURE)[A-Z_]*$)/;
 const SQLSTATE = /^[0-9A-Z]{5}$/;
 const TENANT_SHREDDED = 'KM001';
+const NO_STANDBY = 'KM002';
+/** in_failed_sql_transaction */
+const FAILED_TRANSACTION = '25P02';
 const UNIQUE_VIOLATION = '23505';
 /** The unique constraints that a caller can run into; all others guard against faults of this service. */
 const CONFLICTS: Readonly<Record<string, string>> = {
@@ -38,6 +41,7 @@ export function toStoreError(error: unknown): KmsError {
   if (isUnavailable(fault.code)) {
     return unavailable(SHORT_LIVED_STATES.has(fault.code) ? 'is busy' : 'can not serve', fault);
   }
+  if (fault.code === NO_STANDBY) return unavailable('has no synchronous standby, so nothing is changed in it', fault);
   if (fault.code === TENANT_SHREDDED) return new KmsError('CONFLICT', 'The tenant was shredded.', { cause: fault });
   const conflict = fault.code === UNIQUE_VIOLATION ? CONFLICTS[fault.constraint ?? ''] : undefined;
   if (fault.code === FOREIGN_KEY_VIOLATION && fault.constraint === WRAP_OF_ROOT)
@@ -51,6 +55,11 @@ export function timedOut(limitMs: number): KmsError {
   return unavailable(`did not answer within ${limitMs} ms`);
 }
 
+/** `STORE_UNAVAILABLE` for a standby that still follows its primary and does not have what that has acknowledged. */
+export function lagging(): KmsError {
+  return unavailable('is a standby that lags');
+}
+
 /** `STORE_UNAVAILABLE` for a store that was closed. */
 export function storeClosed(): KmsError {
   return unavailable('is closed');
@@ -62,6 +71,11 @@ export function isConnectionLost(error: unknown): boolean {
     if (current instanceof DatabaseFault) return endsConnection(current.code);
   }
   return false;
+}
+
+/** Whether a statement was refused because one before it in its transaction had failed. */
+export function isInFailedTransaction(error: unknown): boolean {
+  return error instanceof KmsError && error.cause instanceof DatabaseFault && error.cause.code === FAILED_TRANSACTION;
 }
 
 function endsConnection(code: string): boolean {

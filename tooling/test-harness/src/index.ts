@@ -9,7 +9,13 @@ export { boundToParent } from './parent-bound.ts';
 export { type Pgbouncer, type PgbouncerOptions, startPgbouncer } from './pgbouncer.ts';
 export { findPkcs11Module } from './pkcs11-module.ts';
 export { findPostgresBinaries } from './postgres-binaries.ts';
-export { type PostgresOptions, type PostgresServer, startPostgres } from './postgres-server.ts';
+export {
+  type PostgresOptions,
+  type PostgresServer,
+  type StandbyServer,
+  startPostgres,
+  startStandby,
+} from './postgres-server.ts';
 export { type RedisServer, startRedis } from './redis-server.ts';
 export { type Service, serviceEntry, type ServiceOptions, startService } from './service.ts';
 export { mountSmallDisk, type SmallDisk } from './small-disk.ts';

@@ -54,8 +54,56 @@ async function removeSharedMemory(dataDir: string): Promise<void> {
 }
 
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
+  return startCluster(options, undefined);
+}
+
+export interface StandbyServer extends PostgresServer {
+  /** Ends its following, so that it takes writes from then on. */
+  promote(): Promise<void>;
+}
+
+/**
+ * Starts a streaming standby of a server without a password: a copy of it that follows.
+ *
+ * @param upstreamPort where it finds the server: its own port, or that of a proxy before it
+ * @param name what it calls itself, as `synchronous_standby_names` of the server may name it
+ */
+export async function startStandby(upstreamPort: number, name: string): Promise<StandbyServer> {
+  const binaries = requireBinaries();
+  const server = await startCluster({}, async (dataDir, runOptions) => {
+    const upstream = `host=127.0.0.1 port=${upstreamPort} user=${SUPERUSER} application_name=${name}`;
+    const args = [
+      `--pgdata=${dataDir}`,
+      `--dbname=${upstream}`,
+      '--write-recovery-conf',
+      '--checkpoint=fast',
+      '--no-sync',
+    ];
+    await run(join(binaries, 'pg_basebackup'), args, runOptions);
+  });
+  return Object.assign(server, {
+    promote: async () => {
+      await run(join(binaries, 'psql'), ['--quiet', `--dbname=${server.url}`, '--command=select pg_promote()'], {
+        env: { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8' },
+      });
+    },
+  });
+}
+
+function requireBinaries(): string {
   const binaries = findPostgresBinaries();
   if (binaries === undefined) throw new Error('PostgreSQL (the server) is not installed');
+  return binaries;
+}
+
+type RunOptions = Parameters<typeof run>[2];
+
+/** @param fill makes the files of the cluster; without it, an empty one is made */
+async function startCluster(
+  options: PostgresOptions,
+  fill: ((dataDir: string, runOptions: RunOptions) => Promise<void>) | undefined,
+): Promise<PostgresServer> {
+  const binaries = requireBinaries();
   const [home, port, user] = [tempDir('qnsp-pg-', options.directory), await freePort(), await systemUser()];
   const dataDir = join(home.path, 'data');
   const socketDir = join(home.path, 'socket');
@@ -65,20 +113,15 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   if (user !== undefined) for (const path of [dataDir, socketDir, passwordFile]) chownSync(path, user.uid, user.gid);
 
   const env = { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8', TZ: 'UTC' };
-  const authentication =
-    options.password === undefined ? ['--auth=trust'] : ['--auth=scram-sha-256', `--pwfile=${passwordFile}`];
-  await run(
-    join(binaries, 'initdb'),
-    [
-      `--pgdata=${dataDir}`,
-      `--username=${SUPERUSER}`,
-      '--encoding=UTF8',
-      '--locale=C.UTF-8',
-      '--no-sync',
-      ...authentication,
-    ],
-    { env, cwd: home.path, ...(user === undefined ? {} : { uid: user.uid, gid: user.gid }) },
-  );
+  const runOptions = { env, cwd: home.path, ...(user === undefined ? {} : { uid: user.uid, gid: user.gid }) };
+  if (fill !== undefined) await fill(dataDir, runOptions);
+  else {
+    const authentication =
+      options.password === undefined ? ['--auth=trust'] : ['--auth=scram-sha-256', `--pwfile=${passwordFile}`];
+    const names = [`--pgdata=${dataDir}`, `--username=${SUPERUSER}`];
+    const kind = ['--encoding=UTF8', '--locale=C.UTF-8', '--no-sync', ...authentication];
+    await run(join(binaries, 'initdb'), [...names, ...kind], runOptions);
+  }
 
   const settings = {
     listen_addresses: '127.0.0.1',

@@ -17,6 +17,8 @@ export interface TcpProxy {
   resume(): void;
   /** Resets the connections picked. */
   cut(pick?: ConnectionPick): void;
+  /** Leads new connections to another port, and resets those that there are: the address moves. */
+  moveTo(port: number): void;
   stop(): Promise<void>;
 }
 
@@ -28,7 +30,8 @@ interface Passing {
 const ALL: ConnectionPick = () => true;
 const NONE: ConnectionPick = () => false;
 
-export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+export async function startTcpProxy(firstTargetPort: number): Promise<TcpProxy> {
+  let targetPort = firstTargetPort;
   const passing = new Set<Passing>();
   let stalled = NONE;
   let areAnswersStalled = false;
@@ -99,6 +102,10 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     },
     resume,
     cut: (pick = ALL) => cut(pick),
+    moveTo: (port) => {
+      targetPort = port;
+      cut(ALL);
+    },
     async stop() {
       resume();
       cut(ALL);

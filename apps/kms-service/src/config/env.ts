@@ -19,6 +19,8 @@ export interface ServiceConfig {
   readonly logLevel: (typeof LOG_LEVELS)[number];
   /** Where the embedded defaults and `client.json` live. */
   readonly dataDir: string;
+  /** Where it remembers, beside the database, what was committed; nowhere without it. */
+  readonly stateDir: string | undefined;
   /** The tenant that is made, with a token, at the first start; none without it. */
   readonly bootstrapTenant: string | undefined;
   /** A token for the whole platform that the operator chose; none without it. */
@@ -75,6 +77,8 @@ export type DatabaseConfig =
       readonly caFile: string | undefined;
       readonly timeoutMs: number;
       readonly migrate: MigrateMode;
+      /** Nothing is changed as long as no synchronous standby follows the server. */
+      readonly requireStandby: boolean;
     };
 
 type SslMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
@@ -110,6 +114,7 @@ export function readConfig(environment: Environment): ServiceConfig {
     port: env.integer('PORT', 8095, { min: 0, max: 65_535 }),
     logLevel: env.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     dataDir,
+    stateDir: readStateDir(env),
     bootstrapTenant: env.text('KMS_BOOTSTRAP_TENANT') ?? (embedded ? 'local' : undefined),
     platformToken: readPlatformToken(env),
     acceptRestoredCopy: env.instant('KMS_ACCEPT_RESTORED_COPY'),
@@ -170,6 +175,11 @@ function readWorkers(env: Variables): number {
   return env.integer('KMS_WORKERS', 1, { min: 1, max: MOST_WORKERS });
 }
 
+function readStateDir(env: Variables): string | undefined {
+  const directory = env.text('KMS_STATE_DIR');
+  return directory === undefined ? undefined : resolve(directory);
+}
+
 function readPlatformToken(env: Variables): string | undefined {
   const token = env.secret('KMS_PLATFORM_TOKEN');
   if (token !== undefined && !isApiToken(token)) {
@@ -214,11 +224,13 @@ function readDatabase(env: Variables, embedded: boolean, dataDir: string): Datab
   const timeoutMs = env.integer('DATABASE_TIMEOUT_MS', 5000, { min: 100, max: 600_000 });
   const ssl = env.oneOf<SslMode>('DATABASE_SSL', ['disable', 'require', 'verify-ca', 'verify-full'], 'disable');
   const caFile = env.text('DATABASE_SSL_CA_FILE');
+  const requireStandby = env.boolean('KMS_REQUIRE_SYNC_STANDBY', false);
   if (url.startsWith('pglite:')) {
     const directory = url.slice('pglite:'.length);
     const isUrl = /^[a-z][a-z0-9+.-]*:/i.test(directory) && !directory.startsWith('memory://');
     if (directory === '' || isUrl)
       env.problem('DATABASE_URL', 'pglite: needs the path of a directory, as in pglite:./data');
+    if (requireStandby) env.problem('KMS_REQUIRE_SYNC_STANDBY', 'the embedded database has no standbys: unset it');
     return { kind: 'pglite', dataDir: directory.startsWith('memory://') ? directory : resolve(directory), timeoutMs };
   }
   if (!/^postgres(ql)?:$/.test(URL.parse(url)?.protocol ?? '')) {
@@ -226,7 +238,7 @@ function readDatabase(env: Variables, embedded: boolean, dataDir: string): Datab
   }
   if (notifyUrl !== undefined && !/^postgres(ql)?:$/.test(URL.parse(notifyUrl)?.protocol ?? ''))
     env.problem('DATABASE_NOTIFY_URL', 'must be postgresql://user:password@host:port/database');
-  return { kind: 'postgres', url, notifyUrl, poolMax, idleMs, ssl, caFile, timeoutMs, migrate };
+  return { kind: 'postgres', url, notifyUrl, poolMax, idleMs, ssl, caFile, timeoutMs, migrate, requireStandby };
 }
 
 function readRoot(env: Variables, embedded: boolean, dataDir: string, withHsm: boolean): RootConfig | null {

@@ -48,7 +48,7 @@ function cutOnce(at: (message: WireMessage) => boolean, letThrough = 0): () => n
 }
 
 const COMMIT = (message: WireMessage) =>
-  message.from === 'service' && message.type === 'Q' && message.text === 'commit';
+  message.from === 'service' && message.type === 'Q' && message.text.endsWith('commit');
 const COMMITTED = (message: WireMessage) =>
   message.from === 'postgres' && message.type === 'C' && message.text === 'COMMIT';
 

@@ -6,6 +6,11 @@ export interface DatabaseCopy {
   readonly dataAsOf: Date | null;
   /** When a service first saw the data at this place. */
   readonly noticedAt: Date;
+  /**
+   * How it was noticed: the data is at another place than it was served from, or it is at the same one and `behind`, because
+   * it lacks what was acknowledged there.
+   */
+  readonly cause: 'place' | 'behind';
   /** How it was decided that this copy may serve, `null` while that is open. */
   readonly settled: SettledCopy | null;
 }
@@ -30,6 +35,14 @@ export interface BroughtTombstones {
 export interface DatabaseCopies {
   /** The present place, which is noted down at the first look. */
   look(): Promise<DatabaseCopy>;
+  /**
+   * Makes the present place a copy of what was served here until now, because that was more. The data is of the time when
+   * those whose commits are missing committed the last that is there. Does nothing when the place was not noticed at this
+   * time: then somebody has said so already.
+   */
+  declareBehind(noticedAt: Date, lacking: readonly string[]): Promise<void>;
+  /** Forgets what processes were told of that have committed nothing since. */
+  forgetProcesses(unusedSince: Date): Promise<void>;
   /**
    * Notes down that the data is served here now, which is the age of every copy that is made from here on. Answers
    * whether it may be: not at a place that nobody looked at, nor in a copy that is not settled.

@@ -7,8 +7,10 @@ import {
   type SettledCopy,
   type Tombstone,
 } from '@qnsp/kms-core';
-import { and, eq, isNotNull, isNull, max, or, sql } from 'drizzle-orm';
+import { and, eq, inArray, isNotNull, isNull, max, or, sql } from 'drizzle-orm';
+import { CHANNEL } from '../changes/channel.ts';
 import type { Db, Driver } from '../driver.ts';
+import { commitMarks } from '../schema/commit-marks.ts';
 import { databaseCopies, tombstones, tombstonesToApply } from '../schema/database-copies.ts';
 import { toStoreError } from '../store-errors.ts';
 
@@ -33,7 +35,43 @@ export class DrizzleDatabaseCopies implements DatabaseCopies {
         .onConflictDoNothing();
       const [row] = await db.select().from(databaseCopies).where(eq(databaseCopies.place, HERE));
       if (row === undefined) throw new KmsError('INTERNAL_ERROR', 'The place of the database was not noted down.');
-      return { dataAsOf: row.dataAsOf, noticedAt: row.noticedAt, settled: settledCopy(row) };
+      return { dataAsOf: row.dataAsOf, noticedAt: row.noticedAt, cause: row.cause, settled: settledCopy(row) };
+    });
+  }
+
+  async declareBehind(noticedAt: Date, lacking: readonly string[]): Promise<void> {
+    await this.#run(async (db, now) => {
+      const renamed = await db
+        .update(databaseCopies)
+        .set({ place: sql`${databaseCopies.place} || ' before ' || ${now.toISOString()}` })
+        .where(and(eq(databaseCopies.place, HERE), eq(databaseCopies.noticedAt, noticedAt)))
+        .returning({ place: databaseCopies.place });
+      // Somebody else was faster.
+      if (renamed.length === 0) return;
+      const [{ aliveAt } = { aliveAt: null }] = await db
+        .select({ aliveAt: max(databaseCopies.aliveAt) })
+        .from(databaseCopies);
+      // Others, who miss nothing, may have been alive here since.
+      const [{ lastAt } = { lastAt: null }] = await db
+        .select({ lastAt: max(commitMarks.at) })
+        .from(commitMarks)
+        .where(inArray(commitMarks.holder, [...lacking]));
+      const dataAsOf = new Date(Math.min((aliveAt ?? now).getTime(), (lastAt ?? now).getTime()));
+      const row = { noticedAt: now, aliveAt: dataAsOf, dataAsOf, cause: 'behind' as const };
+      await db.insert(databaseCopies).values({ place: HERE, ...row });
+      // Whoever listens takes what it does not know for a gap, and looks.
+      await db.execute(sql`select pg_notify(${CHANNEL}, 'copy')`);
+    });
+  }
+
+  async forgetProcesses(unusedSince: Date): Promise<void> {
+    await this.#run((db) => {
+      const old = db
+        .select({ holder: commitMarks.holder })
+        .from(commitMarks)
+        .groupBy(commitMarks.holder)
+        .having(sql`max(${commitMarks.at}) < ${unusedSince.toISOString()}::timestamptz`);
+      return db.delete(commitMarks).where(inArray(commitMarks.holder, old));
     });
   }
 
@@ -76,13 +114,14 @@ export class DrizzleDatabaseCopies implements DatabaseCopies {
   }
 
   #run<T>(work: (db: Db, now: Date) => Promise<T>): Promise<T> {
-    return this.#driver.transaction({ kind: 'system' }, async (db, now) => {
+    const run = async (db: Db, now: Date) => {
       try {
         return await work(db, now);
       } catch (error) {
         throw toStoreError(error);
       }
-    });
+    };
+    return this.#driver.transaction({ kind: 'system' }, run, { evenBehind: true });
   }
 }
 

@@ -3,9 +3,27 @@ import { KmsError } from '@qnsp/kms-core';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres, { type RowList, type Sql } from 'postgres';
 import type { Db } from '../driver.ts';
-import { toStoreError } from '../store-errors.ts';
+import type { CommitMarks, DatabaseLook } from '../commits/commit-marks.ts';
+import { HAS_STANDBY } from '../commits/standby.ts';
+import { isInFailedTransaction, lagging, toStoreError } from '../store-errors.ts';
 import { type Address, connectSocket } from './address.ts';
 import { type PostgresStoreOptions, tlsOptions } from './options.ts';
+
+interface LookRow {
+  readonly recovering: boolean;
+  readonly holder: string | null;
+  readonly slot: number;
+  readonly count: string;
+}
+
+/**
+ * Says for the rest of the transaction whether a synchronous standby follows, while the connecting user, who may see that, still
+ * works under its own name.
+ */
+const NOTE_STANDBY = `select set_config('kms.has_standby', case when ${HAS_STANDBY} then 'yes' else 'no' end, true); `;
+
+/** For how long a pooler is believed to lead to the server that it led to: it may change that without a word. */
+const POOLER_KNOWN_MS = 500;
 
 export interface ConnectionOptions extends Pick<PostgresStoreOptions, 'url' | 'ssl' | 'caPem'> {
   /** What {@link addressOf} the URL is. */
@@ -22,6 +40,10 @@ export interface ConnectionOptions extends Pick<PostgresStoreOptions, 'url' | 's
   readonly pooled: boolean;
   /** Is given every notification of the channels that this connection listens on, in the order in which they come. */
   readonly onNotify?: (channel: string, payload: string) => void;
+  /** Where the units of work of this connection are counted; nothing is counted without it. */
+  readonly marks?: CommitMarks;
+  /** With it, units of work that change something need a synchronous standby. */
+  readonly requireStandby?: boolean;
 }
 
 /** The rows of a plain statement with their columns as text, and the session that the login was told of. */
@@ -40,16 +62,29 @@ export class Connection {
   /** Called once when the connection is lost. */
   onLost: () => void = () => undefined;
   readonly #client: Sql;
-  /** What every transaction of a pooled connection begins with. */
-  readonly #limits: string;
+  readonly #marks: CommitMarks | undefined;
+  readonly #slot: number;
+  readonly #pooled: boolean;
+  #knownUntil = -Infinity;
+  /** What every transaction begins with. */
+  readonly #begin: string;
   readonly #abort = new AbortController();
   #socket: Socket | undefined;
   #lost = false;
 
   constructor(options: ConnectionOptions) {
     this.#client = postgres(options.url, this.#clientOptions(options));
-    this.#limits = options.pooled ? limitStatements(options.serverTimeoutMs) : '';
+    const limits = options.pooled ? limitStatements(options.serverTimeoutMs) : '';
+    this.#begin = `begin; ${limits}${options.requireStandby === true ? NOTE_STANDBY : ''}`;
     this.db = drizzle(this.#client);
+    this.#marks = options.marks;
+    this.#slot = options.marks?.takeSlot() ?? 0;
+    this.#pooled = options.pooled;
+  }
+
+  /** Whether what is behind it was seen to have every commit that is known. */
+  get isKnown(): boolean {
+    return this.#knownUntil === Infinity || performance.now() < this.#knownUntil;
   }
 
   /** Whether it is of no use any more. */
@@ -59,16 +94,41 @@ export class Connection {
 
   /** Begins a transaction and runs one more statement in the same round trip; answers the first value of its row. */
   async begin(statement: string): Promise<string> {
-    const results: unknown = await this.simple(`begin; ${this.#limits}${statement}`);
+    const results: unknown = await this.simple(`${this.#begin}${statement}`);
     // For several statements postgres.js answers a list of results, each a list of rows.
-    const [, [row] = []] = results as readonly (readonly Readonly<Record<string, string>>[])[];
+    const row = (results as readonly (readonly Readonly<Record<string, string>>[])[]).at(-1)?.[0];
     return row?.['now'] ?? '';
   }
 
-  /** Commits. Throws `INTERNAL_ERROR` when a statement had failed, so that PostgreSQL rolled back instead. */
+  /**
+   * Commits, and counts the commit. Throws `INTERNAL_ERROR` when a statement had failed, so that PostgreSQL rolled back
+   * instead.
+   */
   async commit(): Promise<void> {
-    const { command } = await this.simple('commit');
-    if (command !== 'COMMIT') throw new KmsError('INTERNAL_ERROR', 'A failed unit of work can not be committed.');
+    const marks = this.#marks;
+    if (marks === undefined) {
+      const { command } = await this.simple('commit');
+      if (command !== 'COMMIT') throw failedUnit();
+      return;
+    }
+    const [row] = await this.simple(`${marks.noteStatement(this.#slot)}; commit`).catch((error: unknown) => {
+      throw isInFailedTransaction(error) ? failedUnit() : error;
+    });
+    // postgres.js begins a new result with the columns of a statement, and COMMIT has none. The column may be null.
+    const noted: string | null = row?.['noted'] ?? null;
+    if (noted !== null) marks.noted(this.#slot, Number(noted));
+  }
+
+  /** Looks at what is behind it, once. Throws when that lacks a commit that is known. */
+  async becomeKnown(): Promise<void> {
+    const marks = this.#marks;
+    if (marks === undefined) return;
+    const found = await marks.look(() => this.#look(marks.lookStatement()));
+    if (found === 'lagging') {
+      this.destroy();
+      throw lagging();
+    }
+    this.#knownUntil = this.#pooled ? performance.now() + POOLER_KNOWN_MS : Infinity;
   }
 
   /** Rolls back; a connection on which that fails is destroyed, which does the same. */
@@ -101,6 +161,18 @@ export class Connection {
     }
   }
 
+  async #look(statement: string): Promise<DatabaseLook> {
+    const answer: unknown = await this.simple(statement);
+    // The rows of the one statement, with these columns.
+    const rows = answer as readonly LookRow[];
+    return {
+      recovering: rows.some(({ recovering }) => recovering),
+      counted: rows.flatMap(({ holder, slot, count }) =>
+        holder === null ? [] : [{ holder, slot, count: Number(count) }],
+      ),
+    };
+  }
+
   /** Ends it at once, whatever it is doing. */
   destroy(): void {
     this.#abort.abort();
@@ -118,6 +190,7 @@ export class Connection {
     if (this.#lost) return;
     this.#lost = true;
     void this.#client.end({ timeout: 0 });
+    this.#marks?.giveSlot(this.#slot);
     this.onLost();
   }
 
@@ -195,4 +268,8 @@ function limitStatements(timeoutMs: number): string {
   return Object.entries(limitsOf(timeoutMs))
     .map(([name, value]) => `set local ${name} = ${value}; `)
     .join('');
+}
+
+function failedUnit(): KmsError {
+  return new KmsError('INTERNAL_ERROR', 'A failed unit of work can not be committed.');
 }

@@ -33,6 +33,8 @@ export interface PostgresStoreOptions {
    * a database with pending ones, and needs no right but to take the role `kms_app`.
    */
   readonly migrate: 'auto' | 'off' | 'only';
+  /** Refuses to change anything as long as no synchronous standby follows the server; `false` without it. */
+  readonly requireStandby?: boolean;
   /** Is told each time the connection for the notices of changes is lost or can not be made. It comes back by itself. */
   readonly onFeedLost?: (error: unknown) => void;
 }

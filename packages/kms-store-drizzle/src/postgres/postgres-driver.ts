@@ -1,5 +1,6 @@
 import type { StoreScope } from '@qnsp/kms-core';
 import type { Db, Driver, TransactionOptions } from '../driver.ts';
+import { CommitMarks } from '../commits/commit-marks.ts';
 import { scopeStatement } from '../scope.ts';
 import { isConnectionLost } from '../store-errors.ts';
 import { addressOf } from './address.ts';
@@ -11,10 +12,15 @@ import type { PostgresStoreOptions } from './options.ts';
 /** The server gives up a little before the client does, so that a busy database says so and the connection lives on. */
 const SERVER_SHARE = 0.9;
 
+/** Connections come and go, and one that is given up may hold the row of its slot for a while. */
+const SLOTS_PER_CONNECTION = 4;
+
 /** The driver for a PostgreSQL server, or for a pooler in front of one. */
 export class PostgresDriver implements Driver {
   /** The time of the database, as its answers tell it. */
   readonly clock = new DatabaseClock();
+  /** What this process was told of as committed. */
+  readonly marks: CommitMarks;
   readonly #pool: ConnectionPool;
   readonly #connections: Omit<ConnectionOptions, 'pooled'>;
   readonly #notices: Omit<ConnectionOptions, 'pooled'>;
@@ -35,9 +41,15 @@ export class PostgresDriver implements Driver {
     };
     const notifyUrl = options.notifyUrl ?? url;
     this.#notices = { ...this.#connections, url: notifyUrl, address: addressOf(notifyUrl), name: 'qnsp-kms-notices' };
+    const max = options.poolMax ?? 20;
+    const counting = {
+      marks: new CommitMarks(max * SLOTS_PER_CONNECTION),
+      requireStandby: options.requireStandby ?? false,
+    };
+    this.marks = counting.marks;
     this.#pool = new ConnectionPool({
-      open: () => new Connection({ ...this.#connections, pooled: this.#pooled }),
-      max: options.poolMax ?? 20,
+      open: () => new Connection({ ...this.#connections, ...counting, pooled: this.#pooled }),
+      max,
       idleMs: options.idleMs ?? 30_000,
       limitMs,
     });
@@ -45,11 +57,26 @@ export class PostgresDriver implements Driver {
 
   transaction<T>(scope: StoreScope, work: (db: Db, now: Date) => Promise<T>, options?: TransactionOptions): Promise<T> {
     const statement = scopeStatement(scope, options);
-    return this.#pool.use((connection) => this.#inTransaction(connection, statement, work));
+    return this.#use((connection) => this.#inTransaction(connection, statement, work), options?.evenBehind);
   }
 
   statement<T>(query: (db: Db) => PromiseLike<T>): Promise<T> {
-    return this.#pool.use(async (connection) => query(connection.db));
+    return this.#use(async (connection) => query(connection.db));
+  }
+
+  /** Looks at the database anew, whatever was seen of it before. */
+  async lookAgain(): Promise<void> {
+    this.marks.requireCurrent();
+    await this.#pool.use((connection) => connection.becomeKnown());
+  }
+
+  #use<T>(work: (connection: Connection) => Promise<T>, evenBehind = false): Promise<T> {
+    if (evenBehind) return this.#pool.use(work);
+    return this.#pool.use((connection) => {
+      // After the wait for a connection, during which it may have come out.
+      this.marks.requireCurrent();
+      return connection.isKnown ? work(connection) : connection.becomeKnown().then(() => work(connection));
+    });
   }
 
   async asOwner<T>(work: (db: Db) => Promise<T>): Promise<T> {
@@ -92,7 +119,14 @@ export class PostgresDriver implements Driver {
       else await connection.rollback();
       throw error;
     }
-    await connection.commit();
+    try {
+      await connection.commit();
+    } catch (error) {
+      // What was sent along with the COMMIT may have been refused, and the transaction is still there.
+      if (isConnectionLost(error)) connection.destroy();
+      else await connection.rollback();
+      throw error;
+    }
     return answer;
   }
 }

@@ -13,12 +13,15 @@ export const databaseCopies = kms.table(
     aliveAt: instant('alive_at').notNull(),
     /** Of which time the data was when it came here; `null` where it began. */
     dataAsOf: instant('data_as_of'),
+    /** How it was noticed: the data is at another place than before, or it lacks commits that a process was told of. */
+    cause: text('cause').$type<'place' | 'behind'>().notNull().default('place'),
     settledAt: instant('settled_at'),
     settledBy: text('settled_by').$type<'tombstones' | 'operator'>(),
     /** Up to when destructions are known that are younger than the data. */
     tombstonesAsOf: instant('tombstones_as_of'),
   },
   (table) => [
+    check('database_copies_cause', sql`${table.cause} in ('place', 'behind')`),
     check('database_copies_settled_by', sql`${table.settledBy} in ('tombstones', 'operator')`),
     check(
       'database_copies_settled',

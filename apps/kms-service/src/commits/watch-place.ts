@@ -1,0 +1,44 @@
+import { type ChangeFeed, KmsError } from '@qnsp/kms-core';
+import type { Logger } from '../http/logger.ts';
+
+/**
+ * Looks at the place of the database whenever notices were interrupted, as by a failover, or somebody says that it is another
+ * one now. One look at a time, and another one after it when it was asked for meanwhile.
+ *
+ * @param look throws when the database does not answer; the next interruption, or the next turn of other work, looks again
+ */
+export function watchPlace(feed: ChangeFeed, look: () => Promise<unknown>, log: Logger): { stop(): Promise<void> } {
+  let wanted = false;
+  let looking: Promise<void> | undefined;
+  const stopping = new AbortController();
+  const run = async () => {
+    while (wanted && !stopping.signal.aborted) {
+      wanted = false;
+      try {
+        await look();
+      } catch (error) {
+        if (!(error instanceof KmsError)) throw error;
+        log.debug({ err: error }, 'the place of the database could not be looked at');
+      }
+    }
+    looking = undefined;
+  };
+  let first = true;
+  const unsubscribe = feed.subscribe((event) => {
+    if (event.kind !== 'gap') return;
+    // Every subscription begins with one.
+    if (first) {
+      first = false;
+      return;
+    }
+    wanted = true;
+    looking ??= run();
+  });
+  return {
+    stop: async () => {
+      stopping.abort();
+      unsubscribe();
+      await looking;
+    },
+  };
+}

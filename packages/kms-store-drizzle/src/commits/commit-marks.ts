@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto';
+import { type CommitMemory, KmsError, type KnownCommits } from '@qnsp/kms-core';
+
+/** How many other processes, those that committed last, are asked for in the memory that processes share. */
+const OTHERS = 16;
+/** Somebody has to settle the copy and restart the service. */
+const RETRY_SECONDS = 30;
+
+/** A row of what the database has counted. */
+export interface CountedCommits {
+  readonly holder: string;
+  readonly slot: number;
+  readonly count: number;
+}
+
+/** What a connection says of the server behind it. */
+export interface DatabaseLook {
+  /** It is a standby. */
+  readonly recovering: boolean;
+  readonly counted: readonly CountedCommits[];
+}
+
+/**
+ * What this process was told of as committed. Each connection counts its commits in a row of its own (`kms.note_commit`, in the
+ * round trip of the commit), so that a database can be asked whether it has all of them: one that was promoted although it
+ * lagged, or put back from a snapshot, has not.
+ */
+export class CommitMarks {
+  readonly holder = randomUUID();
+  readonly #counts = new Map<number, number>();
+  /** The one given back longest ago goes first: a session that was given up may still hold the row of its slot. */
+  readonly #free: number[];
+  #memory: CommitMemory | undefined;
+  #lacking: readonly string[] = [];
+  #onBehind: () => void = () => undefined;
+
+  constructor(slots: number) {
+    this.#free = Array.from({ length: slots }, (_, slot) => slot);
+  }
+
+  get known(): KnownCommits {
+    return { holder: this.holder, counts: Object.fromEntries(this.#counts) };
+  }
+
+  get lacking(): readonly string[] {
+    return this.#lacking;
+  }
+
+  set onBehind(listener: () => void) {
+    this.#onBehind = listener;
+  }
+
+  set memory(memory: CommitMemory) {
+    this.#memory = memory;
+    if (this.#counts.size > 0) memory.keep(this.known);
+  }
+
+  takeSlot(): number {
+    const slot = this.#free.shift();
+    if (slot === undefined) throw new KmsError('INTERNAL_ERROR', 'There are more connections than slots for them.');
+    return slot;
+  }
+
+  giveSlot(slot: number): void {
+    this.#free.push(slot);
+  }
+
+  /** The statement that counts the unit of work at hand, to be sent with its COMMIT. */
+  noteStatement(slot: number): string {
+    return `select case when pg_current_xact_id_if_assigned() is not null then kms.note_commit('${this.holder}', ${slot}) end as noted`;
+  }
+
+  /** The statement that a new connection is looked at by. */
+  lookStatement(): string {
+    const others = this.#memory === undefined ? 0 : OTHERS;
+    return `select pg_is_in_recovery() as recovering, c.holder, c.slot, c.count::text as count
+      from (values (1)) as once left join kms.noted_commits('${this.holder}', ${others}) as c on true`;
+  }
+
+  /** How often the database must have counted before the next commit of a slot. */
+  countOf(slot: number): number {
+    return this.#counts.get(slot) ?? 0;
+  }
+
+  /**
+   * The database has acknowledged a commit, as the one with this number.
+   *
+   * @throws KmsError `SEALED` when it counts less than it did before.
+   */
+  noted(slot: number, count: number): void {
+    const fewer = count <= this.countOf(slot);
+    // What is written down about a database that is behind is counted by it all the same.
+    if (fewer && this.#lacking.length === 0) throw this.#fellBehind([this.holder]);
+    this.#counts.set(slot, count);
+    this.#memory?.keep(this.known);
+  }
+
+  /**
+   * Whether the database lacks commits that this process, or one that is remembered elsewhere, was told of. What is known is
+   * taken before the database is asked: what is committed meanwhile is not missing.
+   *
+   * @param ask runs {@link lookStatement}
+   * @throws KmsError `SEALED` when something is missing for good.
+   */
+  async look(ask: () => Promise<DatabaseLook>): Promise<'complete' | 'lagging'> {
+    const own = this.known;
+    let look = await ask();
+    let lacking = lackingIn([own], look.counted);
+    const others = new Set(look.counted.map(({ holder }) => holder).filter((holder) => holder !== this.holder));
+    if (lacking.length === 0 && this.#memory !== undefined && others.size > 0) {
+      const recalled = await this.#memory.recall([...others]);
+      if (recalled.length > 0) {
+        look = await ask();
+        lacking = lackingIn(recalled, look.counted);
+      }
+    }
+    if (lacking.length === 0) return 'complete';
+    // A standby that still follows a primary may get what it lacks.
+    if (look.recovering) return 'lagging';
+    throw this.#fellBehind(lacking);
+  }
+
+  /** Throws `SEALED` once the database was found to lack something. */
+  requireCurrent(): void {
+    if (this.#lacking.length > 0) throw databaseIsBehind();
+  }
+
+  /** From now on nothing of the database is believed. Answers the error for whoever found it. */
+  #fellBehind(lacking: readonly string[]): KmsError {
+    if (this.#lacking.length === 0) {
+      this.#lacking = lacking;
+      this.#onBehind();
+    }
+    return databaseIsBehind();
+  }
+}
+
+/** Whose commits are not all counted. */
+export function lackingIn(known: readonly KnownCommits[], counted: readonly CountedCommits[]): readonly string[] {
+  const has = new Map(counted.map(({ holder, slot, count }) => [`${holder}/${slot}`, count]));
+  return known
+    .filter(({ holder, counts }) =>
+      Object.entries(counts).some(([slot, count]) => (has.get(`${holder}/${slot}`) ?? 0) < count),
+    )
+    .map(({ holder }) => holder);
+}
+
+function databaseIsBehind(): KmsError {
+  return new KmsError(
+    'SEALED',
+    'The database lacks changes that were acknowledged: a standby that lagged was promoted, or an older copy was put in its ' +
+      'place. What was revoked, suspended or destroyed last may be alive in it, so nothing is served.',
+    { retryAfterSeconds: RETRY_SECONDS },
+  );
+}

@@ -1,0 +1,67 @@
+import type { AcknowledgedCommits, CommitMemory, KnownCommits } from '@qnsp/kms-core';
+import { desc, inArray, max } from 'drizzle-orm';
+import type { Db } from '../driver.ts';
+import type { PostgresDriver } from '../postgres/postgres-driver.ts';
+import { commitMarks } from '../schema/commit-marks.ts';
+import { toStoreError } from '../store-errors.ts';
+import { lackingIn } from './commit-marks.ts';
+
+const RECENT = 16;
+
+/** What this process and others were told of as committed, on PostgreSQL. */
+export class PostgresCommits implements AcknowledgedCommits {
+  readonly #driver: PostgresDriver;
+
+  constructor(driver: PostgresDriver) {
+    this.#driver = driver;
+  }
+
+  get known(): KnownCommits {
+    return this.#driver.marks.known;
+  }
+
+  get lacking(): readonly string[] {
+    return this.#driver.marks.lacking;
+  }
+
+  rememberIn(memory: CommitMemory): void {
+    this.#driver.marks.memory = memory;
+  }
+
+  onBehind(listener: () => void): void {
+    this.#driver.marks.onBehind = listener;
+  }
+
+  async recentHolders(): Promise<readonly string[]> {
+    const rows = await this.#read((db) =>
+      db
+        .select({ holder: commitMarks.holder })
+        .from(commitMarks)
+        .groupBy(commitMarks.holder)
+        .orderBy(desc(max(commitMarks.at)))
+        .limit(RECENT),
+    );
+    return rows.map(({ holder }) => holder);
+  }
+
+  async lackingOf(known: readonly KnownCommits[]): Promise<readonly string[]> {
+    if (known.length === 0) return [];
+    const holders = known.map(({ holder }) => holder);
+    const counted = await this.#read((db) => db.select().from(commitMarks).where(inArray(commitMarks.holder, holders)));
+    return lackingIn(known, counted);
+  }
+
+  check(): Promise<void> {
+    return this.#driver.lookAgain();
+  }
+
+  #read<T>(query: (db: Db) => PromiseLike<T>): Promise<T> {
+    return this.#driver.transaction({ kind: 'system' }, async (db) => {
+      try {
+        return await query(db);
+      } catch (error) {
+        throw toStoreError(error);
+      }
+    });
+  }
+}

@@ -1,6 +1,7 @@
 import { type Logger, pino } from 'pino';
 import type { ServiceConfig } from '../config/env.ts';
 import { type AccessLog, makeAccessLog } from './access-log.ts';
+import { openOutput } from './log-output.ts';
 
 export type { Logger };
 
@@ -33,7 +34,11 @@ const SERVICE = 'kms-service';
 /** The service's log: one JSON object a line on standard output. */
 export function makeLogs(config: Pick<ServiceConfig, 'logLevel'>): Logs {
   const timestamp = isoTime();
-  const output = openOutput();
+  const output = openOutput(
+    (dropped, reason) =>
+      `{"level":"warn"${timestamp()},"service":"${SERVICE}","dropped":${dropped},"reason":${JSON.stringify(reason)},"msg":"lines of the log could not be written and were dropped"}\n`,
+  );
+  process.on('exit', () => output.finish());
   const paths = SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]);
   const log = pino(
     {
@@ -50,46 +55,6 @@ export function makeLogs(config: Pick<ServiceConfig, 'logLevel'>): Logs {
     access: log.isLevelEnabled('info')
       ? makeAccessLog(SERVICE, timestamp, (line) => output.gather(line))
       : () => undefined,
-  };
-}
-
-/** How long the line of a request may wait for others, and how many characters are written at once. */
-const GATHER_MS = 10;
-const ENOUGH_CHARACTERS = 32 * 1024;
-
-/** The output of the process. */
-interface Output {
-  /** Writes a line at the end of this turn of the event loop. */
-  write(line: string): void;
-  /** Writes a line together with others that come within a few milliseconds: each write is a call of the system. */
-  gather(line: string): void;
-}
-
-function openOutput(): Output {
-  const output = pino.destination({ fd: process.stdout.fd, sync: true });
-  let pending = '';
-  let timer: NodeJS.Timeout | undefined;
-  const flush = () => {
-    clearTimeout(timer);
-    timer = undefined;
-    const lines = pending;
-    pending = '';
-    if (lines !== '') output.write(lines);
-  };
-  process.on('exit', () => {
-    flush();
-    output.flushSync();
-  });
-  return {
-    write: (line) => {
-      pending += line;
-      setImmediate(flush);
-    },
-    gather: (line) => {
-      pending += line;
-      if (pending.length >= ENOUGH_CHARACTERS) flush();
-      else timer ??= setTimeout(flush, GATHER_MS);
-    },
   };
 }
 

@@ -65,7 +65,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   yieldThreadPool(log);
   const settled = works && (await settleCopy(composition, config.acceptRestoredCopy, readiness, log));
   if (settled) await installPlatformToken(kms, config.platformToken);
-  const listening = await listen(makeApp(parts), makeHotRoutes(parts), config);
+  const listening = await listen(makeApp(parts), makeHotRoutes(parts), config, logs);
   stops.push(() => listening.stop());
   const mayWork = async () => {
     const here = await isStillHere(composition, readiness, log);

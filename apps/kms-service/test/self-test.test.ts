@@ -63,7 +63,7 @@ async function startApp() {
     hardware: { configured: false, randomIsMissing: () => false },
     sweeps: () => [],
   };
-  listening = await listen(makeApp(parts), makeHotRoutes(parts), config);
+  listening = await listen(makeApp(parts), makeHotRoutes(parts), config, logs);
   readiness.started();
   return { readiness, log: logs.log, baseUrl: listening.baseUrl };
 }

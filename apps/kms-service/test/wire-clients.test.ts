@@ -5,7 +5,7 @@ import { type EdgeGateway, startEdgeGateway } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LocalService, send, startLocalService } from './local-service.ts';
 import { type Conversation, fieldAt, fill, readConversation, type Step, writesOf } from './wire/conversation.ts';
-import { RawConnection } from './wire/raw-connection.ts';
+import { type RawAnswer, RawConnection } from './wire/raw-connection.ts';
 
 const FILES = globSync('*.http', { cwd: new URL('./wire/', import.meta.url) }).toSorted();
 const PLATFORM = `qnsp_pqc_${randomBytes(32).toString('base64url')}`;
@@ -60,29 +60,42 @@ async function play({ apart, steps }: Conversation, { port, line }: Route): Prom
     data: Buffer.from('thirty-two bytes of data to seal').toString('base64'),
     other: Buffer.from('something else').toString('base64'),
   };
-  const connection = await RawConnection.open(port());
+  let connection = await RawConnection.open(port());
   try {
     for (const step of steps) {
       const [first = '', ...headers] = step.head;
-      await playStep(connection, { ...step, head: [line(first), ...headers] }, apart, values);
+      const stays = await playStep(connection, { ...step, head: [line(first), ...headers] }, apart, values);
+      if (stays) continue;
+      connection.close();
+      connection = await RawConnection.open(port());
     }
   } finally {
     connection.close();
   }
 }
 
+/** Answers whether the connection stays open. */
 async function playStep(
   connection: RawConnection,
   step: Step,
   apart: boolean,
   values: Record<string, string>,
-): Promise<void> {
+): Promise<boolean> {
   const { writes, expectsContinue } = writesOf(step, apart, values);
+  let answer: RawAnswer | undefined;
   for (const [index, bytes] of writes.entries()) {
-    if (index > 0 && expectsContinue) expect(await connection.read(true), step.title).toMatchObject({ status: 100 });
+    if (index > 0 && expectsContinue) {
+      const first = await connection.read(true);
+      // What is refused is refused before the body is sent.
+      if (first.status !== 100) {
+        answer = first;
+        expect(step.status, step.title).toBeGreaterThanOrEqual(400);
+        break;
+      }
+    }
     await connection.write(bytes);
   }
-  const { status, headers, text } = await connection.read();
+  const { status, headers, text } = answer ?? (await connection.read());
   const json: unknown = JSON.parse(text);
   expect({ status, json }, step.title).toMatchObject({
     status: step.status,
@@ -91,6 +104,7 @@ async function playStep(
   expect(headers.get('content-type')).toBe('application/json');
   expect(headers.get('x-request-id')).not.toBeNull();
   for (const [name, path] of step.saves) values[name] = fieldAt(json, path);
+  return headers.get('connection') !== 'close';
 }
 
 describe.each(FILES)('%s', (file) => {

@@ -13,6 +13,10 @@ export const EXPLAINED_CODES: Readonly<Record<string, Explanation>> = {
   BAD_REQUEST: { exitCode: EXIT.usage },
   INVALID_ARGUMENT: { exitCode: EXIT.usage },
   PAYLOAD_TOO_LARGE: { exitCode: EXIT.usage },
+  HEADERS_TOO_LARGE: {
+    exitCode: EXIT.configuration,
+    advice: 'check KMS_TOKEN, and that nothing on the way adds headers',
+  },
   UNAUTHORIZED: {
     exitCode: EXIT.denied,
     advice: 'check KMS_TOKEN or KMS_TOKEN_FILE, or ask whoever runs the service for a new token',

@@ -78,6 +78,7 @@ export * from './operations/list-keys.ts';
 export * from './operations/mac.ts';
 export * from './operations/random.ts';
 export * from './operations/reencrypt.ts';
+export * from './operations/require-access.ts';
 export * from './operations/revoke-key.ts';
 export * from './operations/rotate-key.ts';
 export * from './operations/rotation-schedules.ts';

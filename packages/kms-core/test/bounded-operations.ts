@@ -385,6 +385,10 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
     fields: { wrappingAlgorithm: oneOf<core.WrappingAlgorithm>(...core.WRAPPING_ALGORITHMS) },
   },
   getKey: { base: changed, fields: { keyId: id() } },
+  requireAccess: {
+    base: async (f) => ({ ...(await changed(f)), permission: 'kms:keys:read' }),
+    fields: { keyId: id(), permission: oneOf<core.Permission>(...core.PERMISSIONS) },
+  },
   getPublicKey: {
     base: async (f) => ({ keyId: await newKey(f, 'Ed25519') }),
     fields: { keyId: id(), keyVersion: version },

@@ -45,6 +45,10 @@ export interface ServiceConfig {
   /** By how many seconds the clocks of this machine and of the database may differ; without an end with 0. */
   readonly clockSkewLimitSeconds: number;
   readonly requestTimeoutMs: number;
+  readonly headersTimeoutMs: number;
+  readonly maxConnections: number;
+  /** How many bytes of answers may wait for clients to read them. */
+  readonly maxAnswerBytes: number;
   readonly shutdownTimeoutMs: number;
   readonly jobIntervalMs: number;
   /** How many processes serve; each of them is a node of its own. */
@@ -109,6 +113,7 @@ export function readConfig(environment: Environment): ServiceConfig {
   const dataDir = resolve(env.text('KMS_DATA_DIR') ?? './.kms');
   refuseUnsupported(env);
   const hsms = readHsms(env);
+  const requestTimeoutMs = env.integer('KMS_REQUEST_TIMEOUT_MS', 30_000, { min: 100, max: 600_000 });
   const config: ServiceConfig = {
     host: env.text('HOST') ?? (embedded ? '127.0.0.1' : '0.0.0.0'),
     port: env.integer('PORT', 8095, { min: 0, max: 65_535 }),
@@ -131,7 +136,13 @@ export function readConfig(environment: Environment): ServiceConfig {
       orphanGraceSeconds: env.integer('KMS_HSM_ORPHAN_GRACE_SECONDS', 604_800, { min: 1, max: 31_536_000 }),
     },
     clockSkewLimitSeconds: env.integer('KMS_CLOCK_SKEW_LIMIT_SECONDS', 0, { min: 0, max: 86_400 }),
-    requestTimeoutMs: env.integer('KMS_REQUEST_TIMEOUT_MS', 30_000, { min: 100, max: 600_000 }),
+    requestTimeoutMs,
+    headersTimeoutMs: Math.min(
+      requestTimeoutMs,
+      env.integer('KMS_HEADERS_TIMEOUT_MS', 10_000, { min: 100, max: 600_000 }),
+    ),
+    maxConnections: env.integer('KMS_MAX_CONNECTIONS', 10_000, { min: 1, max: 1_000_000 }),
+    maxAnswerBytes: env.integer('KMS_MAX_ANSWER_BYTES', 64 * MEBIBYTE, { min: MEBIBYTE, max: 64 * 1024 * MEBIBYTE }),
     shutdownTimeoutMs: env.integer('KMS_SHUTDOWN_TIMEOUT_MS', 10_000, { min: 0, max: 600_000 }),
     jobIntervalMs: env.integer('KMS_JOB_INTERVAL_MS', 10_000, { min: 100, max: 3_600_000 }),
     workers: readWorkers(env),

@@ -1,6 +1,7 @@
 /**
- * What a line of the log says about a request. Nothing that a client chose, but for the checked request id. All texts but the
- * subject are such that JSON needs no escapes: ids and names of this program.
+ * What a line of the log says about a request. Nothing that a client chose, but for the checked request id and, of a call
+ * without a valid credential, its user agent. All texts but that, the subject and the address are such that JSON needs no
+ * escapes: ids and names of this program.
  */
 export interface RequestFields {
   readonly requestId: string;
@@ -12,6 +13,9 @@ export interface RequestFields {
   readonly subject?: string | undefined;
   /** The code of the error that was answered. */
   readonly code?: string | undefined;
+  /** Where a refused call came from. */
+  readonly address?: string | undefined;
+  readonly userAgent?: string | undefined;
 }
 
 /** Writes the line of a request. */
@@ -26,7 +30,7 @@ export type AccessLog = (fields: RequestFields) => void;
 export function makeAccessLog(service: string, time: () => string, write: (line: string) => void): AccessLog {
   const begin = '{"level":"info"';
   const member = `,"service":${JSON.stringify(service)},"requestId":"`;
-  return ({ requestId, operation, status, durationMs, tenantId, subject, code }) => {
+  return ({ requestId, operation, status, durationMs, tenantId, subject, code, address, userAgent }) => {
     let line = `${begin}${time()}${member}${requestId}"`;
     if (operation !== undefined) line += `,"operation":"${operation}"`;
     line += `,"status":${status}`;
@@ -34,6 +38,8 @@ export function makeAccessLog(service: string, time: () => string, write: (line:
     if (tenantId !== undefined) line += `,"tenantId":"${tenantId}"`;
     if (subject !== undefined) line += `,"subject":${JSON.stringify(subject)}`;
     if (code !== undefined) line += `,"code":"${code}"`;
+    if (address !== undefined) line += `,"address":${JSON.stringify(address)}`;
+    if (userAgent !== undefined) line += `,"userAgent":${JSON.stringify(userAgent)}`;
     write(`${line},"msg":"request"}\n`);
   };
 }

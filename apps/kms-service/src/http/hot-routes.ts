@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ALL_ROUTES, type Route } from '@qnsp/kms-contract';
 import type { AppParts } from '../app.ts';
-import type { Answer } from './answer.ts';
 import { answerRoute } from './answer-route.ts';
 import { collectBody } from './body.ts';
+import { sendAnswer } from './send-answer.ts';
 
 /** Serves a request on the short way, or answers `false` and leaves it as it is. */
 export type HotRoutes = (incoming: IncomingMessage, outgoing: ServerResponse) => boolean;
@@ -52,27 +52,20 @@ export function makeHotRoutes(parts: AppParts): HotRoutes {
     if (found === undefined) return false;
     // A body that stays unread is read to its end by Node, so it must be a small one whose end is known.
     if (!(Number(headers['content-length']) <= MAX_BODY_BYTES)) return false;
-    if (headers.expect !== undefined || !PLAIN_HOST.test(headers.host ?? '')) return false;
+    if (
+      headers.expect !== undefined ||
+      headers['content-encoding'] !== undefined ||
+      !PLAIN_HOST.test(headers.host ?? '')
+    )
+      return false;
     const address = { params: found.params, query: NO_QUERY };
     const answer = (body?: Buffer) => {
       const answered = answerRoute(parts, incoming, found.route, address, body);
-      if (answered instanceof Promise) void answered.then((later) => send(outgoing, later));
-      else send(outgoing, answered);
+      if (answered instanceof Promise) void answered.then((later) => sendAnswer(outgoing, later));
+      else sendAnswer(outgoing, answered);
     };
     // Of a body that did not come whole the long way says so again, and logs it.
     collectBody(incoming, MAX_BODY_BYTES, answer, () => answer());
     return true;
   };
-}
-
-/** Writes an answer with as little work as Node allows: fields as one list, a body of ASCII characters byte by byte. */
-function send(outgoing: ServerResponse, { status, headers, body }: Answer): void {
-  const length = Buffer.byteLength(body);
-  const fields: string[] = ['content-length', String(length)];
-  for (const name in headers) {
-    const value = headers[name];
-    if (value !== undefined) fields.push(name, value);
-  }
-  outgoing.writeHead(status, fields);
-  outgoing.end(body, length === body.length ? 'latin1' : 'utf8');
 }

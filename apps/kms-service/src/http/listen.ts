@@ -1,15 +1,17 @@
-import { randomUUID } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
-import { problem } from '@qnsp/kms-contract';
+import { KmsError } from '@qnsp/kms-core';
 import type { Hono } from 'hono';
 import { ConfigurationError } from '../config/configuration-error.ts';
 import type { ServiceConfig } from '../config/env.ts';
 import type { AppEnv } from './app-env.ts';
+import { awaitsGoAhead } from './body.ts';
+import { ConnectionBounds } from './connection-bounds.ts';
 import type { HotRoutes } from './hot-routes.ts';
+import type { Logs } from './logger.ts';
+import { refusalOf, refuseGarbage, refuseRequest } from './refusals.ts';
 
 /** For so long a server that stops goes on serving kept connections, when requests go on coming. */
 const FAREWELL_MS = 2000;
@@ -29,57 +31,82 @@ export interface Listening {
   stop(): Promise<void>;
 }
 
+/** Time limits are kept to within so much of them, or {@link CHECK_MS}. */
+const CHECK_SHARE = 0.05;
+const CHECK_MS = 1000;
+
 /** Binds the application to its port. */
-export async function listen(app: Hono<AppEnv>, hot: HotRoutes, config: ServiceConfig): Promise<Listening> {
+export async function listen(app: Hono<AppEnv>, hot: HotRoutes, config: ServiceConfig, logs: Logs): Promise<Listening> {
   const listener = getRequestListener(app.fetch);
   let draining = false;
   let lastRequestAt = -Infinity;
+  const bounds = new ConnectionBounds(
+    { readTimeoutMs: config.requestTimeoutMs, bufferedBytes: config.maxAnswerBytes },
+    (closed) => logs.log.warn(closed, 'connection closed'),
+  );
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
+    // A connection that is kept open would bring one request after another, and be cut in the middle of the last one.
+    if (draining) {
+      lastRequestAt = performance.now();
+      response.setHeader('connection', 'close');
+    }
+    if (response.socket === null && !bounds.admitQueued(request, response)) return;
+    if (hot(request, response)) return;
+    const refusal = refusalOf(request);
+    if (refusal === undefined) void listener(request, response);
+    else refuseRequest(logs, request, response, refusal);
+  };
   const server = createServer(
     // A client that is slow with its headers or body holds a connection for no longer than this.
     {
       requestTimeout: config.requestTimeoutMs,
-      headersTimeout: Math.min(config.requestTimeoutMs, 10_000),
+      headersTimeout: config.headersTimeoutMs,
+      connectionsCheckingInterval: Math.min(CHECK_MS, Math.ceil(config.headersTimeoutMs * CHECK_SHARE)),
       keepAliveTimeout: 65_000,
+      // Refused here, in the one shape.
+      requireHostHeader: false,
     },
-    (request, response) => {
-      // A connection that is kept open would bring one request after another, and be cut in the middle of the last one.
-      if (draining) {
-        lastRequestAt = performance.now();
-        response.setHeader('connection', 'close');
-      }
-      if (!hot(request, response)) void listener(request, response);
-    },
+    serve,
   );
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseGarbage(error, socket));
+  server.maxConnections = config.maxConnections;
+  server.on('connection', (socket) => bounds.watch(socket));
+  server.on('drop', countDropped(logs));
+  // What a client asks before it sends its body is answered by whoever reads the body, or by the refusal.
+  server.on('checkContinue', (request, response) => {
+    awaitsGoAhead(request, () => response.writeContinue());
+    serve(request, response);
+  });
+  server.on('checkExpectation', (request, response) => {
+    refuseRequest(logs, request, response, new KmsError('BAD_REQUEST', 'Nothing but 100-continue can be expected.'));
+  });
+  server.on('connect', (_request, socket) => refuseGarbage(logs, new Error('CONNECT'), socket));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseGarbage(logs, error, socket));
   await bind(server, config);
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : config.port;
   const host = config.host === '0.0.0.0' || config.host === '::' ? '127.0.0.1' : config.host;
   return {
     baseUrl: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
-    stop: () => {
+    stop: async () => {
       draining = true;
-      return drain(server, config.shutdownTimeoutMs, () => lastRequestAt);
+      await drain(server, config.shutdownTimeoutMs, () => lastRequestAt);
+      bounds.stop();
     },
   };
 }
 
-/** What is not HTTP, or took too long to become it, gets the one error shape, too, and its connection ends. */
-function refuseGarbage(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const requestId = randomUUID();
-  const isLate = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-  const message = isLate ? 'The request took too long to arrive.' : 'This is not a request that HTTP/1.1 allows.';
-  const failure = { code: 'BAD_REQUEST', message } as const;
-  const body = JSON.stringify(problem(failure, { requestId, timestamp: new Date() }));
-  socket.end(
-    `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nx-request-id: ${requestId}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-    // Node leaves the connection to this listener, and a client need not close its own half.
-    () => socket.destroy(),
-  );
+/** Says now and then how many connections were refused because there are as many as there may be. */
+function countDropped({ log }: Logs): () => void {
+  let dropped = 0;
+  let timer: NodeJS.Timeout | undefined;
+  return () => {
+    dropped += 1;
+    timer ??= setTimeout(() => {
+      log.warn({ dropped }, 'connections were refused: there are as many as KMS_MAX_CONNECTIONS allows');
+      dropped = 0;
+      timer = undefined;
+    }, CHECK_MS).unref();
+  };
 }
 
 function bind(server: Server, { host, port }: ServiceConfig): Promise<void> {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import {
+  bodyLimit,
   encodeAnswerText,
   entityTag,
   isBatch,
@@ -14,10 +15,15 @@ import {
   type Caller,
   canonicalJson,
   type IdempotencyRequest,
+  isUuid,
   KmsError,
   lengthPrefixed,
   type MaybePromise,
   type OperationEvidence,
+  type Permission,
+  requireAccess,
+  requirePermission,
+  SYSTEM_TENANT,
   type TokenIdentity,
   withEvidence,
 } from '@qnsp/kms-core';
@@ -30,7 +36,7 @@ import { identifyAgain } from './identify-again.ts';
 import { namingAsSent } from './naming-as-sent.ts';
 import { leaving, serveBatch } from './serve-batch.ts';
 import { callerAddress } from './caller-address.ts';
-import { parseJsonObject, readBody } from './body.ts';
+import { parseJsonObject, readBody, requireIdentity } from './body.ts';
 
 /** What the path and the query of a request say. */
 type RequestAddress = Required<Pick<RawRequest, 'params' | 'query'>>;
@@ -69,7 +75,8 @@ export function serveRoute(
     const serve = () => {
       if (read !== undefined) return serveBody(read);
       const requireValid = identity && identifyAgain(parts.kms, incoming.headers.authorization);
-      return andThen(bodyOf(incoming, route), (bytes) => andThen(requireValid?.(), () => serveBody(bytes)));
+      const body = bodyOf(parts, incoming, route, address, identity);
+      return andThen(body, (bytes) => andThen(requireValid?.(), () => serveBody(bytes)));
     };
     return evidence === undefined ? serve() : withEvidence(evidence, serve);
   });
@@ -77,9 +84,43 @@ export function serveRoute(
 
 const NO_BODY = Buffer.alloc(0);
 
-function bodyOf(incoming: IncomingMessage, route: Route): MaybePromise<Buffer> {
+/** So much of a body is kept of everybody with a credential. */
+const SMALL_BODY_BYTES = 128 * 1024;
+
+function bodyOf(
+  parts: AppParts,
+  incoming: IncomingMessage,
+  route: Route,
+  address: RequestAddress,
+  identity: TokenIdentity | undefined,
+): MaybePromise<Buffer> {
   if (route.method === 'GET') return NO_BODY;
-  return readBody(incoming, route.crypto === undefined ? LIMITS.bodyBytes : LIMITS.batchBodyBytes);
+  requireIdentity(incoming.headers['content-encoding']);
+  const { permission } = route;
+  const large =
+    identity && permission && !identity.permissions.has(permission)
+      ? { above: SMALL_BODY_BYTES, admit: () => admitByPolicy(parts, incoming, permission, address, identity) }
+      : undefined;
+  return readBody(incoming, bodyLimit(route), large);
+}
+
+/**
+ * Lets a caller send a large body who may do the call only by the policy of a key. The path has to name that key.
+ *
+ * @throws KmsError `FORBIDDEN`
+ */
+async function admitByPolicy(
+  { kms, gatewayCredential }: AppParts,
+  incoming: IncomingMessage,
+  permission: Permission,
+  { params }: RequestAddress,
+  { tenantId, tokenId, permissions }: TokenIdentity,
+): Promise<void> {
+  const attributes = { ip: callerAddress(incoming, gatewayCredential), mfa: false };
+  const caller: Caller = { tenantId: tenantId ?? SYSTEM_TENANT, subject: tokenId, permissions, attributes };
+  const keyId = params['keyId'];
+  if (keyId === undefined || !isUuid(keyId)) requirePermission(caller, permission);
+  else await requireAccess(kms, caller, { keyId: keyId.toLowerCase(), permission });
 }
 
 /** Serves a request whose body is there, for a credential that is known, or for nobody on an open route. */

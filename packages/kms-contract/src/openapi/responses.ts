@@ -21,6 +21,7 @@ const ERROR_MEANINGS: Readonly<Record<KmsErrorCode, string>> = {
   IDEMPOTENCY_MISMATCH: 'The idempotency key was used for another request.',
   PAYLOAD_TOO_LARGE: 'The body, or a field of it, is larger than the service takes.',
   UNSUPPORTED_MEDIA_TYPE: 'The body is not JSON.',
+  HEADERS_TOO_LARGE: 'The request line and the headers are larger than the service takes.',
   DECRYPT_FAILED: 'The ciphertext does not open: the same answer for whatever is wrong with it.',
   KEY_USAGE_EXCEEDED: 'The key has expired or served all the operations that it may.',
   TOO_MANY_REQUESTS: 'Too many calls; wait for `Retry-After`.',

@@ -1,0 +1,23 @@
+import type { Caller } from '../access/caller.ts';
+import { authorize } from '../access/evaluate-policy.ts';
+import { type Permission, PERMISSIONS } from '../access/permissions.ts';
+import { checkOneOf } from '../bounds/check-values.ts';
+import type { KeyId } from '../model/identifiers.ts';
+import type { Kms } from './kms.ts';
+
+export interface AccessQuestion {
+  readonly keyId: KeyId;
+  readonly permission: Permission;
+}
+
+/**
+ * Looks whether the caller may do something with a key, before anything large is taken for it or more is shown of it. The
+ * operation itself asks again.
+ *
+ * @throws KmsError `FORBIDDEN`, or `NOT_FOUND` when the tenant has no such key.
+ */
+export async function requireAccess(kms: Kms, caller: Caller, { keyId, permission }: AccessQuestion): Promise<void> {
+  checkOneOf('permission', permission, PERMISSIONS);
+  const { record } = await kms.keyRing.load(caller.tenantId, keyId);
+  authorize(caller, permission, record, kms.clock());
+}

@@ -1,14 +1,13 @@
 #!/usr/bin/env node
-import { join } from 'node:path';
 import { endLike, runChild } from '../launch/child.mjs';
+import { ensureCliBundle } from '../launch/cli-bundle.mjs';
 import { ensureDependencies } from '../launch/dependencies.mjs';
 import { ensureNativeAddon } from '../launch/native-addon.mjs';
 import { runtimePath } from '../launch/runtime.mjs';
-import { workspaceRoot } from '../launch/workspace-root.mjs';
 
 await ensureDependencies();
 if (Object.keys(process.env).some((name) => name.startsWith('KMS_PKCS11_'))) await ensureNativeAddon();
-const entry = join(workspaceRoot, 'packages', 'kms-cli', 'src', 'main.ts');
+const entry = await ensureCliBundle();
 endLike(
   await runChild(runtimePath(), [entry, ...process.argv.slice(2)], {
     cwd: process.env.INIT_CWD ?? process.cwd(),

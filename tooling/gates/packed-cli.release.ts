@@ -18,6 +18,7 @@ test('the command line works from packed packages in an empty project', { timeou
   };
   try {
     expect(kms(['--help'])).toMatchObject({ code: 0, err: '', out: expect.stringContaining('keys') });
+    expect(leastCpuSeconds(join(project.path, 'node_modules', '.bin', 'kms'))).toBeLessThan(0.15);
     const dataDir = join(home.path, '.kms');
     const service = await startService({ env: { KMS_EMBEDDED_DEFAULTS: 'true', KMS_DATA_DIR: dataDir } });
     try {
@@ -34,3 +35,17 @@ test('the command line works from packed packages in an empty project', { timeou
     await Promise.all([project.remove(), home.remove()]);
   }
 });
+
+/** The least processor time of some starts: what else the machine does only adds to it. */
+function leastCpuSeconds(kms: string): number {
+  const script = `TIMEFORMAT='%U %S'; for i in 1 2 3 4 5 6 7; do time "${kms}" --version > /dev/null; done`;
+  const { stderr } = spawnSync('bash', ['-c', script], {
+    env: { PATH: `${dirname(process.execPath)}:/usr/bin:/bin` },
+    encoding: 'utf8',
+  });
+  const times = stderr
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' ').reduce((sum, part) => sum + Number(part), 0));
+  return Math.min(...times);
+}

@@ -11,6 +11,8 @@ export const EXIT = {
   input: 66,
   /** The service, its database or an HSM does not answer: the same command may work later. */
   unavailable: 69,
+  /** A fault of the program itself. */
+  fault: 70,
   /** An output file can not be written, or is there already. */
   output: 73,
   /** The system failed at something that no other code names. */

@@ -1,5 +1,7 @@
 #!/usr/bin/env node
+import { getSystemErrorMessage } from 'node:util';
 import { EXIT, EXIT_CODE_OF_SIGNAL } from './exit-codes.ts';
+import type { Terminal } from './io.ts';
 import { run } from './run.ts';
 
 const interruption = new AbortController();
@@ -10,13 +12,26 @@ let isHeeded = false;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // Whoever read the output, such as `head`, wants no more of it.
   if (error.code === 'EPIPE') process.exit(EXIT.failed);
-  throw error;
+  process.stderr.write(
+    `The result cannot be written: the system says "${getSystemErrorMessage(error.errno ?? 0)}" (${error.code}).\n`,
+  );
+  process.exit(EXIT.output);
 });
+// Nobody is left to say anything to.
+process.stderr.on('error', () => process.exit(EXIT.output));
 
+/** What of a terminal results are shown on; colours as NO_COLOR, FORCE_COLOR and TERM ask for. */
+function terminal(): Terminal | undefined {
+  if (!process.stdout.isTTY) return undefined;
+  return { columns: process.stdout.columns, colours: process.stdout.hasColors() };
+}
+
+const shownOn = terminal();
 const exitCode = await run(process.argv.slice(2), {
   environment: process.env,
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
+  ...(shownOn === undefined ? {} : { terminal: shownOn }),
   pipes: {
     input: process.stdin,
     output: process.stdout,

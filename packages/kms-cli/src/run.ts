@@ -1,12 +1,16 @@
 import { readFileSync } from 'node:fs';
+import tab from '@bomb.sh/tab/commander';
 import { Command, CommanderError, Option } from 'commander';
 import { auditCommands } from './commands/audit-commands.ts';
-import type { CommandGroup } from './commands/command-group.ts';
+import type { CommandGroup, GlobalOptions } from './commands/command-group.ts';
+import { contextCommands } from './commands/context/context-commands.ts';
 import { dataCommands } from './commands/data/data-commands.ts';
 import { doctorCommand } from './commands/doctor/doctor-command.ts';
 import { importCommand } from './commands/keys/import-command.ts';
 import { keyCommands } from './commands/keys/key-commands.ts';
 import { rootCommands } from './commands/root-commands.ts';
+import { serviceCommands } from './commands/service/service-commands.ts';
+import { tenantCommands } from './commands/tenants/tenant-commands.ts';
 import { tokenCommands } from './commands/tokens/token-commands.ts';
 import { CommandError, EXIT } from './exit-codes.ts';
 import { explainError } from './explain-error.ts';
@@ -19,23 +23,37 @@ const GROUPS: readonly CommandGroup[] = [
   dataCommands,
   importCommand,
   tokenCommands,
+  tenantCommands,
   auditCommands,
+  contextCommands,
+  serviceCommands,
   rootCommands,
   doctorCommand,
 ];
 
-/** Runs one command line and answers its exit code. */
-export async function run(args: readonly string[], io: CommandIo): Promise<number> {
+/** The whole command line, before anything is run. */
+export function makeProgram(io: CommandIo): Command {
   const program = new Command('kms')
     .description('QNSP KMS on the command line. Secrets come from the environment or from files, never from arguments.')
-    .addOption(new Option('--output <format>', 'how results are written').choices(OUTPUT_FORMATS).default('table'))
+    .addOption(new Option('-o, --output <format>', 'how results are written').choices(OUTPUT_FORMATS).default('table'))
+    .option('--columns <titles>', 'the columns of a table, with commas between them', (text) => text.split(','))
+    .option('--use <context>', 'the context of this command; `kms context list` shows them')
     .version(ownVersion(), '--version', 'print the version')
     .exitOverride()
     .configureOutput({ writeOut: io.out, writeErr: io.err });
   for (const group of GROUPS) group(program, io);
+  tab(program, { completionCommandName: 'completion' });
+  return program;
+}
+
+/** Runs one command line and answers its exit code. */
+export async function run(args: readonly string[], given: CommandIo): Promise<number> {
+  const io = new ChosenIo(given);
+  const program = makeProgram(io);
   let writesFile = false;
   program.hook('preAction', (_program, command) => {
     writesFile = command.options.some(({ long }) => long === '--out');
+    io.use = command.optsWithGlobals<GlobalOptions>().use;
   });
   try {
     await program.parseAsync([...args], { from: 'user' });
@@ -43,10 +61,41 @@ export async function run(args: readonly string[], io: CommandIo): Promise<numbe
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
     const explained =
-      io.signal?.aborted === true ? interrupted(io.signal.reason, writesFile, error) : explainError(error);
-    if (explained === undefined) throw error;
+      io.signal?.aborted === true
+        ? interrupted(io.signal.reason, writesFile, error)
+        : (explainError(error) ?? fault(error));
     io.err(`${explained.message}\n`);
+    if (io.environment['KMS_DEBUG'] === 'true') io.err(`${stackOf(explained.cause ?? explained)}\n`);
     return explained.exitCode;
+  }
+}
+
+/** What a command works with, once its options are known. */
+class ChosenIo implements CommandIo {
+  readonly #given: CommandIo;
+  use: string | undefined;
+  readonly environment: CommandIo['environment'];
+  readonly out: CommandIo['out'];
+  readonly err: CommandIo['err'];
+
+  constructor(given: CommandIo) {
+    this.#given = given;
+    this.environment = given.environment;
+    this.out = given.out;
+    this.err = given.err;
+  }
+
+  get terminal() {
+    return this.#given.terminal;
+  }
+
+  get pipes() {
+    return this.#given.pipes;
+  }
+
+  // Asked for by those alone who heed it.
+  get signal() {
+    return this.#given.signal;
   }
 }
 
@@ -62,4 +111,16 @@ function interrupted(reason: unknown, writesFile: boolean, cause: unknown): Comm
     ? 'no output file was written'
     : 'what it was to change may have been changed all the same, so look before you run it again';
   return new CommandError(exitCode, `Interrupted: ${rest}.`, { cause });
+}
+
+/** A failure that nobody foresaw: still one sentence, and for whoever mends it the rest on demand. */
+function fault(cause: unknown): CommandError {
+  const what = cause instanceof Error ? (cause.message.split('\n')[0] ?? cause.name) : 'unknown';
+  return new CommandError(EXIT.fault, `This is a fault of kms (${what}): report it with what KMS_DEBUG=true prints.`, {
+    cause,
+  });
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

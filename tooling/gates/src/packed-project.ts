@@ -34,6 +34,7 @@ export function installed(packages: readonly string[], others: readonly string[]
 export function pack(name: string, directory: string): string {
   const path = join(workspaceRoot, 'packages', name);
   execute('tsc', ['-b', 'tsconfig.build.json'], path);
+  execute('pnpm', ['run', '--if-present', 'bundle'], path);
   const target = join(directory, name);
   mkdirSync(target, { recursive: true });
   execute('pnpm', ['pack', '--pack-destination', target], path);

@@ -24,18 +24,18 @@ function buildNativeAddon(): void {
   if (status !== 0) throw new Error('The native part of pkcs11js is not built; the reason is above.');
 }
 
-/** The program that the tests start as the service. */
-function bundleService(): string {
-  const script = join(workspaceRoot, 'tooling', 'bin', 'bundle.mjs');
+/** A program that the tests start, as a bundle. */
+function bundled(name: 'bundle.mjs' | 'bundle-cli.mjs'): string {
+  const script = join(workspaceRoot, 'tooling', 'bin', name);
   const { status, stdout } = spawnSync(process.execPath, [script], { stdio: ['ignore', 'pipe', 2], encoding: 'utf8' });
-  if (status !== 0) throw new Error('The service could not be bundled; the reason is above.');
+  if (status !== 0) throw new Error(`${name} failed; the reason is above.`);
   return stdout.trim();
 }
 
 async function runTests(kind: Kind, args: readonly string[]): Promise<Tally> {
   ensureSystemPackages(process.env);
   buildNativeAddon();
-  const serviceEntry = bundleService();
+  const [serviceEntry, cliEntry] = [bundled('bundle.mjs'), bundled('bundle-cli.mjs')];
   const signal = interruption(LIMIT_MS[kind]);
   const home = tempDir('qnsp-test-');
   // Whatever the servers and the tests put into temporary places goes away with this directory.
@@ -48,7 +48,13 @@ async function runTests(kind: Kind, args: readonly string[]): Promise<Tally> {
       return await runVitest({
         args,
         cwd: workspaceRoot,
-        env: { ...process.env, ...servers.environment, TEST_KIND: kind, TEST_SERVICE_ENTRY: serviceEntry },
+        env: {
+          ...process.env,
+          ...servers.environment,
+          TEST_KIND: kind,
+          TEST_SERVICE_ENTRY: serviceEntry,
+          TEST_CLI_ENTRY: cliEntry,
+        },
         reportFile: join(home.path, 'report.json'),
         signal,
       });

@@ -43,6 +43,9 @@ const REQUIREMENTS: readonly Requirement[] = [
   { debianPackage: 'python3', isInstalled: () => findExecutable('python3') !== undefined },
   { debianPackage: 'nginx-light', isInstalled: () => findExecutable('nginx') !== undefined },
   { debianPackage: 'pgbouncer', isInstalled: () => findExecutable('pgbouncer') !== undefined },
+  // The shells that the command line completes words in.
+  { debianPackage: 'zsh', isInstalled: () => findExecutable('zsh') !== undefined },
+  { debianPackage: 'fish', isInstalled: () => findExecutable('fish') !== undefined },
   { debianPackage: 'chromium', isInstalled: () => findExecutable('chromium') !== undefined, optional: true },
 ];
 

@@ -6,6 +6,7 @@ import { destinationOf } from '../files/place.ts';
 import { writeSmall } from '../files/small-data.ts';
 import type { CommandIo } from '../io.ts';
 import { date, oneMore, uuid, wholeNumber } from '../option-values.ts';
+import { addAuditSearch } from './audit-search.ts';
 import type { CommandGroup } from './command-group.ts';
 
 /** Batches in one answer of the service. */
@@ -28,7 +29,7 @@ interface ExportOptions {
 
 /** `kms audit …`: evidence for auditors. docs/audit.md is a session with it. */
 export const auditCommands: CommandGroup = (program, io) => {
-  const audit = program.command('audit').description('export evidence, and verify it without the service');
+  const audit = program.command('audit').description('search and export evidence, and verify it without the service');
 
   audit
     .command('export')
@@ -49,6 +50,7 @@ export const auditCommands: CommandGroup = (program, io) => {
     .option('--expected-events <number>', 'how many events there must be', wholeNumber)
     .option('--retired-before <date>', 'accept that retention removed events that were sealed before then', date)
     .action((exportFile: string, options: VerifyOptions) => verifyEvidence(io, exportFile, options));
+  addAuditSearch(audit, io);
 };
 
 async function exportEvidence(io: CommandIo, { out, checkpointOut, force = false }: ExportOptions): Promise<void> {

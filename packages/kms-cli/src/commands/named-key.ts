@@ -1,12 +1,15 @@
-import type { KmsClient } from '@qnsp/kms-client';
+import type { Key, KmsClient } from '@qnsp/kms-client';
 import { CommandError, EXIT } from '../exit-codes.ts';
 import type { CommandIo } from '../io.ts';
 import { callOptions } from '../connection/connect.ts';
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
+/** How many of several keys are named. */
+const SHOWN = 3;
+
 /** The text for help where a key is asked for. */
-export const KEY_HELP = 'the id of the key, or its name where no other key has it';
+export const KEY_HELP = 'key id, or a name that only one key has';
 
 /**
  * The id of a key that somebody named by its id or by its name. Destroyed keys are found by their ids alone.
@@ -15,15 +18,20 @@ export const KEY_HELP = 'the id of the key, or its name where no other key has i
  */
 export async function keyIdOf(kms: KmsClient, key: string, io: CommandIo): Promise<string> {
   if (UUID.test(key)) return key;
-  const { items } = await kms.listKeys({ name: key, limit: 100 }, callOptions(io));
-  const found = items.filter(({ state }) => state !== 'destroyed');
+  const found: Key[] = [];
+  // All of them: a page may hold none that lives, or just one of two.
+  for await (const one of kms.allKeys({ name: key, limit: 100 }, callOptions(io)))
+    if (one.state !== 'destroyed') found.push(one);
   const [first, second] = found;
   if (first === undefined)
     throw new CommandError(EXIT.failed, `No key is named ${JSON.stringify(key)}: see \`kms keys list\`.`);
   if (second !== undefined)
     throw new CommandError(
       EXIT.failed,
-      `Several keys are named ${JSON.stringify(key)}: give the id of one, such as ${found.map(({ keyId }) => keyId).join(' or ')}.`,
+      `Several keys are named ${JSON.stringify(key)}: give the id of one, such as ${found
+        .slice(0, SHOWN)
+        .map(({ keyId }) => keyId)
+        .join(' or ')}.`,
     );
   return first.keyId;
 }

@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import { CommandError, EXIT } from '../exit-codes.ts';
 import type { CommandIo } from '../io.ts';
-import { formatOutput } from '../output.ts';
-import { type CommandGroup, outputFormat } from './command-group.ts';
+import { type CommandGroup, print } from './command-group.ts';
 import { type AddedRoot, loadRootCeremony, type RootOperations, type RootsReport } from './root-ceremony-module.ts';
 
 /** `kms root …`: the roots that wrap the master keys. Runs on the host of the service, with its environment. */
@@ -38,7 +37,7 @@ export const rootCommands: CommandGroup = (program, io) => {
     .description('take a root out of use and remove its wraps; refused for the last one')
     .action(async (provider: string, options: { checkValue?: string }, command: Command) => {
       const retired = await operate(io, (roots) => roots.retireProvider(provider, options.checkValue));
-      io.out(formatOutput(outputFormat(command), { retired }, () => [{ ...retired, 'in use': false }]));
+      print(io, command, { retired }, () => [{ ...retired, 'in use': false }]);
     });
 
   root
@@ -73,24 +72,20 @@ function exitCodeOf(code: string): number {
 }
 
 function writeReport(io: CommandIo, command: Command, report: RootsReport): void {
-  io.out(
-    formatOutput(outputFormat(command), report, ({ roots, masterKeys }) =>
-      roots.map((root) => ({
-        provider: root.providerId,
-        'check value': root.checkValue,
-        'in use': root.inUse,
-        configured: root.configured,
-        answers: root.answers,
-        wraps: `${root.wraps} of ${masterKeys}`,
-      })),
-    ),
+  print(io, command, report, ({ roots, masterKeys }) =>
+    roots.map((root) => ({
+      provider: root.providerId,
+      'check value': root.checkValue,
+      'in use': root.inUse,
+      configured: root.configured,
+      answers: root.answers,
+      wraps: `${root.wraps} of ${masterKeys}`,
+    })),
   );
 }
 
 function writeAdded(io: CommandIo, command: Command, added: AddedRoot): void {
-  io.out(
-    formatOutput(outputFormat(command), added, ({ root, added: wraps }) => [
-      { provider: root.providerId, 'check value': root.checkValue, 'wraps added': wraps },
-    ]),
-  );
+  print(io, command, added, ({ root, added: wraps }) => [
+    { provider: root.providerId, 'check value': root.checkValue, 'wraps added': wraps },
+  ]);
 }

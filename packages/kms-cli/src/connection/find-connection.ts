@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { CommandError, EXIT } from '../exit-codes.ts';
-import { findClientFile } from './client-file.ts';
+import { type ClientFile, findClientFile } from './client-file.ts';
+import { type Context, contextNamed, contextsPath, readContexts } from './contexts.ts';
 
 /** Where the service is, as whom to call it, and what says so. */
 export interface Connection {
@@ -15,16 +16,19 @@ export interface Connection {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Finds the service: `KMS_URL` with `KMS_TOKEN` or `KMS_TOKEN_FILE`, or what a local start wrote. The token of a local start goes to
- * that service alone.
+ * Finds the service, the most explicit first: the context that `--use` names; `KMS_URL` with `KMS_TOKEN` or `KMS_TOKEN_FILE`; the
+ * context that `KMS_CONTEXT` names; what a local start wrote in this directory or above it; the current context. The token of a
+ * local start or of a context goes to that service alone.
  *
+ * @param use the context that the command line names
  * @throws CommandError (78) that says what to set.
  */
-export function findConnection(environment: Environment, workingDirectory: string): Connection {
-  const url = setting(environment, 'KMS_URL');
+export function findConnection(environment: Environment, workingDirectory: string, use?: string): Connection {
+  if (use !== undefined) return ofContext(environment, use);
   const token = readToken(environment);
   const tenantId = setting(environment, 'KMS_TENANT_ID');
   const allowInsecureHttp = setting(environment, 'KMS_ALLOW_INSECURE_HTTP') === 'true';
+  const url = setting(environment, 'KMS_URL');
   if (url !== undefined && token !== undefined)
     return { baseUrl: url, token, tenantId, allowInsecureHttp, source: 'KMS_URL' };
   if (url !== undefined)
@@ -32,14 +36,37 @@ export function findConnection(environment: Environment, workingDirectory: strin
       EXIT.configuration,
       'KMS_URL says where the service is, but no token is set: set KMS_TOKEN_FILE to a file that holds one, or KMS_TOKEN.',
     );
+  const named = setting(environment, 'KMS_CONTEXT');
+  if (named !== undefined) return ofContext(environment, named);
   const file = findClientFile(environment, workingDirectory);
-  if (file === undefined)
-    throw new CommandError(
-      EXIT.configuration,
-      'No service is configured: set KMS_URL and KMS_TOKEN_FILE, or run this where `npm start` made the directory .kms.',
-    );
-  const { baseUrl, path, apiToken } = file;
+  if (file !== undefined) return ofLocalStart(file, token, tenantId, allowInsecureHttp);
+  const { current } = readContexts(contextsPath(environment));
+  if (current !== undefined) return ofContext(environment, current);
+  throw new CommandError(
+    EXIT.configuration,
+    'No service is configured: set KMS_URL and KMS_TOKEN_FILE, make a context with `kms context set`, or run this where `npm start` made the directory .kms.',
+  );
+}
+
+function ofLocalStart(
+  { baseUrl, path, apiToken }: ClientFile,
+  token: string | undefined,
+  tenantId: string | undefined,
+  allowInsecureHttp: boolean,
+): Connection {
   return { baseUrl, token: token ?? apiToken, tenantId, allowInsecureHttp, source: path };
+}
+
+/** Everything comes from the context, so that no setting that was left behind sends its token elsewhere or as another tenant. */
+function ofContext(environment: Environment, name: string): Connection {
+  const {
+    url,
+    tokenFile,
+    tenantId,
+    allowInsecureHttp = false,
+  }: Context = contextNamed(readContexts(contextsPath(environment)), name);
+  const token = readTokenFile(`The context ${name}`, tokenFile);
+  return { baseUrl: url, token, tenantId, allowInsecureHttp, source: `context ${name}` };
 }
 
 function readToken(environment: Environment): string | undefined {
@@ -47,21 +74,21 @@ function readToken(environment: Environment): string | undefined {
   const path = setting(environment, 'KMS_TOKEN_FILE');
   if (given !== undefined && path !== undefined)
     throw new CommandError(EXIT.configuration, 'KMS_TOKEN and KMS_TOKEN_FILE are both set: unset one of them.');
-  return path === undefined ? given : readTokenFile(path);
+  return path === undefined ? given : readTokenFile('KMS_TOKEN_FILE', path);
 }
 
-function readTokenFile(path: string): string {
+function readTokenFile(by: string, path: string): string {
   try {
     const token = readFileSync(path, 'utf8').trim();
     if (token !== '') return token;
   } catch (cause) {
     throw new CommandError(
       EXIT.configuration,
-      `KMS_TOKEN_FILE can not be read: check that ${path} is there and yours.`,
+      `${by} names a token file that cannot be read: check that ${path} is there and yours.`,
       { cause },
     );
   }
-  throw new CommandError(EXIT.configuration, `KMS_TOKEN_FILE names ${path}, which is empty: put a token into it.`);
+  throw new CommandError(EXIT.configuration, `${by} names ${path}, which is empty: put a token into it.`);
 }
 
 /** An empty value counts as unset. */

@@ -1,6 +1,9 @@
 import type { CommandGroup } from '../command-group.ts';
 import { addDecrypt } from './decrypt-command.ts';
 import { addEncrypt } from './encrypt-command.ts';
+import { addMacCommands } from './mac-commands.ts';
+import { addMessageCommands } from './message-commands.ts';
+import { addSecretCommands } from './secret-commands.ts';
 import { addSign } from './sign-command.ts';
 import { addVerify } from './verify-command.ts';
 import { addWrapCommands } from './wrap-commands.ts';
@@ -11,5 +14,8 @@ export const dataCommands: CommandGroup = (program, io) => {
   addDecrypt(program, io);
   addSign(program, io);
   addVerify(program, io);
+  addMacCommands(program, io);
   addWrapCommands(program, io);
+  addSecretCommands(program, io);
+  addMessageCommands(program, io);
 };

@@ -4,8 +4,7 @@ import { CommandError, EXIT } from '../../exit-codes.ts';
 import { PIPE, sourceOf } from '../../files/place.ts';
 import { KEY_BYTES, MESSAGE_BYTES, readSmall } from '../../files/small-data.ts';
 import type { CommandIo } from '../../io.ts';
-import { formatOutput } from '../../output.ts';
-import { outputFormat } from '../command-group.ts';
+import { print } from '../command-group.ts';
 import { keyIdOf } from '../named-key.ts';
 import { SIGNATURE, signatureInput, type SignatureOptions, TOO_LARGE, withSignatureOptions } from './sign-command.ts';
 
@@ -31,11 +30,9 @@ export function addVerify(program: Command, io: CommandIo): void {
       const signature = await readSmall(beside, KEY_BYTES, 'name the file with the signature', io.signal);
       const keyId = await keyIdOf(kms, options.key, io);
       const answer = await kms.verify({ keyId, data, signature, ...signatureInput(options) }, callOptions(io));
-      io.out(
-        formatOutput(outputFormat(command), answer, ({ valid, keyVersion, algorithm }) => [
-          { valid, key: keyId, version: keyVersion, algorithm },
-        ]),
-      );
+      print(io, command, answer, ({ valid, keyVersion, algorithm }) => [
+        { valid, key: keyId, version: keyVersion, algorithm },
+      ]);
       if (!answer.valid)
         throw new CommandError(
           EXIT.data,

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { CommandError, EXIT } from '../../exit-codes.ts';
-import { formatOutput } from '../../output.ts';
-import { type CommandGroup, outputFormat } from '../command-group.ts';
+import { type CommandGroup, print } from '../command-group.ts';
 import { checkHost } from './host-checks.ts';
 import { checkService } from './service-checks.ts';
 
@@ -11,12 +10,11 @@ export const doctorCommand: CommandGroup = (program, io) => {
     .command('doctor')
     .description('look for what is wrong: settings, database, HSM, Redis, service, clock and token')
     .action(async (_options, command: Command) => {
-      const findings = [...(await checkHost(io.environment)), ...(await checkService(io.environment, process.cwd()))];
-      io.out(
-        formatOutput(outputFormat(command), findings, (all) =>
-          all.map(({ check, status, message }) => ({ check, status, message })),
-        ),
-      );
+      const findings = [
+        ...(await checkHost(io.environment)),
+        ...(await checkService(io.environment, process.cwd(), io.use)),
+      ];
+      print(io, command, findings, (all) => all.map(({ check, status, message }) => ({ check, status, message })));
       const wrong = findings.filter(({ status }) => status === 'wrong').length;
       if (wrong > 0) throw new CommandError(EXIT.failed, `${wrong} of these need attention: each says what to do.`);
     });

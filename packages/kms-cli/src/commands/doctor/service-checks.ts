@@ -14,11 +14,12 @@ const CALL = { attempts: 1, timeoutMs: 5000 };
 export async function checkService(
   environment: Readonly<Record<string, string | undefined>>,
   workingDirectory: string,
+  use?: string,
 ): Promise<readonly Finding[]> {
   let connection: Connection;
   let kms: KmsClient;
   try {
-    connection = findConnection(environment, workingDirectory);
+    connection = findConnection(environment, workingDirectory, use);
     kms = clientOf(connection);
   } catch (error) {
     return [wrong('way to the service', error)];

@@ -27,6 +27,11 @@ export function addKeyChanges(keys: Command, io: CommandIo): void {
     call: (kms, keyId) => kms.rotateKey({ keyId }, callOptions(io)),
   });
   add(keys, io, {
+    name: 'upgrade',
+    description: 'give it a new version of the post-quantum algorithm that follows its own',
+    call: (kms, keyId) => kms.upgradeKey({ keyId }, callOptions(io)),
+  });
+  add(keys, io, {
     name: 'suspend',
     description: 'let it decrypt, verify and unwrap only, until it is resumed',
     call: (kms, keyId) => kms.suspendKey({ keyId }, callOptions(io)),
@@ -47,7 +52,7 @@ export function addKeyChanges(keys: Command, io: CommandIo): void {
     name: 'destroy',
     description: 'schedule its destruction; until then `kms keys restore` takes that back',
     call: (kms, keyId, { days }) => kms.destroyKey({ keyId, pendingWindow: days }, callOptions(io)),
-  }).option('--days <number>', 'days until then; 7 without it', wholeNumber);
+  }).option('--days <number>', 'days until then (default: 7)', wholeNumber);
   add(keys, io, {
     name: 'restore',
     description: 'take back a scheduled destruction',

@@ -18,7 +18,7 @@ export function addListKeys(keys: Command, io: CommandIo): void {
     .addOption(new Option('--state <state>', 'only keys of this state').choices(STATES))
     .option('--algorithm <name>', 'only keys of this algorithm')
     .option('--name <name>', 'only keys of this name')
-    .option('--limit <number>', 'at most so many; all of them without it', wholeNumber)
+    .option('--limit <number>', 'maximum number of keys to list (default: all)', wholeNumber)
     .action(async ({ limit = Number.POSITIVE_INFINITY, ...filter }: ListOptions, command: Command) => {
       const found: Key[] = [];
       const all = connect(io).allKeys({ ...filter, limit: Math.min(limit, 100) }, callOptions(io));

@@ -5,8 +5,7 @@ import { destinationOf } from '../../files/place.ts';
 import { writeSmall } from '../../files/small-data.ts';
 import type { CommandIo } from '../../io.ts';
 import { instant, oneMore } from '../../option-values.ts';
-import { formatOutput } from '../../output.ts';
-import { type CommandGroup, outputFormat } from '../command-group.ts';
+import { type Columns, type CommandGroup, print, rowOf } from '../command-group.ts';
 
 const ROLES = ['tenant_admin', 'key_admin', 'key_user', 'auditor', 'platform_admin'] as const;
 
@@ -28,7 +27,7 @@ export const tokenCommands: CommandGroup = (program, io) => {
     .description('list the tokens of the tenant; the tokens themselves are never shown again')
     .action(async (_options, command: Command) => {
       const { items } = await connect(io).listTokens({}, callOptions(io));
-      io.out(formatOutput(outputFormat(command), items, (all) => all.map(row), Object.keys(COLUMNS)));
+      print(io, command, items, (all) => all.map(row), Object.keys(COLUMNS));
     });
   tokens
     .command('revoke')
@@ -36,7 +35,7 @@ export const tokenCommands: CommandGroup = (program, io) => {
     .description('end a token at once and for ever')
     .action(async (tokenId: string, _options, command: Command) => {
       const answer = await connect(io).revokeToken({ tokenId }, callOptions(io));
-      io.out(formatOutput(outputFormat(command), answer, (value) => [{ id: value.tokenId, revoked: value.revoked }]));
+      print(io, command, answer, (value) => [{ id: value.tokenId, revoked: value.revoked }]);
     });
 };
 
@@ -56,24 +55,17 @@ function addCreate(tokens: Command, io: CommandIo): void {
       const { token, ...made } = await connect(io).createToken(input, callOptions(io));
       if (destination !== undefined) await writeSmall(destination, new TextEncoder().encode(`${token}\n`), io.signal);
       const shown = destination === undefined ? { ...made, token } : made;
-      io.out(
-        formatOutput(outputFormat(command), shown, () => [
-          { ...row(made), ...(destination === undefined ? { token } : {}) },
-        ]),
-      );
+      print(io, command, shown, () => [{ ...row(made), ...(destination === undefined ? { token } : {}) }]);
     });
 }
 
-const COLUMNS = {
-  id: (token: ApiToken) => token.tokenId,
-  name: (token: ApiToken) => token.name,
-  role: (token: ApiToken) => token.role,
-  permissions: (token: ApiToken) => (token.role === null ? token.permissions.join(',') : '-'),
-  created: (token: ApiToken) => token.createdAt,
-  expires: (token: ApiToken) => token.expiresAt,
-  revoked: (token: ApiToken) => token.revokedAt,
+const COLUMNS: Columns<ApiToken> = {
+  id: (token) => token.tokenId,
+  name: (token) => token.name,
+  role: (token) => token.role,
+  permissions: (token) => (token.role === null ? token.permissions.join(',') : '-'),
+  created: (token) => token.createdAt,
+  expires: (token) => token.expiresAt,
+  revoked: (token) => token.revokedAt,
 };
-
-function row(token: ApiToken): Readonly<Record<string, string | null>> {
-  return Object.fromEntries(Object.entries(COLUMNS).map(([title, value]) => [title, value(token)]));
-}
+const row = rowOf(COLUMNS);

@@ -1,0 +1,112 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import {
+  type Context,
+  contextNamed,
+  type Contexts,
+  contextsPath,
+  readContexts,
+  writeContexts,
+} from '../../connection/contexts.ts';
+import { CommandError, EXIT } from '../../exit-codes.ts';
+import type { CommandIo } from '../../io.ts';
+import type { Row } from '../../output.ts';
+import { type CommandGroup, print } from '../command-group.ts';
+
+interface SetOptions {
+  readonly url?: string;
+  readonly tokenFile?: string;
+  readonly tenant?: string;
+  readonly allowInsecureHttp?: boolean;
+}
+
+const TITLES = ['name', 'current', 'url', 'token file', 'tenant'];
+
+/** `kms context …`: services under names, and which of them is used. */
+export const contextCommands: CommandGroup = (program, io) => {
+  const context = program.command('context').description('name services, and choose the one that commands use');
+  const path = () => contextsPath(io.environment);
+
+  context
+    .command('list')
+    .description('list the contexts')
+    .action((_options, command: Command) => {
+      writeAll(io, command, readContexts(path()));
+    });
+  context
+    .command('set')
+    .argument('<name>')
+    .description('make a context, or change one; the first one is used at once')
+    .option('--url <url>', 'where the service is')
+    .option('--token-file <file>', 'the file that holds its token; the token itself is never kept in the context')
+    .option('--tenant <id>', 'the tenant, which only a platform credential has to name')
+    .option('--allow-insecure-http', 'let the token go over http:// to another machine')
+    .action(async (name: string, options: SetOptions, command: Command) => {
+      const known = readContexts(path());
+      const before = Object.hasOwn(known.contexts, name) ? known.contexts[name] : undefined;
+      const changed = {
+        ...known,
+        current: known.current ?? name,
+        contexts: { ...known.contexts, [name]: merged(before, options) },
+      };
+      await writeContexts(path(), changed);
+      writeAll(io, command, changed);
+    });
+  context
+    .command('use')
+    .argument('<name>')
+    .description('use this one from now on, where nothing else names a service')
+    .action(async (name: string, _options, command: Command) => {
+      const known = readContexts(path());
+      contextNamed(known, name);
+      const changed = { ...known, current: name };
+      await writeContexts(path(), changed);
+      writeAll(io, command, changed);
+    });
+  context
+    .command('remove')
+    .argument('<name>')
+    .description('forget a context; its token file stays')
+    .action(async (name: string, _options, command: Command) => {
+      const known = readContexts(path());
+      contextNamed(known, name);
+      const { [name]: _removed, ...contexts } = known.contexts;
+      const { current, ...rest } = known;
+      const changed: Contexts = {
+        ...rest,
+        ...(current === name || current === undefined ? {} : { current }),
+        contexts,
+      };
+      await writeContexts(path(), changed);
+      writeAll(io, command, changed);
+    });
+};
+
+function merged(before: Context | undefined, { url, tokenFile, tenant, allowInsecureHttp }: SetOptions): Context {
+  const after = {
+    ...before,
+    ...(url === undefined ? {} : { url }),
+    ...(tokenFile === undefined ? {} : { tokenFile: resolve(tokenFile) }),
+    ...(tenant === undefined ? {} : { tenantId: tenant }),
+    ...(allowInsecureHttp === undefined ? {} : { allowInsecureHttp }),
+  };
+  if (after.url === undefined || after.tokenFile === undefined)
+    throw new CommandError(EXIT.usage, 'A new context needs --url and --token-file.');
+  if (!/^https?:$/.test(URL.parse(after.url)?.protocol ?? ''))
+    throw new CommandError(EXIT.usage, `${after.url} is no address: give one such as https://kms.example.`);
+  return { ...after, url: after.url, tokenFile: after.tokenFile };
+}
+
+function writeAll(io: CommandIo, command: Command, all: Contexts): void {
+  print(io, command, all, ({ contexts, current }) => Object.entries(contexts).map(rowOfContext(current)), TITLES);
+}
+
+function rowOfContext(current: string | undefined): (entry: readonly [string, Context]) => Row {
+  return ([name, { url, tokenFile, tenantId }]) => ({
+    name,
+    current: name === current,
+    url,
+    'token file': tokenFile,
+    tenant: tenantId ?? null,
+  });
+}

@@ -1,0 +1,172 @@
+import { type Command, Option } from 'commander';
+import { callOptions, connect } from '../../connection/connect.ts';
+import { type Destination, destinationOf, PIPE, sourceOf } from '../../files/place.ts';
+import { KEY_BYTES, readSmall, writeSmall } from '../../files/small-data.ts';
+import type { CommandIo } from '../../io.ts';
+import { wholeNumber } from '../../option-values.ts';
+import { KEY_HELP, keyIdOf } from '../named-key.ts';
+import { type OutputOptions, withOutputOptions } from './file-options.ts';
+
+const ENCODINGS = ['raw', 'base64', 'hex'] as const;
+
+interface SecretOptions extends OutputOptions {
+  readonly format: (typeof ENCODINGS)[number];
+}
+
+interface DataKeyOptions extends SecretOptions {
+  readonly key: string;
+  readonly bytes?: number;
+  readonly associatedData?: string;
+  readonly wrappedOut: string;
+  readonly wrappedOnly?: boolean;
+}
+
+interface DeriveOptions extends SecretOptions {
+  readonly key: string;
+  readonly info?: string;
+  readonly salt?: string;
+  readonly length?: number;
+  readonly keyVersion?: number;
+}
+
+/** What gives new secrets: random bytes, data keys, and keys that are agreed with somebody else. */
+export function addSecretCommands(program: Command, io: CommandIo): void {
+  addRandom(program, io);
+  addDataKey(program, io);
+  addKem(program, io);
+  addDerive(program, io);
+}
+
+/** As raw bytes into a file or a pipe, and as text where somebody asked for that. */
+function withSecretOutput(command: Command): Command {
+  return withOutputOptions(command, 'standard output').addOption(
+    new Option('--format <format>', 'how the secret is written').choices(ENCODINGS).default('raw'),
+  );
+}
+
+function secretDestination({ out = PIPE, force = false, format }: SecretOptions, io: CommandIo): Destination {
+  return destinationOf(out, force, io, format !== 'raw');
+}
+
+async function writeSecret(
+  destination: Destination,
+  secret: Uint8Array,
+  { format }: SecretOptions,
+  io: CommandIo,
+): Promise<void> {
+  const text = format === 'raw' ? undefined : `${Buffer.from(secret).toString(format)}\n`;
+  try {
+    await writeSmall(destination, text === undefined ? secret : Buffer.from(text), io.signal);
+  } finally {
+    secret.fill(0);
+  }
+}
+
+function addRandom(program: Command, io: CommandIo): void {
+  withSecretOutput(
+    program
+      .command('random')
+      .argument('[bytes]', 'how many', wholeNumber, 32)
+      .description('get random bytes, from the HSM too where there is one'),
+  ).action(async (bytes: number, options: SecretOptions) => {
+    const destination = secretDestination(options, io);
+    const { random } = await connect(io).getRandom({ bytes }, callOptions(io));
+    await writeSecret(destination, random, options, io);
+  });
+}
+
+function addDataKey(program: Command, io: CommandIo): void {
+  withSecretOutput(
+    program
+      .command('data-key')
+      .description('make a data key: itself to use now, and wrapped to keep; `kms unwrap` gets it back')
+      .requiredOption('--key <key>', KEY_HELP)
+      .requiredOption('--wrapped-out <file>', 'where the wrapped key goes')
+      .option('--bytes <number>', 'how long it is (default: 32)', wholeNumber)
+      .option('--associated-data <text>', 'what it belongs to: unwrapping needs the same; not secret')
+      .option('--wrapped-only', 'keep the data key itself from leaving the service'),
+  ).action(async (options: DataKeyOptions) => {
+    const { key, bytes, associatedData, wrappedOut, wrappedOnly = false, force = false } = options;
+    const wrapped = destinationOf(wrappedOut, force, io);
+    const destination = wrappedOnly ? undefined : secretDestination(options, io);
+    const kms = connect(io);
+    const answer = await kms.createDataKey(
+      {
+        keyId: await keyIdOf(kms, key, io),
+        bytes,
+        associatedData: bytesOf(associatedData),
+        withPlaintext: !wrappedOnly,
+      },
+      callOptions(io),
+    );
+    // First what is to be kept: a data key in use that nobody can unwrap later would lose what it protects.
+    await writeSmall(wrapped, answer.wrappedKey, io.signal);
+    if (destination !== undefined && answer.dataKey !== undefined)
+      await writeSecret(destination, answer.dataKey, options, io);
+  });
+}
+
+function addKem(program: Command, io: CommandIo): void {
+  withSecretOutput(
+    program
+      .command('encapsulate')
+      .description('make a shared secret for the holder of a KEM key, and the ciphertext that carries it')
+      .requiredOption('--key <key>', KEY_HELP)
+      .requiredOption('--ciphertext-out <file>', 'where the ciphertext goes'),
+  ).action(async (options: SecretOptions & { readonly key: string; readonly ciphertextOut: string }) => {
+    const ciphertextPlace = destinationOf(options.ciphertextOut, options.force ?? false, io);
+    const destination = secretDestination(options, io);
+    const kms = connect(io);
+    const keyId = await keyIdOf(kms, options.key, io);
+    const { sharedSecret, ciphertext } = await kms.encapsulate({ keyId }, callOptions(io));
+    await writeSmall(ciphertextPlace, ciphertext, io.signal);
+    await writeSecret(destination, sharedSecret, options, io);
+  });
+  withSecretOutput(
+    program
+      .command('decapsulate')
+      .argument('[file]', 'the ciphertext; standard input by default', PIPE)
+      .description('get the shared secret that a KEM ciphertext carries')
+      .requiredOption('--key <key>', KEY_HELP)
+      .option('--key-version <number>', 'of this version (default: the one that it was made for)', wholeNumber),
+  ).action(async (file: string, options: SecretOptions & { readonly key: string; readonly keyVersion?: number }) => {
+    const source = sourceOf(file, io);
+    const destination = secretDestination(options, io);
+    const kms = connect(io);
+    const ciphertext = await readSmall(source, KEY_BYTES, 'name a file with one KEM ciphertext', io.signal);
+    const keyId = await keyIdOf(kms, options.key, io);
+    const { keyVersion } = options;
+    const { sharedSecret } = await kms.decapsulate({ keyId, ciphertext, keyVersion }, callOptions(io));
+    await writeSecret(destination, sharedSecret, options, io);
+  });
+}
+
+function addDerive(program: Command, io: CommandIo): void {
+  withSecretOutput(
+    program
+      .command('derive')
+      .argument('[file]', "the other side's public key as SubjectPublicKeyInfo in DER; standard input by default", PIPE)
+      .description('agree on a key with somebody by ECDH and HKDF')
+      .requiredOption('--key <key>', KEY_HELP)
+      .option('--info <text>', 'what the derived key is for')
+      .option('--salt <text>', 'the salt of HKDF')
+      .option('--length <bytes>', 'how long it is (default: 32)', wholeNumber)
+      .option('--key-version <number>', 'of this version (default: the current one)', wholeNumber),
+  ).action(async (file: string, options: DeriveOptions) => {
+    const source = sourceOf(file, io);
+    const destination = secretDestination(options, io);
+    const kms = connect(io);
+    const peerPublicKey = await readSmall(source, KEY_BYTES, 'name a file with one public key', io.signal);
+    const keyId = await keyIdOf(kms, options.key, io);
+    const { length, keyVersion } = options;
+    const { derivedKey } = await kms.derive(
+      { keyId, peerPublicKey, info: bytesOf(options.info), salt: bytesOf(options.salt), length, keyVersion },
+      callOptions(io),
+    );
+    await writeSecret(destination, derivedKey, options, io);
+  });
+}
+
+function bytesOf(text: string | undefined): Uint8Array | undefined {
+  return text === undefined ? undefined : new TextEncoder().encode(text);
+}

@@ -59,7 +59,7 @@ export function bundlesOf({ out, entry, build }) {
     mkdirSync(temporary, { recursive: true });
     try {
       const files = [...(await build(temporary)), 'pnpm-lock.yaml', relative(workspaceRoot, import.meta.filename)];
-      const inputs = Object.fromEntries(files.sort().map((path) => [path, stateOf(join(workspaceRoot, path))]));
+      const inputs = Object.fromEntries(files.map((path) => [path, stateOf(join(workspaceRoot, path))]));
       // Nobody knows whether a file that changed meanwhile is in the bundle as it was or as it is.
       const changed = files.some((path) => statSync(join(workspaceRoot, path)).mtimeMs >= begun);
       if (changed && tries < MOST_TRIES) return await makeBundle(tries + 1);

@@ -17,7 +17,7 @@ export interface OutputStyle {
 }
 
 /** A cell of a table. */
-export type Cell = string | number | boolean | null;
+type Cell = string | number | boolean | null;
 export type Row = Readonly<Record<string, Cell>>;
 
 const GAP = '  ';

@@ -13,7 +13,7 @@ export interface GlobalOptions {
 }
 
 /** How the caller wants results. */
-export function outputStyle(command: Command, io: CommandIo): OutputStyle {
+function outputStyle(command: Command, io: CommandIo): OutputStyle {
   const { output, columns } = command.optsWithGlobals<GlobalOptions>();
   return { format: output, columns, width: io.terminal?.columns, colours: io.terminal?.colours ?? false };
 }

@@ -33,6 +33,8 @@ export interface RedisCache extends SharedCache {
   readonly failures: number;
   /** @param ttlSeconds for how long, where it is not as long as other entries */
   put(name: string, bytes: Uint8Array, ttlSeconds?: number): void;
+  /** What the connection failed of last, `undefined` once a read succeeded again. */
+  readonly connectionFailure: unknown;
   close(): Promise<void>;
 }
 
@@ -61,6 +63,7 @@ class KeyvRedisCache implements RedisCache {
   #writes = 0;
   /** Why the last attempt to connect failed, in a sentence. */
   #reason: string | undefined;
+  #connectionFailure: unknown;
 
   constructor(client: ReturnType<typeof redisClient>, { ttlSeconds, onChange }: RedisCacheOptions) {
     this.#client = client;
@@ -69,6 +72,9 @@ class KeyvRedisCache implements RedisCache {
     // client throws that has asked several servers.
     this.#store.on('error', (error: unknown) => {
       this.#reason = sentenceOf(error);
+    });
+    client.on('error', (error: unknown) => {
+      this.#connectionFailure = error;
     });
     this.#ttlMs = ttlSeconds * 1000;
     // A read of a name that nobody uses: the access list allows no more than reads and writes of names.
@@ -90,6 +96,10 @@ class KeyvRedisCache implements RedisCache {
 
   get failures(): number {
     return this.#breaker.failed;
+  }
+
+  get connectionFailure(): unknown {
+    return this.#connectionFailure;
   }
 
   async get(name: string): Promise<Uint8Array | undefined> {
@@ -118,8 +128,10 @@ class KeyvRedisCache implements RedisCache {
 
   async #attempt<T>(call: () => Promise<T>): Promise<T> {
     // The adapter would begin to connect by itself, with each request once more.
-    if (!this.#client.isOpen) throw new Error('not connected');
-    return call();
+    if (!this.#client.isOpen) throw new Error('not connected', { cause: this.#connectionFailure });
+    const answer = await call();
+    this.#connectionFailure = undefined;
+    return answer;
   }
 
   /** A client that looks for its server lets calls wait: that they waited says less than why it has not found it. */
@@ -138,6 +150,7 @@ class KeyvRedisCache implements RedisCache {
       } catch (error) {
         this.#reason ??= sentenceOf(error);
         // The breaker tells of it: every call fails until this succeeds.
+        this.#connectionFailure = error;
         await sleep(RECONNECT_MS, undefined, { signal: this.#closing.signal, ref: false }).catch(() => undefined);
       }
     }

@@ -73,11 +73,15 @@ describe('one Redis with TLS and a user of its own for the service', () => {
   });
 
   it('is not used when its certificate is of another authority', async () => {
-    await expectToFail(open(`rediss://kms:${ENCODED}@127.0.0.1:${tlsPort}/1`, pem('other.pem')));
+    const cache = open(`rediss://kms:${ENCODED}@127.0.0.1:${tlsPort}/1`, pem('other.pem'));
+    await expectToFail(cache);
+    expect(cache.connectionFailure).toMatchObject({ code: expect.stringMatching(/CERT|SIGNATURE|ISSUER/) });
   });
 
   it('is not used with a wrong password', async () => {
-    await expectToFail(open(`rediss://kms:wrong@127.0.0.1:${tlsPort}/1`, pem('ca.pem')));
+    const cache = open(`rediss://kms:wrong@127.0.0.1:${tlsPort}/1`, pem('ca.pem'));
+    await expectToFail(cache);
+    expect(cache.connectionFailure).toMatchObject({ message: expect.stringMatching(/WRONGPASS/) });
   });
 });
 

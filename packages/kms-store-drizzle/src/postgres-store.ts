@@ -1,10 +1,18 @@
-import type { AcknowledgedCommits, ChangeFeed, DatabaseCopies, EvidenceStore, Store } from '@qnsp/kms-core';
+import {
+  type AcknowledgedCommits,
+  type ChangeFeed,
+  type DatabaseCopies,
+  type EvidenceStore,
+  KmsError,
+  type Store,
+} from '@qnsp/kms-core';
 import { PostgresCommits } from './commits/postgres-commits.ts';
 import { PostgresFeed } from './changes/postgres-feed.ts';
 import { DrizzleDatabaseCopies } from './copies/database-copies.ts';
 import { DrizzleEvidenceStore } from './drizzle-evidence-store.ts';
 import { DrizzleStore } from './drizzle-store.ts';
 import { prepareDatabase } from './migrate/prepare-database.ts';
+import { connectionProblem } from './postgres/connection-problem.ts';
 import type { DatabaseClock } from './postgres/database-clock.ts';
 import type { PostgresStoreOptions } from './postgres/options.ts';
 import { PostgresDriver } from './postgres/postgres-driver.ts';
@@ -16,8 +24,9 @@ import { PostgresDriver } from './postgres/postgres-driver.ts';
  * `changes` tells what changes in the database, whoever changes it; it opens two connections of its own when somebody
  * subscribes. `clock` is the time by which the database judges, to judge by it without asking.
  *
- * @throws KmsError `STORE_UNAVAILABLE` when the server can't be reached; `INTERNAL_ERROR` when the database does not fit
- *   this version, saying what to do.
+ * @throws KmsError `STORE_UNAVAILABLE` when the server can't be reached or lets nobody in, with the reason, and in its details
+ *   `lies`, which says what would have to be changed, and `option`, the URL; `BAD_REQUEST` for a URL that is none;
+ *   `INTERNAL_ERROR` when the database does not fit this version, saying what to do.
  * @example
  * const { store, close } = await openPostgresStore({ url: 'postgresql://kms@db/kms', ssl: 'verify-full', migrate: 'auto' });
  */
@@ -31,7 +40,10 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   close(): Promise<void>;
 }> {
   const driver = new PostgresDriver(options);
-  await prepareDatabase(driver, options.migrate);
+  await prepareDatabase(driver, options.migrate).catch((error: unknown) => {
+    throw explained(error, 'url');
+  });
+  if (options.notifyUrl !== undefined) await driver.tryNotices().catch(refuseForGood);
   const changes = new PostgresFeed(driver, driver.clock, options.onFeedLost ?? (() => undefined));
   return {
     store: new DrizzleStore(driver),
@@ -45,4 +57,28 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
       await Promise.all([changes.close(), driver.close()]);
     },
   };
+}
+
+/** The reason in the message, where the connection is what is wrong. */
+function explained(error: unknown, option: 'url' | 'notifyUrl'): unknown {
+  if (!(error instanceof KmsError) || !isOfConnection(error)) return error;
+  const problem = connectionProblem(error);
+  if (problem === undefined) return error;
+  return new KmsError('STORE_UNAVAILABLE', `The database can not serve: ${problem.reason}.`, {
+    retryAfterSeconds: 1,
+    details: { lies: problem.lies, option },
+    cause: error.cause,
+  });
+}
+
+/** Besides what the store calls unavailable, a right that the user lacks from the beginning. */
+function isOfConnection({ code, cause }: KmsError): boolean {
+  return code === 'STORE_UNAVAILABLE' || (cause instanceof Error && 'code' in cause && cause.code === '42501');
+}
+
+/** Notices may come later; what somebody has to set right does not by itself. */
+function refuseForGood(error: unknown): void {
+  const problem = explained(error, 'notifyUrl');
+  if (problem instanceof KmsError && problem.details?.['lies'] !== undefined && problem.details['lies'] !== 'server')
+    throw problem;
 }

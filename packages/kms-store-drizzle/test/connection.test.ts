@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Connection } from '../src/postgres/connection.ts';
+import { wayTo } from '../src/postgres/way-to-server.ts';
 
 const UNAVAILABLE = { code: 'STORE_UNAVAILABLE' };
 /** AuthenticationOk and ReadyForQuery (PostgreSQL protocol 3.0): the server took the login and waits for a query. */
@@ -17,14 +18,14 @@ describe('a connection', () => {
     await new Promise((resolve) => server?.close(resolve));
   });
 
-  async function listen(serve: (socket: Socket) => void): Promise<{ url: string; port: number }> {
+  async function listen(serve: (socket: Socket) => void): Promise<{ url: string }> {
     server = createServer({ allowHalfOpen: true }, (socket) => {
       socket.on('error', () => socket.destroy());
       serve(socket);
     });
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const { port } = server.address() as AddressInfo;
-    return { url: `postgresql://kms@127.0.0.1:${port}/kms`, port };
+    return { url: `postgresql://kms@127.0.0.1:${port}/kms` };
   }
 
   it('is not tried for ever on a server that hangs up on it', async () => {
@@ -40,7 +41,7 @@ describe('a connection', () => {
 
   it('leaves nothing open when it is destroyed, though the server never answers', async () => {
     let ended: Promise<unknown> | undefined;
-    const { url, port } = await listen((socket) => {
+    const { url } = await listen((socket) => {
       socket.once('data', () => socket.write(LOGGED_IN));
       // A peer that is half closed still takes data; one that is gone resets the connection.
       ended = once(socket, 'end').then(async () => {
@@ -51,12 +52,9 @@ describe('a connection', () => {
       });
     });
     const connection = new Connection({
-      url,
-      address: { host: '127.0.0.1', port },
+      ...wayTo(url, { ssl: 'disable' }),
       name: 'qnsp-kms',
       pooled: false,
-      ssl: 'disable',
-      connectTimeoutSeconds: 5,
       serverTimeoutMs: 1000,
     });
     const begun = connection.begin('select 1');

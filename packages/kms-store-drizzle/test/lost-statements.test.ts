@@ -1,8 +1,8 @@
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
 import { sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { addressOf } from '../src/postgres/address.ts';
 import { Connection } from '../src/postgres/connection.ts';
+import { wayTo } from '../src/postgres/way-to-server.ts';
 
 describe('a prepared statement', () => {
   let database: TestDatabase;
@@ -11,12 +11,9 @@ describe('a prepared statement', () => {
   beforeEach(async () => {
     database = await createDatabase();
     connection = new Connection({
-      url: database.url,
-      address: addressOf(database.url),
+      ...wayTo(database.url, { ssl: 'disable' }),
       name: 'qnsp-kms',
-      ssl: 'disable',
       pooled: false,
-      connectTimeoutSeconds: 5,
       serverTimeoutMs: 0,
     });
   });
@@ -61,12 +58,9 @@ describe('a prepared statement', () => {
 
   it('is never left in a session of a pooler', async () => {
     const pooled = new Connection({
-      url: database.url,
-      address: addressOf(database.url),
+      ...wayTo(database.url, { ssl: 'disable' }),
       name: 'qnsp-kms',
-      ssl: 'disable',
       pooled: true,
-      connectTimeoutSeconds: 5,
       serverTimeoutMs: 1234,
     });
     const statement = pooled.db

@@ -1,11 +1,14 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, copyFileSync, readFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { openPostgresStore, type PostgresStoreOptions } from '@qnsp/kms-store-drizzle';
+import { TLSSocket } from 'node:tls';
+import { promisify } from 'node:util';
+import { openPostgresStore, type PostgresStoreOptions, type SslMode } from '@qnsp/kms-store-drizzle';
 import {
   createDatabase,
+  findPostgresBinaries,
   type PostgresServer,
   startPostgres,
   type TempDir,
@@ -80,26 +83,132 @@ describe('TLS', () => {
     await expect(isEncrypted({ ssl: 'verify-full', caPem: pem('other-ca.pem') })).rejects.toMatchObject(UNAVAILABLE);
   });
 
-  it.each(['require', 'verify-ca', 'verify-full'] as const)('never falls back to plain text for `%s`', async (ssl) => {
-    // A server that says no to TLS; whatever comes after that is a TLS handshake (RFC 8446, section 5.1) or nothing.
-    const received: Buffer[] = [];
-    const plain = createServer((socket) => {
-      socket.on('error', () => undefined);
-      socket.once('data', () => {
-        socket.on('data', (bytes) => {
-          received.push(Buffer.from(bytes));
-          socket.destroy();
-        });
-        socket.write('N');
-      });
+  it('verifies for `require` as for `verify-ca` when it has an authority, as libpq does', async () => {
+    await expect(isEncrypted({ ssl: 'require', caPem: pem('ca.pem') }, '127.0.0.1')).resolves.toBe(true);
+    await expect(isEncrypted({ ssl: 'require', caPem: pem('other-ca.pem') })).rejects.toMatchObject({
+      ...UNAVAILABLE,
+      message: expect.stringContaining('is not trusted'),
     });
-    await once(plain.listen(0, '127.0.0.1'), 'listening');
-    const { port } = plain.address() as AddressInfo;
-    const url = `postgresql://kms:secret-password@127.0.0.1:${port}/kms`;
-    await expect(openPostgresStore({ url, ssl, migrate: 'auto' })).rejects.toMatchObject(UNAVAILABLE);
-    expect(received.map((bytes) => bytes[0])).toEqual([0x16]);
-    await new Promise((resolve) => plain.close(resolve));
+    const psql = join(findPostgresBinaries() ?? '', 'psql');
+    const byLibpq = (authority: string) => {
+      const env = { PATH: process.env['PATH'], PGSSLMODE: 'require', PGSSLROOTCERT: fixture(authority) };
+      return promisify(execFile)(psql, ['--no-psqlrc', '-c', 'select 1', database.url], { env });
+    };
+    await expect(byLibpq('ca.pem')).resolves.toBeDefined();
+    await expect(byLibpq('other-ca.pem')).rejects.toThrow(/certificate verify failed/);
+  });
+
+  it('is left out on a Unix socket, as libpq does', async () => {
+    const url = `postgresql://postgres@${encodeURIComponent(server.socketDir)}:${server.port}/${database.name}`;
+    const { store, close } = await openPostgresStore({ url, ssl: 'verify-full', migrate: 'auto' });
+    await store.ping();
+    await close();
+  });
+
+  const MODES = ['require', 'verify-ca', 'verify-full'] as const;
+
+  it.each(MODES)('never falls back to plain text for `%s`', async (ssl) => {
+    const { received, error } = await against(ssl, '127.0.0.1', (socket) => socket.write('N'));
+    expect(received).toEqual([]);
+    expect(error).toMatchObject({ ...UNAVAILABLE, message: expect.stringContaining('offers no TLS') });
+  });
+
+  it.each(MODES)('takes nothing that stands behind the answer in plain text for `%s`', async (ssl) => {
+    // What somebody on the way would like to be taken for the server's (CVE-2021-23222): the login went well.
+    const injected = Buffer.concat([Buffer.from('S'), Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 0])]);
+    const atOnce = await against(ssl, '127.0.0.1', (socket) => socket.write(injected));
+    expect(atOnce.received).toEqual([]);
+    expect(atOnce.error).toMatchObject({ ...UNAVAILABLE, cause: { code: 'CONNECT_TLS_REFUSED' } });
+    const later = await against(ssl, '127.0.0.1', (socket) => {
+      socket.write('S');
+      setTimeout(() => socket.write(injected.subarray(1)), 50);
+    });
+    expect(later.error).toMatchObject(UNAVAILABLE);
+    // Nothing but the begin of a handshake (RFC 8446, section 5.1), or the alert that ends it.
+    for (const bytes of later.received) expect([0x16, 0x15]).toContain(bytes[0]);
+  });
+
+  it.each(MODES)('gives up a server that hangs up or says nothing instead of an answer for `%s`', async (ssl) => {
+    const hungUp = await against(ssl, '127.0.0.1', (socket) => socket.end());
+    expect(hungUp.error).toMatchObject({ ...UNAVAILABLE, cause: { code: 'CONNECTION_CLOSED' } });
+    const silent = await against(ssl, '127.0.0.1', () => undefined);
+    expect(silent.error).toMatchObject({ ...UNAVAILABLE, cause: { code: 'CONNECT_TIMEOUT' } });
+    const halfway = await against(ssl, '127.0.0.1', (socket) => socket.write('S'));
+    expect(halfway.error).toMatchObject({ ...UNAVAILABLE, cause: { code: 'CONNECT_TIMEOUT' } });
+  });
+
+  it.each(MODES)('asks for the server by its name, and by no address, for `%s`', async (ssl) => {
+    const names: (string | false | null | undefined)[] = [];
+    const takeName = (socket: Socket) => {
+      socket.write('S');
+      const encrypted = new TLSSocket(socket, { isServer: true, cert: pem('server.pem'), key: pem('server.key') });
+      encrypted.on('error', () => undefined);
+      encrypted.once('secure', () => {
+        names.push(encrypted.servername);
+        encrypted.destroy();
+      });
+    };
+    for (const host of ['localhost', '127.0.0.1']) await against(ssl, host, takeName, pem('ca.pem'));
+    // A client that verifies the name gives up by itself where it connected by an address.
+    expect(names[0]).toBe('localhost');
+    expect(names.slice(1).every((name) => name === false)).toBe(true);
+  });
+
+  it('lets in no server that does not know the password, though channels are not bound', async () => {
+    const guarded = await startPostgres({ password: 'the password' });
+    const forger = createServer((client) => {
+      const upstream = connect(guarded.port, '127.0.0.1');
+      for (const socket of [client, upstream]) socket.on('error', () => socket.destroy());
+      client.pipe(upstream);
+      upstream.on('data', (bytes: Buffer) => {
+        // AuthenticationSASLFinal carries the signature of the server (RFC 5802, section 3).
+        const at = bytes.indexOf('v=');
+        if (bytes[0] === 0x52 && bytes[8] === 12 && at > 0) bytes[at + 3] = bytes[at + 3] === 0x41 ? 0x42 : 0x41;
+        client.write(bytes);
+      });
+      upstream.on('close', () => client.destroy());
+    });
+    try {
+      await once(forger.listen(0, '127.0.0.1'), 'listening');
+      const { port } = forger.address() as AddressInfo;
+      const url = new URL(guarded.url);
+      const honest = await openPostgresStore({ url: url.href, ssl: 'disable', migrate: 'auto' });
+      await honest.close();
+      url.port = String(port);
+      await expect(openPostgresStore({ url: url.href, ssl: 'disable', migrate: 'auto' })).rejects.toMatchObject({
+        ...UNAVAILABLE,
+        cause: { code: 'SASL_SIGNATURE_MISMATCH' },
+      });
+    } finally {
+      forger.close();
+      await guarded.stop();
+    }
   });
 });
+
+/** Opens a store on a server that only answers the question for TLS, and tells what came after that. */
+async function against(ssl: SslMode, host: string, answer: (socket: Socket) => void, caPem?: string) {
+  const received: Buffer[] = [];
+  const sockets: Socket[] = [];
+  const fake = createServer((socket) => {
+    sockets.push(socket);
+    socket.on('error', () => undefined);
+    socket.once('data', () => {
+      answer(socket);
+      socket.on('data', (bytes) => received.push(Buffer.from(bytes)));
+    });
+  });
+  await once(fake.listen(0, '127.0.0.1'), 'listening');
+  const { port } = fake.address() as AddressInfo;
+  const url = `postgresql://kms:secret-password@${host}:${port}/kms`;
+  const options = { url, ssl, migrate: 'auto', connectTimeoutSeconds: 0.5 } as const;
+  const error: unknown = await openPostgresStore({ ...options, ...(caPem === undefined ? {} : { caPem }) }).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  for (const socket of sockets) socket.destroy();
+  await new Promise((resolve) => fake.close(resolve));
+  return { received, error };
+}
 
 const UNAVAILABLE = { code: 'STORE_UNAVAILABLE' };

@@ -1,55 +1,62 @@
 import { connect, type Socket } from 'node:net';
-import { KmsError } from '@qnsp/kms-core';
-import postgres from 'postgres';
 
-/** Where a server listens. */
-export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
+/** Where a server listens: a host by its name or address, or a Unix socket. `name` is the server's name where `host` is a number. */
+export type Address =
+  | { readonly host: string; readonly port: number; readonly name?: string }
+  | { readonly path: string };
 
-/**
- * Where the server of a URL listens, as postgres.js reads it.
- *
- * @throws KmsError `BAD_REQUEST` for a URL that asks for what the store would not do.
- */
-export function addressOf(url: string): Address {
-  // Nothing is connected: this client has no connections.
-  const { host, port, path } = postgres(url, { max: 0 }).options;
-  const [first, ...others] = host;
-  if (first === undefined || others.length > 0) {
-    throw new KmsError('BAD_REQUEST', 'The database URL names several hosts. Put one address in front of them.');
-  }
-  if (/[?&]ssl(?:mode|rootcert)?=/.test(url)) {
-    throw new KmsError(
-      'BAD_REQUEST',
-      'The database URL asks for TLS. Say it by the setting for TLS, which decides alone.',
-    );
-  }
-  return path ? { path } : { host: first, port: port[0] ?? 5432 };
+/** How people write an address. */
+export function describeAddress(address: Address): string {
+  if ('path' in address) return address.path.replace('\0', '@');
+  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }
 
-/** A connected socket. Rejects with `CONNECT_TIMEOUT` when that takes too long, or when it is aborted. */
-export function connectSocket(address: Address, limitMs: number, aborted: AbortSignal): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ ...address, noDelay: true });
-    const giveUp = (): void => {
-      socket.destroy(Object.assign(new Error('the server took no connection in time'), { code: 'CONNECT_TIMEOUT' }));
-    };
-    const timer = setTimeout(giveUp, limitMs);
-    const settle = (): void => {
-      clearTimeout(timer);
-      aborted.removeEventListener('abort', giveUp);
-      socket.off('connect', connected);
-      socket.off('error', failed);
-    };
-    const connected = (): void => {
-      settle();
-      resolve(socket);
-    };
-    const failed = (error: Error): void => {
-      settle();
-      reject(error);
-    };
-    socket.once('connect', connected);
-    socket.once('error', failed);
-    aborted.addEventListener('abort', giveUp, { once: true });
+/**
+ * A connected socket, prepared as asked. Rejects with `CONNECT_TIMEOUT` when all of that takes too long, or when it is
+ * aborted, and with `CONNECTION_CLOSED` when the server hangs up meanwhile.
+ *
+ * @param prepare what else has to happen before the socket is of use
+ */
+export async function connectSocket(
+  address: Address,
+  limitMs: number,
+  aborted: AbortSignal,
+  prepare: (socket: Socket) => Promise<Socket> = async (socket) => socket,
+): Promise<Socket> {
+  const socket = connect('path' in address ? { path: address.path } : { ...address, noDelay: true });
+  const failed = Promise.withResolvers<never>();
+  const giveUp = (): void => failed.reject(failure('CONNECT_TIMEOUT', 'the server took no connection in time'));
+  const hungUp = (): void => failed.reject(failure('CONNECTION_CLOSED', 'the server closed the connection'));
+  const timer = setTimeout(giveUp, limitMs);
+  aborted.addEventListener('abort', giveUp, { once: true });
+  socket.on('error', failed.reject);
+  socket.on('close', hungUp);
+  const connected = new Promise<void>((resolve) => {
+    socket.once('connect', resolve);
   });
+  try {
+    return await Promise.race([connected.then(() => prepare(socket)), failed.promise]);
+  } catch (error) {
+    socket.destroy();
+    throw located(error, address);
+  } finally {
+    clearTimeout(timer);
+    aborted.removeEventListener('abort', giveUp);
+    socket.off('error', failed.reject);
+    socket.off('close', hungUp);
+    // Whoever gets the socket listens for its errors, but not at once.
+    failed.promise.catch(() => undefined);
+  }
+}
+
+/** The same failure, with where it happened: what tried several addresses of a name says only that it failed. */
+function located(error: unknown, address: Address): unknown {
+  if (!(error instanceof Error) || !('code' in error)) return error;
+  const { code, message } = error;
+  const text = `${describeAddress(address)}: ${message === '' ? String(code) : message}`;
+  return Object.assign(new Error(text, { cause: error }), { code });
+}
+
+function failure(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
 }

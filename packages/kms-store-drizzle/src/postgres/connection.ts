@@ -6,8 +6,7 @@ import type { Db } from '../driver.ts';
 import type { CommitMarks, DatabaseLook } from '../commits/commit-marks.ts';
 import { HAS_STANDBY } from '../commits/standby.ts';
 import { isInFailedTransaction, lagging, toStoreError } from '../store-errors.ts';
-import { type Address, connectSocket } from './address.ts';
-import { type PostgresStoreOptions, tlsOptions } from './options.ts';
+import type { ConnectionUrl } from './connection-url.ts';
 
 interface LookRow {
   readonly recovering: boolean;
@@ -25,9 +24,13 @@ const NOTE_STANDBY = `select set_config('kms.has_standby', case when ${HAS_STAND
 /** For how long a pooler is believed to lead to the server that it led to: it may change that without a word. */
 const POOLER_KNOWN_MS = 500;
 
-export interface ConnectionOptions extends Pick<PostgresStoreOptions, 'url' | 'ssl' | 'caPem'> {
-  /** What {@link addressOf} the URL is. */
-  readonly address: Address;
+/** Who logs in where. What is left out is as postgres.js has it: from `PGUSER` and the like, or the user of the system. */
+type Login = Pick<ConnectionUrl, 'user' | 'password' | 'database' | 'options'>;
+
+export interface ConnectionOptions {
+  readonly login: Login;
+  /** Makes the socket: connected, and encrypted where it should be. */
+  readonly connect: (limitMs: number, aborted: AbortSignal) => Promise<Socket>;
   readonly connectTimeoutSeconds: number;
   /** How long the server lets a statement run or wait for a lock, or a transaction idle; with 0 without a limit. */
   readonly serverTimeoutMs: number;
@@ -73,7 +76,7 @@ export class Connection {
   #lost = false;
 
   constructor(options: ConnectionOptions) {
-    this.#client = postgres(options.url, this.#clientOptions(options));
+    this.#client = postgres(this.#clientOptions(options));
     const limits = options.pooled ? limitStatements(options.serverTimeoutMs) : '';
     this.#begin = `begin; ${limits}${options.requireStandby === true ? NOTE_STANDBY : ''}`;
     this.db = drizzle(this.#client);
@@ -195,10 +198,15 @@ export class Connection {
   }
 
   #clientOptions(options: ConnectionOptions) {
-    const { address } = options;
+    const { user, password, database, options: sessionOptions } = options.login;
     return {
       max: 1,
-      ssl: tlsOptions(options.ssl, 'host' in address ? address.host : '', options.caPem),
+      ...(user === undefined ? {} : { user }),
+      ...(password === undefined ? {} : { password }),
+      ...(database === undefined ? {} : { database }),
+      // The socket comes as it should be: nothing of this is asked for by postgres.js.
+      host: 'localhost',
+      ssl: false,
       connect_timeout: options.connectTimeoutSeconds,
       // The pool decides about these.
       idle_timeout: 0,
@@ -210,6 +218,7 @@ export class Connection {
       connection: {
         application_name: options.name,
         TimeZone: 'UTC',
+        ...(sessionOptions === undefined ? {} : { options: sessionOptions }),
         // A pooler refuses parameters that it does not know.
         ...(options.pooled ? {} : limitsOf(options.serverTimeoutMs)),
       },
@@ -218,16 +227,16 @@ export class Connection {
       onclose: () => this.#lose(),
       // Not in the types of postgres.js: who gets notifications, and how it gets its socket.
       ...(options.onNotify === undefined ? {} : { onnotify: options.onNotify }),
-      socket: () => this.#connect(address, options.connectTimeoutSeconds),
+      socket: () => this.#connect(options),
     };
   }
 
-  async #connect(address: Address, limitSeconds: number): Promise<Socket> {
+  async #connect({ connect, connectTimeoutSeconds }: ConnectionOptions): Promise<Socket> {
     if (this.#socket !== undefined || this.#lost) {
       throw Object.assign(new Error('the connection was lost'), { code: 'CONNECTION_CLOSED' });
     }
     try {
-      this.#socket = await connectSocket(address, limitSeconds * 1000, this.#abort.signal);
+      this.#socket = await connect(connectTimeoutSeconds * 1000, this.#abort.signal);
       return this.#socket;
     } catch (error) {
       this.#lose();

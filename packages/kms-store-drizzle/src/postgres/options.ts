@@ -1,9 +1,7 @@
-import type { ConnectionOptions } from 'node:tls';
-
 export type SslMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
 
 export interface PostgresStoreOptions {
-  /** `postgresql://user:password@host:port/database`, of one host. */
+  /** `postgresql://user:password@host:port/database`, as {@link parseConnectionUrl} reads it. */
   readonly url: string;
   /**
    * Where to listen for notices of changes, if not at `url`: past a pooler in transaction mode, which drops them. The same
@@ -16,7 +14,7 @@ export interface PostgresStoreOptions {
   readonly idleMs?: number;
   /**
    * As libpq has it: `require` encrypts, `verify-ca` checks the certificate of the server too, `verify-full` also that it
-   * is for this host.
+   * is for this host. With `caPem`, `require` is `verify-ca`. A Unix socket has no TLS.
    */
   readonly ssl: SslMode;
   /** The certificate authority of the server in PEM; the authorities of the system without it. */
@@ -37,17 +35,4 @@ export interface PostgresStoreOptions {
   readonly requireStandby?: boolean;
   /** Is told each time the connection for the notices of changes is lost or can not be made. It comes back by itself. */
   readonly onFeedLost?: (error: unknown) => void;
-}
-
-/** The options of the TLS connection, or `false` for none. */
-export function tlsOptions(ssl: SslMode, host: string, caPem: string | undefined): ConnectionOptions | false {
-  if (ssl === 'disable') return false;
-  if (ssl === 'require') return { rejectUnauthorized: false };
-  return {
-    rejectUnauthorized: true,
-    // The name that the certificate must be for; an address too, which has no SNI.
-    host,
-    ...(caPem === undefined ? {} : { ca: caPem }),
-    ...(ssl === 'verify-ca' ? { checkServerIdentity: () => undefined } : {}),
-  };
 }

@@ -2,12 +2,12 @@ import type { StoreScope } from '@qnsp/kms-core';
 import type { Db, Driver, TransactionOptions } from '../driver.ts';
 import { CommitMarks } from '../commits/commit-marks.ts';
 import { scopeStatement } from '../scope.ts';
-import { isConnectionLost } from '../store-errors.ts';
-import { addressOf } from './address.ts';
+import { isConnectionLost, toStoreError } from '../store-errors.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { DatabaseClock } from './database-clock.ts';
 import type { PostgresStoreOptions } from './options.ts';
+import { wayTo } from './way-to-server.ts';
 
 /** The server gives up a little before the client does, so that a busy database says so and the connection lives on. */
 const SERVER_SHARE = 0.9;
@@ -29,18 +29,10 @@ export class PostgresDriver implements Driver {
 
   constructor(options: PostgresStoreOptions) {
     const limitMs = options.statementTimeoutMs ?? 5000;
-    const { url, ssl, caPem } = options;
-    this.#connections = {
-      url,
-      address: addressOf(url),
-      name: 'qnsp-kms',
-      ssl,
-      ...(caPem === undefined ? {} : { caPem }),
-      connectTimeoutSeconds: options.connectTimeoutSeconds ?? 5,
-      serverTimeoutMs: Math.max(1, Math.floor(limitMs * SERVER_SHARE)),
-    };
-    const notifyUrl = options.notifyUrl ?? url;
-    this.#notices = { ...this.#connections, url: notifyUrl, address: addressOf(notifyUrl), name: 'qnsp-kms-notices' };
+    const serverTimeoutMs = Math.max(1, Math.floor(limitMs * SERVER_SHARE));
+    const { url, notifyUrl = url } = options;
+    this.#connections = { ...wayTo(url, options), name: 'qnsp-kms', serverTimeoutMs };
+    this.#notices = { ...wayTo(notifyUrl, options), name: 'qnsp-kms-notices', serverTimeoutMs };
     const max = options.poolMax ?? 20;
     const counting = {
       marks: new CommitMarks(max * SLOTS_PER_CONNECTION),
@@ -83,6 +75,7 @@ export class PostgresDriver implements Driver {
     const connection = new Connection({ ...this.#connections, serverTimeoutMs: 0, pooled: true });
     try {
       this.#pooled = await connection.isPooled();
+      if (this.#pooled) await requireTransactions(connection);
       return await this.#inTransaction(connection, `select '' as now`, work);
     } finally {
       await connection.end();
@@ -97,6 +90,16 @@ export class PostgresDriver implements Driver {
   /** A connection of its own that goes the way of the pool, for heartbeats: they must not wait for a place in it. */
   sender(): Connection {
     return new Connection({ ...this.#connections, name: 'qnsp-kms-heartbeats', pooled: true });
+  }
+
+  /** Logs in once where notices come from. */
+  async tryNotices(): Promise<void> {
+    const connection = this.listener(() => undefined);
+    try {
+      await connection.simple('select 1');
+    } finally {
+      await connection.end();
+    }
   }
 
   close(): Promise<void> {
@@ -128,5 +131,17 @@ export class PostgresDriver implements Driver {
       throw error;
     }
     return answer;
+  }
+}
+
+/** A pooler in statement mode says no and hangs up, of which postgres.js tells only the latter. */
+async function requireTransactions(connection: Connection): Promise<void> {
+  try {
+    await connection.begin(`select '' as now`);
+    await connection.rollback();
+  } catch (error) {
+    if (!isConnectionLost(error)) throw error;
+    const failure = new Error('the pooler lets no transaction begin', { cause: error });
+    throw toStoreError(Object.assign(failure, { code: 'CONNECT_NO_TRANSACTIONS' }));
   }
 }

@@ -1,0 +1,64 @@
+import { isIP, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
+import type { Address } from './address.ts';
+import type { SslMode } from './options.ts';
+
+/** Eight bytes: the length, and the number that asks for TLS (PostgreSQL protocol 3.0, SSLRequest). */
+const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
+const YES = 0x53;
+const NO = 0x4e;
+
+export interface TlsSettings {
+  readonly ssl: Exclude<SslMode, 'disable'>;
+  readonly caPem?: string | undefined;
+}
+
+/**
+ * Asks a server for TLS and answers the encrypted socket. Nothing is sent in the clear but the question, and nothing that
+ * came in the clear is taken for anything but the answer: a single byte, behind which somebody on the way could put what
+ * the session would take for the server's (as in CVE-2021-23222).
+ *
+ * postgres.js would throw further bytes away; here they end the connection.
+ */
+export async function secured(socket: Socket, address: Address, settings: TlsSettings): Promise<Socket> {
+  const answered = new Promise<Buffer>((resolve) => {
+    socket.once('data', resolve);
+  });
+  socket.write(SSL_REQUEST);
+  const answer = await answered;
+  if (answer.length !== 1 && (answer[0] === YES || answer[0] === NO))
+    throw failure('CONNECT_TLS_REFUSED', 'the server sent more than its answer to the question for TLS');
+  if (answer[0] !== YES) throw failure('CONNECT_NO_TLS', 'the server offers no TLS');
+  const encrypted = connectTls({ socket, ...tlsOptions(settings, address) });
+  await new Promise<void>((resolve, reject) => {
+    encrypted.once('error', reject);
+    encrypted.once('secureConnect', () => {
+      encrypted.off('error', reject);
+      resolve();
+    });
+  });
+  return encrypted;
+}
+
+/** As libpq has it: with an authority at hand `require` verifies it too. */
+function tlsOptions({ ssl, caPem }: TlsSettings, address: Address): ConnectionOptions {
+  const host = hostOf(address);
+  // An address is no name that a server could be asked for (RFC 6066, section 3).
+  const servername = host === '' || isIP(host) !== 0 ? {} : { servername: host };
+  if (ssl === 'require' && caPem === undefined) return { ...servername, rejectUnauthorized: false };
+  return {
+    ...servername,
+    host,
+    rejectUnauthorized: true,
+    ...(caPem === undefined ? {} : { ca: caPem }),
+    ...(ssl === 'verify-full' ? {} : { checkServerIdentity: () => undefined }),
+  };
+}
+
+function hostOf(address: Address): string {
+  return 'path' in address ? '' : (address.name ?? address.host);
+}
+
+function failure(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
+}

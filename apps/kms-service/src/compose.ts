@@ -16,15 +16,15 @@ import {
   SYSTEM_TENANT,
   TokenRing,
 } from '@qnsp/kms-core';
-import { type DatabaseClock, openPgliteStore, openPostgresStore } from '@qnsp/kms-store-drizzle';
+import { type DatabaseClock, openPgliteStore } from '@qnsp/kms-store-drizzle';
 import { type Caches, openCaches } from './caches.ts';
 import { CommitFiles } from './commits/commit-files.ts';
 import { OutsideMemory } from './commits/outside-memory.ts';
-import { readCertificate } from './config/certificate-file.ts';
 import { ConfigurationError } from './config/configuration-error.ts';
 import type { DatabaseConfig, ServiceConfig } from './config/env.ts';
 import { type Evidence, openEvidence } from './evidence/open-evidence.ts';
 import type { Logger } from './http/logger.ts';
+import { openPostgres } from './open-database.ts';
 import { mixedRandom } from './roots/hardware-random.ts';
 import { logAlert } from './roots/log-alert.ts';
 import { type OpenedRoots, openRoots } from './roots/open-roots.ts';
@@ -162,18 +162,7 @@ function feedLost(log: Logger): (error: unknown) => void {
 async function openStore(config: DatabaseConfig, onFeedLost: (error: unknown) => void): Promise<OpenedStore> {
   if (config.kind === 'pglite')
     return openPgliteStore({ dataDir: config.dataDir, statementTimeoutMs: config.timeoutMs });
-  return openPostgresStore({
-    url: config.url,
-    ...(config.notifyUrl === undefined ? {} : { notifyUrl: config.notifyUrl }),
-    poolMax: config.poolMax,
-    idleMs: config.idleMs,
-    ssl: config.ssl,
-    migrate: config.migrate,
-    statementTimeoutMs: config.timeoutMs,
-    requireStandby: config.requireStandby,
-    onFeedLost,
-    ...(config.caFile === undefined ? {} : { caPem: readCertificate('DATABASE_SSL_CA_FILE', config.caFile) }),
-  });
+  return openPostgres(config, { onFeedLost });
 }
 
 /** A root that is not this database's is the operator's to mend, not a fault that passes. */

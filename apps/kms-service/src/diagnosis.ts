@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openRedisCache } from '@qnsp/kms-cache';
 import { KmsError } from '@qnsp/kms-core';
-import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { skewProblem } from './clock-skew.ts';
 import { readCertificate } from './config/certificate-file.ts';
 import { ConfigurationError } from './config/configuration-error.ts';
 import { type DatabaseConfig, readConfig, type ServiceConfig } from './config/env.ts';
 import type { Environment } from './config/variables.ts';
+import { openPostgres } from './open-database.ts';
 import { openConfigured } from './roots/open-roots.ts';
 
 /** What was looked at on the host of a service, and what to do where something is wrong. Holds no secret. */
@@ -68,15 +68,7 @@ async function lookAtDatabase(config: DatabaseConfig): Promise<Omit<Finding, 'ch
   if (config.kind === 'pglite')
     // Only one process may have it open, and that is the service.
     return { status: 'skipped', message: 'embedded: only the service opens it, and says below how it is' };
-  const opened = await openPostgresStore({
-    url: config.url,
-    poolMax: 1,
-    idleMs: config.idleMs,
-    ssl: config.ssl,
-    migrate: 'off',
-    statementTimeoutMs: config.timeoutMs,
-    ...(config.caFile === undefined ? {} : { caPem: readCertificate('DATABASE_SSL_CA_FILE', config.caFile) }),
-  });
+  const opened = await openPostgres(config, { poolMax: 1, migrate: 'off' });
   try {
     const roots = await opened.store.transact({ kind: 'system' }, (unit) => unit.tenants.roots());
     const problem = skewProblem(opened.clock.machineAheadMs() ?? 0);
@@ -123,12 +115,21 @@ async function lookAtRedis({ cache }: ServiceConfig): Promise<Omit<Finding, 'che
       await redis.get('doctor');
       if (redis.failures === failures) return { status: 'ok', message: 'answers' };
     }
+    return { status: 'wrong', message: redisProblem(redis.connectionFailure) };
   } finally {
     await redis.close();
   }
-  return {
-    status: 'wrong',
-    message:
-      'does not answer in time, or refuses the user or the password: check KMS_CACHE_REDIS_URL and that it runs. The service works without it, only slower',
-  };
+}
+
+const WITHOUT_REDIS = 'The service works without it, only slower';
+
+function redisProblem(failure: unknown): string {
+  const message = failure instanceof Error ? failure.message : 'it does not answer in time';
+  const code = failure instanceof Error && 'code' in failure ? String(failure.code) : '';
+  if (/^(?:WRONGPASS|NOAUTH|NOPERM)/.test(message))
+    return `KMS_CACHE_REDIS_URL: Redis refuses the user or the password. ${WITHOUT_REDIS}`;
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return `KMS_CACHE_REDIS_URL: ${message}. ${WITHOUT_REDIS}`;
+  if (/CERT|SIGNATURE|ISSUER/.test(code))
+    return `KMS_CACHE_REDIS_CA_FILE: the certificate of Redis is not trusted (${message}): name the authority that issued it. ${WITHOUT_REDIS}`;
+  return `KMS_CACHE_REDIS_URL: ${message}: check it, and that Redis runs. ${WITHOUT_REDIS}`;
 }

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { HsmConfig } from '@qnsp/hsm-pkcs11';
 import { parseRedisUrl } from '@qnsp/kms-cache';
 import { type Algorithm, isApiToken, KmsError, resolveAlgorithm, ROOT_KEY_BYTES, TOKEN_PREFIX } from '@qnsp/kms-core';
+import { parseConnectionUrl } from '@qnsp/kms-store-drizzle';
 import { ConfigurationError } from './configuration-error.ts';
 import { hsmIsMeant, readHsms } from './hsm-variables.ts';
 import { type EvidenceConfig, readEvidence } from './read-evidence.ts';
@@ -244,12 +245,23 @@ function readDatabase(env: Variables, embedded: boolean, dataDir: string): Datab
     if (requireStandby) env.problem('KMS_REQUIRE_SYNC_STANDBY', 'the embedded database has no standbys: unset it');
     return { kind: 'pglite', dataDir: directory.startsWith('memory://') ? directory : resolve(directory), timeoutMs };
   }
-  if (!/^postgres(ql)?:$/.test(URL.parse(url)?.protocol ?? '')) {
-    env.problem('DATABASE_URL', 'must be postgresql://user:password@host:port/database or pglite:directory');
-  }
-  if (notifyUrl !== undefined && !/^postgres(ql)?:$/.test(URL.parse(notifyUrl)?.protocol ?? ''))
-    env.problem('DATABASE_NOTIFY_URL', 'must be postgresql://user:password@host:port/database');
+  refuseBadUrl(env, 'DATABASE_URL', url, 'postgresql://user:password@host:port/database or pglite:directory');
+  if (notifyUrl !== undefined)
+    refuseBadUrl(env, 'DATABASE_NOTIFY_URL', notifyUrl, 'postgresql://user:password@host:port/database');
   return { kind: 'postgres', url, notifyUrl, poolMax, idleMs, ssl, caFile, timeoutMs, migrate, requireStandby };
+}
+
+function refuseBadUrl(env: Variables, variable: string, url: string, form: string): void {
+  if (!/^postgres(?:ql)?:\/\//.test(url)) {
+    env.problem(variable, `must be ${form}`);
+    return;
+  }
+  try {
+    parseConnectionUrl(url);
+  } catch (error) {
+    if (!(error instanceof KmsError)) throw error;
+    env.problem(variable, error.message.replace('The database URL ', ''));
+  }
 }
 
 function readRoot(env: Variables, embedded: boolean, dataDir: string, withHsm: boolean): RootConfig | null {

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import {
   checkpointSigner,
   deliveryClient,
@@ -13,7 +12,7 @@ import {
   SERVICE_ITSELF,
   SYSTEM_TENANT,
 } from '@qnsp/kms-core';
-import { ConfigurationError } from '../config/configuration-error.ts';
+import { readCertificate } from '../config/certificate-file.ts';
 import type { EvidenceConfig } from '../config/read-evidence.ts';
 import type { Logger } from '../http/logger.ts';
 import { watchEventLoop } from './event-loop-load.ts';
@@ -39,7 +38,7 @@ export function openEvidence(config: EvidenceConfig, store: EvidenceStore, clock
     url: config.url,
     bearerToken: config.bearerToken,
     allowedHosts: config.allowedHosts,
-    ...(config.caFile === undefined ? {} : { caPem: readCertificate(config.caFile) }),
+    ...(config.caFile === undefined ? {} : { caPem: readCertificate('AUDIT_SERVICE_CA_FILE', config.caFile) }),
   });
   let worker: { stop(): Promise<void> } | undefined;
   return {
@@ -104,14 +103,5 @@ function writeReport(log: Logger, report: EvidenceReport): void {
       return;
     case 'failed':
       log.error({ work: report.work, tenantId: report.tenantId, err: report.error }, 'work on evidence failed');
-  }
-}
-
-function readCertificate(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    const reason = `${path} can not be read (${cause instanceof Error ? cause.message : 'unknown reason'})`;
-    throw new ConfigurationError([{ variable: 'AUDIT_SERVICE_CA_FILE', reason }]);
   }
 }

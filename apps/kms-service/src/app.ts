@@ -6,6 +6,7 @@ import type { ClockSkew } from './clock-skew.ts';
 import { addExplorer } from './explorer/explorer.ts';
 import { addFrontPage } from './explorer/front-page.ts';
 import type { Evidence } from './evidence/open-evidence.ts';
+import type { RefusedTokens } from './evidence/refused-tokens.ts';
 import { toResponse } from './http/answer.ts';
 import { answerRoute, logFailure } from './http/answer-route.ts';
 import type { AppEnv } from './http/app-env.ts';
@@ -25,6 +26,8 @@ export interface AppParts {
   readonly version: string;
   /** Absent when no evidence is kept. */
   readonly evidence?: Evidence | undefined;
+  /** What records that a known token was not let in. */
+  readonly refusedTokens: RefusedTokens;
   /** What the gateway in front of the service proves itself by; none without it. */
   readonly gatewayCredential?: string | undefined;
   readonly skew: ClockSkew;

@@ -9,6 +9,7 @@ import { makeClockSkew } from './clock-skew.ts';
 import { ConfigurationError, EXIT_CONFIGURATION } from './config/configuration-error.ts';
 import { readConfig, type ServiceConfig } from './config/env.ts';
 import { machineLimits, requireRoom } from './config/machine-limits.ts';
+import { RefusedTokens } from './evidence/refused-tokens.ts';
 import { enterFipsMode } from './fips-mode.ts';
 import { makeHotRoutes } from './http/hot-routes.ts';
 import { listen } from './http/listen.ts';
@@ -55,6 +56,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
     metrics,
     version: VERSION,
     gatewayCredential,
+    refusedTokens: new RefusedTokens(),
     skew,
     evidence,
     hardware,

@@ -19,6 +19,7 @@ import { readConfig } from '../src/config/env.ts';
 import { listen, type Listening } from '../src/http/listen.ts';
 import { makeHotRoutes } from '../src/http/hot-routes.ts';
 import { makeLogs } from '../src/http/logger.ts';
+import { RefusedTokens } from '../src/evidence/refused-tokens.ts';
 import { makeMetrics } from '../src/metrics.ts';
 import { makeClockSkew } from '../src/clock-skew.ts';
 import { makeReadiness } from '../src/readiness.ts';
@@ -59,6 +60,7 @@ async function startApp() {
     readiness,
     skew: makeClockSkew(undefined, 0),
     metrics: makeMetrics(kms, caches),
+    refusedTokens: new RefusedTokens(),
     version: '0',
     hardware: { configured: false, randomIsMissing: () => false },
     sweeps: () => [],

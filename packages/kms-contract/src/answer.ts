@@ -1,6 +1,6 @@
 import { KmsError } from '@qnsp/kms-core';
 import { z } from 'zod';
-import { keySchema } from './answers/key.ts';
+import { changedKeySchema, isChangedKey, keySchema } from './answers/key.ts';
 import { answerInDialect, type Dialect, type JsonObject } from './dialects.ts';
 import type { Immutable } from './routes/index.ts';
 import type { Route } from './route.ts';
@@ -20,7 +20,8 @@ export function encodeAnswer<R extends Route>(route: R, answer: AnswerOf<R>, dia
   // Every crypto answer is an object, which the schema would write the same way.
   const short = route.writeAnswer?.(answer as JsonObject);
   if (short !== undefined && route.crypto !== undefined) return answerInDialect(route.crypto.operation, dialect, short);
-  const result = z.safeEncode(route.response, answer);
+  const schema = answersChange(route) && isChangedKey(answer) ? changedKeySchema : route.response;
+  const result = z.safeEncode(schema, answer);
   if (!result.success) {
     // The issues name fields and types, never values, but even so they are for the log only.
     throw new KmsError('INTERNAL_ERROR', 'The service made an answer that its contract does not allow.', {
@@ -55,10 +56,15 @@ export function encodeAnswerText<R extends Route>(
  * entityTag(ROUTES.getKey, key); // "3", in quotes
  */
 export function entityTag<R extends Route>(route: R, answer: AnswerOf<R>): string | undefined {
-  if (!answersKey(route)) return undefined;
+  if (!answersKey(route) || isChangedKey(answer)) return undefined;
   // The schema of the answer is the key's.
   const { revision } = answer as Immutable<z.output<typeof keySchema>>;
   return `"${revision}"`;
+}
+
+/** Whether a route changes a key that is there, and answers the key, or less to who may not read it. */
+export function answersChange(route: Route): boolean {
+  return answersKey(route) && route.mutating && route.operationId !== 'createKey';
 }
 
 /** Whether a route answers one key. */

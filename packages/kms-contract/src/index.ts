@@ -15,6 +15,7 @@ export {
   type RequestOf,
 } from './parse.ts';
 export { type AnswerOf, decodeAnswer, encodeAnswer, encodeAnswerText, entityTag } from './answer.ts';
+export { type ChangedKey } from './answers/key.ts';
 export { nameAsSent } from './issues.ts';
 export { type EncodedRequest, encodeRequest, type RequestInput } from './request.ts';
 export { fromBase64, toBase64 } from './fields/bytes.ts';

@@ -74,6 +74,7 @@ export * from './operations/get-key.ts';
 export * from './operations/get-public-key.ts';
 export * from './operations/key-policy.ts';
 export * from './operations/key-statistics.ts';
+export * from './operations/list-cursor.ts';
 export * from './operations/list-keys.ts';
 export * from './operations/mac.ts';
 export * from './operations/random.ts';

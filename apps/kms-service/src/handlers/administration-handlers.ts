@@ -11,6 +11,7 @@ import {
 } from '@qnsp/kms-core';
 import { publicKeyPem } from './public-key-pem.ts';
 import type { Handlers } from './handler.ts';
+import { shownChange } from './shown-change.ts';
 
 export const administrationHandlers = {
   createToken: ({ kms, caller, request, once }) => createApiToken(kms, caller, { ...request.body, ...once }),
@@ -28,7 +29,11 @@ export const administrationHandlers = {
     const result = await createImportParameters(kms, caller, { wrappingAlgorithm });
     return { ...result, publicKeyPem: publicKeyPem(result.publicKey) };
   },
-  importKey: ({ kms, caller, request, once }) => importKey(kms, caller, { ...request.body, ...once }),
+  // A new key is what its maker made of it; of one that was there the caller may not know the rest.
+  importKey: (call) => {
+    const imported = importKey(call.kms, call.caller, { ...call.request.body, ...call.once });
+    return call.request.body.keyId === undefined ? imported : shownChange(call, imported);
+  },
   getRandom: async ({ kms, caller, request }) => {
     const { bytes = 32 } = request.query;
     return { random: await random(kms, caller, { bytes }), bytes };

@@ -1,10 +1,10 @@
 import { exportLines, proveInclusion, toCef } from '@qnsp/kms-audit';
 import {
-  badRequest,
   type Caller,
   type EvidenceBatch,
   type EvidenceStore,
   KmsError,
+  listCursors,
   requirePermission,
 } from '@qnsp/kms-core';
 import type { AppParts } from '../app.ts';
@@ -14,11 +14,14 @@ const PAGE = 50;
 const EXPORTED_BATCHES = 10;
 
 export const auditHandlers = {
-  listAuditEvents: async ({ parts, caller, request }) => {
+  listAuditEvents: async ({ parts, kms, caller, request }) => {
     const { limit = PAGE, cursor, keyId, eventType, actor, result, from, to } = request.query;
-    const { items, more } = await evidenceOf(parts, caller).events(caller.tenantId, {
+    const store = evidenceOf(parts, caller);
+    const filters = { keyId, eventType, actor, result, from, to };
+    const cursors = await listCursors<number>(kms.hierarchy, caller.tenantId, 'audit-events', filters);
+    const { items, more } = await store.events(caller.tenantId, {
       limit,
-      beforeSequence: decodeCursor(cursor),
+      beforeSequence: cursor === undefined ? null : cursors.open(cursor),
       ...(keyId === undefined ? {} : { keyId }),
       ...(eventType === undefined ? {} : { eventType }),
       ...(actor === undefined ? {} : { actorId: actor }),
@@ -26,7 +29,8 @@ export const auditHandlers = {
       ...(from === undefined ? {} : { from }),
       ...(to === undefined ? {} : { to }),
     });
-    return { items, nextCursor: more ? encodeCursor(items.at(-1)?.sequence) : null };
+    const last = items.at(-1);
+    return { items, nextCursor: more && last !== undefined ? cursors.seal(last.sequence) : null };
   },
 
   getAuditProof: async ({ parts, caller, request }) => {
@@ -37,11 +41,15 @@ export const auditHandlers = {
     return proof;
   },
 
-  listAuditCheckpoints: async ({ parts, caller, request }) => {
+  listAuditCheckpoints: async ({ parts, kms, caller, request }) => {
     const { limit = PAGE, cursor } = request.query;
-    const found = await evidenceOf(parts, caller).checkpoints(caller.tenantId, limit + 1, decodeCursor(cursor));
+    const store = evidenceOf(parts, caller);
+    const cursors = await listCursors<number>(kms.hierarchy, caller.tenantId, 'audit-checkpoints', {});
+    const before = cursor === undefined ? null : cursors.open(cursor);
+    const found = await store.checkpoints(caller.tenantId, limit + 1, before);
     const items = found.slice(0, limit);
-    return { items, nextCursor: found.length > limit ? encodeCursor(items.at(-1)?.firstSequence) : null };
+    const last = found.length > limit ? items.at(-1) : undefined;
+    return { items, nextCursor: last === undefined ? null : cursors.seal(last.firstSequence) };
   },
 
   exportAudit: async ({ parts, caller, request }) => {
@@ -64,15 +72,4 @@ function evidenceOf({ evidence }: AppParts, caller: Caller): EvidenceStore {
   requirePermission(caller, 'kms:audit:read');
   if (evidence === undefined) throw new KmsError('NOT_FOUND', 'This deployment keeps no evidence.');
   return evidence.store;
-}
-
-function encodeCursor(sequence: number | undefined): string {
-  return Buffer.from(String(sequence), 'ascii').toString('base64url');
-}
-
-function decodeCursor(cursor: string | undefined): number | null {
-  if (cursor === undefined) return null;
-  const text = Buffer.from(cursor, 'base64url').toString('ascii');
-  if (!/^\d{1,15}$/.test(text)) throw badRequest('cursor', 'not a cursor that a list answered');
-  return Number(text);
 }

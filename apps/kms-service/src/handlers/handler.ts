@@ -1,4 +1,4 @@
-import type { OperationId, RequestOf, ResponseOf } from '@qnsp/kms-contract';
+import type { ChangedKey, OperationId, RequestOf, ResponseOf } from '@qnsp/kms-contract';
 import type { Caller, IdempotencyRequest, Kms, MaybePromise } from '@qnsp/kms-core';
 import type { AppParts } from '../app.ts';
 
@@ -13,8 +13,8 @@ interface Call<Id extends OperationId> {
   readonly once: { readonly idempotency?: IdempotencyRequest };
 }
 
-/** Maps a call to the core and its result to the answer of the contract, bytes as bytes. */
-type Handler<Id extends OperationId> = (call: Call<Id>) => MaybePromise<ResponseOf<Id>>;
+/** Maps a call to the core and its result to the answer of the contract, bytes as bytes; a change may answer less. */
+type Handler<Id extends OperationId> = (call: Call<Id>) => MaybePromise<ResponseOf<Id> | ChangedKey>;
 
 /** One handler for every operation of the contract. */
 export type Handlers = { readonly [Id in OperationId]: Handler<Id> };

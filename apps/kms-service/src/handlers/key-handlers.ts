@@ -2,6 +2,7 @@ import { createKey, getKey, getPublicKey, keyStatistics, listKeys, rotationSched
 import { publicKeyPem } from './public-key-pem.ts';
 import { changeOf } from './change-of.ts';
 import type { Handlers } from './handler.ts';
+import { shownChange } from './shown-change.ts';
 
 export const keyHandlers = {
   createKey: ({ kms, caller, request, once }) => createKey(kms, caller, { ...request.body, ...once }),
@@ -15,7 +16,7 @@ export const keyHandlers = {
 
   getKey: ({ kms, caller, request }) => getKey(kms, caller, request.params),
 
-  updateKey: (call) => updateKey(call.kms, call.caller, { ...call.request.body, ...changeOf(call) }),
+  updateKey: (call) => shownChange(call, updateKey(call.kms, call.caller, { ...call.request.body, ...changeOf(call) })),
 
   getPublicKey: async ({ kms, caller, request }) => {
     const { version } = request.query;

@@ -1,13 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import { ERROR_STATUS, type RawRequest, type Route } from '@qnsp/kms-contract';
-import { KmsError, type MaybePromise } from '@qnsp/kms-core';
+import { KmsError, type MaybePromise, RefusedToken } from '@qnsp/kms-core';
 import type { AppParts } from '../app.ts';
 import type { RequestFields } from './access-log.ts';
 import type { Answer } from './answer.ts';
 import type { Logs } from './logger.ts';
+import { knownAddress } from './caller-address.ts';
 import { answerProblem } from './problem-answer.ts';
 import { requestId } from './request-id.ts';
 import { type Served, serveRoute } from './serve-route.ts';
+
+const MOST_USER_AGENT = 256;
 
 /**
  * Serves a request of a route and leaves its line in the log and its mark in the metrics, whatever becomes of it. Never
@@ -24,7 +27,7 @@ export function answerRoute(
 ): MaybePromise<Answer> {
   const started = performance.now();
   const id = requestId(incoming.headers['x-request-id']);
-  const served: Served = { tenantId: undefined, subject: undefined };
+  const served: Served = { tenantId: undefined, subject: undefined, recorded: false };
   const leave = (answer: Answer, failure: unknown): Answer => {
     const durationMs = performance.now() - started;
     parts.metrics.observe(route.operationId, answer.status, durationMs);
@@ -35,6 +38,7 @@ export function answerRoute(
       durationMs,
       tenantId: served.tenantId,
       subject: served.subject,
+      ...(failure === undefined ? undefined : refusedFields(parts, incoming, failure)),
     };
     if (failure === undefined) parts.logs.access(fields);
     else logFailure(parts.logs, fields, failure);
@@ -42,12 +46,32 @@ export function answerRoute(
   };
   const succeed = (answer: Answer) => leave(answer, undefined);
   const fail = (error: unknown) => leave(answerProblem(error, id, route.operationId === 'activateSdk'), error);
+  /** Of a token that is known the refusal is in the evidence before it is answered. */
+  const recordRefusal = async (refused: RefusedToken): Promise<Answer> => {
+    await parts.refusedTokens.record(parts, route, incoming, id, refused);
+    return fail(refused);
+  };
+  const failed = (reason: unknown): MaybePromise<Answer> =>
+    reason instanceof RefusedToken && parts.evidence !== undefined && !served.recorded
+      ? recordRefusal(reason)
+      : fail(reason);
   try {
     const answer = serveRoute(parts, incoming, route, address, id, served, body);
-    return answer instanceof Promise ? answer.then(succeed, fail) : succeed(answer);
+    return answer instanceof Promise ? answer.then(succeed, failed) : succeed(answer);
   } catch (error) {
-    return fail(error);
+    return failed(error);
   }
+}
+
+/** Who was refused: nobody knows more of a call without a valid credential than where it came from and what it says it is. */
+function refusedFields(parts: AppParts, incoming: IncomingMessage, error: unknown): Partial<RequestFields> {
+  if (!(error instanceof KmsError) || error.code !== 'UNAUTHORIZED') return {};
+  const userAgent = incoming.headers['user-agent'];
+  return {
+    address: knownAddress(incoming, parts.gatewayCredential),
+    ...(userAgent === undefined ? {} : { userAgent: userAgent.slice(0, MOST_USER_AGENT) }),
+    ...(error instanceof RefusedToken ? { subject: error.tokenId, tenantId: error.tenantId ?? undefined } : {}),
+  };
 }
 
 /** Logs a request that failed. */

@@ -29,6 +29,19 @@ export function callerAddress(
   return address;
 }
 
+/** The address of a call for the log: where the gateway does not say it, or is not the gateway, the peer's. */
+export function knownAddress(
+  incoming: Pick<IncomingMessage, 'headers' | 'socket'>,
+  gatewayCredential: string | undefined,
+): string | undefined {
+  try {
+    return callerAddress(incoming, gatewayCredential) ?? undefined;
+  } catch (error) {
+    if (!(error instanceof KmsError)) throw error;
+    return incoming.socket.remoteAddress;
+  }
+}
+
 /** Compares in a time that does not depend on where the two differ. */
 function isSame(presented: string, expected: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();

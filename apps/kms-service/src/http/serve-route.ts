@@ -45,6 +45,8 @@ type RequestAddress = Required<Pick<RawRequest, 'params' | 'query'>>;
 export interface Served {
   tenantId: string | undefined;
   subject: string | undefined;
+  /** Whether the evidence of the operation has begun, which then records what becomes of it. */
+  recorded: boolean;
 }
 
 /**
@@ -70,6 +72,7 @@ export function serveRoute(
       identity &&
       parts.evidence &&
       beginEvidence(parts.evidence.trail, parts.kms.clock, route, identity, incoming, requestId);
+    served.recorded = evidence !== undefined;
     const serveBody = (bytes: Buffer) =>
       serveIdentified(parts, incoming, route, address, requestId, served, identity, evidence, bytes);
     const serve = () => {

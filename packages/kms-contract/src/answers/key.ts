@@ -67,6 +67,22 @@ export const keySchema = component(
   }),
 );
 
+/** What a change of a key answers to who may change it and not read it. */
+export const changedKeySchema = component(
+  'ChangedKey',
+  z.object({
+    keyId,
+    tenantId: answeredUuid,
+    changed: z.literal(true).describe('The key was changed, and the caller may not read more of it.'),
+  }),
+);
+export type ChangedKey = z.output<typeof changedKeySchema>;
+
+/** Whether an answer is that of a change to who may not read the key. */
+export function isChangedKey(answer: unknown): answer is ChangedKey {
+  return typeof answer === 'object' && answer !== null && 'changed' in answer && answer.changed === true;
+}
+
 export const listWarnings = z
   .array(z.string())
   .exactOptional()

@@ -1,6 +1,7 @@
 import type { KmsErrorCode } from '@qnsp/kms-core';
 import { activationProblemSchema } from '../activation-problem.ts';
-import { answersKey } from '../answer.ts';
+import { answersChange, answersKey } from '../answer.ts';
+import { changedKeySchema } from '../answers/key.ts';
 import { ERROR_STATUS, problemSchema } from '../errors.ts';
 import type { JsonSchema } from '../fields/wire-schema.ts';
 import type { Route } from '../route.ts';
@@ -60,7 +61,8 @@ export function responsesOf(route: Route, components: Components): JsonSchema {
 }
 
 function successOf(route: Route, components: Components): JsonSchema {
-  const schema = answerSchema(route, components);
+  const answer = answerSchema(route, components);
+  const schema = answersChange(route) ? { anyOf: [answer, components.of(changedKeySchema)] } : answer;
   return {
     headers: { ...REQUEST_ID, ...(answersKey(route) ? ENTITY_TAG : {}) },
     content: { [route.contentType ?? 'application/json']: { schema, example: route.example.answer } },

@@ -118,6 +118,11 @@ export class OperationEvidence {
     return this.#record(this.#event(this.#call.eventType, 'success', this.#resource, undefined));
   }
 
+  /** The credential is known, and was not let in. */
+  refused(): Promise<void> {
+    return this.#record(this.#event('kms.access.denied', 'denied', this.#resource, 'UNAUTHORIZED'));
+  }
+
   async failed(error: unknown): Promise<void> {
     const code = error instanceof KmsError ? error.code : 'INTERNAL_ERROR';
     // There is no use in asking for room that was just refused.

@@ -80,6 +80,12 @@ export class FreshCache<V extends object> {
     return held;
   }
 
+  /** Counts what `get` just answered as if it were not held: it is nothing for whoever asked. */
+  countAsMiss(): void {
+    this.counts.hits -= 1;
+    this.counts.misses += 1;
+  }
+
   /**
    * Reads a value and holds it. Whoever asks for the same while it is being read gets the same answer.
    *

@@ -53,7 +53,11 @@ export class KeyRing {
    */
   load(tenantId: TenantId, keyId: KeyId): MaybePromise<LoadedKey> {
     const held = this.#keys.get(keyId);
-    if (held !== undefined && held.record.tenantId === tenantId) return held;
+    if (held !== undefined) {
+      if (held.record.tenantId === tenantId) return held;
+      // The numbers must not tell a key of another tenant from one that does not exist.
+      this.#keys.countAsMiss();
+    }
     return this.#loadCold(tenantId, keyId);
   }
 

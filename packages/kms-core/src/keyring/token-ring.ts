@@ -87,7 +87,8 @@ export class TokenRing {
 
   async #read(token: string): Promise<LiveToken> {
     const record = await this.#readAuthentic(await tokenAuthority(this.#hierarchy), token);
-    if (record === undefined || record.revokedAt !== null) throw notAuthorized();
+    if (record === undefined) throw notAuthorized();
+    if (record.revokedAt !== null) throw new RefusedToken(record);
     return { expiresAt: record.expiresAt, identity: identityOf(record) };
   }
 
@@ -106,6 +107,22 @@ export class TokenRing {
 /** The one answer for a credential that nobody may use, whatever is wrong with it. */
 export function notAuthorized(): KmsError {
   return new KmsError('UNAUTHORIZED', 'The credential is not valid. Present a live API token as a bearer token.');
+}
+
+/**
+ * The same answer for a token that is known, and was revoked or has expired. It says to whom it belonged, for the log and the
+ * evidence; the caller is told nothing of it.
+ */
+export class RefusedToken extends KmsError {
+  readonly tokenId: string;
+  readonly tenantId: TenantId | null;
+
+  constructor({ tokenId, tenantId }: Pick<ApiTokenRecord, 'tokenId' | 'tenantId'>) {
+    const { code, message } = notAuthorized();
+    super(code, message);
+    this.tokenId = tokenId;
+    this.tenantId = tenantId;
+  }
 }
 
 function identityOf({ tokenId, tenantId, role, permissions }: ApiTokenRecord): TokenIdentity {

@@ -1,5 +1,5 @@
 import { andThen, type MaybePromise } from '../engines/engine.ts';
-import { notAuthorized, type TokenIdentity } from '../keyring/token-ring.ts';
+import { RefusedToken, type TokenIdentity } from '../keyring/token-ring.ts';
 import type { Kms } from './kms.ts';
 
 /**
@@ -10,7 +10,7 @@ import type { Kms } from './kms.ts';
  */
 export function authenticateToken(kms: Pick<Kms, 'tokens' | 'clock'>, token: string): MaybePromise<TokenIdentity> {
   return andThen(kms.tokens.find(token), ({ expiresAt, identity }) => {
-    if (expiresAt !== null && expiresAt.getTime() <= kms.clock()) throw notAuthorized();
+    if (expiresAt !== null && expiresAt.getTime() <= kms.clock()) throw new RefusedToken(identity);
     return identity;
   });
 }

@@ -1,5 +1,5 @@
 import type { Caller } from '../access/caller.ts';
-import { authorize } from '../access/evaluate-policy.ts';
+import { authorize, isAllowed } from '../access/evaluate-policy.ts';
 import type { Permission } from '../access/permissions.ts';
 import { checkChange } from '../bounds/check-change.ts';
 import { KEY_EVENT_TYPES } from '../evidence/audit-event.ts';
@@ -76,13 +76,7 @@ export async function changeKey(
         // Before the revision: it is another one since the change was made.
         if (await isDone(record, { unit, chain })) return describeKey(record, warnings);
         if (request.ifRevision !== undefined && request.ifRevision !== record.revision) {
-          throw new KmsError(
-            'CONFLICT',
-            `The key is at revision ${record.revision}, not ${request.ifRevision}. Read it again.`,
-            {
-              details: { revision: record.revision },
-            },
-          );
+          throw otherRevision(isAllowed(caller, 'kms:keys:read', record, kms.clock()) ? record.revision : undefined);
         }
         return describeKey(await applyEvent(kms, unit, chain, record, event, change, request.statedReason), warnings);
       });
@@ -91,6 +85,13 @@ export async function changeKey(
     // Also when it failed: the answer of a commit can be lost.
     kms.keyRing.forget(request.keyId);
   }
+}
+
+/** @param revision the one that the key has, for who may read it */
+function otherRevision(revision: number | undefined): KmsError {
+  const message = 'The key is not at the revision that the call names.';
+  if (revision === undefined) return new KmsError('CONFLICT', message);
+  return new KmsError('CONFLICT', `${message} It is at ${revision}: read it again.`, { details: { revision } });
 }
 
 /** Reads a key for change. Throws `NOT_FOUND`, or `INTERNAL_ERROR` when the record is not authentic. */

@@ -1,14 +1,14 @@
 import { type Caller, requirePermission } from '../access/caller.ts';
 import { isAllowed } from '../access/evaluate-policy.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
-import { checkInteger, checkInstant, checkLine, checkOneOf } from '../bounds/check-values.ts';
+import { checkInteger, checkLine, checkOneOf } from '../bounds/check-values.ts';
 import { KEY_STATES, type KeyState } from '../lifecycle/operations.ts';
-import { badRequest } from '../errors/kms-error.ts';
 import { describeKey, type KeyDescription } from '../model/describe-key.ts';
-import { isUuid } from '../model/identifiers.ts';
+import type { KeyId } from '../model/identifiers.ts';
 import type { KeyQuery } from '../ports/store.ts';
 import { authenticRecords } from './authentic-records.ts';
 import type { Kms } from './kms.ts';
+import { listCursors } from './list-cursor.ts';
 
 export interface ListKeysInput {
   /** From 1 to 200; 50 without it. */
@@ -34,7 +34,8 @@ export async function listKeys(kms: Kms, caller: Caller, input: ListKeysInput): 
   const { limit = BOUNDS.pageItems.default, cursor, ...filters } = input;
   checkInteger('limit', limit, 1, BOUNDS.pageItems.maximum);
   checkFilters(filters);
-  const query: KeyQuery = { ...filters, limit, after: cursor === undefined ? null : decodeCursor(cursor) };
+  const cursors = await listCursors<Position>(kms.hierarchy, caller.tenantId, 'keys', { ...filters });
+  const query: KeyQuery = { ...filters, limit, after: cursor === undefined ? null : placeOf(cursors.open(cursor)) };
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   const page = await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) => unit.keys.list(query));
   const { authentic, ...rest } = authenticRecords(chain, page.items);
@@ -43,7 +44,8 @@ export async function listKeys(kms: Kms, caller: Caller, input: ListKeysInput): 
     items: authentic
       .filter((record) => isAllowed(caller, 'kms:keys:read', record, kms.clock()))
       .map((record) => describeKey(record)),
-    nextCursor: page.more && last !== undefined ? encodeCursor(last.createdAt, last.keyId) : null,
+    nextCursor:
+      page.more && last !== undefined ? cursors.seal({ createdAt: last.createdAt.getTime(), keyId: last.keyId }) : null,
     ...rest,
   };
 }
@@ -55,17 +57,12 @@ function checkFilters({ state, algorithm, purpose, name }: Omit<ListKeysInput, '
   if (name !== undefined) checkLine('name', name, BOUNDS.nameCharacters);
 }
 
-function encodeCursor(createdAt: Date, keyId: string): string {
-  return Buffer.from(`${createdAt.getTime()}.${keyId}`, 'utf8').toString('base64url');
+/** The last key of a page, in what a cursor holds. */
+interface Position {
+  readonly createdAt: number;
+  readonly keyId: KeyId;
 }
 
-function decodeCursor(cursor: string): { createdAt: Date; keyId: string } {
-  if (typeof cursor !== 'string' || cursor.length > BOUNDS.cursorCharacters)
-    throw badRequest('cursor', 'not a cursor that a list answered');
-  const [time = '', keyId = '', ...rest] = Buffer.from(cursor, 'base64url').toString('utf8').split('.');
-  if (rest.length > 0 || !/^\d{1,15}$/.test(time) || !isUuid(keyId))
-    throw badRequest('cursor', 'not a cursor that a list answered');
-  const createdAt = new Date(Number(time));
-  checkInstant('cursor', createdAt);
-  return { createdAt, keyId };
+function placeOf({ createdAt, keyId }: Position): KeyQuery['after'] {
+  return { createdAt: new Date(createdAt), keyId };
 }

@@ -1,0 +1,66 @@
+import type { IncomingMessage } from 'node:http';
+import type { Route } from '@qnsp/kms-contract';
+import { KmsError, type RefusedToken, SYSTEM_TENANT } from '@qnsp/kms-core';
+import type { AppParts } from '../app.ts';
+import { callerAddress } from '../http/caller-address.ts';
+import { beginEvidence } from './begin-evidence.ts';
+
+/** A refused token leaves at most one event in this time, and those of one tenant at most so many. */
+const PERIOD_MS = 60_000;
+const MOST_OF_A_TENANT = 20;
+/** How many tokens and tenants are remembered: more than can come in a period from who has that many revoked tokens. */
+const MOST_REMEMBERED = 10_000;
+
+/**
+ * The evidence of tokens that are known and not let in any more: somebody has what was revoked or has expired. Who holds one may
+ * present it without end, so not each time leaves an event; a token that nobody knows never does, as anybody can make one up.
+ */
+export class RefusedTokens {
+  readonly #events = new Map<string, { readonly since: number; count: number }>();
+  readonly #now: () => number;
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /** Records a refusal where it is one to be recorded. Never throws: the call did nothing, and is refused all the same. */
+  async record(
+    parts: Pick<AppParts, 'kms' | 'evidence' | 'logs' | 'gatewayCredential'>,
+    route: Route,
+    incoming: IncomingMessage,
+    requestId: string,
+    refused: RefusedToken,
+  ): Promise<void> {
+    const { kms, evidence, logs } = parts;
+    if (evidence === undefined || !this.#takes(refused)) return;
+    const { tokenId, tenantId } = refused;
+    const identity = { tokenId, tenantId, permissions: new Set<never>() };
+    const event = beginEvidence(evidence.trail, kms.clock, route, identity, incoming, requestId);
+    try {
+      event?.requireRoom();
+      event?.actsFor(tenantId ?? SYSTEM_TENANT, callerAddress(incoming, parts.gatewayCredential));
+      await event?.refused();
+    } catch (error) {
+      if (!(error instanceof KmsError)) throw error;
+      logs.log.warn({ requestId, tokenId, reason: error.message }, 'the refusal of a token left no evidence');
+    }
+  }
+
+  #takes({ tokenId, tenantId }: RefusedToken): boolean {
+    return this.#count(`token ${tokenId}`, 1) && this.#count(`tenant ${tenantId ?? ''}`, MOST_OF_A_TENANT);
+  }
+
+  #count(name: string, most: number): boolean {
+    const now = this.#now();
+    const held = this.#events.get(name);
+    if (held !== undefined && now - held.since < PERIOD_MS) {
+      held.count += 1;
+      return held.count <= most;
+    }
+    this.#events.delete(name);
+    this.#events.set(name, { since: now, count: 1 });
+    const [oldest] = this.#events.keys();
+    if (this.#events.size > MOST_REMEMBERED && oldest !== undefined) this.#events.delete(oldest);
+    return true;
+  }
+}

@@ -19,7 +19,7 @@ import { readConfig, readNewRootKey, type ServiceConfig } from './config/env.ts'
 import type { Environment } from './config/variables.ts';
 import { enterFipsMode } from './fips-mode.ts';
 import { mixedRandom } from './roots/hardware-random.ts';
-import { hsmRoot, makeRootIn, openConfigured } from './roots/open-roots.ts';
+import { hsmRoot, makeRootIn, openConfigured, type OpenedRoots } from './roots/open-roots.ts';
 
 /** Runs one operation on the roots of a service, on its host and with its environment, beside it or without it. */
 export interface RootOperations {
@@ -61,7 +61,7 @@ export function rootOperations(environment: Environment): RootOperations {
 
 async function withCeremony<T>(
   config: ServiceConfig,
-  work: (ceremony: RootCeremony) => Promise<T>,
+  work: (ceremony: RootCeremony, opened: OpenedRoots) => Promise<T>,
   takesNewRoots = true,
 ): Promise<T> {
   // A ceremony holds no key in memory, so it needs no notices of changes.
@@ -70,7 +70,7 @@ async function withCeremony<T>(
   try {
     const { random } = mixedRandom(roots.hsms, () => undefined);
     const hierarchy = new KeyHierarchy(store, roots.providers, { random });
-    return await work({ store, hierarchy, makeRoot: roots.makeRoot });
+    return await work({ store, hierarchy, makeRoot: roots.makeRoot }, roots);
   } catch (error) {
     throw asConfigurationError(error, roots);
   } finally {
@@ -84,8 +84,8 @@ function rotate(
   providerId: string,
   label: string | undefined,
 ): Promise<AddedRoot> {
-  return withCeremony(config, async ({ store, hierarchy: { roots } }) => {
-    const next = await openNext(config, environment, providerId, label);
+  return withCeremony(config, async ({ store, hierarchy: { roots } }, opened) => {
+    const next = await openNext(opened, environment, providerId, label);
     try {
       const hierarchy = new KeyHierarchy(store, [...roots.providers, next.provider]);
       return await rotateRoot({ store, hierarchy, makeRoot: () => next.make() }, next.provider);
@@ -102,7 +102,7 @@ interface NextRoot {
 }
 
 async function openNext(
-  config: ServiceConfig,
+  roots: OpenedRoots,
   environment: Environment,
   providerId: string,
   label: string | undefined,
@@ -115,9 +115,9 @@ async function openNext(
       key.fill(0);
     }
   }
-  const configured = config.hsms.find(({ hsm }) => hsm.id === providerId);
+  const configured = roots.configured.find(({ config }) => config.id === providerId);
   if (configured === undefined) throw new KmsError('NOT_FOUND', `No HSM ${providerId} is configured.`);
-  const { keyId: _old, ...hsm } = configured.hsm;
+  const { keyId: _old, ...hsm } = configured.config;
   if (label === undefined || label === (hsm.label ?? 'qnsp-kms-root'))
     throw new KmsError(
       'BAD_REQUEST',

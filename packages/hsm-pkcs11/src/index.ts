@@ -2,4 +2,5 @@ export { HsmConfigurationError, type HsmConfigurationProblem } from './configura
 export { RefusedPins } from './connection/refused-pins.ts';
 export type { HsmConfig } from './hsm-config.ts';
 export { type Hsm, type HsmStatus, openHsm, type OpenHsmOptions } from './open-hsm.ts';
+export type { TokenIdentity } from './protocol/messages.ts';
 export { type MixedRandomOptions, mixRandom } from './random/mix-random.ts';

@@ -5,6 +5,7 @@ import { HsmLink } from './connection/hsm-link.ts';
 import type { LinkStatus } from './connection/link-status.ts';
 import { RefusedPins } from './connection/refused-pins.ts';
 import { type HsmConfig, readHsmConfig } from './hsm-config.ts';
+import type { TokenIdentity } from './protocol/messages.ts';
 import { HsmResidentKeys } from './resident/resident-keys.ts';
 import { HsmRoot } from './roots/hsm-root.ts';
 
@@ -52,6 +53,8 @@ export interface OpenHsmOptions {
   readonly tolerateAbsence?: boolean;
   /** The PINs that were refused; by default those of this process. */
   readonly refusedPins?: RefusedPins;
+  /** The tokens of the same module that other HSMs of this process use: an index that leads to one of them has moved. */
+  readonly taken?: () => readonly TokenIdentity[];
   /** Milliseconds on a clock that never goes back. */
   readonly now?: () => number;
 }
@@ -77,6 +80,7 @@ export async function openHsm(config: HsmConfig, options: OpenHsmOptions = {}): 
   const link = new HsmLink(settings, {
     environment: options.environment ?? environmentOfModules(process.env),
     refusedPins: options.refusedPins ?? refusedByProcess,
+    taken: options.taken ?? (() => []),
     now: options.now ?? (() => performance.now()),
   });
   const root = new HsmRoot(link, settings);

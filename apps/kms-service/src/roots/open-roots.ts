@@ -1,8 +1,9 @@
-import { type Hsm, type HsmConfig, HsmConfigurationError, openHsm } from '@qnsp/hsm-pkcs11';
+import { type Hsm, type HsmConfig, HsmConfigurationError, openHsm, type TokenIdentity } from '@qnsp/hsm-pkcs11';
 import { KmsError, type MakeRoot, type RootProvider, type RootRecord, softwareRoot } from '@qnsp/kms-core';
 import { ConfigurationError } from '../config/configuration-error.ts';
 import type { RootConfig, ServiceConfig } from '../config/env.ts';
 import { readOrCreateRootKey, readRootKey } from '../config/root-key-file.ts';
+import { type OpenedHsm, recogniseHsms } from './recognise-hsms.ts';
 
 const SOFTWARE = 'software';
 
@@ -11,6 +12,8 @@ export interface OpenedRoots {
   /** The HSMs first: what is new is attributed to the first root, and the software root is there only to leave. */
   readonly providers: readonly RootProvider[];
   readonly hsms: readonly Hsm[];
+  /** The entries of the configuration, each under the name of the root that it leads to. */
+  readonly configured: readonly OpenedHsm[];
   readonly makeRoot: MakeRoot;
   /** The variable that a person has to look at for a provider. */
   variableOf(providerId: string | undefined): string;
@@ -30,36 +33,64 @@ export async function openRoots(
   ceremony = false,
 ): Promise<OpenedRoots> {
   const software = openSoftware(config, known, ceremony);
-  const hsms: Hsm[] = [];
+  const open = new Set<OpenedHsm>();
   const close = async () => {
-    await Promise.all(hsms.map((hsm) => hsm.close()));
+    await Promise.all([...open].map(({ hsm }) => hsm.close()));
+  };
+  const openEntry = async (variable: string, hsm: OpenedHsm['config']): Promise<OpenedHsm> => {
+    // One of several may be away; one that the database never saw, or the only one, is rather configured wrongly.
+    const several = config.hsms.length + software.length > 1 || ceremony;
+    const tolerateAbsence = several && known.some((root) => root.providerId === hsm.id);
+    const taken = () =>
+      [...open].flatMap((other) => (other.variable === variable ? [] : tokenIn(other, hsm.modulePath)));
+    const entry: OpenedHsm = {
+      variable,
+      config: hsm,
+      hsm: await openConfigured(variable, hsm, tolerateAbsence, taken),
+    };
+    open.add(entry);
+    return entry;
   };
   try {
-    for (const { variable, hsm } of config.hsms) {
-      // One of several may be away; one that the database never saw, or the only one, is rather configured wrongly.
-      const several = config.hsms.length + software.length > 1 || ceremony;
-      const tolerateAbsence = several && known.some((root) => root.providerId === hsm.id);
-      hsms.push(await openConfigured(variable, hsm, tolerateAbsence));
-    }
+    const entries: OpenedHsm[] = [];
+    for (const { variable, hsm } of config.hsms) entries.push(await openEntry(variable, hsm));
+    const recognised = await recogniseHsms(entries, known, async (entry, id) => {
+      open.delete(entry);
+      await entry.hsm.close();
+      return openEntry(entry.variable, { ...entry.config, id });
+    });
+    const hsms = recognised.map(({ hsm }) => hsm);
+    return {
+      providers: [...hsms.map(hsmRoot), ...software],
+      hsms,
+      configured: recognised,
+      makeRoot: makeRootIn(hsms),
+      variableOf: (providerId) =>
+        recognised.find(({ hsm }) => hsm.id === providerId)?.variable ??
+        (providerId === SOFTWARE ? 'KMS_ROOT_KEY' : (config.hsms[0]?.variable ?? 'KMS_ROOT_KEY')),
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
   }
-  return {
-    providers: [...hsms.map(hsmRoot), ...software],
-    hsms,
-    makeRoot: makeRootIn(hsms),
-    variableOf: (providerId) =>
-      config.hsms.find(({ hsm }) => hsm.id === providerId)?.variable ??
-      (providerId === SOFTWARE ? 'KMS_ROOT_KEY' : (config.hsms[0]?.variable ?? 'KMS_ROOT_KEY')),
-    close,
-  };
+}
+
+/** The token that an HSM uses, for others of its module to leave alone. */
+function tokenIn({ config, hsm }: OpenedHsm, modulePath: string): readonly TokenIdentity[] {
+  const { token } = hsm.status();
+  return token === null || config.modulePath !== modulePath ? [] : [token];
 }
 
 /** Opens one HSM, with a configuration error that names its variable. */
-export async function openConfigured(variable: string, hsm: HsmConfig, tolerateAbsence: boolean): Promise<Hsm> {
+export async function openConfigured(
+  variable: string,
+  hsm: HsmConfig,
+  tolerateAbsence: boolean,
+  taken: () => readonly TokenIdentity[] = () => [],
+): Promise<Hsm> {
   try {
-    return await openHsm(hsm, { tolerateAbsence });
+    return await openHsm(hsm, { tolerateAbsence, taken });
   } catch (error) {
     if (!(error instanceof HsmConfigurationError)) throw error;
     throw new ConfigurationError([{ variable, reason: error.message }]);

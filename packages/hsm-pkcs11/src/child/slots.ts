@@ -14,6 +14,7 @@ export interface SlotChoice {
   readonly slot: number | null;
   readonly tokenLabel: string | null;
   readonly expected: TokenIdentity | null;
+  readonly taken: readonly TokenIdentity[];
 }
 
 /** Every slot that holds an initialised token. */
@@ -48,7 +49,7 @@ function tokenInfo(cryptoki: Cryptoki, slot: Handle): TokenInfo | null {
 
 /**
  * The slot that is meant: the token seen before; else by slot id; else by index, because SoftHSM gives a token another
- * slot id than the one asked for; else by a token label of digits; and by token label, alone or in addition.
+ * slot id than the one asked for, and the free one where the index leads to a token that is taken; else by a token label of digits; and by token label, alone or in addition.
  *
  * @throws FaultError `slot`, listing what there is.
  */
@@ -66,13 +67,15 @@ export function chooseSlot(slots: readonly Slot[], choice: SlotChoice): Slot {
   throw new FaultError({ type: 'slot', message: `${problem}. Initialised tokens: ${there === '' ? 'none' : there}.` });
 }
 
-function candidatesFor(slots: readonly Slot[], { slot, tokenLabel, expected }: SlotChoice): readonly Slot[] {
+function candidatesFor(slots: readonly Slot[], { slot, tokenLabel, expected, taken }: SlotChoice): readonly Slot[] {
   if (expected !== null) return slots.filter(({ token }) => sameToken(token, expected));
   const labelled = slots.filter(({ token }) => tokenLabel === null || token.label === unpadded(tokenLabel));
   if (slot === null) return labelled;
   const numbered = labelled.filter(({ id }) => id === slot);
   if (numbered.length > 0) return numbered;
   const indexed = slots[slot];
+  const isFree = ({ token }: Slot) => !taken.some((other) => sameToken(token, other));
+  if (indexed !== undefined && !isFree(indexed)) return labelled.filter(isFree);
   if (indexed !== undefined) return labelled.includes(indexed) ? [indexed] : [];
   return tokenLabel === null ? slots.filter(({ token }) => token.label === String(slot)) : [];
 }

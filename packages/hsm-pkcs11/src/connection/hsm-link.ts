@@ -19,8 +19,7 @@ import {
   pinRefused,
 } from './hsm-errors.ts';
 import { LanePool, LanesBusy } from './lane-pool.ts';
-import type { LinkStatus } from './link-status.ts';
-import type { RefusedPins } from './refused-pins.ts';
+import type { LinkParts, LinkStatus } from './link-status.ts';
 import { RetiringConnections } from './retiring-connections.ts';
 import { foundNothing, TokenPresence } from './token-presence.ts';
 
@@ -32,14 +31,6 @@ const LEAST_CONNECT_LIMIT_MS = 20_000;
 /** Making an RSA key is a search, and so is going through all objects: many times as long as using a key. */
 const LONG_LIMITS = 12;
 const LONG: readonly Request['op'][] = ['generate', 'objects'];
-
-export interface LinkParts {
-  /** The environment of the module's process. */
-  readonly environment: NodeJS.ProcessEnv;
-  readonly refusedPins: RefusedPins;
-  /** Milliseconds on a clock that never goes back. */
-  readonly now: () => number;
-}
 
 /** Sends one request to the token, whatever the state of the breaker: for checks of a new connection. */
 export type DirectCall = <R extends Request>(request: R) => Promise<Answers[R['op']]>;
@@ -325,7 +316,8 @@ export class HsmLink {
 
   async #logIn(connection: ChildConnection): Promise<Connected> {
     const { modulePath, slot, tokenLabel, pin, poolSize } = this.#settings;
-    const opened = await connection.open({ modulePath, slot, tokenLabel, expected: this.#expected?.token ?? null });
+    const expected = this.#expected?.token ?? null;
+    const opened = await connection.open({ modulePath, slot, tokenLabel, expected, taken: this.#parts.taken() });
     let mechanisms: readonly number[] = [];
     await this.#attemptLogin(opened.token, async () => {
       mechanisms = await connection.login(pin, poolSize);

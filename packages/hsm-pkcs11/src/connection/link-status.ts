@@ -1,4 +1,16 @@
 import type { TokenIdentity } from '../protocol/messages.ts';
+import type { RefusedPins } from './refused-pins.ts';
+
+/** What the way to a token needs beside its settings. */
+export interface LinkParts {
+  /** The environment of the module's process. */
+  readonly environment: NodeJS.ProcessEnv;
+  readonly refusedPins: RefusedPins;
+  /** The tokens of the same module that others use. */
+  readonly taken: () => readonly TokenIdentity[];
+  /** Milliseconds on a clock that never goes back. */
+  readonly now: () => number;
+}
 
 /** The way to one token, as it stands. */
 export interface LinkStatus {

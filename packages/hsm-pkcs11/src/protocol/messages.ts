@@ -140,6 +140,8 @@ export type ToChild =
       readonly tokenLabel: string | null;
       /** After the first time only this token will do, in whatever slot it is. */
       readonly expected: TokenIdentity | null;
+      /** The tokens that others use: an index that leads to one of them has moved. */
+      readonly taken: readonly TokenIdentity[];
     }
   | { readonly kind: 'login'; readonly pin: string; readonly lanes: number }
   /** The token logged out by itself. */

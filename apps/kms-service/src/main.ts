@@ -100,10 +100,13 @@ function stopOnSignal(stops: Stops, config: ServiceConfig, log: Logger): void {
     if (stopping) return;
     stopping = true;
     log.info({ signal }, 'stopping');
-    setTimeout(() => {
-      log.error('stopping took too long');
-      process.exit(1);
-    }, config.shutdownTimeoutMs + STOP_MARGIN_MS).unref();
+    setTimeout(
+      () => {
+        log.error('stopping took too long');
+        process.exit(1);
+      },
+      config.drainDelayMs + config.shutdownTimeoutMs + STOP_MARGIN_MS,
+    ).unref();
     void stopAll(stops).then(
       () => {
         log.info('stopped');
@@ -131,7 +134,7 @@ async function run(config: ServiceConfig, logs: Logs): Promise<void> {
     return;
   }
   if (config.workers > 1 && cluster.isPrimary) {
-    const stopLimitMs = config.shutdownTimeoutMs + 2 * STOP_MARGIN_MS;
+    const stopLimitMs = config.drainDelayMs + config.shutdownTimeoutMs + 2 * STOP_MARGIN_MS;
     process.exit(await superviseWorkers({ count: config.workers, stopLimitMs }, log));
   }
   const stops: Stops = [];

@@ -47,7 +47,7 @@ interface Upstream {
 }
 
 /** A server that tells what the gateway sends it, and then answers, hangs up or stays silent. */
-async function startUpstream(then: 'answer' | 'hang up' | 503 = 'answer'): Promise<Upstream> {
+async function startUpstream(then: 'answer' | 'hang up' | 503 = 'answer', port = 0): Promise<Upstream> {
   const seen: Seen[] = [];
   const server: Server = createServer((request, response) => {
     let body = '';
@@ -63,7 +63,7 @@ async function startUpstream(then: 'answer' | 'hang up' | 503 = 'answer'): Promi
     });
   });
   await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
+    server.listen(port, '127.0.0.1', resolve);
   });
   ends.push(
     () =>
@@ -258,6 +258,18 @@ describe('several replicas', () => {
       expect((await calls(gateway, method)).map(({ status }) => status)).toEqual(Array(6).fill(200));
   });
 
+  test('that have all failed a moment ago are tried at once, whatever the call', async () => {
+    const ports = [await freePort(), await freePort()];
+    const gateway = await startGateway({ upstreams: ports });
+    for (const answer of await calls(gateway, 'GET')) expectProblem(answer, 502, 'BAD_GATEWAY');
+    const [first = 0, second = 0] = ports;
+    await startUpstream('answer', first);
+    for (const method of ['GET', 'POST', 'PATCH', 'DELETE'])
+      expect((await calls(gateway, method)).map(({ status }) => status)).toEqual(Array(6).fill(200));
+    await startUpstream('answer', second);
+    expect((await calls(gateway, 'POST')).map(({ status }) => status)).toEqual(Array(6).fill(200));
+  });
+
   test('a call that one of them has had goes to another only if it may be done twice', async () => {
     for (const [method, headers, twice] of [
       ['GET', {}, true],
@@ -271,7 +283,7 @@ describe('several replicas', () => {
       const answer = await send(`${gateway.baseUrl}/kms/v1/keys/${keyId}`, method, 'token', undefined, headers);
       expectProblem(answer, 502, 'BAD_GATEWAY');
       const had = upstreams.map(({ seen }) => seen.length);
-      expect({ method, headers, calls: had.sort() }).toEqual({ method, headers, calls: twice ? [1, 1] : [0, 1] });
+      expect({ method, headers, calls: had.sort() }).toEqual({ method, headers, calls: twice ? [2, 2] : [0, 1] });
       expect(upstreams.flatMap(({ seen }) => seen).every(({ url }) => url === `/kms/v1/keys/${keyId}`)).toBe(true);
     }
   });

@@ -9,6 +9,17 @@ export interface EdgeGateway {
   readonly server: NginxServer;
 }
 
+/**
+ * The replicas as the documents name them, each twice: one that failed is passed by for a while, and when all of them did, as
+ * while they restart one right after the other, each is tried all the same.
+ */
+function upstreamServers(addresses: readonly string[]): string {
+  return [
+    ...addresses.map((address) => `server ${address} max_fails=1 fail_timeout=5s;`),
+    ...addresses.map((address) => `server ${address} max_fails=0 backup;`),
+  ].join(' ');
+}
+
 export interface EdgeGatewayOptions {
   /** The ports of the replicas behind it. */
   readonly upstreams: readonly number[];
@@ -25,9 +36,7 @@ export async function startEdgeGateway({ upstreams, credential = '', tls }: Edge
     templates: [`${DIRECTORY}templates`, ...(tls === undefined ? [] : [`${DIRECTORY}tls`])],
     variables: {
       EDGE_LISTEN: `127.0.0.1:${port}${tls === undefined ? '' : ' ssl'}`,
-      EDGE_UPSTREAM_SERVERS: upstreams
-        .map((upstream) => `server 127.0.0.1:${upstream} max_fails=1 fail_timeout=5s;`)
-        .join(' '),
+      EDGE_UPSTREAM_SERVERS: upstreamServers(upstreams.map((upstream) => `127.0.0.1:${upstream}`)),
       EDGE_ACCESS_LOG: 'access.log',
       EDGE_GATEWAY_CREDENTIAL: credential,
       ...(tls === undefined ? {} : { EDGE_TLS_CERTIFICATE: tls.certificate, EDGE_TLS_CERTIFICATE_KEY: tls.key }),

@@ -51,6 +51,7 @@ export interface ServiceConfig {
   /** How many bytes of answers may wait for clients to read them. */
   readonly maxAnswerBytes: number;
   readonly shutdownTimeoutMs: number;
+  readonly drainDelayMs: number;
   readonly jobIntervalMs: number;
   /** How many processes serve; each of them is a node of its own. */
   readonly workers: number;
@@ -145,6 +146,7 @@ export function readConfig(environment: Environment): ServiceConfig {
     maxConnections: env.integer('KMS_MAX_CONNECTIONS', 10_000, { min: 1, max: 1_000_000 }),
     maxAnswerBytes: env.integer('KMS_MAX_ANSWER_BYTES', 64 * MEBIBYTE, { min: MEBIBYTE, max: 64 * 1024 * MEBIBYTE }),
     shutdownTimeoutMs: env.integer('KMS_SHUTDOWN_TIMEOUT_MS', 10_000, { min: 0, max: 600_000 }),
+    drainDelayMs: env.integer('KMS_DRAIN_DELAY_MS', 0, { min: 0, max: 600_000 }),
     jobIntervalMs: env.integer('KMS_JOB_INTERVAL_MS', 10_000, { min: 100, max: 3_600_000 }),
     workers: readWorkers(env),
     evidence: readEvidence(env),

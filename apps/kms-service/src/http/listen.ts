@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { KmsError } from '@qnsp/kms-core';
 import type { Hono } from 'hono';
@@ -25,7 +25,8 @@ export interface Listening {
   /** Where a client on this machine reaches the service. */
   readonly baseUrl: string;
   /**
-   * Takes no new connection, and says with each answer that its own ends. When nothing comes any more, or {@link FAREWELL_MS}
+   * Goes on for `drainDelayMs`, in which who asks for readiness sends its requests elsewhere. Then takes no new connection, and
+   * says with each answer that its own ends. When nothing comes any more, or {@link FAREWELL_MS}
    * are over, closes those without a request, lets running requests end for `shutdownTimeoutMs`, and cuts what is left.
    */
   stop(): Promise<void>;
@@ -88,6 +89,9 @@ export async function listen(app: Hono<AppEnv>, hot: HotRoutes, config: ServiceC
   return {
     baseUrl: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     stop: async () => {
+      await sleep(config.drainDelayMs);
+      // What waits to be taken when the listener closes is cut off: this comes right after a look for it.
+      await setImmediate();
       draining = true;
       await drain(server, config.shutdownTimeoutMs, () => lastRequestAt);
       bounds.stop();

@@ -2,20 +2,24 @@ import { readFileSync } from 'node:fs';
 import { makeReceiver } from './receiver.ts';
 
 const {
-  AUDIT_BEARER_TOKEN = '',
+  AUDIT_BEARER_TOKEN_FILE = '',
   AUDIT_PUBLIC_KEY_FILE = '',
   AUDIT_DIRECTORY = './evidence',
   HOST,
   PORT = '8096',
 } = process.env;
-if (AUDIT_BEARER_TOKEN === '' || AUDIT_PUBLIC_KEY_FILE === '') {
+const bearerToken =
+  AUDIT_BEARER_TOKEN_FILE === ''
+    ? (process.env['AUDIT_BEARER_TOKEN'] ?? '')
+    : readFileSync(AUDIT_BEARER_TOKEN_FILE, 'utf8').trim();
+if (bearerToken === '' || AUDIT_PUBLIC_KEY_FILE === '') {
   process.stderr.write(
-    'AUDIT_BEARER_TOKEN and AUDIT_PUBLIC_KEY_FILE are needed; AUDIT_DIRECTORY, HOST and PORT may be set.\n',
+    'AUDIT_BEARER_TOKEN, or AUDIT_BEARER_TOKEN_FILE, and AUDIT_PUBLIC_KEY_FILE are needed; AUDIT_DIRECTORY, HOST and PORT may be set.\n',
   );
   process.exit(78);
 }
 const server = makeReceiver({
-  bearerToken: AUDIT_BEARER_TOKEN,
+  bearerToken,
   publicKeyPem: readFileSync(AUDIT_PUBLIC_KEY_FILE, 'utf8'),
   directory: AUDIT_DIRECTORY,
 });

@@ -20,15 +20,18 @@ run_sql() {
   psql --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 --dbname="$database" --command="$1"
 }
 
-if [ -z "$(run_sql "SELECT to_regclass('kms.keys')")" ]; then
+# On lines of their own: a query that fails ends the script with its reason, and is not taken for an empty answer.
+keys=$(run_sql "SELECT to_regclass('kms.keys')")
+if [ -z "$keys" ]; then
   echo "$0: this database holds no keys of the service" >&2
   exit 1
 fi
-if [ "$(run_sql "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")" != t ]; then
+sees_all=$(run_sql 'SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user')
+if [ "$sees_all" != t ]; then
   cat >&2 <<EOF
 $0: row-level security hides rows from the user $(run_sql 'SELECT current_user'): the dump would lack keys.
 Dump as a superuser, or let one make a user for backups:
-  CREATE ROLE kms_backup LOGIN BYPASSRLS; GRANT pg_read_all_data TO kms_backup;
+  CREATE ROLE kms_backup LOGIN BYPASSRLS; GRANT pg_read_all_data TO kms_backup; GRANT CONNECT ON DATABASE kms TO kms_backup;
 EOF
   exit 1
 fi

@@ -38,7 +38,8 @@ if [ -n "$tombstones" ] && ! [ -r "$tombstones" ]; then
   echo "$0: $tombstones can not be read" >&2
   exit 1
 fi
-if [ -n "$(run_sql --command="SELECT to_regnamespace('kms')")" ]; then
+present=$(run_sql --command="SELECT to_regnamespace('kms')")
+if [ -n "$present" ]; then
   echo "$0: the database is not empty. Make a new one; nothing was changed." >&2
   exit 1
 fi

@@ -124,6 +124,7 @@ const ODDITIES: Readonly<Record<string, (step: Step) => boolean>> = {
   'a query whose values are not encoded': (step) =>
     /\?\S*[{|}":/]/.test(requestLine(step).replaceAll(/\{\{\w+\}\}/g, '')),
   'a rotation with its reason': (step) => requestLine(step).includes('/rotate ') && step.body.includes('"reason":'),
+  'metadata of more than text': (step) => /"metadata": ?\{.*(?:null|true|\d)/.test(step.body),
   'a list with limit=100': (step) => /^GET \S*\?(?:\S*&)?limit=100[& ]/.test(requestLine(step)),
   'a body in chunks': (step) => has(step, /^transfer-encoding: chunked$/i) && step.body !== '',
   'a body that waits for 100 Continue': (step) => has(step, /^expect: 100-continue$/i),

@@ -130,6 +130,35 @@ describe('an instant at the ends of time', () => {
   });
 });
 
+describe('metadata', () => {
+  const metadata = { n: [0.1, 5e-324, Number.MAX_SAFE_INTEGER], on: true, none: null, '10': { b: { a: ['ü', {}] } } };
+
+  test('of any JSON is kept as it was sent, also when the key was changed and used', async () => {
+    const made = await local.call('POST', '/kms/v1/keys', { name: 'metadata', metadata });
+    expect(made).toMatchObject({ status: 201, body: { metadata } });
+    const path = `/kms/v1/keys/${String(made.body['keyId'])}`;
+    expect((await local.call('PATCH', path, { metadata: { ...metadata, more: [] } })).status).toBe(200);
+    expect((await local.call('POST', `${path}/encrypt`, { plaintext: DATA })).status).toBe(200);
+    expect((await local.call('GET', path)).body['metadata']).toEqual({ ...metadata, more: [] });
+  });
+
+  test.each([
+    ['a number that no double holds', '{"a":{"b":1e400}}', 'metadata.a.b'],
+    ['a whole number that would lose digits', '{"a":[1,12345678901234567890]}', 'metadata.a[1]'],
+    ['-0', '{"a":-0}', 'metadata.a'],
+    ['__proto__ inside', '{"a":{"__proto__":{"b":1}}}', 'metadata.a.__proto__'],
+    ['nine levels', `{"a":${'['.repeat(8)}${']'.repeat(8)}}`, 'metadata.a[0][0][0][0][0][0][0]'],
+  ])('is refused with its path: %s', async (_what, json, path) => {
+    const answer = await local.call('POST', '/kms/v1/keys', `{"metadata":${json}}`, {
+      'content-type': 'application/json',
+    });
+    expect(answer).toMatchObject({
+      status: 400,
+      body: { details: { issues: [{ path, reason: expect.any(String) }] } },
+    });
+  });
+});
+
 describe('a new key', () => {
   test('with an empty algorithm has the default one', async () => {
     expect(await local.call('POST', '/kms/v1/keys', { name: 'default', algorithm: '', purpose: '' })).toMatchObject({

@@ -1,11 +1,13 @@
 // The public surface, folder by folder.
 export * from './bounds/bounds.ts';
+export { metadataProblem } from './bounds/metadata-problem.ts';
 export * from './errors/kms-error.ts';
 export * from './encoding/length-prefixed.ts';
 export * from './algorithms/registry.ts';
 export * from './algorithms/resolve.ts';
 export * from './model/identifiers.ts';
 export * from './model/key.ts';
+export * from './model/metadata.ts';
 export * from './model/tenant.ts';
 export * from './model/api-token.ts';
 export * from './model/tombstone.ts';

@@ -87,9 +87,17 @@ const context: Field<EncryptionContext> = {
     Object.fromEntries(Array.from({ length: 65 }, (_, index) => [`n${index}`, 'v'])),
   ],
 };
-const metadata: Field<Readonly<Record<string, string>>> = {
-  inside: [{}, { n: text(1024) }],
-  outside: ['text', null, [], { n: 1 }, { n: text(1025) }, { [text(129)]: 'v' }],
+const metadata: Field<core.Metadata> = {
+  inside: [{}, { n: text(1024) }, { n: [1, true, null, { m: 0.5 }] }],
+  outside: [
+    'text',
+    null,
+    [],
+    { n: Number.POSITIVE_INFINITY },
+    { n: undefined },
+    { n: text(1025) },
+    { [text(129)]: 'v' },
+  ],
 };
 const once = { key: 'k', fingerprint: bytes(32) };
 let keys = 0;

@@ -377,7 +377,8 @@ export interface Key {
     readonly maxOperations: number | null;
     readonly expiresAt: string | null;
   };
-  readonly metadata: Readonly<Record<string, string>>;
+  /** As it was sent. */
+  readonly metadata: Readonly<Record<string, unknown>>;
   /** The key that protects this one in the tenant's own hierarchy. */
   readonly parentKeyId: string | null;
   /** Counts the changes of the key; send it as `If-Match` to change only what you saw. */
@@ -613,8 +614,12 @@ export interface CreateKeyInput {
     | undefined;
   readonly rotation?: RotationSettings | undefined;
   readonly usageLimits?: UsageLimits | undefined;
-  /** Facts about the key for people and programs; never a secret. */
-  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Facts about the key for people and programs, never a secret: any JSON, which is answered as it was sent. At
+   * most 16 KiB, 8 levels, 64 members in each object, 128 characters in each name and 1024 in each text. Whole
+   * numbers are at most 9007199254740991 in either direction; send larger ones as text.
+   */
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
   readonly policy?: KeyPolicy | undefined;
   /** The key that protects this one in the tenant's own hierarchy; revocation with `cascade` follows it. */
   readonly parentKeyId?: string | undefined;
@@ -661,8 +666,12 @@ export interface GetKeyInput {
 export interface UpdateKeyInput {
   readonly tenantId?: string | null | undefined;
   readonly name?: string | null | undefined;
-  /** Facts about the key for people and programs; never a secret. */
-  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Facts about the key for people and programs, never a secret: any JSON, which is answered as it was sent. At
+   * most 16 KiB, 8 levels, 64 members in each object, 128 characters in each name and 1024 in each text. Whole
+   * numbers are at most 9007199254740991 in either direction; send larger ones as text.
+   */
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
   readonly rotation?: RotationSettings | undefined;
   readonly usageLimits?: UsageLimits | undefined;
   readonly keyId: string;
@@ -1028,8 +1037,12 @@ export interface ImportKeyInput {
     | undefined;
   readonly rotation?: RotationSettings | undefined;
   readonly usageLimits?: UsageLimits | undefined;
-  /** Facts about the key for people and programs; never a secret. */
-  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Facts about the key for people and programs, never a secret: any JSON, which is answered as it was sent. At
+   * most 16 KiB, 8 levels, 64 members in each object, 128 characters in each name and 1024 in each text. Whole
+   * numbers are at most 9007199254740991 in either direction; send larger ones as text.
+   */
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
   readonly policy?: KeyPolicy | undefined;
   /** The key that protects this one in the tenant's own hierarchy; revocation with `cascade` follows it. */
   readonly parentKeyId?: string | undefined;

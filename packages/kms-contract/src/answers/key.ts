@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { algorithmId } from '../fields/algorithm.ts';
 import { answeredBytes } from '../fields/bytes.ts';
 import { answeredInstant } from '../fields/instant.ts';
+import { answeredMetadata } from '../fields/metadata.ts';
 import { component, onTheWire } from '../fields/wire-schema.ts';
 
 const answeredUuid = onTheWire(z.string(), { type: 'string', format: 'uuid' });
@@ -50,7 +51,7 @@ export const keySchema = component(
       nextRotationAt: answeredInstant.nullable(),
     }),
     usageLimits: z.object({ maxOperations: z.int().nullable(), expiresAt: answeredInstant.nullable() }),
-    metadata: z.record(z.string(), z.string()),
+    metadata: answeredMetadata.describe('As it was sent.'),
     parentKeyId: answeredUuid.nullable().describe("The key that protects this one in the tenant's own hierarchy."),
     revision: z.int().describe('Counts the changes of the key; send it as `If-Match` to change only what you saw.'),
     createdAt: answeredInstant,

@@ -4,15 +4,10 @@ import { LIMITS } from '../limits.ts';
 import { rotationPeriod } from './duration.ts';
 import { inside } from './inside.ts';
 import { instant } from './instant.ts';
-import { stringMap } from './string-map.ts';
 import { line } from './text.ts';
 import { component, onTheWire } from './wire-schema.ts';
 
 export const keyName = line(LIMITS.nameCharacters).describe('A name for people; it need not be unique.');
-
-export const keyMetadata = stringMap(LIMITS.metadata).describe(
-  'Facts about the key for people and programs; never a secret.',
-);
 
 const purpose = z.enum(['', ...KEY_PURPOSES]);
 

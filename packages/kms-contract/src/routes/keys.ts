@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { EXAMPLE, EXAMPLE_KEY } from '../answers/examples.ts';
 import { keyPageSchema, keySchema, keyStatisticsSchema, publicKeySchema } from '../answers/key.ts';
 import { algorithm, chosenAlgorithm } from '../fields/algorithm.ts';
-import { keyMetadata, keyName, keyPurpose, rotation, usageLimits } from '../fields/key-settings.ts';
+import { keyName, keyPurpose, rotation, usageLimits } from '../fields/key-settings.ts';
+import { metadata } from '../fields/metadata.ts';
 import { policyDocument } from '../fields/policy-document.ts';
 import { pageLimit, queryInteger } from '../fields/query.ts';
 import { urlSafe } from '../fields/text.ts';
@@ -18,7 +19,7 @@ export const chosenSettings = {
   purpose: keyPurpose.exactOptional(),
   rotation: rotation.exactOptional(),
   usageLimits: usageLimits.exactOptional(),
-  metadata: keyMetadata.exactOptional(),
+  metadata: metadata.exactOptional(),
   policy: policyDocument.exactOptional(),
   parentKeyId: uuid
     .exactOptional()
@@ -142,7 +143,7 @@ export const keyRoutes = group({
     body: z.strictObject({
       tenantId: uuid.nullable().exactOptional(),
       name: keyName.nullable().exactOptional(),
-      metadata: keyMetadata.exactOptional(),
+      metadata: metadata.exactOptional(),
       rotation: rotation.exactOptional(),
       usageLimits: usageLimits.exactOptional(),
     }),

@@ -32,7 +32,8 @@ export const BOUNDS = {
   /** SHA-256 or longer. */
   fingerprintBytes: { minimum: 32, maximum: 64 },
   context: { entries: 64, nameCharacters: 1024, valueCharacters: 8 * KIB, totalBytes: 8 * KIB },
-  metadata: { entries: 64, nameCharacters: 128, valueCharacters: 1024, totalBytes: 16 * KIB },
+  /** Members and characters of every object and text in it. */
+  metadata: { entries: 64, levels: 8, nameCharacters: 128, valueCharacters: 1024, totalBytes: 16 * KIB },
   policy: {
     statements: 64,
     actions: 64,

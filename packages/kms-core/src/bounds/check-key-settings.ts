@@ -4,7 +4,7 @@ import type { UsageLimits } from '../model/key.ts';
 import type { KeySettings, RotationInput } from '../operations/create-key.ts';
 import { BOUNDS } from './bounds.ts';
 import { checkPolicy } from './check-policy.ts';
-import { checkStringMap } from './check-string-map.ts';
+import { metadataProblem } from './metadata-problem.ts';
 import { checkBoolean, checkId, checkInstant, checkInteger, checkLine, checkOneOf } from './check-values.ts';
 
 /** The settings that whoever creates or imports a key chooses. */
@@ -25,7 +25,8 @@ export function checkName(name: string | null | undefined): void {
 }
 
 export function checkMetadata(metadata: KeySettings['metadata']): void {
-  if (metadata !== undefined) checkStringMap('metadata', metadata, BOUNDS.metadata);
+  const problem = metadata === undefined ? undefined : metadataProblem(metadata);
+  if (problem !== undefined) throw badRequest(['metadata', ...problem.path].join('.'), problem.reason);
 }
 
 export function checkRotation(rotation: RotationInput | undefined): void {

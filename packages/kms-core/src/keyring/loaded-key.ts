@@ -5,6 +5,7 @@ import { loadMaterial } from '../engines/software-material.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
+import type { JsonValue } from '../model/metadata.ts';
 import type { ResidentKeyProvider } from '../ports/resident-keys.ts';
 
 /** A key whose record was read and authenticated. */
@@ -78,7 +79,16 @@ export function bytesOfKey({ record }: LoadedKey): number {
     if (material.kind === 'sealed') bytes += PER_SEALED_BYTE * material.sealed.length;
     if (publicKey !== null) bytes += PAIR_BYTES + PER_PUBLIC_BYTE * publicKey.length;
   }
-  for (const [name, value] of Object.entries(record.metadata)) bytes += 2 * (name.length + value.length) + 64;
+  for (const [name, value] of Object.entries(record.metadata)) bytes += 2 * name.length + 64 + bytesOfJson(value);
   if (record.policy !== null) bytes += 8 * JSON.stringify(record.policy).length;
+  return bytes;
+}
+
+/** Roughly what a value of metadata takes in memory. */
+function bytesOfJson(value: JsonValue): number {
+  if (typeof value === 'string') return 2 * value.length;
+  if (typeof value !== 'object' || value === null) return 8;
+  let bytes = 64;
+  for (const [name, member] of Object.entries(value)) bytes += 2 * name.length + 64 + bytesOfJson(member);
   return bytes;
 }

@@ -3,8 +3,8 @@ import type { KeyRecord, KeyVersionRecord, VersionMaterial } from '../model/key.
 /** Bytes as base64, instants as milliseconds since the epoch; the rest as it is. */
 type Json<T> = T extends Uint8Array ? string : T extends Date ? number : T extends object ? JsonObject<T> : T;
 type JsonObject<T> = { readonly [K in keyof T]: Json<T[K]> };
-/** A key record as JSON. */
-export type RecordJson = Json<KeyRecord>;
+/** A key record as JSON. Metadata is JSON already. */
+export type RecordJson = Json<Omit<KeyRecord, 'metadata'>> & Pick<KeyRecord, 'metadata'>;
 
 /** A record as a value that JSON keeps whole. */
 export function encodeRecord(record: KeyRecord): RecordJson {

@@ -3,6 +3,7 @@ import { algorithmById } from '../algorithms/resolve.ts';
 import type { KeyState, VersionState } from '../lifecycle/operations.ts';
 import { formatDuration } from './iso-duration.ts';
 import type { KeyRecord, ProtectionLevel } from './key.ts';
+import type { Metadata } from './metadata.ts';
 
 /** A key as it is shown: no material, and every value JSON, so that it can be stored and replayed. */
 export interface KeyDescription {
@@ -25,7 +26,7 @@ export interface KeyDescription {
     readonly nextRotationAt: string | null;
   };
   readonly usageLimits: { readonly maxOperations: number | null; readonly expiresAt: string | null };
-  readonly metadata: Readonly<Record<string, string>>;
+  readonly metadata: Metadata;
   readonly parentKeyId: string | null;
   readonly revision: number;
   readonly createdAt: string;

@@ -2,6 +2,7 @@ import type { KeyPurpose } from '../algorithms/registry.ts';
 import type { PolicyDocument } from '../access/policy-document.ts';
 import type { KeyState, VersionState } from '../lifecycle/operations.ts';
 import type { KeyId, TenantId } from './identifiers.ts';
+import type { Metadata } from './metadata.ts';
 
 export const PROTECTION_LEVELS = ['software', 'hsm'] as const;
 export type ProtectionLevel = (typeof PROTECTION_LEVELS)[number];
@@ -76,7 +77,7 @@ export interface KeyRecord {
   readonly rotation: RotationSettings;
   readonly usageLimits: UsageLimits;
   readonly policy: PolicyDocument | null;
-  readonly metadata: Readonly<Record<string, string>>;
+  readonly metadata: Metadata;
   /** The key that protects this one in the tenant's own hierarchy; revocation with `cascade` follows it. */
   readonly parentKeyId: KeyId | null;
   /** Counts the changes of the record, from 1. */

@@ -11,6 +11,7 @@ import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { describeKey, type KeyDescription } from '../model/describe-key.ts';
 import { type KeyId, newId } from '../model/identifiers.ts';
 import { type KeyRecord, PROTECTION_LEVELS, type ProtectionLevel, type UsageLimits } from '../model/key.ts';
+import type { Metadata } from '../model/metadata.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import type { Kms } from './kms.ts';
 import { type PreparedVersion, withNewVersion } from './make-version.ts';
@@ -23,7 +24,7 @@ export interface KeySettings {
   readonly purpose?: KeyPurpose | null;
   readonly rotation?: RotationInput;
   readonly usageLimits?: Partial<UsageLimits>;
-  readonly metadata?: Readonly<Record<string, string>>;
+  readonly metadata?: Metadata;
   readonly policy?: PolicyDocument | null;
   /** The key that protects this one in the tenant's own hierarchy. */
   readonly parentKeyId?: KeyId | null;

@@ -3,6 +3,7 @@ import { checkMetadata, checkName, checkRotation, checkUsageLimits } from '../bo
 import { badRequest } from '../errors/kms-error.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
 import type { UsageLimits } from '../model/key.ts';
+import type { Metadata } from '../model/metadata.ts';
 import { type ChangeRequest, changeKey } from './change-key.ts';
 import { planRotation, type RotationInput } from './create-key.ts';
 import type { Kms } from './kms.ts';
@@ -11,7 +12,7 @@ import { isImported } from './rotate-key.ts';
 export interface UpdateKeyInput extends ChangeRequest {
   readonly name?: string | null;
   /** Replaces all metadata. */
-  readonly metadata?: Readonly<Record<string, string>>;
+  readonly metadata?: Metadata;
   /** Replaces the settings that are given. */
   readonly rotation?: RotationInput;
   readonly usageLimits?: Partial<UsageLimits>;

@@ -54,7 +54,9 @@ function variedKeys(tenantId: string): KeyRecord[] {
       ],
     },
     // A member named __proto__ is data like any other.
-    metadata: JSON.parse('{"zone":"eu","__proto__":"own","a":"","10":"ten","9":"nine"}'),
+    metadata: JSON.parse(
+      '{"zone":"eu","__proto__":"own","a":"","10":"ten","9":"nine","n":[0.1,5e-324,9007199254740991,-1.5,true,null,{"b":{"a":[]}}]}',
+    ),
     parentKeyId: parent.keyId,
     revision: 7,
     createdAt: new Date('1999-12-31T23:59:59.998Z'),

@@ -73,18 +73,33 @@ export function bodyOf(route: Route): Fields {
   const properties = Object.entries(single.properties ?? {}).filter(([name]) => !synonyms.includes(name));
   // A field that has a synonym is required as "one of the two".
   const eitherOf = (single.allOf ?? []).flatMap(({ anyOf }) => anyOf?.[0]?.required ?? []);
-  return { properties: Object.fromEntries(properties), required: [...(single.required ?? []), ...eitherOf] };
+  return {
+    properties: Object.fromEntries(withoutAbsent(properties)),
+    required: [...(single.required ?? []), ...eitherOf],
+  };
 }
 
 /** The query of an operation that has no body. */
 export function queryOf(route: Route): Readonly<Record<string, Schema>> {
   const inQuery = operation(route).parameters.filter((parameter) => parameter.in === 'query');
   return Object.fromEntries(
-    inQuery.map(({ name = '', schema = {}, description }) => [
-      name,
-      { ...schema, ...(description === undefined ? {} : { description }) },
-    ]),
+    withoutAbsent(
+      inQuery.map(({ name = '', schema = {}, description }) => [
+        name,
+        { ...schema, ...(description === undefined ? {} : { description }) },
+      ]),
+    ),
   );
+}
+
+/** Fields without the other ways to say that they are absent: this client leaves them away. */
+function withoutAbsent(fields: readonly (readonly [string, Schema])[]): readonly (readonly [string, Schema])[] {
+  return fields.map(([name, schema]) => {
+    const [value, absent] = schema.anyOf ?? [];
+    if (value === undefined || absent?.description !== 'The same as absent.') return [name, schema];
+    const { anyOf: _both, ...rest } = schema;
+    return [name, { ...value, ...rest }];
+  });
 }
 
 /** The schema of what an operation answers, a batch left out. */

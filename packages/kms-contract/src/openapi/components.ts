@@ -5,6 +5,7 @@ import { componentSchemas, type JsonSchema, wireSchemas } from '../fields/wire-s
 export class Components {
   readonly #byName = new Map<string, JsonSchema>();
   readonly #responses = new Map<string, JsonSchema>();
+  readonly #replaced = new Set<string>();
 
   /** The JSON Schema of a value's JSON form, with references to the components in it. */
   of(schema: z.ZodType): JsonSchema {
@@ -16,6 +17,16 @@ export class Components {
   add(name: string, schema: JsonSchema): JsonSchema {
     this.#byName.set(name, schema);
     return reference(name);
+  }
+
+  /** Puts what is made of a listed schema in its place, once. */
+  replace(listed: JsonSchema, make: (schema: JsonSchema) => JsonSchema): void {
+    const name = String(listed['$ref']).split('/').at(-1) ?? '';
+    const schema = this.#byName.get(name);
+    if (schema === undefined) throw new Error(`there is no component ${name} to replace`);
+    if (this.#replaced.has(name)) return;
+    this.#replaced.add(name);
+    this.#byName.set(name, make(schema));
   }
 
   /** Adds properties to a listed schema. */

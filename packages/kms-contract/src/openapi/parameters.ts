@@ -4,6 +4,8 @@ import type { Address, Route } from '../route.ts';
 import type { Components } from './components.ts';
 
 const UUID = { type: 'string', format: 'uuid' } as const;
+/** Clients that have no value for a name send it without one. */
+const EMPTY = { type: 'string', maxLength: 0, description: 'The same as absent.' } as const;
 
 /** The headers that requests may carry, as the document lists them. */
 export const HEADER_PARAMETERS = {
@@ -20,7 +22,7 @@ export const HEADER_PARAMETERS = {
     description:
       "The tenant of the call, also `x-qnsp-tenant-id`, `x-tenant-id`, or `tenantId` in query or body. Each that is present must be the credential's. " +
       'Only a platform credential needs to name one.',
-    schema: UUID,
+    schema: { anyOf: [UUID, EMPTY] },
   },
   IdempotencyKey: {
     name: 'Idempotency-Key',
@@ -55,7 +57,7 @@ export function parametersOf(route: Route, { path }: Address, components: Compon
           name,
           in: 'query',
           ...(description === undefined ? {} : { description }),
-          schema,
+          schema: { anyOf: [schema, EMPTY] },
         }));
   return [...inPath, ...inQuery, ...headersOf(route)];
 }

@@ -10,20 +10,26 @@ type Names = Readonly<Record<string, string>>;
 /** The schema of what a route takes as its body. */
 export function bodySchema(route: Route, address: Address, components: Components): JsonSchema {
   const name = `${route.operationId[0]?.toUpperCase()}${route.operationId.slice(1)}Request`;
-  const canonical = components.of(route.body);
-  if (route.crypto === undefined)
-    return '$ref' in canonical ? canonical : components.add(name, withSynonyms(canonical, route.synonyms ?? {}));
+  const schema = components.of(route.body);
+  if (route.crypto === undefined) {
+    const isListed = '$ref' in schema;
+    if (isListed && route.nullIsValue !== true) components.replace(schema, orNull);
+    if (isListed) return schema;
+    const named = withSynonyms(schema, route.synonyms ?? {});
+    return components.add(name, route.nullIsValue === true ? named : orNull(named));
+  }
+  const canonical = orNull(schema);
   const { operation, keyRequired } = route.crypto;
   const { b, c } = DIALECTS[operation] ?? {};
   const single = [
-    components.add(name, withSynonyms(canonical, SYNONYMS[operation] ?? {})),
+    components.add(name, orNull(withSynonyms(schema, SYNONYMS[operation] ?? {}))),
     ...(b === undefined ? [] : [components.add(`${name}B64`, renamed(canonical, b.request))]),
     ...(c === undefined ? [] : [components.add(`${name}Base64`, renamed(canonical, c.request))]),
   ];
   const needsKey = keyRequired && !address.path.includes('{keyId}');
   const items = components.add(`${name}Batch`, batchOf(single));
   return {
-    anyOf: [...single.map((schema) => (needsKey ? { allOf: [schema, { required: ['keyId'] }] } : schema)), items],
+    anyOf: [...single.map((one) => (needsKey ? { allOf: [one, { required: ['keyId'] }] } : one)), items],
   };
 }
 
@@ -53,13 +59,36 @@ function batchOf(single: readonly JsonSchema[]): JsonSchema {
     type: 'object',
     description: 'Items of their own; one that is wrong does not disturb the others.',
     properties: {
-      tenantId: { type: 'string', format: 'uuid' },
-      keyId: { type: 'string', format: 'uuid', description: 'The key of every item that names none.' },
-      items: { type: 'array', minItems: 1, maxItems: LIMITS.batchItems, items: { anyOf: single } },
+      tenantId: { anyOf: [{ type: 'string', format: 'uuid' }, ABSENT] },
+      keyId: {
+        anyOf: [{ type: 'string', format: 'uuid' }, ABSENT],
+        description: 'The key of every item that names none.',
+      },
+      items: {
+        type: 'array',
+        minItems: 1,
+        maxItems: LIMITS.batchItems,
+        items: {
+          anyOf: [...single, { description: 'Anything else: its own error stands in its place in the answer.' }],
+        },
+      },
     },
     required: ['items'],
     additionalProperties: false,
   };
+}
+
+/** What counts as no field at all: languages without optional fields send it. */
+const ABSENT = { type: 'null', description: 'The same as absent.' };
+
+/** The same schema, in which every field that may be absent may be `null`. */
+function orNull(schema: JsonSchema): JsonSchema {
+  const { properties, required } = parts(schema);
+  const entries = Object.entries(properties).map(([name, { description, ...value }]) => {
+    if (required.includes(name)) return [name, properties[name]];
+    return [name, { anyOf: [value, ABSENT], ...(description === undefined ? {} : { description }) }];
+  });
+  return { ...schema, properties: Object.fromEntries(entries) };
 }
 
 /** The same schema with other names for some fields. */

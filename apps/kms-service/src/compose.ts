@@ -34,6 +34,8 @@ export interface Composition {
   readonly kms: Kms;
   /** Absent when no evidence is kept. */
   readonly evidence: Evidence | undefined;
+  /** Where evidence is, also when none is kept any more. */
+  readonly evidenceStore: EvidenceStore;
   /** Whether the database is a restored copy; a store that can not tell has none. */
   readonly copies: DatabaseCopies | undefined;
   /** The clock of the database; absent when that is this machine's. */
@@ -89,6 +91,7 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
     return {
       kms,
       evidence,
+      evidenceStore: opened.evidence,
       caches,
       copies: opened.copies,
       clock: databaseClock,

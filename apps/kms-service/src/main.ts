@@ -4,11 +4,13 @@ import packageJson from '../package.json' with { type: 'json' };
 import { type AppParts, makeApp } from './app.ts';
 import { bootstrap } from './bootstrap.ts';
 import { watchPlace } from './commits/watch-place.ts';
-import { compose, migrate } from './compose.ts';
+import { compose, type Composition, migrate } from './compose.ts';
 import { makeClockSkew } from './clock-skew.ts';
 import { ConfigurationError, EXIT_CONFIGURATION } from './config/configuration-error.ts';
 import { readConfig, type ServiceConfig } from './config/env.ts';
 import { machineLimits, requireRoom } from './config/machine-limits.ts';
+import { noteSwitch } from './evidence/note-switch.ts';
+import { presentEpoch } from './evidence/present-epoch.ts';
 import { RefusedTokens } from './evidence/refused-tokens.ts';
 import { enterFipsMode } from './fips-mode.ts';
 import { makeHotRoutes } from './http/hot-routes.ts';
@@ -78,7 +80,8 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
     sealWhenBehind(composition, readiness, log);
     const place = watchPlace(caches.feed, mayWork, log);
     stops.push(() => place.stop());
-    evidence?.start(log, (report) => metrics.observeEvidence(report));
+    if (isFirstWorker()) await noteSwitchIfPossible(composition, log);
+    evidence?.start(log, await presentEpoch(composition.copies), (report) => metrics.observeEvidence(report));
     const first = await bootstrap(kms, config, listening.baseUrl);
     if (first !== undefined && isFirstWorker()) process.stderr.write(welcomeText(first));
     const work = startScheduledWork(kms, { rootWork, intervalMs: config.jobIntervalMs, mayWork, log });
@@ -88,6 +91,16 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   log.info({ baseUrl: listening.baseUrl }, 'listening');
   stops.push(() => readiness.stopping());
   reportStarted();
+}
+
+async function noteSwitchIfPossible({ evidence, evidenceStore, kms }: Composition, log: Logger): Promise<void> {
+  try {
+    await noteSwitch(evidenceStore, evidence !== undefined, kms.clock);
+  } catch (error) {
+    // A database that only reads is served from as well; the next start tries again.
+    if (!(error instanceof KmsError) || error.code !== 'STORE_UNAVAILABLE') throw error;
+    log.error({ err: error }, 'it could not be left in evidence whether it is kept from now on');
+  }
 }
 
 /**

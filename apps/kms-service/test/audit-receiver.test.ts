@@ -1,9 +1,17 @@
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { appendFileSync, mkdirSync, readFileSync, truncateSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { makeReceiver } from '@qnsp/example-audit-receiver';
-import { checkpointSigner, deliveryBody, emptyChain, type SealedBatch, sealBatch, verifyExport } from '@qnsp/kms-audit';
+import {
+  checkpointSigner,
+  deliveryBody,
+  emptyChain,
+  type EvidenceEpoch,
+  type SealedBatch,
+  sealBatch,
+  verifyExport,
+} from '@qnsp/kms-audit';
 import { type AuditEvent, newId } from '@qnsp/kms-core';
 import { mountSmallDisk, type TempDir, tempDir } from '@qnsp/test-harness';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -25,8 +33,8 @@ afterEach(async () => {
   vi.restoreAllMocks();
 });
 
-async function start(path = directory.path): Promise<void> {
-  server = makeReceiver({ bearerToken: BEARER_TOKEN, publicKeyPem: PUBLIC_KEY_PEM, directory: path });
+async function start(path = directory.path, publicKeyPem = PUBLIC_KEY_PEM): Promise<void> {
+  server = makeReceiver({ bearerToken: BEARER_TOKEN, publicKeyPem, directory: path });
   url = `http://127.0.0.1:${await listen(server)}/audit/v1/kms-evidence`;
 }
 
@@ -52,10 +60,15 @@ function sampleEvent(userAgent: string): AuditEvent {
 }
 
 /** Batches of two events in one chain. */
-async function chainOf(batches: number, userAgent = 'client/1'): Promise<SealedBatch[]> {
+async function chainOf(
+  batches: number,
+  userAgent = 'client/1',
+  from = emptyChain(tenantId),
+  epoch: EvidenceEpoch | null = null,
+): Promise<SealedBatch[]> {
   const chain: SealedBatch[] = [];
-  for (let head = emptyChain(tenantId); chain.length < batches; ) {
-    const batch = await sealBatch(signer, head, [sampleEvent(userAgent), sampleEvent(userAgent)], new Date());
+  for (let head = from; chain.length < batches; ) {
+    const batch = await sealBatch(signer, head, [sampleEvent(userAgent), sampleEvent(userAgent)], new Date(), epoch);
     chain.push(batch);
     head = batch.head;
   }
@@ -112,6 +125,46 @@ test('what is not to be stored is refused, and the refusal names the batch', asy
   // Signed with the right key, at a place that is taken.
   expect(await deliver(other)).toMatchObject({ status: 409, body: { batchId: other.checkpoint.checkpointId } });
   expect(stored()).toBe(before);
+});
+
+test('a restored service goes on in an epoch of its own, behind what is stored, and one that ended does not come back', async () => {
+  const told = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  await start();
+  const before = await chainOf(4);
+  for (const batch of before.slice(0, 3)) await deliver(batch);
+  const epoch = { since: '2026-04-01T00:00:00.000Z', dataAsOf: '2026-03-31T00:00:00.000Z' };
+  const after = await chainOf(2, 'client/2', before[0]?.head, epoch);
+  // Sealed and not delivered yet when the copy was made: it comes again.
+  expect(await deliver(before[0])).toMatchObject({ status: 200, body: { stored: 'known' } });
+  for (const batch of after) expect(await deliver(batch)).toMatchObject({ status: 200, body: { stored: 'stored' } });
+  expect(told).not.toHaveBeenCalled();
+  // The service that was thought to be gone goes on.
+  expect(await deliver(before[3])).toMatchObject({ status: 409 });
+  await stop();
+  await start();
+  for (const batch of [...before.slice(0, 3), ...after])
+    expect(await deliver(batch)).toMatchObject({ status: 200, body: { stored: 'known' } });
+  expect(await deliver(before[3])).toMatchObject({ status: 409 });
+  expect(await verified(stored())).toMatchObject({
+    verified: true,
+    events: 10,
+    epochs: [{ ...epoch, after: 2, abandoned: { firstSequence: 3, lastSequence: 6 } }],
+  });
+});
+
+test('batches are taken under each key of the file, and under no other', async () => {
+  const other = checkpointSigner(generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }));
+  const [first] = await chainOf(1);
+  const from = first?.head ?? emptyChain(tenantId);
+  const second = await sealBatch(other, from, [sampleEvent('client/1')], new Date());
+  await start();
+  await deliver(first);
+  expect(await deliver(second)).toMatchObject({ status: 422 });
+  await stop();
+  await start(directory.path, `${PUBLIC_KEY_PEM}${other.publicKeyPem}`);
+  expect(await deliver(second)).toMatchObject({ status: 200, body: { stored: 'stored' } });
+  // A file without any key is none that every batch fits.
+  expect(() => makeReceiver({ bearerToken: 't', publicKeyPem: '', directory: directory.path })).toThrow(RangeError);
 });
 
 test('a gap is stored, and somebody is told', async () => {

@@ -18,31 +18,41 @@ export interface Receiver {
   /** Where its files are. */
   readonly directory: string;
   readonly server: Server;
+  /** Ends it, and starts one that knows only its files, at the same address. */
+  restart(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** The example receiver, in this process. */
 export async function startReceiver(): Promise<Receiver> {
   const directory = tempDir('qnsp-evidence-');
-  const server = makeReceiver({
-    bearerToken: BEARER_TOKEN,
-    publicKeyPem: PUBLIC_KEY_PEM,
-    directory: directory.path,
-  });
+  const make = () =>
+    makeReceiver({ bearerToken: BEARER_TOKEN, publicKeyPem: PUBLIC_KEY_PEM, directory: directory.path });
+  const stop = async (running: Server) => {
+    running.closeAllConnections();
+    await new Promise((resolve) => {
+      running.close(resolve);
+    });
+  };
+  let server = make();
   const port = await listen(server);
   return {
     url: `http://127.0.0.1:${port}`,
-    server,
+    get server() {
+      return server;
+    },
     directory: directory.path,
     lines: (tenantId) => {
       const text = readIfPresent(join(directory.path, `${tenantId}.jsonl`));
       return text === '' ? [] : text.trimEnd().split('\n');
     },
+    restart: async () => {
+      await stop(server);
+      server = make();
+      await listen(server, port);
+    },
     close: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => {
-        server.close(resolve);
-      });
+      await stop(server);
       await directory.remove();
     },
   };

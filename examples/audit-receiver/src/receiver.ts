@@ -5,7 +5,7 @@ import { EvidenceFiles } from './evidence-files.ts';
 
 export interface ReceiverOptions {
   readonly bearerToken: string;
-  /** The public key that the service signs for, in PEM. */
+  /** The public key that the service signs with, in PEM: several one behind the other after a change. */
   readonly publicKeyPem: string;
   readonly directory: string;
 }
@@ -19,7 +19,7 @@ const MAX_BODY_BYTES = 1024 * 1024;
  */
 export function makeReceiver(options: ReceiverOptions): Server {
   const files = new EvidenceFiles(options.directory);
-  const verifier = checkpointVerifier(options.publicKeyPem);
+  const verifiers = publicKeysIn(options.publicKeyPem).map(checkpointVerifier);
   const answer = async (request: IncomingMessage): Promise<[status: number, body: object]> => {
     if (request.method === 'GET' && request.url === '/health') return [200, { status: 'ok' }];
     if (request.method !== 'POST' || request.url !== PATH) return [404, { error: 'There is nothing here.' }];
@@ -33,8 +33,9 @@ export function makeReceiver(options: ReceiverOptions): Server {
     if (body === undefined) return refusal(413, 'The body is too large.');
     const batch = readDelivery(parseJson(body));
     if (batch === undefined) return refusal(400, 'The body is no delivery of evidence.');
-    const problem = batchProblem(batch, verifier);
-    if (problem !== undefined) return refusal(422, `The batch is not what was signed: ${problem}.`);
+    const [problem, ...others] = verifiers.map((verifier) => batchProblem(batch, verifier));
+    if (problem !== undefined && !others.includes(undefined))
+      return refusal(422, `The batch is not what was signed: ${problem}.`);
     const stored = files.store(batch);
     if (stored === 'contradicts what is stored') return refusal(409, `The batch ${stored}.`);
     const { checkpointId: batchId, tenantId, firstSequence } = batch.checkpoint;
@@ -53,6 +54,12 @@ export function makeReceiver(options: ReceiverOptions): Server {
       },
     );
   });
+}
+
+/** The keys of a PEM file; what is none of PEM is left to whoever reads it as a key, who says so. */
+function publicKeysIn(pem: string): readonly string[] {
+  const keys = pem.split(/(?=-----BEGIN )/).filter((part) => part.startsWith('-----BEGIN '));
+  return keys.length === 0 ? [pem] : keys;
 }
 
 function isToken(authorization: string | undefined, token: string): boolean {

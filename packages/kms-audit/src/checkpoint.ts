@@ -7,6 +7,7 @@ import { HASH_ALGORITHM } from './event-hash.ts';
 export function signedBytes(statement: CheckpointStatement): Buffer {
   const { checkpointId, timestamp, tenantId, merkleRoot, eventCount, previousCheckpoint } = statement;
   const { firstSequence, lastSequence, firstEventId, lastEventId } = statement;
+  const { version, epoch, signingKeys } = statement;
   return Buffer.from(
     canonicalJson({
       checkpointId,
@@ -19,6 +20,7 @@ export function signedBytes(statement: CheckpointStatement): Buffer {
       firstEventId,
       lastEventId,
       previousCheckpoint,
+      ...(version === undefined ? {} : { version, epoch, signingKeys }),
     }),
     'utf8',
   );

@@ -26,5 +26,10 @@ export type EvidenceReport =
   /** The audit service refused a batch for ever: somebody has to look at it. */
   | { readonly kind: 'refused'; readonly tenantId: TenantId; readonly batchId: string; readonly reason: string }
   | { readonly kind: 'retired'; readonly batches: number }
+  /**
+   * Another signing key has taken over the chain of a tenant from this node's: it is left to the nodes that have that key. Said once
+   * for each tenant.
+   */
+  | { readonly kind: 'superseded'; readonly tenantId: TenantId; readonly keyId: string }
   /** A turn failed; the next one tries again. */
   | { readonly kind: 'failed'; readonly work: string; readonly tenantId?: TenantId; readonly error: unknown };

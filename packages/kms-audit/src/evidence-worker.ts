@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { EvidenceStore } from '@qnsp/kms-core';
+import type { EvidenceEpoch, EvidenceStore, TenantId } from '@qnsp/kms-core';
 import type { CheckpointSigner } from './checkpoint-signature.ts';
 import { deliverDue } from './deliver-due.ts';
 import type { Deliver } from './delivery-client.ts';
 import type { EvidenceReport } from './evidence-report.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { Pace } from './pace.ts';
+import { SupersededKeyError } from './seal-batch.ts';
 import { sealUnsealed } from './seal-unsealed.ts';
 import { StuckBatches } from './stuck-batches.ts';
 
@@ -15,6 +16,8 @@ export interface EvidenceWorkerOptions {
   readonly deliver: Deliver;
   /** Is told how much waits. */
   readonly trail: Pick<GroupCommit, 'maxBacklog' | 'setBacklog'>;
+  /** The life of the database that the store is in; `null` where it has had one only. */
+  readonly epoch?: EvidenceEpoch | null;
   readonly report: (report: EvidenceReport) => void;
   /** How long events stay in the store after they were delivered; for ever without it. */
   readonly retentionDays?: number;
@@ -27,6 +30,8 @@ export interface EvidenceWorkerOptions {
 
 const RETENTION_INTERVAL_MS = 60_000;
 const MILLISECONDS_PER_DAY = 24 * 60 * 60 * 1000;
+/** A chain that another key has taken over is left to the nodes that have this one. */
+const SUPERSEDED_PAUSE_MS = 10_000;
 const RETIRED_AT_ONCE = 20;
 
 /**
@@ -34,10 +39,11 @@ const RETIRED_AT_ONCE = 20;
  * in it keep them apart.
  */
 export function startEvidenceWorker(options: EvidenceWorkerOptions): { stop(): Promise<void> } {
-  const { store, signer, deliver, trail, report, intervalMs = 200, clock = Date.now } = options;
+  const { store, signer, deliver, trail, report, intervalMs = 200, clock = Date.now, epoch = null } = options;
   const owner = randomUUID();
   const stopping = new AbortController();
   const stuck = new StuckBatches();
+  const leftAlone = new Map<TenantId, number>();
   const pace = new Pace({ isBusy: options.isBusy ?? (() => false), maxBacklog: trail.maxBacklog });
   const rest = async (events: number) => {
     const pauseMs = pace.pauseAfter(events);
@@ -56,11 +62,16 @@ export function startEvidenceWorker(options: EvidenceWorkerOptions): { stop(): P
     let left = false;
     for (const tenantId of await store.unsealedTenants()) {
       if (stopping.signal.aborted) break;
+      if ((leftAlone.get(tenantId) ?? 0) > performance.now()) continue;
       try {
-        left = (await sealUnsealed(store, signer, tenantId, clock, rest)) || left;
+        left = (await sealUnsealed(store, signer, tenantId, clock, rest, undefined, epoch)) || left;
+        leftAlone.delete(tenantId);
       } catch (error) {
         // The chain of one tenant must not hold up the others.
-        report({ kind: 'failed', work: 'seal', tenantId, error });
+        if (error instanceof SupersededKeyError) {
+          if (!leftAlone.has(tenantId)) report({ kind: 'superseded', tenantId, keyId: signer.keyId });
+          leftAlone.set(tenantId, performance.now() + SUPERSEDED_PAUSE_MS);
+        } else report({ kind: 'failed', work: 'seal', tenantId, error });
       }
     }
     return left ? 0 : intervalMs;

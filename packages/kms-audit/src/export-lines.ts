@@ -10,6 +10,8 @@ import {
 import { z } from 'zod';
 import { canonicalJson } from './canonical-json.ts';
 
+/** More than anybody will ever change to: each checkpoint names them all. */
+const MOST_SIGNING_KEYS = 1000;
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.int().min(1);
 // A record passes over a member of this name.
@@ -38,12 +40,13 @@ const eventSchema = z.strictObject({
     ip: z.string().nullable(),
   }),
   request: z.strictObject({ contextKeys: z.array(z.string()) }),
+  repeats: z.uuid().exactOptional(),
   changes: z.strictObject({ before: facts.nullable(), after: facts.nullable() }).exactOptional(),
 });
 
 const chainedEventSchema = z.strictObject({ sequence: count, previousHash: hash, hash, event: eventSchema });
 
-const checkpointSchema = z.strictObject({
+const firstFormat = z.strictObject({
   checkpointId: z.uuid(),
   timestamp: z.iso.datetime({ precision: 3 }),
   tenantId: z.guid(),
@@ -56,6 +59,17 @@ const checkpointSchema = z.strictObject({
   previousCheckpoint: hash.nullable(),
   signature: z.string(),
 });
+
+const instant = z.iso.datetime({ precision: 3 });
+const secondFormat = firstFormat.extend({
+  version: z.literal(2),
+  epoch: z.strictObject({ since: instant, dataAsOf: instant }).nullable(),
+  signingKeys: z
+    .array(z.strictObject({ keyId: z.string().regex(/^[\w-]{43}$/), firstSequence: count }))
+    .min(1)
+    .max(MOST_SIGNING_KEYS),
+});
+const checkpointSchema = z.union([secondFormat, firstFormat]);
 
 /** One line of an export: an event, or the checkpoint that follows the events of its batch. */
 export type ExportLine =

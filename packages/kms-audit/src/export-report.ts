@@ -1,4 +1,4 @@
-import type { Checkpoint } from '@qnsp/kms-core';
+import type { Checkpoint, EvidenceEpoch, SigningKeyPeriod } from '@qnsp/kms-core';
 
 /** Where an export is not what was signed. */
 export interface BadLine {
@@ -15,6 +15,14 @@ export interface BatchRange {
   readonly firstSequence: number;
   readonly lastSequence: number;
   readonly batches: number;
+}
+
+/** An epoch that begins within an export: the database was restored. */
+export interface EpochReport extends EvidenceEpoch {
+  /** It goes on behind this event of an epoch before it. */
+  readonly after: number;
+  /** What the epoch before it has beyond that in this export, `null` when nothing. The restored service does not have it. */
+  readonly abandoned: { readonly firstSequence: number; readonly lastSequence: number } | null;
 }
 
 export interface ExportReport {
@@ -38,6 +46,12 @@ export interface ExportReport {
   readonly provenUpTo: number | null;
   /** The last checkpoint of the export whose signature is valid. */
   readonly last: Checkpoint | null;
+  /** The epochs that begin in it, oldest first. */
+  readonly epochs: readonly EpochReport[];
+  /** The keys that signed it, and from which event on. */
+  readonly keys: readonly SigningKeyPeriod[];
+  /** What people should know of checkpoints of the first format, which can not rule it out. */
+  readonly notes: readonly string[];
   readonly firstBad: BadLine | null;
   /** What is wrong, the first places of it. A line that is wrong does not keep the others from being looked at. */
   readonly bad: readonly BadLine[];
@@ -65,6 +79,9 @@ export function wordsOf(report: ExportReport): readonly string[] {
     `tenant ${tenantId}, ${checkpoints} batches`,
     ...(retired === 0 ? [] : [`${retired} events were removed by retention; their signed checkpoints are there`]),
     ...wordsOnKept(retiredAfterKept),
+    ...report.epochs.map(wordsOnEpoch),
+    ...wordsOnKeys(report.keys),
+    ...report.notes,
     wordsOnEnd(report),
   ];
 }
@@ -82,6 +99,22 @@ function wordsOnEnd({ endProven, provenUpTo, last }: ExportReport): string {
     `the end is NOT proven: the checkpoint that was given apart covers the events up to ${provenUpTo}, and the export ` +
     `goes on to event ${last?.lastSequence}; give a later one`
   );
+}
+
+function wordsOnEpoch({ since, dataAsOf, after, abandoned }: EpochReport): string {
+  const lost =
+    abandoned === null
+      ? 'what was sealed between these times, if anything, is not in this export'
+      : `the events ${abandoned.firstSequence} to ${abandoned.lastSequence} of before are in this export only, and no more in the service`;
+  return `the database was restored: from ${since} on the chain goes on behind event ${after}, with data of ${dataAsOf}; ${lost}`;
+}
+
+function wordsOnKeys(keys: ExportReport['keys']): readonly string[] {
+  if (keys.length < 2) return [];
+  const named = keys
+    .slice(0, RANGES_NAMED)
+    .map(({ keyId, firstSequence }) => `${keyId} from event ${firstSequence} on`);
+  return [`signed by ${keys.length} keys, one after another: ${named.join(', ')}`];
 }
 
 /** Removed batches behind kept ones: one line, however many there are. */

@@ -14,13 +14,13 @@ export interface InclusionProof {
   readonly checkpoint: Checkpoint;
 }
 
-/** The proof for the event with this id, `undefined` when the batch does not hold it. */
+/** The proof for the event with this id, or that repeats it, `undefined` when the batch does not hold it. */
 export function proveInclusion(
   events: readonly ChainedEvent[],
   checkpoint: Checkpoint,
   eventId: string,
 ): InclusionProof | undefined {
-  const leafIndex = events.findIndex(({ event }) => event.eventId === eventId);
+  const leafIndex = events.findIndex(({ event }) => event.eventId === eventId || event.repeats === eventId);
   const found = events[leafIndex];
   if (found === undefined) return undefined;
   const path = auditPath(leavesOf(events), leafIndex).map((hash) => hash.toString('hex'));

@@ -28,5 +28,7 @@ export type {
   Checkpoint,
   CheckpointStatement,
   EvidenceBatch,
+  EvidenceEpoch,
   SealedBatch,
+  SigningKeyPeriod,
 } from '@qnsp/kms-core';

@@ -13,6 +13,11 @@ export class OpenBatch {
   /** Something is wrong in it that was reported: that its checkpoint does not fit then is no news. */
   isBroken = false;
 
+  /** Whether nothing came yet. */
+  get isEmpty(): boolean {
+    return this.#count === 0 && !this.isBroken;
+  }
+
   get count(): number {
     return this.#count;
   }

@@ -1,4 +1,4 @@
-import { type AuditEvent, type EvidenceStore, KmsError, type TenantId } from '@qnsp/kms-core';
+import { type AuditEvent, type EvidenceEpoch, type EvidenceStore, KmsError, type TenantId } from '@qnsp/kms-core';
 import { canonicalJson } from './canonical-json.ts';
 import type { CheckpointSigner } from './checkpoint-signature.ts';
 import { readAuditEvent } from './export-lines.ts';
@@ -17,6 +17,7 @@ const BATCHES_PER_TURN = 10;
  * Seals what waits of one tenant, batch by batch, up to a share. Answers whether more may wait.
  *
  * @param rest waits for as long as should be after a batch of so many events
+ * @param epoch the life of the database at hand
  * @throws KmsError `INTERNAL_ERROR` when what waits is not an event of the tenant: it was changed behind the service's
  *   back, and the chain of that tenant stands still until somebody has looked at it.
  */
@@ -27,6 +28,7 @@ export async function sealUnsealed(
   clock: () => number,
   rest: (events: number) => Promise<void> = async () => undefined,
   maxBatches = BATCHES_PER_TURN,
+  epoch: EvidenceEpoch | null = null,
 ): Promise<boolean> {
   for (let batches = 0; batches < maxBatches; batches += 1) {
     let left = false;
@@ -34,7 +36,7 @@ export async function sealUnsealed(
       const events = fitting(tenantId, waiting);
       // A batch that was cut by its size leaves some of what was seen, a full one perhaps what was not.
       left = events.length < waiting.length || waiting.length === MAX_BATCH_EVENTS;
-      return sealBatch(signer, head, events, new Date(clock()));
+      return sealBatch(signer, head, events, new Date(clock()), epoch);
     });
     if (sealed > 0) await rest(sealed);
     if (sealed === 0 || !left) return false;

@@ -94,7 +94,9 @@ describe('kms audit verify', () => {
   test('ends with 0 and says how much is verified', async () => {
     const verified = await verify(lines, ...KEYS, '--checkpoint', 'checkpoint-2.json');
     expect(verified).toMatchObject({ code: EXIT.done, err: '' });
-    expect(verified.out).toMatch(/^verified, 6 events, 0 gaps\ntenant \S+, 3 batches\nthe end is the end/);
+    expect(verified.out).toMatch(
+      /^verified, 6 events, 0 gaps\ntenant \S+, 3 batches\nsigned by 2 keys, one after another: \S+ from event 1 on, \S+ from event 5 on\nthe end is the end: [^\n]+\n$/,
+    );
   });
 
   test('says so when nothing shows that the end is the end', async () => {

@@ -1,5 +1,6 @@
 import {
   type AuditEvent,
+  type AuditEventType,
   type Delivery,
   type DeliveryOutcome,
   type EvidenceQuery,
@@ -15,8 +16,10 @@ import {
   backlog,
   batchesAfter,
   batchOf,
+  chainTenants,
   listCheckpoints,
   listEvents,
+  newestType,
   unsealedTenants,
 } from './evidence/evidence-reads.ts';
 import { extendChain } from './evidence/extend-chain.ts';
@@ -43,6 +46,15 @@ export class DrizzleEvidenceStore implements EvidenceStore {
 
   backlog(limit: number) {
     return this.#system((db) => backlog(db, limit));
+  }
+
+  async tenants() {
+    const [sealed, unsealed] = await this.#system(async (db) => [await chainTenants(db), await unsealedTenants(db)]);
+    return [...new Set([...(sealed ?? []), ...(unsealed ?? [])])];
+  }
+
+  newestType(tenantId: TenantId, types: readonly AuditEventType[]) {
+    return this.#tenant(tenantId, (db) => newestType(db, tenantId, types));
   }
 
   unsealedTenants() {

@@ -2,6 +2,7 @@ import {
   type AuditEvent,
   type ChainedEvent,
   type ChainHead,
+  type Checkpoint,
   type EvidenceStore,
   newId,
   type SealedBatch,
@@ -41,22 +42,29 @@ export async function looseBatch(
   );
   const [first, last] = [events[0], events.at(-1)];
   if (first === undefined || last === undefined) throw new Error('a batch has events');
+  const checkpoint: Checkpoint = {
+    checkpointId: newId(),
+    timestamp: sealedAt.toISOString(),
+    tenantId: head.tenantId,
+    merkleRoot: hashAt(0),
+    eventCount: events.length,
+    firstSequence: first.sequence,
+    lastSequence: last.sequence,
+    firstEventId: first.event.eventId,
+    lastEventId: last.event.eventId,
+    previousCheckpoint: head.checkpoint,
+    signature: 'h..s',
+  };
   return {
     events,
-    checkpoint: {
-      checkpointId: newId(),
-      timestamp: sealedAt.toISOString(),
+    checkpoint,
+    head: {
       tenantId: head.tenantId,
-      merkleRoot: hashAt(0),
-      eventCount: events.length,
-      firstSequence: first.sequence,
-      lastSequence: last.sequence,
-      firstEventId: first.event.eventId,
-      lastEventId: last.event.eventId,
-      previousCheckpoint: head.checkpoint,
-      signature: 'h..s',
+      sequence: last.sequence,
+      hash: last.hash,
+      checkpoint: hashAt(last.sequence),
+      last: checkpoint,
     },
-    head: { tenantId: head.tenantId, sequence: last.sequence, hash: last.hash, checkpoint: hashAt(last.sequence) },
   };
 }
 

@@ -6,6 +6,7 @@ import {
   startEvidenceWorker,
 } from '@qnsp/kms-audit';
 import {
+  type EvidenceEpoch,
   type EvidenceStore,
   type EvidenceTrail,
   OperationEvidence,
@@ -16,15 +17,21 @@ import { readCertificate } from '../config/certificate-file.ts';
 import type { EvidenceConfig } from '../config/read-evidence.ts';
 import type { Logger } from '../http/logger.ts';
 import { watchEventLoop } from './event-loop-load.ts';
+import { EvidenceState } from './evidence-state.ts';
 
 /** Evidence as the service works with it. */
 export interface Evidence {
   readonly trail: EvidenceTrail;
   readonly store: EvidenceStore;
+  /** What is known of sealing and delivery. */
+  readonly state: EvidenceState;
   /** For what the service does without a caller. */
   readonly ofService: OperationEvidence;
-  /** Begins to seal and deliver. On a restored copy this waits until it is settled: its chains may go on elsewhere. */
-  start(log: Logger, onReport: (report: EvidenceReport) => void): void;
+  /**
+   * Begins to seal and deliver. On a restored copy this waits until it is settled: its chains may go on elsewhere, and go on here in
+   * an epoch of their own.
+   */
+  start(log: Logger, epoch: EvidenceEpoch | null, onReport: (report: EvidenceReport) => void): void;
   /** Ends sealing and delivering for good, with what is under way; what is given still becomes durable. */
   halt(log: Logger): Promise<void>;
   /** Ends when all evidence that was given is durable. */
@@ -40,10 +47,12 @@ export function openEvidence(config: EvidenceConfig, store: EvidenceStore, clock
     allowedHosts: config.allowedHosts,
     ...(config.caFile === undefined ? {} : { caPem: readCertificate('AUDIT_SERVICE_CA_FILE', config.caFile) }),
   });
+  const state = new EvidenceState();
   let worker: { stop(): Promise<void> } | undefined;
   return {
     trail,
     store,
+    state,
     ofService: new OperationEvidence(trail, clock, {
       tenantId: SYSTEM_TENANT,
       actor: SERVICE_ITSELF,
@@ -51,17 +60,20 @@ export function openEvidence(config: EvidenceConfig, store: EvidenceStore, clock
       eventType: 'kms.tenant.created',
       context: { requestId: null, userAgent: null, source: 'service', ip: null },
     }),
-    start: (log, onReport) => {
-      log.info({ algorithm: signer.algorithm, signingKeyId: signer.keyId }, 'keeping evidence');
+    start: (log, epoch, onReport) => {
+      log.info({ algorithm: signer.algorithm, signingKeyId: signer.keyId, epoch }, 'keeping evidence');
+      state.begin(epoch);
       worker = startEvidenceWorker({
         store,
         signer,
         deliver,
         trail,
         clock,
+        epoch,
         isBusy: watchEventLoop().isBusy,
         report: (report) => {
           onReport(report);
+          state.observe(report);
           writeReport(log, report);
         },
         ...(config.retentionDays === undefined ? {} : { retentionDays: config.retentionDays }),
@@ -100,6 +112,9 @@ function writeReport(log: Logger, report: EvidenceReport): void {
       return;
     case 'refused':
       log.error(facts, 'evidence refused by the audit service for ever');
+      return;
+    case 'superseded':
+      log.error(facts, 'another signing key has taken over this chain: it is left to the nodes that have that key');
       return;
     case 'failed':
       log.error({ work: report.work, tenantId: report.tenantId, err: report.error }, 'work on evidence failed');

@@ -66,6 +66,7 @@ async function health(parts: AppParts) {
     ...(clock === undefined ? {} : { clock }),
     selfTest: selfTestCheck(parts.readiness.reason()),
     ...cacheChecks(parts.caches),
+    ...(parts.evidence === undefined ? {} : { evidence: parts.evidence.state.check() }),
     ...(copy === undefined
       ? {}
       : { restoredCopy: { status: copy.settled ? 'ok' : 'critical', message: copy.message } as const }),

@@ -88,6 +88,8 @@ export interface AuditEvent {
     | 'kms.tenant.shredded'
     | 'kms.tenant.listed'
     | 'kms.audit.read'
+    | 'kms.audit.enabled'
+    | 'kms.audit.disabled'
     | 'kms.sdk.activated'
     | 'kms.access.denied'
     | 'kms.encrypt'
@@ -129,6 +131,11 @@ export interface AuditEvent {
     /** Names of the encryption context, no values. */
     readonly contextKeys: readonly string[];
   };
+  /**
+   * The id that the event had where it waited when the database was copied; it may be in the epoch before under
+   * that one.
+   */
+  readonly repeats?: string;
   readonly changes?: {
     readonly before: Readonly<Record<string, string | number | boolean | null | readonly string[]>> | null;
     readonly after: Readonly<Record<string, string | number | boolean | null | readonly string[]>> | null;
@@ -166,6 +173,18 @@ export interface Checkpoint {
   readonly firstEventId: string;
   readonly lastEventId: string;
   readonly previousCheckpoint: string | null;
+  /** Absent in the first format, which has neither this nor the next two. */
+  readonly version?: 2;
+  /** The life of the database: since when a restored copy serves, and of which time its data was. */
+  readonly epoch?: {
+    readonly since: string;
+    readonly dataAsOf: string;
+  } | null;
+  /** The keys that signed the chain, the present one last, and from which event on. */
+  readonly signingKeys?: readonly {
+    readonly keyId: string;
+    readonly firstSequence: number;
+  }[];
   /** A JWS with a detached payload: the canonical JSON of the other members. */
   readonly signature: string;
 }
@@ -1173,6 +1192,8 @@ export interface ListAuditEventsInput {
     | 'kms.tenant.shredded'
     | 'kms.tenant.listed'
     | 'kms.audit.read'
+    | 'kms.audit.enabled'
+    | 'kms.audit.disabled'
     | 'kms.sdk.activated'
     | 'kms.access.denied'
     | 'kms.encrypt'

@@ -33,6 +33,11 @@ const auditEventSchema = component(
       ip: z.string().nullable(),
     }),
     request: z.object({ contextKeys: z.array(z.string()).describe('Names of the encryption context, no values.') }),
+    repeats: answeredUuid
+      .exactOptional()
+      .describe(
+        'The id that the event had where it waited when the database was copied; it may be in the epoch before under that one.',
+      ),
     changes: z.object({ before: facts.nullable(), after: facts.nullable() }).exactOptional(),
   }),
 );
@@ -60,6 +65,19 @@ const checkpointSchema = component(
     firstEventId: answeredUuid,
     lastEventId: answeredUuid,
     previousCheckpoint: hash.nullable(),
+    version: z
+      .literal(2)
+      .exactOptional()
+      .describe('Absent in the first format, which has neither this nor the next two.'),
+    epoch: z
+      .object({ since: answeredInstant, dataAsOf: answeredInstant })
+      .nullable()
+      .exactOptional()
+      .describe('The life of the database: since when a restored copy serves, and of which time its data was.'),
+    signingKeys: z
+      .array(z.object({ keyId: z.string(), firstSequence: z.int() }))
+      .exactOptional()
+      .describe('The keys that signed the chain, the present one last, and from which event on.'),
     signature: z.string().describe('A JWS with a detached payload: the canonical JSON of the other members.'),
   }),
 );

@@ -32,6 +32,8 @@ const OTHER_EVENT_TYPES = [
   'kms.tenant.shredded',
   'kms.tenant.listed',
   'kms.audit.read',
+  'kms.audit.enabled',
+  'kms.audit.disabled',
   'kms.sdk.activated',
   'kms.access.denied',
 ] as const;
@@ -101,5 +103,10 @@ export interface AuditEvent {
   readonly context: AuditContext;
   /** Only the names of the encryption context. */
   readonly request: { readonly contextKeys: readonly string[] };
+  /**
+   * The id that this event had when it waited in a database of which a copy was restored. It may be in the epoch before under that
+   * one, if it was sealed there.
+   */
+  readonly repeats?: string;
   readonly changes?: { readonly before: AuditFacts | null; readonly after: AuditFacts | null };
 }

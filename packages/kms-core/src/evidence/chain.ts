@@ -11,6 +11,20 @@ export interface ChainedEvent {
   readonly event: AuditEvent;
 }
 
+/** A life of the database that evidence is kept in: it began when a restored copy, or a standby that lagged, was let serve. */
+export interface EvidenceEpoch {
+  /** RFC 3339 in UTC: when it was decided that the copy may serve. No two epochs of a deployment have the same. */
+  readonly since: string;
+  /** RFC 3339 in UTC: of which time its data was. What was sealed after that is in the epoch before, and nowhere else. */
+  readonly dataAsOf: string;
+}
+
+/** From which event of a chain on a key signs it. */
+export interface SigningKeyPeriod {
+  readonly keyId: string;
+  readonly firstSequence: number;
+}
+
 /** What a signature says about one batch of a tenant's events: these, in this order, after those before. */
 export interface CheckpointStatement {
   readonly checkpointId: string;
@@ -26,6 +40,12 @@ export interface CheckpointStatement {
   readonly lastEventId: string;
   /** The hash of the tenant's checkpoint before this one; `null` for the first. */
   readonly previousCheckpoint: string | null;
+  /** Of the format. The first one had neither this nor what follows. */
+  readonly version?: 2;
+  /** `null` where the database has had one life only. */
+  readonly epoch?: EvidenceEpoch | null;
+  /** The keys that signed this chain, the present one last: each takes over from the one before, and for good. */
+  readonly signingKeys?: readonly SigningKeyPeriod[];
 }
 
 export interface Checkpoint extends CheckpointStatement {
@@ -41,6 +61,8 @@ export interface ChainHead {
   readonly hash: string;
   /** The hash of the last checkpoint; `null` before the first. */
   readonly checkpoint: string | null;
+  /** That checkpoint. */
+  readonly last: Checkpoint | null;
 }
 
 /** Events that one signature covers. */

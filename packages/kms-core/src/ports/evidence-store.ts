@@ -11,6 +11,10 @@ export interface EvidenceStore {
   append(events: readonly AuditEvent[]): Promise<void>;
   /** What waits; unsealed events are counted up to `limit`. */
   backlog(limit: number): Promise<EvidenceBacklog>;
+  /** Tenants that have evidence, sealed or not. */
+  tenants(): Promise<readonly TenantId[]>;
+  /** The type of the newest event of a tenant that has one of these types, sealed or not; `undefined` when there is none. */
+  newestType(tenantId: TenantId, types: readonly AuditEventType[]): Promise<AuditEventType | undefined>;
   /** Tenants with events that are not sealed. */
   unsealedTenants(): Promise<readonly TenantId[]>;
   /**

@@ -1,4 +1,13 @@
-import type { Checkpoint, EvidenceBacklog, EvidenceBatch, EvidencePage, EvidenceQuery, TenantId } from '@qnsp/kms-core';
+import type {
+  AuditEvent,
+  AuditEventType,
+  Checkpoint,
+  EvidenceBacklog,
+  EvidenceBatch,
+  EvidencePage,
+  EvidenceQuery,
+  TenantId,
+} from '@qnsp/kms-core';
 import { and, asc, desc, eq, gt, gte, inArray, lt, type SQL, sql } from 'drizzle-orm';
 import type { Db } from '../driver.ts';
 import { evidenceChains, evidenceCheckpoints, evidenceEvents, evidenceOutbox } from '../schema/evidence.ts';
@@ -38,6 +47,37 @@ export async function unsealedTenants(db: Db): Promise<readonly TenantId[]> {
   ) as tenants`;
   const rows = await db.select({ tenantId: sql<TenantId>`tenant_id` }).from(tenants);
   return rows.map(({ tenantId }) => tenantId);
+}
+
+export async function chainTenants(db: Db): Promise<readonly TenantId[]> {
+  const rows = await db
+    .select({ tenantId: evidenceChains.tenantId })
+    .from(evidenceChains)
+    .orderBy(evidenceChains.tenantId);
+  return rows.map(({ tenantId }) => tenantId);
+}
+
+/** What waits is newer than what is sealed. */
+export async function newestType(
+  db: Db,
+  tenantId: TenantId,
+  types: readonly AuditEventType[],
+): Promise<AuditEventType | undefined> {
+  const type = sql<AuditEventType>`${evidenceOutbox.event}::json ->> 'eventType'`;
+  const [waiting] = await db
+    .select({ type })
+    .from(evidenceOutbox)
+    .where(and(eq(evidenceOutbox.tenantId, tenantId), inArray(type, [...types])))
+    .orderBy(desc(evidenceOutbox.id))
+    .limit(1);
+  if (waiting !== undefined) return waiting.type;
+  const [sealed] = await db
+    .select({ event: evidenceEvents.event })
+    .from(evidenceEvents)
+    .where(and(eq(evidenceEvents.tenantId, tenantId), inArray(evidenceEvents.eventType, [...types])))
+    .orderBy(desc(evidenceEvents.sequence))
+    .limit(1);
+  return sealed === undefined ? undefined : (JSON.parse(sealed.event) as AuditEvent).eventType;
 }
 
 export async function listEvents(db: Db, tenantId: TenantId, query: EvidenceQuery): Promise<EvidencePage> {

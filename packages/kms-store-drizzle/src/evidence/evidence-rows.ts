@@ -31,7 +31,10 @@ export function placeRows(ids: readonly number[], events: readonly ChainedEvent[
     events.map(({ sequence, previousHash, hash, event }, index) => ({
       id: ids[index],
       sequence,
-      event_id: event.eventId,
+      // The row is known by the id under which it waited.
+      event_id: event.repeats ?? event.eventId,
+      // Only what was changed on the way has to come along.
+      event: event.repeats === undefined ? null : JSON.stringify(event),
       occurred_at: event.timestamp,
       event_type: event.eventType,
       actor_id: event.actor.id,

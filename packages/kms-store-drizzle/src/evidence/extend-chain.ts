@@ -1,10 +1,10 @@
 import { type EvidenceStore, KmsError, type TenantId } from '@qnsp/kms-core';
-import { eq, sql } from 'drizzle-orm';
+import { desc, eq, sql } from 'drizzle-orm';
 import { builtOnce, placeholdersOf, valuesOf } from '../built-once.ts';
 import type { Db } from '../driver.ts';
 import { inOrder } from '../in-order.ts';
 import { evidenceChains, evidenceCheckpoints, evidenceEvents, evidenceOutbox } from '../schema/evidence.ts';
-import { placeRows } from './evidence-rows.ts';
+import { placeRows, toCheckpoint } from './evidence-rows.ts';
 
 const GENESIS_HASH = '0'.repeat(64);
 
@@ -16,16 +16,17 @@ export async function extendChain(
   make: Parameters<EvidenceStore['extendChain']>[2],
 ): Promise<number> {
   // What waits is read by the statement after the lock, so it sees what whoever held the lock before has sealed.
-  const [, [chain], unsealed] = await inOrder([
+  const [, [chain], [last], unsealed] = await inOrder([
     beginChain(db).execute({ tenantId }),
     lockChain(db).execute({ tenantId }),
+    readLast(db).execute({ tenantId }),
     readUnsealed(db).execute({ tenantId, limit }),
   ]);
   // Without a chain another node is at it.
   if (chain === undefined || unsealed.length === 0) return 0;
   const { sequence, hash, checkpoint } = chain;
   const batch = await make(
-    { tenantId, sequence, hash, checkpoint },
+    { tenantId, sequence, hash, checkpoint, last: last === undefined ? null : toCheckpoint(last) },
     unsealed.map(({ event }): unknown => JSON.parse(event)),
   );
   const taken = batch.events.length;
@@ -66,6 +67,16 @@ const lockChain = builtOnce((db) =>
   db.select().from(evidenceChains).where(OF_TENANT).for('update', { skipLocked: true }).prepare('lock_chain'),
 );
 
+const readLast = builtOnce((db) =>
+  db
+    .select({ checkpoint: evidenceCheckpoints.checkpoint })
+    .from(evidenceCheckpoints)
+    .where(eq(evidenceCheckpoints.tenantId, sql.placeholder('tenantId')))
+    .orderBy(desc(evidenceCheckpoints.firstSequence))
+    .limit(1)
+    .prepare('read_last_checkpoint'),
+);
+
 const readUnsealed = builtOnce((db) =>
   db
     .select({ id: sql`id`.mapWith(evidenceOutbox.id), event: sql<string>`event` })
@@ -78,7 +89,7 @@ const addCheckpoint = builtOnce((db) =>
 );
 
 /**
- * The text of what waited goes into the chain as it was, under the id that it names: the outbox refuses to give up a row whose
+ * The text of what waited goes into the chain as it was, but for what names itself a repetition, under the id that it names: the outbox refuses to give up a row whose
  * id is another.
  */
 const moveEvents = builtOnce((db) => {
@@ -96,9 +107,10 @@ const moveEvents = builtOnce((db) => {
     .insert(evidenceEvents)
     .select(
       sql`select tenant_id, sequence, event_id, ${sql.placeholder('checkpointId')}::uuid, occurred_at, event_type, actor_id,
-          key_id, result, previous_hash, hash, event
+          key_id, result, previous_hash, hash, coalesce(place.event, sealed.event)
         from ${sealed} join json_to_recordset(${sql.placeholder('places')}::json) as place (id bigint, sequence bigint,
-          event_id uuid, occurred_at timestamptz, event_type text, actor_id text, key_id text, result text, previous_hash text, hash text)
+          event_id uuid, occurred_at timestamptz, event_type text, actor_id text, key_id text, result text, previous_hash text, hash text,
+          event text)
         using (id)`,
     )
     .returning({ sequence: evidenceEvents.sequence })

@@ -1,0 +1,38 @@
+import type { EvidenceReport } from '@qnsp/kms-audit';
+import type { EvidenceEpoch } from '@qnsp/kms-core';
+
+/** What /health says of evidence. */
+interface EvidenceCheck {
+  readonly status: 'ok' | 'degraded';
+  readonly message: string;
+}
+
+/** What this node knows of sealing and delivery, as people should hear of it. */
+export class EvidenceState {
+  #epoch: EvidenceEpoch | null = null;
+  #refused = 0;
+  #superseded: string | undefined;
+
+  begin(epoch: EvidenceEpoch | null): void {
+    this.#epoch = epoch;
+  }
+
+  observe(report: EvidenceReport): void {
+    if (report.kind === 'backlog') this.#refused = report.backlog.refused;
+    else if (report.kind === 'superseded') this.#superseded = report.keyId;
+  }
+
+  check(): EvidenceCheck {
+    const where =
+      this.#epoch === null
+        ? 'each chain has one epoch'
+        : `the chains go on since ${this.#epoch.since} in an epoch of their own, from data of ${this.#epoch.dataAsOf}: the database was restored`;
+    const wrong = [
+      ...(this.#refused > 0 ? [`the audit service refused ${this.#refused} batches for ever`] : []),
+      ...(this.#superseded === undefined
+        ? []
+        : [`this node seals with the key ${this.#superseded}, from which another one has taken over`]),
+    ];
+    return { status: wrong.length === 0 ? 'ok' : 'degraded', message: [...wrong, where].join('; ') };
+  }
+}

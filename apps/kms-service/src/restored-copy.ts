@@ -1,10 +1,10 @@
 import type { Composition } from './compose.ts';
 import { applyTombstones, type DatabaseCopies, type DatabaseCopy, type Kms, KmsError } from '@qnsp/kms-core';
+import { FORGOTTEN_AFTER_MS } from './commits/retention.ts';
 import type { Logger } from './http/logger.ts';
 import type { Readiness } from './readiness.ts';
 
 const MILLISECONDS_PER_HOUR = 60 * 60 * 1000;
-const FORGET_AFTER_MS = 30 * 24 * MILLISECONDS_PER_HOUR;
 
 /**
  * Finds out whether the database is a restored older copy, and whether it may serve. A copy knows nothing of what was
@@ -55,7 +55,7 @@ async function beginToRemember({ commits }: Composition, copies: DatabaseCopies,
   commits.told.rememberIn(commits.memory);
   try {
     await copies.keepAlive();
-    await copies.forgetProcesses(new Date(Date.now() - FORGET_AFTER_MS));
+    await copies.forgetProcesses(new Date(Date.now() - FORGOTTEN_AFTER_MS));
   } catch (error) {
     // A database that only reads is served from as well; the next turn of scheduled work tries again.
     if (!(error instanceof KmsError) || error.code !== 'STORE_UNAVAILABLE') throw error;

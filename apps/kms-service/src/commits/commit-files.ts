@@ -1,14 +1,16 @@
 import { mkdirSync, readdirSync } from 'node:fs';
-import { open, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigurationError } from '../config/configuration-error.ts';
+import { REMEMBERED_MS } from './retention.ts';
 
 const SUFFIX = '.commits';
-const MILLISECONDS_PER_DAY = 24 * 60 * 60 * 1000;
+const UNFINISHED = `${SUFFIX}.tmp`;
 
 /** Small files in a directory, one for each process that has had it, named by its holder. */
 export class CommitFiles {
   readonly #directory: string;
+  #oldAreGone = false;
 
   /** @throws ConfigurationError when the directory can not be made. */
   constructor(directory: string) {
@@ -28,13 +30,15 @@ export class CommitFiles {
     );
   }
 
-  read(holder: string): Promise<Uint8Array> {
-    return readFile(this.#path(holder));
+  /** `undefined` for what is so old that the database may have forgotten it. */
+  async read(holder: string): Promise<Uint8Array | undefined> {
+    const path = join(this.#directory, holder + SUFFIX);
+    return (await isOld(path)) ? undefined : readFile(path);
   }
 
-  /** Whole or not at all, and flushed, so that it outlives the machine. */
+  /** Whole or not at all, and flushed, so that it outlives the machine. The first time, what is too old to be read goes. */
   async write(holder: string, bytes: Uint8Array): Promise<void> {
-    const temporary = `${this.#path(holder)}.tmp`;
+    const temporary = join(this.#directory, holder + UNFINISHED);
     const file = await open(temporary, 'w', 0o600);
     try {
       await file.writeFile(bytes);
@@ -42,18 +46,18 @@ export class CommitFiles {
     } finally {
       await file.close();
     }
-    await rename(temporary, this.#path(holder));
-  }
-
-  /** Removes what nobody has written for a day: what came later says more. */
-  async removeOld(now: number): Promise<void> {
-    for (const holder of this.holders()) {
-      const { mtimeMs } = await stat(this.#path(holder));
-      if (now - mtimeMs > MILLISECONDS_PER_DAY) await unlink(this.#path(holder));
+    await rename(temporary, join(this.#directory, holder + SUFFIX));
+    if (this.#oldAreGone) return;
+    this.#oldAreGone = true;
+    for (const name of readdirSync(this.#directory)) {
+      const path = join(this.#directory, name);
+      if ((name.endsWith(SUFFIX) || name.endsWith(UNFINISHED)) && (await isOld(path))) await rm(path, { force: true });
     }
   }
+}
 
-  #path(holder: string): string {
-    return join(this.#directory, `${holder}${SUFFIX}`);
-  }
+/** Also of a file that another process has removed meanwhile. */
+async function isOld(path: string): Promise<boolean> {
+  const found = await stat(path, { throwIfNoEntry: false });
+  return found === undefined || Date.now() - found.mtimeMs > REMEMBERED_MS;
 }

@@ -11,11 +11,11 @@ import {
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../http/logger.ts';
 import type { CommitFiles } from './commit-files.ts';
+import { REMEMBERED_MS } from './retention.ts';
 
 /** What is learnt within this time is written together. */
 const GATHER_MS = 50;
-/** Longer than a fleet is off for a repair. */
-const KEPT_SECONDS = 30 * 24 * 60 * 60;
+const KEPT_SECONDS = REMEMBERED_MS / 1000;
 /** How long a Redis that is just being connected to is waited for at the start. */
 const PATIENCE_MS = 2500;
 const PAUSE_MS = 50;

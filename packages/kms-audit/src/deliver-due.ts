@@ -3,8 +3,9 @@ import type { Deliver, DeliveryAnswer } from './delivery-client.ts';
 import type { EvidenceReport } from './evidence-report.ts';
 import { StuckBatches } from './stuck-batches.ts';
 
-/** Longer than a delivery may take: who holds the lease is the only one who sends. */
-const LEASE_SECONDS = 60;
+/** Renewed for as long as a delivery takes: who holds the lease is the only one who sends, and one who is gone holds it no longer. */
+const LEASE_SECONDS = 5;
+const RENEW_MS = 1000;
 const FIRST_DELAY_SECONDS = 0.5;
 const LONGEST_DELAY_SECONDS = 60;
 
@@ -19,7 +20,7 @@ const LONGEST_QUIET_SECONDS = 60;
  * @returns for how many seconds to leave the audit service alone
  */
 export async function deliverDue(
-  store: Pick<EvidenceStore, 'claimDelivery' | 'endDelivery'>,
+  store: Pick<EvidenceStore, 'claimDelivery' | 'renewDelivery' | 'endDelivery'>,
   deliver: Deliver,
   owner: string,
   report: (report: EvidenceReport) => void,
@@ -31,7 +32,10 @@ export async function deliverDue(
   while (!stopped.aborted) {
     const delivery = await store.claimDelivery(owner, LEASE_SECONDS);
     if (delivery === undefined) return 0;
-    const answer = await deliver(delivery, stopped);
+    const answer = await whileRenewing(
+      () => store.renewDelivery(owner, delivery, LEASE_SECONDS),
+      () => deliver(delivery, stopped),
+    );
     const outcome = outcomeOf(answer, delivery.attempts);
     await store.endDelivery(owner, delivery, outcome);
     report(reportOf(delivery, answer, outcome));
@@ -46,6 +50,22 @@ export async function deliverDue(
     before = seconds === null ? undefined : { tenantId, seconds };
   }
   return 0;
+}
+
+/** Renews the lease again and again until the work has ended. */
+async function whileRenewing<T>(renew: () => Promise<void>, work: () => Promise<T>): Promise<T> {
+  let renewing = Promise.resolve();
+  const timer = setInterval(() => {
+    // One that fails lets the lease end: then another node sends the batch as well, which the audit service knows by its id.
+    renewing = renewing.then(renew).catch(() => undefined);
+  }, RENEW_MS);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+    // Behind the end of the delivery it would find nothing to renew.
+    await renewing;
+  }
 }
 
 function outcomeOf(answer: DeliveryAnswer, attempts: number): DeliveryOutcome {

@@ -1,11 +1,13 @@
 import { type Deliver, type DeliveryAnswer, deliverDue, type EvidenceReport, StuckBatches } from '@qnsp/kms-audit';
 import { type Delivery, type DeliveryOutcome, type EvidenceStore, newId } from '@qnsp/kms-core';
-import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { sampleExport } from './audit-samples.ts';
 
 let deliveries: Delivery[];
 /** How each delivery ended. */
 let outcomes: DeliveryOutcome[];
+/** Who renewed a lease. */
+let renewals: string[];
 let reports: EvidenceReport[];
 let sample: Awaited<ReturnType<typeof sampleExport>>;
 const never = new AbortController().signal;
@@ -16,14 +18,16 @@ beforeAll(async () => {
 beforeEach(() => {
   deliveries = sample.batches.map((batch) => ({ ...batch, attempts: 3 }));
   outcomes = [];
+  renewals = [];
   reports = [];
 });
 
 /** A store that has these deliveries, one after another. */
-function storeOf(due: readonly Delivery[]): Pick<EvidenceStore, 'claimDelivery' | 'endDelivery'> {
+function storeOf(due: readonly Delivery[]): Pick<EvidenceStore, 'claimDelivery' | 'renewDelivery' | 'endDelivery'> {
   const queue = [...due];
   return {
     claimDelivery: async () => queue.shift(),
+    renewDelivery: async (owner) => void renewals.push(owner),
     endDelivery: async (_owner, _delivery, outcome) => void outcomes.push(outcome),
   };
 }
@@ -39,6 +43,26 @@ test('everything that is due is delivered, batch after batch', async () => {
   expect(await deliverWith([{ kind: 'accepted' }])).toBe(0);
   expect(outcomes.map(({ kind }) => kind)).toEqual(Array(3).fill('delivered'));
   expect(reports.map(({ kind }) => kind)).toEqual(Array(3).fill('delivered'));
+});
+
+test('a delivery that takes its time keeps its lease, and no longer than that', async () => {
+  vi.useFakeTimers();
+  try {
+    const [first] = deliveries;
+    if (first === undefined) throw new Error('there is a sample');
+    const slow: Deliver = async () => {
+      await new Promise((resolve) => {
+        setTimeout(resolve, 3500);
+      });
+      return { kind: 'accepted' };
+    };
+    const done = deliverDue(storeOf([first]), slow, 'me', () => undefined, never);
+    await vi.advanceTimersByTimeAsync(20_000);
+    await done;
+    expect(renewals).toEqual(['me', 'me', 'me']);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('what failed waits for its back-off', async () => {

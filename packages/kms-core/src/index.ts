@@ -2,6 +2,7 @@
 export * from './bounds/bounds.ts';
 export { metadataProblem } from './bounds/metadata-problem.ts';
 export * from './errors/kms-error.ts';
+export * from './errors/outcome-unknown.ts';
 export * from './encoding/length-prefixed.ts';
 export * from './algorithms/registry.ts';
 export * from './algorithms/resolve.ts';

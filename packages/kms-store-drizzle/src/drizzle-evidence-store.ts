@@ -11,7 +11,7 @@ import {
 import { sql } from 'drizzle-orm';
 import { builtOnce } from './built-once.ts';
 import type { Db, Driver } from './driver.ts';
-import { claimDelivery, endDelivery } from './evidence/deliveries.ts';
+import { claimDelivery, endDelivery, renewDelivery } from './evidence/deliveries.ts';
 import {
   backlog,
   batchesAfter,
@@ -74,6 +74,10 @@ export class DrizzleEvidenceStore implements EvidenceStore {
         `The batch that begins with event ${claimed.firstSequence} of the tenant ${claimed.tenantId} is to be delivered and is not there.`,
       );
     return claimed?.delivery;
+  }
+
+  renewDelivery(owner: string, delivery: Delivery, leaseSeconds: number) {
+    return this.#system((db) => renewDelivery(db, owner, delivery, leaseSeconds));
   }
 
   endDelivery(owner: string, delivery: Delivery, outcome: DeliveryOutcome) {

@@ -108,6 +108,19 @@ describe.each(Object.keys(STORES))('evidence in %s', (name) => {
     expect(sequences).toEqual(Array.from({ length: 60 }, (_, index) => index + 1));
   });
 
+  it('keeps a batch for its owner for as long as that renews it', async () => {
+    await store.append([sampleEvent(tenantId)]);
+    await seal(store, tenantId, 1);
+    const first = await store.claimDelivery('a', 60);
+    if (first === undefined) throw new Error('a batch is due');
+    await store.renewDelivery('a', first, 0);
+    const second = await store.claimDelivery('b', 0);
+    if (second === undefined) throw new Error('a batch is due');
+    await store.renewDelivery('b', second, 60);
+    expect(await store.claimDelivery('a', 60)).toBeUndefined();
+    await store.endDelivery('b', second, { kind: 'delivered' });
+  });
+
   it('gives the batches of a tenant to one owner at a time, in their order', async () => {
     await store.append([sampleEvent(tenantId), sampleEvent(tenantId)]);
     await seal(store, tenantId, 1);
@@ -115,6 +128,8 @@ describe.each(Object.keys(STORES))('evidence in %s', (name) => {
     const first = await store.claimDelivery('a', 60);
     if (first === undefined) throw new Error('a batch is due');
     expect(first.checkpoint).toMatchObject({ tenantId, firstSequence: 1 });
+    expect(await store.claimDelivery('b', 60)).toBeUndefined();
+    await store.renewDelivery('b', first, 0);
     expect(await store.claimDelivery('b', 60)).toBeUndefined();
     await store.endDelivery('b', first, { kind: 'delivered' });
     expect(await store.claimDelivery('b', 60)).toBeUndefined();

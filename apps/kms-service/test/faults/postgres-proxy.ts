@@ -9,6 +9,8 @@ export interface WireMessage {
   readonly text: string;
   /** Whether its connection is the one for notices, on which heartbeats come and go all the time. */
   readonly ofNotices: boolean;
+  /** Tells the connections apart. */
+  readonly connection: number;
 }
 
 /** What becomes of a message: `hold` freezes its connection in both directions, `cut` closes both ends of it. */
@@ -28,7 +30,10 @@ const INT32_BYTES = 4;
 export async function startPostgresProxy(databaseUrl: string): Promise<PostgresProxy> {
   const target = new URL(databaseUrl);
   const sockets = new Set<Socket>();
+  let connections = 0;
   const server = createServer({ noDelay: true }, (fromService) => {
+    connections += 1;
+    const connection = connections;
     const toPostgres = connect({ host: target.hostname, port: Number(target.port), noDelay: true });
     const ends = [fromService, toPostgres];
     let frozen = false;
@@ -45,7 +50,7 @@ export async function startPostgresProxy(databaseUrl: string): Promise<PostgresP
         for (const { message, bytes } of messages(chunk)) {
           if (frozen || sink.destroyed) return;
           if (message.text.startsWith('listen ')) ofNotices = true;
-          const verdict = proxy.decide({ ...message, ofNotices });
+          const verdict = proxy.decide({ ...message, ofNotices, connection });
           if (verdict === 'pass') sink.write(bytes);
           else if (verdict === 'hold') frozen = true;
           else cut();
@@ -84,7 +89,7 @@ export async function startPostgresProxy(databaseUrl: string): Promise<PostgresP
 
 function messageReader(
   from: WireMessage['from'],
-): (chunk: Buffer) => Iterable<{ readonly message: Omit<WireMessage, 'ofNotices'>; readonly bytes: Buffer }> {
+): (chunk: Buffer) => Iterable<{ readonly message: Omit<WireMessage, 'ofNotices' | 'connection'>; readonly bytes: Buffer }> {
   let pending: Buffer = Buffer.alloc(0);
   let started = from === 'postgres';
   return function* read(chunk) {

@@ -1,5 +1,6 @@
 import type { MaybePromise } from '../engines/engine.ts';
 import { KmsError } from '../errors/kms-error.ts';
+import { OutcomeUnknown } from '../errors/outcome-unknown.ts';
 import { newId, type TenantId } from '../model/identifiers.ts';
 import type { EvidenceTrail } from '../ports/evidence-trail.ts';
 import type { UnitOfWork } from '../ports/store.ts';
@@ -129,7 +130,18 @@ export class OperationEvidence {
     if (code === 'AUDIT_UNAVAILABLE') return;
     const denied = code === 'FORBIDDEN' || code === 'TENANT_MISMATCH';
     const type = denied ? 'kms.access.denied' : this.#call.eventType;
-    await this.#record(this.#event(type, denied ? 'denied' : 'failure', this.#resource, code));
+    const event = this.#event(type, denied ? 'denied' : 'failure', this.#resource, code);
+    if (this.#recorded && error instanceof OutcomeUnknown) this.#recordUnlessMade(event, error);
+    else await this.#record(event);
+  }
+
+  /** The event of the change is durable when the change is. Only when it turns out that it is not, the failure is what was. */
+  #recordUnlessMade(event: AuditEvent, { made }: OutcomeUnknown): void {
+    void made.then(async (wasMade) => {
+      if (!wasMade) await this.#record(event);
+    }).catch(() => {
+      // The store went away again. The call is answered: nobody is left who could be told that its failure left no evidence.
+    });
   }
 
   #record(event: AuditEvent): Promise<void> {

@@ -35,6 +35,8 @@ export interface EvidenceStore {
    * Throws `INTERNAL_ERROR` when a batch that is due is not there, and leaves that tenant out for `leaseSeconds`.
    */
   claimDelivery(owner: string, leaseSeconds: number): Promise<Delivery | undefined>;
+  /** Has the lease of a delivery end so much later than now, unless it has passed on to another owner. */
+  renewDelivery(owner: string, delivery: Delivery, leaseSeconds: number): Promise<void>;
   /** Ends a delivery, unless its lease has passed on to another owner. */
   endDelivery(owner: string, delivery: Delivery, outcome: DeliveryOutcome): Promise<void>;
   /** A page of a tenant's sealed events, newest first. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type CommitMemory, KmsError, type KnownCommits } from '@qnsp/kms-core';
+import { scopeStatement } from '../scope.ts';
 
 /** How many other processes, those that committed last, are asked for in the memory that processes share. */
 const OTHERS = 16;
@@ -9,6 +10,12 @@ const RETRY_SECONDS = 30;
 /** A row of what the database has counted. */
 export interface CountedCommits {
   readonly holder: string;
+  readonly slot: number;
+  readonly count: number;
+}
+
+/** A unit of work that was to be committed, as the one with this number in its slot. */
+export interface OpenCommit {
   readonly slot: number;
   readonly count: number;
 }
@@ -30,6 +37,10 @@ export class CommitMarks {
   readonly #counts = new Map<number, number>();
   /** The one given back longest ago goes first: a session that was given up may still hold the row of its slot. */
   readonly #free: number[];
+  /** Slots of units of work that were to be committed and did not answer. */
+  readonly #open = new Set<number>();
+  /** Those of them whose connection is gone. */
+  readonly #returned = new Set<number>();
   #memory: CommitMemory | undefined;
   #lacking: readonly string[] = [];
   #onBehind: () => void = () => undefined;
@@ -62,7 +73,31 @@ export class CommitMarks {
   }
 
   giveSlot(slot: number): void {
-    this.#free.push(slot);
+    if (this.#open.has(slot)) this.#returned.add(slot);
+    else this.#free.push(slot);
+  }
+
+  /** A unit of work is about to be committed: until it is known whether it was, nothing else is counted in its slot. */
+  committing(slot: number): OpenCommit {
+    this.#open.add(slot);
+    return { slot, count: this.countOf(slot) + 1 };
+  }
+
+  /** It is known whether it was. */
+  settled({ slot, count }: OpenCommit, made: boolean): void {
+    this.#open.delete(slot);
+    if (made && count > this.countOf(slot)) this.#remember(slot, count);
+    if (this.#returned.delete(slot)) this.#free.push(slot);
+  }
+
+  /**
+   * The statements that answer as `count` how many commits of a slot there are. They wait for one that is still under way: it
+   * holds the row, or the place where the row will be.
+   */
+  settleStatements(slot: number): string {
+    return `${scopeStatement({ kind: 'system' })}; insert into kms.commit_marks as m (holder, slot, count, at)
+      values ('${this.holder}', ${slot}, 0, transaction_timestamp())
+      on conflict (holder, slot) do update set count = m.count returning m.count::text as count`;
   }
 
   /** The statement that counts the unit of work at hand, to be sent with its COMMIT. */
@@ -91,6 +126,10 @@ export class CommitMarks {
     const fewer = count <= this.countOf(slot);
     // What is written down about a database that is behind is counted by it all the same.
     if (fewer && this.#lacking.length === 0) throw this.#fellBehind([this.holder]);
+    this.#remember(slot, count);
+  }
+
+  #remember(slot: number, count: number): void {
     this.#counts.set(slot, count);
     this.#memory?.keep(this.known);
   }

@@ -34,6 +34,17 @@ export async function claimDelivery(db: Db, owner: string, leaseSeconds: number)
   return { kind: 'found', delivery: { events: events.map(toChainedEvent), checkpoint: toCheckpoint(row), attempts } };
 }
 
+/** Goes on holding the chain of a delivery that is under way. */
+export async function renewDelivery(
+  db: Db,
+  owner: string,
+  { checkpoint }: Delivery,
+  leaseSeconds: number,
+): Promise<void> {
+  const mine = { tenantId: checkpoint.tenantId, owner, firstSequence: checkpoint.firstSequence };
+  await renew(db).execute({ ...mine, leaseSeconds });
+}
+
 /** Writes down how a delivery ended and gives up its lease. */
 export async function endDelivery(
   db: Db,
@@ -103,6 +114,12 @@ const MINE = sql`${evidenceChains.tenantId} = ${sql.placeholder('tenantId')}
   and ${evidenceChains.leaseOwner} = ${sql.placeholder('owner')}
   and ${evidenceChains.delivered} = ${sql.placeholder('firstSequence')}::bigint - 1`;
 const FREE = { leaseOwner: null, leaseUntil: null };
+
+const LEASE_END = sql`${now} + make_interval(secs => ${sql.placeholder('leaseSeconds')}::integer)`;
+
+const renew = builtOnce((db) =>
+  db.update(evidenceChains).set({ leaseUntil: LEASE_END }).where(MINE).prepare('renew_delivery'),
+);
 
 const postpone = builtOnce((db) =>
   db

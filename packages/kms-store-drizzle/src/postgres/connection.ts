@@ -3,7 +3,7 @@ import { KmsError } from '@qnsp/kms-core';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres, { type RowList, type Sql } from 'postgres';
 import type { Db } from '../driver.ts';
-import type { CommitMarks, DatabaseLook } from '../commits/commit-marks.ts';
+import type { CommitMarks, DatabaseLook, OpenCommit } from '../commits/commit-marks.ts';
 import { HAS_STANDBY } from '../commits/standby.ts';
 import { isInFailedTransaction, lagging, toStoreError } from '../store-errors.ts';
 import type { ConnectionUrl } from './connection-url.ts';
@@ -120,6 +120,20 @@ export class Connection {
     // postgres.js begins a new result with the columns of a statement, and COMMIT has none. The column may be null.
     const noted: string | null = row?.['noted'] ?? null;
     if (noted !== null) marks.noted(this.#slot, Number(noted));
+  }
+
+  /** The unit of work that is about to be committed here, for {@link CommitMarks.settled}. */
+  committing(): OpenCommit | undefined {
+    return this.#marks?.committing(this.#slot);
+  }
+
+  /** Whether a unit of work of another connection was committed; waits for one that still is under way. */
+  async wasCommitted({ slot, count }: OpenCommit): Promise<boolean> {
+    const marks = this.#marks;
+    if (marks === undefined) return false;
+    const results: unknown = await this.simple(`begin; ${marks.settleStatements(slot)}; commit`);
+    const row = (results as readonly (readonly Readonly<Record<string, string>>[])[]).at(-1)?.[0];
+    return Number(row?.['count']) >= count;
   }
 
   /** Looks at what is behind it, once. Throws when that lacks a commit that is known. */

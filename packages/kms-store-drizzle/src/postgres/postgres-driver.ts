@@ -1,6 +1,7 @@
-import type { StoreScope } from '@qnsp/kms-core';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { OutcomeUnknown, type StoreScope } from '@qnsp/kms-core';
 import type { Db, Driver, TransactionOptions } from '../driver.ts';
-import { CommitMarks } from '../commits/commit-marks.ts';
+import { CommitMarks, type OpenCommit } from '../commits/commit-marks.ts';
 import { scopeStatement } from '../scope.ts';
 import { isConnectionLost, toStoreError } from '../store-errors.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
@@ -15,12 +16,16 @@ const SERVER_SHARE = 0.9;
 /** Connections come and go, and one that is given up may hold the row of its slot for a while. */
 const SLOTS_PER_CONNECTION = 4;
 
+/** Between two questions whether a unit of work was committed. */
+const ASK_AGAIN_MS = 1000;
+
 /** The driver for a PostgreSQL server, or for a pooler in front of one. */
 export class PostgresDriver implements Driver {
   /** The time of the database, as its answers tell it. */
   readonly clock = new DatabaseClock();
   /** What this process was told of as committed. */
   readonly marks: CommitMarks;
+  readonly #closing = new AbortController();
   readonly #pool: ConnectionPool;
   readonly #connections: Omit<ConnectionOptions, 'pooled'>;
   readonly #notices: Omit<ConnectionOptions, 'pooled'>;
@@ -49,7 +54,13 @@ export class PostgresDriver implements Driver {
 
   transaction<T>(scope: StoreScope, work: (db: Db, now: Date) => Promise<T>, options?: TransactionOptions): Promise<T> {
     const statement = scopeStatement(scope, options);
-    return this.#use((connection) => this.#inTransaction(connection, statement, work), options?.evenBehind);
+    const attempt: Attempt<T> = { open: undefined };
+    return this.#use((connection) => this.#inTransaction(connection, statement, work, attempt), options?.evenBehind).catch(
+      (error: unknown) => {
+        if (attempt.open === undefined) throw error;
+        return this.#settle(attempt.open, error);
+      },
+    );
   }
 
   statement<T>(query: (db: Db) => PromiseLike<T>): Promise<T> {
@@ -76,7 +87,7 @@ export class PostgresDriver implements Driver {
     try {
       this.#pooled = await connection.isPooled();
       if (this.#pooled) await requireTransactions(connection);
-      return await this.#inTransaction(connection, `select '' as now`, work);
+      return await this.#inTransaction(connection, `select '' as now`, work, { open: undefined });
     } finally {
       await connection.end();
     }
@@ -103,6 +114,7 @@ export class PostgresDriver implements Driver {
   }
 
   close(): Promise<void> {
+    this.#closing.abort();
     return this.#pool.close();
   }
 
@@ -110,6 +122,7 @@ export class PostgresDriver implements Driver {
     connection: Connection,
     statement: string,
     work: (db: Db, now: Date) => Promise<T>,
+    attempt: Attempt<T>,
   ): Promise<T> {
     const askedAt = performance.now();
     const now = Number(await connection.begin(statement));
@@ -122,16 +135,75 @@ export class PostgresDriver implements Driver {
       else await connection.rollback();
       throw error;
     }
+    const commit = connection.committing();
+    attempt.open = commit && { commit, answer };
     try {
       await connection.commit();
     } catch (error) {
-      // What was sent along with the COMMIT may have been refused, and the transaction is still there.
-      if (isConnectionLost(error)) connection.destroy();
-      else await connection.rollback();
+      if (isConnectionLost(error)) {
+        connection.destroy();
+        throw error;
+      }
+      // It was refused. What was sent along with the COMMIT may have been, and the transaction is still there.
+      this.#answered(attempt);
+      await connection.rollback();
       throw error;
     }
+    this.#answered(attempt);
     return answer;
   }
+
+  /** Its answer came, and was counted if there was something to count. */
+  #answered(attempt: Attempt<unknown>): void {
+    if (attempt.open !== undefined) this.marks.settled(attempt.open.commit, false);
+    attempt.open = undefined;
+  }
+
+  /**
+   * The answer to a COMMIT did not come. Asks the database over another connection whether it was made.
+   *
+   * @throws what went wrong when it was not made, `OutcomeUnknown` when the database does not say.
+   */
+  async #settle<T>({ commit, answer }: Open<T>, error: unknown): Promise<T> {
+    let made: boolean;
+    try {
+      made = await this.#wasCommitted(commit);
+    } catch {
+      // Why the first connection failed says more.
+      throw new OutcomeUnknown(this.#askUntilKnown(commit), error);
+    }
+    if (made) return answer;
+    throw error;
+  }
+
+  async #wasCommitted(commit: OpenCommit): Promise<boolean> {
+    const made = await this.#use((connection) => connection.wasCommitted(commit));
+    this.marks.settled(commit, made);
+    return made;
+  }
+
+  /** For as long as it takes, or until the driver is closed. */
+  async #askUntilKnown(commit: OpenCommit): Promise<boolean> {
+    while (!this.#closing.signal.aborted) {
+      await sleep(ASK_AGAIN_MS, undefined, { ref: false });
+      try {
+        return await this.#wasCommitted(commit);
+      } catch {
+        // The database is still away.
+      }
+    }
+    return new Promise<never>(() => undefined);
+  }
+}
+
+/** A unit of work whose COMMIT was sent. */
+interface Open<T> {
+  readonly commit: OpenCommit;
+  readonly answer: T;
+}
+
+interface Attempt<T> {
+  open: Open<T> | undefined;
 }
 
 /** A pooler in statement mode says no and hangs up, of which postgres.js tells only the latter. */

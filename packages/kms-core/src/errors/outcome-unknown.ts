@@ -1,0 +1,20 @@
+import { KmsError } from './kms-error.ts';
+
+/**
+ * The store was asked to commit and has not said whether it did, and could not be asked again yet. Whoever wants to know waits
+ * for `made`, which ends when the store answers again; it may never do so in the life of this process.
+ */
+export class OutcomeUnknown extends KmsError {
+  /** Whether the unit of work was committed. Never rejects. */
+  readonly made: Promise<boolean>;
+
+  constructor(made: Promise<boolean>, cause: unknown) {
+    super(
+      'STORE_UNAVAILABLE',
+      'The database did not say whether the change was made. Repeat the call with the same Idempotency-Key, which settles it; ' +
+        'without one, look before you repeat it.',
+      { retryAfterSeconds: 1, details: { outcome: 'unknown' }, cause },
+    );
+    this.made = made;
+  }
+}

@@ -31,6 +31,8 @@ export interface AppParts {
   /** What the gateway in front of the service proves itself by; none without it. */
   readonly gatewayCredential?: string | undefined;
   readonly skew: ClockSkew;
+  /** Why the database takes no writes, `undefined` when it takes them. */
+  readonly writeProblem: () => Promise<string | undefined>;
   /** What the HSMs are for, besides what the core does with them. */
   readonly hardware: { readonly configured: boolean; randomIsMissing(): boolean };
   /** What the newest reconciliation of HSMs and database found. */

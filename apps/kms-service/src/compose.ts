@@ -28,6 +28,7 @@ import { openPostgres } from './open-database.ts';
 import { mixedRandom } from './roots/hardware-random.ts';
 import { logAlert } from './roots/log-alert.ts';
 import { type OpenedRoots, openRoots } from './roots/open-roots.ts';
+import { writableStore } from './writable-store.ts';
 
 /** The parts of a running service. */
 export interface Composition {
@@ -43,6 +44,8 @@ export interface Composition {
   /** What was acknowledged, and where that is remembered; a store that is never older than it was has none. */
   readonly commits: { readonly told: AcknowledgedCommits; readonly memory: OutsideMemory } | undefined;
   readonly caches: Caches;
+  /** Why the database takes no writes, `undefined` when it takes them. */
+  readonly writeProblem: () => Promise<string | undefined>;
   /** What the HSMs are for, besides what the core does with them. */
   readonly hardware: { readonly configured: boolean; randomIsMissing(): boolean };
   close(): Promise<void>;
@@ -94,6 +97,7 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
       evidenceStore: opened.evidence,
       caches,
       copies: opened.copies,
+      writeProblem: writableStore(opened.evidence),
       clock: databaseClock,
       commits: opened.commits && { told: opened.commits, memory },
       hardware: { configured: roots.hsms.length > 0, randomIsMissing: () => hardware.isMissing() },

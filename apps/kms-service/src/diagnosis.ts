@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { auditServiceProblem } from '@qnsp/kms-audit';
 import { openRedisCache } from '@qnsp/kms-cache';
 import { KmsError } from '@qnsp/kms-core';
 import { skewProblem } from './clock-skew.ts';
@@ -21,7 +22,7 @@ const REDIS_LIMIT_MS = 2500;
 const REDIS_PAUSE_MS = 50;
 
 /**
- * Looks at what a service needs: its settings, its database, its HSMs and its Redis. Changes nothing; the PIN of each HSM is
+ * Looks at what a service needs: its settings, its database, its HSMs, its Redis and its audit service. Changes nothing; the PIN of each HSM is
  * presented once.
  *
  * @param environment that of the service
@@ -41,6 +42,7 @@ export async function diagnose(environment: Environment): Promise<readonly Findi
     ...(await look('database', () => lookAtDatabase(config.database))),
     ...(await lookAtHsms(config)),
     ...(await look('Redis', () => lookAtRedis(config))),
+    ...(await look('audit service', () => lookAtAuditService(config))),
   ];
 }
 
@@ -71,9 +73,10 @@ async function lookAtDatabase(config: DatabaseConfig): Promise<Omit<Finding, 'ch
   const opened = await openPostgres(config, { poolMax: 1, migrate: 'off' });
   try {
     const roots = await opened.store.transact({ kind: 'system' }, (unit) => unit.tenants.roots());
+    await opened.evidence.requireWritable();
     const problem = skewProblem(opened.clock.machineAheadMs() ?? 0);
     if (problem !== undefined) return { status: 'wrong', message: problem };
-    return { status: 'ok', message: `answers, is of this version, and uses ${roots.length} root(s)` };
+    return { status: 'ok', message: `answers, takes writes, is of this version, and uses ${roots.length} root(s)` };
   } finally {
     await opened.close();
   }
@@ -132,4 +135,17 @@ function redisProblem(failure: unknown): string {
   if (/CERT|SIGNATURE|ISSUER/.test(code))
     return `KMS_CACHE_REDIS_CA_FILE: the certificate of Redis is not trusted (${message}): name the authority that issued it. ${WITHOUT_REDIS}`;
   return `KMS_CACHE_REDIS_URL: ${message}: check it, and that Redis runs. ${WITHOUT_REDIS}`;
+}
+
+async function lookAtAuditService({ evidence }: ServiceConfig): Promise<Omit<Finding, 'check'>> {
+  if (evidence === undefined) return { status: 'skipped', message: 'no evidence is kept' };
+  const { url, bearerToken, allowedHosts, caFile } = evidence;
+  const ca = caFile === undefined ? {} : { caPem: readCertificate('AUDIT_SERVICE_CA_FILE', caFile) };
+  const problem = await auditServiceProblem({ url, bearerToken, allowedHosts, ...ca });
+  return problem === undefined
+    ? { status: 'ok', message: 'answers' }
+    : {
+        status: 'wrong',
+        message: `${problem}: check AUDIT_SERVICE_URL, AUDIT_BEARER_TOKEN and that it runs. Evidence waits until it takes it`,
+      };
 }

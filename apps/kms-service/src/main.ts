@@ -40,7 +40,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   requireRoom(config, machineLimits());
   if (config.requireFips) enterFipsMode();
   const composition = await compose(config, log);
-  const { kms, caches, hardware, evidence } = composition;
+  const { kms, caches, hardware, evidence, writeProblem } = composition;
   stops.push(() => composition.close());
   stops.push(() => kms.counter.flush(kms.store));
   const skew = makeClockSkew(composition.clock, config.clockSkewLimitSeconds);
@@ -61,6 +61,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
     refusedTokens: new RefusedTokens(),
     skew,
     evidence,
+    writeProblem,
     hardware,
     sweeps,
   };

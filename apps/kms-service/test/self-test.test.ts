@@ -62,6 +62,7 @@ async function startApp() {
     metrics: makeMetrics(kms, caches),
     refusedTokens: new RefusedTokens(),
     version: '0',
+    writeProblem: async () => undefined,
     hardware: { configured: false, randomIsMissing: () => false },
     sweeps: () => [],
   };

@@ -68,6 +68,27 @@ export function deliveryClient(options: DeliveryClientOptions): Deliver {
   };
 }
 
+/**
+ * Why the audit service can not be delivered to, `undefined` where nothing speaks against it. Delivers nothing: it asks for what
+ * deliveries are sent to, and any answer will do that neither refuses the credential nor comes from a server in trouble.
+ */
+export async function auditServiceProblem(options: DeliveryClientOptions): Promise<string | undefined> {
+  const { url } = options;
+  const target = new URL(PATH, url.href.endsWith('/') ? url.href : `${url.href}/`);
+  const agent = new (url.protocol === 'https:' ? HttpsAgent : HttpAgent)();
+  try {
+    const message = { method: 'GET', headers: {} };
+    const { response } = await send(target, agent, options, new AbortController().signal, message);
+    const status = response.statusCode ?? 0;
+    if (status === 401 || status === 403) return `refuses the credential with ${status}`;
+    return status >= 500 ? `answers ${status}` : undefined;
+  } catch (error) {
+    return `can not be reached (${reasonOf(error)})`;
+  } finally {
+    agent.destroy();
+  }
+}
+
 /** The body of a delivery: the events of a batch and the checkpoint that signs them. */
 export function deliveryBody({ events, checkpoint }: EvidenceBatch): string {
   return JSON.stringify({ batchId: checkpoint.checkpointId, checkpoint, events });
@@ -81,19 +102,35 @@ function post(
   body: string,
   batchId: string,
 ) {
+  const headers = {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    'idempotency-key': batchId,
+  };
+  return send(url, agent, options, aborted, { method: 'POST', headers, body });
+}
+
+interface Message {
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string | number>>;
+  readonly body?: string;
+}
+
+function send(
+  url: URL,
+  agent: HttpAgent,
+  options: DeliveryClientOptions,
+  aborted: AbortSignal,
+  { method, headers, body }: Message,
+) {
   return new Promise<{ response: IncomingMessage; text: string }>((resolve, reject) => {
     const secure = url.protocol === 'https:';
     const outgoing = (secure ? httpsRequest : httpRequest)(
       url,
       {
         agent,
-        method: 'POST',
-        headers: {
-          authorization: `Bearer ${options.bearerToken}`,
-          'content-type': 'application/json',
-          'content-length': Buffer.byteLength(body),
-          'idempotency-key': batchId,
-        },
+        method,
+        headers: { authorization: `Bearer ${options.bearerToken}`, ...headers },
         lookup: guardedLookup(options.allowedHosts),
         signal: AbortSignal.any([aborted, AbortSignal.timeout(options.timeoutMs ?? 10_000)]),
         ...(secure ? { rejectUnauthorized: true } : {}),

@@ -23,7 +23,7 @@ export class MemoryOutbox implements Pick<EvidenceStore, 'unsealedTenants' | 'ex
 
   async backlog(limit: number): Promise<EvidenceBacklog> {
     const unsealed = [...this.#waiting.values()].reduce((sum, events) => sum + events.length, 0);
-    return { unsealed: Math.min(limit, unsealed), undelivered: 0, refused: 0 };
+    return { unsealed: Math.min(limit, unsealed), undelivered: 0, refused: 0, attempts: 0 };
   }
 
   async extendChain(tenantId: TenantId, limit: number, make: Parameters<EvidenceStore['extendChain']>[2]) {

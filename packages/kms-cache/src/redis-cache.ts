@@ -76,6 +76,9 @@ class KeyvRedisCache implements RedisCache {
     client.on('error', (error: unknown) => {
       this.#connectionFailure = error;
     });
+    client.on('ready', () => {
+      this.#connectionFailure = undefined;
+    });
     this.#ttlMs = ttlSeconds * 1000;
     // A read of a name that nobody uses: the access list allows no more than reads and writes of names.
     const probe = () => this.#attempt(() => this.#store.get<string>('probe'));

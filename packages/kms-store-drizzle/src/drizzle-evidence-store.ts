@@ -6,6 +6,8 @@ import {
   type EvidenceQuery,
   type EvidenceStore,
   KmsError,
+  newId,
+  SYSTEM_TENANT,
   type TenantId,
 } from '@qnsp/kms-core';
 import { sql } from 'drizzle-orm';
@@ -25,7 +27,11 @@ import {
 import { extendChain } from './evidence/extend-chain.ts';
 import { retireBatches } from './evidence/retire-batches.ts';
 import { EVENT_LISTS, eventLists } from './records/evidence-records.ts';
+import { evidenceOutbox } from './schema/evidence.ts';
 import { toStoreError } from './store-errors.ts';
+
+/** As long as an event may be: on a full disk, a small one may still find a place. */
+const PROBE = JSON.stringify({ probe: 'x'.repeat(1500) });
 
 /** The evidence store on any driver. */
 export class DrizzleEvidenceStore implements EvidenceStore {
@@ -42,6 +48,23 @@ export class DrizzleEvidenceStore implements EvidenceStore {
     } catch (error) {
       throw toStoreError(error);
     }
+  }
+
+  async requireWritable(): Promise<void> {
+    const takenBack = new Error('taken back');
+    const write = async (db: Db) => {
+      await db.insert(evidenceOutbox).values({ tenantId: SYSTEM_TENANT, eventId: newId(), event: PROBE });
+      throw takenBack;
+    };
+    await this.#driver
+      .transaction({ kind: 'system' }, async (db) => {
+        await write(db).catch((error: unknown) => {
+          throw error === takenBack ? takenBack : toStoreError(error);
+        });
+      })
+      .catch((error: unknown) => {
+        if (error !== takenBack) throw error;
+      });
   }
 
   backlog(limit: number) {

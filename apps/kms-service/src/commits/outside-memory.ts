@@ -71,8 +71,12 @@ export class OutsideMemory implements CommitMemory {
   async recallPatiently(holders: readonly string[]): Promise<readonly KnownCommits[]> {
     const { redis, files } = this.#options;
     const fromFiles = (files?.holders() ?? []).map(async (holder) => this.#open(holder, await files?.read(holder)));
-    if (redis !== undefined) await isAnswering(redis);
-    return [...(await Promise.all(fromFiles)).flat(), ...(await this.recall(holders))];
+    const end = performance.now() + PATIENCE_MS;
+    const found = (await Promise.all(fromFiles)).flat();
+    // One after another: the failure of one read must not be taken for that of another.
+    if (redis !== undefined)
+      for (const holder of holders) found.push(...this.#open(holder, await getBefore(redis, commitsName(holder), end)));
+    return found;
   }
 
   /** Ends when everything that was to be kept is written. */
@@ -100,6 +104,8 @@ export class OutsideMemory implements CommitMemory {
       const known: KnownCommits = this.#latest;
       this.#latest = undefined;
       const sealed = sealCommits(chain, { ...known, placeNoticedAt: this.#placeNoticedAt.toISOString() });
+      // While Redis is left alone, it takes nothing.
+      if (redis !== undefined) await untilTried(redis);
       redis?.put(commitsName(known.holder), sealed, KEPT_SECONDS);
       try {
         await files?.write(known.holder, sealed);
@@ -112,12 +118,22 @@ export class OutsideMemory implements CommitMemory {
   }
 }
 
-/** Waits until Redis has answered once. */
-async function isAnswering(redis: RedisCache): Promise<void> {
-  for (const end = performance.now() + PATIENCE_MS; performance.now() < end; await sleep(PAUSE_MS)) {
-    const { failures } = redis;
-    if (redis.isOpen) continue;
-    await redis.get('probe');
-    if (redis.failures === failures) return;
+/** Ends when Redis is not left alone any more, or has been for too long. */
+async function untilTried(redis: RedisCache): Promise<void> {
+  const end = performance.now() + PATIENCE_MS;
+  while (performance.now() < end) {
+    if (!redis.isOpen) return;
+    await sleep(PAUSE_MS, undefined, { ref: false });
   }
+}
+
+/** Reads until Redis has answered, which a busy one does not do as fast as requests need it. */
+async function getBefore(redis: RedisCache, name: string, end: number): Promise<Uint8Array | undefined> {
+  while (performance.now() < end) {
+    const { failures } = redis;
+    const found = redis.isOpen ? undefined : await redis.get(name);
+    if (found !== undefined || (!redis.isOpen && redis.failures === failures)) return found;
+    await sleep(PAUSE_MS);
+  }
+  return undefined;
 }

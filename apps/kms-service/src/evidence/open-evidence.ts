@@ -6,9 +6,11 @@ import {
   startEvidenceWorker,
 } from '@qnsp/kms-audit';
 import {
+  type EvidenceBacklog,
   type EvidenceEpoch,
   type EvidenceStore,
   type EvidenceTrail,
+  KmsError,
   OperationEvidence,
   SERVICE_ITSELF,
   SYSTEM_TENANT,
@@ -25,6 +27,10 @@ export interface Evidence {
   readonly store: EvidenceStore;
   /** What is known of sealing and delivery. */
   readonly state: EvidenceState;
+  /** Why no more evidence is taken, `undefined` when it is. */
+  refusal(): string | undefined;
+  /** What was waiting when it was counted last; `undefined` before that. */
+  backlog(): EvidenceBacklog | undefined;
   /** For what the service does without a caller. */
   readonly ofService: OperationEvidence;
   /**
@@ -49,10 +55,21 @@ export function openEvidence(config: EvidenceConfig, store: EvidenceStore, clock
   });
   const state = new EvidenceState();
   let worker: { stop(): Promise<void> } | undefined;
+  let backlog: EvidenceBacklog | undefined;
   return {
     trail,
     store,
     state,
+    refusal: () => {
+      try {
+        trail.requireRoom();
+        return undefined;
+      } catch (error) {
+        if (!(error instanceof KmsError)) throw error;
+        return error.message;
+      }
+    },
+    backlog: () => backlog,
     ofService: new OperationEvidence(trail, clock, {
       tenantId: SYSTEM_TENANT,
       actor: SERVICE_ITSELF,
@@ -72,6 +89,7 @@ export function openEvidence(config: EvidenceConfig, store: EvidenceStore, clock
         epoch,
         isBusy: watchEventLoop().isBusy,
         report: (report) => {
+          if (report.kind === 'backlog') backlog = report.backlog;
           onReport(report);
           state.observe(report);
           writeReport(log, report);

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { openApiDocument } from '@qnsp/kms-contract';
 import { KmsError, TRUST_MS } from '@qnsp/kms-core';
 import type { AppParts } from '../app.ts';
+import type { RedisCache } from '@qnsp/kms-cache';
 import type { Caches } from '../caches.ts';
+import type { Evidence } from '../evidence/open-evidence.ts';
 import { randomCheck, residentKeysCheck, rootsCheck } from '../roots/root-checks.ts';
 import type { Handlers } from './handler.ts';
 
@@ -53,7 +55,8 @@ function about({ version }: AppParts) {
 }
 
 async function health(parts: AppParts) {
-  const store = await storeCheck(parts);
+  const [answering, writeProblem] = await Promise.all([storeCheck(parts), parts.writeProblem()]);
+  const store = answering.status === 'ok' ? writingCheck(answering, writeProblem) : answering;
   const copy = parts.readiness.copy();
   const { kms, hardware, sweeps } = parts;
   const clock = parts.skew.check();
@@ -66,7 +69,7 @@ async function health(parts: AppParts) {
     ...(clock === undefined ? {} : { clock }),
     selfTest: selfTestCheck(parts.readiness.reason()),
     ...cacheChecks(parts.caches),
-    ...(parts.evidence === undefined ? {} : { evidence: parts.evidence.state.check() }),
+    ...evidenceChecks(parts.evidence, answering.status === 'ok' ? writeProblem : undefined),
     ...(copy === undefined
       ? {}
       : { restoredCopy: { status: copy.settled ? 'ok' : 'critical', message: copy.message } as const }),
@@ -82,6 +85,8 @@ type Check = {
   readonly latencyMs?: number;
 };
 
+/** Once is no outage. */
+const FAILED_ATTEMPTS = 2;
 const WORST_FIRST = ['critical', 'degraded'] as const;
 
 /** The service serves without its caches, only slower. */
@@ -99,10 +104,44 @@ function cacheChecks({ enabled, feed, redis }: Caches): { readonly cache?: Check
     ...(redis === undefined
       ? {}
       : {
-          redis: redis.isOpen
-            ? { status: 'degraded', message: 'slow or without an answer: it is left alone' }
-            : { status: 'ok' },
+          redis: redisCheck(redis),
         }),
+  };
+}
+
+function redisCheck({ isOpen, connectionFailure }: RedisCache): Check {
+  if (connectionFailure instanceof Error)
+    return { status: 'degraded', message: `not connected: ${connectionFailure.message}` };
+  if (isOpen) return { status: 'degraded', message: 'slow or without an answer: it is left alone' };
+  return { status: 'ok' };
+}
+
+/** Keys are used all the same. */
+function writingCheck(answering: Check, problem: string | undefined): Check {
+  if (problem === undefined) return answering;
+  return { ...answering, status: 'degraded', message: `takes no writes, so changes are refused: ${problem}` };
+}
+
+/** Nothing is done that can leave no evidence. */
+function evidenceChecks(
+  evidence: Evidence | undefined,
+  writeProblem: string | undefined,
+): { readonly evidence?: Check; readonly auditService?: Check } {
+  if (evidence === undefined) return {};
+  const refusal = evidence.refusal() ?? writeProblem;
+  const { attempts = 0, undelivered = 0 } = evidence.backlog() ?? {};
+  return {
+    evidence:
+      refusal === undefined
+        ? evidence.state.check()
+        : { status: 'critical', message: `none can be kept, so calls are refused: ${refusal}` },
+    auditService:
+      attempts < FAILED_ATTEMPTS
+        ? { status: 'ok' }
+        : {
+            status: 'degraded',
+            message: `takes no evidence: ${undelivered} events wait, and the batch that is next was tried ${attempts} times`,
+          },
   };
 }
 

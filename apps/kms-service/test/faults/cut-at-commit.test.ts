@@ -61,29 +61,33 @@ describe.each([
   { when: 'before COMMIT', at: COMMIT, left: 0 },
   { when: 'after COMMIT and before its answer', at: COMMITTED, left: 1 },
 ])('the connection is cut $when', ({ at, left }) => {
-  test.each(Object.entries(CHANGES))('%s: what it did is looked up, and the same Idempotency-Key runs it once', async (name, aim) => {
-    // The service knows the master keys of those who call; otherwise the first COMMIT would end that read.
-    await (await aim(kms)).send();
-    const change = await aim(kms);
-    const cuts = cutOnce(at, READS_BEFORE[name]);
-    const started = performance.now();
-    const answer = await change.send();
-    if (left === 0) expectUnavailable(answer);
-    else expect(answer.status).toBeLessThan(300);
-    expect(performance.now() - started).toBeLessThan(kms.timeoutMs);
-    expect(cuts()).toBe(1);
-    expect(await change.effects(sql)).toBe(left);
-    await expectUseToFollow(change, left);
+  test.each(Object.entries(CHANGES))(
+    '%s: what it did is looked up, and the same Idempotency-Key runs it once',
+    async (name, aim) => {
+      // The service knows the master keys of those who call; otherwise the first COMMIT would end that read.
+      await (await aim(kms)).send();
+      const change = await aim(kms);
+      const cuts = cutOnce(at, READS_BEFORE[name]);
+      const started = performance.now();
+      const answer = await change.send();
+      if (left === 0) expectUnavailable(answer);
+      else expect(answer.status).toBeLessThan(300);
+      expect(performance.now() - started).toBeLessThan(kms.timeoutMs);
+      expect(cuts()).toBe(1);
+      expect(await change.effects(sql)).toBe(left);
+      await expectUseToFollow(change, left);
 
-    const first = left === 0 ? await change.send() : answer;
-    expect(first.status).toBeLessThan(300);
-    expect(await change.effects(sql)).toBe(1);
-    const again = await change.send();
-    // A secret is shown once: a repeat names the token.
-    if (name === 'createToken') expect(again).toMatchObject({ status: 409, body: { details: { tokenId: first.body['tokenId'] } } });
-    else expect(again.body).toEqual(first.body);
-    expect(await change.effects(sql)).toBe(1);
-    await expectUseToFollow(change, 1);
-    await expectSoundRows(sql);
-  });
+      const first = left === 0 ? await change.send() : answer;
+      expect(first.status).toBeLessThan(300);
+      expect(await change.effects(sql)).toBe(1);
+      const again = await change.send();
+      // A secret is shown once: a repeat names the token.
+      if (name === 'createToken')
+        expect(again).toMatchObject({ status: 409, body: { details: { tokenId: first.body['tokenId'] } } });
+      else expect(again.body).toEqual(first.body);
+      expect(await change.effects(sql)).toBe(1);
+      await expectUseToFollow(change, 1);
+      await expectSoundRows(sql);
+    },
+  );
 });

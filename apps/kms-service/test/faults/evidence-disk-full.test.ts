@@ -62,7 +62,11 @@ test.skipIf(!isRoot)(
     disk.fill();
     // The pages that are there already take a few more.
     await expect.poll(async () => (await encrypt()).status, { timeout: 60_000, interval: 0 }).toBe(503);
+    // Probes say what calls do.
+    const readyz = async () => (await fetch(`${kms.baseUrl()}/readyz`)).status;
+    await expect.poll(readyz, { timeout: 30_000 }).toBe(503);
     disk.free();
+    await expect.poll(readyz, { timeout: 30_000 }).toBe(200);
     await expect.poll(async () => (await encrypt()).status, { timeout: 30_000 }).toBe(200);
     for (const answer of refused) {
       expect(answer).toMatchObject({ status: 503, body: { code: 'AUDIT_UNAVAILABLE' } });

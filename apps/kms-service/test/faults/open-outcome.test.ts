@@ -92,17 +92,17 @@ async function aimAtKey() {
 }
 
 test.each([
-  { at: 'COMMIT', then: 'is back', status: 503, outcome: undefined, result: 'failure', state: 'active' },
-  { at: 'answer', then: 'is back', status: 200, outcome: undefined, result: 'success', state: 'revoked' },
-  { at: 'COMMIT', then: 'stays away', status: 503, outcome: 'unknown', result: 'failure', state: 'active' },
-  { at: 'answer', then: 'stays away', status: 503, outcome: 'unknown', result: 'success', state: 'revoked' },
+  { at: 'COMMIT', after: 'is back', status: 503, outcome: undefined, result: 'failure', state: 'active' },
+  { at: 'answer', after: 'is back', status: 200, outcome: undefined, result: 'success', state: 'revoked' },
+  { at: 'COMMIT', after: 'stays away', status: 503, outcome: 'unknown', result: 'failure', state: 'active' },
+  { at: 'answer', after: 'stays away', status: 503, outcome: 'unknown', result: 'success', state: 'revoked' },
 ] as const)(
-  'cut at the $at of a revocation, and the database $then: it answers $status and leaves one event, a $result',
+  'cut at the $at of a revocation, and the database $after: it answers $status and leaves one event, a $result',
   { timeout: 60_000 },
-  async ({ at, then, status, outcome, result, state }) => {
+  async ({ at, after, status, outcome, result, state }) => {
     const key = await aimAtKey();
     const requestId = randomUUID();
-    const wasCut = cutTenantsCommit(at, then === 'stays away');
+    const wasCut = cutTenantsCommit(at, after === 'stays away');
     const answer = await key.revoke(requestId);
     expect(wasCut()).toBe(true);
     expect(answer.status).toBe(status);
@@ -122,7 +122,9 @@ test('what a node that is gone was delivering is delivered by another one at onc
   sent.length = 0;
   await kms.call({ method: 'POST', path: '/kms/v1/keys', body: {} });
   await expect.poll(() => sent.length, { timeout: 20_000 }).toBeGreaterThan(0);
-  const held = await sql<{ owner: string }[]>`select lease_owner as owner from kms.evidence_chains where lease_owner is not null`;
+  const held = await sql<
+    { owner: string }[]
+  >`select lease_owner as owner from kms.evidence_chains where lease_owner is not null`;
   expect(held).not.toHaveLength(0);
   await Promise.all([kms.kill9(0), kms.kill9(1)]);
   const killed = performance.now();

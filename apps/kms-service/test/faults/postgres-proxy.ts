@@ -89,7 +89,9 @@ export async function startPostgresProxy(databaseUrl: string): Promise<PostgresP
 
 function messageReader(
   from: WireMessage['from'],
-): (chunk: Buffer) => Iterable<{ readonly message: Omit<WireMessage, 'ofNotices' | 'connection'>; readonly bytes: Buffer }> {
+): (
+  chunk: Buffer,
+) => Iterable<{ readonly message: Omit<WireMessage, 'ofNotices' | 'connection'>; readonly bytes: Buffer }> {
   let pending: Buffer = Buffer.alloc(0);
   let started = from === 'postgres';
   return function* read(chunk) {

@@ -137,11 +137,13 @@ export class OperationEvidence {
 
   /** The event of the change is durable when the change is. Only when it turns out that it is not, the failure is what was. */
   #recordUnlessMade(event: AuditEvent, { made }: OutcomeUnknown): void {
-    void made.then(async (wasMade) => {
-      if (!wasMade) await this.#record(event);
-    }).catch(() => {
-      // The store went away again. The call is answered: nobody is left who could be told that its failure left no evidence.
-    });
+    void made
+      .then(async (wasMade) => {
+        if (!wasMade) await this.#record(event);
+      })
+      .catch(() => {
+        // The store went away again. The call is answered: nobody is left who could be told that its failure left no evidence.
+      });
   }
 
   #record(event: AuditEvent): Promise<void> {

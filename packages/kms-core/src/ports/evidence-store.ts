@@ -9,6 +9,8 @@ import type { TenantId } from '../model/identifiers.ts';
 export interface EvidenceStore {
   /** Makes events durable, all or none, in a unit of work of their own. */
   append(events: readonly AuditEvent[]): Promise<void>;
+  /** Writes an event as `append` does and takes it back: throws when the store takes no writes, and leaves nothing. */
+  requireWritable(): Promise<void>;
   /** What waits; unsealed events are counted up to `limit`. */
   backlog(limit: number): Promise<EvidenceBacklog>;
   /** Tenants that have evidence, sealed or not. */
@@ -58,6 +60,8 @@ export interface EvidenceBacklog {
   readonly undelivered: number;
   /** Batches that the audit service refused for ever. */
   readonly refused: number;
+  /** How often the batch was tried in vain that was tried most of those that are next; 0 when all goes well. */
+  readonly attempts: number;
 }
 
 /** A batch to deliver. */

@@ -26,12 +26,13 @@ export async function backlog(db: Db, limit: number): Promise<EvidenceBacklog> {
   const unsealed = await db.$count(rows);
   const undelivered = sql`coalesce(sum(${evidenceChains.sequence} - ${evidenceChains.delivered}), 0)`.mapWith(Number);
   // In the words of the partial index.
+  const attempts = sql`coalesce(max(${evidenceChains.attempts}), 0)`.mapWith(Number);
   const [chains] = await db
-    .select({ undelivered })
+    .select({ undelivered, attempts })
     .from(evidenceChains)
     .where(sql`${evidenceChains.delivered} < ${evidenceChains.sequence}`);
   const refused = await db.$count(evidenceCheckpoints, sql`${evidenceCheckpoints.refusal} is not null`);
-  return { unsealed, undelivered: chains?.undelivered ?? 0, refused };
+  return { unsealed, undelivered: chains?.undelivered ?? 0, refused, attempts: chains?.attempts ?? 0 };
 }
 
 /** Goes from one tenant to the next in the index: the time does not grow with the rows of a tenant. */

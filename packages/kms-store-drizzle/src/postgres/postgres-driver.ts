@@ -55,12 +55,13 @@ export class PostgresDriver implements Driver {
   transaction<T>(scope: StoreScope, work: (db: Db, now: Date) => Promise<T>, options?: TransactionOptions): Promise<T> {
     const statement = scopeStatement(scope, options);
     const attempt: Attempt<T> = { open: undefined };
-    return this.#use((connection) => this.#inTransaction(connection, statement, work, attempt), options?.evenBehind).catch(
-      (error: unknown) => {
-        if (attempt.open === undefined) throw error;
-        return this.#settle(attempt.open, error);
-      },
-    );
+    return this.#use(
+      (connection) => this.#inTransaction(connection, statement, work, attempt),
+      options?.evenBehind,
+    ).catch((error: unknown) => {
+      if (attempt.open === undefined) throw error;
+      return this.#settle(attempt.open, error);
+    });
   }
 
   statement<T>(query: (db: Db) => PromiseLike<T>): Promise<T> {

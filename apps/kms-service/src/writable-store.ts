@@ -1,0 +1,24 @@
+import { type EvidenceStore, KmsError } from '@qnsp/kms-core';
+
+/** Probes may be asked by many, and each write that is tried costs the database one. */
+const VALID_MS = 1000;
+
+/** Why the store takes no writes at the moment, `undefined` when it takes them; tried anew once a second at most, when asked. */
+export function writableStore(evidence: Pick<EvidenceStore, 'requireWritable'>): () => Promise<string | undefined> {
+  let held: { readonly until: number; readonly answer: Promise<string | undefined> } | undefined;
+  return () => {
+    if (held === undefined || performance.now() > held.until)
+      held = { until: performance.now() + VALID_MS, answer: tryToWrite(evidence) };
+    return held.answer;
+  };
+}
+
+async function tryToWrite(evidence: Pick<EvidenceStore, 'requireWritable'>): Promise<string | undefined> {
+  try {
+    await evidence.requireWritable();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof KmsError)) throw error;
+    return error.message;
+  }
+}

@@ -77,6 +77,11 @@ describe('metadata', () => {
       'metadata.a',
     ],
     ['too many bytes', { a: Array.from({ length: 17 }, () => x(1000)) }, 'metadata'],
+    [
+      'numbers that the database would write with too many digits',
+      { a: Array.from({ length: 60 }, () => 5e-324) },
+      'metadata',
+    ],
     ['too many empty lists', { a: Array.from({ length: 6000 }, () => []) }, 'metadata'],
   ])('is refused where it would not come back as it was sent: %s', async (_what, metadata, path) => {
     const refused = { code: 'BAD_REQUEST', details: { issues: [{ path, reason: expect.any(String) }] } };

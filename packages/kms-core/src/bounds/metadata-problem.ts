@@ -77,7 +77,7 @@ function problemOfScalar(value: unknown, count: Count): string | undefined {
       if (value.length > bounds.valueCharacters) return `must have at most ${bounds.valueCharacters} characters`;
       return problemOfText(value, count);
     case 'number':
-      count.bytes += String(value).length;
+      count.bytes += digitsOf(value);
       return problemOfNumber(value);
     case 'boolean':
       count.bytes += 5;
@@ -93,6 +93,12 @@ function problemOfText(text: string, count: Count): string | undefined {
   if (!text.isWellFormed()) return 'must be well-formed Unicode';
   count.bytes += Buffer.byteLength(text);
   return undefined;
+}
+
+/** As `jsonb` writes it, which has no exponents: 5e-324 takes 326 characters whenever a record is read. */
+function digitsOf(value: number): number {
+  const [digits = '', exponent = '0'] = String(value).split('e-');
+  return digits.length + Number(exponent);
 }
 
 /** Larger whole numbers, and ones that no double holds, have lost digits already by the time that they are looked at (RFC 8259, section 6). */

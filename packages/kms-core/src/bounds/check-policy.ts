@@ -8,9 +8,13 @@ import { checkBoolean, checkInstant, checkLine, checkOneOf } from './check-value
 
 const bounds = BOUNDS.policy;
 
+/** RFC 3339, with a time zone: without one every machine would read another instant. */
+const INSTANT = /^\d{4}-\d\d-\d\dt\d\d:\d\d:\d\d(?:\.\d+)?(?:z|[+-]\d\d:\d\d)$/i;
+
 /** A policy document. Throws `BAD_REQUEST` with the path of what is wrong, below the given one. */
 export function checkPolicy(path: string, policy: PolicyDocument): void {
   if (typeof policy !== 'object' || policy === null) throw badRequest(path, 'must be a policy document');
+  checkMembers(path, policy, ['version', 'statements']);
   checkOneOf(`${path}.version`, policy.version, ['1']);
   checkList(`${path}.statements`, policy.statements, 0, bounds.statements);
   for (const [index, statement] of policy.statements.entries())
@@ -22,6 +26,7 @@ export function checkPolicy(path: string, policy: PolicyDocument): void {
 
 function checkStatement(path: string, statement: PolicyStatement): void {
   if (typeof statement !== 'object' || statement === null) throw badRequest(path, 'must be a statement');
+  checkMembers(path, statement, ['effect', 'actions', 'resources', 'principals', 'conditions']);
   const { effect, actions, resources, principals, conditions } = statement;
   checkOneOf(`${path}.effect`, effect, ['allow', 'deny']);
   checkEach(`${path}.actions`, actions, bounds.actions, (one, action) => {
@@ -46,6 +51,7 @@ function isAction(text: string): boolean {
 
 function checkConditions(path: string, conditions: PolicyConditions): void {
   if (typeof conditions !== 'object' || conditions === null) throw badRequest(path, 'must be an object');
+  checkMembers(path, conditions, ['tenant', 'ip', 'time', 'mfa']);
   const { tenant, ip, time, mfa } = conditions;
   if (tenant !== undefined)
     checkEach(`${path}.tenant`, tenant, bounds.tenants, (one, id) => {
@@ -61,11 +67,23 @@ function checkConditions(path: string, conditions: PolicyConditions): void {
 
 function checkTime(path: string, time: NonNullable<PolicyConditions['time']>): void {
   if (typeof time !== 'object' || time === null) throw badRequest(path, 'must be an object');
+  checkMembers(path, time, ['notBefore', 'notAfter']);
   const { notBefore, notAfter } = time;
-  if (notBefore !== undefined) checkInstant(`${path}.notBefore`, new Date(notBefore));
-  if (notAfter !== undefined) checkInstant(`${path}.notAfter`, new Date(notAfter));
+  if (notBefore !== undefined) checkInstantText(`${path}.notBefore`, notBefore);
+  if (notAfter !== undefined) checkInstantText(`${path}.notAfter`, notAfter);
   if (notBefore !== undefined && notAfter !== undefined && Date.parse(notBefore) >= Date.parse(notAfter))
     throw badRequest(path, 'notBefore must be before notAfter');
+}
+
+function checkInstantText(path: string, text: string): void {
+  if (typeof text !== 'string' || !INSTANT.test(text)) throw badRequest(path, 'must be an RFC 3339 instant');
+  checkInstant(path, new Date(text));
+}
+
+/** A restriction under a name that nobody knows would silently not hold. */
+function checkMembers(path: string, object: object, known: readonly string[]): void {
+  for (const name of Object.keys(object))
+    if (!known.includes(name)) throw badRequest(`${path}.${name}`, 'is not known here');
 }
 
 function checkEach(

@@ -16,9 +16,7 @@ export function checkStringMap(path: string, map: Readonly<Record<string, string
   if (names.length > bounds.entries) throw badRequest(path, `must have at most ${bounds.entries} entries`);
   let characters = 0;
   for (const name of names) {
-    const value = map[name] ?? '';
-    checkEntry(path, name, value, bounds);
-    characters += name.length + value.length;
+    characters += checkEntry(path, name, map[name], bounds);
   }
   // UTF-8 takes at most three bytes for a UTF-16 code unit, so most maps need no exact count.
   if (characters * 3 > bounds.totalBytes && byteLength(map) > bounds.totalBytes)
@@ -28,8 +26,10 @@ export function checkStringMap(path: string, map: Readonly<Record<string, string
 /**
  * One name and its value. Both are well-formed Unicode: a lone surrogate has no UTF-8 form, so two different values would be
  * authenticated as the same bytes. `__proto__` is the one name that means something else to JavaScript.
+ *
+ * @returns the characters of both
  */
-function checkEntry(path: string, name: string, value: string, bounds: StringMapBounds): void {
+function checkEntry(path: string, name: string, value: string | undefined, bounds: StringMapBounds): number {
   if (typeof value !== 'string') throw badRequest(path, 'must be an object of strings');
   if (name.length === 0 || name.length > bounds.nameCharacters)
     throw badRequest(path, `names must have 1 to ${bounds.nameCharacters} characters`);
@@ -38,6 +38,7 @@ function checkEntry(path: string, name: string, value: string, bounds: StringMap
   if (name === '__proto__') throw badRequest(path, '__proto__ is not an allowed name');
   if (name.includes('\0') || value.includes('\0')) throw badRequest(path, 'must not hold U+0000');
   if (!name.isWellFormed() || !value.isWellFormed()) throw badRequest(path, 'must be well-formed Unicode');
+  return name.length + value.length;
 }
 
 function byteLength(map: Readonly<Record<string, string>>): number {

@@ -88,6 +88,7 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
       counter: new OperationCounter(),
       clock,
       random,
+      alert,
       settings: { defaultAlgorithm: config.defaultAlgorithm, requireFips: config.requireFips },
       evidence: evidence?.ofService,
     };

@@ -23,7 +23,7 @@ export * from './lifecycle/transitions.ts';
 export * from './access/permissions.ts';
 export * from './access/caller.ts';
 export * from './access/policy-document.ts';
-export * from './access/address-match.ts';
+export { isAddressBlock } from './access/address-set.ts';
 export * from './envelope/header.ts';
 export * from './envelope/associated-data.ts';
 export * from './engines/engine.ts';

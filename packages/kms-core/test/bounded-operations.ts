@@ -258,6 +258,7 @@ const settings = {
   usageLimits,
   metadata,
   policy: chosenPolicy,
+  allowLockout: flag,
   parentKeyId: optionalId(),
 };
 const signing = { data: sized(BOUNDS.messageBytes), keyId: id() };
@@ -421,7 +422,7 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
   getKeyPolicy: { base: changed, fields: { keyId: id() } },
   putKeyPolicy: {
     base: async (f) => ({ ...(await changed(f)), policy: { version: '1', statements: [] } }),
-    fields: { ...change, policy },
+    fields: { ...change, policy, allowLockout: flag },
   },
   deleteKeyPolicy: { base: changed, fields: change },
   keyStatistics: { base: async () => ({}), fields: {} },

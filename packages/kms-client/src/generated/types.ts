@@ -639,7 +639,10 @@ export interface CreateKeyInput {
    * numbers are at most 9007199254740991 in either direction; send larger ones as text.
    */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  /** Takes the permission `kms:keys:policy`. */
   readonly policy?: KeyPolicy | undefined;
+  /** Takes a policy, too, that keeps its writer from changing it again; refused without this. */
+  readonly allowLockout?: boolean | undefined;
   /** The key that protects this one in the tenant's own hierarchy; revocation with `cascade` follows it. */
   readonly parentKeyId?: string | undefined;
 }
@@ -750,7 +753,10 @@ export interface RevokeKeyInput {
   /** The tenant of the call; it must be the credential's. */
   readonly tenantId?: string | undefined;
   readonly reason: 'suspected_compromise' | 'policy_violation' | 'end_of_life' | 'crypto_weakness';
-  /** Whether the keys below it in the hierarchy are revoked with it; not without this. */
+  /**
+   * Whether the keys below it in the hierarchy are revoked, too; not without this. The key itself is revoked in
+   * any case, and `warnings` name those below it that could not be.
+   */
   readonly cascade?: boolean | undefined;
   readonly keyId: string;
   /** Do it only while the key has this revision; otherwise `CONFLICT`. */
@@ -828,6 +834,8 @@ export interface PutKeyPolicyInput {
   }[];
   /** The tenant of the call; it must be the credential's. */
   readonly tenantId?: string | undefined;
+  /** Takes a policy, too, that keeps its writer from changing it again; refused without this. */
+  readonly allowLockout?: boolean | undefined;
   readonly keyId: string;
   /** Do it only while the key has this revision; otherwise `CONFLICT`. */
   readonly ifRevision?: number | undefined;
@@ -1062,7 +1070,10 @@ export interface ImportKeyInput {
    * numbers are at most 9007199254740991 in either direction; send larger ones as text.
    */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  /** Takes the permission `kms:keys:policy`. */
   readonly policy?: KeyPolicy | undefined;
+  /** Takes a policy, too, that keeps its writer from changing it again; refused without this. */
+  readonly allowLockout?: boolean | undefined;
   /** The key that protects this one in the tenant's own hierarchy; revocation with `cascade` follows it. */
   readonly parentKeyId?: string | undefined;
 }
@@ -1327,10 +1338,16 @@ export interface KmsOperations {
   /** Read the policy of a key. A key without a policy answers one without statements, which means the same. */
   getKeyPolicy(input: GetKeyPolicyInput, options?: CallOptions): Promise<KeyPolicy>;
 
-  /** Replace the policy of a key. Nobody can grant what they do not hold. The answer is the key. */
+  /**
+   * Replace the policy of a key. Nobody can grant what they do not hold. A policy that keeps its own writer from
+   * changing it again is refused, unless `allowLockout` says that it is meant. The answer is the key.
+   */
   putKeyPolicy(input: PutKeyPolicyInput, options?: CallOptions): Promise<Key>;
 
-  /** Remove the policy of a key. The permissions of the credential decide again. The answer is the key. */
+  /**
+   * Remove the policy of a key. The permissions of the credential decide again. No policy takes this from the
+   * administrators of the tenant. The answer is the key.
+   */
   deleteKeyPolicy(input: DeleteKeyPolicyInput, options?: CallOptions): Promise<Key>;
 
   /** Encrypt. Under the current version of the key. */

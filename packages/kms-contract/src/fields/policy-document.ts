@@ -86,6 +86,11 @@ function isBounded(document: unknown): boolean {
   return JSON.stringify(document).length <= bounds.totalCharacters;
 }
 
+/** Whether a policy is taken that locks its writer out. */
+export const allowLockout = z
+  .boolean()
+  .describe('Takes a policy, too, that keeps its writer from changing it again; refused without this.');
+
 /** The policy of a key: deny wins; where no statement matches, the permissions of the credential decide. */
 export const policyDocument = component(
   'KeyPolicy',

@@ -5,7 +5,7 @@ import { keyPageSchema, keySchema, keyStatisticsSchema, publicKeySchema } from '
 import { algorithm, chosenAlgorithm } from '../fields/algorithm.ts';
 import { keyName, keyPurpose, rotation, usageLimits } from '../fields/key-settings.ts';
 import { metadata } from '../fields/metadata.ts';
-import { policyDocument } from '../fields/policy-document.ts';
+import { allowLockout, policyDocument } from '../fields/policy-document.ts';
 import { pageLimit, queryInteger } from '../fields/query.ts';
 import { urlSafe } from '../fields/text.ts';
 import { uuid } from '../fields/uuid.ts';
@@ -20,7 +20,8 @@ export const chosenSettings = {
   rotation: rotation.exactOptional(),
   usageLimits: usageLimits.exactOptional(),
   metadata: metadata.exactOptional(),
-  policy: policyDocument.exactOptional(),
+  policy: policyDocument.exactOptional().describe('Takes the permission `kms:keys:policy`.'),
+  allowLockout: allowLockout.exactOptional(),
   parentKeyId: uuid
     .exactOptional()
     .describe("The key that protects this one in the tenant's own hierarchy; revocation with `cascade` follows it."),

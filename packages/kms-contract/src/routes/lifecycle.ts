@@ -85,7 +85,10 @@ export const lifecycleRoutes = group({
       cascade: z
         .boolean()
         .exactOptional()
-        .describe('Whether the keys below it in the hierarchy are revoked with it; not without this.'),
+        .describe(
+          'Whether the keys below it in the hierarchy are revoked, too; not without this. The key itself is revoked in any case, ' +
+            'and `warnings` name those below it that could not be.',
+        ),
     }),
     errors: ['KEY_STATE_INVALID'],
     example: {

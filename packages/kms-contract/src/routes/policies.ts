@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { EXAMPLE_KEY } from '../answers/examples.ts';
 import { keySchema } from '../answers/key.ts';
 import { inside } from '../fields/inside.ts';
-import { policyDocument } from '../fields/policy-document.ts';
+import { allowLockout, policyDocument } from '../fields/policy-document.ts';
 import { component } from '../fields/wire-schema.ts';
 import { BASE_PATH, defineRoute, group, tenantId } from '../route.ts';
 
@@ -23,18 +23,23 @@ const EXAMPLE_POLICY = {
   ],
 };
 
-/** The document itself, beside a tenant that the request may name; the two apart inside. */
+/** The document itself, beside what else the request may say; apart inside. */
 const policyRequest = component(
   'PutKeyPolicyRequest',
   z.codec(
-    policyDocument.safeExtend({ tenantId }),
-    inside<{ readonly policy: PolicyDocument; readonly tenantId?: string }>(),
+    policyDocument.safeExtend({ tenantId, allowLockout: allowLockout.exactOptional() }),
+    inside<{ readonly policy: PolicyDocument; readonly tenantId?: string; readonly allowLockout?: boolean }>(),
     {
-      decode: ({ tenantId: tenant, ...policy }) => ({ policy, ...(tenant === undefined ? {} : { tenantId: tenant }) }),
+      decode: ({ tenantId: tenant, allowLockout: insists, ...policy }) => ({
+        policy,
+        ...(tenant === undefined ? {} : { tenantId: tenant }),
+        ...(insists === undefined ? {} : { allowLockout: insists }),
+      }),
       // The document is only read here, so its lists need not be mutable.
-      encode: ({ policy, tenantId: tenant }) => ({
+      encode: ({ policy, tenantId: tenant, allowLockout: insists }) => ({
         ...(policy as z.output<typeof policyDocument>),
         ...(tenant === undefined ? {} : { tenantId: tenant }),
+        ...(insists === undefined ? {} : { allowLockout: insists }),
       }),
     },
   ),
@@ -58,7 +63,9 @@ export const policyRoutes = group({
     operationId: 'putKeyPolicy',
     method: 'PUT',
     summary: 'Replace the policy of a key',
-    description: 'Nobody can grant what they do not hold. The answer is the key.',
+    description:
+      'Nobody can grant what they do not hold. A policy that keeps its own writer from changing it again is refused, unless ' +
+      '`allowLockout` says that it is meant. The answer is the key.',
     permission: 'kms:keys:policy',
     body: policyRequest,
     response: keySchema,
@@ -72,7 +79,8 @@ export const policyRoutes = group({
     operationId: 'deleteKeyPolicy',
     method: 'DELETE',
     summary: 'Remove the policy of a key',
-    description: 'The permissions of the credential decide again. The answer is the key.',
+    description:
+      'The permissions of the credential decide again. No policy takes this from the administrators of the tenant. The answer is the key.',
     permission: 'kms:keys:policy',
     response: keySchema,
     errors: ['KEY_STATE_INVALID'],

@@ -1,6 +1,6 @@
 import { KmsError } from '../errors/kms-error.ts';
 import type { TenantId } from '../model/identifiers.ts';
-import type { Permission } from './permissions.ts';
+import { type Permission, ROLE_PERMISSIONS } from './permissions.ts';
 
 /** Who calls, after authentication. Everything behind the edge knows only this. */
 export interface Caller {
@@ -23,4 +23,10 @@ export function requirePermission(caller: Caller, permission: Permission): void 
   throw new KmsError('FORBIDDEN', `The credential does not hold the permission ${permission}.`, {
     details: { permission },
   });
+}
+
+/** Whether the caller is an administrator of the tenant: holds all that the role has. */
+export function administersTenant({ permissions }: Caller): boolean {
+  for (const permission of ROLE_PERMISSIONS.tenant_admin) if (!permissions.has(permission)) return false;
+  return true;
 }

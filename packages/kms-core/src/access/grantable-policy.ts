@@ -1,7 +1,6 @@
 import { KmsError } from '../errors/kms-error.ts';
 import type { Caller } from './caller.ts';
-import { coversAction } from './evaluate-policy.ts';
-import { PERMISSIONS } from './permissions.ts';
+import { coveredBy } from './covered-permissions.ts';
 import type { PolicyDocument } from './policy-document.ts';
 
 /**
@@ -13,8 +12,8 @@ import type { PolicyDocument } from './policy-document.ts';
 export function assertGrantable(caller: Caller, policy: PolicyDocument): void {
   for (const { effect, actions } of policy.statements) {
     if (effect !== 'allow') continue;
-    for (const permission of PERMISSIONS) {
-      if (!caller.permissions.has(permission) && actions.some((action) => coversAction(action, permission))) {
+    for (const permission of coveredBy(actions)) {
+      if (!caller.permissions.has(permission)) {
         throw new KmsError('FORBIDDEN', `The policy grants ${permission}, which the credential does not hold itself.`, {
           details: { permission },
         });

@@ -9,13 +9,14 @@ import { checkBoolean, checkId, checkInstant, checkInteger, checkLine, checkOneO
 
 /** The settings that whoever creates or imports a key chooses. */
 export function checkKeySettings(settings: KeySettings): void {
-  const { name, purpose, rotation, usageLimits, metadata, policy, parentKeyId } = settings;
+  const { name, purpose, rotation, usageLimits, metadata, policy, allowLockout, parentKeyId } = settings;
   checkName(name);
   if (purpose !== undefined && purpose !== null) checkOneOf('purpose', purpose, KEY_PURPOSES);
   checkRotation(rotation);
   checkUsageLimits(usageLimits);
   checkMetadata(metadata);
   if (policy !== undefined && policy !== null) checkPolicy('policy', policy);
+  if (allowLockout !== undefined) checkBoolean('allowLockout', allowLockout);
   if (parentKeyId !== undefined && parentKeyId !== null) checkId('parentKeyId', parentKeyId);
 }
 

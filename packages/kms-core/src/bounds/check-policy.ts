@@ -1,4 +1,4 @@
-import { isAddressBlock } from '../access/address-match.ts';
+import { isAddressBlock } from '../access/address-set.ts';
 import { PERMISSIONS } from '../access/permissions.ts';
 import type { PolicyConditions, PolicyDocument, PolicyStatement } from '../access/policy-document.ts';
 import { badRequest } from '../errors/kms-error.ts';

@@ -5,6 +5,7 @@ export interface Alert {
     | 'root-back'
     | 'root-refused'
     | 'master-key-wrap-damaged'
+    | 'record-forged'
     | 'hardware-random-failed'
     | 'hardware-random-back';
   readonly message: string;

@@ -1,25 +1,65 @@
 import { KmsError } from '../errors/kms-error.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import type { KeyRecord } from '../model/key.ts';
+import type { Turns } from '../scheduling/turns.ts';
+import type { Kms } from './kms.ts';
+
+/** The records of a list that are authentic, and a warning for each other one. */
+export interface Authentic<Record> {
+  readonly authentic: readonly Record[];
+  readonly warnings?: readonly string[];
+}
 
 /**
- * Parts the records of a list into those that are authentic and a warning for each other one: a record that somebody
- * changed is not shown, and keeps nobody from seeing the rest.
+ * Parts the keys of a list into those that are authentic and a warning for each other one: a record that somebody changed is
+ * not shown, and keeps nobody from seeing the rest.
  */
 export function authenticRecords(
+  kms: Pick<Kms, 'alert'>,
   chain: MasterKeyChain,
   records: readonly KeyRecord[],
-): { readonly authentic: readonly KeyRecord[]; readonly warnings?: readonly string[] } {
+  turns: Turns,
+): Promise<Authentic<KeyRecord>> {
+  return authenticOf(
+    kms,
+    records,
+    (record) => chain.verifyRecord(record),
+    ({ keyId }) => ['key', keyId],
+    turns,
+  );
+}
+
+/**
+ * Parts records of any kind.
+ *
+ * @param verify throws `INTERNAL_ERROR` for a record that the KMS did not write
+ */
+export async function authenticOf<Record>(
+  kms: Pick<Kms, 'alert'>,
+  records: readonly Record[],
+  verify: (record: Record) => void,
+  nameOf: (record: Record) => readonly [kind: string, id: string],
+  turns: Turns,
+): Promise<Authentic<Record>> {
   const warnings: string[] = [];
-  const authentic = records.filter((record) => {
+  const authentic: Record[] = [];
+  for (const record of records) {
+    await turns.pause();
     try {
-      chain.verifyRecord(record);
-      return true;
+      verify(record);
+      authentic.push(record);
     } catch (error) {
       if (!(error instanceof KmsError) || error.code !== 'INTERNAL_ERROR') throw error;
-      warnings.push(`The stored record of the key ${record.keyId} failed its integrity check; the key is not listed.`);
-      return false;
+      const [kind, id] = nameOf(record);
+      const failed = `The stored record of the ${kind} ${id} failed its integrity check`;
+      reportForged(kms, `${failed}.`, error);
+      warnings.push(`${failed}; the ${kind} is not listed.`);
     }
-  });
+  }
   return { authentic, ...(warnings.length === 0 ? {} : { warnings }) };
+}
+
+/** Tells the operator of a record that somebody changed in the database. */
+export function reportForged(kms: Pick<Kms, 'alert'>, message: string, cause: unknown): void {
+  kms.alert?.({ kind: 'record-forged', message, cause });
 }

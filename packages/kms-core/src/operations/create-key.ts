@@ -1,4 +1,5 @@
 import { type Caller, requirePermission } from '../access/caller.ts';
+import { assertNoLockout } from '../access/lockout.ts';
 import { assertGrantable } from '../access/grantable-policy.ts';
 import type { PolicyDocument } from '../access/policy-document.ts';
 import type { Algorithm, KeyPurpose } from '../algorithms/registry.ts';
@@ -26,6 +27,8 @@ export interface KeySettings {
   readonly usageLimits?: Partial<UsageLimits>;
   readonly metadata?: Metadata;
   readonly policy?: PolicyDocument | null;
+  /** Takes a policy, too, that keeps its writer from changing it again. */
+  readonly allowLockout?: boolean;
   /** The key that protects this one in the tenant's own hierarchy. */
   readonly parentKeyId?: KeyId | null;
 }
@@ -81,7 +84,7 @@ interface NewKey {
 
 /** Writes a new key with its first version. */
 export async function insertKey(
-  kms: Pick<Kms, 'evidence'>,
+  kms: Pick<Kms, 'evidence' | 'clock'>,
   caller: Caller,
   unit: UnitOfWork,
   chain: MasterKeyChain,
@@ -89,7 +92,11 @@ export async function insertKey(
 ): Promise<KeyDescription> {
   const { algorithm, protectionLevel } = prepared;
   const { purpose, warnings } = choosePurpose(algorithm, settings.purpose ?? null);
-  if (settings.policy) assertGrantable(caller, settings.policy);
+  if (settings.policy) {
+    requirePermission(caller, 'kms:keys:policy');
+    assertGrantable(caller, settings.policy);
+    assertNoLockout(caller, settings.policy, keyId, kms.clock(), settings.allowLockout);
+  }
   if (settings.parentKeyId && (await unit.keys.get(settings.parentKeyId)) === undefined)
     throw badRequest('parentKeyId', 'there is no key with this id');
   const version = await prepared.store(unit, chain, { tenantId: caller.tenantId, keyId, version: 1 });

@@ -1,6 +1,8 @@
 import type { Caller } from '../access/caller.ts';
 import { authorize } from '../access/evaluate-policy.ts';
+import { checkBoolean } from '../bounds/check-values.ts';
 import { checkPolicy } from '../bounds/check-policy.ts';
+import { assertNoLockout } from '../access/lockout.ts';
 import { assertGrantable } from '../access/grantable-policy.ts';
 import type { PolicyDocument } from '../access/policy-document.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
@@ -19,15 +21,25 @@ export async function getKeyPolicy(
   return record.policy;
 }
 
-/** Replaces the policy of a key. Throws `FORBIDDEN` when it grants what the caller does not hold. */
-export async function putKeyPolicy(
-  kms: Kms,
-  caller: Caller,
-  input: ChangeRequest & { readonly policy: PolicyDocument },
-): Promise<KeyDescription> {
+export interface PutKeyPolicyInput extends ChangeRequest {
+  readonly policy: PolicyDocument;
+  /** Takes a policy, too, that keeps the caller from changing it again. */
+  readonly allowLockout?: boolean;
+}
+
+/**
+ * Replaces the policy of a key.
+ *
+ * @throws KmsError `FORBIDDEN` when it grants what the caller does not hold; `BAD_REQUEST` when it locks the caller out.
+ */
+export async function putKeyPolicy(kms: Kms, caller: Caller, input: PutKeyPolicyInput): Promise<KeyDescription> {
   checkPolicy('policy', input.policy);
+  if (input.allowLockout !== undefined) checkBoolean('allowLockout', input.allowLockout);
   assertGrantable(caller, input.policy);
-  return changeKey(kms, caller, input, 'kms:keys:policy', 'update', () => ({ policy: input.policy }));
+  return changeKey(kms, caller, input, 'kms:keys:policy', 'update', ({ keyId }) => {
+    assertNoLockout(caller, input.policy, keyId, kms.clock(), input.allowLockout);
+    return { policy: input.policy };
+  });
 }
 
 /** Removes the policy of a key: the permissions of the credential decide again. */

@@ -6,6 +6,7 @@ import type { KeyRing } from '../keyring/key-ring.ts';
 import type { OperationCounter } from '../keyring/operation-counter.ts';
 import type { TokenRing } from '../keyring/token-ring.ts';
 import type { OperationBudgets } from '../keyring/operation-budgets.ts';
+import type { AlertSink } from '../model/alert.ts';
 import type { ResidentKeyProvider } from '../ports/resident-keys.ts';
 import type { Store } from '../ports/store.ts';
 
@@ -24,6 +25,8 @@ export interface Kms {
   /** Random bytes for key material and for `random`. */
   readonly random: (bytes: number) => MaybePromise<Uint8Array>;
   readonly settings: KmsSettings;
+  /** Hears of records that somebody changed in the store; nobody does without it. */
+  readonly alert?: AlertSink;
   /** What the operation that runs leaves behind; absent when no evidence is kept. */
   readonly evidence?: OperationEvidence | undefined;
 }

@@ -6,6 +6,7 @@ import { KEY_STATES, type KeyState } from '../lifecycle/operations.ts';
 import { describeKey, type KeyDescription } from '../model/describe-key.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { KeyQuery } from '../ports/store.ts';
+import { Turns } from '../scheduling/turns.ts';
 import { authenticRecords } from './authentic-records.ts';
 import type { Kms } from './kms.ts';
 import { listCursors } from './list-cursor.ts';
@@ -38,12 +39,16 @@ export async function listKeys(kms: Kms, caller: Caller, input: ListKeysInput): 
   const query: KeyQuery = { ...filters, limit, after: cursor === undefined ? null : placeOf(cursors.open(cursor)) };
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   const page = await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) => unit.keys.list(query));
-  const { authentic, ...rest } = authenticRecords(chain, page.items);
+  const turns = new Turns(caller.tenantId);
+  const { authentic, ...rest } = await authenticRecords(kms, chain, page.items, turns);
+  const items: KeyDescription[] = [];
+  for (const record of authentic) {
+    await turns.pause();
+    if (isAllowed(caller, 'kms:keys:read', record, kms.clock())) items.push(describeKey(record));
+  }
   const last = page.items.at(-1);
   return {
-    items: authentic
-      .filter((record) => isAllowed(caller, 'kms:keys:read', record, kms.clock()))
-      .map((record) => describeKey(record)),
+    items,
     nextCursor:
       page.more && last !== undefined ? cursors.seal({ createdAt: last.createdAt.getTime(), keyId: last.keyId }) : null,
     ...rest,

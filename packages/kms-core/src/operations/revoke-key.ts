@@ -1,18 +1,10 @@
 import type { Caller } from '../access/caller.ts';
-import { authorize } from '../access/evaluate-policy.ts';
 import { checkBoolean, checkOneOf } from '../bounds/check-values.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
-import type { KeyId } from '../model/identifiers.ts';
-import { type KeyRecord, REVOCATION_REASONS, type RevocationReason } from '../model/key.ts';
-import {
-  applyEvent,
-  type ChangeContext,
-  type ChangeRequest,
-  changeKey,
-  type KeyChange,
-  lockKey,
-} from './change-key.ts';
+import { REVOCATION_REASONS, type RevocationReason } from '../model/key.ts';
+import { type ChangeRequest, changeKey } from './change-key.ts';
 import type { Kms } from './kms.ts';
+import { revokeBelow } from './revoke-below.ts';
 
 export interface RevokeKeyInput extends ChangeRequest {
   readonly reason: RevocationReason;
@@ -20,50 +12,24 @@ export interface RevokeKeyInput extends ChangeRequest {
   readonly cascade?: boolean;
 }
 
-/** Ends every use of a key at once and for ever; with `cascade`, of all keys below it in the same unit of work. */
+/**
+ * Ends every use of a key at once and for ever. With `cascade` the keys below it follow, some at a time: what keeps one of
+ * them from being revoked keeps neither the key itself nor the others, and the answer's warnings say what is left. Asking
+ * again, also for a key that is revoked, goes on with what is left.
+ */
 export async function revokeKey(kms: Kms, caller: Caller, input: RevokeKeyInput): Promise<KeyDescription> {
   checkOneOf('reason', input.reason, REVOCATION_REASONS);
   if (input.cascade !== undefined) checkBoolean('cascade', input.cascade);
-  const below: KeyId[] = [];
-  try {
-    const cascade = async (record: KeyRecord, context: Pick<ChangeContext, 'unit' | 'chain'>): Promise<void> => {
-      if (input.cascade) below.push(...(await revokeBelow(kms, caller, record, context, input.reason)));
-    };
-    const revoke = async (record: KeyRecord, context: ChangeContext): Promise<KeyChange> => {
-      await cascade(record, context);
-      return { revocation: { reason: input.reason, at: context.unit.now } };
-    };
-    return await changeKey(kms, caller, input, 'kms:keys:delete', 'revoke', revoke, {
-      isDone: async (record, context) => {
-        if (record.revocation === null) return false;
-        await cascade(record, context);
-        return true;
-      },
-    });
-  } finally {
-    for (const keyId of below) kms.keyRing.forget(keyId);
-  }
-}
-
-async function revokeBelow(
-  kms: Kms,
-  caller: Caller,
-  top: KeyRecord,
-  { unit, chain }: Pick<ChangeContext, 'unit' | 'chain'>,
-  reason: RevocationReason,
-): Promise<KeyId[]> {
-  const seen = new Set<KeyId>([top.keyId]);
-  const waiting = [...(await unit.keys.children(top.keyId))];
-  const revoked: KeyId[] = [];
-  for (let keyId = waiting.shift(); keyId !== undefined; keyId = waiting.shift()) {
-    if (seen.has(keyId)) continue;
-    seen.add(keyId);
-    const record = await lockKey(unit, chain, keyId);
-    waiting.push(...(await unit.keys.children(keyId)));
-    if (record.state === 'revoked' || record.state === 'destroyed') continue;
-    authorize(caller, 'kms:keys:delete', record, kms.clock());
-    await applyEvent(kms, unit, chain, record, 'revoke', () => ({ revocation: { reason, at: unit.now } }));
-    revoked.push(keyId);
-  }
-  return revoked;
+  const revoked = await changeKey(
+    kms,
+    caller,
+    input,
+    'kms:keys:delete',
+    'revoke',
+    (_record, { unit }) => ({ revocation: { reason: input.reason, at: unit.now } }),
+    { isDone: ({ revocation }) => revocation !== null },
+  );
+  if (input.cascade !== true) return revoked;
+  const warnings = [...(revoked.warnings ?? []), ...(await revokeBelow(kms, caller, input.keyId, input.reason))];
+  return warnings.length === 0 ? revoked : { ...revoked, warnings };
 }

@@ -3,7 +3,9 @@ import { isAllowed } from '../access/evaluate-policy.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { checkInteger } from '../bounds/check-values.ts';
 import type { KeyId } from '../model/identifiers.ts';
+import type { KeyRecord } from '../model/key.ts';
 import { formatDuration } from '../model/iso-duration.ts';
+import { Turns } from '../scheduling/turns.ts';
 import { authenticRecords } from './authentic-records.ts';
 import type { Kms } from './kms.ts';
 
@@ -36,15 +38,22 @@ export async function rotationSchedules(
     const before = withinDays === undefined ? null : new Date(unit.now.getTime() + withinDays * 86_400_000);
     return unit.keys.scheduledRotations(limit, before);
   });
-  const { authentic, ...rest } = authenticRecords(chain, keys);
-  const items = authentic
-    .filter((key) => isAllowed(caller, 'kms:keys:read', key, kms.clock()))
-    .map((key) => ({
-      keyId: key.keyId,
-      name: key.name,
-      algorithm: key.algorithm,
-      rotationPeriod: key.rotation.periodSeconds === null ? null : formatDuration(key.rotation.periodSeconds),
-      nextRotationAt: key.rotation.nextRotationAt?.toISOString() ?? null,
-    }));
+  const turns = new Turns(caller.tenantId);
+  const { authentic, ...rest } = await authenticRecords(kms, chain, keys, turns);
+  const items: RotationSchedule[] = [];
+  for (const key of authentic) {
+    await turns.pause();
+    if (isAllowed(caller, 'kms:keys:read', key, kms.clock())) items.push(scheduleOf(key));
+  }
   return { items, ...rest };
+}
+
+function scheduleOf({ keyId, name, algorithm, rotation }: KeyRecord): RotationSchedule {
+  return {
+    keyId,
+    name,
+    algorithm,
+    rotationPeriod: rotation.periodSeconds === null ? null : formatDuration(rotation.periodSeconds),
+    nextRotationAt: rotation.nextRotationAt?.toISOString() ?? null,
+  };
 }

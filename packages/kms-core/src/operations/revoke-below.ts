@@ -1,0 +1,125 @@
+import type { Caller } from '../access/caller.ts';
+import { isAllowed } from '../access/evaluate-policy.ts';
+import { KmsError } from '../errors/kms-error.ts';
+import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
+import type { KeyId } from '../model/identifiers.ts';
+import type { KeyRecord, RevocationReason } from '../model/key.ts';
+import type { UnitOfWork } from '../ports/store.ts';
+import { reportForged } from './authentic-records.ts';
+import { applyEvent } from './change-key.ts';
+import type { Kms } from './kms.ts';
+
+/** How many keys one unit of work revokes: it holds their records until it ends. */
+const KEYS_PER_UNIT = 50;
+/** How many keys that are left are named. */
+const NAMED_AT_MOST = 20;
+
+/** Keys that were not revoked. */
+interface Left {
+  readonly denied: KeyId[];
+  /** Denied, and the caller may not read them either. */
+  hidden: number;
+  readonly forged: KeyId[];
+}
+
+/**
+ * Revokes the keys below a key, level by level, in units of work of a bounded size.
+ *
+ * @returns what the caller should know of the keys that are left
+ */
+export async function revokeBelow(
+  kms: Kms,
+  caller: Caller,
+  top: KeyId,
+  reason: RevocationReason,
+): Promise<readonly string[]> {
+  const chain = await kms.hierarchy.masterKeys(caller.tenantId);
+  const scope = { kind: 'tenant', tenantId: caller.tenantId } as const;
+  const left: Left = { denied: [], hidden: 0, forged: [] };
+  const seen = new Set<KeyId>([top]);
+  let parents: readonly KeyId[] = [top];
+  while (parents.length > 0) {
+    const level: KeyId[] = [];
+    for (const some of inParts(parents)) {
+      const children = await kms.store.transact(scope, (unit) => childrenOf(unit, some));
+      for (const keyId of children) if (!seen.has(keyId)) level.push(keyId);
+      for (const keyId of children) seen.add(keyId);
+    }
+    // In one order, so that two cascades do not wait for each other.
+    level.sort();
+    for (const some of inParts(level)) {
+      try {
+        await kms.store.transact(scope, (unit) => revokeSome(kms, caller, unit, chain, some, reason, left));
+      } finally {
+        for (const keyId of some) kms.keyRing.forget(keyId);
+      }
+    }
+    parents = level;
+  }
+  return warningsOf(left);
+}
+
+function inParts(keyIds: readonly KeyId[]): readonly (readonly KeyId[])[] {
+  const count = Math.ceil(keyIds.length / KEYS_PER_UNIT);
+  return Array.from({ length: count }, (_, part) => keyIds.slice(part * KEYS_PER_UNIT, (part + 1) * KEYS_PER_UNIT));
+}
+
+async function childrenOf(unit: UnitOfWork, parents: readonly KeyId[]): Promise<readonly KeyId[]> {
+  const children: KeyId[] = [];
+  for (const keyId of parents) children.push(...(await unit.keys.children(keyId)));
+  return children;
+}
+
+async function revokeSome(
+  kms: Kms,
+  caller: Caller,
+  unit: UnitOfWork,
+  chain: MasterKeyChain,
+  keyIds: readonly KeyId[],
+  reason: RevocationReason,
+  left: Left,
+): Promise<void> {
+  for (const keyId of keyIds) {
+    const record = await unit.keys.get(keyId, { lock: true });
+    if (record === undefined || record.state === 'destroyed') continue;
+    if (!isAuthentic(kms, chain, record)) left.forged.push(keyId);
+    else if (record.state === 'revoked') continue;
+    else if (isAllowed(caller, 'kms:keys:delete', record, kms.clock()))
+      await applyEvent(kms, unit, chain, record, 'revoke', () => ({ revocation: { reason, at: unit.now } }));
+    else if (isAllowed(caller, 'kms:keys:read', record, kms.clock())) left.denied.push(keyId);
+    else left.hidden += 1;
+  }
+}
+
+/** A record that somebody changed in the database is not made authentic by being revoked. */
+function isAuthentic(kms: Kms, chain: MasterKeyChain, record: KeyRecord): boolean {
+  try {
+    chain.verifyRecord(record);
+    return true;
+  } catch (error) {
+    if (!(error instanceof KmsError) || error.code !== 'INTERNAL_ERROR') throw error;
+    reportForged(kms, `The stored record of the key ${record.keyId} failed its integrity check.`, error);
+    return false;
+  }
+}
+
+function warningsOf({ denied, hidden, forged }: Left): readonly string[] {
+  return [
+    ...named(denied, (keyId) => `The key ${keyId} below it was not revoked: its policy denies kms:keys:delete.`),
+    ...named(
+      forged,
+      (keyId) => `The key ${keyId} below it was not revoked: its stored record failed its integrity check.`,
+    ),
+    ...(hidden === 0
+      ? []
+      : [`${hidden} keys below it that you may not read were not revoked: their policies deny it.`]),
+  ];
+}
+
+function named(keyIds: readonly KeyId[], sentence: (keyId: KeyId) => string): readonly string[] {
+  const rest = keyIds.length - NAMED_AT_MOST;
+  return [
+    ...keyIds.slice(0, NAMED_AT_MOST).map(sentence),
+    ...(rest > 0 ? [`${rest} more keys below it were not revoked for the same reason.`] : []),
+  ];
+}

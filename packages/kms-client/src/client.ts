@@ -1,7 +1,7 @@
 import { batch, type AnswerOf, type BatchOperation, type BatchResult, type InputOf } from './batch.ts';
 import type { CallOptions } from './call-options.ts';
 import { OPERATIONS } from './generated/operations.ts';
-import type { Key, KmsOperations, ListKeysInput } from './generated/types.ts';
+import type { ApiToken, Key, KmsOperations, ListKeysInput, ListTokensInput } from './generated/types.ts';
 import { invalidArgument, KmsClientError, requireKnown } from './kms-client-error.ts';
 import type { Operation } from './operation.ts';
 import { checkBaseUrl } from './transport/base-url.ts';
@@ -35,6 +35,11 @@ export interface KmsClientOptions {
 export interface KmsClient extends KmsOperations {
   /** Every key that the filter lets through, page by page as they are asked for. `limit` is the size of a page. */
   allKeys(filter?: Omit<ListKeysInput, 'cursor'>, options?: CallOptions): AsyncIterableIterator<Key, void, void>;
+  /** Every API token of the tenant, page by page as they are asked for. `limit` is the size of a page. */
+  allTokens(
+    filter?: Omit<ListTokensInput, 'cursor'>,
+    options?: CallOptions,
+  ): AsyncIterableIterator<ApiToken, void, void>;
   /**
    * Does a crypto operation on any number of items, in requests of at most 1,000 items and 8 MiB. The results stand in the order of
    * the items; an item that fails is an error in its place.
@@ -91,7 +96,10 @@ export function clientOf(settings: TransportSettings): KmsClient {
   const operations = Object.fromEntries(methods) as KmsOperations;
   return {
     ...operations,
-    allKeys: (filter = {}, options = {}) => allKeys(operations, filter, options),
+    allKeys: (filter = {}, options = {}) =>
+      allItems((cursor) => operations.listKeys({ ...filter, ...cursor }, options)),
+    allTokens: (filter = {}, options = {}) =>
+      allItems((cursor) => operations.listTokens({ ...filter, ...cursor }, options)),
     batch: (id, items, options = {}) => batch(settings, id, items, options),
   };
 }
@@ -106,17 +114,18 @@ async function callOperation(
   return call(settings, operation, encodeCall(operation, input), options, (json) => decodeAnswer(operation, json));
 }
 
-async function* allKeys(
-  operations: KmsOperations,
-  filter: Omit<ListKeysInput, 'cursor'>,
-  options: CallOptions,
-): AsyncGenerator<Key, void, void> {
+/** The items of all pages of a list. */
+async function* allItems<Item>(
+  pageAt: (cursor: {
+    readonly cursor?: string;
+  }) => Promise<{ readonly items: readonly Item[]; nextCursor: string | null }>,
+): AsyncGenerator<Item, void, void> {
   let cursor: string | undefined;
   do {
-    const page = await operations.listKeys({ ...filter, ...(cursor === undefined ? {} : { cursor }) }, options);
+    const page = await pageAt(cursor === undefined ? {} : { cursor });
     yield* page.items;
     if (page.nextCursor !== null && page.nextCursor === cursor)
-      throw new KmsClientError('UNEXPECTED_ANSWER', 'The next page of keys is the same page again.');
+      throw new KmsClientError('UNEXPECTED_ANSWER', 'The next page of the list is the same page again.');
     cursor = page.nextCursor ?? undefined;
   } while (cursor !== undefined);
 }

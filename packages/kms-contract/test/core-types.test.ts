@@ -1,5 +1,5 @@
 import type {
-  ApiTokenDescription,
+  ListApiTokensResult,
   CreateApiTokenInput,
   CreatedApiToken,
   CreateDataKeyInput,
@@ -84,7 +84,7 @@ it('answers with what the core returns as it is', () => {
   expectTypeOf<DeriveResult>().toExtend<ResponseOf<'derive'>>();
   expectTypeOf<RotationSchedules>().toExtend<ResponseOf<'listRotationSchedules'>>();
   expectTypeOf<CreatedApiToken>().toExtend<ResponseOf<'createToken'>>();
-  expectTypeOf<{ items: readonly ApiTokenDescription[] }>().toExtend<ResponseOf<'listTokens'>>();
+  expectTypeOf<ListApiTokensResult>().toExtend<ResponseOf<'listTokens'>>();
   expectTypeOf<TenantDescription>().toExtend<ResponseOf<'createTenant'>>();
 });
 

@@ -79,6 +79,7 @@ export * from './operations/key-policy.ts';
 export * from './operations/key-statistics.ts';
 export * from './operations/list-cursor.ts';
 export * from './operations/list-keys.ts';
+export * from './operations/list-api-tokens.ts';
 export * from './operations/mac.ts';
 export * from './operations/random.ts';
 export * from './operations/reencrypt.ts';

@@ -184,6 +184,10 @@ const policies: { inside: readonly PolicyDocument[]; outside: readonly unknown[]
     withConditions({ time: { notBefore: '2030-01-01T00:00:00Z', notAfter: '2030-01-01T00:00:00Z' } }),
   ],
 };
+const cursor: Field<string> = {
+  inside: [],
+  outside: ['', 'x', text(513), 7, Buffer.from(`${2 ** 52}.${newId()}`).toString('base64url')],
+};
 const policy: Field<PolicyDocument> = policies;
 const chosenPolicy: Field<PolicyDocument | null> = { ...policies, inside: [null, ...policies.inside] };
 
@@ -430,10 +434,7 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
     base: async () => ({}),
     fields: {
       limit: whole(1, 200),
-      cursor: {
-        inside: [],
-        outside: ['', 'x', text(513), 7, Buffer.from(`${2 ** 52}.${newId()}`).toString('base64url')],
-      },
+      cursor,
       state: oneOf<core.KeyState>(...core.KEY_STATES),
       algorithm: line(BOUNDS.nameCharacters),
       purpose: line(BOUNDS.nameCharacters),
@@ -489,7 +490,7 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
       idempotency,
     },
   },
-  listApiTokens: { base: async () => ({}), fields: {} },
+  listApiTokens: { base: async () => ({}), fields: { limit: whole(1, 200), cursor } },
   revokeApiToken: {
     base: async (f) => ({
       tokenId: (await core.createApiToken(f.kms, f.admin, { name: 't', role: 'auditor' })).tokenId,

@@ -162,7 +162,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   verifyMac: (kms, { admin, keyIds, tag }) => verifyMac(kms, admin, { keyId: keyIds.hmac, data: DATA, mac: tag }),
   createApiToken: (kms, { admin }) =>
     createApiToken(kms, admin, { name: 'second', role: 'key_user', idempotency: once('token') }),
-  listApiTokens: (kms, { admin }) => listApiTokens(kms, admin),
+  listApiTokens: (kms, { admin }) => listApiTokens(kms, admin, {}),
   revokeApiToken: (kms, { admin, token }) => revokeApiToken(kms, admin, { tokenId: token.tokenId }),
   installPlatformToken: (kms) => installPlatformToken(kms, `qnsp_pqc_${randomBytes(32).toString('base64url')}`),
   createTenant: (kms) => createTenant(kms, operator, { name: 'second', idempotency: once('tenant') }),

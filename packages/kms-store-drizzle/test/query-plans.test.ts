@@ -220,6 +220,12 @@ describe('query plans', () => {
       indexes: ['keys_destruction_due', 'keys_pkey'],
       scope: SYSTEM,
     },
+    { name: 'tokens', work: (unit) => unit.tokens.list({ limit: 50 }), indexes: ['api_tokens_newest'] },
+    {
+      name: 'a later page of tokens',
+      work: (unit) => unit.tokens.list({ limit: 50, after: { createdAt: new Date(), tokenId: newId() } }),
+      indexes: ['api_tokens_newest'],
+    },
     { name: 'a read outside of units', work: () => readKeyBody(), indexes: ['keys_of_tenant', 'key_versions_pkey'] },
     { name: 'the search of a token', work: () => findTokenBody(), indexes: ['api_tokens_hash'], scope: SYSTEM },
   ];
@@ -239,7 +245,11 @@ describe('query plans', () => {
       work: (unit) => unit.tenants.shred(tenantId),
       indexes: ['key_versions_sealed_of_tenant'],
     },
-    { name: 'tokens', work: (unit) => unit.tokens.list(), indexes: ['api_tokens_newest'] },
+    {
+      name: 'the live tokens of a tenant',
+      work: (unit) => unit.tokens.list({ limit: 5, lockLive: true }),
+      indexes: ['api_tokens_newest'],
+    },
   ])('reach $name without reading the rows of other tenants', async ({ work, indexes }) => {
     const plans = (await plansOf(scopeOf(tenantId), work)).join('\n');
     for (const index of indexes) expect(plans).toContain(index);

@@ -15,7 +15,7 @@ import { shownChange } from './shown-change.ts';
 
 export const administrationHandlers = {
   createToken: ({ kms, caller, request, once }) => createApiToken(kms, caller, { ...request.body, ...once }),
-  listTokens: async ({ kms, caller }) => ({ items: await listApiTokens(kms, caller) }),
+  listTokens: ({ kms, caller, request }) => listApiTokens(kms, caller, request.query),
   revokeToken: async ({ kms, caller, request, once }) => {
     await revokeApiToken(kms, caller, { ...request.params, ...once });
     return { ...request.params, revoked: true };

@@ -76,7 +76,7 @@ export const ANSWER_SHAPES = {
     revokedAt: 'string|null',
     token: 'string',
   },
-  ListTokensAnswer: { items: 'array' },
+  ApiTokenPage: { items: 'array', nextCursor: 'string|null' },
   RevokedApiToken: { tokenId: 'string', revoked: 'boolean' },
   Tenant: { tenantId: 'string', name: 'string', state: 'string', createdAt: 'string' },
   ListTenantsAnswer: { items: 'array' },

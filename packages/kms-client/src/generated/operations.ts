@@ -147,7 +147,7 @@ export const OPERATIONS = {
     answer: 'ListUpcomingRotationsAnswer',
   },
   createToken: { method: 'POST', path: '/kms/v1/tokens', answer: 'CreatedApiToken', mutating: true },
-  listTokens: { method: 'GET', path: '/kms/v1/tokens', query: ['tenantId'], answer: 'ListTokensAnswer' },
+  listTokens: { method: 'GET', path: '/kms/v1/tokens', query: ['tenantId', 'limit', 'cursor'], answer: 'ApiTokenPage' },
   revokeToken: { method: 'POST', path: '/kms/v1/tokens/{tokenId}/revoke', answer: 'RevokedApiToken', mutating: true },
   createTenant: { method: 'POST', path: '/kms/v1/tenants', answer: 'Tenant', mutating: true },
   listTenants: { method: 'GET', path: '/kms/v1/tenants', query: ['tenantId'], answer: 'ListTenantsAnswer' },

@@ -61,6 +61,17 @@ export interface ApiToken {
   readonly revokedAt: string | null;
 }
 
+export interface ApiTokenPage {
+  readonly items: readonly ApiToken[];
+  /** Where the next page starts; `null` after the last one. */
+  readonly nextCursor: string | null;
+  /**
+   * Names the keys, or tokens, whose stored record failed its integrity check, which are not in `items`, and what
+   * of the query was passed over.
+   */
+  readonly warnings?: readonly string[];
+}
+
 export interface AuditEvent {
   readonly eventId: string;
   readonly eventType:
@@ -147,8 +158,8 @@ export interface AuditEventList {
   /** `null` on the last page. */
   readonly nextCursor: string | null;
   /**
-   * Names the keys whose stored record failed its integrity check, which are not in `items`, and what of the query
-   * was passed over.
+   * Names the keys, or tokens, whose stored record failed its integrity check, which are not in `items`, and what
+   * of the query was passed over.
    */
   readonly warnings?: readonly string[];
 }
@@ -194,8 +205,8 @@ export interface CheckpointList {
   /** `null` on the last page. */
   readonly nextCursor: string | null;
   /**
-   * Names the keys whose stored record failed its integrity check, which are not in `items`, and what of the query
-   * was passed over.
+   * Names the keys, or tokens, whose stored record failed its integrity check, which are not in `items`, and what
+   * of the query was passed over.
    */
   readonly warnings?: readonly string[];
 }
@@ -420,8 +431,8 @@ export interface KeyPage {
   /** Where the next page starts; `null` after the last one. */
   readonly nextCursor: string | null;
   /**
-   * Names the keys whose stored record failed its integrity check, which are not in `items`, and what of the query
-   * was passed over.
+   * Names the keys, or tokens, whose stored record failed its integrity check, which are not in `items`, and what
+   * of the query was passed over.
    */
   readonly warnings?: readonly string[];
 }
@@ -468,8 +479,8 @@ export interface KeyStatistics {
 export interface ListRotationSchedulesAnswer {
   readonly items: readonly RotationSchedule[];
   /**
-   * Names the keys whose stored record failed its integrity check, which are not in `items`, and what of the query
-   * was passed over.
+   * Names the keys, or tokens, whose stored record failed its integrity check, which are not in `items`, and what
+   * of the query was passed over.
    */
   readonly warnings?: readonly string[];
 }
@@ -477,17 +488,8 @@ export interface ListRotationSchedulesAnswer {
 export interface ListTenantsAnswer {
   readonly items: readonly Tenant[];
   /**
-   * Names the keys whose stored record failed its integrity check, which are not in `items`, and what of the query
-   * was passed over.
-   */
-  readonly warnings?: readonly string[];
-}
-
-export interface ListTokensAnswer {
-  readonly items: readonly ApiToken[];
-  /**
-   * Names the keys whose stored record failed its integrity check, which are not in `items`, and what of the query
-   * was passed over.
+   * Names the keys, or tokens, whose stored record failed its integrity check, which are not in `items`, and what
+   * of the query was passed over.
    */
   readonly warnings?: readonly string[];
 }
@@ -495,8 +497,8 @@ export interface ListTokensAnswer {
 export interface ListUpcomingRotationsAnswer {
   readonly items: readonly RotationSchedule[];
   /**
-   * Names the keys whose stored record failed its integrity check, which are not in `items`, and what of the query
-   * was passed over.
+   * Names the keys, or tokens, whose stored record failed its integrity check, which are not in `items`, and what
+   * of the query was passed over.
    */
   readonly warnings?: readonly string[];
 }
@@ -1143,6 +1145,10 @@ export interface CreateTokenInput {
 export interface ListTokensInput {
   /** The tenant of the call; it must be the credential's. */
   readonly tenantId?: string | undefined;
+  /** At most so many items, from 1 to 200; a number outside counts as the nearer of the two. */
+  readonly limit?: number | undefined;
+  /** `nextCursor` of the page before. */
+  readonly cursor?: string | undefined;
 }
 
 export interface RevokeTokenInput {
@@ -1445,8 +1451,8 @@ export interface KmsOperations {
    */
   createToken(input: CreateTokenInput, options?: CallOptions): Promise<CreatedApiToken>;
 
-  /** List the API tokens of the tenant. */
-  listTokens(input?: ListTokensInput, options?: CallOptions): Promise<ListTokensAnswer>;
+  /** List the API tokens of the tenant. The newest first. */
+  listTokens(input?: ListTokensInput, options?: CallOptions): Promise<ApiTokenPage>;
 
   /**
    * Revoke an API token. It stops to work at once and for ever. `NOT_FOUND` when there is no live token with this

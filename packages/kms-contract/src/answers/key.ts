@@ -88,7 +88,7 @@ export const listWarnings = z
   .array(z.string())
   .exactOptional()
   .describe(
-    'Names the keys whose stored record failed its integrity check, which are not in `items`, and what of the query was passed over.',
+    'Names the keys, or tokens, whose stored record failed its integrity check, which are not in `items`, and what of the query was passed over.',
   );
 
 export const keyPageSchema = component(

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { EXAMPLE } from '../answers/examples.ts';
 import { listWarnings } from '../answers/key.ts';
 import { answeredInstant, instant } from '../fields/instant.ts';
-import { line } from '../fields/text.ts';
+import { pageLimit } from '../fields/query.ts';
+import { line, urlSafe } from '../fields/text.ts';
 import { component, onTheWire } from '../fields/wire-schema.ts';
 import { LIMITS } from '../limits.ts';
 import { BASE_PATH, defineRoute, group, tenantId } from '../route.ts';
@@ -79,12 +80,25 @@ export const tokenRoutes = group({
     method: 'GET',
     path: `${BASE_PATH}/tokens`,
     summary: 'List the API tokens of the tenant',
-    response: z.object({ items: z.array(tokenSchema), warnings: listWarnings }),
+    description: 'The newest first.',
+    query: z.strictObject({
+      tenantId,
+      limit: pageLimit.exactOptional(),
+      cursor: urlSafe(LIMITS.cursorCharacters).exactOptional().describe('`nextCursor` of the page before.'),
+    }),
+    response: component(
+      'ApiTokenPage',
+      z.object({
+        items: z.array(tokenSchema),
+        nextCursor: z.string().nullable().describe('Where the next page starts; `null` after the last one.'),
+        warnings: listWarnings,
+      }),
+    ),
     list: true,
     status: 200,
     errors: [],
     mutating: false,
-    example: { answer: { items: [EXAMPLE_TOKEN] } },
+    example: { query: { limit: '100' }, answer: { items: [EXAMPLE_TOKEN], nextCursor: null } },
   }),
   revokeToken: defineRoute({
     ...shared,

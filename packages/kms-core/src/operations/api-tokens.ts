@@ -143,14 +143,6 @@ export function makeToken(
   return { token, record };
 }
 
-/** The tenant's tokens, without the tokens themselves. */
-export async function listApiTokens(kms: Kms, caller: Caller): Promise<readonly ApiTokenDescription[]> {
-  requirePermission(caller, 'kms:tokens:manage');
-  checkId('tenantId', caller.tenantId);
-  const tokens = await kms.store.transact(scopeOf(caller), (unit) => unit.tokens.list());
-  return tokens.map(describeToken);
-}
-
 /** Ends a token now; one that ended already stays so. Throws `NOT_FOUND` when the tenant never had such a token. */
 export async function revokeApiToken(
   kms: Kms,
@@ -181,11 +173,17 @@ export async function revokeApiToken(
 
 /** Revokes a locked, live token: its record gets a new MAC, whether or not the old one was right. */
 export async function endToken(unit: UnitOfWork, authority: TokenAuthority, record: ApiTokenRecord): Promise<void> {
-  const { mac: _, ...rest } = record;
-  await unit.tokens.revoke(authority.sign({ ...rest, revokedAt: unit.now }));
+  await unit.tokens.revoke(endedToken(unit, authority, record));
 }
 
-function describeToken(record: ApiTokenRecord): ApiTokenDescription {
+/** The record of a live token as its revocation leaves it. */
+export function endedToken(unit: UnitOfWork, authority: TokenAuthority, record: ApiTokenRecord): ApiTokenRecord {
+  const { mac: _, ...rest } = record;
+  return authority.sign({ ...rest, revokedAt: unit.now });
+}
+
+/** Shows a token, without the token itself. */
+export function describeToken(record: ApiTokenRecord): ApiTokenDescription {
   const { tokenId, tenantId, name, role, permissions } = record;
   return {
     tokenId,

@@ -1,6 +1,8 @@
 import { badRequest } from '../errors/kms-error.ts';
 import { tokenAuthority } from '../hierarchy/token-authority.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
+import { Turns } from '../scheduling/turns.ts';
+import type { UnitOfWork } from '../ports/store.ts';
 import { newId, SYSTEM_TENANT } from '../model/identifiers.ts';
 import { endToken, isApiToken, tokenCreated, tokenRevoked } from './api-tokens.ts';
 import type { Kms } from './kms.ts';
@@ -20,15 +22,18 @@ export async function installPlatformToken(
   await kms.store.transact({ kind: 'system' }, async (unit) => {
     // One node at a time: two that start together would both make the token.
     await unit.tenants.lockRoots();
-    const known = await unit.tokens.list({ tenantId: null });
     const isWanted = (candidate: ApiTokenRecord) => hashes.some((hash) => Buffer.compare(candidate.hash, hash) === 0);
-    for (const candidate of known) {
+    let isKnown = false;
+    const turns = new Turns(SYSTEM_TENANT);
+    for await (const candidate of platformTokens(unit)) {
+      await turns.pause();
+      if (isWanted(candidate)) isKnown = true;
       if (isWanted(candidate) || candidate.revokedAt !== null) continue;
       await endToken(unit, authority, candidate);
       const ended = kms.evidence?.unattended('installPlatformToken', 'kms.token.revoked', SYSTEM_TENANT);
       await ended?.changed(unit, tokenRevoked(candidate, unit.now));
     }
-    if (token === undefined || known.some(isWanted)) return;
+    if (token === undefined || isKnown) return;
     const record = authority.sign({
       tokenId: newId(),
       tenantId: null,
@@ -44,4 +49,15 @@ export async function installPlatformToken(
     const evidence = kms.evidence?.unattended('installPlatformToken', 'kms.token.created', SYSTEM_TENANT);
     await evidence?.changed(unit, tokenCreated(record));
   });
+}
+
+/** All tokens of the platform, some at a time. */
+async function* platformTokens(unit: UnitOfWork): AsyncGenerator<ApiTokenRecord, void, void> {
+  let last: ApiTokenRecord | undefined;
+  for (let more = true; more; ) {
+    const page = await unit.tokens.list({ tenantId: null, limit: 200, after: last ?? null });
+    yield* page.items;
+    last = page.items.at(-1);
+    more = page.more;
+  }
 }

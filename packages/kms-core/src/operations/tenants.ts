@@ -7,9 +7,11 @@ import type { PreparedMasterKey } from '../hierarchy/key-hierarchy.ts';
 import { type TokenAuthority, tokenAuthority } from '../hierarchy/token-authority.ts';
 import type { RecordedChange } from '../evidence/operation-evidence.ts';
 import { isVersionedUuid, newId, SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
+import type { ApiTokenRecord } from '../model/api-token.ts';
+import { Turns } from '../scheduling/turns.ts';
 import type { TenantRecord } from '../model/tenant.ts';
 import type { UnitOfWork } from '../ports/store.ts';
-import { checkToken, type CreateApiTokenInput, endToken, makeToken, tokenCreated } from './api-tokens.ts';
+import { checkToken, type CreateApiTokenInput, endedToken, makeToken, tokenCreated } from './api-tokens.ts';
 import { destroyResidentOfTenant } from './destroy-resident.ts';
 import type { Kms } from './kms.ts';
 import { type IdempotencyRequest, runOnce } from './run-once.ts';
@@ -175,13 +177,23 @@ function ofTenant({ tenantId, idempotency }: ShredTenantInput): IdempotencyReque
   return idempotency && { ...idempotency, key: `${tenantId}/${idempotency.key}` };
 }
 
+/** How many tokens are read, signed and written at a time. */
+const TOKENS_AT_ONCE = 200;
+
 /** Shreds a tenant and revokes its tokens. */
 export async function endTenant(unit: UnitOfWork, authority: TokenAuthority, tenantId: TenantId): Promise<void> {
   await unit.tenants.shred(tenantId);
-  for (const { tokenId, revokedAt } of await unit.tokens.list({ tenantId })) {
-    // Another call may have revoked it since.
-    const token = revokedAt === null ? await unit.tokens.get(tokenId, { lock: true }) : undefined;
-    if (token?.revokedAt === null) await endToken(unit, authority, token);
+  const turns = new Turns(tenantId);
+  for (let more = true; more; ) {
+    // What a page revokes is not in the next one.
+    const page = await unit.tokens.list({ tenantId, limit: TOKENS_AT_ONCE, lockLive: true });
+    const ended: ApiTokenRecord[] = [];
+    for (const token of page.items) {
+      await turns.pause();
+      ended.push(endedToken(unit, authority, token));
+    }
+    await unit.tokens.revoke(...ended);
+    more = page.more;
   }
 }
 

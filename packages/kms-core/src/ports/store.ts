@@ -192,13 +192,30 @@ export interface TokenRecords {
   insert(token: ApiTokenRecord): Promise<void>;
   /** The token as it is now; with `lock`, nobody else changes it until the unit ends. */
   get(tokenId: string, options?: { readonly lock?: boolean }): Promise<ApiTokenRecord | undefined>;
-  /** The tokens of the scope, newest first; with `tenantId`, those of one tenant, or for `null` the platform's. */
-  list(of?: { readonly tenantId: TenantId | null }): Promise<readonly ApiTokenRecord[]>;
+  /** A page of the tokens of the scope, newest first. */
+  list(query: TokenQuery): Promise<TokenPage>;
   /**
-   * Stores when a token was revoked, and the MAC that covers it; nothing else of a token ever changes. Throws `NOT_FOUND`
-   * when the scope has no live token with this id.
+   * Stores when tokens were revoked, and the MACs that cover it; nothing else of a token ever changes. Throws `NOT_FOUND`,
+   * and revokes none, when the scope lacks a live token with one of the ids.
    */
-  revoke(token: ApiTokenRecord): Promise<void>;
+  revoke(...tokens: readonly ApiTokenRecord[]): Promise<void>;
+}
+
+export interface TokenQuery {
+  /** From 1 to 200. */
+  readonly limit: number;
+  /** Where the page starts: behind this token in the order of the list; without it at the beginning. */
+  readonly after?: { readonly createdAt: Date; readonly tokenId: string } | null;
+  /** Only those of one tenant, or for `null` the platform's. */
+  readonly tenantId?: TenantId | null;
+  /** Only those that were not revoked, and nobody else changes them until the unit ends. */
+  readonly lockLive?: boolean;
+}
+
+export interface TokenPage {
+  readonly items: readonly ApiTokenRecord[];
+  /** Whether there is more behind the last item. */
+  readonly more: boolean;
 }
 
 export interface EvidenceRecords {

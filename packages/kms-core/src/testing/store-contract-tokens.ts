@@ -1,7 +1,21 @@
 import { expect, it } from 'vitest';
 import { newId } from '../model/identifiers.ts';
-import type { Store } from '../ports/store.ts';
+import type { ApiTokenRecord } from '../model/api-token.ts';
+import type { Store, TokenQuery } from '../ports/store.ts';
 import { asTenant, comparable, newTenant, revoked, sampleToken, someBytes, SYSTEM } from './store-samples.ts';
+
+/** The tokens of all pages. */
+async function everyToken(store: Store, query: Omit<TokenQuery, 'limit'>, limit = 200): Promise<ApiTokenRecord[]> {
+  const found: ApiTokenRecord[] = [];
+  for (let more = true; more; ) {
+    const page = await store.transact(SYSTEM, (unit) =>
+      unit.tokens.list({ ...query, limit, after: found.at(-1) ?? null }),
+    );
+    found.push(...page.items);
+    more = page.more;
+  }
+  return found;
+}
 
 export function tokenRules(store: () => Store): void {
   it('finds a token by its hash, whatever tenant it belongs to, with every field', async () => {
@@ -40,18 +54,51 @@ export function tokenRules(store: () => Store): void {
     await asTenant(store(), tenantId, async (unit) => {
       for (const token of tokens) await unit.tokens.insert(token);
     });
-    const listed = await asTenant(store(), tenantId, (unit) => unit.tokens.list());
+    const { items: listed, more } = await asTenant(store(), tenantId, (unit) => unit.tokens.list({ limit: 3 }));
+    expect(more).toBe(false);
     expect(listed.map((token) => token.createdAt.getTime() - 1_780_000_000_000)).toEqual([3, 2, 1]);
     expect(comparable(listed[0])).toStrictEqual(comparable(tokens[1]));
-    const all = await store().transact(SYSTEM, (unit) => unit.tokens.list());
+    const all = await everyToken(store(), {});
     expect(all.map((token) => token.tokenId)).toEqual(expect.arrayContaining([platform.tokenId, tokens[0]?.tokenId]));
-    const [ofTenant, ofPlatform] = await store().transact(SYSTEM, async (unit) => [
-      await unit.tokens.list({ tenantId }),
-      await unit.tokens.list({ tenantId: null }),
-    ]);
-    expect(comparable(ofTenant)).toStrictEqual(comparable(listed));
-    expect(ofPlatform?.map((token) => token.tokenId)).toContain(platform.tokenId);
-    expect(ofPlatform?.filter((token) => token.tenantId !== null)).toEqual([]);
+    expect(comparable(await everyToken(store(), { tenantId }))).toStrictEqual(comparable(listed));
+    const ofPlatform = await everyToken(store(), { tenantId: null });
+    expect(ofPlatform.map((token) => token.tokenId)).toContain(platform.tokenId);
+    expect(ofPlatform.filter((token) => token.tenantId !== null)).toEqual([]);
+  });
+
+  it('lists tokens in pages that neither repeat one nor leave one out, also of one instant', async () => {
+    const tenantId = await newTenant(store());
+    const tokens = Array.from({ length: 7 }, (_, index) =>
+      sampleToken(tenantId, { createdAt: new Date(1_780_000_000_000 + Math.floor(index / 3)) }),
+    );
+    await asTenant(store(), tenantId, async (unit) => {
+      for (const token of tokens) await unit.tokens.insert(token);
+    });
+    const whole = await asTenant(store(), tenantId, (unit) => unit.tokens.list({ limit: 200 }));
+    expect(new Set(whole.items.map((token) => token.tokenId))).toEqual(new Set(tokens.map((token) => token.tokenId)));
+    for (const limit of [1, 2, 3, 7]) {
+      const ids = (await everyToken(store(), { tenantId }, limit)).map((token) => token.tokenId);
+      expect(ids).toEqual(whole.items.map((token) => token.tokenId));
+    }
+  });
+
+  it('lists the live tokens alone, and revokes many at once or none', async () => {
+    const tenantId = await newTenant(store());
+    const [first, second, third] = [sampleToken(tenantId), sampleToken(tenantId), sampleToken(tenantId)];
+    await asTenant(store(), tenantId, async (unit) => {
+      for (const token of [first, second, third]) await unit.tokens.insert(token);
+    });
+    const live = async () =>
+      (await everyToken(store(), { tenantId, lockLive: true })).map((token) => token.tokenId).sort();
+    const ended = [first, second].map((token) => revoked(token, new Date('2027-01-01T00:00:00.001Z')));
+    await asTenant(store(), tenantId, (unit) => unit.tokens.revoke(...ended));
+    for (const token of ended)
+      await expect(store().findToken(token.hash).then(comparable)).resolves.toStrictEqual(comparable(token));
+    expect(await live()).toEqual([third.tokenId]);
+    const attempt = asTenant(store(), tenantId, (unit) => unit.tokens.revoke(revoked(third, unit.now), ...ended));
+    await expect(attempt).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(await live()).toEqual([third.tokenId]);
+    await asTenant(store(), tenantId, (unit) => unit.tokens.revoke());
   });
 
   it('revokes a token once, and changes nothing else of it', async () => {
@@ -77,7 +124,7 @@ export function tokenRules(store: () => Store): void {
       const attempt = asTenant(store(), tenantId, (unit) => unit.tokens.insert(sampleToken(tenantId, reused)));
       await expect(attempt).rejects.toMatchObject({ code: 'CONFLICT' });
     }
-    await expect(asTenant(store(), tenantId, (unit) => unit.tokens.list())).resolves.toHaveLength(1);
+    expect(await everyToken(store(), { tenantId })).toHaveLength(1);
   });
 
   it('takes no token of a tenant that does not exist', async () => {

@@ -1,7 +1,6 @@
 import { KmsError } from '../errors/kms-error.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
-import type { TenantId } from '../model/identifiers.ts';
-import type { TokenRecords } from '../ports/store.ts';
+import type { TokenPage, TokenQuery, TokenRecords } from '../ports/store.ts';
 import {
   copyOf,
   type MemoryTables,
@@ -33,20 +32,32 @@ export class MemoryTokens implements TokenRecords {
     return token !== undefined && sees(this.#unit.scope, token.tenantId) ? copyOf(token) : undefined;
   }
 
-  async list(of?: { readonly tenantId: TenantId | null }): Promise<readonly ApiTokenRecord[]> {
-    return [...this.#unit.tables().tokens.values()]
-      .filter((token) => sees(this.#unit.scope, token.tenantId) && (of === undefined || token.tenantId === of.tenantId))
-      .sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime() || (a.tokenId < b.tokenId ? 1 : -1))
-      .map(copyOf);
+  async list({ limit, after, tenantId, lockLive }: TokenQuery): Promise<TokenPage> {
+    const behind = [...this.#unit.tables().tokens.values()]
+      .filter((token) => sees(this.#unit.scope, token.tenantId))
+      .filter((token) => tenantId === undefined || token.tenantId === tenantId)
+      .filter((token) => lockLive !== true || token.revokedAt === null)
+      .filter((token) => !after || newestFirst(after, token) < 0)
+      .sort(newestFirst);
+    return { items: behind.slice(0, limit).map(copyOf), more: behind.length > limit };
   }
 
-  async revoke({ tokenId, revokedAt, mac }: ApiTokenRecord): Promise<void> {
+  async revoke(...revoked: readonly ApiTokenRecord[]): Promise<void> {
     const { tokens } = this.#unit.tables();
-    const token = tokens.get(tokenId);
-    if (token === undefined || !sees(this.#unit.scope, token.tenantId) || token.revokedAt !== null)
+    const found = revoked.map(({ tokenId }) => tokens.get(tokenId));
+    if (found.some((token) => !token || !sees(this.#unit.scope, token.tenantId) || token.revokedAt !== null))
       throw new KmsError('NOT_FOUND', 'There is no live token with this id.');
-    tokens.set(tokenId, copyOf({ ...token, revokedAt, mac }));
+    for (const { tokenId, revokedAt, mac } of revoked) {
+      const token = tokens.get(tokenId);
+      if (token !== undefined) tokens.set(tokenId, copyOf({ ...token, revokedAt, mac }));
+    }
   }
+}
+
+type Place = NonNullable<TokenQuery['after']>;
+
+function newestFirst(a: Place, b: Place): number {
+  return b.createdAt.getTime() - a.createdAt.getTime() || (a.tokenId < b.tokenId ? 1 : a.tokenId > b.tokenId ? -1 : 0);
 }
 
 export function tokenByHash({ tokens }: MemoryTables, hash: Uint8Array): ApiTokenRecord | undefined {

@@ -1,5 +1,12 @@
-import { type ApiTokenRecord, KmsError, type TenantId, type TokenRecords } from '@qnsp/kms-core';
-import { and, desc, eq, isNull, type SQL } from 'drizzle-orm';
+import {
+  type ApiTokenRecord,
+  KmsError,
+  type TenantId,
+  type TokenPage,
+  type TokenQuery,
+  type TokenRecords,
+} from '@qnsp/kms-core';
+import { and, desc, eq, isNull, type SQL, sql } from 'drizzle-orm';
 import { apiTokens } from '../schema/api-tokens.ts';
 import { requireSeen, within } from '../scope.ts';
 import type { Session } from '../session.ts';
@@ -29,30 +36,52 @@ export class DrizzleTokens implements TokenRecords {
     return row === undefined ? undefined : toTokenRecord(row);
   }
 
-  async list(of?: { readonly tenantId: TenantId | null }): Promise<readonly ApiTokenRecord[]> {
-    const where = and(within(this.#session.scope, apiTokens.tenantId), of && ownedBy(of.tenantId));
-    const rows = await this.#session.run((db) =>
-      db.select().from(apiTokens).where(where).orderBy(desc(apiTokens.createdAt), desc(apiTokens.tokenId)),
+  async list({ limit, after, tenantId, lockLive }: TokenQuery): Promise<TokenPage> {
+    const where = and(
+      within(this.#session.scope, apiTokens.tenantId),
+      tenantId === undefined ? undefined : ownedBy(tenantId),
+      lockLive === true ? isNull(apiTokens.revokedAt) : undefined,
+      after
+        ? sql`(${apiTokens.createdAt}, ${apiTokens.tokenId}) < (${timeOf(after.createdAt)}, ${after.tokenId}::uuid)`
+        : undefined,
     );
-    return rows.map(toTokenRecord);
+    const rows = await this.#session.run((db) => {
+      const query = db
+        .select()
+        .from(apiTokens)
+        .where(where)
+        .orderBy(desc(apiTokens.createdAt), desc(apiTokens.tokenId))
+        .limit(limit + 1);
+      return lockLive === true ? query.for('update') : query;
+    });
+    return { items: rows.slice(0, limit).map(toTokenRecord), more: rows.length > limit };
   }
 
-  async revoke(token: ApiTokenRecord): Promise<void> {
-    const { revokedAt, macTmkVersion, macTag } = toTokenRow(token);
-    const where = and(
-      eq(apiTokens.tokenId, token.tokenId),
-      isNull(apiTokens.revokedAt),
-      within(this.#session.scope, apiTokens.tenantId),
-    );
+  async revoke(...tokens: readonly ApiTokenRecord[]): Promise<void> {
+    if (tokens.length === 0) return;
+    const values = sql.join(tokens.map(revocationOf), sql`, `);
+    const mayChange = within(this.#session.scope, apiTokens.tenantId) ?? sql`true`;
     const revoked = await this.#session.run((db) =>
       db
         .update(apiTokens)
-        .set({ revokedAt, macTmkVersion, macTag })
-        .where(where)
+        .set({ revokedAt: sql`v.revoked_at`, macTmkVersion: sql`v.mac_tmk_version`, macTag: sql`v.mac_tag` })
+        .from(sql`(values ${values}) as v (token_id, revoked_at, mac_tmk_version, mac_tag)`)
+        .where(and(sql`${apiTokens.tokenId} = v.token_id`, isNull(apiTokens.revokedAt), mayChange))
         .returning({ tokenId: apiTokens.tokenId }),
     );
-    if (revoked.length === 0) throw new KmsError('NOT_FOUND', 'There is no live token with this id.');
+    // All or none: the unit of work is not kept after this.
+    if (revoked.length !== tokens.length) throw new KmsError('NOT_FOUND', 'There is no live token with this id.');
   }
+}
+
+/** What changes of a token, as a row of values. */
+function revocationOf(token: ApiTokenRecord): SQL {
+  const { tokenId, revokedAt, macTmkVersion, macTag } = toTokenRow(token);
+  return sql`(${tokenId}::uuid, ${revokedAt && timeOf(revokedAt)}, ${macTmkVersion}::integer, ${sql.param(macTag, apiTokens.macTag)}::bytea)`;
+}
+
+function timeOf(instant: Date): SQL {
+  return sql`${instant.toISOString()}::timestamptz`;
 }
 
 function ownedBy(tenantId: TenantId | null): SQL {

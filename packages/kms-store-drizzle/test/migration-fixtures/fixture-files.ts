@@ -43,7 +43,12 @@ export async function readRecords(store: Store): Promise<Records> {
     const listed = await unit.tenants.list();
     const ofEach = [];
     for (const { tenantId } of listed) ofEach.push(...(await unit.tenants.masterKeyWraps(tenantId)));
-    return { tenants: listed, roots: await unit.tenants.roots(), tokens: await unit.tokens.list(), wraps: ofEach };
+    return {
+      tenants: listed,
+      roots: await unit.tenants.roots(),
+      tokens: (await unit.tokens.list({ limit: 200 })).items,
+      wraps: ofEach,
+    };
   });
   const keys = [];
   for (const { tenantId } of tenants) {

@@ -26,7 +26,8 @@ export const tokenCommands: CommandGroup = (program, io) => {
     .command('list')
     .description('list the tokens of the tenant; the tokens themselves are never shown again')
     .action(async (_options, command: Command) => {
-      const { items } = await connect(io).listTokens({}, callOptions(io));
+      const items: ApiToken[] = [];
+      for await (const token of connect(io).allTokens({ limit: 200 }, callOptions(io))) items.push(token);
       print(io, command, items, (all) => all.map(row), Object.keys(COLUMNS));
     });
   tokens

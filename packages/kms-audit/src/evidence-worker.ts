@@ -4,6 +4,7 @@ import type { CheckpointSigner } from './checkpoint-signature.ts';
 import { deliverDue } from './deliver-due.ts';
 import type { Deliver } from './delivery-client.ts';
 import type { EvidenceReport } from './evidence-report.ts';
+import { mayHaveShare } from './fair-share.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { Pace } from './pace.ts';
 import { SupersededKeyError } from './seal-batch.ts';
@@ -52,7 +53,9 @@ export function startEvidenceWorker(options: EvidenceWorkerOptions): { stop(): P
   const count = async () => {
     const backlog = await store.backlog(trail.maxBacklog);
     const waiting = backlog.unsealed + backlog.undelivered;
-    trail.setBacklog(waiting);
+    // Counting by tenant takes longer, and matters only where somebody can have their share.
+    const isTight = mayHaveShare(waiting, trail.maxBacklog);
+    trail.setBacklog(waiting, isTight ? await store.backlogByTenant(trail.maxBacklog) : undefined);
     pace.setBacklog(waiting);
     report({ kind: 'backlog', backlog });
     return intervalMs;

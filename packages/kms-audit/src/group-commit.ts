@@ -1,4 +1,5 @@
-import { type AuditEvent, type EvidenceStore, type EvidenceTrail, KmsError } from '@qnsp/kms-core';
+import { type AuditEvent, type EvidenceStore, type EvidenceTrail, KmsError, type TenantId } from '@qnsp/kms-core';
+import { hasShare } from './fair-share.ts';
 
 export interface GroupCommitOptions {
   /** How many writes run at a time while they are fast; 2 without it. */
@@ -31,7 +32,10 @@ export class GroupCommit implements EvidenceTrail {
   readonly #options: Required<GroupCommitOptions>;
   /** Events that are being written or wait to be. */
   #waiting = 0;
+  /** The same by tenant. */
+  readonly #waitingOf = new Map<TenantId, number>();
   #backlog = 0;
+  #backlogOf: ReadonlyMap<TenantId, number> = new Map();
   /** What gathers. */
   #group: Group | undefined;
   #gathering: NodeJS.Immediate | undefined;
@@ -51,26 +55,32 @@ export class GroupCommit implements EvidenceTrail {
     return this.#options.maxBacklog;
   }
 
-  requireRoom(): void {
+  requireRoom(tenantId: TenantId): void {
     const { maxWaiting, maxBacklog } = this.#options;
-    if (this.#waiting >= maxWaiting) throw unavailable('Too many events wait to be written.');
+    if (this.#waiting >= maxWaiting || hasShare(this.#waitingOf.get(tenantId) ?? 0, this.#waiting, maxWaiting))
+      throw unavailable('Too many events wait to be written.');
     if (this.#backlog >= maxBacklog)
       throw unavailable(`${this.#backlog} events wait for the audit service, and no more are taken.`);
+    const own = this.#backlogOf.get(tenantId) ?? 0;
+    if (hasShare(own, this.#backlog, maxBacklog))
+      throw unavailable(`${own} events of the tenant wait for the audit service, and no more are taken of it.`);
   }
 
   record(event: AuditEvent): Promise<void> {
     if (this.#waiting >= this.#options.maxWaiting)
       return Promise.reject(unavailable('Too many events wait to be written.'));
     this.#waiting += 1;
+    this.#waitingOf.set(event.tenantId, (this.#waitingOf.get(event.tenantId) ?? 0) + 1);
     const group = (this.#group ??= this.#begin());
     group.events.push(event);
     if (group.events.length >= this.#options.maxBatch) this.#flush();
     return group.written.promise;
   }
 
-  /** How many events wait in the store; {@link requireRoom} goes by it. */
-  setBacklog(events: number): void {
+  /** How many events wait in the store, where that matters by tenant, too; {@link requireRoom} goes by it. */
+  setBacklog(events: number, byTenant: ReadonlyMap<TenantId, number> = new Map()): void {
     this.#backlog = events;
+    this.#backlogOf = byTenant;
   }
 
   /** Ends when everything that was recorded is written, or has failed. */
@@ -119,10 +129,17 @@ export class GroupCommit implements EvidenceTrail {
       written.reject(unavailable('The store did not take the evidence.', cause));
     } finally {
       this.#waiting -= events.length;
+      for (const { tenantId } of events) this.#release(tenantId);
       this.#writing.delete(group);
       this.#writeReady();
       if (this.#patience !== undefined && this.#writing.size < this.#options.fewWrites) this.#flush();
     }
+  }
+
+  #release(tenantId: TenantId): void {
+    const left = (this.#waitingOf.get(tenantId) ?? 0) - 1;
+    if (left > 0) this.#waitingOf.set(tenantId, left);
+    else this.#waitingOf.delete(tenantId);
   }
 }
 

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { type AuditEvent, KmsError } from '@qnsp/kms-core';
 import { GroupCommit, retryDelay } from '@qnsp/kms-audit';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { sampleEvent } from './audit-samples.ts';
+import { sampleEvent, TENANT } from './audit-samples.ts';
 
 /** A store whose writes end when the test says so. */
 function heldStore() {
@@ -116,22 +116,71 @@ describe('group commit', () => {
     const store = heldStore();
     const trail = new GroupCommit(store, { maxBacklog: 1000, maxWaiting: 2 });
     const taken = [trail.record(sampleEvent()), trail.record(sampleEvent())];
-    expect(() => trail.requireRoom()).toThrow('Too many events');
+    expect(() => trail.requireRoom(TENANT)).toThrow('Too many events');
     await expect(trail.record(sampleEvent())).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' });
     await expect.poll(() => store.writes.length).toBe(1);
     store.writes[0]?.end();
     await Promise.all(taken);
-    expect(() => trail.requireRoom()).not.toThrow();
+    expect(() => trail.requireRoom(TENANT)).not.toThrow();
   });
 
   test('refuses operations while too much waits for the audit service', () => {
     const trail = new GroupCommit(heldStore(), { maxBacklog: 1000 });
     trail.setBacklog(999);
-    expect(() => trail.requireRoom()).not.toThrow();
+    expect(() => trail.requireRoom(TENANT)).not.toThrow();
     trail.setBacklog(1000);
-    expect(() => trail.requireRoom()).toThrow(KmsError);
+    expect(() => trail.requireRoom(TENANT)).toThrow(KmsError);
     trail.setBacklog(10);
-    expect(() => trail.requireRoom()).not.toThrow();
+    expect(() => trail.requireRoom(TENANT)).not.toThrow();
+  });
+
+  test('leaves room for others when one tenant fills it, in the store and in memory', async () => {
+    const [greedy, other] = [TENANT, '0198d2a4-7b1c-7000-8000-0000000000aa'];
+    const trail = new GroupCommit(heldStore(), { maxBacklog: 1000, maxWaiting: 20 });
+    trail.setBacklog(899, new Map([[greedy, 899]]));
+    expect(() => trail.requireRoom(greedy)).not.toThrow();
+    trail.setBacklog(
+      905,
+      new Map([
+        [greedy, 900],
+        [other, 5],
+      ]),
+    );
+    expect(() => trail.requireRoom(greedy)).toThrow(/of the tenant wait/);
+    expect(() => trail.requireRoom(other)).not.toThrow();
+    trail.setBacklog(0);
+    for (let index = 0; index < 18; index += 1) void trail.record(sampleEvent({ tenantId: greedy }));
+    expect(() => trail.requireRoom(greedy)).toThrow('Too many events');
+    expect(() => trail.requireRoom(other)).not.toThrow();
+  });
+
+  test('gives nobody all of it, however many are greedy, and one alone nine tenths', () => {
+    for (const tenants of [1, 2, 5, 20]) {
+      const trail = new GroupCommit(heldStore(), { maxBacklog: 10_000 });
+      const own = new Map<string, number>();
+      let all = 0;
+      const isTaken = (tenantId: string) => {
+        trail.setBacklog(all, own);
+        try {
+          trail.requireRoom(tenantId);
+          return true;
+        } catch {
+          return false;
+        }
+      };
+      for (let taken = true; taken; ) {
+        taken = false;
+        for (let index = 0; index < tenants; index += 1) {
+          if (!isTaken(String(index))) continue;
+          own.set(String(index), (own.get(String(index)) ?? 0) + 1);
+          all += 1;
+          taken = true;
+        }
+      }
+      expect(isTaken('somebody else')).toBe(true);
+      expect(10_000 - all).toBeGreaterThanOrEqual(Math.floor(10_000 / (9 * tenants + 1)) - tenants);
+      if (tenants === 1) expect(all).toBe(9000);
+    }
   });
 
   test('closes when everything is written', async () => {

@@ -2,7 +2,9 @@ import { emptyChain, type SealedBatch } from '@qnsp/kms-audit';
 import type { AuditEvent, ChainHead, EvidenceBacklog, EvidenceStore, TenantId } from '@qnsp/kms-core';
 
 /** What sealing needs of a store, in memory. */
-export class MemoryOutbox implements Pick<EvidenceStore, 'unsealedTenants' | 'extendChain' | 'backlog'> {
+export class MemoryOutbox
+  implements Pick<EvidenceStore, 'unsealedTenants' | 'extendChain' | 'backlog' | 'backlogByTenant'>
+{
   readonly batches: SealedBatch[] = [];
   /** Called at the beginning of each turn of a tenant. */
   onExtend: (tenantId: TenantId) => void = () => undefined;
@@ -24,6 +26,10 @@ export class MemoryOutbox implements Pick<EvidenceStore, 'unsealedTenants' | 'ex
   async backlog(limit: number): Promise<EvidenceBacklog> {
     const unsealed = [...this.#waiting.values()].reduce((sum, events) => sum + events.length, 0);
     return { unsealed: Math.min(limit, unsealed), undelivered: 0, refused: 0, attempts: 0 };
+  }
+
+  async backlogByTenant(): Promise<ReadonlyMap<TenantId, number>> {
+    return new Map([...this.#waiting].map(([tenantId, events]) => [tenantId, events.length]));
   }
 
   async extendChain(tenantId: TenantId, limit: number, make: Parameters<EvidenceStore['extendChain']>[2]) {

@@ -17,6 +17,7 @@ import {
   revokeKey,
   rotateKey,
   runDueWork,
+  type Caller,
   SERVICE_ITSELF,
   shredKey,
   suspendKey,
@@ -294,4 +295,42 @@ test('without evidence nothing is left', async () => {
   expect(await withEvidence(undefined, () => Promise.resolve('answer'))).toBe('answer');
   expect([committed(), recorded]).toEqual([[], []]);
   expect(inMemoryStore().evidence()).toEqual([]);
+});
+
+describe('a batch that is refused at the permission', () => {
+  async function batch(caller: Caller, keyIds: readonly string[]): Promise<void> {
+    const evidence = new OperationEvidence(trail, fixture.kms.clock, {
+      tenantId: fixture.tenantId,
+      actor: { type: 'service', id: caller.subject },
+      context: { requestId: 'r-1', userAgent: null, source: 'api', ip: null },
+      action: 'encrypt',
+      eventType: 'kms.encrypt',
+    });
+    evidence.comesInItems();
+    for (const keyId of keyIds) {
+      const item = evidence.item();
+      const kms = { ...fixture.kms, evidence: item };
+      const work = async () => encrypt(kms, caller, { keyId, plaintext: DATA });
+      await expect(withEvidence(item, work)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    }
+    await evidence.succeeded();
+  }
+  const freshKey = async () => (await createKey(fixture.kms, fixture.admin, {})).keyId;
+
+  test('leaves one event, however many items and keys it names', async () => {
+    const [first, second] = [await freshKey(), await freshKey()];
+    await batch(callerOf(fixture.tenantId, 'auditor'), [...Array.from({ length: 100 }, () => first), second]);
+    expect(recorded).toMatchObject([{ eventType: 'kms.access.denied', result: 'denied', resource: { id: first } }]);
+  });
+
+  test('leaves one for each key whose policy denies it', async () => {
+    const [first, second] = [await freshKey(), await freshKey()];
+    const policy = {
+      version: '1',
+      statements: [{ effect: 'deny', actions: ['kms:encrypt'], resources: ['*'] }],
+    } as const;
+    for (const keyId of [first, second]) await putKeyPolicy(fixture.kms, fixture.admin, { keyId, policy });
+    await batch(fixture.admin, [first, second, first, second]);
+    expect(recorded.map(({ resource }) => resource.id)).toEqual([first, second]);
+  });
 });

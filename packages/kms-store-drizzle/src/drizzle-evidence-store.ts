@@ -16,6 +16,7 @@ import type { Db, Driver } from './driver.ts';
 import { claimDelivery, endDelivery, renewDelivery } from './evidence/deliveries.ts';
 import {
   backlog,
+  backlogByTenant,
   batchesAfter,
   batchOf,
   chainTenants,
@@ -78,6 +79,10 @@ export class DrizzleEvidenceStore implements EvidenceStore {
 
   newestType(tenantId: TenantId, types: readonly AuditEventType[]) {
     return this.#tenant(tenantId, (db) => newestType(db, tenantId, types));
+  }
+
+  backlogByTenant(limit: number) {
+    return this.#system((db) => backlogByTenant(db, limit));
   }
 
   unsealedTenants() {

@@ -167,6 +167,9 @@ describe.each(Object.keys(STORES))('evidence in %s', (name) => {
     await store.append([sampleEvent(tenantId)]);
     expect((await store.backlog(1_000_000)).unsealed).toBe(before + 2);
     expect((await store.backlog(1)).unsealed).toBe(1);
+    const byTenant = await store.backlogByTenant(1_000_000);
+    const { unsealed, undelivered } = await store.backlog(1_000_000);
+    expect([...byTenant.values()].reduce((sum, events) => sum + events, 0)).toBe(unsealed + undelivered);
     await seal(store, tenantId);
     await seal(store, stuck);
   });

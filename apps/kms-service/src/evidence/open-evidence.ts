@@ -62,7 +62,7 @@ export function openEvidence(config: EvidenceConfig, store: EvidenceStore, clock
     state,
     refusal: () => {
       try {
-        trail.requireRoom();
+        trail.requireRoom(SYSTEM_TENANT);
         return undefined;
       } catch (error) {
         if (!(error instanceof KmsError)) throw error;

@@ -923,7 +923,10 @@ export interface VerifyInput {
   readonly format?: 'der' | 'ieee-p1363' | undefined;
   /** The padding of an RSA signature; without it PSS with a salt as long as the digest. */
   readonly scheme?: 'pss' | 'pkcs1-v1_5' | undefined;
-  /** Only this version; without it every version that may still verify. */
+  /**
+   * Only this version; without it the newest 32 that may still verify. Where none of them accepts and the key has
+   * older ones, the answer is `BAD_REQUEST`, which asks for the version.
+   */
   readonly keyVersion?: number | undefined;
 }
 
@@ -944,7 +947,10 @@ export interface VerifyMacInput {
   /** The message itself. */
   readonly data: Uint8Array;
   readonly mac: Uint8Array;
-  /** Only this version; without it every version that may still verify. */
+  /**
+   * Only this version; without it the newest 32 that may still verify. Where none of them accepts and the key has
+   * older ones, the answer is `BAD_REQUEST`, which asks for the version.
+   */
   readonly keyVersion?: number | undefined;
 }
 

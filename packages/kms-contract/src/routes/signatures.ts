@@ -13,6 +13,7 @@ import {
   signatureScheme,
 } from '../fields/crypto.ts';
 import { component } from '../fields/wire-schema.ts';
+import { LIMITS } from '../limits.ts';
 import { BASE_PATH, defineRoute, group } from '../route.ts';
 import { cryptoTraits, keyedBody } from './crypto-traits.ts';
 
@@ -27,7 +28,10 @@ const options = {
 };
 const version = keyVersion
   .exactOptional()
-  .describe('Only this version; without it every version that may still verify.');
+  .describe(
+    `Only this version; without it the newest ${LIMITS.triedVersions} that may still verify. Where none of them accepts and the key ` +
+      'has older ones, the answer is `BAD_REQUEST`, which asks for the version.',
+  );
 
 const verified = component(
   'VerifyAnswer',

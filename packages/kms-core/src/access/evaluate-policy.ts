@@ -23,7 +23,9 @@ export type Guarded = Pick<KeyRecord, 'keyId' | 'policy'>;
 export function authorize(caller: Caller, permission: Permission, key: Guarded, now: number): void {
   if (isAllowed(caller, permission, key, now)) return;
   requirePermission(caller, permission);
-  throw new KmsError('FORBIDDEN', `The policy of the key denies ${permission}.`, { details: { permission } });
+  throw new KmsError('FORBIDDEN', `The policy of the key denies ${permission}.`, {
+    details: { permission, deniedBy: 'policy' },
+  });
 }
 
 /** Whether {@link authorize} would let the caller do it. */

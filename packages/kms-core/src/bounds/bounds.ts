@@ -52,6 +52,8 @@ export const BOUNDS = {
   /** A key version is four bytes in the header of a ciphertext. */
   keyVersion: 2 ** 32 - 1,
   tokenPermissions: 64,
+  /** How many versions are asked whether they made a signature or a MAC that does not name its own. */
+  triedVersions: 32,
   /** Instants as RFC 3339 can write them in UTC, and a record can hold them. */
   instant: { earliest: Date.UTC(1970, 0, 1), latest: Date.UTC(9999, 11, 31, 23, 59, 59, 999) },
 } as const;

@@ -49,6 +49,8 @@ export class OperationEvidence {
   #contextKeys: readonly string[] = [];
   /** Whether a unit of work holds the event already; it counts only when the operation ends well. */
   #recorded = false;
+  /** What was denied to items of the same request already. */
+  #denials: Set<string> | undefined;
 
   constructor(trail: EvidenceTrail, clock: () => number, call: OperationCall) {
     this.#trail = trail;
@@ -70,16 +72,19 @@ export class OperationEvidence {
   /** The request holds several operations, and each leaves its own event. This one leaves one only when it fails. */
   comesInItems(): void {
     this.#recorded = true;
+    this.#denials = new Set();
   }
 
   /** One of several operations that came in one request. */
   item(): OperationEvidence {
-    return new OperationEvidence(this.#trail, this.#clock, this.#call);
+    const item = new OperationEvidence(this.#trail, this.#clock, this.#call);
+    item.#denials = this.#denials;
+    return item;
   }
 
   /** Throws `AUDIT_UNAVAILABLE` when the operation could leave no evidence. */
   requireRoom(): void {
-    this.#trail.requireRoom();
+    this.#trail.requireRoom(this.#call.tenantId);
   }
 
   /** The credential turned out to act for this tenant, from this address. */
@@ -129,6 +134,7 @@ export class OperationEvidence {
     // There is no use in asking for room that was just refused.
     if (code === 'AUDIT_UNAVAILABLE') return;
     const denied = code === 'FORBIDDEN' || code === 'TENANT_MISMATCH';
+    if (denied && this.#isDeniedAgain(error)) return;
     const type = denied ? 'kms.access.denied' : this.#call.eventType;
     const event = this.#event(type, denied ? 'denied' : 'failure', this.#resource, code);
     if (this.#recorded && error instanceof OutcomeUnknown) this.#recordUnlessMade(event, error);
@@ -144,6 +150,19 @@ export class OperationEvidence {
       .catch(() => {
         // The store went away again. The call is answered: nobody is left who could be told that its failure left no evidence.
       });
+  }
+
+  /**
+   * Whether an item of the same request was denied for the same reason: a thousand items without the permission are one
+   * attempt, and leave one event. What the policy of a key denies is an attempt at that key.
+   */
+  #isDeniedAgain(error: unknown): boolean {
+    if (this.#denials === undefined || !(error instanceof KmsError)) return false;
+    const { permission, deniedBy } = error.details ?? {};
+    const attempt = `${error.code} ${String(permission)} ${deniedBy === 'policy' ? this.#resource.id : ''}`;
+    const isKnown = this.#denials.has(attempt);
+    this.#denials.add(attempt);
+    return isKnown;
   }
 
   #record(event: AuditEvent): Promise<void> {

@@ -1,5 +1,6 @@
 import { algorithmById } from '../algorithms/resolve.ts';
 import type { Caller } from '../access/caller.ts';
+import { BOUNDS } from '../bounds/bounds.ts';
 import { checkVersion } from '../bounds/check-values.ts';
 import type { MaybePromise } from '../engines/engine.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
@@ -7,7 +8,7 @@ import { type CryptoOperation, VERSION_STATE_ALLOWS } from '../lifecycle/operati
 import type { KeyId } from '../model/identifiers.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
 import type { Kms } from './kms.ts';
-import { admit, ready, type UsableVersion } from './use-key.ts';
+import { admit, type Again, ready, type UsableVersion, versionOf } from './use-key.ts';
 
 /** Which version, if any, accepted a signature or a MAC; for `valid: false` the newest that was asked. */
 export interface VersionMatch {
@@ -17,7 +18,12 @@ export interface VersionMatch {
   readonly algorithm: string;
 }
 
-/** Asks the versions of a key, newest first, which of them accepts: a signature does not name its version. */
+/**
+ * Asks the versions of a key, newest first, which of them accepts: a signature does not name its version. Of a key with many
+ * versions the newest are asked, each as an operation of its own.
+ *
+ * @throws KmsError `BAD_REQUEST` when none of these accepts and there are older ones: whether it is valid was not found out.
+ */
 export async function tryVersions(
   kms: Kms,
   caller: Caller,
@@ -27,22 +33,20 @@ export async function tryVersions(
   accepts: (used: UsableVersion) => MaybePromise<boolean>,
 ): Promise<VersionMatch> {
   checkVersion('keyVersion', keyVersion);
-  let loaded = await admit(kms, caller, keyId, operation);
-  let candidates = candidatesOf(loaded.record, operation, keyVersion);
-  const payment = kms.budgets.take(loaded.record, candidates[0], operation);
-  if (payment !== undefined) {
-    await payment;
-    // The store may have taken its time, so the key counts as it is now.
-    loaded = await admit(kms, caller, keyId, operation);
-    candidates = candidatesOf(loaded.record, operation, keyVersion);
-  }
+  const loaded = await admit(kms, caller, keyId, operation);
+  const candidates = candidatesOf(loaded.record, operation, keyVersion);
   const [newest] = candidates;
   let refusal: KmsError | undefined;
   let asked = 0;
-  for (const version of candidates) {
-    const used = await ready(kms, loaded, version, operation, 'paid');
+  for (const { version: number, algorithm } of candidates.slice(0, BOUNDS.triedVersions)) {
+    // Each version that is asked is an operation, and counted as one.
+    const again: Again = {
+      admit: () => admit(kms, caller, keyId, operation),
+      choose: (record) => versionOf(record, number),
+    };
+    const used = await ready(kms, loaded, again.choose(loaded.record), operation, again);
     try {
-      if (await accepts(used)) return { valid: true, keyId, keyVersion: version.version, algorithm: version.algorithm };
+      if (await accepts(used)) return { valid: true, keyId, keyVersion: number, algorithm };
       asked += 1;
     } catch (error) {
       // Options that this version's algorithm does not have: after an upgrade they may be meant for another version.
@@ -51,6 +55,11 @@ export async function tryVersions(
     }
   }
   if (asked === 0 && refusal !== undefined) throw refusal;
+  if (candidates.length > BOUNDS.triedVersions)
+    throw badRequest(
+      'keyVersion',
+      `is needed: none of the newest ${BOUNDS.triedVersions} versions made it, and the key has older ones`,
+    );
   return { valid: false, keyId, keyVersion: newest.version, algorithm: algorithmById(newest.algorithm).id };
 }
 

@@ -17,6 +17,8 @@ export interface EvidenceStore {
   tenants(): Promise<readonly TenantId[]>;
   /** The type of the newest event of a tenant that has one of these types, sealed or not; `undefined` when there is none. */
   newestType(tenantId: TenantId, types: readonly AuditEventType[]): Promise<AuditEventType | undefined>;
+  /** How many events of each tenant wait; of those that are not sealed up to `limit` are looked at. */
+  backlogByTenant(limit: number): Promise<ReadonlyMap<TenantId, number>>;
   /** Tenants with events that are not sealed. */
   unsealedTenants(): Promise<readonly TenantId[]>;
   /**

@@ -35,6 +35,19 @@ export async function backlog(db: Db, limit: number): Promise<EvidenceBacklog> {
   return { unsealed, undelivered: chains?.undelivered ?? 0, refused, attempts: chains?.attempts ?? 0 };
 }
 
+/** What waits by tenant, the same events that {@link backlog} counts. */
+export async function backlogByTenant(db: Db, limit: number): Promise<ReadonlyMap<TenantId, number>> {
+  const rows = sql`(
+    select tenant_id, count(*) as events from (select tenant_id from kms.evidence_outbox limit ${limit}) as outbox
+    group by tenant_id
+    union all
+    select tenant_id, sequence - delivered from kms.evidence_chains where delivered < sequence
+  ) as waiting`;
+  const events = sql`sum(events)`.mapWith(Number);
+  const found = await db.select({ tenantId: sql<TenantId>`tenant_id`, events }).from(rows).groupBy(sql`tenant_id`);
+  return new Map(found.map((row) => [row.tenantId, row.events]));
+}
+
 /** Goes from one tenant to the next in the index: the time does not grow with the rows of a tenant. */
 export async function unsealedTenants(db: Db): Promise<readonly TenantId[]> {
   const tenants = sql`(

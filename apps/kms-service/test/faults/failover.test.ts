@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type Checkpoint, parseExportLine, runAuditVerify } from '@qnsp/kms-audit';
 import {
   createDatabase,
   findPostgresBinaries,
@@ -19,6 +21,7 @@ import {
 } from '@qnsp/test-harness';
 import postgres from 'postgres';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { evidenceEnv, PUBLIC_KEY_PEM, type Receiver, startReceiver } from '../evidence-sample.ts';
 import { send } from '../local-service.ts';
 import { withSealedService } from '../sealed-service.ts';
 
@@ -138,6 +141,21 @@ function tombstones(action: 'export' | 'load', url: string, file: string) {
   return spawnSync(SCRIPT, [action, url, file], { encoding: 'utf8', env });
 }
 
+/** The events that the receiver has of a tenant, and the last checkpoint. */
+function received(receiver: Receiver, tenantId: string) {
+  const parsed = receiver.lines(tenantId).map((line) => parseExportLine(line));
+  const events = parsed.flatMap((line) => (line?.kind === 'event' ? [line.entry.event] : []));
+  const checkpoints = parsed.flatMap((line): Checkpoint[] => (line?.kind === 'checkpoint' ? [line.checkpoint] : []));
+  return { events, latest: checkpoints.at(-1) };
+}
+
+/** Waits until everything is sealed and delivered, or refused. */
+async function allDelivered(port: number, name: string): Promise<void> {
+  const query = `select (select count(*) from kms.evidence_outbox)
+    + (select coalesce(sum(sequence - delivered), 0) from kms.evidence_chains) as waiting`;
+  await expect.poll(() => ask(port, name, query), { timeout: 30_000 }).toEqual([{ waiting: '0' }]);
+}
+
 describe('the database fails over', { timeout: 180_000 }, () => {
   test('to a standby that has everything: the nodes go on without anybody’s help', async () => {
     const { name } = await createDatabase(primary.url);
@@ -221,6 +239,84 @@ describe('the database fails over', { timeout: 180_000 }, () => {
     }
     await Promise.all(running.splice(0).map((service) => service.stop()));
     await Promise.all([state.remove(), directory.remove()]);
+  });
+
+  test('to one that lagged, and evidence goes on in an epoch of its own: the receiver takes it, and all of it verifies', async () => {
+    const receiver = await startReceiver();
+    const directory = tempDir('qnsp-failover-evidence-');
+    const { name } = await createDatabase(primary.url);
+    const env = environment(name, evidenceEnv(receiver.url));
+    const { baseUrl: one } = await start(env);
+    const life = await Life.begin(one);
+    const use = async (baseUrl: string) => {
+      for (let times = 0; times < 3; times += 1) expect((await life.encrypt(baseUrl)).status).toBe(200);
+    };
+    await use(one);
+    await allDelivered(primary.port, name);
+    // What waits when the standby begins to lag is sealed on the primary alone.
+    const holder = postgres(at(primary.port, name), { max: 1, onnotice: () => undefined });
+    await holder.begin(async (held) => {
+      await held`select from kms.evidence_chains where tenant_id = ${life.tenantId} for update`;
+      await use(one);
+      await caughtUp();
+      replication.stall();
+    });
+    await holder.end();
+    await use(one);
+    await allDelivered(primary.port, name);
+    const before = received(receiver, life.tenantId);
+    await failOver();
+    await expect.poll(() => health(one), { timeout: 20_000 }).toMatchObject(sealed);
+    const offered = async () => /KMS_ACCEPT_RESTORED_COPY=(\S+):/.exec(JSON.stringify(await health(one)))?.[1] ?? '';
+    await expect.poll(offered, { timeout: 10_000 }).not.toBe('');
+    const asOf = await offered();
+    const waiting = await ask(
+      standby.port,
+      name,
+      `select event_id from kms.evidence_outbox where tenant_id = '${life.tenantId}'`,
+    );
+    const idsBefore = before.events.map(({ eventId }) => eventId);
+    expect(waiting.length).toBeGreaterThan(0);
+    expect(idsBefore).toEqual(expect.arrayContaining(waiting.map((row) => row['event_id'])));
+    await Promise.all(running.splice(0).map((service) => service.stop()));
+
+    const { baseUrl } = await start({ ...env, KMS_ACCEPT_RESTORED_COPY: asOf });
+    await use(baseUrl);
+    await allDelivered(standby.port, name);
+    expect(
+      await ask(standby.port, name, 'select refusal from kms.evidence_checkpoints where refusal is not null'),
+    ).toEqual([]);
+    const { events, latest } = received(receiver, life.tenantId);
+    expect(latest?.epoch).toMatchObject({ dataAsOf: asOf });
+    const ids = events.map(({ eventId }) => eventId);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids.slice(0, idsBefore.length)).toEqual(idsBefore);
+    const repeated = events.flatMap(({ repeats }) => (repeats === undefined ? [] : [repeats]));
+    expect(repeated.toSorted()).toEqual(waiting.map((row) => String(row['event_id'])).toSorted());
+    const file = (of: string, text: string) => {
+      const path = join(directory.path, of);
+      writeFileSync(path, text);
+      return path;
+    };
+    const said: string[] = [];
+    const verified = await runAuditVerify(
+      {
+        exportFile: file(
+          'evidence.jsonl',
+          receiver
+            .lines(life.tenantId)
+            .map((line) => `${line}\n`)
+            .join(''),
+        ),
+        publicKeyFiles: [file('key.pem', PUBLIC_KEY_PEM)],
+        tenantId: life.tenantId,
+        checkpointFile: file('latest.json', JSON.stringify(latest)),
+      },
+      (line) => said.push(line),
+    );
+    expect([verified, said.join('\n')]).toEqual([true, expect.stringContaining('the database was restored')]);
+    await Promise.all(running.splice(0).map((service) => service.stop()));
+    await Promise.all([receiver.close(), directory.remove()]);
   });
 
   test('while no node runs: the next start is told by what is remembered in Redis, or in a directory', async () => {

@@ -10,6 +10,7 @@ export type DerivationLabel =
   | 'qnsp-kms/v2/token-pepper'
   | 'qnsp-kms/v1/token-record-mac'
   | 'qnsp-kms/v2/idempotency-answer'
+  | 'qnsp-kms/v1/idempotency-fingerprint'
   | 'qnsp-kms/v1/import-token'
   | 'qnsp-kms/v1/list-cursor'
   | 'qnsp-kms/v1/cache-entry';

@@ -1,16 +1,19 @@
-import { timingSafeEqual } from 'node:crypto';
 import type { Caller } from '../access/caller.ts';
 import type { Field } from '../encoding/length-prefixed.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { openJson, sealJson } from '../hierarchy/sealed-json.ts';
 import type { UnitOfWork } from '../ports/store.ts';
+import { fingerprintToStore, isFingerprintOf } from './request-fingerprint.ts';
 
 /** The idempotency of one mutating call, as the edge read it from the request. */
 export interface IdempotencyRequest {
   /** The caller's key, at most 255 characters. */
   readonly key: string;
-  /** SHA-256 over the caller, the operation and the request: what must be the same for a replay. */
+  /**
+   * SHA-256 over the caller, the operation and the request: what must be the same for a replay. It is not stored as it is, but
+   * keyed.
+   */
   readonly fingerprint: Uint8Array;
 }
 
@@ -51,14 +54,16 @@ export async function runOnce<T>(
     fingerprint,
     expiresAt.getTime(),
   ];
-  const earlier = await unit.idempotency.claim(key, fingerprint);
+  const request: readonly Field[] = [caller.tenantId, key, fingerprint];
+  const earlier = await unit.idempotency.claim(key, fingerprintToStore(chain, request));
   if (earlier === undefined) {
     const answer = await work();
     const expiresAt = new Date(unit.now.getTime() + TTL_SECONDS * 1000);
     await unit.idempotency.complete(key, sealJson(chain, USE, boundTo(expiresAt), answer), TTL_SECONDS);
     return answer;
   }
-  const same = earlier.fingerprint.length === fingerprint.length && timingSafeEqual(earlier.fingerprint, fingerprint);
+  const same = isFingerprintOf(chain, earlier.fingerprint, request);
+  if (same === undefined) throw noAnswer();
   if (!same) {
     throw new KmsError(
       'IDEMPOTENCY_MISMATCH',
@@ -69,10 +74,14 @@ export async function runOnce<T>(
     // The sealed answer is authentic and was written by this same operation, for this same call.
     return openJson(chain, USE, boundTo(earlier.expiresAt), earlier.answer) as T;
   } catch (cause) {
-    throw new KmsError(
-      'CONFLICT',
-      'What is stored under this idempotency key is no answer to this call: a version before the last upgrade wrote it, or somebody changed it. See whether the call had its effect; a new call needs a new key.',
-      { cause },
-    );
+    throw noAnswer(cause);
   }
+}
+
+function noAnswer(cause?: unknown): KmsError {
+  return new KmsError(
+    'CONFLICT',
+    'What is stored under this idempotency key is no answer to this call: a version before the last upgrade wrote it, or somebody changed it. See whether the call had its effect; a new call needs a new key.',
+    { cause },
+  );
 }

@@ -9,6 +9,7 @@ import { eventOf } from '../src/changes/channel.ts';
 import { Heartbeats } from '../src/changes/heartbeats.ts';
 import { rawSql } from './raw-sql.ts';
 
+const isHeartbeats = (firstBytes: Buffer): boolean => firstBytes.includes('qnsp-kms-heartbeats');
 const isNotices = (firstBytes: Buffer): boolean => firstBytes.includes('qnsp-kms-notices');
 
 describe('the feed of a PostgreSQL database', () => {
@@ -81,6 +82,16 @@ describe('the feed of a PostgreSQL database', () => {
     proxy.resume();
     await expect.poll(kinds, { timeout: 10_000 }).toContain('gap');
     await delivered(changes);
+  });
+
+  it('does not take a server to which connecting takes seconds for one that drops notices', async () => {
+    proxy.stall(isHeartbeats);
+    proxy.cut(isHeartbeats);
+    await expect.poll(() => losses.length).toBeGreaterThan(0);
+    await sleep(4000);
+    proxy.resume();
+    await delivered(opened.changes);
+    expect(losses.map(String)).not.toContainEqual(expect.stringContaining('pooler'));
   });
 
   it('takes the marks of others for points in the order, and for no proof', async () => {

@@ -114,7 +114,8 @@ export class PostgresFeed implements ChangeFeed {
       connection.onLost = () => lost.abort(new Error('the connection was lost'));
     this.#connections = [listener, sender];
     try {
-      session = await listener.session(`listen ${CHANNEL}`);
+      // Both are there before the first heartbeat: what connecting takes is not its way, and says by itself what went wrong.
+      [session] = await Promise.all([listener.session(`listen ${CHANNEL}`), sender.simple('select 1')]);
       // From here on nothing is missed; what was read before may have been.
       this.#deliver({ kind: 'gap' });
       while (!lost.signal.aborted && !this.#closing.signal.aborted) {

@@ -3,6 +3,7 @@ import { type Kms, KmsError, type SweepReport } from '@qnsp/kms-core';
 import { type Context, Hono } from 'hono';
 import type { Caches } from './caches.ts';
 import type { ClockSkew } from './clock-skew.ts';
+import type { Fleet } from './fleet-settings.ts';
 import { addExplorer } from './explorer/explorer.ts';
 import { addFrontPage } from './explorer/front-page.ts';
 import type { Evidence } from './evidence/open-evidence.ts';
@@ -31,6 +32,8 @@ export interface AppParts {
   /** What the gateway in front of the service proves itself by; none without it. */
   readonly gatewayCredential?: string | undefined;
   readonly skew: ClockSkew;
+  /** How this node gets on with the others of its fleet. */
+  readonly fleet: Pick<Fleet, 'check'>;
   /** Why the database takes no writes, `undefined` when it takes them. */
   readonly writeProblem: () => Promise<string | undefined>;
   /** What the HSMs are for, besides what the core does with them. */

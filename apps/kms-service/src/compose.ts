@@ -5,6 +5,7 @@ import {
   type DatabaseCopies,
   establishRoots,
   type EvidenceStore,
+  type FleetNodes,
   KeyHierarchy,
   KeyRing,
   type Kms,
@@ -38,6 +39,7 @@ export interface Composition {
   /** Where evidence is, also when none is kept any more. */
   readonly evidenceStore: EvidenceStore;
   /** Whether the database is a restored copy; a store that can not tell has none. */
+  readonly fleet: FleetNodes | undefined;
   readonly copies: DatabaseCopies | undefined;
   /** The clock of the database; absent when that is this machine's. */
   readonly clock: DatabaseClock | undefined;
@@ -98,6 +100,7 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
       evidenceStore: opened.evidence,
       caches,
       copies: opened.copies,
+      fleet: opened.fleet,
       writeProblem: writableStore(opened.evidence),
       clock: databaseClock,
       commits: opened.commits && { told: opened.commits, memory },
@@ -156,6 +159,8 @@ interface OpenedStore {
   /** Absent when the database has no other clock than this machine. */
   readonly clock?: DatabaseClock;
   readonly commits?: AcknowledgedCommits;
+  /** Absent where one process has the database for itself. */
+  readonly fleet?: FleetNodes;
   close(): Promise<void>;
 }
 

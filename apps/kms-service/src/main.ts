@@ -13,6 +13,7 @@ import { noteSwitch } from './evidence/note-switch.ts';
 import { presentEpoch } from './evidence/present-epoch.ts';
 import { RefusedTokens } from './evidence/refused-tokens.ts';
 import { enterFipsMode } from './fips-mode.ts';
+import { joinFleet } from './fleet-settings.ts';
 import { makeHotRoutes } from './http/hot-routes.ts';
 import { listen } from './http/listen.ts';
 import { type Logger, type Logs, makeLogs } from './http/logger.ts';
@@ -43,6 +44,9 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   const { kms, caches, hardware, evidence, writeProblem } = composition;
   stops.push(() => composition.close());
   stops.push(() => kms.counter.flush(kms.store));
+  // Before anything is left in evidence: a node that must not be there leaves nothing.
+  const fleet = await joinFleet(composition.fleet, config, VERSION, log);
+  stops.push(() => fleet.leave());
   const skew = makeClockSkew(composition.clock, config.clockSkewLimitSeconds);
   const readiness = makeReadiness(() => skew.refusal());
   const { gatewayCredential } = config;
@@ -60,6 +64,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
     gatewayCredential,
     refusedTokens: new RefusedTokens(),
     skew,
+    fleet,
     evidence,
     writeProblem,
     hardware,
@@ -75,6 +80,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   const mayWork = async () => {
     const here = await isStillHere(composition, readiness, log);
     if (!here) await evidence?.halt(log);
+    else await fleet.renew();
     return here;
   };
   if (settled) {

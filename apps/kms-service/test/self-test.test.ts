@@ -59,6 +59,7 @@ async function startApp() {
     logs,
     readiness,
     skew: makeClockSkew(undefined, 0),
+    fleet: { check: () => undefined },
     metrics: makeMetrics(kms, caches),
     refusedTokens: new RefusedTokens(),
     version: '0',

@@ -50,6 +50,7 @@ export * from './keyring/sealed-commits.ts';
 export * from './keyring/shared-records.ts';
 export * from './keyring/token-ring.ts';
 export * from './ports/acknowledged-commits.ts';
+export type * from './ports/fleet-nodes.ts';
 export * from './ports/change-feed.ts';
 export * from './ports/in-process-feed.ts';
 export * from './ports/memory-cache.ts';

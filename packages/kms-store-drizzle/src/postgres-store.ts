@@ -3,6 +3,7 @@ import {
   type ChangeFeed,
   type DatabaseCopies,
   type EvidenceStore,
+  type FleetNodes,
   KmsError,
   type Store,
 } from '@qnsp/kms-core';
@@ -11,6 +12,7 @@ import { PostgresFeed } from './changes/postgres-feed.ts';
 import { DrizzleDatabaseCopies } from './copies/database-copies.ts';
 import { DrizzleEvidenceStore } from './drizzle-evidence-store.ts';
 import { DrizzleStore } from './drizzle-store.ts';
+import { DrizzleFleetNodes } from './fleet/fleet-nodes.ts';
 import { prepareDatabase } from './migrate/prepare-database.ts';
 import { connectionProblem } from './postgres/connection-problem.ts';
 import type { DatabaseClock } from './postgres/database-clock.ts';
@@ -37,6 +39,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   readonly copies: DatabaseCopies;
   readonly clock: DatabaseClock;
   readonly commits: AcknowledgedCommits;
+  readonly fleet: FleetNodes;
   close(): Promise<void>;
 }> {
   const driver = new PostgresDriver(options);
@@ -52,6 +55,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     copies: new DrizzleDatabaseCopies(driver),
     clock: driver.clock,
     commits: new PostgresCommits(driver),
+    fleet: new DrizzleFleetNodes(driver),
     close: async () => {
       // At once, so that from this moment on no unit of work begins.
       await Promise.all([changes.close(), driver.close()]);

@@ -21,7 +21,7 @@ import { sampleEvent, seal } from './evidence-samples.ts';
 import { rawSql, underScope } from './raw-sql.ts';
 
 /** What belongs to the service itself, and to no tenant. */
-const SERVICE_TABLES = ['roots', 'database_copies', 'tombstones', 'commit_marks'];
+const SERVICE_TABLES = ['roots', 'database_copies', 'tombstones', 'commit_marks', 'fleet_nodes'];
 const TABLES = [
   ...SERVICE_TABLES,
   'tenants',

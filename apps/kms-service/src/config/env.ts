@@ -20,6 +20,8 @@ export interface ServiceConfig {
   readonly logLevel: (typeof LOG_LEVELS)[number];
   /** Where the embedded defaults and `client.json` live. */
   readonly dataDir: string;
+  /** The settings that are being changed in the whole fleet, so that a node may start that differs in them. */
+  readonly fleetChange: readonly string[];
   /** Where it remembers, beside the database, what was committed; nowhere without it. */
   readonly stateDir: string | undefined;
   /** The tenant that is made, with a token, at the first start; none without it. */
@@ -121,6 +123,7 @@ export function readConfig(environment: Environment): ServiceConfig {
     port: env.integer('PORT', 8095, { min: 0, max: 65_535 }),
     logLevel: env.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     dataDir,
+    fleetChange: readFleetChange(env),
     stateDir: readStateDir(env),
     bootstrapTenant: env.text('KMS_BOOTSTRAP_TENANT') ?? (embedded ? 'local' : undefined),
     platformToken: readPlatformToken(env),
@@ -187,6 +190,17 @@ const MOST_WORKERS = 256;
 function readWorkers(env: Variables): number {
   if (env.text('KMS_WORKERS') === 'auto') return availableParallelism();
   return env.integer('KMS_WORKERS', 1, { min: 1, max: MOST_WORKERS });
+}
+
+function readFleetChange(env: Variables): readonly string[] {
+  const names = (env.text('KMS_FLEET_CHANGE') ?? '').split(',').map((name) => name.trim());
+  const known = names.filter((name) => name !== '');
+  if (known.some((name) => name !== 'KMS_EVIDENCE_ENABLED'))
+    env.problem(
+      'KMS_FLEET_CHANGE',
+      'must be KMS_EVIDENCE_ENABLED, the one setting in which nodes of a fleet must not differ',
+    );
+  return known;
 }
 
 function readStateDir(env: Variables): string | undefined {

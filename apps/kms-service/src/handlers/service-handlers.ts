@@ -60,6 +60,7 @@ async function health(parts: AppParts) {
   const copy = parts.readiness.copy();
   const { kms, hardware, sweeps } = parts;
   const clock = parts.skew.check();
+  const fleet = parts.fleet.check();
   const checks = {
     store,
     roots: rootsCheck(kms.hierarchy),
@@ -67,6 +68,7 @@ async function health(parts: AppParts) {
       ? { residentKeys: residentKeysCheck(sweeps()), random: randomCheck(hardware.randomIsMissing()) }
       : {}),
     ...(clock === undefined ? {} : { clock }),
+    ...(fleet === undefined ? {} : { fleet }),
     selfTest: selfTestCheck(parts.readiness.reason()),
     ...cacheChecks(parts.caches),
     ...evidenceChecks(parts.evidence, answering.status === 'ok' ? writeProblem : undefined),

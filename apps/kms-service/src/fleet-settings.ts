@@ -1,0 +1,113 @@
+import { type FleetNode, type FleetNodes, KmsError, newId } from '@qnsp/kms-core';
+import { ConfigurationError } from './config/configuration-error.ts';
+import type { ServiceConfig } from './config/env.ts';
+import type { Logger } from './http/logger.ts';
+
+/** How many turns of scheduled work may be missed before a node that ended without a word counts as gone. */
+const MISSED_TURNS = 3;
+const LEAST_ALIVE_MS = 5000;
+
+/** What nodes of one fleet should agree on, by the variable that sets it. */
+function settingsOf(config: ServiceConfig) {
+  return {
+    KMS_EVIDENCE_ENABLED: String(config.evidence !== undefined),
+    KMS_ALGORITHM: config.defaultAlgorithm.id,
+    KMS_REQUIRE_FIPS: String(config.requireFips),
+    KMS_REQUIRE_SYNC_STANDBY: String(config.database.kind === 'postgres' && config.database.requireStandby),
+  } as const;
+}
+
+/** With these, what one node does undoes what the others promise: a node that differs does not start. */
+const MUST_AGREE: readonly string[] = ['KMS_EVIDENCE_ENABLED'] satisfies (keyof ReturnType<typeof settingsOf>)[];
+
+/** How this node gets on with the others that work on its database. */
+export interface Fleet {
+  /** What `/health` says; nothing where one process has the database for itself. */
+  check(): { readonly status: 'ok' | 'degraded'; readonly message?: string } | undefined;
+  /** Looks at the others again. */
+  renew(): Promise<void>;
+  leave(): Promise<void>;
+}
+
+const ALONE: Fleet = { check: () => undefined, renew: async () => undefined, leave: async () => undefined };
+
+/**
+ * Joins the fleet of the database.
+ *
+ * @throws ConfigurationError when a node that is there has another setting where all must have the same, unless the operator
+ *   says by `KMS_FLEET_CHANGE` that this one is being changed.
+ */
+export async function joinFleet(
+  nodes: FleetNodes | undefined,
+  config: ServiceConfig,
+  version: string,
+  log: Logger,
+): Promise<Fleet> {
+  if (nodes === undefined) return ALONE;
+  const settings = settingsOf(config);
+  const node = { nodeId: newId(), version, settings };
+  const aliveMs = Math.max(LEAST_ALIVE_MS, MISSED_TURNS * config.jobIntervalMs);
+  const refusals = (others: readonly FleetNode[]) =>
+    differences(settings, others).filter(
+      ({ variable }) => MUST_AGREE.includes(variable) && !config.fleetChange.includes(variable),
+    );
+  let others: readonly FleetNode[] = [];
+  try {
+    others = await nodes.join(node, aliveMs, (there) => refusals(there).length === 0);
+  } catch (error) {
+    // A database that only reads is served from as well.
+    if (!(error instanceof KmsError) || error.code !== 'STORE_UNAVAILABLE') throw error;
+    log.warn({ err: error }, 'this node could not be held against the others of its fleet');
+  }
+  const refused = refusals(others);
+  if (refused.length > 0)
+    throw new ConfigurationError(
+      refused.map(({ variable, own, other }) => ({
+        variable,
+        reason: `is ${own} here and ${other} on a node that is running: set the same, stop that node first, or set KMS_FLEET_CHANGE=${variable} on each node while they are restarted one after the other`,
+      })),
+    );
+  let differing = differences(settings, others);
+  const said = new Set<string>();
+  const warn = () => {
+    for (const { variable, own, other } of differing) {
+      const message = `${variable} is ${own} here and ${other} on another node`;
+      if (!said.has(message)) log.warn({ variable }, message);
+      said.add(message);
+    }
+  };
+  warn();
+  return {
+    check() {
+      if (differing.length === 0) return { status: 'ok' };
+      const all = differing.map(
+        ({ variable, own, other }) => `${variable} is ${own} here and ${other} on another node`,
+      );
+      return { status: 'degraded', message: all.join('; ') };
+    },
+    async renew() {
+      differing = differences(settings, await nodes.renew(node.nodeId, aliveMs));
+      warn();
+    },
+    leave: () =>
+      nodes.leave(node.nodeId).catch((error: unknown) => {
+        // It counts as gone by itself after a while.
+        if (!(error instanceof KmsError)) throw error;
+        log.warn({ err: error }, 'this node could not leave its fleet');
+      }),
+  };
+}
+
+interface Difference {
+  readonly variable: string;
+  readonly own: string;
+  readonly other: string;
+}
+
+/** Settings that another node does not know are of another version, and no difference. */
+function differences(own: Readonly<Record<string, string>>, others: readonly FleetNode[]): readonly Difference[] {
+  return Object.entries(own).flatMap(([variable, value]) => {
+    const other = others.map(({ settings }) => settings[variable]).find((one) => one !== undefined && one !== value);
+    return other === undefined ? [] : [{ variable, own: value, other }];
+  });
+}

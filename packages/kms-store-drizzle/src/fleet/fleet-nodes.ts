@@ -1,0 +1,73 @@
+import type { FleetNode, FleetNodes } from '@qnsp/kms-core';
+import { and, asc, eq, gt, lt, ne, sql } from 'drizzle-orm';
+import type { Db, Driver } from '../driver.ts';
+import { fleetNodes } from '../schema/fleet-nodes.ts';
+import { toStoreError } from '../store-errors.ts';
+
+/** One joins at a time: the first 52 bits of SHA-256("qnsp-kms fleet"). */
+const LOCK = sql.raw('2155536890398760');
+
+/** The fleet of a PostgreSQL database, by the clock of that database. */
+export class DrizzleFleetNodes implements FleetNodes {
+  readonly #driver: Driver;
+
+  constructor(driver: Driver) {
+    this.#driver = driver;
+  }
+
+  join(
+    node: Omit<FleetNode, 'startedAt'>,
+    forMs: number,
+    mayJoin: (others: readonly FleetNode[]) => boolean,
+  ): Promise<readonly FleetNode[]> {
+    return this.#run(async (db, now) => {
+      await db.execute(sql`select pg_advisory_xact_lock(${LOCK})`);
+      await db.delete(fleetNodes).where(lt(fleetNodes.aliveUntil, now));
+      const others = await othersThan(db, now, node.nodeId);
+      if (mayJoin(others))
+        await db.insert(fleetNodes).values({ ...node, startedAt: now, aliveUntil: later(now, forMs) });
+      return others;
+    });
+  }
+
+  renew(nodeId: string, forMs: number): Promise<readonly FleetNode[]> {
+    return this.#run(async (db, now) => {
+      await db
+        .update(fleetNodes)
+        .set({ aliveUntil: later(now, forMs) })
+        .where(eq(fleetNodes.nodeId, nodeId));
+      return othersThan(db, now, nodeId);
+    });
+  }
+
+  async leave(nodeId: string): Promise<void> {
+    await this.#run((db) => db.delete(fleetNodes).where(eq(fleetNodes.nodeId, nodeId)));
+  }
+
+  #run<T>(work: (db: Db, now: Date) => Promise<T>): Promise<T> {
+    return this.#driver.transaction({ kind: 'system' }, async (db, now) => {
+      try {
+        return await work(db, now);
+      } catch (error) {
+        throw toStoreError(error);
+      }
+    });
+  }
+}
+
+async function othersThan(db: Db, now: Date, nodeId: string): Promise<readonly FleetNode[]> {
+  return db
+    .select({
+      nodeId: fleetNodes.nodeId,
+      version: fleetNodes.version,
+      settings: fleetNodes.settings,
+      startedAt: fleetNodes.startedAt,
+    })
+    .from(fleetNodes)
+    .where(and(ne(fleetNodes.nodeId, nodeId), gt(fleetNodes.aliveUntil, now)))
+    .orderBy(asc(fleetNodes.startedAt), asc(fleetNodes.nodeId));
+}
+
+function later(now: Date, byMs: number): Date {
+  return new Date(now.getTime() + byMs);
+}

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
-import { ALL_ROUTES, ERROR_STATUS, openApiDocument } from '../src/index.ts';
+import { ALL_ROUTES, ERROR_STATUS, openApiDocument, parseRequest, type Route } from '../src/index.ts';
 
 interface Operation {
   readonly operationId: string;
   readonly parameters: readonly { readonly $ref?: string; readonly name?: string; readonly in?: string }[];
+  readonly requestBody?: { readonly required: boolean };
   readonly responses: Readonly<Record<string, { readonly $ref?: string }>>;
   readonly security?: readonly unknown[];
 }
@@ -89,6 +90,20 @@ describe('the OpenAPI document', () => {
     }
   });
 
+  it('wants a body exactly where a request without one is refused', () => {
+    const rows = ALL_ROUTES.flatMap((route) =>
+      [route, ...(route.also ?? [])].map(({ method, path }) => ({ route, method, path })),
+    );
+    const expected = rows
+      .filter(({ method }) => method !== 'GET')
+      .map(({ route, method, path }) => [`${method.toLowerCase()} ${path}`, refusesNothing(route, path)]);
+    const written = operations.flatMap(({ method, path, requestBody }) =>
+      requestBody === undefined ? [] : [[`${method} ${path}`, requestBody.required]],
+    );
+    expect(Object.fromEntries(written)).toEqual(Object.fromEntries(expected));
+    expect(new Set(written.map(([, required]) => required)).size).toBe(2);
+  });
+
   it('writes bytes as base64 strings and every dialect of a request', () => {
     const { schemas } = document.components;
     expect(schemas?.['EncryptRequest']).toMatchObject({
@@ -112,3 +127,16 @@ describe('the OpenAPI document', () => {
     });
   });
 });
+
+/** Whether a request of a route that has only its path is refused. */
+function refusesNothing(route: Route, path: string): boolean {
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => String(name));
+  const params = Object.fromEntries(names.map((name) => [name, '0198f2a6-1d2e-7f30-9b4c-5d6e7f8091a2']));
+  try {
+    parseRequest(route, { params });
+    return false;
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'BAD_REQUEST' });
+    return true;
+  }
+}

@@ -1,6 +1,7 @@
 import { EXAMPLE } from '../answers/examples.ts';
 import type { JsonSchema } from '../fields/wire-schema.ts';
 import { LIMITS } from '../limits.ts';
+import { DEFAULT_SETTINGS } from '../parse.ts';
 import { type Address, type Route, TAGS } from '../route.ts';
 import { ALL_ROUTES } from '../routes/index.ts';
 import { Components } from './components.ts';
@@ -100,9 +101,15 @@ function requestBodyOf(route: Route, address: Address, components: Components): 
   const batch =
     route.crypto === undefined ? {} : { batch: { summary: 'Several items', value: { items: [body, body] } } };
   return {
-    required: Object.keys(route.example.body ?? {}).length > 0,
+    required: keyInBody(route, address) || !takesNothing(route),
     content: { 'application/json': { schema, examples: { one: { summary: 'One', value: body }, ...batch } } },
   };
+}
+
+/** Whether a request without a body, which counts as an empty object, is right. */
+function takesNothing(route: Route): boolean {
+  const nothing = route.body.safeParse({});
+  return nothing.success && (route.check?.(nothing.data, DEFAULT_SETTINGS) ?? []).length === 0;
 }
 
 function keyInBody({ crypto }: Route, { path }: Address): boolean {

@@ -1,4 +1,4 @@
-import { ALL_ROUTES, type RawRequest } from '@qnsp/kms-contract';
+import { ALL_ROUTES, type RawRequest, type Route } from '@qnsp/kms-contract';
 import { type Kms, KmsError, type SweepReport } from '@qnsp/kms-core';
 import { type Context, Hono } from 'hono';
 import type { Caches } from './caches.ts';
@@ -45,18 +45,14 @@ export interface AppParts {
 /** The HTTP application: every route of the contract, and one shape for everything that goes wrong. */
 export function makeApp(parts: AppParts): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
-  const methodsOf = new Map<string, string[]>();
-  for (const route of ALL_ROUTES) {
-    for (const { method, path } of [route, ...(route.also ?? [])]) {
-      const pattern = path.replaceAll(/\{(\w+)\}/g, ':$1');
-      methodsOf.set(pattern, [...(methodsOf.get(pattern) ?? []), method]);
+  for (const [path, routes] of writtenOutFirst(routesByPath())) {
+    const pattern = path.replaceAll(/\{(\w+)\}/g, ':$1');
+    for (const [method, route] of routes)
       app.on(method, pattern, async (c) => {
         const address = { params: c.req.param(), query: singleOrList(c.req.queries()) };
         return toResponse(await answerRoute(parts, c.env.incoming, route, address));
       });
-    }
-  }
-  for (const [pattern, methods] of methodsOf) {
+    const methods = routes.map(([method]) => method);
     const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].sort().join(', ');
     app.options(pattern, () => new Response(null, { status: 204, headers: { allow } }));
     app.all(pattern, (c) =>
@@ -67,6 +63,20 @@ export function makeApp(parts: AppParts): Hono<AppEnv> {
   addExplorer(app);
   app.notFound((c) => refuse(parts, c, new KmsError('NOT_FOUND', 'There is nothing under this path.')));
   return app;
+}
+
+type RoutesOfPath = readonly [path: string, routes: readonly (readonly [method: string, route: Route])[]];
+
+function routesByPath(): readonly RoutesOfPath[] {
+  const all = ALL_ROUTES.flatMap((route) => [route, ...(route.also ?? [])].map((address) => ({ ...address, route })));
+  const byPath = Map.groupBy(all, ({ path }) => path);
+  return [...byPath].map(([path, routes]) => [path, routes.map(({ method, route }) => [method, route])]);
+}
+
+/** The router takes what it was told first: `/keys/stats` is never a key, whatever the method, as OpenAPI has it. */
+function writtenOutFirst(paths: readonly RoutesOfPath[]): readonly RoutesOfPath[] {
+  const isTemplate = ([path]: RoutesOfPath) => path.includes('{');
+  return [...paths.filter((one) => !isTemplate(one)), ...paths.filter(isTemplate)];
 }
 
 function refuse(

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { OPERATIONS } from './document/document-operations.ts';
 import { type LocalService, send, startLocalService } from './local-service.ts';
 
 let local: LocalService;
@@ -87,6 +88,20 @@ describe('HEAD and OPTIONS', () => {
     const refused = await send(`${local.service.baseUrl}${path}`, 'PUT', local.apiToken, {});
     expect(refused).toMatchObject({ status: 405, body: { code: 'METHOD_NOT_ALLOWED' } });
     expect(refused.headers.get('allow')).toBe(methods);
+  });
+
+  test('every path of the document refuses the methods that it has not there with 405', async () => {
+    const methodsOf = Map.groupBy(OPERATIONS, ({ path }) => path);
+    for (const [path, operations] of methodsOf) {
+      const documented = operations.map(({ method }) => method);
+      const address = path.replaceAll(/\{\w+\}/g, '01890000-0000-7000-8000-00000000dead');
+      for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((one) => !documented.includes(one))) {
+        const refused = await send(`${local.service.baseUrl}${address}`, method, local.apiToken);
+        expect([method, path, refused.status]).toEqual([method, path, 405]);
+        const allowed = refused.headers.get('allow')?.split(', ') ?? [];
+        expect(allowed.filter((one) => one !== 'HEAD' && one !== 'OPTIONS').toSorted()).toEqual(documented.toSorted());
+      }
+    }
   });
 
   test('OPTIONS lets no other website call the service', async () => {

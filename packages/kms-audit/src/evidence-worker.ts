@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { EvidenceEpoch, EvidenceStore, TenantId } from '@qnsp/kms-core';
+import { type EvidenceEpoch, type EvidenceStore, KmsError, type TenantId } from '@qnsp/kms-core';
 import type { CheckpointSigner } from './checkpoint-signature.ts';
 import { deliverDue } from './deliver-due.ts';
 import type { Deliver } from './delivery-client.ts';
@@ -34,6 +34,11 @@ const MILLISECONDS_PER_DAY = 24 * 60 * 60 * 1000;
 /** A chain that another key has taken over is left to the nodes that have this one. */
 const SUPERSEDED_PAUSE_MS = 10_000;
 const RETIRED_AT_ONCE = 20;
+/**
+ * A database that was out of reach may come back as a standby that lagged. Whoever misses something in it finds that out as soon as
+ * it is back, and says so; a node that misses nothing gives the others this long, as what it sealed meanwhile would fork the chain.
+ */
+const AFTER_OUTAGE_MS = 3000;
 
 /**
  * Seals, delivers and retires evidence until it is stopped. Any number of nodes may do so on one store: locks and leases
@@ -61,15 +66,25 @@ export function startEvidenceWorker(options: EvidenceWorkerOptions): { stop(): P
     return intervalMs;
   };
   /** A share of each tenant that has something; what is left then comes in the next turn, which follows at once. */
+  let wasOut = false;
   const seal = async () => {
     let left = false;
-    for (const tenantId of await store.unsealedTenants()) {
+    const tenants = await store.unsealedTenants().catch((error: unknown) => {
+      wasOut ||= isOutage(error);
+      throw error;
+    });
+    if (wasOut) {
+      wasOut = false;
+      return AFTER_OUTAGE_MS;
+    }
+    for (const tenantId of tenants) {
       if (stopping.signal.aborted) break;
       if ((leftAlone.get(tenantId) ?? 0) > performance.now()) continue;
       try {
         left = (await sealUnsealed(store, signer, tenantId, clock, rest, undefined, epoch)) || left;
         leftAlone.delete(tenantId);
       } catch (error) {
+        if (isOutage(error)) wasOut = true;
         // The chain of one tenant must not hold up the others.
         if (error instanceof SupersededKeyError) {
           if (!leftAlone.has(tenantId)) report({ kind: 'superseded', tenantId, keyId: signer.keyId });
@@ -105,6 +120,10 @@ export function startEvidenceWorker(options: EvidenceWorkerOptions): { stop(): P
       await Promise.all(loops);
     },
   };
+}
+
+function isOutage(error: unknown): boolean {
+  return error instanceof KmsError && error.code === 'STORE_UNAVAILABLE';
 }
 
 /** Makes one turn after another; each answers how long to pause after it. */

@@ -246,7 +246,9 @@ describe('the database fails over', { timeout: 180_000 }, () => {
     const directory = tempDir('qnsp-failover-evidence-');
     const { name } = await createDatabase(primary.url);
     const env = environment(name, evidenceEnv(receiver.url));
-    const { baseUrl: one } = await start(env);
+    const late = await startTcpProxy(primary.port);
+    const lateEnv = { ...env, DATABASE_URL: at(late.port, name) };
+    const [{ baseUrl: one }, { baseUrl: other }] = await Promise.all([start(lateEnv), start(env)]);
     const life = await Life.begin(one);
     const use = async (baseUrl: string) => {
       for (let times = 0; times < 3; times += 1) expect((await life.encrypt(baseUrl)).status).toBe(200);
@@ -260,13 +262,21 @@ describe('the database fails over', { timeout: 180_000 }, () => {
       await use(one);
       await caughtUp();
       replication.stall();
+      // The other node has a part in nothing that the standby lacks, and is back before the one that has.
+      address.stall();
     });
     await holder.end();
     await use(one);
     await allDelivered(primary.port, name);
     const before = received(receiver, life.tenantId);
-    await failOver();
-    await expect.poll(() => health(one), { timeout: 20_000 }).toMatchObject(sealed);
+    await primary.kill9();
+    await standby.promote();
+    address.resume();
+    address.moveTo(standby.port);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    late.moveTo(standby.port);
+    for (const baseUrl of [one, other])
+      await expect.poll(() => health(baseUrl), { timeout: 20_000 }).toMatchObject(sealed);
     const offered = async () => /KMS_ACCEPT_RESTORED_COPY=(\S+):/.exec(JSON.stringify(await health(one)))?.[1] ?? '';
     await expect.poll(offered, { timeout: 10_000 }).not.toBe('');
     const asOf = await offered();
@@ -316,7 +326,7 @@ describe('the database fails over', { timeout: 180_000 }, () => {
     );
     expect([verified, said.join('\n')]).toEqual([true, expect.stringContaining('the database was restored')]);
     await Promise.all(running.splice(0).map((service) => service.stop()));
-    await Promise.all([receiver.close(), directory.remove()]);
+    await Promise.all([receiver.close(), late.stop(), directory.remove()]);
   });
 
   test('while no node runs: the next start is told by what is remembered in Redis, or in a directory', async () => {

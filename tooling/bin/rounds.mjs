@@ -11,10 +11,20 @@ const rounds = Number(wanted);
 if (!Number.isInteger(rounds) || rounds < 1)
   throw new Error('Usage: npm run test:faults -- [rounds] [argument of npm test...]');
 
-/** Runs the tests once. What they say is worth reading only when one of them failed. */
+/** Runs the tests once, those of every run and those of a release. */
 async function runOnce() {
+  const [usual, release] = [await runKind(), await runKind('--release')];
+  return {
+    passed: usual.passed && release.passed,
+    text: `${usual.text}${release.text}`,
+    tally: `${usual.tally}; ${release.tally}`,
+  };
+}
+
+/** Runs the tests of one kind. What they say is worth reading only when one of them failed. */
+async function runKind(...flags) {
   const test = join(workspaceRoot, 'tooling', 'bin', 'test.mjs');
-  const child = spawn(process.execPath, [test, ...(args.length === 0 ? FAULTS : args)], {
+  const child = spawn(process.execPath, [test, ...flags, ...(args.length === 0 ? FAULTS : args)], {
     cwd: workspaceRoot,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -55,21 +55,19 @@ test('50 rotations of one key by two processes: each makes its version, without 
   await expectSoundRows(sql);
 });
 
-test('50 revocations of one key by two processes: one counts, the others are told the state', async () => {
+test('50 revocations of one key by two processes: one counts, and it is done for the others', async () => {
   const { path } = await createKey();
   const request = { method: 'POST', path: `${path}/revoke`, body: { reason: 'end_of_life' } };
   const answers = await race(times(request));
-  expect(withStatus(answers, 200)).toHaveLength(1);
-  expect(withStatus(answers, 409)).toHaveLength(AT_ONCE - 1);
+  expect(withStatus(answers, 200)).toHaveLength(AT_ONCE);
   expect((await kms.call({ method: 'GET', path })).body).toMatchObject({ state: 'revoked', revision: 2 });
   await expectSoundRows(sql);
 });
 
-test('50 destructions of one key by two processes: one counts, the others are told the state', async () => {
+test('50 destructions of one key by two processes: one counts, and it is done for the others', async () => {
   const { path } = await createKey();
   const answers = await race(times({ method: 'DELETE', path }));
-  expect(withStatus(answers, 200)).toHaveLength(1);
-  expect(withStatus(answers, 409)).toHaveLength(AT_ONCE - 1);
+  expect(withStatus(answers, 200)).toHaveLength(AT_ONCE);
   expect((await kms.call({ method: 'GET', path })).body).toMatchObject({ state: 'deactivated', revision: 2 });
   await expectSoundRows(sql);
 });
@@ -94,11 +92,11 @@ test('rotations, revocations, destructions and a shred of one key at once end in
   const legal = new Set<unknown>([undefined, 'KEY_STATE_INVALID', 'CONFLICT']);
   expect(answers.filter(({ status, body }) => ![200, 409].includes(status) || !legal.has(body['code']))).toEqual([]);
   const done = answers.filter(({ status }) => status === 200);
-  // Each change that counted has a revision of its own, and there is none beside them.
-  const revisions = done.map(({ body }) => Number(body['revision'])).toSorted((a, b) => a - b);
-  expect(revisions).toEqual(Array.from({ length: done.length }, (_, index) => index + 2));
+  // Each change that counted has a revision of its own, and there is none beside them: what was done already has raised none.
+  const revisions = [...new Set(done.map(({ body }) => Number(body['revision'])))].toSorted((a, b) => a - b);
+  expect(revisions).toEqual(Array.from({ length: revisions.length }, (_, index) => index + 2));
   const key = (await kms.call({ method: 'GET', path })).body;
-  expect(key).toMatchObject({ state: 'destroyed', revision: done.length + 1 });
+  expect(key).toMatchObject({ state: 'destroyed', revision: revisions.length + 1 });
   const rotations = answers.filter(({ status }, index) => status === 200 && requests[index]?.path.endsWith('/rotate'));
   expect(key['currentVersion']).toBe(rotations.length + 1);
   await expectSoundRows(sql);

@@ -1,12 +1,24 @@
 import { readFileSync } from 'node:fs';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
-import { ALL_ROUTES, ERROR_STATUS, openApiDocument, parseRequest, type Route } from '../src/index.ts';
+import { ALL_ROUTES, DEFAULT_SETTINGS, ERROR_STATUS, openApiDocument, parseRequest, type Route } from '../src/index.ts';
+import { parseBody } from '../src/parse.ts';
+
+interface Schema {
+  readonly $ref?: string;
+  readonly anyOf?: readonly Schema[];
+  readonly allOf?: readonly Schema[];
+  readonly properties?: object;
+  readonly additionalProperties?: unknown;
+}
 
 interface Operation {
   readonly operationId: string;
   readonly parameters: readonly { readonly $ref?: string; readonly name?: string; readonly in?: string }[];
-  readonly requestBody?: { readonly required: boolean };
+  readonly requestBody?: {
+    readonly required: boolean;
+    readonly content: { readonly 'application/json': { readonly schema: Schema } };
+  };
   readonly responses: Readonly<Record<string, { readonly $ref?: string }>>;
   readonly security?: readonly unknown[];
 }
@@ -104,11 +116,27 @@ describe('the OpenAPI document', () => {
     expect(new Set(written.map(([, required]) => required)).size).toBe(2);
   });
 
+  it('takes null under any name exactly where the service counts it as absent', () => {
+    for (const route of ALL_ROUTES.filter(({ method }) => method !== 'GET')) {
+      const { requestBody } = operations.find(({ operationId }) => operationId === route.operationId) ?? {};
+      const body = { ...route.example.body, 'no-field': null };
+      const refusal = refusalOf(() => parseBody(route, body, DEFAULT_SETTINGS));
+      const absent = { type: 'null', description: 'The same as absent.' };
+      const taken = objectsOf(requestBody?.content['application/json'].schema ?? {});
+      expect(taken.length, route.operationId).toBeGreaterThan(0);
+      for (const { additionalProperties } of taken)
+        expect([route.operationId, additionalProperties]).toEqual([
+          route.operationId,
+          refusal === undefined ? absent : false,
+        ]);
+    }
+  });
+
   it('writes bytes as base64 strings and every dialect of a request', () => {
     const { schemas } = document.components;
     expect(schemas?.['EncryptRequest']).toMatchObject({
       properties: { plaintext: { type: 'string', contentEncoding: 'base64' } },
-      additionalProperties: false,
+      additionalProperties: { type: 'null' },
     });
     expect(schemas?.['WrapRequestB64']).toMatchObject({ properties: { plaintextB64: {} }, required: ['plaintextB64'] });
     expect(schemas?.['UnwrapRequestBase64']).toMatchObject({
@@ -132,11 +160,24 @@ describe('the OpenAPI document', () => {
 function refusesNothing(route: Route, path: string): boolean {
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => String(name));
   const params = Object.fromEntries(names.map((name) => [name, '0198f2a6-1d2e-7f30-9b4c-5d6e7f8091a2']));
+  return refusalOf(() => parseRequest(route, { params })) !== undefined;
+}
+
+/** The code that a body is refused with, if it is. */
+function refusalOf(parse: () => unknown): string | undefined {
   try {
-    parseRequest(route, { params });
-    return false;
+    parse();
+    return undefined;
   } catch (error) {
     expect(error).toMatchObject({ code: 'BAD_REQUEST' });
-    return true;
+    return 'BAD_REQUEST';
   }
+}
+
+/** The objects that a body may be. */
+function objectsOf(schema: Schema): readonly Schema[] {
+  if (schema.$ref !== undefined)
+    return objectsOf(document.components['schemas']?.[schema.$ref.split('/').at(-1) ?? ''] as Schema);
+  if (schema.properties !== undefined) return [schema];
+  return [...(schema.anyOf ?? []), ...(schema.allOf ?? [])].flatMap(objectsOf);
 }

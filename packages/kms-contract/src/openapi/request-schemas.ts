@@ -74,21 +74,22 @@ function batchOf(single: readonly JsonSchema[]): JsonSchema {
       },
     },
     required: ['items'],
-    additionalProperties: false,
+    additionalProperties: ABSENT,
   };
 }
 
 /** What counts as no field at all: languages without optional fields send it. */
 const ABSENT = { type: 'null', description: 'The same as absent.' };
 
-/** The same schema, in which every field that may be absent may be `null`. */
+/** The same schema, in which every field that may be absent may be `null`, as may any that the request does not know. */
 function orNull(schema: JsonSchema): JsonSchema {
   const { properties, required } = parts(schema);
   const entries = Object.entries(properties).map(([name, { description, ...value }]) => {
     if (required.includes(name)) return [name, properties[name]];
     return [name, { anyOf: [value, ABSENT], ...(description === undefined ? {} : { description }) }];
   });
-  return { ...schema, properties: Object.fromEntries(entries) };
+  // Absent is absent under any name, such as the one of a field in another dialect.
+  return { ...schema, properties: Object.fromEntries(entries), additionalProperties: ABSENT };
 }
 
 /** The same schema with other names for some fields. */

@@ -123,6 +123,16 @@ describe('what ends a key is done', () => {
     await expect(resumeKey(f.kms, f.admin, { keyId })).rejects.toThrow(STATE);
   });
 
+  test('but a revocation for another reason says that the first one stands, and goes on below', async () => {
+    const { keyId } = await createKey(f.kms, f.admin, {});
+    const child = await createKey(f.kms, f.admin, { parentKeyId: keyId });
+    const revoked = await revokeKey(f.kms, f.admin, { keyId, reason: 'end_of_life' });
+    expect(revoked.warnings).toBeUndefined();
+    const again = await revokeKey(f.kms, f.admin, { keyId, reason: 'suspected_compromise', cascade: true });
+    expect(again).toEqual({ ...revoked, warnings: [expect.stringContaining('end_of_life')] });
+    expect((await getKey(f.kms, f.admin, { keyId: child.keyId })).revocation?.reason).toBe('suspected_compromise');
+  });
+
   test('of a revoked parent a cascade still reaches the children that were added or left out before', async () => {
     const parent = await createKey(f.kms, f.admin, {});
     const child = await createKey(f.kms, f.admin, { parentKeyId: parent.keyId });

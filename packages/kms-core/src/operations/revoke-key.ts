@@ -29,7 +29,16 @@ export async function revokeKey(kms: Kms, caller: Caller, input: RevokeKeyInput)
     (_record, { unit }) => ({ revocation: { reason: input.reason, at: unit.now } }),
     { isDone: ({ revocation }) => revocation !== null },
   );
-  if (input.cascade !== true) return revoked;
-  const warnings = [...(revoked.warnings ?? []), ...(await revokeBelow(kms, caller, input.keyId, input.reason))];
+  const warnings = [
+    ...(revoked.warnings ?? []),
+    ...earlierReason(revoked, input.reason),
+    ...(input.cascade === true ? await revokeBelow(kms, caller, input.keyId, input.reason) : []),
+  ];
   return warnings.length === 0 ? revoked : { ...revoked, warnings };
+}
+
+/** Somebody who revokes a key because it is compromised must not believe that this is what its record says. */
+function earlierReason({ revocation }: KeyDescription, reason: RevocationReason): readonly string[] {
+  if (revocation === undefined || revocation.reason === reason) return [];
+  return [`The key was revoked before, for the reason ${revocation.reason}, which stands.`];
 }

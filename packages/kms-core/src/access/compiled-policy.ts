@@ -67,7 +67,7 @@ function compileStatement({ effect, actions, resources, principals, conditions }
 }
 
 function compileConditions({ tenant, ip, time, mfa }: PolicyConditions): (caller: Caller, now: number) => boolean {
-  const tenants = tenant && new Set(tenant);
+  const tenants = tenant && new Set(tenant.map((tenantId) => tenantId.toLowerCase()));
   // Parsed when it is first needed: a list of keys asks for one permission, which most statements are not about.
   let addresses: AddressSet | undefined;
   const notBefore = time?.notBefore === undefined ? Number.NEGATIVE_INFINITY : Date.parse(time.notBefore);

@@ -89,7 +89,8 @@ function orNull(schema: JsonSchema): JsonSchema {
     return [name, { anyOf: [value, ABSENT], ...(description === undefined ? {} : { description }) }];
   });
   // Absent is absent under any name, such as the one of a field in another dialect.
-  return { ...schema, properties: Object.fromEntries(entries), additionalProperties: ABSENT };
+  const closed = schema['additionalProperties'] === false;
+  return { ...schema, properties: Object.fromEntries(entries), ...(closed ? { additionalProperties: ABSENT } : {}) };
 }
 
 /** The same schema with other names for some fields. */

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { getSystemErrorMessage } from 'node:util';
 import { KmsClientError } from '@qnsp/kms-client';
 import { CommandError, EXIT } from './exit-codes.ts';
@@ -23,10 +24,11 @@ export const EXPLAINED_CODES: Readonly<Record<string, Explanation>> = {
   },
   FORBIDDEN: { exitCode: EXIT.denied, advice: 'use a token whose role or permissions allow it' },
   TENANT_MISMATCH: { exitCode: EXIT.denied, advice: 'use a token of the tenant that it belongs to' },
-  NOT_FOUND: { exitCode: EXIT.failed, advice: 'check the id, and that the token is of the right tenant' },
+  NOT_FOUND: { exitCode: EXIT.failed },
   CONFLICT: { exitCode: EXIT.failed, advice: 'look at it again before another try' },
   IDEMPOTENCY_MISMATCH: { exitCode: EXIT.failed, advice: 'run the command again' },
-  KEY_STATE_INVALID: { exitCode: EXIT.failed, advice: 'see its state with `kms keys get`' },
+  // Its message says both the state and what that forbids, or what to do instead.
+  KEY_STATE_INVALID: { exitCode: EXIT.failed },
   KEY_USAGE_EXCEEDED: { exitCode: EXIT.failed, advice: 'use another key' },
   QUOTA_EXCEEDED: { exitCode: EXIT.failed, advice: 'ask whoever runs the service for more' },
   TOO_MANY_REQUESTS: { exitCode: EXIT.busy, advice: 'wait and run the command again' },
@@ -106,13 +108,22 @@ function explainClientError(error: KmsClientError): CommandError {
   return new CommandError(exitCode, `${text}${request}`, { cause: error });
 }
 
-function explanationOf({ code, retryable, statusCode }: KmsClientError): Explanation {
+function explanationOf({ code, message, retryable, statusCode }: KmsClientError): Explanation {
   // A proxy that can not reach the service says so in pages of its own.
   if (code === 'UNEXPECTED_ANSWER' && retryable)
     return statusCode === 429
       ? { exitCode: EXIT.busy, advice: 'wait and run the command again' }
       : { exitCode: EXIT.unavailable, advice: 'run the command again later, and check KMS_URL if it stays so' };
-  return EXPLAINED_CODES[code] ?? { exitCode: EXIT.failed };
+  const known = EXPLAINED_CODES[code] ?? { exitCode: EXIT.failed };
+  const advice = code === 'NOT_FOUND' ? adviceOnAbsence(message) : known.advice;
+  return { exitCode: known.exitCode, ...(advice === undefined ? {} : { advice }) };
+}
+
+/** One code for whatever is not there: an id, a path, or a whole part of the deployment, of which no id is wrong. */
+function adviceOnAbsence(message: string): string | undefined {
+  if (/\bid\b/.test(message)) return 'check the id, and that the token is of the right tenant';
+  if (/\bpath\b/.test(message)) return 'check KMS_URL, and that the service is not older than kms';
+  return undefined;
 }
 
 /** The service says what happened first; what to do here differs from what a programmer has to do. */
@@ -128,6 +139,14 @@ function firstSentence(message: string): string {
 export function explainSystemError(error: unknown, isOutput = isAboutOutput(error)): CommandError | undefined {
   if (!isSystemError(error)) return undefined;
   const { code, errno, path, syscall } = error;
+  if (code === 'ENOENT' && isOutput && path !== undefined)
+    return new CommandError(
+      EXIT.output,
+      `${path} cannot be written: check its name, and that ${dirname(path)} is there.`,
+      {
+        cause: error,
+      },
+    );
   const reason = SYSTEM_CODES[code];
   const name = path ?? (isOutput ? `What was to be written (${syscall})` : `What was to be read (${syscall})`);
   if (reason !== undefined)

@@ -39,6 +39,8 @@ export function makeProgram(io: CommandIo): Command {
     .option('--columns <titles>', 'the columns of a table, with commas between them', (text) => text.split(','))
     .option('--use <context>', 'the context of this command; `kms context list` shows them')
     .version(ownVersion(), '--version', 'print the version')
+    // Subcommands take these too, and nobody looks for them at the top.
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({ writeOut: io.out, writeErr: io.err });
   for (const group of GROUPS) group(program, io);

@@ -77,6 +77,39 @@ describe('each of these ends with one sentence and without a file:', () => {
     expect(said).not.toContain(token);
   });
 
+  test.each([
+    ['nonsense', 'x', /^The address of the service, which comes from KMS_URL, is not a URL/],
+    ['ftp://kms.example', 'x', /^The address of the service, which comes from KMS_URL, must begin with https/],
+    ['http://kms.example', 'x', /set KMS_ALLOW_INSECURE_HTTP=true/],
+    ['https://me:word@kms.example', 'x', /give the token by KMS_TOKEN_FILE/],
+    ['https://kms.example', 'a b', /^The token, which comes from KMS_TOKEN or a token file, must be/],
+  ])('the setting %s with the token %s, in words of the command line', async (url, token, said) => {
+    const told = await expectRefusal({ KMS_URL: url, KMS_TOKEN: token }, ['keys', 'list'], EXIT.configuration);
+    expect(told).toMatch(said);
+    expect(told).not.toMatch(/baseUrl|allowInsecureHttp/);
+  });
+
+  test('what is not there, with advice that fits it', async () => {
+    const refusal = (environment: Readonly<Record<string, string>>, ...args: string[]) =>
+      expectRefusal({ ...kms.environment, ...environment }, args, EXIT.failed);
+    const unknown = '01890a5d-ac96-774b-bcce-b302099a8057';
+    expect(await refusal({}, 'keys', 'get', unknown)).toMatch(/check the id/);
+    const evidence = await refusal({}, 'audit', 'events');
+    expect(evidence).toMatch(/KMS_AUDIT_URL is not set/);
+    expect(evidence).not.toMatch(/check the id/);
+    const elsewhere = { KMS_URL: `${kms.service.baseUrl}/elsewhere`, KMS_TOKEN: PLATFORM };
+    expect(await refusal(elsewhere, 'keys', 'get', unknown)).toMatch(/check KMS_URL/);
+  });
+
+  test('an imported key that is to rotate: what to do instead', async () => {
+    const material = join(kms.directory, 'material');
+    writeFileSync(material, randomBytes(32));
+    const imported = ['import', material, '--algorithm', 'AES-256-GCM', '--name', 'brought'];
+    expect(await callKms(kms.environment, imported)).toMatchObject({ code: EXIT.done });
+    const said = await expectRefusal(kms.environment, ['keys', 'rotate', 'brought'], EXIT.failed);
+    expect(said).toMatch(/import a new version instead/);
+  });
+
   test('a host that does not answer', async () => {
     const environment = { KMS_URL: `http://127.0.0.1:${await freePort()}`, KMS_TOKEN: 'x' };
     const said = await expectRefusal(
@@ -130,6 +163,7 @@ describe('a place that nothing can be written to', () => {
     const long = at('n'.repeat(300));
     for (const [out, said] of [
       [long, /name too long/],
+      [at('nowhere/out'), /check its name, and that .*nowhere is there/],
       [join(at('plain'), 'below'), /not a directory|check its name/],
       ['/proc/out', /check its (?:permissions|name)/],
     ] as const) {

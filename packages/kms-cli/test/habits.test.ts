@@ -57,6 +57,11 @@ test('what nobody foresaw is one sentence too, and the rest on demand', () => {
   ).toContain('    at ');
 });
 
+test('the help of every command shows the options that all of them take', () => {
+  const help = shell('bash', 'kms keys list --help').stdout;
+  for (const option of ['--output', '--columns', '--use']) expect(help).toContain(option);
+});
+
 describe('completion', () => {
   test.each(['bash', 'zsh', 'fish'])('gives a script that %s takes', (program) => {
     writeFileSync(join(home.path, `completion.${program}`), shell('bash', `kms completion ${program}`).stdout);

@@ -1,9 +1,9 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { EXIT } from '../src/exit-codes.ts';
-import { keyIn } from '../src/files/key-file.ts';
+import { keyIn, publicKeyIn } from '../src/files/key-file.ts';
 
-const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const PEM = privateKey.export({ format: 'pem', type: 'pkcs8' });
 const DER = privateKey.export({ format: 'der', type: 'pkcs8' });
 const CERTIFICATE = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
@@ -66,5 +66,28 @@ describe('a file without a key that can be used is refused with the reason', () 
   };
   test.each(Object.entries(files))('%s', (_name, [file, reason]) => {
     expect(() => keyIn(Buffer.from(file), 'key.pem')).toThrow(refusal(EXIT.data, reason));
+  });
+});
+
+describe('the public key of a file', () => {
+  const pem = publicKey.export({ format: 'pem', type: 'spki' });
+  const der = publicKey.export({ format: 'der', type: 'spki' });
+  test.each([
+    ['DER', der],
+    ['PEM', pem],
+    ['PEM behind an empty line', `\n${pem}`],
+    ['PEM with the lines of Windows', pem.replaceAll('\n', '\r\n')],
+    ['PEM in UTF-16', Buffer.from(`\ufeff${pem}`, 'utf16le')],
+  ])('is taken as %s', (_name, file) => {
+    expect(Buffer.from(publicKeyIn(Buffer.from(file), 'peer.pem'))).toEqual(der);
+  });
+
+  test.each([
+    ['nothing', '', /^peer\.pem is empty\.$/],
+    ['a private key', PEM, /holds PRIVATE KEY\.$/],
+    ['two public keys', pem + pem, /one public key, but holds PUBLIC KEY, PUBLIC KEY\.$/],
+    ['a key that is cut off', pem.slice(0, 60), /cannot be read/],
+  ])('is not made of %s', (_name, file, message) => {
+    expect(() => publicKeyIn(Buffer.from(file), 'peer.pem')).toThrow(refusal(EXIT.data, message));
   });
 });

@@ -144,11 +144,15 @@ describe('data', () => {
       await json('keys', 'create', '--algorithm', 'x25519'),
       await json('keys', 'create', '--algorithm', 'x25519'),
     ];
-    const agree = async (own: Key, other: Key) => {
-      const peer = await piped('', 'keys', 'public-key', other.keyId, '--format', 'der');
+    const agree = async (own: Key, other: Key, format: 'pem' | 'der') => {
+      const peer = await piped('', 'keys', 'public-key', other.keyId, '--format', format);
       return (await piped(peer.bytes, 'derive', '--key', own.keyId, '--info', 'letters', '--format', 'base64')).out;
     };
-    expect(await agree(a, b)).toBe(await agree(b, a));
+    expect(await agree(a, b, 'der')).toBe(await agree(b, a, 'pem'));
+    expect(await piped('', 'derive', '--key', a.keyId)).toMatchObject({
+      code: EXIT.data,
+      err: 'Standard input is empty.\n',
+    });
   });
 });
 

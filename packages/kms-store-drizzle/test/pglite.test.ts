@@ -15,7 +15,10 @@ it('keeps what was stored on disk, for one process at a time and for no older ve
   const dataDir = join(files.path, 'deep', 'data');
 
   const first = await openPgliteStore({ dataDir });
-  await expect(openPgliteStore({ dataDir })).rejects.toMatchObject(UNAVAILABLE);
+  await expect(openPgliteStore({ dataDir })).rejects.toMatchObject({
+    ...UNAVAILABLE,
+    message: expect.stringMatching(/open: stop it first, or use another directory/),
+  });
   const tenantId = await newTenant(first.store);
   const key = await insertKey(first.store, sampleKey(tenantId));
   await first.close();

@@ -1,4 +1,5 @@
-import { createKmsClient, type KmsClient } from '@qnsp/kms-client';
+import { createKmsClient, KmsClientError, type KmsClient } from '@qnsp/kms-client';
+import { CommandError, EXIT } from '../exit-codes.ts';
 import type { CommandIo } from '../io.ts';
 import { type Connection, findConnection } from './find-connection.ts';
 
@@ -7,8 +8,25 @@ export function connect(io: CommandIo): KmsClient {
   return clientOf(findConnection(io.environment, process.cwd(), io.use));
 }
 
-export function clientOf({ baseUrl, token, tenantId, allowInsecureHttp }: Connection): KmsClient {
-  return createKmsClient({ baseUrl, token, tenantId, allowInsecureHttp });
+/** @throws CommandError (78) for an address or a token that cannot be one, and says where it came from. */
+export function clientOf({ baseUrl, token, tenantId, allowInsecureHttp, source }: Connection): KmsClient {
+  try {
+    return createKmsClient({ baseUrl, token, tenantId, allowInsecureHttp });
+  } catch (error) {
+    if (!(error instanceof KmsClientError)) throw error;
+    throw new CommandError(EXIT.configuration, inWordsOfTheCommandLine(error.message, source), {
+      cause: error,
+    });
+  }
+}
+
+/** The library speaks of its options; here they have other names. */
+function inWordsOfTheCommandLine(message: string, source: string): string {
+  return message
+    .replace(/^baseUrl\b/, `The address of the service, which comes from ${source},`)
+    .replace(/^The token\b/, 'The token, which comes from KMS_TOKEN or a token file,')
+    .replace('give the API token as token', 'give the token by KMS_TOKEN_FILE')
+    .replace('set allowInsecureHttp', 'set KMS_ALLOW_INSECURE_HTTP=true, or `kms context set --allow-insecure-http`');
 }
 
 /** What every call has of its own. */

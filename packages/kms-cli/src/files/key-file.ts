@@ -1,10 +1,11 @@
-import { createPrivateKey } from 'node:crypto';
+import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { CommandError, EXIT } from '../exit-codes.ts';
 
 /** Where a block of PEM begins, alone on its line: what tools write before it (Bag Attributes) does not matter. */
 const BEGIN = /^-----BEGIN ([A-Z0-9 ]+)-----[ \t]*\r?$/gm;
 /** RFC 7468, section 10: PKCS #8. What it says is for the service to judge, octet by octet. */
 const PKCS8 = 'PRIVATE KEY';
+const SPKI = 'PUBLIC KEY';
 const ENCRYPTED = 'ENCRYPTED PRIVATE KEY';
 
 /**
@@ -23,6 +24,29 @@ export function keyIn(file: Uint8Array, name: string): Uint8Array {
     return privateKeyIn(text, labels, name);
   } finally {
     file.fill(0);
+  }
+}
+
+/**
+ * The public key in a file: the bytes as they are, or of a PEM file its one public key as SubjectPublicKeyInfo in DER.
+ *
+ * @param name the file, for messages
+ * @throws CommandError for a file that is empty, or PEM without one public key that can be read
+ */
+export function publicKeyIn(file: Uint8Array, name: string): Uint8Array {
+  const text = textOf(Buffer.from(file.buffer, file.byteOffset, file.byteLength));
+  if (text.trim() === '') throw new CommandError(EXIT.data, `${name} is empty.`);
+  const labels = [...text.matchAll(BEGIN)].map(([, label = '']) => label);
+  if (labels.length === 0) return file;
+  if (labels.length > 1 || labels[0] !== SPKI)
+    throw new CommandError(EXIT.data, `${name} should hold one public key, but holds ${labels.join(', ')}.`);
+  try {
+    return createPublicKey(text).export({ format: 'der', type: 'spki' });
+  } catch {
+    throw new CommandError(
+      EXIT.data,
+      `The public key in ${name} cannot be read: write it again with openssl pkey -pubin.`,
+    );
   }
 }
 

@@ -13,10 +13,11 @@ export function lockDirectory(directory: string): () => void {
     lock.exec('begin exclusive');
   } catch (error) {
     lock.close();
-    throw new KmsError('STORE_UNAVAILABLE', `Another process has the embedded database in ${directory} open.`, {
-      retryAfterSeconds: 1,
-      cause: error,
-    });
+    throw new KmsError(
+      'STORE_UNAVAILABLE',
+      `Another process has the embedded database in ${directory} open: stop it first, or use another directory (KMS_DATA_DIR).`,
+      { retryAfterSeconds: 1, cause: error },
+    );
   }
   return () => lock.close();
 }

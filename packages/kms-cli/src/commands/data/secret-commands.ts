@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { callOptions, connect } from '../../connection/connect.ts';
+import { publicKeyIn } from '../../files/key-file.ts';
 import { type Destination, destinationOf, PIPE, sourceOf } from '../../files/place.ts';
 import { KEY_BYTES, readSmall, writeSmall } from '../../files/small-data.ts';
 import type { CommandIo } from '../../io.ts';
@@ -145,7 +146,11 @@ function addDerive(program: Command, io: CommandIo): void {
   withSecretOutput(
     program
       .command('derive')
-      .argument('[file]', "the other side's public key as SubjectPublicKeyInfo in DER; standard input by default", PIPE)
+      .argument(
+        '[file]',
+        "the other side's public key as SubjectPublicKeyInfo in PEM or DER; standard input by default",
+        PIPE,
+      )
       .description('agree on a key with somebody by ECDH and HKDF')
       .requiredOption('--key <key>', KEY_HELP)
       .option('--info <text>', 'what the derived key is for')
@@ -156,7 +161,8 @@ function addDerive(program: Command, io: CommandIo): void {
     const source = sourceOf(file, io);
     const destination = secretDestination(options, io);
     const kms = connect(io);
-    const peerPublicKey = await readSmall(source, KEY_BYTES, 'name a file with one public key', io.signal);
+    const given = await readSmall(source, KEY_BYTES, 'name a file with one public key', io.signal);
+    const peerPublicKey = publicKeyIn(given, source.kind === 'pipe' ? 'Standard input' : source.path);
     const keyId = await keyIdOf(kms, options.key, io);
     const { length, keyVersion } = options;
     const { derivedKey } = await kms.derive(

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { tempDir } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -43,16 +43,24 @@ function blocksOf(markdown: string): Block[] {
     });
 }
 
+/** Where a reader's shell looks: not into this repository, whose Node.js is newer than the one that `npm start` needs. */
+function readersPath(): string {
+  const path = process.env['PATH']?.split(':') ?? [];
+  return path.filter((place) => !place.includes('/node_modules/')).join(':');
+}
+
 /** Runs the blocks one after the other in one shell, as a reader would. Meanwhile the receiver in this process takes evidence. */
 async function runBlocks(blocks: readonly Block[]): Promise<string[]> {
   const script = blocks.map((block) => `${block.script}\necho '${SEPARATOR}'\n`).join('');
   const shell = spawn('bash', ['--norc', '-u', '-c', script], {
     cwd: directory.path,
     env: {
-      PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
+      PATH: readersPath(),
       KMS_DATA_DIR: local.dataDir,
       AUDIT_DIRECTORY: receiver.directory,
       HOME: home.path,
+      // npm would look for a newer npm, and say so.
+      NPM_CONFIG_UPDATE_NOTIFIER: 'false',
     },
     timeout: 80_000,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -88,8 +96,8 @@ function notIgnored(names: readonly string[]): { readonly git: readonly string[]
 describe.each([
   ['README.md', 2],
   ['docs/cli.md', 3],
-  ['docs/guide.md', 10],
-  ['docs/import.md', 2],
+  ['docs/guide.md', 11],
+  ['docs/import.md', 3],
   ['docs/audit.md', 8],
 ])('%s', (document, statements) => {
   test('prints what it says when its commands are run in order', { timeout: 90_000 }, async () => {

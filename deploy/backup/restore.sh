@@ -35,7 +35,7 @@ run_sql() {
 }
 
 if [ -n "$tombstones" ] && ! [ -r "$tombstones" ]; then
-  echo "$0: $tombstones can not be read" >&2
+  echo "$0: $tombstones cannot be read" >&2
   exit 1
 fi
 present=$(run_sql --command="SELECT to_regnamespace('kms')")

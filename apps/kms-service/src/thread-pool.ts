@@ -19,6 +19,6 @@ export function yieldThreadPool(log: Logger): void {
     }
   } catch (error) {
     // Where this is forbidden the service works as well, with less regard for what is quick.
-    log.warn({ err: error }, 'the priority of the thread pool can not be lowered');
+    log.warn({ err: error }, 'the priority of the thread pool cannot be lowered');
   }
 }

@@ -352,7 +352,7 @@ describe('docker-compose.yml', () => {
     expect(Object.keys(environment).toSorted()).toEqual([...used].toSorted());
     const nginx = findExecutable('nginx') ?? 'nginx';
     const args = ['-t', '-p', home.path, '-c', join(home.path, 'nginx.conf'), '-e', 'stderr'];
-    // A file, which /dev/stdout can be opened as; it can not for the socket that is there otherwise.
+    // A file, which /dev/stdout can be opened as; it cannot for the socket that is there otherwise.
     const output = openSync(join(home.path, 'output'), 'w');
     const { status, stderr } = spawnSync(nginx, args, { encoding: 'utf8', stdio: ['ignore', output, 'pipe'] });
     closeSync(output);

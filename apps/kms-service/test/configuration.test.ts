@@ -263,7 +263,7 @@ describe('the configuration', () => {
     expect(problemsOf({})).toEqual(['KMS_ROOT_KEY']);
   });
 
-  test('a FIPS mode that the process can not enter ends the start before it listens, saying what is missing', async () => {
+  test('a FIPS mode that the process cannot enter ends the start before it listens, saying what is missing', async () => {
     const { status, stderr } = runMain({
       KMS_EMBEDDED_DEFAULTS: 'true',
       KMS_DATA_DIR: join(directory.path, 'fips'),

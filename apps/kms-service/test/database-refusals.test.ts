@@ -197,7 +197,7 @@ const CASES: readonly Case[] = [
     'a file of an authority that is broken',
     () => ({ DATABASE_URL: at(tlsPlace()), DATABASE_SSL: 'verify-ca', DATABASE_SSL_CA_FILE: file('broken.pem') }),
     78,
-    /DATABASE_SSL_CA_FILE: the certificate in \S+ can not be read/,
+    /DATABASE_SSL_CA_FILE: the certificate in \S+ cannot be read/,
   ],
   [
     'a pooler in statement mode',
@@ -247,8 +247,8 @@ describe('a start', () => {
     );
     for (const [name, reason] of [
       ['no.pem', /holds no certificate/],
-      ['broken.pem', /can not be read/],
-      ['missing.pem', /can not be read/],
+      ['broken.pem', /cannot be read/],
+      ['missing.pem', /cannot be read/],
     ] as const)
       expect(() => readCertificate('AUDIT_SERVICE_CA_FILE', file(name))).toThrow(reason);
     // Several certificates with words between them, as bundles have them.

@@ -39,7 +39,7 @@ async function startSupervised(attempts = 5): Promise<Service> {
   try {
     return await startService({ env });
   } catch (error) {
-    if (attempts === 1 || !/can not be used now.*CKR_GENERAL_ERROR/.test(String(error))) throw error;
+    if (attempts === 1 || !/cannot be used now.*CKR_GENERAL_ERROR/.test(String(error))) throw error;
     return startSupervised(attempts - 1);
   }
 }

@@ -76,11 +76,11 @@ describe('a wrong setting of the HSM ends the start with 78 and says which:', { 
     });
 
   test.each([
-    ['the module', { KMS_PKCS11_MODULE_PATH: '/usr/lib/none.so' }, /none\.so can not be loaded/],
+    ['the module', { KMS_PKCS11_MODULE_PATH: '/usr/lib/none.so' }, /none\.so cannot be loaded/],
     [
       'what the module needs',
       { SOFTHSM2_CONF: '/nowhere/softhsm2.conf' },
-      /can not be initialised \(CKR_GENERAL_ERROR\)/,
+      /cannot be initialised \(CKR_GENERAL_ERROR\)/,
     ],
     ['the slot', { KMS_PKCS11_SLOT: '12345' }, /No initialised token fits slot 12345/],
     ['the PIN', { KMS_PKCS11_PIN: '999000' }, /the token refused the PIN/],
@@ -188,7 +188,7 @@ describe('keys in an HSM', () => {
     expect(await objectsInHsm()).toBe(before);
   });
 
-  test('that the token can not hold are refused with what it can', async () => {
+  test('that the token cannot hold are refused with what it can', async () => {
     const refused = await local.call('POST', '/kms/v1/keys', {
       protectionLevel: 'hsm',
       algorithm: 'chacha20-poly1305',
@@ -234,7 +234,7 @@ describe('keys in an HSM', () => {
       wrappedMaterial: DATA,
     });
     expect(refused).toMatchObject({ status: 400 });
-    expect(refused.body['message']).toMatch(/can not be imported into an HSM/);
+    expect(refused.body['message']).toMatch(/cannot be imported into an HSM/);
   });
 
   test('outlive a restart and a kill', { timeout: 60_000 }, async () => {

@@ -55,7 +55,7 @@ describe('a key that lives in an HSM', { timeout: 120_000 }, () => {
   });
 
   it.each(['aes-256-gcm', 'hmac-sha256', 'ecdsa-p256'])(
-    'of %s can not be copied, changed or wrapped out by somebody who knows the PIN',
+    'of %s cannot be copied, changed or wrapped out by somebody who knows the PIN',
     async (id) => {
       const token = await makeToken();
       const { label } = await make(await open(token), id);

@@ -83,7 +83,7 @@ describe('the root of an HSM', () => {
 });
 
 describe('known attacks on the root', () => {
-  it('can not be read, copied, changed or wrapped out by somebody who knows the PIN', async () => {
+  it('cannot be read, copied, changed or wrapped out by somebody who knows the PIN', async () => {
     const token = await makeToken();
     await openWithRoot(token);
     expect(raw(token, { act: 'read-value', label: LABEL })).toBe('CKR_ATTRIBUTE_SENSITIVE');

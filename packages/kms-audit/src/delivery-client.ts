@@ -83,7 +83,7 @@ export async function auditServiceProblem(options: DeliveryClientOptions): Promi
     if (status === 401 || status === 403) return `refuses the credential with ${status}`;
     return status >= 500 ? `answers ${status}` : undefined;
   } catch (error) {
-    return `can not be reached (${reasonOf(error)})`;
+    return `cannot be reached (${reasonOf(error)})`;
   } finally {
     agent.destroy();
   }

@@ -59,7 +59,7 @@ async function publicKeyIn(path: string): Promise<string> {
     checkpointVerifier(pem);
     return pem;
   } catch (cause) {
-    if (cause instanceof RangeError) throw new RangeError(`${path} can not be used: ${cause.message}.`, { cause });
+    if (cause instanceof RangeError) throw new RangeError(`${path} cannot be used: ${cause.message}.`, { cause });
     throw cause;
   }
 }
@@ -81,7 +81,7 @@ async function readText(path: string): Promise<string> {
 }
 
 function unreadable(path: string, cause: unknown): RangeError {
-  return new RangeError(`${path} can not be read.`, { cause });
+  return new RangeError(`${path} cannot be read.`, { cause });
 }
 
 function parseJson(text: string): unknown {

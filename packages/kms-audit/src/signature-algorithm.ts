@@ -43,7 +43,7 @@ export function signatureAlgorithmOf(key: KeyObject): SignatureAlgorithm {
   const found = type === 'ec' ? BY_CURVE[namedCurve ?? ''] : BY_TYPE[type];
   if (found !== undefined) return found;
   throw new RangeError(
-    `a key of the type ${type}${namedCurve === undefined ? '' : ` (${namedCurve})`} can not sign checkpoints; ` +
+    `a key of the type ${type}${namedCurve === undefined ? '' : ` (${namedCurve})`} cannot sign checkpoints; ` +
       'take Ed25519, EC P-256, P-384 or P-521, RSA, or ML-DSA-44, 65 or 87',
   );
 }

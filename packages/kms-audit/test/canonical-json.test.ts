@@ -54,7 +54,7 @@ test.each([
   expect(canonicalJson(double(bits))).toBe(text);
 });
 
-test('what JSON can not say is refused, and not left out', () => {
+test('what JSON cannot say is refused, and not left out', () => {
   expect(() => canonicalJson(double('7fffffffffffffff'))).toThrow(TypeError);
   expect(() => canonicalJson(double('7ff0000000000000'))).toThrow(TypeError);
   expect(() => canonicalJson({ name: '\udead' })).toThrow(TypeError);

@@ -69,7 +69,7 @@ test('an RSA-PSS key signs as an RSA key does', async () => {
   expect(checkpointVerifier(publicPem).problem(latest)).toBeUndefined();
 });
 
-test('a key that can not sign checkpoints is refused, and its material is not shown', () => {
+test('a key that cannot sign checkpoints is refused, and its material is not shown', () => {
   const small = pems(generateKeyPairSync('rsa', { modulusLength: 1024 })).privatePem;
   const x25519 = pems(generateKeyPairSync('x25519')).privatePem;
   const curve = pems(generateKeyPairSync('ec', { namedCurve: 'secp256k1' })).privatePem;

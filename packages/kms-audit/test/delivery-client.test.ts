@@ -222,7 +222,7 @@ describe('an address of the audit service', () => {
     'https://0x7f.1.2.3.4.5/'.replace('0x7f.1.2.3.4.5', '0.0.0.0'),
     'https://user:password@audit.example.com',
     'ftp://audit.example.com',
-  ])('%s can not', (url) => {
+  ])('%s cannot', (url) => {
     expect(auditUrlProblem(new URL(url), none)).toBeDefined();
   });
 

@@ -58,7 +58,7 @@ test('a tenant that always has more holds up neither other tenants nor the count
   expect(outbox.batches).toHaveLength(sealed);
 });
 
-test('a chain that can not go on is reported and does not hold up the others', async () => {
+test('a chain that cannot go on is reported and does not hold up the others', async () => {
   const outbox = new MemoryOutbox();
   outbox.add([sampleEvent(), sampleEvent({ tenantId: QUIET })]);
   outbox.onExtend = (tenantId) => {

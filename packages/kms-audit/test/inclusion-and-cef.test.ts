@@ -38,7 +38,7 @@ test('an event of another tenant does not get into a chain', async () => {
   await expect(sealBatch(signer, emptyChain(TENANT), [], new Date())).rejects.toThrow(RangeError);
 });
 
-test('a line of CEF can not be split or extended by what an event holds', async () => {
+test('a line of CEF cannot be split or extended by what an event holds', async () => {
   const { batches } = await sampleExport([1]);
   const [entry] = batches[0]?.events ?? [];
   if (entry === undefined) throw new Error('the batch has an event');

@@ -152,7 +152,7 @@ export function explainSystemError(error: unknown, isOutput = isAboutOutput(erro
   if (reason !== undefined)
     return new CommandError(isOutput ? EXIT.output : EXIT.input, `${name} ${reason}.`, { cause: error });
   const verb = isOutput ? 'written' : 'read';
-  const text = `${name} can not be ${verb}: the system says "${getSystemErrorMessage(errno)}" (${code}).`;
+  const text = `${name} cannot be ${verb}: the system says "${getSystemErrorMessage(errno)}" (${code}).`;
   return new CommandError(isOutput ? EXIT.output : EXIT.system, text, { cause: error });
 }
 

@@ -214,9 +214,9 @@ describe('kms audit verify', () => {
       [[...KEYS, '--after', 'broken.json'], `${broken} holds no checkpoint.`],
       [
         [...KEYS, '--public-key', 'broken.json'],
-        `${broken} can not be used: it is not a public key in PEM that can be used: there is no public key in PEM.`,
+        `${broken} cannot be used: it is not a public key in PEM that can be used: there is no public key in PEM.`,
       ],
-      [[...KEYS, '--checkpoint', 'absent.json'], `${missing} can not be read.`],
+      [[...KEYS, '--checkpoint', 'absent.json'], `${missing} cannot be read.`],
     ] as const)
       expect(await verify(lines, ...options)).toEqual({ code: EXIT.input, out: '', err: `${message}\n` });
     const absent = await callKms({}, [
@@ -226,7 +226,7 @@ describe('kms audit verify', () => {
       '--public-key',
       join(directory.path, 'key-0.pem'),
     ]);
-    expect(absent).toMatchObject({ code: EXIT.input, err: expect.stringContaining('absent.jsonl can not be read') });
+    expect(absent).toMatchObject({ code: EXIT.input, err: expect.stringContaining('absent.jsonl cannot be read') });
     expect((await verify(lines)).code).toBe(EXIT.usage);
     expect((await verify(lines, ...KEYS, '--expected-events', 'many')).code).toBe(EXIT.usage);
     expect((await verify(lines, ...KEYS, '--retired-before', 'soon')).code).toBe(EXIT.usage);

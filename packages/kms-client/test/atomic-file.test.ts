@@ -60,7 +60,7 @@ describe.each(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])('where a hard link i
     expect(readdirSync(home.path)).toEqual(['new']);
   });
 
-  test('nothing is left when the file can not take its name', async () => {
+  test('nothing is left when the file cannot take its name', async () => {
     vi.mocked(files.rename).mockRejectedValueOnce(refusal('EIO'));
     await expect(writeAtomically(at('new'), false, (file) => file.writeFile('content'))).rejects.toThrow('EIO');
     expect(readdirSync(home.path)).toEqual([]);
@@ -98,7 +98,7 @@ describe('where there are no hard links, the file of somebody who does not look'
     expect(readdirSync(home.path)).toEqual(['new']);
   });
 
-  test('is not removed when the file can not take its name', async () => {
+  test('is not removed when the file cannot take its name', async () => {
     vi.mocked(files.rename).mockImplementationOnce(async () => {
       theirs();
       throw refusal('EIO');
@@ -108,7 +108,7 @@ describe('where there are no hard links, the file of somebody who does not look'
     expect(readdirSync(home.path)).toEqual(['new']);
   });
 
-  test('and one that can not be removed do not hide what went wrong', async () => {
+  test('and one that cannot be removed do not hide what went wrong', async () => {
     vi.mocked(files.rename).mockRejectedValueOnce(refusal('EIO'));
     vi.mocked(files.unlink).mockRejectedValue(refusal('EBUSY'));
     await expect(write()).rejects.toThrow('EIO');
@@ -119,7 +119,7 @@ describe('an error of the file beside it', () => {
   test.each([
     ['opened', 'open'],
     ['renamed', 'rename'],
-  ] as const)('names the whole destination, when it can not be %s', async (_what, syscall) => {
+  ] as const)('names the whole destination, when it cannot be %s', async (_what, syscall) => {
     const name = 'n'.repeat(200);
     const fail = async (path: unknown) => {
       const text = `EACCES: permission denied, ${syscall} '${String(path)}'`;

@@ -33,7 +33,7 @@ describe('the bundle', () => {
     expect(gzipSync(contents).length).toBeLessThan(LIMIT_BYTES);
   });
 
-  test('of the Node.js entry can not be made for a browser', async () => {
+  test('of the Node.js entry cannot be made for a browser', async () => {
     await expect(bundle('node/index.ts')).rejects.toThrow('node:');
   });
 

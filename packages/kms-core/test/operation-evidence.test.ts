@@ -111,7 +111,7 @@ describe('an operation that leaves evidence', () => {
     ]);
   });
 
-  test('gives no output when its event can not be written, though the work was done', async () => {
+  test('gives no output when its event cannot be written, though the work was done', async () => {
     const keyId = await newKey();
     trailFailure = new KmsError('STORE_UNAVAILABLE', 'the database is away');
     const answer = run((kms) => encrypt(kms, fixture.admin, { keyId, plaintext: DATA }));
@@ -203,7 +203,7 @@ describe('a ciphertext that moves to another key', () => {
     ]);
   });
 
-  test('gives no output when the event of its own key can not be written', async () => {
+  test('gives no output when the event of its own key cannot be written', async () => {
     trailFailure = new Error('no');
     const moved = run((kms) => reencrypt(kms, fixture.admin, { ciphertext, destinationKeyId: destination }));
     await expect(moved).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' });
@@ -241,7 +241,7 @@ describe('a change', () => {
     expect(Object.keys(committed()[0]?.changes?.after ?? {}).sort()).toEqual(['revision', 'state']);
   });
 
-  test('does not happen when its event can not be written', async () => {
+  test('does not happen when its event cannot be written', async () => {
     const keyId = await newKey();
     const broken: Kms = {
       ...fixture.kms,

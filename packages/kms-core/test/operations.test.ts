@@ -101,7 +101,7 @@ describe('create', () => {
     });
   });
 
-  test('coerces a purpose that the algorithm can not serve, and says so', async () => {
+  test('coerces a purpose that the algorithm cannot serve, and says so', async () => {
     const key = await create('kyber-768', { purpose: 'signing' });
     expect(key.purpose).toBe('kem');
     expect(key.warnings).toHaveLength(1);
@@ -604,7 +604,7 @@ describe('tampering with the store', () => {
     expect(schedules.warnings).toEqual([expect.stringContaining(bad.keyId)]);
   });
 
-  test('due keys that can not be worked on hold up no others, however many they are', async () => {
+  test('due keys that cannot be worked on hold up no others, however many they are', async () => {
     const rotation = { periodSeconds: 3600 };
     const bad: string[] = [];
     for (let i = 0; i < 101; i += 1) {
@@ -841,7 +841,7 @@ describe('what a policy denies', () => {
     expect(await codeOf(reencrypt(f.kms, user, { ciphertext }))).toBe('no error');
   });
 
-  test('kms:keys:use stands for every operation, and what can not be read is not listed', async () => {
+  test('kms:keys:use stands for every operation, and what cannot be read is not listed', async () => {
     const user = callerOf(f.tenantId, 'key_user');
     const { keyId } = await create();
     const statements = [

@@ -157,7 +157,7 @@ describe('a key in an HSM', () => {
       importToken: Buffer.alloc(0),
       wrappedMaterial: Buffer.alloc(0),
     });
-    await expect(importing).rejects.toThrow(/can not be imported into an HSM/);
+    await expect(importing).rejects.toThrow(/cannot be imported into an HSM/);
   });
 
   test('goes to the next HSM while the first is away', async () => {

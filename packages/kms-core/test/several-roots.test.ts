@@ -308,7 +308,7 @@ describe('the ceremony', () => {
     expect(await opens(tenantId, b)).toBe(true);
   });
 
-  test('a node that still uses a retired root can not bring its wraps back', async () => {
+  test('a node that still uses a retired root cannot bring its wraps back', async () => {
     const hierarchy = await start(a, b);
     await retireRoot({ store }, 'hsm-a');
     const tenantId = await addTenant(hierarchy);
@@ -336,7 +336,7 @@ describe('the ceremony', () => {
     await rotateRoot(ceremony(a, next), next);
     const tenantId = await addTenant(onOld);
     expect(await opens(tenantId, next)).toBe(false);
-    // Until then the old root can not be taken out of use, so that nothing is lost.
+    // Until then the old root cannot be taken out of use, so that nothing is lost.
     await expect(retireRoot({ store }, 'hsm-a', await a.checkValue())).rejects.toThrow(CONFLICT);
     expect(await rotateRoot(ceremony(a, next), next)).toMatchObject({ added: 1 });
     expect(await opens(tenantId, next)).toBe(true);

@@ -68,7 +68,7 @@ function explained(error: unknown, option: 'url' | 'notifyUrl'): unknown {
   if (!(error instanceof KmsError) || !isOfConnection(error)) return error;
   const problem = connectionProblem(error);
   if (problem === undefined) return error;
-  return new KmsError('STORE_UNAVAILABLE', `The database can not serve: ${problem.reason}.`, {
+  return new KmsError('STORE_UNAVAILABLE', `The database cannot serve: ${problem.reason}.`, {
     retryAfterSeconds: 1,
     details: { lies: problem.lies, option },
     cause: error.cause,

@@ -39,7 +39,7 @@ export function toStoreError(error: unknown): KmsError {
   if (error instanceof KmsError) return error;
   const fault = faultOf(error);
   if (isUnavailable(fault.code)) {
-    return unavailable(SHORT_LIVED_STATES.has(fault.code) ? 'is busy' : 'can not serve', fault);
+    return unavailable(SHORT_LIVED_STATES.has(fault.code) ? 'is busy' : 'cannot serve', fault);
   }
   if (fault.code === NO_STANDBY) return unavailable('has no synchronous standby, so nothing is changed in it', fault);
   if (fault.code === TENANT_SHREDDED) return new KmsError('CONFLICT', 'The tenant was shredded.', { cause: fault });

@@ -116,14 +116,14 @@ describe('migrations', () => {
     await server.drop();
   });
 
-  it('say what an administrator has to do for a user who can not take the role', async () => {
+  it('say what an administrator has to do for a user who cannot take the role', async () => {
     const owner = await login([`alter database ${database.name} owner to LOGIN`]);
     await expect(open('auto', owner.url)).rejects.toMatchObject({
       code: 'INTERNAL_ERROR',
       message: expect.stringContaining('CREATE ROLE kms_app NOLOGIN; GRANT kms_app TO'),
     });
     await open('auto');
-    await expect(open('off', owner.url)).rejects.toThrow('can not take the role kms_app');
+    await expect(open('off', owner.url)).rejects.toThrow('cannot take the role kms_app');
     await owner.drop();
   });
 });

@@ -29,7 +29,7 @@ export function mountSmallDisk(mebibytes: number): SmallDisk {
   const directory = tempDir('qnsp-disk-');
   const { path } = directory;
   const refusal = run('mount', ['-t', 'tmpfs', '-o', `size=${mebibytes}m,mode=755`, 'tmpfs', path]);
-  if (refusal !== undefined) throw new Error(`A small disk can not be mounted: ${refusal}`);
+  if (refusal !== undefined) throw new Error(`A small disk cannot be mounted: ${refusal}`);
   // Lazily: a server that is about to end may still have files open there.
   const unmount = (): string | undefined => run('umount', ['--lazy', path]);
   const forget = onProcessExit(unmount);
@@ -53,7 +53,7 @@ export function mountSmallDisk(mebibytes: number): SmallDisk {
     async unmount() {
       forget();
       const failure = unmount();
-      if (failure !== undefined) throw new Error(`${path} can not be unmounted: ${failure}`);
+      if (failure !== undefined) throw new Error(`${path} cannot be unmounted: ${failure}`);
       await directory.remove();
     },
   };

@@ -111,7 +111,7 @@ export class OutsideMemory implements CommitMemory {
         await files?.write(known.holder, sealed);
       } catch (error) {
         // A change is not refused for it: it is a second look, and the memory of this process is another.
-        log.error({ err: error }, 'KMS_STATE_DIR can not be written: commits are not remembered there');
+        log.error({ err: error }, 'KMS_STATE_DIR cannot be written: commits are not remembered there');
       }
     }
     this.#writing = undefined;

@@ -11,7 +11,7 @@ export function readCertificate(variable: string, path: string): string {
   try {
     pem = readFileSync(path, 'utf8');
   } catch (cause) {
-    throw refuse(`${path} can not be read (${cause instanceof Error ? cause.message : 'unknown reason'})`);
+    throw refuse(`${path} cannot be read (${cause instanceof Error ? cause.message : 'unknown reason'})`);
   }
   const certificates = pem.match(CERTIFICATE) ?? [];
   if (certificates.length === 0)
@@ -19,7 +19,7 @@ export function readCertificate(variable: string, path: string): string {
   for (const [index, certificate] of certificates.entries()) {
     const problem = problemOf(certificate);
     const which = certificates.length === 1 ? 'the certificate' : `certificate ${index + 1}`;
-    if (problem !== undefined) throw refuse(`${which} in ${path} can not be read (${problem})`);
+    if (problem !== undefined) throw refuse(`${which} in ${path} cannot be read (${problem})`);
   }
   return pem;
 }

@@ -141,7 +141,7 @@ function pinOf(env: Variables, variable: string, entry: Readonly<Record<string, 
   try {
     return withoutLineEnd(readFileSync(pinFile, 'utf8'));
   } catch {
-    env.problem(`${variable}.pinFile`, 'the file can not be read');
+    env.problem(`${variable}.pinFile`, 'the file cannot be read');
     return undefined;
   }
 }

@@ -45,7 +45,7 @@ export class Variables {
       if (content === '') this.problem(`${name}_FILE`, 'the file is empty');
       return content === '' ? undefined : content;
     } catch (error) {
-      this.problem(`${name}_FILE`, `the file can not be read (${errorCode(error)})`);
+      this.problem(`${name}_FILE`, `the file cannot be read (${errorCode(error)})`);
       return undefined;
     }
   }

@@ -154,7 +154,7 @@ function parseJson(body: Buffer): unknown {
 }
 
 function malformed(reason: string): KmsError {
-  return new KmsError('BAD_REQUEST', `The request can not be read: ${reason}.`, {
+  return new KmsError('BAD_REQUEST', `The request cannot be read: ${reason}.`, {
     details: { issues: [{ path: '', reason }] },
   });
 }

@@ -119,7 +119,7 @@ function bind(server: Server, { host, port }: ServiceConfig): Promise<void> {
       reject(
         error.code === 'EADDRINUSE' || error.code === 'EACCES' || error.code === 'EADDRNOTAVAIL'
           ? new ConfigurationError([
-              { variable: 'PORT', reason: `${host}:${port} can not be listened on (${error.code})` },
+              { variable: 'PORT', reason: `${host}:${port} cannot be listened on (${error.code})` },
             ])
           : error,
       );

@@ -21,7 +21,7 @@ export function residentKeysCheck(sweeps: readonly SweepReport[]): Check {
   const messages = sweeps.flatMap(({ providerId, answers, missing, failed }) => [
     ...(answers ? [] : [`${providerId} does not answer`]),
     ...(missing.length === 0 ? [] : [`${missing.length} key version(s) have no object in ${providerId}`]),
-    ...(failed.length === 0 ? [] : [`${failed.length} object(s) in ${providerId} can not be reconciled`]),
+    ...(failed.length === 0 ? [] : [`${failed.length} object(s) in ${providerId} cannot be reconciled`]),
   ]);
   return messages.length === 0 ? { status: 'ok' } : { status: 'degraded', message: messages.join(', ') };
 }

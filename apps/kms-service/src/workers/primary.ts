@@ -104,7 +104,7 @@ class Workers {
     }
     const ended = { worker: worker.process.pid, code, signal };
     if (!this.#everServed) {
-      this.#log.error(ended, 'a worker can not start');
+      this.#log.error(ended, 'a worker cannot start');
       this.stop('SIGTERM', code ?? 1);
       return;
     }

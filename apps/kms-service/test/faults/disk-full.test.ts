@@ -42,7 +42,7 @@ afterEach(async () => {
 const isRoot = process.getuid?.() === 0;
 
 describe.skipIf(!isRoot)('the disk of PostgreSQL is full (needs root)', () => {
-  test('tables can not grow: changes are refused, keys are still used', RIDE, async () => {
+  test('tables cannot grow: changes are refused, keys are still used', RIDE, async () => {
     await startOnSmallDisk();
     await rideOut(kms, databaseUrl, {
       strike: () => Promise.resolve(disk.fill()),
@@ -54,7 +54,7 @@ describe.skipIf(!isRoot)('the disk of PostgreSQL is full (needs root)', () => {
     expect(server.logs()).toContain('No space left on device');
   });
 
-  test('the write-ahead log can not grow: PostgreSQL ends, and comes back when there is space', RIDE, async () => {
+  test('the write-ahead log cannot grow: PostgreSQL ends, and comes back when there is space', RIDE, async () => {
     await startOnSmallDisk();
     await rideOut(kms, databaseUrl, {
       strike: async () => {

@@ -89,9 +89,9 @@ const smallBacklog = () => ({ KMS_AUDIT_MAX_BACKLOG: '100' });
 const readOnly = {
   strike: makeReadOnly,
   change: 503,
-  doctor: { check: 'database', message: /read-only|can not serve/ },
+  doctor: { check: 'database', message: /read-only|cannot serve/ },
 };
-const full = { strike: fillTables, change: 503, doctor: { check: 'database', message: /can not serve/ } };
+const full = { strike: fillTables, change: 503, doctor: { check: 'database', message: /cannot serve/ } };
 
 const CONDITIONS: readonly Condition[] = [
   {

@@ -47,7 +47,7 @@ const DECRYPT_FAILED: readonly number[] = [CKR.encryptedDataInvalid, CKR.encrypt
 
 /** The 503 of an HSM. */
 export function hsmUnavailable(hsmId: string, reason: string, waitMs: number, cause?: unknown): KmsError {
-  return new KmsError('HSM_UNAVAILABLE', `The HSM ${hsmId} can not be used now: ${reason}.`, {
+  return new KmsError('HSM_UNAVAILABLE', `The HSM ${hsmId} cannot be used now: ${reason}.`, {
     retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)),
     details: { provider: hsmId },
     cause,
@@ -111,7 +111,7 @@ export function callError(hsmId: string, error: Error): KmsError {
     case 'initialise':
     case 'slot':
       // The call was the first to need a new connection; what is only away for now must not look like a mistake.
-      return hsmUnavailable(hsmId, `it can not be reached (${firstLine(fault.message)})`, 1000, error);
+      return hsmUnavailable(hsmId, `it cannot be reached (${firstLine(fault.message)})`, 1000, error);
     case 'ambiguous':
     case 'weakened':
       return internal(hsmId, 'one of its keys is not as it was made', error);
@@ -136,13 +136,13 @@ export function configurationError(modulePath: string, error: unknown): HsmConfi
     case 'module':
       return new HsmConfigurationError(
         'module',
-        `The PKCS #11 module ${modulePath} can not be loaded: ${firstLine(fault.message)}`,
+        `The PKCS #11 module ${modulePath} cannot be loaded: ${firstLine(fault.message)}`,
         options,
       );
     case 'initialise':
       return new HsmConfigurationError(
         'initialise',
-        `The PKCS #11 module ${modulePath} can not be initialised (${fault.message}). See that it finds its own configuration, which for SoftHSM SOFTHSM2_CONF names, and what that names.`,
+        `The PKCS #11 module ${modulePath} cannot be initialised (${fault.message}). See that it finds its own configuration, which for SoftHSM SOFTHSM2_CONF names, and what that names.`,
         options,
       );
     case 'slot':

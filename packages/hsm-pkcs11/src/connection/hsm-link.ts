@@ -256,7 +256,7 @@ export class HsmLink {
   #unreachable(error: unknown): KmsError {
     if (error instanceof KmsError) return error;
     const waitMs = Math.max(this.#retryAt - this.#parts.now(), 1000);
-    return hsmUnavailable(this.#settings.id, `it can not be reached (${asError(error).message})`, waitMs, error);
+    return hsmUnavailable(this.#settings.id, `it cannot be reached (${asError(error).message})`, waitMs, error);
   }
 
   #replace(connection: ChildConnection, reason: unknown): void {
@@ -273,7 +273,7 @@ export class HsmLink {
     if (this.#connected !== null) return this.#connected;
     const waitMs = this.#retryAt - this.#parts.now();
     if (waitMs > 0) {
-      const reason = `it can not be reached (${this.#lastError ?? 'unknown'})`;
+      const reason = `it cannot be reached (${this.#lastError ?? 'unknown'})`;
       return Promise.reject(hsmUnavailable(this.#settings.id, reason, waitMs));
     }
     const attempt = this.#open().catch((error: unknown) => {

@@ -154,7 +154,7 @@ export class HsmRoot implements RootProvider {
     if (![CKM.aesGcm, CKM.aesEcb, CKM.aesKeyGen].every((needed) => mechanisms.includes(needed)))
       throw new HsmConfigurationError(
         'mechanism',
-        `The HSM ${this.id} can not hold a root: it lacks AES-GCM, AES-ECB or the generation of AES keys.`,
+        `The HSM ${this.id} cannot hold a root: it lacks AES-GCM, AES-ECB or the generation of AES keys.`,
       );
   }
 

@@ -44,10 +44,7 @@ export function headerLength(start: Uint8Array): number {
     );
   const wrappedBytes = ((start[LENGTH_AT] ?? 0) << 8) | (start[LENGTH_AT + 1] ?? 0);
   if (wrappedBytes === 0 || wrappedBytes > MAX_WRAPPED_BYTES)
-    throw new KmsClientError(
-      'ENVELOPE_INVALID',
-      'The header of the data is damaged: the length of its key can not be.',
-    );
+    throw new KmsClientError('ENVELOPE_INVALID', 'The header of the data is damaged: the length of its key cannot be.');
   return FIXED_BYTES + wrappedBytes;
 }
 

@@ -616,7 +616,7 @@ export interface CreateKeyInput {
   /** A name for people; it need not be unique. */
   readonly name?: string | undefined;
   /**
-   * What the key is for. Absent or empty it is the algorithm's own purpose. A purpose that the algorithm can not
+   * What the key is for. Absent or empty it is the algorithm's own purpose. A purpose that the algorithm cannot
    * serve becomes the algorithm's own, and the answer says so in `warnings`.
    */
   readonly purpose?:
@@ -1048,12 +1048,12 @@ export interface ImportKeyInput {
    * the raw secret key, or PKCS#8 in DER.
    */
   readonly wrappedMaterial: Uint8Array;
-  /** Only `software`: what existed outside of an HSM can not be imported into one. */
+  /** Only `software`: what existed outside of an HSM cannot be imported into one. */
   readonly protectionLevel?: 'software' | 'hsm' | undefined;
   /** A name for people; it need not be unique. */
   readonly name?: string | undefined;
   /**
-   * What the key is for. Absent or empty it is the algorithm's own purpose. A purpose that the algorithm can not
+   * What the key is for. Absent or empty it is the algorithm's own purpose. A purpose that the algorithm cannot
    * serve becomes the algorithm's own, and the answer says so in `warnings`.
    */
   readonly purpose?:
@@ -1326,7 +1326,7 @@ export interface KmsOperations {
   /** Resume a suspended key. */
   resumeKey(input: ResumeKeyInput, options?: CallOptions): Promise<Key>;
 
-  /** Revoke a key for ever. Every operation with the key fails at once. This can not be undone. */
+  /** Revoke a key for ever. Every operation with the key fails at once. This cannot be undone. */
   revokeKey(input: RevokeKeyInput, options?: CallOptions): Promise<Key>;
 
   /**

@@ -21,7 +21,7 @@ export const keyPurpose = onTheWire(
     type: 'string',
     enum: ['', ...KEY_PURPOSES],
     description:
-      "What the key is for. Absent or empty it is the algorithm's own purpose. A purpose that the algorithm can not serve becomes " +
+      "What the key is for. Absent or empty it is the algorithm's own purpose. A purpose that the algorithm cannot serve becomes " +
       "the algorithm's own, and the answer says so in `warnings`.",
   },
 );

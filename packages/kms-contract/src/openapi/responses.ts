@@ -29,8 +29,8 @@ const ERROR_MEANINGS: Readonly<Record<KmsErrorCode, string>> = {
   INTERNAL_ERROR: 'The service failed; the request id finds it in the log.',
   HSM_UNAVAILABLE: 'No HSM answers; try again.',
   STORE_UNAVAILABLE: 'The database does not answer; try again.',
-  AUDIT_UNAVAILABLE: 'The call can not be recorded as evidence, so it was not done; try again.',
-  SEALED: 'The service has no root key and so can not open any; try again.',
+  AUDIT_UNAVAILABLE: 'The call cannot be recorded as evidence, so it was not done; try again.',
+  SEALED: 'The service has no root key and so cannot open any; try again.',
 };
 
 const REQUEST_ID = { 'x-request-id': { description: 'The id of the request.', schema: { type: 'string' } } };

@@ -26,7 +26,7 @@ const importBody = z.strictObject({
   protectionLevel: z
     .enum(['software', 'hsm'])
     .exactOptional()
-    .describe('Only `software`: what existed outside of an HSM can not be imported into one.'),
+    .describe('Only `software`: what existed outside of an HSM cannot be imported into one.'),
   ...chosenSettings,
 });
 
@@ -35,7 +35,7 @@ function settingsOfVersion(body: z.output<typeof importBody>): readonly Issue[] 
   if (body.keyId === undefined) return [];
   return Object.keys(chosenSettings)
     .filter((name) => name in body)
-    .map((name) => ({ path: name, reason: 'can not be set by the import of a version; change the key instead' }));
+    .map((name) => ({ path: name, reason: 'cannot be set by the import of a version; change the key instead' }));
 }
 
 export const keyImportRoutes = group({

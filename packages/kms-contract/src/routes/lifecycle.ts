@@ -77,7 +77,7 @@ export const lifecycleRoutes = group({
     operationId: 'revokeKey',
     path: `${BASE_PATH}/keys/{keyId}/revoke`,
     summary: 'Revoke a key for ever',
-    description: 'Every operation with the key fails at once. This can not be undone.',
+    description: 'Every operation with the key fails at once. This cannot be undone.',
     permission: 'kms:keys:delete',
     body: z.strictObject({
       tenantId,

@@ -6,7 +6,7 @@ const ALTERNATIVE_IV = Buffer.from('a65959a6', 'hex');
 
 /** AES-256 key wrap with padding (RFC 5649, SP 800-38F KWP). */
 export function wrapWithPadding(kek: Uint8Array, key: Uint8Array): Buffer {
-  if (key.length === 0) throw new RangeError('an empty key can not be wrapped');
+  if (key.length === 0) throw new RangeError('an empty key cannot be wrapped');
   const cipher = createCipheriv('id-aes256-wrap-pad', kek, ALTERNATIVE_IV);
   return cipher.update(key);
 }

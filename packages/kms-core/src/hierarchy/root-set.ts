@@ -214,6 +214,6 @@ function notOfThisDatabase(
   const message =
     expected.length === 0
       ? `The root ${providerId} is not one of this database (${inUse.map((root) => `${root.providerId} ${root.checkValue}`).join(', ')}); it has the check value ${found}. Add it as a provider first.`
-      : `The root ${providerId} is another one: the database expects the check value ${checkValues(expected)}, the configured root has ${found}. Configure the root that this database was made with; a new root can not open its keys.`;
+      : `The root ${providerId} is another one: the database expects the check value ${checkValues(expected)}, the configured root has ${found}. Configure the root that this database was made with; a new root cannot open its keys.`;
   return new KmsError('SEALED', message, { details: { providerId } });
 }

@@ -18,7 +18,7 @@ export function admitKey(key: KeyRecord, operation: CryptoOperation, now: number
   if (!PURPOSE_OPERATIONS[key.purpose].includes(operation)) {
     throw new KmsError(
       'BAD_REQUEST',
-      `A key with the algorithm ${key.algorithm} and the purpose ${key.purpose} can not ${operation}.`,
+      `A key with the algorithm ${key.algorithm} and the purpose ${key.purpose} cannot ${operation}.`,
       {
         details: { issues: [{ path: 'keyId', reason: `the key's purpose does not include ${operation}` }] },
       },

@@ -118,7 +118,7 @@ export const VERSION_TRANSITIONS: Readonly<
 export function nextVersionState(state: VersionState, event: VersionEvent): VersionState {
   const target = VERSION_TRANSITIONS[state][event];
   if (target === undefined) {
-    throw new KmsError('KEY_STATE_INVALID', `A version that is ${state} can not ${event}.`, {
+    throw new KmsError('KEY_STATE_INVALID', `A version that is ${state} cannot ${event}.`, {
       details: { state, event },
     });
   }

@@ -150,6 +150,6 @@ function choosePurpose(algorithm: Algorithm, wanted: KeyPurpose | null): { purpo
   if (wanted === null || algorithm.purposes.includes(wanted)) return { purpose: wanted ?? own, warnings: [] };
   return {
     purpose: own,
-    warnings: [`${algorithm.id} can not serve the purpose ${wanted}; the key has the purpose ${own}.`],
+    warnings: [`${algorithm.id} cannot serve the purpose ${wanted}; the key has the purpose ${own}.`],
   };
 }

@@ -54,7 +54,7 @@ export function sealWith(
 ): MaybePromise<EncryptResult> {
   const { suite } = cipherOf(used.version);
   if (suite === undefined)
-    throw badRequest('keyId', `a key with the algorithm ${used.algorithm.id} can not ${operation}`);
+    throw badRequest('keyId', `a key with the algorithm ${used.algorithm.id} cannot ${operation}`);
   const { keyId } = used.key;
   const { version } = used.version;
   const sealed = capability(used, 'seal')(headerOf(used.version, suite, keyId, version), associatedData, plaintext);

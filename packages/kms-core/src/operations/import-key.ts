@@ -33,7 +33,7 @@ export async function importKey(kms: Kms, caller: Caller, input: ImportKeyInput)
   checkImport(input);
   requireApproved(kms, input.algorithm);
   if (input.rotation?.auto || (input.rotation?.auto === undefined && input.rotation?.periodSeconds)) {
-    throw badRequest('rotation', 'an imported key can not rotate by itself');
+    throw badRequest('rotation', 'an imported key cannot rotate by itself');
   }
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   const unwrapped = unwrapMaterial(chain, kms.clock(), input);
@@ -56,7 +56,7 @@ function checkImport(input: ImportKeyInput): void {
   if (input.protectionLevel === 'hsm')
     throw badRequest(
       'protectionLevel',
-      'key material can not be imported into an HSM: it existed outside of it; create a key with protectionLevel hsm instead',
+      'key material cannot be imported into an HSM: it existed outside of it; create a key with protectionLevel hsm instead',
     );
   checkOneOf('wrappingAlgorithm', input.wrappingAlgorithm, WRAPPING_ALGORITHMS);
   checkBytes('importToken', input.importToken, BOUNDS.importTokenBytes, 1);

@@ -140,6 +140,6 @@ async function readyAfterPayment(
 /** The engine's method, or the error for a key whose algorithm lacks it. */
 export function capability<K extends keyof KeyEngine>(used: UsableVersion, name: K): NonNullable<KeyEngine[K]> {
   const method = used.engine[name];
-  if (method === undefined) throw badRequest('keyId', `a key with the algorithm ${used.algorithm.id} can not do this`);
+  if (method === undefined) throw badRequest('keyId', `a key with the algorithm ${used.algorithm.id} cannot do this`);
   return method;
 }

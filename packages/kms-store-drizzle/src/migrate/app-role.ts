@@ -56,7 +56,7 @@ function refuseRole(error: unknown): never {
   if (cause.code !== 'INTERNAL_ERROR') throw cause;
   throw new KmsError(
     'INTERNAL_ERROR',
-    `The database user can not take the role ${APP_ROLE}. Let an administrator run, with the name of that user: ` +
+    `The database user cannot take the role ${APP_ROLE}. Let an administrator run, with the name of that user: ` +
       `CREATE ROLE ${APP_ROLE} NOLOGIN; GRANT ${APP_ROLE} TO "user";`,
     { cause },
   );

@@ -28,7 +28,7 @@ const EXPLANATIONS: readonly (readonly [RegExp, ...Explanation])[] = [
     () => 'the server does not know the password itself: it is not the one that it claims to be',
   ],
   [/^ENOTFOUND$/, 'address', (message) => `no machine has the name of ${placeIn(message)}: correct it`],
-  [/^EAI_/, 'server', (message) => `the name of ${placeIn(message)} can not be looked up at the moment`],
+  [/^EAI_/, 'server', (message) => `the name of ${placeIn(message)} cannot be looked up at the moment`],
   [/^CONNECT_NO_TLS$/, 'tls', (message) => `${message}: turn it on there (ssl = on), or do without it`],
   [/^CONNECT_TLS_REFUSED$/, 'server', (message) => `${message}: somebody on the way tampers with the connection`],
   [

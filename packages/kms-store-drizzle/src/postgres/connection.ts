@@ -294,5 +294,5 @@ function limitStatements(timeoutMs: number): string {
 }
 
 function failedUnit(): KmsError {
-  return new KmsError('INTERNAL_ERROR', 'A failed unit of work can not be committed.');
+  return new KmsError('INTERNAL_ERROR', 'A failed unit of work cannot be committed.');
 }

@@ -855,14 +855,16 @@ describe('what a policy denies', () => {
 });
 
 describe('verification over several versions', () => {
-  test('takes one operation of the budget, however many versions it asks', async () => {
-    const { keyId } = await create('hmac-sha256', { usageLimits: { maxOperations: 3 } });
+  test('takes one operation of the budget for each version that it asks', async () => {
+    const { keyId } = await create('hmac-sha256', { usageLimits: { maxOperations: 5 } });
     const { mac: tag } = await mac(f.kms, f.admin, { keyId, data: text('m') });
     await rotateKey(f.kms, f.admin, { keyId });
     await rotateKey(f.kms, f.admin, { keyId });
-    expect(await codeOf(verifyMac(f.kms, f.admin, { keyId, data: text('m'), mac: tag }))).toBe('no error');
-    expect(await codeOf(verifyMac(f.kms, f.admin, { keyId, data: text('m'), mac: tag }))).toBe('no error');
-    expect(await codeOf(verifyMac(f.kms, f.admin, { keyId, data: text('m'), mac: tag }))).toBe('KEY_USAGE_EXCEEDED');
+    const verified = (keyVersion?: number) =>
+      codeOf(verifyMac(f.kms, f.admin, { keyId, data: text('m'), mac: tag, ...(keyVersion && { keyVersion }) }));
+    expect(await verified()).toBe('no error');
+    expect(await verified(1)).toBe('no error');
+    expect(await verified(1)).toBe('KEY_USAGE_EXCEEDED');
   });
 
   test('goes on after an upgrade with the options of the old algorithm', async () => {

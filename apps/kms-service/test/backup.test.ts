@@ -259,8 +259,10 @@ describe('a backup', { timeout: 120_000 }, () => {
       const lost = await client.call(tenantId, 'POST', 'decrypt', { ciphertext: laterCiphertext });
       expect(lost.status).toBeGreaterThanOrEqual(400);
       expect((await send(`${service.baseUrl}/health`, 'GET', undefined)).body).toMatchObject({
-        status: 'ok',
-        checks: { restoredCopy: { message: expect.stringContaining('What had ended until ') } },
+        checks: {
+          store: { status: 'ok' },
+          restoredCopy: { status: 'ok', message: expect.stringContaining('What had ended until ') },
+        },
       });
       expect(service.logs()).toContain(`from data of ${asOf}`);
       await vi.waitFor(() => expect(unsealed(target.url)).toBe('0'), { timeout: 20_000, interval: 100 });
@@ -284,8 +286,10 @@ describe('a backup', { timeout: 120_000 }, () => {
       // What the operator answers for: this copy does not know of the destruction.
       expect(await client.state(tenantId, ends.destroyed)).toBe('active');
       expect((await send(`${service.baseUrl}/health`, 'GET', undefined)).body).toMatchObject({
-        status: 'ok',
-        checks: { restoredCopy: { message: expect.stringContaining('accepted without tombstones') } },
+        checks: {
+          store: { status: 'ok' },
+          restoredCopy: { status: 'ok', message: expect.stringContaining('accepted without tombstones') },
+        },
       });
       // As if a dump had been restored under the running service.
       sql(target.url, `update kms.database_copies set place = 'another server' where settled_at is not null`);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type ApiTokenRecord, type EvidenceStore, type KeyRecord, newId, type Store } from '@qnsp/kms-core';
 import {
   asTenant,
@@ -58,6 +59,7 @@ describe('row-level security', () => {
     ({ store, evidence, close } = opened);
     sql = rawSql(database.url);
     await opened.copies.look();
+    await opened.fleet.join({ nodeId: randomUUID(), version: '1.0.0', settings: {} }, 600_000, () => true);
     [mine, theirs] = [await newTenant(store), await newTenant(store)];
     await useRoot(store);
     for (const tenantId of [mine, theirs]) {

@@ -93,7 +93,9 @@ test('rotations, revocations, destructions and a shred of one key at once end in
   expect(answers.filter(({ status, body }) => ![200, 409].includes(status) || !legal.has(body['code']))).toEqual([]);
   const done = answers.filter(({ status }) => status === 200);
   // Each change that counted has a revision of its own, and there is none beside them: what was done already has raised none.
-  const revisions = [...new Set(done.map(({ body }) => Number(body['revision'])))].toSorted((a, b) => a - b);
+  const answered = [...new Set(done.map(({ body }) => Number(body['revision'])))].toSorted((a, b) => a - b);
+  // A restoration that came before everything else had nothing to take back.
+  const revisions = answered.filter((revision) => revision > 1);
   expect(revisions).toEqual(Array.from({ length: revisions.length }, (_, index) => index + 2));
   const key = (await kms.call({ method: 'GET', path })).body;
   expect(key).toMatchObject({ state: 'destroyed', revision: revisions.length + 1 });

@@ -73,7 +73,7 @@ export async function openVault(dataDir: string, rootKey: Uint8Array): Promise<V
 
 /** The program itself is the one tenant and the one caller; it authenticates nobody. */
 async function ownCaller(kms: Kms): Promise<Caller> {
-  const first = await bootstrapTenant(kms, 'this program', { name: 'not used' }, () => undefined);
+  const first = await bootstrapTenant(kms, 'this program', { name: 'not used', role: 'auditor' }, () => undefined);
   const program = {
     subject: 'vault',
     permissions: ROLE_PERMISSIONS.tenant_admin,

@@ -163,6 +163,10 @@ export function defineRoute<
     ...(definition.method === 'GET' ? [] : WITH_BODY),
     ...(definition.mutating && definition.auth === 'bearer' ? (['IDEMPOTENCY_MISMATCH', 'CONFLICT'] as const) : []),
     ...(definition.ifMatch ? (['CONFLICT'] as const) : []),
+    // Every use of a key counts against its limits, the ones that only open or verify as well.
+    ...(definition.tag === 'Cryptography' && definition.path.includes('{keyId}')
+      ? (['KEY_USAGE_EXCEEDED'] as const)
+      : []),
     ...(definition.path.includes('{') ? (['NOT_FOUND'] as const) : []),
   ];
   return {

@@ -84,6 +84,12 @@ describe('the OpenAPI document', () => {
     }
   });
 
+  it('says of every use of a key that its limits may be reached', () => {
+    const uses = ALL_ROUTES.filter(({ tag, path }) => tag === 'Cryptography' && path.includes('{keyId}'));
+    expect(uses.length).toBeGreaterThan(10);
+    expect(uses.filter(({ errors }) => !errors.includes('KEY_USAGE_EXCEEDED'))).toEqual([]);
+  });
+
   it('names the headers where they count', () => {
     for (const route of ALL_ROUTES) {
       const parameters = operations

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
+import { createDatabase } from '@qnsp/test-harness';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Connection } from '../src/postgres/connection.ts';
 import { wayTo } from '../src/postgres/way-to-server.ts';
@@ -9,6 +10,21 @@ import { wayTo } from '../src/postgres/way-to-server.ts';
 const UNAVAILABLE = { code: 'STORE_UNAVAILABLE' };
 /** AuthenticationOk and ReadyForQuery (PostgreSQL protocol 3.0): the server took the login and waits for a query. */
 const LOGGED_IN = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 0, 0x5a, 0, 0, 0, 5, 0x49]);
+
+it('is left in no failed transaction by a beginning that failed', async () => {
+  const database = await createDatabase();
+  const connection = new Connection({
+    ...wayTo(database.url, { ssl: 'disable' }),
+    name: 'qnsp-kms',
+    pooled: false,
+    serverTimeoutMs: 1000,
+  });
+  await expect(connection.begin('select 1/0')).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
+  await expect(connection.begin(`select '7' as now`)).resolves.toBe('7');
+  await connection.rollback();
+  await connection.end();
+  await database.drop();
+});
 
 /** Servers that misbehave in ways that a real one can't be brought to. */
 describe('a connection', () => {

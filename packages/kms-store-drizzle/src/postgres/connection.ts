@@ -5,7 +5,7 @@ import postgres, { type RowList, type Sql } from 'postgres';
 import type { Db } from '../driver.ts';
 import type { CommitMarks, DatabaseLook, OpenCommit } from '../commits/commit-marks.ts';
 import { HAS_STANDBY } from '../commits/standby.ts';
-import { isInFailedTransaction, lagging, toStoreError } from '../store-errors.ts';
+import { isConnectionLost, isInFailedTransaction, lagging, toStoreError } from '../store-errors.ts';
 import type { ConnectionUrl } from './connection-url.ts';
 
 interface LookRow {
@@ -97,7 +97,7 @@ export class Connection {
 
   /** Begins a transaction and runs one more statement in the same round trip; answers the first value of its row. */
   async begin(statement: string): Promise<string> {
-    const results: unknown = await this.simple(`${this.#begin}${statement}`);
+    const results: unknown = await this.#rolledBackOnFailure(`${this.#begin}${statement}`);
     // For several statements postgres.js answers a list of results, each a list of rows.
     const row = (results as readonly (readonly Readonly<Record<string, string>>[])[]).at(-1)?.[0];
     return row?.['now'] ?? '';
@@ -131,7 +131,7 @@ export class Connection {
   async wasCommitted({ slot, count }: OpenCommit): Promise<boolean> {
     const marks = this.#marks;
     if (marks === undefined) return false;
-    const results: unknown = await this.simple(`begin; ${marks.settleStatements(slot)}; commit`);
+    const results: unknown = await this.#rolledBackOnFailure(`begin; ${marks.settleStatements(slot)}; commit`);
     const row = (results as readonly (readonly Readonly<Record<string, string>>[])[]).at(-1)?.[0];
     return Number(row?.['count']) >= count;
   }
@@ -175,6 +175,17 @@ export class Connection {
       return await this.#client.unsafe<Readonly<Record<string, string>>[]>(text);
     } catch (error) {
       throw toStoreError(error);
+    }
+  }
+
+  /** What fails after its BEGIN leaves a failed transaction, in which whoever has the connection next can do nothing. */
+  async #rolledBackOnFailure(text: string): Promise<PlainRows> {
+    try {
+      return await this.simple(text);
+    } catch (error) {
+      if (isConnectionLost(error)) this.destroy();
+      else await this.rollback();
+      throw error;
     }
   }
 

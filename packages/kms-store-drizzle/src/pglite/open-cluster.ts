@@ -1,7 +1,6 @@
 import { existsSync, lstatSync, mkdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
-import { dataDir as preparedCluster } from '@electric-sql/pglite-prepopulatedfs';
 
 /** The directory that is meant: behind a link, where it leads. It and those above it are made when they are not there. */
 export function ensureDirectory(directory: string): string {
@@ -13,8 +12,8 @@ export function ensureDirectory(directory: string): string {
 }
 
 /**
- * Opens the cluster in a directory. A new one is a copy of one that comes as a package, which takes a third of the time and memory of
- * making it. It gets its place when it is whole: what a process leaves that ends meanwhile is made anew.
+ * Opens the cluster in a directory. A new one is a copy of one that comes as a package, where that is installed, which takes a third
+ * of the time and memory of making it. It gets its place when it is whole: what a process leaves that ends meanwhile is made anew.
  */
 export async function openCluster(directory: string): Promise<PGlite> {
   if (!existsSync(join(directory, 'PG_VERSION'))) await placeCluster(directory);
@@ -25,7 +24,7 @@ async function placeCluster(directory: string): Promise<void> {
   const unfinished = `${directory}.unfinished`;
   rmSync(unfinished, { recursive: true, force: true });
   mkdirSync(unfinished, { mode: 0o700 });
-  const client = await PGlite.create(unfinished, { loadDataDir: await preparedCluster() });
+  const client = await PGlite.create(unfinished, await preparedCluster());
   await client.close();
   // Takes the place of an empty directory only: one with other files in it is somebody else's.
   renameSync(unfinished, directory);
@@ -33,5 +32,16 @@ async function placeCluster(directory: string): Promise<void> {
 
 /** Opens a cluster that nothing keeps. */
 export async function openInMemory(dataDir: string): Promise<PGlite> {
-  return PGlite.create(dataDir, { loadDataDir: await preparedCluster() });
+  return PGlite.create(dataDir, await preparedCluster());
+}
+
+/** The service brings the package. It cannot be a dependency here: it names one other version of PGlite as its peer. */
+async function preparedCluster(): Promise<{ readonly loadDataDir?: Blob }> {
+  try {
+    const { dataDir } = await import('@electric-sql/pglite-prepopulatedfs');
+    return { loadDataDir: await dataDir() };
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND') return {};
+    throw error;
+  }
 }

@@ -110,8 +110,10 @@ test.each(KILLED)('the service is killed at every step: %s', async (name) => {
   await expectSoundRows(sql);
   const changes = stopped.map(({ change }) => change);
   const effects = await Promise.all(changes.map((change) => change.effects(sql)));
-  // The step before the last is the end of COMMIT, which PostgreSQL has run and the service has not seen.
-  expect(effects).toEqual([...changes.slice(2).map(() => 0), 1, 1]);
+  // Up to COMMIT nothing, and from its end on, which PostgreSQL has run and the service has not seen, all of it.
+  expect(effects).toEqual(effects.toSorted((a, b) => a - b));
+  expect(new Set(effects)).toEqual(new Set([0, 1]));
+  expect(effects.slice(-2)).toEqual([1, 1]);
   for (const [index, change] of changes.entries()) {
     await expectUseToFollow(change, effects[index] ?? 0);
     await expectDone(change);
@@ -122,5 +124,8 @@ test.each(KILLED)('the service is killed at every step: %s', async (name) => {
 });
 
 async function expectDone(change: AimedChange): Promise<void> {
-  expect((await change.send()).status).toBeLessThan(300);
+  const { status, body } = await change.send();
+  // The secret of a token is shown once: a repeated call names the token that was made.
+  const isNamed = status === 409 && (body['details'] as { tokenId?: string } | undefined)?.tokenId !== undefined;
+  if (!isNamed) expect(status).toBeLessThan(300);
 }

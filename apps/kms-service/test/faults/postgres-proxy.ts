@@ -7,7 +7,7 @@ export interface WireMessage {
   readonly type: string;
   /** The first string in it: the statement of a Query, the tag of a CommandComplete. */
   readonly text: string;
-  /** Whether its connection is the one for notices, on which heartbeats come and go all the time. */
+  /** Whether its connection is one of the two for notices, on which heartbeats come and go all the time. */
   readonly ofNotices: boolean;
   /** Tells the connections apart. */
   readonly connection: number;
@@ -49,7 +49,7 @@ export async function startPostgresProxy(databaseUrl: string): Promise<PostgresP
       source.on('data', (chunk: Buffer) => {
         for (const { message, bytes } of messages(chunk)) {
           if (frozen || sink.destroyed) return;
-          if (message.text.startsWith('listen ')) ofNotices = true;
+          if (message.text.startsWith('listen ') || message.text.includes("'mark:'")) ofNotices = true;
           const verdict = proxy.decide({ ...message, ofNotices, connection });
           if (verdict === 'pass') sink.write(bytes);
           else if (verdict === 'hold') frozen = true;

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 /** How often connections are looked at. Until then more may wait than is allowed: what can be answered in this time. */
-const LOOK_MS = 250;
+const LOOK_MS = 50;
 /** How many requests of one connection may wait for the answer to the one before. */
 const MOST_QUEUED = 16;
 

@@ -80,10 +80,17 @@ export function checkpointVerifier(publicKeyPem: string): CheckpointVerifier {
       const bytes = Buffer.from(signature, 'base64url');
       const valid =
         bytes.toString('base64url') === signature &&
+        hasLengthOf(publicKey, bytes) &&
         verify(algorithm.digest, input, { key: publicKey, ...algorithm.options }, bytes);
       return valid ? undefined : 'its signature is not valid';
     },
   };
+}
+
+/** RFC 8017, 8.1.2, step 1. OpenSSL also takes a PSS signature without its leading zeros. */
+function hasLengthOf({ asymmetricKeyDetails }: KeyObject, signature: Uint8Array): boolean {
+  const bits = asymmetricKeyDetails?.modulusLength;
+  return bits === undefined || signature.length === Math.ceil(bits / 8);
 }
 
 function readKey(pem: string, kind: 'private' | 'public', create: (pem: string) => KeyObject): KeyObject {

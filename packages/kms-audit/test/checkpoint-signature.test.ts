@@ -61,6 +61,23 @@ function changesOf(latest: Checkpoint): Partial<Checkpoint>[] {
   ];
 }
 
+test('an RSA signature without its leading zero is wrong', async () => {
+  const { privatePem, publicPem } = pems(generateKeyPairSync('rsa', { modulusLength: 2048 }));
+  const { latest } = await sampleExport([1], privatePem);
+  const signer = checkpointSigner(privatePem);
+  // One of 256 begins with a zero.
+  for (;;) {
+    const signed = await signer.sign(latest);
+    const [header, , signature = ''] = signed.signature.split('.');
+    const bytes = Buffer.from(signature, 'base64url');
+    if (bytes[0] !== 0) continue;
+    expect(checkpointVerifier(publicPem).problem(signed)).toBeUndefined();
+    const shorter = `${header}..${bytes.subarray(1).toString('base64url')}`;
+    expect(checkpointVerifier(publicPem).problem({ ...signed, signature: shorter })).toBeDefined();
+    return;
+  }
+});
+
 test('an RSA-PSS key signs as an RSA key does', async () => {
   const { privatePem, publicPem } = pems(
     generateKeyPairSync('rsa-pss', { modulusLength: 2048, hashAlgorithm: 'sha256', mgf1HashAlgorithm: 'sha256' }),

@@ -13,6 +13,7 @@ import { describe, expect, test } from 'vitest';
 import { ALGORITHMS } from '../src/algorithms/registry.ts';
 import { algorithmById } from '../src/algorithms/resolve.ts';
 import { openAead, sealAead } from '../src/engines/aead.ts';
+import type { KeyEngine } from '../src/engines/engine.ts';
 import { acceptImported } from '../src/engines/imported-material.ts';
 import { complete, failure, flipBit, freshKey } from './crypto-samples.ts';
 
@@ -158,7 +159,30 @@ describe('signatures', () => {
       }
     }
   });
+
+  // One of 256 begins with a zero, which OpenSSL does without when it verifies PSS.
+  test.each(['pss', 'pkcs1-v1_5'] as const)(
+    'an RSA signature (%s) without its leading zero, or with one more, is wrong',
+    async (scheme) => {
+      const { engine } = await freshKey(algorithmById('rsa-2048'));
+      const { message, signature } = await signatureThatBeginsWithZero(engine, scheme);
+      expect(await engine.verify(message, signature, { scheme })).toBe(true);
+      expect(await engine.verify(message, signature.subarray(1), { scheme })).toBe(false);
+      expect(await engine.verify(message, Buffer.concat([Buffer.of(0), signature]), { scheme })).toBe(false);
+    },
+  );
 });
+
+async function signatureThatBeginsWithZero(
+  engine: Required<KeyEngine>,
+  scheme: 'pss' | 'pkcs1-v1_5',
+): Promise<{ message: Buffer; signature: Uint8Array }> {
+  for (let count = 0; ; count += 1) {
+    const message = Buffer.from(`message ${count}`);
+    const signature = await engine.sign(message, { scheme });
+    if (signature[0] === 0) return { message, signature };
+  }
+}
 
 describe('raw keys', () => {
   test.each([

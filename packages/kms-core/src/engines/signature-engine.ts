@@ -42,9 +42,12 @@ export function signatureEngine(
 /** The public half of the engine, for private keys that are elsewhere. */
 export function signatureVerifier(algorithm: Algorithm, publicKey: KeyObject): Required<Pick<KeyEngine, 'verify'>> {
   const digest = algorithm.digest ?? null;
+  const modulusBytes = Math.ceil((publicKey.asymmetricKeyDetails?.modulusLength ?? 0) / 8);
   return {
     verify: (data, signature, options) => {
       const input: VerifyKeyObjectInput = { key: publicKey, ...nodeOptions(algorithm, options) };
+      // RFC 8017, 8.1.2, step 1. OpenSSL also takes a PSS signature without its leading zeros, which is another spelling of it.
+      if (algorithm.family === 'rsa' && signature.length !== modulusBytes) return false;
       if (!SLOW.has(algorithm.family)) return verify(digest, data, input, signature);
       return new Promise((resolve, reject) => {
         verify(digest, data, input, signature, (error, valid) => (error === null ? resolve(valid) : reject(error)));

@@ -402,7 +402,8 @@ describe('a list of many objects', () => {
   it('is made in steps that each have their time, and none of which ends the process', async () => {
     const { token, module, hsm } = await openFaulty({ timeoutMs: 2000 });
     const patient = await open(token, { timeoutMs: 60_000 });
-    await Promise.all(Array.from({ length: 60 }, () => residentEngine(patient, 'hmac-sha256')));
+    // One after the other: SoftHSM now and then answers CKR_GENERAL_ERROR to what several sessions make at once.
+    for (let count = 0; count < 60; count += 1) await residentEngine(patient, 'hmac-sha256');
     // Each object takes two calls, for the lengths of its attributes and for their values.
     module.rules('C_GetAttributeValue delay 20');
     await expect(hsm.resident.list()).resolves.toHaveLength(60);

@@ -1,5 +1,5 @@
 import type { EvidenceReport } from '@qnsp/kms-audit';
-import type { Kms } from '@qnsp/kms-core';
+import type { Kms, OperationName } from '@qnsp/kms-core';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { observeCaches } from './cache-metrics.ts';
 import type { Caches } from './caches.ts';
@@ -8,7 +8,7 @@ import { metricsReader } from './workers/worker.ts';
 
 /** The metrics of the service, in the text format of Prometheus. */
 export interface Metrics {
-  observe(operation: string, status: number, durationMs: number): void;
+  observe(operation: OperationName, status: number, durationMs: number): void;
   observeEvidence(report: EvidenceReport): void;
   text(): Promise<string>;
 }

@@ -1,3 +1,4 @@
+import type { OperationName } from '@qnsp/kms-core';
 import { Counter, type Histogram, type Registry } from 'prom-client';
 
 /** The upper bounds of the histogram's buckets in seconds. */
@@ -20,7 +21,7 @@ class Times {
 }
 
 interface Series {
-  readonly operation: string;
+  readonly operation: OperationName;
   readonly status: number;
   readonly times: Times;
   count: number;
@@ -31,8 +32,8 @@ interface Series {
  * numbers when somebody asks for them.
  */
 export class OperationMetrics {
-  readonly #series = new Map<string, Map<number, Series>>();
-  readonly #times = new Map<string, Times>();
+  readonly #series = new Map<OperationName, Map<number, Series>>();
+  readonly #times = new Map<OperationName, Times>();
 
   constructor(registry: Registry) {
     const requests: Counter = new Counter({
@@ -62,13 +63,13 @@ export class OperationMetrics {
     registry.registerMetric(duration as unknown as Histogram);
   }
 
-  observe(operation: string, status: number, durationMs: number): void {
+  observe(operation: OperationName, status: number, durationMs: number): void {
     const series = this.#series.get(operation)?.get(status) ?? this.#add(operation, status);
     series.count += 1;
     series.times.add(durationMs / 1000);
   }
 
-  #add(operation: string, status: number): Series {
+  #add(operation: OperationName, status: number): Series {
     const times = this.#times.get(operation) ?? new Times();
     const byStatus = this.#series.get(operation) ?? new Map<number, Series>();
     const series = { operation, status, times, count: 0 };

@@ -1,4 +1,11 @@
-import type { CryptoOperation, Issue, KmsErrorCode, Permission } from '@qnsp/kms-core';
+import {
+  type CryptoOperation,
+  type Issue,
+  type KmsErrorCode,
+  type OperationName,
+  operationNamed,
+  type Permission,
+} from '@qnsp/kms-core';
 import { z } from 'zod';
 import type { JsonObject } from './dialects.ts';
 import { uuid } from './fields/uuid.ts';
@@ -58,12 +65,13 @@ export interface RouteExample {
 }
 
 export interface RouteDefinition<
-  Id extends string,
+  Id extends OperationName,
   Path extends string,
   Query extends z.ZodType,
   Body extends z.ZodType,
   Answer extends z.ZodType,
 > extends Address {
+  /** Its id in the catalogue of operations. */
   readonly operationId: Id;
   readonly path: Path;
   /** Further addresses of the same operation. */
@@ -77,8 +85,6 @@ export interface RouteDefinition<
    * service when a platform credential names no tenant.
    */
   readonly scope?: RouteScope;
-  /** What the caller must hold. */
-  readonly permission?: Permission;
   readonly query?: Query;
   readonly body?: Body;
   /** Other names of top-level fields of the body. */
@@ -109,7 +115,7 @@ export type EmptySchema = z.ZodObject<{ tenantId: z.ZodExactOptional<typeof uuid
 
 /** One operation of the HTTP contract. */
 export interface Route<
-  Id extends string = string,
+  Id extends OperationName = OperationName,
   Path extends string = string,
   Query extends z.ZodType = z.ZodType,
   Body extends z.ZodType = z.ZodType,
@@ -118,6 +124,8 @@ export interface Route<
   readonly query: Query;
   readonly body: Body;
   readonly scope: RouteScope;
+  /** What the caller must hold, as the catalogue of operations has it. */
+  readonly permission?: Permission;
   /** Reads a body of a crypto route that nothing is wrong with; `undefined` leaves it to the schema. */
   readonly readBody: ((json: JsonObject) => Record<string, unknown> | undefined) | undefined;
   /** Writes an answer of a crypto route; `undefined` leaves it to the schema. */
@@ -147,7 +155,7 @@ const WITH_BODY: readonly KmsErrorCode[] = ['BAD_REQUEST', 'PAYLOAD_TOO_LARGE', 
 
 /** Defines a route: fills in what is absent and adds the errors that follow from its other traits. */
 export function defineRoute<
-  const Id extends string,
+  const Id extends OperationName,
   const Path extends string,
   Answer extends z.ZodType,
   Query extends z.ZodType = EmptySchema,
@@ -169,8 +177,10 @@ export function defineRoute<
       : []),
     ...(definition.path.includes('{') ? (['NOT_FOUND'] as const) : []),
   ];
+  const { permission } = operationNamed(definition.operationId);
   return {
     ...definition,
+    ...(permission === null ? {} : { permission }),
     // A definition without a query or body has the default schema as its type parameter.
     query: definition.query ?? (emptyQuery as z.ZodType as Query),
     body: definition.body ?? (emptyBody as z.ZodType as Body),

@@ -1,4 +1,4 @@
-import { PERMISSIONS, CRYPTO_OPERATIONS } from '@qnsp/kms-core';
+import { CRYPTO_OPERATIONS, operationNamed, OPERATIONS } from '@qnsp/kms-core';
 import { describe, expect, it } from 'vitest';
 import { EXAMPLE } from '../src/answers/examples.ts';
 import {
@@ -116,9 +116,27 @@ describe('the route table', () => {
     );
   });
 
-  it('needs only permissions that there are', () => {
-    for (const { permission, operationId } of ALL_ROUTES)
-      if (permission !== undefined) expect(PERMISSIONS, operationId).toContain(permission);
+  it('says what the catalogue of operations says', () => {
+    for (const { operationId, permission, mutating, crypto, auth } of ALL_ROUTES) {
+      const known = operationNamed(operationId);
+      expect({ operationId, permission, mutating, operation: crypto?.operation, anonymous: auth === 'none' }).toEqual({
+        operationId,
+        permission: known.permission ?? undefined,
+        mutating: known.changes,
+        operation: known.crypto,
+        anonymous: known.event === null,
+      });
+    }
+  });
+
+  it('has every operation of the catalogue but those that nobody calls', () => {
+    const routed = new Set<string>(ALL_ROUTES.map(({ operationId }) => operationId));
+    expect(Object.keys(OPERATIONS).filter((name) => !routed.has(name))).toEqual([
+      'start',
+      'bootstrapTenant',
+      'installPlatformToken',
+      'applyTombstones',
+    ]);
   });
 
   it('puts a fixed segment before a parameter in the same place', () => {

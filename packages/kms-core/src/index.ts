@@ -61,6 +61,7 @@ export * from './ports/root-provider.ts';
 export * from './ports/database-copies.ts';
 export * from './ports/shared-cache.ts';
 export * from './ports/store.ts';
+export * from './operations/catalog.ts';
 export * from './operations/kms.ts';
 export * from './operations/run-once.ts';
 export * from './operations/api-tokens.ts';

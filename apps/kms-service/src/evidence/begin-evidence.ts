@@ -1,73 +1,21 @@
 import type { IncomingMessage } from 'node:http';
-import type { OperationId, Route } from '@qnsp/kms-contract';
+import type { Route } from '@qnsp/kms-contract';
 import {
-  type AuditEventType,
   type AuditResource,
   type EvidenceTrail,
   isUuid,
   OperationEvidence,
+  OPERATIONS,
   SYSTEM_TENANT,
   type TokenIdentity,
 } from '@qnsp/kms-core';
 
-/** What each operation leaves. Those without a credential leave nothing: they name nobody and do nothing. */
-const EVENT_TYPES: Readonly<Record<OperationId, AuditEventType | null>> = {
-  createKey: 'kms.key.created',
-  listKeys: 'kms.key.listed',
-  getKeyStats: 'kms.key.listed',
-  getKey: 'kms.key.read',
-  updateKey: 'kms.key.updated',
-  getPublicKey: 'kms.key.read',
-  listRotationSchedules: 'kms.key.listed',
-  listUpcomingRotations: 'kms.key.listed',
-  rotateKey: 'kms.key.rotated',
-  upgradeKey: 'kms.key.upgraded',
-  suspendKey: 'kms.key.suspended',
-  resumeKey: 'kms.key.resumed',
-  revokeKey: 'kms.key.revoked',
-  destroyKey: 'kms.key.destruction-scheduled',
-  restoreKey: 'kms.key.restored',
-  shredKey: 'kms.key.shredded',
-  getKeyPolicy: 'kms.key.read',
-  putKeyPolicy: 'kms.key.updated',
-  deleteKeyPolicy: 'kms.key.updated',
-  encrypt: 'kms.encrypt',
-  decrypt: 'kms.decrypt',
-  reencrypt: 'kms.reencrypt',
-  sign: 'kms.sign',
-  verify: 'kms.verify',
-  wrap: 'kms.wrap',
-  unwrap: 'kms.unwrap',
-  createDataKey: 'kms.data-key',
-  mac: 'kms.mac',
-  verifyMac: 'kms.mac-verify',
-  encapsulate: 'kms.encapsulate',
-  decapsulate: 'kms.decapsulate',
-  derive: 'kms.derive',
-  createToken: 'kms.token.created',
-  listTokens: 'kms.token.listed',
-  revokeToken: 'kms.token.revoked',
-  createTenant: 'kms.tenant.created',
-  listTenants: 'kms.tenant.listed',
-  shredTenant: 'kms.tenant.shredded',
-  listAuditEvents: 'kms.audit.read',
-  getAuditProof: 'kms.audit.read',
-  listAuditCheckpoints: 'kms.audit.read',
-  exportAudit: 'kms.audit.read',
-  getImportParameters: 'kms.key.import-parameters',
-  importKey: 'kms.key.imported',
-  getRandom: 'kms.random',
-  activateSdk: 'kms.sdk.activated',
-  getHealth: null,
-  getLiveness: null,
-  getReadiness: null,
-  getMetrics: null,
-  getOpenApi: null,
-};
-
 const SANE_USER_AGENT = /^[\u0020-\u007e]{1,256}$/;
 
-/** Begins the evidence of a request whose credential is known and of which nothing else was looked at yet. */
+/**
+ * Begins the evidence of a request whose credential is known and of which nothing else was looked at yet. Operations without an event
+ * in the catalogue leave nothing.
+ */
 export function beginEvidence(
   trail: EvidenceTrail,
   clock: () => number,
@@ -76,8 +24,7 @@ export function beginEvidence(
   incoming: IncomingMessage,
   requestId: string,
 ): OperationEvidence | undefined {
-  // The table has every operation of the contract.
-  const eventType = EVENT_TYPES[route.operationId as OperationId];
+  const eventType = OPERATIONS[route.operationId].event;
   if (eventType === null) return undefined;
   const userAgent = incoming.headers['user-agent'] ?? '';
   return new OperationEvidence(trail, clock, {

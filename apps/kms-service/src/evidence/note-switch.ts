@@ -1,4 +1,5 @@
 import {
+  AUDIT_SWITCH,
   type AuditEvent,
   type EvidenceStore,
   newId,
@@ -7,8 +8,7 @@ import {
   type TenantId,
 } from '@qnsp/kms-core';
 
-const ON = 'kms.audit.enabled';
-const OFF = 'kms.audit.disabled';
+const { on: ON, off: OFF } = AUDIT_SWITCH;
 const AT_ONCE = 256;
 
 /**

@@ -12,6 +12,7 @@ import {
   type EvidenceTrail,
   KmsError,
   OperationEvidence,
+  OPERATIONS,
   SERVICE_ITSELF,
   SYSTEM_TENANT,
 } from '@qnsp/kms-core';
@@ -74,7 +75,7 @@ export function openEvidence(config: EvidenceConfig, store: EvidenceStore, clock
       tenantId: SYSTEM_TENANT,
       actor: SERVICE_ITSELF,
       action: 'start',
-      eventType: 'kms.tenant.created',
+      eventType: OPERATIONS.createTenant.event,
       context: { requestId: null, userAgent: null, source: 'service', ip: null },
     }),
     start: (log, epoch, onReport) => {

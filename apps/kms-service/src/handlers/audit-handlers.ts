@@ -5,6 +5,7 @@ import {
   type EvidenceStore,
   KmsError,
   listCursors,
+  OPERATIONS,
   requirePermission,
 } from '@qnsp/kms-core';
 import type { AppParts } from '../app.ts';
@@ -69,7 +70,7 @@ function cefLines({ events }: EvidenceBatch, version: string): string {
 
 /** Throws `FORBIDDEN` for who may not read evidence, and `NOT_FOUND` where none is kept. */
 function evidenceOf({ evidence }: AppParts, caller: Caller): EvidenceStore {
-  requirePermission(caller, 'kms:audit:read');
+  requirePermission(caller, OPERATIONS.listAuditEvents.permission);
   if (evidence === undefined)
     throw new KmsError('NOT_FOUND', 'This deployment keeps no evidence: KMS_AUDIT_URL is not set.');
   return evidence.store;

@@ -1,5 +1,5 @@
 import type { ChangedKey } from '@qnsp/kms-contract';
-import { type Caller, type Kms, type KeyDescription, KmsError, requireAccess } from '@qnsp/kms-core';
+import { type Caller, type Kms, type KeyDescription, KmsError, OPERATIONS, requireAccess } from '@qnsp/kms-core';
 
 interface ChangingCall {
   readonly kms: Kms;
@@ -18,7 +18,7 @@ export async function shownChange(
 
 async function mayRead({ kms, caller }: ChangingCall, keyId: string): Promise<boolean> {
   try {
-    await requireAccess(kms, caller, { keyId, permission: 'kms:keys:read' });
+    await requireAccess(kms, caller, { keyId, permission: OPERATIONS.getKey.permission });
     return true;
   } catch (error) {
     // Also when it can not be found out, as of a store that does not answer: the change was made, and must not seem to fail.

@@ -127,7 +127,10 @@ export interface AuditEvent {
     readonly id: string | null;
     readonly version: number | null;
   };
-  /** The operation that was asked for, under its id in this document. */
+  /**
+   * The id of the operation that was asked for, or that the service did by itself. The operations of this document
+   * have the same ids.
+   */
   readonly action: string;
   readonly result: 'success' | 'denied' | 'failure';
   /** Why it did not succeed. */

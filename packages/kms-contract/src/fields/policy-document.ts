@@ -1,4 +1,4 @@
-import { isAddressBlock, isUuid, PERMISSIONS } from '@qnsp/kms-core';
+import { isAddressBlock, isUuid, OPERATIONS, PERMISSIONS } from '@qnsp/kms-core';
 import { z } from 'zod';
 import { LIMITS } from '../limits.ts';
 import { instantText } from './instant.ts';
@@ -29,7 +29,7 @@ function oneOrMore<Item extends z.ZodType<string, string>>(item: Item, maximum: 
 const action = onTheWire(z.string().refine(isAction, 'must be a permission, or the beginning of one and *'), {
   type: 'string',
   pattern: '^(\\*|kms:[a-z:-]*\\*?)$',
-  examples: ['kms:encrypt', 'kms:keys:*', '*'],
+  examples: [OPERATIONS.encrypt.permission, 'kms:keys:*', '*'],
 });
 
 /** An action that covers no permission would silently never match. */

@@ -1,4 +1,4 @@
-import { ACTOR_TYPES, AUDIT_EVENT_TYPES, AUDIT_RESULTS, RESOURCE_TYPES } from '@qnsp/kms-core';
+import { ACTOR_TYPES, AUDIT_EVENT_TYPES, AUDIT_RESULTS, OPERATIONS, RESOURCE_TYPES } from '@qnsp/kms-core';
 import { z } from 'zod';
 import { EXAMPLE } from '../answers/examples.ts';
 import { listWarnings } from '../answers/key.ts';
@@ -23,7 +23,11 @@ const auditEventSchema = component(
     tenantId: answeredUuid,
     actor: z.object({ type: z.enum(ACTOR_TYPES), id: z.string() }),
     resource: z.object({ type: z.enum(RESOURCE_TYPES), id: z.string().nullable(), version: z.int().nullable() }),
-    action: z.string().describe('The operation that was asked for, under its id in this document.'),
+    action: z
+      .string()
+      .describe(
+        'The id of the operation that was asked for, or that the service did by itself. The operations of this document have the same ids.',
+      ),
     result: z.enum(AUDIT_RESULTS),
     errorCode: z.string().exactOptional().describe('Why it did not succeed.'),
     context: z.object({
@@ -91,7 +95,6 @@ const shared = {
   tag: 'Audit',
   auth: 'bearer',
   scope: 'either',
-  permission: 'kms:audit:read',
   status: 200,
   errors: ['NOT_FOUND'],
   mutating: false,
@@ -103,7 +106,7 @@ const EXAMPLE_EVENT = {
   hash: '6f5a93b0f2b6a50a2d56bd1a6f0c3a7f0d1f6d3c4c8f3bb4a1a3b5c7d9e1f203',
   event: {
     eventId: '0198f2a8-3f40-7152-9d6e-7f8091a2b3c4',
-    eventType: 'kms.encrypt',
+    eventType: OPERATIONS.encrypt.event,
     timestamp: EXAMPLE.instant,
     tenantId: EXAMPLE.tenantId,
     actor: { type: 'service', id: EXAMPLE.tokenId },

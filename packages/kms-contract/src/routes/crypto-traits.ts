@@ -1,4 +1,3 @@
-import type { CryptoOperation } from '@qnsp/kms-core';
 import { z } from 'zod';
 import { uuid } from '../fields/uuid.ts';
 import { BASE_PATH } from '../route.ts';
@@ -24,16 +23,12 @@ export function keyedBody<const Shape extends z.core.$ZodLooseShape>(shape: Shap
 }
 
 /** What every crypto route has in common. */
-export function cryptoTraits<const Operation extends CryptoOperation, const Path extends string>(
-  operation: Operation,
-  action: Path,
-) {
+export function cryptoTraits<const Path extends string>(action: Path) {
   return {
     method: 'POST',
     path: `${BASE_PATH}/keys/{keyId}/${action}` as const,
     tag: 'Cryptography',
     auth: 'bearer',
-    permission: `kms:${operation}` as const,
     status: 200,
     mutating: false,
   } as const;

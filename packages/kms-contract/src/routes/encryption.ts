@@ -27,7 +27,7 @@ const EXAMPLE_ENCRYPTED = {
 
 export const encryptionRoutes = group({
   encrypt: defineRoute({
-    ...cryptoTraits('encrypt', 'encrypt'),
+    ...cryptoTraits('encrypt'),
     also: [{ method: 'POST', path: `${BASE_PATH}/encrypt` }],
     operationId: 'encrypt',
     summary: 'Encrypt',
@@ -39,7 +39,7 @@ export const encryptionRoutes = group({
     example: { body: { plaintext: 'aGVsbG8=', context: { order: '42' } }, answer: EXAMPLE_ENCRYPTED },
   }),
   decrypt: defineRoute({
-    ...cryptoTraits('decrypt', 'decrypt'),
+    ...cryptoTraits('decrypt'),
     also: [{ method: 'POST', path: `${BASE_PATH}/decrypt` }],
     operationId: 'decrypt',
     summary: 'Decrypt',
@@ -56,7 +56,7 @@ export const encryptionRoutes = group({
     },
   }),
   reencrypt: defineRoute({
-    ...cryptoTraits('reencrypt', 'reencrypt'),
+    ...cryptoTraits('reencrypt'),
     also: [{ method: 'POST', path: `${BASE_PATH}/reencrypt` }],
     operationId: 'reencrypt',
     summary: 'Re-encrypt',

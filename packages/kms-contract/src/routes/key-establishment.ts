@@ -16,7 +16,7 @@ const EXAMPLE_KEY_FIELDS = { keyId: EXAMPLE.keyId, keyVersion: 1 };
 
 export const keyEstablishmentRoutes = group({
   encapsulate: defineRoute({
-    ...cryptoTraits('encapsulate', 'encapsulate'),
+    ...cryptoTraits('encapsulate'),
     operationId: 'encapsulate',
     summary: 'Encapsulate a shared secret',
     description:
@@ -45,7 +45,7 @@ export const keyEstablishmentRoutes = group({
     },
   }),
   decapsulate: defineRoute({
-    ...cryptoTraits('decapsulate', 'decapsulate'),
+    ...cryptoTraits('decapsulate'),
     operationId: 'decapsulate',
     summary: 'Decapsulate a shared secret',
     description:
@@ -63,7 +63,7 @@ export const keyEstablishmentRoutes = group({
     },
   }),
   derive: defineRoute({
-    ...cryptoTraits('derive', 'derive'),
+    ...cryptoTraits('derive'),
     operationId: 'derive',
     summary: 'Derive a key by key agreement',
     description:

@@ -48,7 +48,6 @@ export const keyImportRoutes = group({
     description:
       'A fresh wrapping key and the token to send with what was wrapped under it, both valid until `expiresAt`.',
     auth: 'bearer',
-    permission: 'kms:keys:import',
     query: z.strictObject({
       tenantId,
       wrappingAlgorithm: z.enum(WRAPPING_ALGORITHMS).exactOptional().describe('`RSA_AES_KEY_WRAP_SHA_256` without it.'),
@@ -87,7 +86,6 @@ export const keyImportRoutes = group({
       'Makes a key of imported material, or with `keyId` a new version of an imported key. Imported keys rotate only by another import. ' +
       '`label` is a synonym of `name`.',
     auth: 'bearer',
-    permission: 'kms:keys:import',
     synonyms: { name: 'label' },
     body: importBody,
     check: settingsOfVersion,

@@ -25,7 +25,7 @@ const EXAMPLE_WRAPPED = {
 
 export const keyWrappingRoutes = group({
   wrap: defineRoute({
-    ...cryptoTraits('wrap', 'wrap'),
+    ...cryptoTraits('wrap'),
     operationId: 'wrap',
     summary: 'Wrap a key',
     description: 'Under the current version of the key.',
@@ -36,7 +36,7 @@ export const keyWrappingRoutes = group({
     example: { body: { dataKey: 'MDEyMzQ1Njc4OWFiY2RlZg==', associatedData: 'b3JkZXJz' }, answer: EXAMPLE_WRAPPED },
   }),
   unwrap: defineRoute({
-    ...cryptoTraits('unwrap', 'unwrap'),
+    ...cryptoTraits('unwrap'),
     operationId: 'unwrap',
     summary: 'Unwrap a key',
     description: 'Whatever is wrong with wrapped key or associated data, the error is the same `DECRYPT_FAILED`.',
@@ -56,7 +56,7 @@ export const keyWrappingRoutes = group({
     },
   }),
   createDataKey: defineRoute({
-    ...cryptoTraits('data-key', 'data-key'),
+    ...cryptoTraits('data-key'),
     operationId: 'createDataKey',
     summary: 'Make a data key',
     description:

@@ -37,7 +37,6 @@ export const keyRoutes = group({
     description:
       'Every field is optional: without `algorithm` the key has the default algorithm of the deployment. `label` is a synonym of `name`.',
     auth: 'bearer',
-    permission: 'kms:keys:create',
     synonyms: { name: 'label' },
     body: z.strictObject({
       tenantId,
@@ -73,7 +72,6 @@ export const keyRoutes = group({
     summary: 'List keys',
     description: 'The newest first. Filters that are given must all hold.',
     auth: 'bearer',
-    permission: 'kms:keys:read',
     query: z.strictObject({
       tenantId,
       limit: pageLimit.exactOptional(),
@@ -98,7 +96,6 @@ export const keyRoutes = group({
     tag: 'Keys',
     summary: 'Count keys and operations',
     auth: 'bearer',
-    permission: 'kms:keys:read',
     response: keyStatisticsSchema,
     status: 200,
     errors: [],
@@ -120,7 +117,6 @@ export const keyRoutes = group({
     tag: 'Keys',
     summary: 'Read a key',
     auth: 'bearer',
-    permission: 'kms:keys:read',
     response: keySchema,
     status: 200,
     errors: [],
@@ -138,7 +134,6 @@ export const keyRoutes = group({
       'Only the fields that are sent change; `metadata` is replaced as a whole, of `rotation` and `usageLimits` only the fields in ' +
       'them. `null` takes a name, a period or a limit away. `label` is a synonym of `name`.',
     auth: 'bearer',
-    permission: 'kms:keys:update',
     synonyms: { name: 'label' },
     nullIsValue: true,
     body: z.strictObject({
@@ -168,7 +163,6 @@ export const keyRoutes = group({
     summary: 'Read the public key',
     description: 'Readable whatever the state of the key. For a secret key the answer is `BAD_REQUEST`.',
     auth: 'bearer',
-    permission: 'kms:keys:read',
     query: z.strictObject({
       tenantId,
       version: queryInteger(1, LIMITS.keyVersion)

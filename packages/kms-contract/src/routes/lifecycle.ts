@@ -34,7 +34,6 @@ export const lifecycleRoutes = group({
     summary: 'Make a new version',
     description:
       'The versions before it become `decrypt-only`: they still decrypt, verify and unwrap. Imported keys rotate by another import.',
-    permission: 'kms:keys:rotate',
     body: reasonedBody,
     errors: ['KEY_STATE_INVALID', 'HSM_UNAVAILABLE'],
     example: { body: { reason: 'yearly' }, answer: { ...EXAMPLE_KEY, currentVersion: 2, revision: 2 } },
@@ -46,7 +45,6 @@ export const lifecycleRoutes = group({
     summary: 'Make a new version under the post-quantum default',
     description:
       'Signing keys go to ML-DSA-65, public-key encryption to ML-KEM-768, symmetric encryption to AES-256-GCM. Older versions go on as after a rotation.',
-    permission: 'kms:keys:rotate',
     body: reasonedBody,
     errors: ['KEY_STATE_INVALID', 'HSM_UNAVAILABLE'],
     example: { body: {}, answer: { ...EXAMPLE_KEY, currentVersion: 2, revision: 2 } },
@@ -57,7 +55,6 @@ export const lifecycleRoutes = group({
     path: `${BASE_PATH}/keys/{keyId}/suspend`,
     summary: 'Suspend a key',
     description: 'It only decrypts, verifies and unwraps until it is resumed.',
-    permission: 'kms:keys:update',
     body: reasonedBody,
     errors: ['KEY_STATE_INVALID'],
     example: { body: {}, answer: { ...EXAMPLE_KEY, state: 'suspended', revision: 2 } },
@@ -67,7 +64,6 @@ export const lifecycleRoutes = group({
     operationId: 'resumeKey',
     path: `${BASE_PATH}/keys/{keyId}/resume`,
     summary: 'Resume a suspended key',
-    permission: 'kms:keys:update',
     body: reasonedBody,
     errors: ['KEY_STATE_INVALID'],
     example: { body: {}, answer: { ...EXAMPLE_KEY, revision: 3 } },
@@ -78,7 +74,6 @@ export const lifecycleRoutes = group({
     path: `${BASE_PATH}/keys/{keyId}/revoke`,
     summary: 'Revoke a key for ever',
     description: 'Every operation with the key fails at once. This cannot be undone.',
-    permission: 'kms:keys:delete',
     body: z.strictObject({
       tenantId,
       reason: z.enum(REVOCATION_REASONS),
@@ -109,7 +104,6 @@ export const lifecycleRoutes = group({
     also: [{ method: 'POST', path: `${BASE_PATH}/keys/{keyId}/destroy` }],
     summary: 'Schedule the destruction of a key',
     description: 'The key is deactivated now and destroyed after the waiting period, within which it can be restored.',
-    permission: 'kms:keys:delete',
     query: z.strictObject({
       tenantId,
       pendingWindow: queryInteger(pendingWindowDays.minimum, pendingWindowDays.maximum)
@@ -138,7 +132,6 @@ export const lifecycleRoutes = group({
     path: `${BASE_PATH}/keys/{keyId}/restore`,
     summary: 'Take a scheduled destruction back',
     description: 'The key is again what it was before. Possible until the waiting period ends.',
-    permission: 'kms:keys:delete',
     body: reasonedBody,
     errors: ['KEY_STATE_INVALID'],
     example: { body: {}, answer: { ...EXAMPLE_KEY, revision: 3 } },
@@ -150,7 +143,6 @@ export const lifecycleRoutes = group({
     summary: 'Destroy a key now',
     description:
       'The material of every version is destroyed at once and for ever. What is known about the key stays for audit.',
-    permission: 'kms:keys:delete',
     body: z.strictObject({
       tenantId,
       confirmation: z.string().max(64).describe('`SHRED-` and the id of the key.'),

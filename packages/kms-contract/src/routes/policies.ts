@@ -1,4 +1,4 @@
-import type { PolicyDocument } from '@qnsp/kms-core';
+import { OPERATIONS, type PolicyDocument } from '@qnsp/kms-core';
 import { z } from 'zod';
 import { EXAMPLE_KEY } from '../answers/examples.ts';
 import { keySchema } from '../answers/key.ts';
@@ -12,10 +12,10 @@ const shared = { path: `${BASE_PATH}/keys/{keyId}/policy`, tag: 'Key policies', 
 const EXAMPLE_POLICY = {
   version: '1',
   statements: [
-    { effect: 'deny', actions: ['kms:decrypt'], resources: ['*'], conditions: { mfa: false } },
+    { effect: 'deny', actions: [OPERATIONS.decrypt.permission], resources: ['*'], conditions: { mfa: false } },
     {
       effect: 'allow',
-      actions: ['kms:encrypt'],
+      actions: [OPERATIONS.encrypt.permission],
       resources: ['*'],
       principals: ['orders-service'],
       conditions: { ip: ['10.0.0.0/8'] },
@@ -52,7 +52,6 @@ export const policyRoutes = group({
     method: 'GET',
     summary: 'Read the policy of a key',
     description: 'A key without a policy answers one without statements, which means the same.',
-    permission: 'kms:keys:read',
     response: policyDocument,
     errors: [],
     mutating: false,
@@ -66,7 +65,6 @@ export const policyRoutes = group({
     description:
       'Nobody can grant what they do not hold. A policy that keeps its own writer from changing it again is refused, unless ' +
       '`allowLockout` says that it is meant. The answer is the key.',
-    permission: 'kms:keys:policy',
     body: policyRequest,
     response: keySchema,
     errors: ['KEY_STATE_INVALID'],
@@ -81,7 +79,6 @@ export const policyRoutes = group({
     summary: 'Remove the policy of a key',
     description:
       'The permissions of the credential decide again. No policy takes this from the administrators of the tenant. The answer is the key.',
-    permission: 'kms:keys:policy',
     response: keySchema,
     errors: ['KEY_STATE_INVALID'],
     mutating: true,

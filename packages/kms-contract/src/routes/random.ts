@@ -16,7 +16,6 @@ export const randomRoutes = group({
     summary: 'Get random bytes',
     description: 'From the HSM where one is configured, mixed with the generator of the operating system.',
     auth: 'bearer',
-    permission: 'kms:random',
     query: z.strictObject({ tenantId, bytes: queryInteger(minimum, maximum, 32).exactOptional() }),
     response: component(
       'RandomBytes',

@@ -11,7 +11,6 @@ const shared = {
   method: 'GET',
   tag: 'Rotation schedules',
   auth: 'bearer',
-  permission: 'kms:keys:read',
   response: z.object({ items: z.array(rotationScheduleSchema), warnings: listWarnings }),
   list: true,
   status: 200,

@@ -49,7 +49,7 @@ const EXAMPLE_KEY_FIELDS = { keyId: EXAMPLE.keyId, keyVersion: 1 };
 
 export const signatureRoutes = group({
   sign: defineRoute({
-    ...cryptoTraits('sign', 'sign'),
+    ...cryptoTraits('sign'),
     also: [{ method: 'POST', path: `${BASE_PATH}/sign` }],
     operationId: 'sign',
     summary: 'Sign',
@@ -67,7 +67,7 @@ export const signatureRoutes = group({
     },
   }),
   verify: defineRoute({
-    ...cryptoTraits('verify', 'verify'),
+    ...cryptoTraits('verify'),
     also: [{ method: 'POST', path: `${BASE_PATH}/verify` }],
     operationId: 'verify',
     summary: 'Verify a signature',
@@ -82,7 +82,7 @@ export const signatureRoutes = group({
     },
   }),
   mac: defineRoute({
-    ...cryptoTraits('mac', 'mac'),
+    ...cryptoTraits('mac'),
     operationId: 'mac',
     summary: 'Make a message authentication code',
     description: 'Under the current version of the key.',
@@ -96,7 +96,7 @@ export const signatureRoutes = group({
     example: { body: { data: 'aGVsbG8=' }, answer: { mac: 'bWFj', ...EXAMPLE_KEY_FIELDS, algorithm: 'hmac-sha256' } },
   }),
   verifyMac: defineRoute({
-    ...cryptoTraits('mac-verify', 'mac/verify'),
+    ...cryptoTraits('mac/verify'),
     operationId: 'verifyMac',
     summary: 'Verify a message authentication code',
     description: 'A code that does not fit is not an error: the answer says `valid: false`.',

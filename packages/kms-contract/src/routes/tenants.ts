@@ -29,7 +29,6 @@ export const tenantRoutes = group({
     description: 'Makes the tenant and its master key. For platform credentials, which need not name a tenant here.',
     auth: 'bearer',
     scope: 'platform',
-    permission: 'kms:tenants:manage',
     body: z.strictObject({
       tenantId: newTenantId.exactOptional().describe('The id of the new tenant; a new one without it.'),
       name: line(LIMITS.nameCharacters),
@@ -48,7 +47,6 @@ export const tenantRoutes = group({
     summary: 'List the tenants',
     auth: 'bearer',
     scope: 'platform',
-    permission: 'kms:tenants:manage',
     response: z.object({ items: z.array(tenantSchema), warnings: listWarnings }),
     list: true,
     status: 200,
@@ -65,7 +63,6 @@ export const tenantRoutes = group({
     description:
       'At once and for ever. What is known about the keys stays for audit; nothing under them can be read again.',
     auth: 'bearer',
-    permission: 'kms:tenants:shred',
     body: z.strictObject({
       tenantId,
       confirmation: z.string().max(64).describe('`SHRED-` and the id of the tenant.'),

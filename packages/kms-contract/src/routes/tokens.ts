@@ -23,7 +23,7 @@ const tokenFields = {
 };
 const tokenSchema = component('ApiToken', z.object(tokenFields));
 
-const shared = { tag: 'API tokens', auth: 'bearer', permission: 'kms:tokens:manage' } as const;
+const shared = { tag: 'API tokens', auth: 'bearer' } as const;
 const EXAMPLE_TOKEN = {
   tokenId: EXAMPLE.tokenId,
   tenantId: EXAMPLE.tenantId,

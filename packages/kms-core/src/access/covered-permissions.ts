@@ -1,4 +1,4 @@
-import { isCryptoPermission, type Permission, PERMISSIONS } from './permissions.ts';
+import { isCryptoPermission, type Permission, PERMISSIONS, USE_KEYS } from './permissions.ts';
 
 /**
  * What each action covers: a permission by its name, those with a beginning that ends in `*`, and for `kms:keys:use` every
@@ -23,7 +23,7 @@ function coveredByOne(action: string): readonly Permission[] {
 }
 
 function covers(action: string, permission: Permission): boolean {
-  return coversName(action, permission) || (isCryptoPermission(permission) && coversName(action, 'kms:keys:use'));
+  return coversName(action, permission) || (isCryptoPermission(permission) && coversName(action, USE_KEYS));
 }
 
 function coversName(action: string, permission: Permission): boolean {

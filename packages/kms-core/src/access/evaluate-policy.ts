@@ -2,13 +2,7 @@ import { KmsError } from '../errors/kms-error.ts';
 import type { KeyRecord } from '../model/key.ts';
 import { administersTenant, type Caller, requirePermission } from './caller.ts';
 import { compiledPolicy } from './compiled-policy.ts';
-import type { Permission } from './permissions.ts';
-
-/**
- * What no policy takes from the tenant's administrators: to change or remove the policy, and to revoke, to destroy and to take
- * a destruction back. Without it a `deny` for everybody would make a key that nobody can ever end.
- */
-const WAY_BACK: ReadonlySet<Permission> = new Set<Permission>(['kms:keys:policy', 'kms:keys:delete']);
+import { type Permission, WAY_BACK } from './permissions.ts';
 
 /** A key as far as it decides who may use it. */
 export type Guarded = Pick<KeyRecord, 'keyId' | 'policy'>;

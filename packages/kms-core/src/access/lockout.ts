@@ -1,6 +1,7 @@
 import { badRequest } from '../errors/kms-error.ts';
 import type { Caller } from './caller.ts';
 import { compiledPolicy } from './compiled-policy.ts';
+import { SET_POLICIES } from './permissions.ts';
 import type { PolicyDocument } from './policy-document.ts';
 
 /**
@@ -19,8 +20,8 @@ export function assertNoLockout(
   if (allowLockout === true) return;
   const afterAll = Math.max(now, ...policy.statements.flatMap(({ conditions }) => instantsOf(conditions?.time)));
   for (const at of [now, afterAll]) {
-    const verdict = compiledPolicy(policy).ask(caller, 'kms:keys:policy', keyId, at);
-    if (verdict === 'denied' || (verdict === 'silent' && !caller.permissions.has('kms:keys:policy')))
+    const verdict = compiledPolicy(policy).ask(caller, SET_POLICIES, keyId, at);
+    if (verdict === 'denied' || (verdict === 'silent' && !caller.permissions.has(SET_POLICIES)))
       throw badRequest(
         'policy',
         'would keep you from changing it again; send allowLockout: true if that is what you mean',

@@ -26,6 +26,17 @@ export type Permission =
 
 const cryptoPermissions: readonly Permission[] = CRYPTO_OPERATIONS.map((operation) => `kms:${operation}` as const);
 
+/** To use a key in whatever way its purpose allows: it stands for every permission to use one. */
+export const USE_KEYS = 'kms:keys:use' satisfies Permission;
+/** To set and remove the policy of a key. */
+export const SET_POLICIES = 'kms:keys:policy' satisfies Permission;
+
+/**
+ * What no policy takes from the tenant's administrators: to change or remove the policy, and to revoke, to destroy and to take
+ * a destruction back. Without it a `deny` for everybody would make a key that nobody can ever end.
+ */
+export const WAY_BACK: ReadonlySet<Permission> = new Set<Permission>([SET_POLICIES, 'kms:keys:delete']);
+
 /** Every permission there is. */
 export const PERMISSIONS: readonly Permission[] = [
   ...LIFECYCLE_PERMISSIONS,
@@ -58,6 +69,11 @@ export function effectivePermissions(role: Role | null, permissions: readonly Pe
   const all = new Set<Permission>([...(role === null ? [] : ROLE_PERMISSIONS[role]), ...permissions]);
   if (all.has('kms:keys:use')) for (const permission of cryptoPermissions) all.add(permission);
   return all;
+}
+
+/** The permission to use keys in one way. */
+export function permissionToUse(operation: CryptoOperation): Permission {
+  return `kms:${operation}`;
 }
 
 /** Whether a permission is one to use a key, as against managing it. */

@@ -4,14 +4,15 @@ import { OutcomeUnknown } from '../errors/outcome-unknown.ts';
 import { newId, type TenantId } from '../model/identifiers.ts';
 import type { EvidenceTrail } from '../ports/evidence-trail.ts';
 import type { UnitOfWork } from '../ports/store.ts';
-import type {
-  AuditActor,
-  AuditContext,
-  AuditEvent,
-  AuditEventType,
-  AuditFacts,
-  AuditResource,
-  AuditResult,
+import {
+  ACCESS_DENIED,
+  type AuditActor,
+  type AuditContext,
+  type AuditEvent,
+  type AuditEventType,
+  type AuditFacts,
+  type AuditResource,
+  type AuditResult,
 } from './audit-event.ts';
 
 /** What is known of an operation when it begins. */
@@ -19,7 +20,7 @@ export interface OperationCall {
   readonly tenantId: TenantId;
   readonly actor: AuditActor;
   readonly context: AuditContext;
-  /** The operation's id in the OpenAPI document. */
+  /** The operation's id in the catalogue. */
   readonly action: string;
   readonly eventType: AuditEventType;
 }
@@ -126,7 +127,7 @@ export class OperationEvidence {
 
   /** The credential is known, and was not let in. */
   refused(): Promise<void> {
-    return this.#record(this.#event('kms.access.denied', 'denied', this.#resource, 'UNAUTHORIZED'));
+    return this.#record(this.#event(ACCESS_DENIED, 'denied', this.#resource, 'UNAUTHORIZED'));
   }
 
   async failed(error: unknown): Promise<void> {
@@ -135,7 +136,7 @@ export class OperationEvidence {
     if (code === 'AUDIT_UNAVAILABLE') return;
     const denied = code === 'FORBIDDEN' || code === 'TENANT_MISMATCH';
     if (denied && this.#isDeniedAgain(error)) return;
-    const type = denied ? 'kms.access.denied' : this.#call.eventType;
+    const type = denied ? ACCESS_DENIED : this.#call.eventType;
     const event = this.#event(type, denied ? 'denied' : 'failure', this.#resource, code);
     if (this.#recorded && error instanceof OutcomeUnknown) this.#recordUnlessMade(event, error);
     else await this.#record(event);

@@ -10,6 +10,7 @@ import { type TokenAuthority, tokenAuthority } from '../hierarchy/token-authorit
 import type { ApiTokenRecord } from '../model/api-token.ts';
 import { newId, type TenantId } from '../model/identifiers.ts';
 import type { StoreScope, UnitOfWork } from '../ports/store.ts';
+import { OPERATIONS } from './catalog.ts';
 import type { Kms } from './kms.ts';
 import { type IdempotencyRequest, runOnce } from './run-once.ts';
 
@@ -49,7 +50,7 @@ export interface CreateApiTokenInput {
 
 /** Creates an API token for the caller's tenant. Throws `FORBIDDEN` when it would hold more than the caller does, `CONFLICT` for a repeated call. */
 export async function createApiToken(kms: Kms, caller: Caller, input: CreateApiTokenInput): Promise<CreatedApiToken> {
-  requirePermission(caller, 'kms:tokens:manage');
+  requirePermission(caller, OPERATIONS.createToken.permission);
   checkToken(input);
   checkIdempotency(input.idempotency);
   const granted = effectivePermissions(input.role ?? null, input.permissions ?? []);
@@ -104,7 +105,7 @@ export function checkToken({ name, role, permissions = [], expiresAt }: CreateAp
 /** The evidence of a token that ended. */
 export function tokenRevoked({ tokenId }: ApiTokenRecord, at: Date): RecordedChange {
   return {
-    eventType: 'kms.token.revoked',
+    eventType: OPERATIONS.revokeToken.event,
     resource: { type: 'token', id: tokenId, version: null },
     before: { revokedAt: null },
     after: { revokedAt: at.toISOString() },
@@ -114,7 +115,7 @@ export function tokenRevoked({ tokenId }: ApiTokenRecord, at: Date): RecordedCha
 /** The evidence of a new token: what it may do, and nothing of the token itself. */
 export function tokenCreated({ tokenId, name, role, permissions, expiresAt }: ApiTokenRecord): RecordedChange {
   return {
-    eventType: 'kms.token.created',
+    eventType: OPERATIONS.createToken.event,
     resource: { type: 'token', id: tokenId, version: null },
     before: null,
     after: { name, role, permissions, expiresAt: expiresAt?.toISOString() ?? null },
@@ -149,7 +150,7 @@ export async function revokeApiToken(
   caller: Caller,
   input: { readonly tokenId: string; readonly idempotency?: IdempotencyRequest },
 ): Promise<void> {
-  requirePermission(caller, 'kms:tokens:manage');
+  requirePermission(caller, OPERATIONS.revokeToken.permission);
   checkId('tokenId', input.tokenId);
   checkIdempotency(input.idempotency);
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);

@@ -6,6 +6,7 @@ import { SYSTEM_TENANT } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
 import type { Tombstone } from '../model/tombstone.ts';
 import type { UnitOfWork } from '../ports/store.ts';
+import { OPERATIONS } from './catalog.ts';
 import { endToken, tokenRevoked } from './api-tokens.ts';
 import { applyEvent, lockKey } from './change-key.ts';
 import { condemnation, destruction, stateToReturnTo, takenBack } from './destroy-key.ts';
@@ -50,9 +51,9 @@ async function applyOne(kms: Kms, tombstone: Tombstone): Promise<void> {
       const authority = await tokenAuthority(kms.hierarchy);
       await kms.store.transact({ kind: 'system' }, async (unit) => {
         await endTenant(unit, authority, tombstone.tenantId);
-        const evidence = kms.evidence?.unattended('applyTombstones', 'kms.tenant.shredded', tombstone.tenantId);
+        const evidence = kms.evidence?.unattended('applyTombstones', OPERATIONS.shredTenant.event, tombstone.tenantId);
         await evidence?.changed(unit, {
-          eventType: 'kms.tenant.shredded',
+          eventType: OPERATIONS.shredTenant.event,
           resource: { type: 'tenant', id: tombstone.tenantId, version: null },
           before: null,
           after: { state: 'shredded' },
@@ -69,7 +70,7 @@ async function applyOne(kms: Kms, tombstone: Tombstone): Promise<void> {
         await endToken(unit, authority, record);
         const evidence = kms.evidence?.unattended(
           'applyTombstones',
-          'kms.token.revoked',
+          OPERATIONS.revokeToken.event,
           record.tenantId ?? SYSTEM_TENANT,
         );
         await evidence?.changed(unit, tokenRevoked(record, unit.now));
@@ -79,7 +80,7 @@ async function applyOne(kms: Kms, tombstone: Tombstone): Promise<void> {
     case 'key': {
       const { tenantId, keyId } = tombstone;
       const chain = await kms.hierarchy.masterKeys(tenantId);
-      const evidence = kms.evidence?.unattended('applyTombstones', 'kms.key.updated', tenantId);
+      const evidence = kms.evidence?.unattended('applyTombstones', OPERATIONS.updateKey.event, tenantId);
       await kms.store.transact({ kind: 'tenant', tenantId }, (unit) => endKey({ evidence }, unit, chain, tombstone));
       kms.keyRing.forget(keyId);
     }

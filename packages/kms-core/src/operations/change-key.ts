@@ -2,7 +2,6 @@ import type { Caller } from '../access/caller.ts';
 import { authorize, isAllowed } from '../access/evaluate-policy.ts';
 import type { Permission } from '../access/permissions.ts';
 import { checkChange } from '../bounds/check-change.ts';
-import { KEY_EVENT_TYPES } from '../evidence/audit-event.ts';
 import { changedFacts, keyFacts } from '../evidence/key-facts.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
@@ -12,6 +11,7 @@ import { describeKey, type KeyDescription } from '../model/describe-key.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
 import type { UnitOfWork } from '../ports/store.ts';
+import { KEY_EVENT_TYPES, OPERATIONS } from './catalog.ts';
 import type { Kms } from './kms.ts';
 import { type IdempotencyRequest, runOnce } from './run-once.ts';
 
@@ -76,7 +76,9 @@ export async function changeKey(
         // Before the revision: it is another one since the change was made.
         if (await isDone(record, { unit, chain })) return describeKey(record, warnings);
         if (request.ifRevision !== undefined && request.ifRevision !== record.revision) {
-          throw otherRevision(isAllowed(caller, 'kms:keys:read', record, kms.clock()) ? record.revision : undefined);
+          throw otherRevision(
+            isAllowed(caller, OPERATIONS.getKey.permission, record, kms.clock()) ? record.revision : undefined,
+          );
         }
         return describeKey(await applyEvent(kms, unit, chain, record, event, change, request.statedReason), warnings);
       });

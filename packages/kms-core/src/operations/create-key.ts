@@ -14,6 +14,7 @@ import { type KeyId, newId } from '../model/identifiers.ts';
 import { type KeyRecord, PROTECTION_LEVELS, type ProtectionLevel, type UsageLimits } from '../model/key.ts';
 import type { Metadata } from '../model/metadata.ts';
 import type { UnitOfWork } from '../ports/store.ts';
+import { OPERATIONS } from './catalog.ts';
 import type { Kms } from './kms.ts';
 import { type PreparedVersion, withNewVersion } from './make-version.ts';
 import { type IdempotencyRequest, runOnce } from './run-once.ts';
@@ -49,7 +50,7 @@ export interface CreateKeyInput extends KeySettings {
 
 /** Creates a key with its first version. */
 export async function createKey(kms: Kms, caller: Caller, input: CreateKeyInput): Promise<KeyDescription> {
-  requirePermission(caller, 'kms:keys:create');
+  requirePermission(caller, OPERATIONS.createKey.permission);
   const algorithm = input.algorithm ?? kms.settings.defaultAlgorithm;
   checkAlgorithm('algorithm', algorithm);
   checkOneOf('protectionLevel', input.protectionLevel ?? 'software', PROTECTION_LEVELS);
@@ -93,7 +94,7 @@ export async function insertKey(
   const { algorithm, protectionLevel } = prepared;
   const { purpose, warnings } = choosePurpose(algorithm, settings.purpose ?? null);
   if (settings.policy) {
-    requirePermission(caller, 'kms:keys:policy');
+    requirePermission(caller, OPERATIONS.putKeyPolicy.permission);
     assertGrantable(caller, settings.policy);
     assertNoLockout(caller, settings.policy, keyId, kms.clock(), settings.allowLockout);
   }
@@ -127,7 +128,7 @@ export async function insertKey(
   });
   await unit.keys.insert(record);
   await kms.evidence?.changed(unit, {
-    eventType: prepared.origin === 'imported' ? 'kms.key.imported' : 'kms.key.created',
+    eventType: prepared.origin === 'imported' ? OPERATIONS.importKey.event : OPERATIONS.createKey.event,
     resource: { type: 'key', id: keyId, version: 1 },
     before: null,
     after: keyFacts(record),

@@ -6,6 +6,7 @@ import { badRequest, KmsError } from '../errors/kms-error.ts';
 import { nextVersionState } from '../lifecycle/transitions.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
 import type { KeyRecord } from '../model/key.ts';
+import { OPERATIONS } from './catalog.ts';
 import { type ChangeContext, type ChangeRequest, changeKey, type KeyChange } from './change-key.ts';
 import { destroyResident, isResident } from './destroy-resident.ts';
 import type { Kms } from './kms.ts';
@@ -27,7 +28,7 @@ export async function destroyKey(kms: Kms, caller: Caller, input: DestroyKeyInpu
     kms,
     caller,
     input,
-    'kms:keys:delete',
+    OPERATIONS.destroyKey.permission,
     'destroy',
     (record, { unit }) => scheduledDestruction(record, dueAt(unit.now)),
     // A destruction that comes sooner is not this one; one that was asked for at the same time, in days, is.
@@ -73,7 +74,7 @@ export function restoreKey(kms: Kms, caller: Caller, input: ChangeRequest): Prom
       });
     return takenBack();
   };
-  return changeKey(kms, caller, input, 'kms:keys:delete', 'restore', restore, {
+  return changeKey(kms, caller, input, OPERATIONS.restoreKey.permission, 'restore', restore, {
     isDone: (record) => record.destroyAt === null && !isDestroyed(record),
   });
 }
@@ -104,12 +105,20 @@ export async function shredKey(kms: Kms, caller: Caller, input: ShredKeyInput): 
   const seen = await kms.keyRing.read(caller.tenantId, input.keyId);
   const done = { isDone: isDestroyed };
   if (isDestroyed(seen) || !seen.versions.some(isResident))
-    return changeKey(kms, caller, input, 'kms:keys:delete', 'shred', (record) => destruction(record), done);
+    return changeKey(
+      kms,
+      caller,
+      input,
+      OPERATIONS.shredKey.permission,
+      'shred',
+      (record) => destruction(record),
+      done,
+    );
   await changeKey(
     kms,
     caller,
     withoutIdempotency(input),
-    'kms:keys:delete',
+    OPERATIONS.shredKey.permission,
     'condemn',
     (record, { unit }) => condemnation(record, unit.now),
     { isDone: (record, { unit }) => isDestroyed(record) || isDueBy(record, unit.now) },
@@ -117,7 +126,15 @@ export async function shredKey(kms: Kms, caller: Caller, input: ShredKeyInput): 
   const condemned = await kms.keyRing.read(caller.tenantId, input.keyId);
   await destroyCondemned(kms, condemned);
   const { ifRevision: _checked, ...rest } = input;
-  return changeKey(kms, caller, rest, 'kms:keys:delete', 'shred', (record) => destruction(record, condemned), done);
+  return changeKey(
+    kms,
+    caller,
+    rest,
+    OPERATIONS.shredKey.permission,
+    'shred',
+    (record) => destruction(record, condemned),
+    done,
+  );
 }
 
 /** The change that takes a key out of use for ever, until scheduled work destroys what it has in HSMs. */

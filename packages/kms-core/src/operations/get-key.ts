@@ -2,11 +2,12 @@ import type { Caller } from '../access/caller.ts';
 import { authorize } from '../access/evaluate-policy.ts';
 import { describeKey, type KeyDescription } from '../model/describe-key.ts';
 import type { KeyId } from '../model/identifiers.ts';
+import { OPERATIONS } from './catalog.ts';
 import type { Kms } from './kms.ts';
 
 /** Shows a key, whatever its state. */
 export async function getKey(kms: Kms, caller: Caller, input: { readonly keyId: KeyId }): Promise<KeyDescription> {
   const record = await kms.keyRing.read(caller.tenantId, input.keyId);
-  authorize(caller, 'kms:keys:read', record, kms.clock());
+  authorize(caller, OPERATIONS.getKey.permission, record, kms.clock());
   return describeKey(record);
 }

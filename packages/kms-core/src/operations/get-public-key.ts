@@ -3,6 +3,7 @@ import { authorize } from '../access/evaluate-policy.ts';
 import { checkVersion } from '../bounds/check-values.ts';
 import { badRequest } from '../errors/kms-error.ts';
 import type { KeyId } from '../model/identifiers.ts';
+import { OPERATIONS } from './catalog.ts';
 import type { Kms } from './kms.ts';
 
 export interface PublicKeyResult {
@@ -21,7 +22,7 @@ export async function getPublicKey(
 ): Promise<PublicKeyResult> {
   checkVersion('keyVersion', input.keyVersion);
   const { record } = await kms.keyRing.load(caller.tenantId, input.keyId);
-  authorize(caller, 'kms:keys:read', record, kms.clock());
+  authorize(caller, OPERATIONS.getPublicKey.permission, record, kms.clock());
   const wanted = input.keyVersion ?? record.currentVersion;
   const version = record.versions.find((candidate) => candidate.version === wanted);
   if (version === undefined) throw badRequest('version', 'the key has no such version');

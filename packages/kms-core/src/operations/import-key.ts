@@ -9,6 +9,7 @@ import { badRequest } from '../errors/kms-error.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
 import { type KeyId, newId } from '../model/identifiers.ts';
 import { PROTECTION_LEVELS, type ProtectionLevel } from '../model/key.ts';
+import { OPERATIONS } from './catalog.ts';
 import { changeKey } from './change-key.ts';
 import { insertKey, type KeySettings } from './create-key.ts';
 import { unwrapMaterial, WRAPPING_ALGORITHMS, type WrappedMaterial } from './import-parameters.ts';
@@ -29,7 +30,7 @@ export interface ImportKeyInput extends KeySettings, WrappedMaterial {
 
 /** Imports key material of the caller's own (BYOK). Imported keys are rotated only by importing a new version. */
 export async function importKey(kms: Kms, caller: Caller, input: ImportKeyInput): Promise<KeyDescription> {
-  requirePermission(caller, 'kms:keys:import');
+  requirePermission(caller, OPERATIONS.importKey.permission);
   checkImport(input);
   requireApproved(kms, input.algorithm);
   if (input.rotation?.auto || (input.rotation?.auto === undefined && input.rotation?.periodSeconds)) {
@@ -88,7 +89,7 @@ function importVersion(
   prepared: PreparedVersion,
 ): Promise<KeyDescription> {
   const request = { keyId, ...(input.idempotency === undefined ? {} : { idempotency: input.idempotency }) };
-  return changeKey(kms, caller, request, 'kms:keys:import', 'rotate', (record, context) => {
+  return changeKey(kms, caller, request, OPERATIONS.importKey.permission, 'rotate', (record, context) => {
     if (!isImported(record))
       throw badRequest('keyId', 'the material of this key was generated here: rotate it instead');
     if (record.algorithm !== input.algorithm.id)

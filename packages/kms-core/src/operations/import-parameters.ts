@@ -5,6 +5,7 @@ import { checkOneOf } from '../bounds/check-values.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { openJson, sealJson } from '../hierarchy/sealed-json.ts';
+import { OPERATIONS } from './catalog.ts';
 import type { Kms } from './kms.ts';
 
 /** How imported material is wrapped; `docs/cryptography.md` has the byte layouts. */
@@ -33,7 +34,7 @@ export async function createImportParameters(
   caller: Caller,
   input: { readonly wrappingAlgorithm: WrappingAlgorithm },
 ): Promise<ImportParameters> {
-  requirePermission(caller, 'kms:keys:import');
+  requirePermission(caller, OPERATIONS.getImportParameters.permission);
   checkOneOf('wrappingAlgorithm', input.wrappingAlgorithm, WRAPPING_ALGORITHMS);
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   const { privateKey, publicKey } = await generateWrappingKey(input.wrappingAlgorithm);

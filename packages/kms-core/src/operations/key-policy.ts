@@ -7,6 +7,7 @@ import { assertGrantable } from '../access/grantable-policy.ts';
 import type { PolicyDocument } from '../access/policy-document.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
 import type { KeyId } from '../model/identifiers.ts';
+import { OPERATIONS } from './catalog.ts';
 import { type ChangeRequest, changeKey } from './change-key.ts';
 import type { Kms } from './kms.ts';
 
@@ -17,7 +18,7 @@ export async function getKeyPolicy(
   input: { readonly keyId: KeyId },
 ): Promise<PolicyDocument | null> {
   const record = await kms.keyRing.read(caller.tenantId, input.keyId);
-  authorize(caller, 'kms:keys:read', record, kms.clock());
+  authorize(caller, OPERATIONS.getKeyPolicy.permission, record, kms.clock());
   return record.policy;
 }
 
@@ -36,7 +37,7 @@ export async function putKeyPolicy(kms: Kms, caller: Caller, input: PutKeyPolicy
   checkPolicy('policy', input.policy);
   if (input.allowLockout !== undefined) checkBoolean('allowLockout', input.allowLockout);
   assertGrantable(caller, input.policy);
-  return changeKey(kms, caller, input, 'kms:keys:policy', 'update', ({ keyId }) => {
+  return changeKey(kms, caller, input, OPERATIONS.putKeyPolicy.permission, 'update', ({ keyId }) => {
     assertNoLockout(caller, input.policy, keyId, kms.clock(), input.allowLockout);
     return { policy: input.policy };
   });
@@ -44,5 +45,5 @@ export async function putKeyPolicy(kms: Kms, caller: Caller, input: PutKeyPolicy
 
 /** Removes the policy of a key: the permissions of the credential decide again. */
 export function deleteKeyPolicy(kms: Kms, caller: Caller, input: ChangeRequest): Promise<KeyDescription> {
-  return changeKey(kms, caller, input, 'kms:keys:policy', 'update', () => ({ policy: null }));
+  return changeKey(kms, caller, input, OPERATIONS.deleteKeyPolicy.permission, 'update', () => ({ policy: null }));
 }

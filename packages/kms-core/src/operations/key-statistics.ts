@@ -1,5 +1,6 @@
 import { type Caller, requirePermission } from '../access/caller.ts';
 import { checkId } from '../bounds/check-values.ts';
+import { OPERATIONS } from './catalog.ts';
 import type { Kms } from './kms.ts';
 
 export interface KeyStatistics {
@@ -12,7 +13,7 @@ export interface KeyStatistics {
 
 /** How many keys the tenant has, by state and by algorithm. */
 export async function keyStatistics(kms: Kms, caller: Caller): Promise<KeyStatistics> {
-  requirePermission(caller, 'kms:keys:read');
+  requirePermission(caller, OPERATIONS.getKeyStats.permission);
   const { tenantId } = caller;
   checkId('tenantId', tenantId);
   const counts = await kms.store.transact({ kind: 'tenant', tenantId }, (unit) => unit.keys.count());

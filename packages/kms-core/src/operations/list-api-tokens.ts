@@ -4,6 +4,7 @@ import { checkId, checkInteger } from '../bounds/check-values.ts';
 import { tokenAuthority } from '../hierarchy/token-authority.ts';
 import type { TokenQuery } from '../ports/store.ts';
 import { Turns } from '../scheduling/turns.ts';
+import { OPERATIONS } from './catalog.ts';
 import { type ApiTokenDescription, describeToken } from './api-tokens.ts';
 import { authenticOf } from './authentic-records.ts';
 import type { Kms } from './kms.ts';
@@ -28,7 +29,7 @@ export interface ListApiTokensResult {
  * can be anybody's: like one with a wrong MAC it is named in the warnings and not shown.
  */
 export async function listApiTokens(kms: Kms, caller: Caller, input: ListApiTokensInput): Promise<ListApiTokensResult> {
-  requirePermission(caller, 'kms:tokens:manage');
+  requirePermission(caller, OPERATIONS.listTokens.permission);
   const { tenantId } = caller;
   const { limit = BOUNDS.pageItems.default, cursor } = input;
   checkId('tenantId', tenantId);

@@ -7,6 +7,7 @@ import { describeKey, type KeyDescription } from '../model/describe-key.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { KeyQuery } from '../ports/store.ts';
 import { Turns } from '../scheduling/turns.ts';
+import { OPERATIONS } from './catalog.ts';
 import { authenticRecords } from './authentic-records.ts';
 import type { Kms } from './kms.ts';
 import { listCursors } from './list-cursor.ts';
@@ -31,7 +32,7 @@ export interface ListKeysResult {
 
 /** A page of the tenant's keys, newest first. */
 export async function listKeys(kms: Kms, caller: Caller, input: ListKeysInput): Promise<ListKeysResult> {
-  requirePermission(caller, 'kms:keys:read');
+  requirePermission(caller, OPERATIONS.listKeys.permission);
   const { limit = BOUNDS.pageItems.default, cursor, ...filters } = input;
   checkInteger('limit', limit, 1, BOUNDS.pageItems.maximum);
   checkFilters(filters);
@@ -44,7 +45,7 @@ export async function listKeys(kms: Kms, caller: Caller, input: ListKeysInput): 
   const items: KeyDescription[] = [];
   for (const record of authentic) {
     await turns.pause();
-    if (isAllowed(caller, 'kms:keys:read', record, kms.clock())) items.push(describeKey(record));
+    if (isAllowed(caller, OPERATIONS.listKeys.permission, record, kms.clock())) items.push(describeKey(record));
   }
   const last = page.items.at(-1);
   return {

@@ -4,6 +4,7 @@ import type { ApiTokenRecord } from '../model/api-token.ts';
 import { Turns } from '../scheduling/turns.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { newId, SYSTEM_TENANT } from '../model/identifiers.ts';
+import { OPERATIONS } from './catalog.ts';
 import { endToken, isApiToken, tokenCreated, tokenRevoked } from './api-tokens.ts';
 import type { Kms } from './kms.ts';
 
@@ -30,7 +31,7 @@ export async function installPlatformToken(
       if (isWanted(candidate)) isKnown = true;
       if (isWanted(candidate) || candidate.revokedAt !== null) continue;
       await endToken(unit, authority, candidate);
-      const ended = kms.evidence?.unattended('installPlatformToken', 'kms.token.revoked', SYSTEM_TENANT);
+      const ended = kms.evidence?.unattended('installPlatformToken', OPERATIONS.revokeToken.event, SYSTEM_TENANT);
       await ended?.changed(unit, tokenRevoked(candidate, unit.now));
     }
     if (token === undefined || isKnown) return;
@@ -46,7 +47,7 @@ export async function installPlatformToken(
       revokedAt: null,
     });
     await unit.tokens.insert(record);
-    const evidence = kms.evidence?.unattended('installPlatformToken', 'kms.token.created', SYSTEM_TENANT);
+    const evidence = kms.evidence?.unattended('installPlatformToken', OPERATIONS.createToken.event, SYSTEM_TENANT);
     await evidence?.changed(unit, tokenCreated(record));
   });
 }

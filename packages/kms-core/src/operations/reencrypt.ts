@@ -5,6 +5,7 @@ import { boundedContext } from '../bounds/bounded-data.ts';
 import { checkBytes, checkId } from '../bounds/check-values.ts';
 import type { EncryptionContext } from '../envelope/associated-data.ts';
 import type { KeyId } from '../model/identifiers.ts';
+import { OPERATIONS } from './catalog.ts';
 import { type EncryptResult, sealWith } from './encrypt.ts';
 import type { Kms } from './kms.ts';
 import { openEnvelope } from './open-envelope.ts';
@@ -40,12 +41,12 @@ export async function reencrypt(kms: Kms, caller: Caller, input: ReencryptInput)
   try {
     if (input.destinationKeyId !== undefined && input.destinationKeyId !== used.key.keyId) {
       // Under another key the plaintext may be open to other people: that takes what reading and writing it takes.
-      authorize(caller, 'kms:decrypt', used.key, kms.clock());
+      authorize(caller, OPERATIONS.decrypt.permission, used.key, kms.clock());
       // From here on the operation's own event is about the other key.
-      await kms.evidence?.passes('kms.decrypt');
+      await kms.evidence?.passes(OPERATIONS.decrypt.event);
       kms.evidence?.uses(input.destinationKeyId, null);
       const target = await kms.keyRing.load(caller.tenantId, input.destinationKeyId);
-      authorize(caller, 'kms:encrypt', target.record, kms.clock());
+      authorize(caller, OPERATIONS.encrypt.permission, target.record, kms.clock());
     }
     const destination = await useKey(
       kms,

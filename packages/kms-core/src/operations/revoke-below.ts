@@ -5,6 +5,7 @@ import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { KeyRecord, RevocationReason } from '../model/key.ts';
 import type { UnitOfWork } from '../ports/store.ts';
+import { OPERATIONS } from './catalog.ts';
 import { reportForged } from './authentic-records.ts';
 import { applyEvent } from './change-key.ts';
 import type { Kms } from './kms.ts';
@@ -84,9 +85,9 @@ async function revokeSome(
     if (record === undefined || record.state === 'destroyed') continue;
     if (!isAuthentic(kms, chain, record)) left.forged.push(keyId);
     else if (record.state === 'revoked') continue;
-    else if (isAllowed(caller, 'kms:keys:delete', record, kms.clock()))
+    else if (isAllowed(caller, OPERATIONS.revokeKey.permission, record, kms.clock()))
       await applyEvent(kms, unit, chain, record, 'revoke', () => ({ revocation: { reason, at: unit.now } }));
-    else if (isAllowed(caller, 'kms:keys:read', record, kms.clock())) left.denied.push(keyId);
+    else if (isAllowed(caller, OPERATIONS.getKey.permission, record, kms.clock())) left.denied.push(keyId);
     else left.hidden += 1;
   }
 }

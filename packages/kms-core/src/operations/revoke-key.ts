@@ -2,6 +2,7 @@ import type { Caller } from '../access/caller.ts';
 import { checkBoolean, checkOneOf } from '../bounds/check-values.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
 import { REVOCATION_REASONS, type RevocationReason } from '../model/key.ts';
+import { OPERATIONS } from './catalog.ts';
 import { type ChangeRequest, changeKey } from './change-key.ts';
 import type { Kms } from './kms.ts';
 import { revokeBelow } from './revoke-below.ts';
@@ -24,7 +25,7 @@ export async function revokeKey(kms: Kms, caller: Caller, input: RevokeKeyInput)
     kms,
     caller,
     input,
-    'kms:keys:delete',
+    OPERATIONS.revokeKey.permission,
     'revoke',
     (_record, { unit }) => ({ revocation: { reason: input.reason, at: unit.now } }),
     { isDone: ({ revocation }) => revocation !== null },

@@ -7,6 +7,7 @@ import { KEY_TRANSITIONS, nextVersionState } from '../lifecycle/transitions.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
 import type { ResidentKeyName } from '../ports/resident-keys.ts';
+import { OPERATIONS } from './catalog.ts';
 import { type ChangeContext, type ChangeRequest, changeKey, type KeyChange } from './change-key.ts';
 import { planRotation } from './create-key.ts';
 import type { Kms } from './kms.ts';
@@ -33,7 +34,7 @@ async function renewKey(
   choose: (record: KeyRecord) => Algorithm,
 ): Promise<KeyDescription> {
   const seen = await kms.keyRing.read(caller.tenantId, input.keyId);
-  authorize(caller, 'kms:keys:rotate', seen, kms.clock());
+  authorize(caller, OPERATIONS.rotateKey.permission, seen, kms.clock());
   const algorithm = choose(seen);
   requireApproved(kms, algorithm);
   const change = (prepared: PreparedVersion | undefined) =>
@@ -41,7 +42,7 @@ async function renewKey(
       kms,
       caller,
       input,
-      'kms:keys:rotate',
+      OPERATIONS.rotateKey.permission,
       event,
       (record, context) => {
         if (isImported(record))

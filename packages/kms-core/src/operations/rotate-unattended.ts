@@ -1,5 +1,6 @@
 import { algorithmById } from '../algorithms/resolve.ts';
 import type { KeyRecord } from '../model/key.ts';
+import { OPERATIONS } from './catalog.ts';
 import { applyEvent, lockKey } from './change-key.ts';
 import type { Kms } from './kms.ts';
 import { withNewVersion } from './make-version.ts';
@@ -21,7 +22,7 @@ export async function rotateUnattended(
   if (seen.state !== 'active' || isImported(seen)) return false;
   const chain = await kms.hierarchy.masterKeys(tenantId);
   const algorithm = algorithmById(seen.algorithm);
-  const evidence = kms.evidence?.unattended('rotateKey', 'kms.key.rotated', tenantId);
+  const evidence = kms.evidence?.unattended('rotateKey', OPERATIONS.rotateKey.event, tenantId);
   try {
     return await withNewVersion(
       kms,

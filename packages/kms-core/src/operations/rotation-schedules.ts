@@ -6,6 +6,7 @@ import type { KeyId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
 import { formatDuration } from '../model/iso-duration.ts';
 import { Turns } from '../scheduling/turns.ts';
+import { OPERATIONS } from './catalog.ts';
 import { authenticRecords } from './authentic-records.ts';
 import type { Kms } from './kms.ts';
 
@@ -29,7 +30,7 @@ export async function rotationSchedules(
   caller: Caller,
   input: { readonly limit?: number; readonly withinDays?: number },
 ): Promise<RotationSchedules> {
-  requirePermission(caller, 'kms:keys:read');
+  requirePermission(caller, OPERATIONS.listRotationSchedules.permission);
   const { limit = BOUNDS.pageItems.default, withinDays } = input;
   checkInteger('limit', limit, 1, BOUNDS.pageItems.maximum);
   if (withinDays !== undefined) checkInteger('withinDays', withinDays, 1, BOUNDS.upcomingDays.maximum);
@@ -43,7 +44,7 @@ export async function rotationSchedules(
   const items: RotationSchedule[] = [];
   for (const key of authentic) {
     await turns.pause();
-    if (isAllowed(caller, 'kms:keys:read', key, kms.clock())) items.push(scheduleOf(key));
+    if (isAllowed(caller, OPERATIONS.listRotationSchedules.permission, key, kms.clock())) items.push(scheduleOf(key));
   }
   return { items, ...rest };
 }

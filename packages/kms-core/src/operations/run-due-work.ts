@@ -1,5 +1,6 @@
 import type { KeyRecord } from '../model/key.ts';
 import type { DueKey } from '../ports/store.ts';
+import { KEY_EVENT_TYPES } from './catalog.ts';
 import { applyEvent, lockKey } from './change-key.ts';
 import { destruction } from './destroy-key.ts';
 import { destroyResident, isResident } from './destroy-resident.ts';
@@ -60,7 +61,7 @@ function placeOf(key: KeyRecord | undefined, due: 'rotation' | 'destruction'): D
 
 async function destroyIfDue(kms: Kms, { tenantId, keyId }: KeyRecord): Promise<boolean> {
   const chain = await kms.hierarchy.masterKeys(tenantId);
-  const evidence = kms.evidence?.unattended('destroyKey', 'kms.key.destroyed', tenantId);
+  const evidence = kms.evidence?.unattended('destroyKey', KEY_EVENT_TYPES.purge, tenantId);
   try {
     const due = await kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
       const record = await lockKey(unit, chain, keyId);

@@ -11,6 +11,7 @@ import type { ApiTokenRecord } from '../model/api-token.ts';
 import { Turns } from '../scheduling/turns.ts';
 import type { TenantRecord } from '../model/tenant.ts';
 import type { UnitOfWork } from '../ports/store.ts';
+import { OPERATIONS } from './catalog.ts';
 import { checkToken, type CreateApiTokenInput, endedToken, makeToken, tokenCreated } from './api-tokens.ts';
 import { destroyResidentOfTenant } from './destroy-resident.ts';
 import type { Kms } from './kms.ts';
@@ -31,7 +32,7 @@ export interface CreateTenantInput {
 
 /** Creates a tenant with its master key. */
 export async function createTenant(kms: Kms, caller: Caller, input: CreateTenantInput): Promise<TenantDescription> {
-  requirePermission(caller, 'kms:tenants:manage');
+  requirePermission(caller, OPERATIONS.createTenant.permission);
   if (input.tenantId !== undefined) checkId('tenantId', input.tenantId);
   checkLine('name', input.name, BOUNDS.nameCharacters);
   checkIdempotency(input.idempotency);
@@ -72,7 +73,7 @@ async function prepared(masterKey: Promise<PreparedMasterKey>): Promise<Prepared
 
 /** All tenants of the service. */
 export async function listTenants(kms: Kms, caller: Caller): Promise<readonly TenantDescription[]> {
-  requirePermission(caller, 'kms:tenants:manage');
+  requirePermission(caller, OPERATIONS.listTenants.permission);
   const tenants = await kms.store.transact({ kind: 'system' }, (unit) => unit.tenants.list());
   return tenants.filter((tenant) => tenant.tenantId !== SYSTEM_TENANT).map(describeTenant);
 }
@@ -110,7 +111,7 @@ export async function bootstrapTenant(
     await masterKey.store(unit);
     const made = makeToken(authority, tenantId, token, unit.now);
     await unit.tokens.insert(made.record);
-    const evidence = kms.evidence?.unattended('bootstrapTenant', 'kms.tenant.created', tenantId);
+    const evidence = kms.evidence?.unattended('bootstrapTenant', OPERATIONS.createTenant.event, tenantId);
     await evidence?.changed(unit, tenantCreated(tenantId, name));
     await evidence?.changed(unit, tokenCreated(made.record));
     const first = { tenantId, token: made.token };
@@ -137,7 +138,7 @@ export interface ShredTenantInput {
  * once, and so do HSMs; a backup still holds the wrapped master key until it expires or the root is rotated (`docs/cryptography.md`).
  */
 export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantInput): Promise<TenantDescription> {
-  requirePermission(caller, 'kms:tenants:shred');
+  requirePermission(caller, OPERATIONS.shredTenant.permission);
   checkId('tenantId', input.tenantId);
   checkLine('reason', input.reason, BOUNDS.reasonCharacters);
   checkIdempotency(input.idempotency);
@@ -156,7 +157,7 @@ export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantIn
         if (found.state === 'shredded') return describeTenant(found);
         await endTenant(unit, authority, input.tenantId);
         await kms.evidence?.changed(unit, {
-          eventType: 'kms.tenant.shredded',
+          eventType: OPERATIONS.shredTenant.event,
           resource: { type: 'tenant', id: input.tenantId, version: null },
           before: { state: found.state },
           after: { state: 'shredded', reason: input.reason },
@@ -199,7 +200,7 @@ export async function endTenant(unit: UnitOfWork, authority: TokenAuthority, ten
 
 function tenantCreated(tenantId: TenantId, name: string): RecordedChange {
   return {
-    eventType: 'kms.tenant.created',
+    eventType: OPERATIONS.createTenant.event,
     resource: { type: 'tenant', id: tenantId, version: null },
     before: null,
     after: { name, state: 'active' },

@@ -4,6 +4,7 @@ import { badRequest } from '../errors/kms-error.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
 import type { UsageLimits } from '../model/key.ts';
 import type { Metadata } from '../model/metadata.ts';
+import { OPERATIONS } from './catalog.ts';
 import { type ChangeRequest, changeKey } from './change-key.ts';
 import { planRotation, type RotationInput } from './create-key.ts';
 import type { Kms } from './kms.ts';
@@ -24,7 +25,7 @@ export async function updateKey(kms: Kms, caller: Caller, input: UpdateKeyInput)
   checkMetadata(input.metadata);
   checkRotation(input.rotation);
   checkUsageLimits(input.usageLimits);
-  return changeKey(kms, caller, input, 'kms:keys:update', 'update', (record, { unit }) => {
+  return changeKey(kms, caller, input, OPERATIONS.updateKey.permission, 'update', (record, { unit }) => {
     const { name, metadata, rotation, usageLimits } = input;
     const rotates = rotation?.auto ?? (rotation?.periodSeconds !== undefined && rotation.periodSeconds !== null);
     if (rotates && isImported(record)) throw badRequest('rotation', 'an imported key cannot rotate by itself');

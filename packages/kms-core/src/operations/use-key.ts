@@ -2,6 +2,7 @@ import type { Algorithm } from '../algorithms/registry.ts';
 import { algorithmById } from '../algorithms/resolve.ts';
 import { authorize } from '../access/evaluate-policy.ts';
 import type { Caller } from '../access/caller.ts';
+import { permissionToUse } from '../access/permissions.ts';
 import { andThen, type KeyEngine, type MaybePromise } from '../engines/engine.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { LoadedKey } from '../keyring/loaded-key.ts';
@@ -89,7 +90,7 @@ export function admit(
   return andThen(kms.keyRing.load(caller.tenantId, keyId), (loaded) => {
     kms.evidence?.uses(keyId, null);
     const now = kms.clock();
-    authorize(caller, `kms:${permission}`, loaded.record, now);
+    authorize(caller, permissionToUse(permission), loaded.record, now);
     admitKey(loaded.record, operation, now);
     return loaded;
   });

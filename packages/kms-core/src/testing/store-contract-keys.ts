@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { canonicalJson } from '../hierarchy/record-encoding.ts';
 import { newId } from '../model/identifiers.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
+import { OPERATIONS } from '../operations/catalog.ts';
 import type { Store } from '../ports/store.ts';
 import {
   asTenant,
@@ -50,7 +51,7 @@ function variedKeys(tenantId: string): KeyRecord[] {
       version: '1',
       statements: [
         { effect: 'deny', actions: ['kms:*'], resources: ['*'], conditions: { ip: ['10.0.0.0/8'], mfa: true } },
-        { effect: 'allow', actions: ['kms:sign'], resources: ['*'], principals: ['svc', 'Ünïcode'] },
+        { effect: 'allow', actions: [OPERATIONS.sign.permission], resources: ['*'], principals: ['svc', 'Ünïcode'] },
       ],
     },
     // A member named __proto__ is data like any other.

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { newId } from '../model/identifiers.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
+import { OPERATIONS } from '../operations/catalog.ts';
 import type { Store, TokenQuery } from '../ports/store.ts';
 import { asTenant, comparable, newTenant, revoked, sampleToken, someBytes, SYSTEM } from './store-samples.ts';
 
@@ -24,7 +25,7 @@ export function tokenRules(store: () => Store): void {
       sampleToken(tenantId, {
         name: 'ci {a,b} "quoted"',
         role: null,
-        permissions: ['kms:encrypt', 'kms:keys:read'],
+        permissions: [OPERATIONS.encrypt.permission, OPERATIONS.getKey.permission],
         expiresAt: new Date('2031-12-31T23:59:59.999Z'),
         revokedAt: new Date('2027-01-01T00:00:00.001Z'),
       }),

@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
 
 const KINDS = ['test', 'release', 'soak'];
 const kind = KINDS.find((name) => name === process.env['TEST_KIND']) ?? 'test';
+/** Packages whose tests compute and start nothing: one process runs several of their files. */
+const PURE = ['kms-audit', 'kms-contract', 'kms-core'];
 const packages = globSync('{apps,packages,tooling,examples}/*/package.json', { cwd: import.meta.dirname }).map(dirname);
 
 export default defineConfig({
@@ -19,6 +21,7 @@ export default defineConfig({
       root: import.meta.dirname,
       test: {
         name: basename(path),
+        isolate: !PURE.includes(basename(path)),
         include: [`${path}/**/*.${kind}.ts`],
         exclude: ['**/node_modules/**', '**/dist/**'],
       },

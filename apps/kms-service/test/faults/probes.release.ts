@@ -1,0 +1,3 @@
+import { isInEveryRun, probesSayWhatCallsDo } from './probe-conditions.ts';
+
+probesSayWhatCallsDo((condition) => !isInEveryRun(condition));

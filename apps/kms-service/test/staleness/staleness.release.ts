@@ -1,0 +1,3 @@
+import { countsInTime, isInEveryRun } from './each-trouble.ts';
+
+countsInTime((trouble) => !isInEveryRun(trouble));

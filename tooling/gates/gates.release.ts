@@ -66,6 +66,24 @@ const violations: readonly Violation[] = [
   },
   {
     gate: 'boundaries',
+    what: 'an edge that knows the routes of one interface',
+    files: () =>
+      withManifest('packages/http-edge/package.json', (manifest) => {
+        manifest['dependencies'] = { '@qnsp/kms-contract': 'workspace:*' };
+      }),
+    named: /`@qnsp\/kms-contract` found without any tag listed in allowlist/,
+  },
+  {
+    gate: 'boundaries',
+    what: 'an interface that depends on an adapter',
+    files: () =>
+      withManifest('packages/wire-qnsp/package.json', (manifest) => {
+        manifest['dependencies'] = { '@qnsp/kms-store-drizzle': 'workspace:*' };
+      }),
+    named: /`@qnsp\/kms-store-drizzle` found without any tag listed in allowlist/,
+  },
+  {
+    gate: 'boundaries',
     what: 'an import of a package that is not declared',
     files: () => ({ [CORE]: "export { Hono } from 'hono';\n" }),
     named: 'cannot import package `hono`',

@@ -59,7 +59,7 @@ describe.each(published)('%s', (name) => {
       .trim()
       .split('\n');
     const expected =
-      /^package\/(package\.json|README\.md|LICENSE|openapi\.json|(src|dist|migrations)\/.*\.(ts|js|map|sql|json))$/;
+      /^package\/(package\.json|README\.md|LICENSE|openapi\.json|(src|dist|migrations|page)\/.*\.(ts|js|map|sql|json|html|css))$/;
     expect(names.filter((entry) => !expected.test(entry))).toEqual([]);
     expect(names.filter((entry) => STRAYS.some((stray) => entry.endsWith(`/${stray}`)))).toEqual([]);
     expect(names).toContain('package/README.md');

@@ -8,7 +8,7 @@ const APP = join(workspaceRoot, 'apps', 'kms-service');
 /** Directories whose files are read while the service runs, and where a bundle has them. */
 const ASSETS = [
   { from: join(workspaceRoot, 'packages', 'kms-store-drizzle', 'migrations'), to: 'migrations' },
-  { from: join(APP, 'src', 'explorer', 'page'), to: join('bundle', 'service', 'page') },
+  { from: join(workspaceRoot, 'packages', 'wire-qnsp', 'page'), to: 'page' },
 ];
 
 /** What is loaded from node_modules: a native part, a database in WebAssembly, and pages with their styles. */

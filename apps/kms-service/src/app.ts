@@ -1,49 +1,13 @@
+import { requestId } from '@qnsp/http-edge';
 import { ALL_ROUTES, type RawRequest, type Route } from '@qnsp/kms-contract';
-import { type Kms, KmsError, type SweepReport } from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
+import { addExplorer, addFrontPage, answerProblem, answerRoute, logFailure, type QnspParts } from '@qnsp/wire-qnsp';
 import { type Context, Hono } from 'hono';
-import type { Caches } from './caches.ts';
-import type { ClockSkew } from './clock-skew.ts';
-import type { Fleet } from './fleet-settings.ts';
-import { addExplorer } from './explorer/explorer.ts';
-import { addFrontPage } from './explorer/front-page.ts';
-import type { Evidence } from './evidence/open-evidence.ts';
-import type { RefusedTokens } from './evidence/refused-tokens.ts';
-import { toResponse } from './http/answer.ts';
-import { answerRoute, logFailure } from './http/answer-route.ts';
 import type { AppEnv } from './http/app-env.ts';
-import type { Logs } from './http/logger.ts';
-import { answerProblem } from './http/problem-answer.ts';
-import { requestId } from './http/request-id.ts';
-import type { Metrics } from './metrics.ts';
-import type { Readiness } from './readiness.ts';
-
-/** What the application works with. */
-export interface AppParts {
-  readonly kms: Kms;
-  readonly logs: Logs;
-  readonly caches: Caches;
-  readonly readiness: Readiness;
-  readonly metrics: Metrics;
-  readonly version: string;
-  /** Absent when no evidence is kept. */
-  readonly evidence?: Evidence | undefined;
-  /** What records that a known token was not let in. */
-  readonly refusedTokens: RefusedTokens;
-  /** What the gateway in front of the service proves itself by; none without it. */
-  readonly gatewayCredential?: string | undefined;
-  readonly skew: ClockSkew;
-  /** How this node gets on with the others of its fleet. */
-  readonly fleet: Pick<Fleet, 'check'>;
-  /** Why the database takes no writes, `undefined` when it takes them. */
-  readonly writeProblem: () => Promise<string | undefined>;
-  /** What the HSMs are for, besides what the core does with them. */
-  readonly hardware: { readonly configured: boolean; randomIsMissing(): boolean };
-  /** What the newest reconciliation of HSMs and database found. */
-  readonly sweeps: () => readonly SweepReport[];
-}
+import { toResponse } from './http/to-response.ts';
 
 /** The HTTP application: every route of the contract, and one shape for everything that goes wrong. */
-export function makeApp(parts: AppParts): Hono<AppEnv> {
+export function makeApp(parts: QnspParts): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
   for (const [path, routes] of writtenOutFirst(routesByPath())) {
     const pattern = path.replaceAll(/\{(\w+)\}/g, ':$1');
@@ -80,14 +44,14 @@ function writtenOutFirst(paths: readonly RoutesOfPath[]): readonly RoutesOfPath[
 }
 
 function refuse(
-  parts: AppParts,
+  parts: QnspParts,
   c: Context<AppEnv>,
   error: KmsError,
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   const id = requestId(c.env.incoming.headers['x-request-id']);
   const answer = answerProblem(error, id, false, headers);
-  logFailure(parts.logs, { requestId: id, status: answer.status }, error);
+  logFailure(parts.edge.logs, { requestId: id, status: answer.status }, error);
   return toResponse(answer);
 }
 

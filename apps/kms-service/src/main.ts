@@ -1,7 +1,9 @@
 import cluster from 'node:cluster';
+import { RefusedTokens } from '@qnsp/http-edge';
 import { installPlatformToken, KmsError } from '@qnsp/kms-core';
+import { makeHotRoutes } from '@qnsp/wire-qnsp';
 import packageJson from '../package.json' with { type: 'json' };
-import { type AppParts, makeApp } from './app.ts';
+import { makeApp } from './app.ts';
 import { bootstrap } from './bootstrap.ts';
 import { watchPlace } from './commits/watch-place.ts';
 import { compose, type Composition, migrate } from './compose.ts';
@@ -11,13 +13,12 @@ import { readConfig, type ServiceConfig } from './config/env.ts';
 import { machineLimits, requireRoom } from './config/machine-limits.ts';
 import { noteSwitch } from './evidence/note-switch.ts';
 import { presentEpoch } from './evidence/present-epoch.ts';
-import { RefusedTokens } from './evidence/refused-tokens.ts';
 import { enterFipsMode } from './fips-mode.ts';
 import { joinFleet } from './fleet-settings.ts';
-import { makeHotRoutes } from './http/hot-routes.ts';
 import { listen } from './http/listen.ts';
 import { type Logger, type Logs, makeLogs } from './http/logger.ts';
 import { makeMetrics } from './metrics.ts';
+import { qnspParts } from './qnsp-parts.ts';
 import { makeReadiness } from './readiness.ts';
 import { isStillHere, sealWhenBehind, settleCopy } from './restored-copy.ts';
 import { makeRootWork } from './roots/root-work.ts';
@@ -54,7 +55,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   if (evidence !== undefined) stops.push(() => evidence.stop());
   const rootWork = makeRootWork(kms, log, config.hsmSweep);
   const sweeps = () => rootWork.sweeps();
-  const parts: AppParts = {
+  const parts = qnspParts({
     kms,
     logs,
     readiness,
@@ -69,7 +70,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
     writeProblem,
     hardware,
     sweeps,
-  };
+  });
   // Before anybody can connect: a gateway tries another node when nobody listens, not when one refuses.
   const works = await runSelfTest(readiness, log, config);
   yieldThreadPool(log);

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { RefusedTokens } from '@qnsp/http-edge';
 import {
   establishRoots,
   KeyHierarchy,
@@ -12,16 +13,16 @@ import {
   TokenRing,
 } from '@qnsp/kms-core';
 import { inMemoryStore } from '@qnsp/kms-core/testing';
+import { makeHotRoutes } from '@qnsp/wire-qnsp';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type AppParts, makeApp } from '../src/app.ts';
+import { makeApp } from '../src/app.ts';
 import { openCaches } from '../src/caches.ts';
 import { readConfig } from '../src/config/env.ts';
 import { listen, type Listening } from '../src/http/listen.ts';
-import { makeHotRoutes } from '../src/http/hot-routes.ts';
 import { makeLogs } from '../src/http/logger.ts';
-import { RefusedTokens } from '../src/evidence/refused-tokens.ts';
 import { makeMetrics } from '../src/metrics.ts';
 import { makeClockSkew } from '../src/clock-skew.ts';
+import { qnspParts } from '../src/qnsp-parts.ts';
 import { makeReadiness } from '../src/readiness.ts';
 import { runSelfTest } from '../src/self-test.ts';
 import { send } from './local-service.ts';
@@ -53,7 +54,7 @@ async function startApp() {
     settings: { defaultAlgorithm: resolveAlgorithm('aes-256-gcm'), requireFips: false },
   };
   const readiness = makeReadiness();
-  const parts: AppParts = {
+  const parts = qnspParts({
     kms,
     caches,
     logs,
@@ -66,7 +67,7 @@ async function startApp() {
     writeProblem: async () => undefined,
     hardware: { configured: false, randomIsMissing: () => false },
     sweeps: () => [],
-  };
+  });
   listening = await listen(makeApp(parts), makeHotRoutes(parts), config, logs);
   readiness.started();
   return { readiness, log: logs.log, baseUrl: listening.baseUrl };

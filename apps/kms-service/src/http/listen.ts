@@ -2,14 +2,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Server as NetServer } from 'node:net';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
+import { awaitsGoAhead } from '@qnsp/http-edge';
 import { KmsError } from '@qnsp/kms-core';
+import type { HotRoutes } from '@qnsp/wire-qnsp';
 import type { Hono } from 'hono';
 import { ConfigurationError } from '../config/configuration-error.ts';
 import type { ServiceConfig } from '../config/env.ts';
 import type { AppEnv } from './app-env.ts';
-import { awaitsGoAhead } from './body.ts';
 import { ConnectionBounds } from './connection-bounds.ts';
-import type { HotRoutes } from './hot-routes.ts';
 import type { Logs } from './logger.ts';
 import { refusalOf, refuseGarbage, refuseRequest } from './refusals.ts';
 

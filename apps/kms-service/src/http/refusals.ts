@@ -1,13 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { isHost, plainTarget, requestId, sendAnswer } from '@qnsp/http-edge';
 import { KmsError } from '@qnsp/kms-core';
-import { logFailure } from './answer-route.ts';
+import { answerProblem, logFailure } from '@qnsp/wire-qnsp';
 import type { Logs } from './logger.ts';
-import { answerProblem } from './problem-answer.ts';
-import { requestId } from './request-id.ts';
-import { isHost, plainTarget } from './request-target.ts';
-import { sendAnswer } from './send-answer.ts';
 
 /** For so long what is still sent of a refused request is read and dropped: closed at once, its answer might not arrive. */
 const FAREWELL_MS = 500;

@@ -9,11 +9,11 @@ import {
   type OperationEvidence,
   withEvidence,
 } from '@qnsp/kms-core';
-import type { AppParts } from '../app.ts';
-import { describeRequest } from '../evidence/begin-evidence.ts';
-import { handlerOf } from '../handlers/handlers.ts';
+import { describeRequest } from './begin-evidence.ts';
+import { handlerOf } from './handlers/handlers.ts';
 import { namingAsSent } from './naming-as-sent.ts';
 import { failureOf } from './problem-answer.ts';
+import type { QnspParts } from './service-facts.ts';
 import { requireSameTenant } from './tenant.ts';
 
 /** How many items of one batch are waited for at a time, so that one batch does not take the whole thread pool. */
@@ -33,7 +33,7 @@ type Item = ReturnType<typeof parseBatch>[number];
 
 /** Serves the items of a batch. Each answers for itself; an item that fails is only its own failure. */
 export async function serveBatch(
-  parts: AppParts,
+  { edge, facts }: QnspParts,
   route: Route,
   raw: RawRequest,
   caller: Caller | undefined,
@@ -60,14 +60,14 @@ export async function serveBatch(
     if (caller !== undefined) requireSameTenant(caller, item.body);
     const request = { params: {}, query: {}, ...item };
     if (left !== undefined) describeRequest(left, request);
-    const call = { parts, kms: leaving(parts.kms, left), caller, request, once: {} };
+    const call = { facts, kms: leaving(edge.kms, left), caller, request, once: {} };
     const done = item.sentNames === undefined ? handler(call) : namingAsSent(item.sentNames, () => handler(call));
     return andThen(done, (result) => encodeAnswer(route, result, item.dialect));
   };
   const failed = (error: unknown) => {
     // One item that fails is that item's answer, also when the service is at fault; the log says why.
     if (!(error instanceof KmsError) || error.code === 'INTERNAL_ERROR')
-      parts.logs.log.error({ requestId, err: error }, 'batch item failed');
+      edge.logs.log.error({ requestId, err: error }, 'batch item failed');
     return { error: itemProblem(failureOf(error)) };
   };
   const work = async () => {

@@ -1,27 +1,6 @@
 import type { RawRequest, Route } from '@qnsp/kms-contract';
-import {
-  authenticateToken,
-  type Caller,
-  KmsError,
-  type Kms,
-  type MaybePromise,
-  notAuthorized,
-  SYSTEM_TENANT,
-  TOKEN_PREFIX,
-  type TokenIdentity,
-} from '@qnsp/kms-core';
+import { type Caller, SYSTEM_TENANT, type TokenIdentity } from '@qnsp/kms-core';
 import { namedTenant, namesTenant } from './tenant.ts';
-
-const BEARER = /^Bearer +(\S+) *$/i;
-
-/** Finds out whose credential a request presents, without a promise when it is known. Throws `UNAUTHORIZED`. */
-export function identify(kms: Kms, authorization: string | undefined): MaybePromise<TokenIdentity> {
-  const credential = BEARER.exec(authorization ?? '')?.[1];
-  if (credential === undefined)
-    throw new KmsError('UNAUTHORIZED', 'A bearer credential is needed: send "authorization: Bearer <API token>".');
-  if (!credential.startsWith(TOKEN_PREFIX)) throw notAuthorized();
-  return authenticateToken(kms, credential);
-}
 
 /**
  * Turns a credential into the caller of one request: settles for which tenant it is.

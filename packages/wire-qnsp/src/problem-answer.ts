@@ -1,6 +1,6 @@
+import type { Answer } from '@qnsp/http-edge';
 import { activationProblem, ERROR_STATUS, type Failure, problem } from '@qnsp/kms-contract';
 import { KmsError } from '@qnsp/kms-core';
-import type { Answer } from './answer.ts';
 
 /** What a failure tells the outside: an error of the KMS as it is, anything else as an internal error without a word. */
 export function failureOf(error: unknown): Failure {

@@ -1,5 +1,4 @@
-import type { Hono } from 'hono';
-import type { AppEnv } from '../http/app-env.ts';
+import type { Env, Hono } from 'hono';
 
 /** What somebody who knows only the address of the service can go on with. */
 const PLACES = {
@@ -27,7 +26,7 @@ ${Object.values(PLACES)
 `;
 
 /** Adds the page at `/`: HTML for a browser, JSON for everything else. */
-export function addFrontPage(app: Hono<AppEnv>): void {
+export function addFrontPage<E extends Env>(app: Hono<E>): void {
   app.get('/', (c) => {
     const isBrowser = /\btext\/html\b/.test(c.req.header('accept') ?? '');
     const headers = {

@@ -8,16 +8,16 @@ import {
   OPERATIONS,
   requirePermission,
 } from '@qnsp/kms-core';
-import type { AppParts } from '../app.ts';
+import type { ServiceFacts } from '../service-facts.ts';
 import type { Handlers } from './handler.ts';
 
 const PAGE = 50;
 const EXPORTED_BATCHES = 10;
 
 export const auditHandlers = {
-  listAuditEvents: async ({ parts, kms, caller, request }) => {
+  listAuditEvents: async ({ facts, kms, caller, request }) => {
     const { limit = PAGE, cursor, keyId, eventType, actor, result, from, to } = request.query;
-    const store = evidenceOf(parts, caller);
+    const store = evidenceOf(facts, caller);
     const filters = { keyId, eventType, actor, result, from, to };
     const cursors = await listCursors<number>(kms.hierarchy, caller.tenantId, 'audit-events', filters);
     const { items, more } = await store.events(caller.tenantId, {
@@ -34,17 +34,17 @@ export const auditHandlers = {
     return { items, nextCursor: more && last !== undefined ? cursors.seal(last.sequence) : null };
   },
 
-  getAuditProof: async ({ parts, caller, request }) => {
+  getAuditProof: async ({ facts, caller, request }) => {
     const { eventId } = request.params;
-    const batch = await evidenceOf(parts, caller).batchOf(caller.tenantId, eventId);
+    const batch = await evidenceOf(facts, caller).batchOf(caller.tenantId, eventId);
     const proof = batch && proveInclusion(batch.events, batch.checkpoint, eventId);
     if (proof === undefined) throw new KmsError('NOT_FOUND', 'There is no sealed event with this id.');
     return proof;
   },
 
-  listAuditCheckpoints: async ({ parts, kms, caller, request }) => {
+  listAuditCheckpoints: async ({ facts, kms, caller, request }) => {
     const { limit = PAGE, cursor } = request.query;
-    const store = evidenceOf(parts, caller);
+    const store = evidenceOf(facts, caller);
     const cursors = await listCursors<number>(kms.hierarchy, caller.tenantId, 'audit-checkpoints', {});
     const before = cursor === undefined ? null : cursors.open(cursor);
     const found = await store.checkpoints(caller.tenantId, limit + 1, before);
@@ -53,10 +53,10 @@ export const auditHandlers = {
     return { items, nextCursor: last === undefined ? null : cursors.seal(last.firstSequence) };
   },
 
-  exportAudit: async ({ parts, caller, request }) => {
+  exportAudit: async ({ facts, caller, request }) => {
     const { format = 'jsonl', after = 0, batches = EXPORTED_BATCHES } = request.query;
-    const found = await evidenceOf(parts, caller).batchesAfter(caller.tenantId, after, batches);
-    return found.map((batch) => (format === 'cef' ? cefLines(batch, parts.version) : jsonLines(batch))).join('');
+    const found = await evidenceOf(facts, caller).batchesAfter(caller.tenantId, after, batches);
+    return found.map((batch) => (format === 'cef' ? cefLines(batch, facts.version) : jsonLines(batch))).join('');
   },
 } satisfies Partial<Handlers>;
 
@@ -69,9 +69,9 @@ function cefLines({ events }: EvidenceBatch, version: string): string {
 }
 
 /** Throws `FORBIDDEN` for who may not read evidence, and `NOT_FOUND` where none is kept. */
-function evidenceOf({ evidence }: AppParts, caller: Caller): EvidenceStore {
+function evidenceOf({ evidence }: ServiceFacts, caller: Caller): EvidenceStore {
   requirePermission(caller, OPERATIONS.listAuditEvents.permission);
   if (evidence === undefined)
     throw new KmsError('NOT_FOUND', 'This deployment keeps no evidence: KMS_AUDIT_URL is not set.');
-  return evidence.store;
+  return evidence;
 }

@@ -1,9 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { collectBody, sendAnswer } from '@qnsp/http-edge';
 import { ALL_ROUTES, type Route } from '@qnsp/kms-contract';
-import type { AppParts } from '../app.ts';
 import { answerRoute } from './answer-route.ts';
-import { collectBody } from './body.ts';
-import { sendAnswer } from './send-answer.ts';
+import type { QnspParts } from './service-facts.ts';
 
 /** Serves a request on the short way, or answers `false` and leaves it as it is. */
 export type HotRoutes = (incoming: IncomingMessage, outgoing: ServerResponse) => boolean;
@@ -27,7 +26,7 @@ interface Found {
  * KMS, and the router and the web objects above them cost as much as their cryptography. Everything that is decided about a
  * request is decided by `answerRoute`, for these as for all; only what finds the route and what writes the answer are others.
  */
-export function makeHotRoutes(parts: AppParts): HotRoutes {
+export function makeHotRoutes(parts: QnspParts): HotRoutes {
   const byAction = new Map<string, Route>();
   const byPath = new Map<string, Route>();
   for (const route of ALL_ROUTES) {

@@ -1,9 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import type { Route } from '@qnsp/kms-contract';
-import { KmsError, type RefusedToken, SYSTEM_TENANT } from '@qnsp/kms-core';
-import type { AppParts } from '../app.ts';
-import { callerAddress } from '../http/caller-address.ts';
+import { KmsError, type OperationName, type RefusedToken, SYSTEM_TENANT } from '@qnsp/kms-core';
 import { beginEvidence } from './begin-evidence.ts';
+import { callerAddress } from './caller-address.ts';
+import type { Edge } from './edge.ts';
 
 /** A refused token leaves at most one event in this time, and those of one tenant at most so many. */
 const PERIOD_MS = 60_000;
@@ -25,20 +24,20 @@ export class RefusedTokens {
 
   /** Records a refusal where it is one to be recorded. Never throws: the call did nothing, and is refused all the same. */
   async record(
-    parts: Pick<AppParts, 'kms' | 'evidence' | 'logs' | 'gatewayCredential'>,
-    route: Route,
+    edge: Pick<Edge, 'kms' | 'trail' | 'logs' | 'gatewayCredential'>,
+    operation: OperationName,
     incoming: IncomingMessage,
     requestId: string,
     refused: RefusedToken,
   ): Promise<void> {
-    const { kms, evidence, logs } = parts;
-    if (evidence === undefined || !this.#takes(refused)) return;
+    const { kms, trail, logs } = edge;
+    if (trail === undefined || !this.#takes(refused)) return;
     const { tokenId, tenantId } = refused;
     const identity = { tokenId, tenantId, permissions: new Set<never>() };
-    const event = beginEvidence(evidence.trail, kms.clock, route, identity, incoming, requestId);
+    const event = beginEvidence(trail, kms.clock, operation, identity, incoming, requestId);
     try {
       event?.requireRoom();
-      event?.actsFor(tenantId ?? SYSTEM_TENANT, callerAddress(incoming, parts.gatewayCredential));
+      event?.actsFor(tenantId ?? SYSTEM_TENANT, callerAddress(incoming, edge.gatewayCredential));
       await event?.refused();
     } catch (error) {
       if (!(error instanceof KmsError)) throw error;

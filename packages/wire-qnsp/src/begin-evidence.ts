@@ -1,45 +1,4 @@
-import type { IncomingMessage } from 'node:http';
-import type { Route } from '@qnsp/kms-contract';
-import {
-  type AuditResource,
-  type EvidenceTrail,
-  isUuid,
-  OperationEvidence,
-  OPERATIONS,
-  SYSTEM_TENANT,
-  type TokenIdentity,
-} from '@qnsp/kms-core';
-
-const SANE_USER_AGENT = /^[\u0020-\u007e]{1,256}$/;
-
-/**
- * Begins the evidence of a request whose credential is known and of which nothing else was looked at yet. Operations without an event
- * in the catalogue leave nothing.
- */
-export function beginEvidence(
-  trail: EvidenceTrail,
-  clock: () => number,
-  route: Route,
-  identity: TokenIdentity,
-  incoming: IncomingMessage,
-  requestId: string,
-): OperationEvidence | undefined {
-  const eventType = OPERATIONS[route.operationId].event;
-  if (eventType === null) return undefined;
-  const userAgent = incoming.headers['user-agent'] ?? '';
-  return new OperationEvidence(trail, clock, {
-    tenantId: identity.tenantId ?? SYSTEM_TENANT,
-    actor: { type: 'service', id: identity.tokenId },
-    action: route.operationId,
-    eventType,
-    context: {
-      requestId,
-      userAgent: SANE_USER_AGENT.test(userAgent) ? userAgent : null,
-      source: 'api',
-      ip: incoming.socket.remoteAddress ?? null,
-    },
-  });
-}
+import { type AuditResource, isUuid, type OperationEvidence } from '@qnsp/kms-core';
 
 interface Understood {
   readonly params: unknown;

@@ -1,10 +1,10 @@
 import type { ChangedKey, OperationId, RequestOf, ResponseOf } from '@qnsp/kms-contract';
 import type { Caller, IdempotencyRequest, Kms, MaybePromise } from '@qnsp/kms-core';
-import type { AppParts } from '../app.ts';
+import type { ServiceFacts } from '../service-facts.ts';
 
 /** One validated call of an operation. */
-interface Call<Id extends OperationId> {
-  readonly parts: AppParts;
+export interface Call<Id extends OperationId> {
+  readonly facts: ServiceFacts;
   readonly kms: Kms;
   /** Who calls. Handlers of open routes, which nobody signs in to, must not look at it. */
   readonly caller: Caller;

@@ -2,14 +2,13 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import type { Hono } from 'hono';
-import type { AppEnv } from '../http/app-env.ts';
+import type { Env, Hono } from 'hono';
 
 /** Where each file of the page comes from, and what it is. */
 const FILES: Readonly<Record<string, { readonly url: string; readonly type: string }>> = {
-  '': { url: import.meta.resolve('./page/index.html'), type: 'text/html; charset=utf-8' },
-  'explorer.js': { url: import.meta.resolve('./page/explorer.js'), type: 'text/javascript; charset=utf-8' },
-  'explorer.css': { url: import.meta.resolve('./page/explorer.css'), type: 'text/css; charset=utf-8' },
+  '': { url: import.meta.resolve('../../page/index.html'), type: 'text/html; charset=utf-8' },
+  'explorer.js': { url: import.meta.resolve('../../page/explorer.js'), type: 'text/javascript; charset=utf-8' },
+  'explorer.css': { url: import.meta.resolve('../../page/explorer.css'), type: 'text/css; charset=utf-8' },
   'swagger-ui-bundle.js': {
     url: import.meta.resolve('swagger-ui-dist/swagger-ui-bundle.js'),
     type: 'text/javascript; charset=utf-8',
@@ -36,7 +35,7 @@ interface Asset {
 }
 
 /** Adds the explorer: a page that shows the OpenAPI document of this service and tries its calls. */
-export function addExplorer(app: Hono<AppEnv>): void {
+export function addExplorer<E extends Env>(app: Hono<E>): void {
   const assets = new Map<string, Promise<Asset>>();
   for (const [name, { url, type }] of Object.entries(FILES)) {
     app.get(name === '' ? '/explorer' : `/explorer/${name}`, async (c) => {

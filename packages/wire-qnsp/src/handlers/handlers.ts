@@ -1,10 +1,9 @@
 import type { OperationId, Route } from '@qnsp/kms-contract';
-import type { Caller, IdempotencyRequest, Kms } from '@qnsp/kms-core';
-import type { AppParts } from '../app.ts';
+import type { Caller } from '@qnsp/kms-core';
 import { administrationHandlers } from './administration-handlers.ts';
 import { cryptoHandlers } from './crypto-handlers.ts';
 import { auditHandlers } from './audit-handlers.ts';
-import type { Handlers } from './handler.ts';
+import type { Call, Handlers } from './handler.ts';
 import { keyHandlers } from './key-handlers.ts';
 import { lifecycleHandlers } from './lifecycle-handlers.ts';
 import { serviceHandlers } from './service-handlers.ts';
@@ -20,13 +19,12 @@ const HANDLERS: Handlers = {
 };
 
 /** A handler whose operation is known only at run time. */
-type AnyHandler = (call: {
-  readonly parts: AppParts;
-  readonly kms: Kms;
-  readonly caller: Caller | undefined;
-  readonly request: unknown;
-  readonly once: { readonly idempotency?: IdempotencyRequest };
-}) => unknown;
+type AnyHandler = (
+  call: Pick<Call<OperationId>, 'facts' | 'kms' | 'once'> & {
+    readonly caller: Caller | undefined;
+    readonly request: unknown;
+  },
+) => unknown;
 
 /** The handler of a route. */
 export function handlerOf(route: Route): AnyHandler {

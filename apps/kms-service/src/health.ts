@@ -1,60 +1,27 @@
-import { randomUUID } from 'node:crypto';
-import { openApiDocument } from '@qnsp/kms-contract';
-import { KmsError, TRUST_MS } from '@qnsp/kms-core';
-import type { AppParts } from '../app.ts';
 import type { RedisCache } from '@qnsp/kms-cache';
-import type { Caches } from '../caches.ts';
-import type { Evidence } from '../evidence/open-evidence.ts';
-import { randomCheck, residentKeysCheck, rootsCheck } from '../roots/root-checks.ts';
-import type { Handlers } from './handler.ts';
+import { KmsError, TRUST_MS } from '@qnsp/kms-core';
+import type { ServiceFacts } from '@qnsp/wire-qnsp';
+import type { Caches } from './caches.ts';
+import type { Evidence } from './evidence/open-evidence.ts';
+import { randomCheck, residentKeysCheck, rootsCheck } from './roots/root-checks.ts';
+import type { ServiceParts } from './service-parts.ts';
 
-const ACTIVATION_SECONDS = 3600;
-
-export const serviceHandlers = {
-  getHealth: ({ parts }) => health(parts),
-  getReadiness: ({ parts }) => health(parts),
-  getLiveness: ({ parts }) => ({ ...about(parts), status: 'ok', checks: {} }),
-  getMetrics: ({ parts }) => parts.metrics.text(),
-  getOpenApi: ({ parts }) => document(parts.version),
-
-  activateSdk: ({ caller, kms }) => {
-    const now = kms.clock();
-    return {
-      activated: true,
-      tenantId: caller.tenantId,
-      tier: 'self-hosted',
-      limits: {
-        storageGB: 0,
-        apiCalls: Number.MAX_SAFE_INTEGER,
-        enclavesEnabled: false,
-        aiTrainingEnabled: false,
-        aiInferenceEnabled: false,
-        sseEnabled: false,
-        vaultEnabled: false,
-      },
-      // Opaque to clients and worth nothing here: every call still needs the API token.
-      activationToken: randomUUID(),
-      expiresInSeconds: ACTIVATION_SECONDS,
-      activatedAt: new Date(now).toISOString(),
-      expiresAt: new Date(now + ACTIVATION_SECONDS * 1000).toISOString(),
-    };
-  },
-} satisfies Partial<Handlers>;
-
-const documents = new Map<string, ReturnType<typeof openApiDocument>>();
-
-/** The document is the same for the life of the process, and making it takes milliseconds. */
-function document(version: string): ReturnType<typeof openApiDocument> {
-  const held = documents.get(version) ?? openApiDocument({ version });
-  documents.set(version, held);
-  return held;
+/** What the service answers about itself. */
+export function factsOf(parts: ServiceParts): ServiceFacts {
+  return {
+    version: parts.version,
+    evidence: parts.evidence?.store,
+    health: () => health(parts),
+    liveness: () => ({ ...about(parts), status: 'ok', checks: {} }),
+    metrics: () => parts.metrics.text(),
+  };
 }
 
-function about({ version }: AppParts) {
+function about({ version }: ServiceParts) {
   return { service: 'kms-service', version, timestamp: new Date().toISOString(), uptime: process.uptime() } as const;
 }
 
-async function health(parts: AppParts) {
+async function health(parts: ServiceParts) {
   const [answering, writeProblem] = await Promise.all([storeCheck(parts), parts.writeProblem()]);
   const store = answering.status === 'ok' ? writingCheck(answering, writeProblem) : answering;
   const copy = parts.readiness.copy();
@@ -151,7 +118,7 @@ function selfTestCheck(reason: string | undefined): Check {
   return reason === undefined ? { status: 'ok' } : { status: 'critical', message: reason };
 }
 
-async function storeCheck({ kms }: AppParts): Promise<Check> {
+async function storeCheck({ kms }: ServiceParts): Promise<Check> {
   const started = performance.now();
   try {
     await kms.store.ping();

@@ -1,14 +1,10 @@
 import type { IncomingMessage } from 'node:http';
+import { type Answer, type EdgeLogs, knownAddress, type RequestFields, requestId } from '@qnsp/http-edge';
 import { ERROR_STATUS, type RawRequest, type Route } from '@qnsp/kms-contract';
 import { KmsError, type MaybePromise, RefusedToken } from '@qnsp/kms-core';
-import type { AppParts } from '../app.ts';
-import type { RequestFields } from './access-log.ts';
-import type { Answer } from './answer.ts';
-import type { Logs } from './logger.ts';
-import { knownAddress } from './caller-address.ts';
 import { answerProblem } from './problem-answer.ts';
-import { requestId } from './request-id.ts';
 import { type Served, serveRoute } from './serve-route.ts';
+import type { QnspParts } from './service-facts.ts';
 
 const MOST_USER_AGENT = 256;
 
@@ -19,18 +15,19 @@ const MOST_USER_AGENT = 256;
  * @param body the bytes of the body where they were read already, by a route that limits them
  */
 export function answerRoute(
-  parts: AppParts,
+  parts: QnspParts,
   incoming: IncomingMessage,
   route: Route,
   address: Required<Pick<RawRequest, 'params' | 'query'>>,
   body?: Buffer,
 ): MaybePromise<Answer> {
+  const { edge } = parts;
   const started = performance.now();
   const id = requestId(incoming.headers['x-request-id']);
   const served: Served = { tenantId: undefined, subject: undefined, recorded: false };
   const leave = (answer: Answer, failure: unknown): Answer => {
     const durationMs = performance.now() - started;
-    parts.metrics.observe(route.operationId, answer.status, durationMs);
+    edge.metrics.observe(route.operationId, answer.status, durationMs);
     const fields: RequestFields = {
       requestId: id,
       operation: route.operationId,
@@ -38,21 +35,21 @@ export function answerRoute(
       durationMs,
       tenantId: served.tenantId,
       subject: served.subject,
-      ...(failure === undefined ? undefined : refusedFields(parts, incoming, failure)),
+      ...(failure === undefined ? undefined : refusedFields(edge.gatewayCredential, incoming, failure)),
     };
-    if (failure === undefined) parts.logs.access(fields);
-    else logFailure(parts.logs, fields, failure);
+    if (failure === undefined) edge.logs.access(fields);
+    else logFailure(edge.logs, fields, failure);
     return answer;
   };
   const succeed = (answer: Answer) => leave(answer, undefined);
   const fail = (error: unknown) => leave(answerProblem(error, id, route.operationId === 'activateSdk'), error);
   /** Of a token that is known the refusal is in the evidence before it is answered. */
   const recordRefusal = async (refused: RefusedToken): Promise<Answer> => {
-    await parts.refusedTokens.record(parts, route, incoming, id, refused);
+    await edge.refusedTokens.record(edge, route.operationId, incoming, id, refused);
     return fail(refused);
   };
   const failed = (reason: unknown): MaybePromise<Answer> =>
-    reason instanceof RefusedToken && parts.evidence !== undefined && !served.recorded
+    reason instanceof RefusedToken && edge.trail !== undefined && !served.recorded
       ? recordRefusal(reason)
       : fail(reason);
   try {
@@ -64,18 +61,22 @@ export function answerRoute(
 }
 
 /** Who was refused: nobody knows more of a call without a valid credential than where it came from and what it says it is. */
-function refusedFields(parts: AppParts, incoming: IncomingMessage, error: unknown): Partial<RequestFields> {
+function refusedFields(
+  gatewayCredential: string | undefined,
+  incoming: IncomingMessage,
+  error: unknown,
+): Partial<RequestFields> {
   if (!(error instanceof KmsError) || error.code !== 'UNAUTHORIZED') return {};
   const userAgent = incoming.headers['user-agent'];
   return {
-    address: knownAddress(incoming, parts.gatewayCredential),
+    address: knownAddress(incoming, gatewayCredential),
     ...(userAgent === undefined ? {} : { userAgent: userAgent.slice(0, MOST_USER_AGENT) }),
     ...(error instanceof RefusedToken ? { subject: error.tokenId, tenantId: error.tenantId ?? undefined } : {}),
   };
 }
 
 /** Logs a request that failed. */
-export function logFailure({ log, access }: Logs, fields: RequestFields, failure: unknown): void {
+export function logFailure({ log, access }: EdgeLogs, fields: RequestFields, failure: unknown): void {
   const code = failureCode(failure);
   // What the service did wrong is worth its cause, what it lacks its reason, and what a client did wrong its code.
   if (code === 'INTERNAL_ERROR') log.error({ ...fields, code, err: failure }, 'request failed');

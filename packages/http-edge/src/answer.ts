@@ -4,8 +4,3 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
-
-/** The answer as Hono sends it. */
-export function toResponse({ status, headers, body }: Answer): Response {
-  return new Response(body, { status, headers });
-}

@@ -1,6 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import {
+  type Answer,
+  beginEvidence,
+  callerAddress,
+  identify,
+  identifyAgain,
+  parseJsonObject,
+  readBody,
+  requireIdentity,
+} from '@qnsp/http-edge';
+import {
   bodyLimit,
   encodeAnswerText,
   entityTag,
@@ -27,16 +37,12 @@ import {
   type TokenIdentity,
   withEvidence,
 } from '@qnsp/kms-core';
-import type { AppParts } from '../app.ts';
-import { beginEvidence, describeRequest } from '../evidence/begin-evidence.ts';
-import { handlerOf } from '../handlers/handlers.ts';
-import type { Answer } from './answer.ts';
-import { authenticate, identify } from './authenticate.ts';
-import { identifyAgain } from './identify-again.ts';
+import { authenticate } from './authenticate.ts';
+import { describeRequest } from './begin-evidence.ts';
+import { handlerOf } from './handlers/handlers.ts';
 import { namingAsSent } from './naming-as-sent.ts';
 import { leaving, serveBatch } from './serve-batch.ts';
-import { callerAddress } from './caller-address.ts';
-import { parseJsonObject, readBody, requireIdentity } from './body.ts';
+import type { QnspParts } from './service-facts.ts';
 
 /** What the path and the query of a request say. */
 type RequestAddress = Required<Pick<RawRequest, 'params' | 'query'>>;
@@ -57,7 +63,7 @@ export interface Served {
  * @throws KmsError for everything that goes wrong.
  */
 export function serveRoute(
-  parts: AppParts,
+  parts: QnspParts,
   incoming: IncomingMessage,
   route: Route,
   address: RequestAddress,
@@ -65,19 +71,20 @@ export function serveRoute(
   served: Served,
   read?: Buffer,
 ): MaybePromise<Answer> {
-  if (route.auth !== 'none') parts.readiness.requireServing();
-  const credential = route.auth === 'none' ? undefined : identify(parts.kms, incoming.headers.authorization);
+  const { edge } = parts;
+  if (route.auth !== 'none') edge.readiness.requireServing();
+  const credential = route.auth === 'none' ? undefined : identify(edge.kms, incoming.headers.authorization);
   return andThen(credential, (identity) => {
     const evidence =
       identity &&
-      parts.evidence &&
-      beginEvidence(parts.evidence.trail, parts.kms.clock, route, identity, incoming, requestId);
+      edge.trail &&
+      beginEvidence(edge.trail, edge.kms.clock, route.operationId, identity, incoming, requestId);
     served.recorded = evidence !== undefined;
     const serveBody = (bytes: Buffer) =>
       serveIdentified(parts, incoming, route, address, requestId, served, identity, evidence, bytes);
     const serve = () => {
       if (read !== undefined) return serveBody(read);
-      const requireValid = identity && identifyAgain(parts.kms, incoming.headers.authorization);
+      const requireValid = identity && identifyAgain(parts.edge.kms, incoming.headers.authorization);
       const body = bodyOf(parts, incoming, route, address, identity);
       return andThen(body, (bytes) => andThen(requireValid?.(), () => serveBody(bytes)));
     };
@@ -91,7 +98,7 @@ const NO_BODY = Buffer.alloc(0);
 const SMALL_BODY_BYTES = 128 * 1024;
 
 function bodyOf(
-  parts: AppParts,
+  parts: QnspParts,
   incoming: IncomingMessage,
   route: Route,
   address: RequestAddress,
@@ -113,7 +120,7 @@ function bodyOf(
  * @throws KmsError `FORBIDDEN`
  */
 async function admitByPolicy(
-  { kms, gatewayCredential }: AppParts,
+  { edge: { kms, gatewayCredential } }: QnspParts,
   incoming: IncomingMessage,
   permission: Permission,
   { params }: RequestAddress,
@@ -128,7 +135,7 @@ async function admitByPolicy(
 
 /** Serves a request whose body is there, for a credential that is known, or for nobody on an open route. */
 function serveIdentified(
-  parts: AppParts,
+  parts: QnspParts,
   incoming: IncomingMessage,
   route: Route,
   address: RequestAddress,
@@ -147,7 +154,7 @@ function serveIdentified(
   const caller =
     identity === undefined
       ? undefined
-      : authenticate(identity, route, raw, callerAddress(incoming, parts.gatewayCredential));
+      : authenticate(identity, route, raw, callerAddress(incoming, parts.edge.gatewayCredential));
   if (caller !== undefined) evidence?.actsFor(caller.tenantId, caller.attributes.ip);
   served.tenantId = caller?.tenantId;
   served.subject = caller?.subject;
@@ -155,7 +162,7 @@ function serveIdentified(
     const call = {
       requestId,
       evidence,
-      requireValid: identity && identifyAgain(parts.kms, incoming.headers.authorization),
+      requireValid: identity && identifyAgain(parts.edge.kms, incoming.headers.authorization),
       isGone: () => incoming.socket.destroyed,
     };
     return serveBatch(parts, route, raw, caller, call).then((answer) =>
@@ -169,7 +176,7 @@ function serveIdentified(
   const request = parseRequest(route, raw);
   if (evidence !== undefined) describeRequest(evidence, request);
   const once = idempotencyOf(route, raw, request.idempotencyKey, caller);
-  const call = { parts, kms: leaving(parts.kms, evidence), caller, request, once };
+  const call = { facts: parts.facts, kms: leaving(parts.edge.kms, evidence), caller, request, once };
   const done =
     request.sentNames === undefined
       ? handlerOf(route)(call)

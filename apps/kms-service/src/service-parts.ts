@@ -1,0 +1,34 @@
+import type { RefusedTokens } from '@qnsp/http-edge';
+import type { Kms, SweepReport } from '@qnsp/kms-core';
+import type { Caches } from './caches.ts';
+import type { ClockSkew } from './clock-skew.ts';
+import type { Evidence } from './evidence/open-evidence.ts';
+import type { Fleet } from './fleet-settings.ts';
+import type { Logs } from './http/logger.ts';
+import type { Metrics } from './metrics.ts';
+import type { Readiness } from './readiness.ts';
+
+/** The parts of a running service that answer requests, or are asked how they are. */
+export interface ServiceParts {
+  readonly kms: Kms;
+  readonly logs: Logs;
+  readonly caches: Caches;
+  readonly readiness: Readiness;
+  readonly metrics: Metrics;
+  readonly version: string;
+  /** Absent when no evidence is kept. */
+  readonly evidence?: Evidence | undefined;
+  /** What records that a known token was not let in. */
+  readonly refusedTokens: RefusedTokens;
+  /** What the gateway in front of the service proves itself by; none without it. */
+  readonly gatewayCredential?: string | undefined;
+  readonly skew: ClockSkew;
+  /** How this node gets on with the others of its fleet. */
+  readonly fleet: Pick<Fleet, 'check'>;
+  /** Why the database takes no writes, `undefined` when it takes them. */
+  readonly writeProblem: () => Promise<string | undefined>;
+  /** What the HSMs are for, besides what the core does with them. */
+  readonly hardware: { readonly configured: boolean; randomIsMissing(): boolean };
+  /** What the newest reconciliation of HSMs and database found. */
+  readonly sweeps: () => readonly SweepReport[];
+}

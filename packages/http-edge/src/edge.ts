@@ -1,0 +1,28 @@
+import type { EvidenceTrail, Kms, OperationName } from '@qnsp/kms-core';
+import type { AccessLog } from './access-log.ts';
+import type { RefusedTokens } from './refused-tokens.ts';
+
+/** The two ways into the one log. */
+export interface EdgeLogs {
+  readonly log: {
+    error(fields: object, message: string): void;
+    warn(fields: object, message: string): void;
+  };
+  /** For the line that a request leaves. */
+  readonly access: AccessLog;
+}
+
+/** What every call needs, whatever it asks for. */
+export interface Edge {
+  readonly kms: Kms;
+  readonly logs: EdgeLogs;
+  readonly metrics: { observe(operation: OperationName, status: number, durationMs: number): void };
+  /** Throws while nothing is served. */
+  readonly readiness: { requireServing(): void };
+  /** What the gateway in front of the service proves itself by; none without it. */
+  readonly gatewayCredential?: string | undefined;
+  /** Where evidence goes; absent when none is kept. */
+  readonly trail?: EvidenceTrail | undefined;
+  /** What records that a known token was not let in. */
+  readonly refusedTokens: RefusedTokens;
+}

@@ -1,0 +1,13 @@
+export type { AccessLog, RequestFields } from './access-log.ts';
+export { makeAccessLog } from './access-log.ts';
+export type { Answer } from './answer.ts';
+export { identify } from './authenticate.ts';
+export { beginEvidence } from './begin-evidence.ts';
+export { awaitsGoAhead, collectBody, parseJsonObject, readBody, requireIdentity } from './body.ts';
+export { callerAddress, knownAddress } from './caller-address.ts';
+export type { Edge, EdgeLogs } from './edge.ts';
+export { identifyAgain } from './identify-again.ts';
+export { RefusedTokens } from './refused-tokens.ts';
+export { requestId } from './request-id.ts';
+export { isHost, plainTarget } from './request-target.ts';
+export { sendAnswer } from './send-answer.ts';

@@ -1,0 +1,45 @@
+import { randomUUID } from 'node:crypto';
+import { openApiDocument, type ResponseOf } from '@qnsp/kms-contract';
+import type { Handlers } from './handler.ts';
+
+const ACTIVATION_SECONDS = 3600;
+
+export const serviceHandlers = {
+  getHealth: ({ facts }) => facts.health(),
+  getReadiness: ({ facts }) => facts.health(),
+  getLiveness: ({ facts }) => facts.liveness(),
+  getMetrics: ({ facts }) => facts.metrics(),
+  getOpenApi: ({ facts }): ResponseOf<'getOpenApi'> => document(facts.version),
+
+  activateSdk: ({ caller, kms }) => {
+    const now = kms.clock();
+    return {
+      activated: true,
+      tenantId: caller.tenantId,
+      tier: 'self-hosted',
+      limits: {
+        storageGB: 0,
+        apiCalls: Number.MAX_SAFE_INTEGER,
+        enclavesEnabled: false,
+        aiTrainingEnabled: false,
+        aiInferenceEnabled: false,
+        sseEnabled: false,
+        vaultEnabled: false,
+      },
+      // Opaque to clients and worth nothing here: every call still needs the API token.
+      activationToken: randomUUID(),
+      expiresInSeconds: ACTIVATION_SECONDS,
+      activatedAt: new Date(now).toISOString(),
+      expiresAt: new Date(now + ACTIVATION_SECONDS * 1000).toISOString(),
+    };
+  },
+} satisfies Partial<Handlers>;
+
+const documents = new Map<string, ReturnType<typeof openApiDocument>>();
+
+/** The document is the same for the life of the process, and making it takes milliseconds. */
+function document(version: string): ReturnType<typeof openApiDocument> {
+  const held = documents.get(version) ?? openApiDocument({ version });
+  documents.set(version, held);
+  return held;
+}

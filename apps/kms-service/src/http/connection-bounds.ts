@@ -1,7 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** How often connections are looked at. Until then more may wait than is allowed: what can be answered in this time. */
+/** How often it is looked who has read nothing for too long. */
 const LOOK_MS = 50;
 /** How many requests of one connection may wait for the answer to the one before. */
 const MOST_QUEUED = 16;
@@ -25,17 +25,24 @@ interface Waiting {
   readonly since: number;
   /** How many bytes will have been taken when all that waited then is. */
   readonly until: number;
+  /** How many bytes waited when they were counted last. */
+  bytes: number;
 }
 
 /**
  * Closes connections whose clients do not read: those that leave what waited for them for longer than they may, and, when all
  * together take too much memory, those that have been waited for the longest. A client that asks without reading, again and
- * again on one connection, is closed at once.
+ * again on one connection, is closed at once. What waits is counted whenever an answer is written that the system does not take
+ * at once, so that never more waits than may.
  */
 export class ConnectionBounds {
   readonly #limits: ConnectionLimits;
   readonly #closed: (closed: ClosedConnection) => void;
-  readonly #sockets = new Map<Socket, Waiting | undefined>();
+  readonly #sockets = new Set<Socket>();
+  /** Those on which something waits, that which has waited for the longest first. */
+  readonly #waiting = new Map<Socket, Waiting>();
+  /** How much was waiting when each of them was counted last: at least what waits now. */
+  #total = 0;
   /** Answers behind another one on their connection: Node keeps them apart from what the connection holds. */
   readonly #queued = new Map<Socket, Set<ServerResponse>>();
   readonly #timer: NodeJS.Timeout;
@@ -47,11 +54,34 @@ export class ConnectionBounds {
   }
 
   watch(socket: Socket): void {
-    this.#sockets.set(socket, undefined);
+    this.#sockets.add(socket);
     socket.once('close', () => {
       this.#sockets.delete(socket);
       this.#queued.delete(socket);
+      this.#forget(socket);
     });
+  }
+
+  /** The responses of a server whose connections are watched. They cost a comparison where nothing waits. */
+  responses(): typeof ServerResponse<IncomingMessage> {
+    const count = (response: ServerResponse) => {
+      // An answer behind another one has no socket yet.
+      if (response.socket === null || response.socket.writableLength > 0) this.#count(response.req.socket);
+    };
+    return class CountedResponse extends ServerResponse {
+      override write(...written: unknown[]): boolean {
+        const goOn = super.write(...(written as Parameters<ServerResponse['write']>));
+        count(this);
+        return goOn;
+      }
+
+      override end(chunk?: unknown, encoding?: unknown, done?: unknown): this {
+        // Node finds out itself which of them was left out.
+        super.end(chunk, encoding as BufferEncoding, done as () => void);
+        count(this);
+        return this;
+      }
+    };
   }
 
   /** Takes up a request that came before the one before it on its connection was answered; `false` when there are too many. */
@@ -68,30 +98,54 @@ export class ConnectionBounds {
     clearInterval(this.#timer);
   }
 
-  #look(): void {
-    const now = performance.now();
-    let total = 0;
-    for (const [socket, waiting] of this.#sockets) {
-      const buffered = this.#bufferedOf(socket);
-      total += buffered;
-      if (buffered === 0) {
-        if (waiting !== undefined) this.#sockets.set(socket, undefined);
-        continue;
-      }
-      const taken = socket.bytesWritten - socket.writableLength;
-      if (waiting === undefined || taken >= waiting.until)
-        this.#sockets.set(socket, { since: now, until: taken + socket.writableLength });
-      else if (now - waiting.since > this.#limits.readTimeoutMs) this.#close(socket, 'the answer was not read in time');
-    }
-    if (total > this.#limits.bufferedBytes) this.#makeRoom(total);
+  #count(socket: Socket): void {
+    this.#recount(socket, performance.now());
+    if (this.#total > this.#limits.bufferedBytes) this.#makeRoom();
   }
 
-  #makeRoom(total: number): void {
-    const waiting = [...this.#sockets].flatMap(([socket, one]) => (one === undefined ? [] : [{ socket, ...one }]));
-    let left = total;
-    for (const { socket } of waiting.sort((a, b) => a.since - b.since)) {
-      if (left <= this.#limits.bufferedBytes) return;
-      left -= this.#bufferedOf(socket);
+  #recount(socket: Socket, now: number): void {
+    const bytes = socket.destroyed ? 0 : this.#bufferedOf(socket);
+    const waiting = this.#waiting.get(socket);
+    if (bytes === 0) {
+      this.#forget(socket);
+      return;
+    }
+    const taken = socket.bytesWritten - socket.writableLength;
+    if (waiting !== undefined && taken < waiting.until) {
+      this.#total += bytes - waiting.bytes;
+      waiting.bytes = bytes;
+      return;
+    }
+    this.#forget(socket);
+    this.#waiting.set(socket, { since: now, until: taken + socket.writableLength, bytes });
+    this.#total += bytes;
+  }
+
+  #forget(socket: Socket): void {
+    const waiting = this.#waiting.get(socket);
+    if (waiting === undefined) return;
+    this.#total -= waiting.bytes;
+    this.#waiting.delete(socket);
+  }
+
+  #look(): void {
+    const now = performance.now();
+    for (const socket of this.#sockets) {
+      this.#recount(socket, now);
+      const waiting = this.#waiting.get(socket);
+      if (waiting !== undefined && now - waiting.since > this.#limits.readTimeoutMs)
+        this.#close(socket, 'the answer was not read in time');
+    }
+    if (this.#total > this.#limits.bufferedBytes) this.#makeRoom();
+  }
+
+  #makeRoom(): void {
+    const now = performance.now();
+    // One of which something was taken moves behind the others while they are counted.
+    const counted = [...this.#waiting.keys()];
+    for (const socket of counted) this.#recount(socket, now);
+    for (const socket of this.#waiting.keys()) {
+      if (this.#total <= this.#limits.bufferedBytes) return;
       this.#close(socket, 'too many answers wait to be read');
     }
   }
@@ -106,5 +160,6 @@ export class ConnectionBounds {
   #close(socket: Socket, reason: string): void {
     this.#closed({ reason, address: socket.remoteAddress, bufferedBytes: this.#bufferedOf(socket) });
     socket.destroy();
+    this.#forget(socket);
   }
 }

@@ -66,6 +66,7 @@ export async function listen(app: Hono<AppEnv>, hot: HotRoutes, config: ServiceC
       keepAliveTimeout: 65_000,
       // Refused here, in the one shape.
       requireHostHeader: false,
+      ServerResponse: bounds.responses(),
     },
     serve,
   );

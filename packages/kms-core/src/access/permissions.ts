@@ -24,8 +24,6 @@ export type Permission =
   | (typeof SERVICE_PERMISSIONS)[number]
   | `kms:${CryptoOperation}`;
 
-const cryptoPermissions: readonly Permission[] = CRYPTO_OPERATIONS.map((operation) => `kms:${operation}` as const);
-
 /** To use a key in whatever way its purpose allows: it stands for every permission to use one. */
 export const USE_KEYS = 'kms:keys:use' satisfies Permission;
 /** To set and remove the policy of a key. */
@@ -41,33 +39,91 @@ export const WAY_BACK: ReadonlySet<Permission> = new Set<Permission>([SET_POLICI
 export const PERMISSIONS: readonly Permission[] = [
   ...LIFECYCLE_PERMISSIONS,
   ...SERVICE_PERMISSIONS,
-  ...cryptoPermissions,
+  ...CRYPTO_OPERATIONS.map((operation) => `kms:${operation}` as const),
 ];
 
 export const ROLES = ['platform_admin', 'tenant_admin', 'key_admin', 'key_user', 'auditor'] as const;
 export type Role = (typeof ROLES)[number];
 
-const READ: readonly Permission[] = ['kms:keys:read'];
+/**
+ * What `kms:keys:use` stands for. Written out, as the roles are: what is added to the operations is not held by every
+ * credential that uses keys until somebody decided so.
+ */
+const USES_OF_A_KEY = [
+  'kms:encrypt',
+  'kms:decrypt',
+  'kms:reencrypt',
+  'kms:sign',
+  'kms:verify',
+  'kms:wrap',
+  'kms:unwrap',
+  'kms:data-key',
+  'kms:mac',
+  'kms:mac-verify',
+  'kms:encapsulate',
+  'kms:decapsulate',
+  'kms:derive',
+] as const satisfies readonly Permission[];
 
-/** The permissions that each role bundles. Crypto use and lifecycle are apart on purpose: only admins hold both. */
+const usesOfAKey: ReadonlySet<Permission> = new Set(USES_OF_A_KEY);
+
+/**
+ * The permissions that each role bundles, all of them written out: a permission that is added is held by nobody until it is
+ * written here, and in `docs/roles.md`. Crypto use and lifecycle are apart on purpose: only admins hold both.
+ */
 export const ROLE_PERMISSIONS: Readonly<Record<Role, ReadonlySet<Permission>>> = {
-  platform_admin: new Set(PERMISSIONS),
-  tenant_admin: new Set(PERMISSIONS.filter((permission) => permission !== 'kms:tenants:manage')),
+  platform_admin: new Set<Permission>([
+    'kms:keys:create',
+    'kms:keys:read',
+    'kms:keys:use',
+    'kms:keys:update',
+    'kms:keys:rotate',
+    'kms:keys:delete',
+    'kms:keys:import',
+    'kms:keys:policy',
+    'kms:random',
+    'kms:tokens:manage',
+    'kms:audit:read',
+    'kms:tenants:shred',
+    'kms:tenants:manage',
+    ...USES_OF_A_KEY,
+  ]),
+  tenant_admin: new Set<Permission>([
+    'kms:keys:create',
+    'kms:keys:read',
+    'kms:keys:use',
+    'kms:keys:update',
+    'kms:keys:rotate',
+    'kms:keys:delete',
+    'kms:keys:import',
+    'kms:keys:policy',
+    'kms:random',
+    'kms:tokens:manage',
+    'kms:audit:read',
+    'kms:tenants:shred',
+    ...USES_OF_A_KEY,
+  ]),
   key_admin: new Set<Permission>([
-    ...LIFECYCLE_PERMISSIONS.filter((permission) => permission !== 'kms:keys:use'),
+    'kms:keys:create',
+    'kms:keys:read',
+    'kms:keys:update',
+    'kms:keys:rotate',
+    'kms:keys:delete',
+    'kms:keys:import',
+    'kms:keys:policy',
     'kms:random',
   ]),
-  key_user: new Set<Permission>([...READ, 'kms:keys:use', 'kms:random', ...cryptoPermissions]),
-  auditor: new Set<Permission>([...READ, 'kms:audit:read']),
+  key_user: new Set<Permission>(['kms:keys:read', 'kms:keys:use', 'kms:random', ...USES_OF_A_KEY]),
+  auditor: new Set<Permission>(['kms:keys:read', 'kms:audit:read']),
 };
 
 /**
- * The permissions of a credential: those of its role and its own, where `kms:keys:use` stands for every operation that
- * uses a key.
+ * The permissions of a credential: those of its role and its own, where `kms:keys:use` stands for the operations that use a
+ * key.
  */
 export function effectivePermissions(role: Role | null, permissions: readonly Permission[]): ReadonlySet<Permission> {
   const all = new Set<Permission>([...(role === null ? [] : ROLE_PERMISSIONS[role]), ...permissions]);
-  if (all.has('kms:keys:use')) for (const permission of cryptoPermissions) all.add(permission);
+  if (all.has('kms:keys:use')) for (const permission of USES_OF_A_KEY) all.add(permission);
   return all;
 }
 
@@ -78,5 +134,5 @@ export function permissionToUse(operation: CryptoOperation): Permission {
 
 /** Whether a permission is one to use a key, as against managing it. */
 export function isCryptoPermission(permission: Permission): boolean {
-  return cryptoPermissions.includes(permission);
+  return usesOfAKey.has(permission);
 }

@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import { RefusedTokens } from '@qnsp/http-edge';
-import { installPlatformToken, KmsError } from '@qnsp/kms-core';
+import { apiTokenVerifier, installPlatformToken, KmsError } from '@qnsp/kms-core';
 import { makeHotRoutes } from '@qnsp/wire-qnsp';
 import packageJson from '../package.json' with { type: 'json' };
 import { makeApp } from './app.ts';
@@ -57,6 +57,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   const sweeps = () => rootWork.sweeps();
   const parts = qnspParts({
     kms,
+    verifiers: [apiTokenVerifier(kms)],
     logs,
     readiness,
     caches,

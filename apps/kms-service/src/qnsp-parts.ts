@@ -4,7 +4,8 @@ import type { ServiceParts } from './service-parts.ts';
 
 /** What the HTTP interface works with, out of the parts of the service. */
 export function qnspParts(parts: ServiceParts): QnspParts {
-  const { kms, logs, metrics, readiness, gatewayCredential, evidence, refusedTokens } = parts;
-  const edge = { kms, logs, metrics, readiness, gatewayCredential, trail: evidence?.trail, refusedTokens };
+  const { kms, verifiers, logs, metrics, readiness, gatewayCredential, evidence, refusedTokens } = parts;
+  const trail = evidence?.trail;
+  const edge = { kms, verifiers, logs, metrics, readiness, gatewayCredential, trail, refusedTokens };
   return { edge, facts: factsOf(parts) };
 }

@@ -1,5 +1,5 @@
 import type { RefusedTokens } from '@qnsp/http-edge';
-import type { Kms, SweepReport } from '@qnsp/kms-core';
+import type { CredentialVerifier, Kms, SweepReport } from '@qnsp/kms-core';
 import type { Caches } from './caches.ts';
 import type { ClockSkew } from './clock-skew.ts';
 import type { Evidence } from './evidence/open-evidence.ts';
@@ -11,6 +11,8 @@ import type { Readiness } from './readiness.ts';
 /** The parts of a running service that answer requests, or are asked how they are. */
 export interface ServiceParts {
   readonly kms: Kms;
+  /** The kinds of credentials that are taken, in the order in which they are asked. */
+  readonly verifiers: readonly CredentialVerifier[];
   readonly logs: Logs;
   readonly caches: Caches;
   readonly readiness: Readiness;

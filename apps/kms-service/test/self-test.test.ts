@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { RefusedTokens } from '@qnsp/http-edge';
 import {
+  apiTokenVerifier,
   establishRoots,
   KeyHierarchy,
   KeyRing,
@@ -56,6 +57,7 @@ async function startApp() {
   const readiness = makeReadiness();
   const parts = qnspParts({
     kms,
+    verifiers: [apiTokenVerifier(kms)],
     caches,
     logs,
     readiness,

@@ -1,20 +1,14 @@
-import {
-  authenticateToken,
-  KmsError,
-  type Kms,
-  type MaybePromise,
-  notAuthorized,
-  TOKEN_PREFIX,
-  type TokenIdentity,
-} from '@qnsp/kms-core';
+import { type CredentialVerifier, type Identity, KmsError, type MaybePromise, verifyCredentials } from '@qnsp/kms-core';
 
 const BEARER = /^Bearer +(\S+) *$/i;
 
 /** Finds out whose credential a request presents, without a promise when it is known. Throws `UNAUTHORIZED`. */
-export function identify(kms: Kms, authorization: string | undefined): MaybePromise<TokenIdentity> {
-  const credential = BEARER.exec(authorization ?? '')?.[1];
-  if (credential === undefined)
+export function identify(
+  verifiers: readonly CredentialVerifier[],
+  authorization: string | undefined,
+): MaybePromise<Identity> {
+  const bearer = BEARER.exec(authorization ?? '')?.[1];
+  if (bearer === undefined)
     throw new KmsError('UNAUTHORIZED', 'A bearer credential is needed: send "authorization: Bearer <API token>".');
-  if (!credential.startsWith(TOKEN_PREFIX)) throw notAuthorized();
-  return authenticateToken(kms, credential);
+  return verifyCredentials(verifiers, { bearer });
 }

@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import {
   type EvidenceTrail,
+  type Identity,
   OperationEvidence,
   type OperationName,
   OPERATIONS,
   SYSTEM_TENANT,
-  type TokenIdentity,
 } from '@qnsp/kms-core';
 
 const SANE_USER_AGENT = /^[\u0020-\u007e]{1,256}$/;
@@ -18,7 +18,7 @@ export function beginEvidence(
   trail: EvidenceTrail,
   clock: () => number,
   operation: OperationName,
-  identity: TokenIdentity,
+  identity: Pick<Identity, 'subject' | 'tenantId'>,
   incoming: IncomingMessage,
   requestId: string,
 ): OperationEvidence | undefined {
@@ -27,7 +27,7 @@ export function beginEvidence(
   const userAgent = incoming.headers['user-agent'] ?? '';
   return new OperationEvidence(trail, clock, {
     tenantId: identity.tenantId ?? SYSTEM_TENANT,
-    actor: { type: 'service', id: identity.tokenId },
+    actor: { type: 'service', id: identity.subject },
     action: operation,
     eventType,
     context: {

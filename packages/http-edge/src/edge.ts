@@ -1,4 +1,4 @@
-import type { EvidenceTrail, Kms, OperationName } from '@qnsp/kms-core';
+import type { CredentialVerifier, EvidenceTrail, Kms, OperationName } from '@qnsp/kms-core';
 import type { AccessLog } from './access-log.ts';
 import type { RefusedTokens } from './refused-tokens.ts';
 
@@ -15,6 +15,8 @@ export interface EdgeLogs {
 /** What every call needs, whatever it asks for. */
 export interface Edge {
   readonly kms: Kms;
+  /** The kinds of credentials that are taken, in the order in which they are asked. */
+  readonly verifiers: readonly CredentialVerifier[];
   readonly logs: EdgeLogs;
   readonly metrics: { observe(operation: OperationName, status: number, durationMs: number): void };
   /** Throws while nothing is served. */

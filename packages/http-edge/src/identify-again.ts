@@ -1,4 +1,4 @@
-import { andThen, type Kms, type MaybePromise } from '@qnsp/kms-core';
+import { andThen, type CredentialVerifier, type MaybePromise } from '@qnsp/kms-core';
 import { identify } from './authenticate.ts';
 
 /** A credential that was looked at no longer ago than this counts as looked at now. */
@@ -12,12 +12,15 @@ const FRESH_MS = 100;
  * @returns what throws `UNAUTHORIZED` for a credential that is not valid any more; without a promise when it was looked at
  *   just now or is held in memory
  */
-export function identifyAgain(kms: Kms, authorization: string | undefined): () => MaybePromise<void> {
+export function identifyAgain(
+  verifiers: readonly CredentialVerifier[],
+  authorization: string | undefined,
+): () => MaybePromise<void> {
   let seenAt = performance.now();
   return () => {
     const now = performance.now();
     if (now - seenAt <= FRESH_MS) return undefined;
-    return andThen(identify(kms, authorization), () => {
+    return andThen(identify(verifiers, authorization), () => {
       seenAt = now;
     });
   };

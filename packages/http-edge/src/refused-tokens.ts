@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { KmsError, type OperationName, type RefusedToken, SYSTEM_TENANT } from '@qnsp/kms-core';
+import { KmsError, type OperationName, type RefusedCredential, SYSTEM_TENANT } from '@qnsp/kms-core';
 import { beginEvidence } from './begin-evidence.ts';
 import { callerAddress } from './caller-address.ts';
 import type { Edge } from './edge.ts';
@@ -28,25 +28,24 @@ export class RefusedTokens {
     operation: OperationName,
     incoming: IncomingMessage,
     requestId: string,
-    refused: RefusedToken,
+    refused: RefusedCredential,
   ): Promise<void> {
     const { kms, trail, logs } = edge;
     if (trail === undefined || !this.#takes(refused)) return;
-    const { tokenId, tenantId } = refused;
-    const identity = { tokenId, tenantId, permissions: new Set<never>() };
-    const event = beginEvidence(trail, kms.clock, operation, identity, incoming, requestId);
+    const { subject, tenantId } = refused;
+    const event = beginEvidence(trail, kms.clock, operation, refused, incoming, requestId);
     try {
       event?.requireRoom();
       event?.actsFor(tenantId ?? SYSTEM_TENANT, callerAddress(incoming, edge.gatewayCredential));
       await event?.refused();
     } catch (error) {
       if (!(error instanceof KmsError)) throw error;
-      logs.log.warn({ requestId, tokenId, reason: error.message }, 'the refusal of a token left no evidence');
+      logs.log.warn({ requestId, tokenId: subject, reason: error.message }, 'the refusal of a token left no evidence');
     }
   }
 
-  #takes({ tokenId, tenantId }: RefusedToken): boolean {
-    return this.#count(`token ${tokenId}`, 1) && this.#count(`tenant ${tenantId ?? ''}`, MOST_OF_A_TENANT);
+  #takes({ subject, tenantId }: RefusedCredential): boolean {
+    return this.#count(`token ${subject}`, 1) && this.#count(`tenant ${tenantId ?? ''}`, MOST_OF_A_TENANT);
   }
 
   #count(name: string, most: number): boolean {

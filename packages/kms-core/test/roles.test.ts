@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { effectivePermissions, PERMISSIONS, type Permission, ROLE_PERMISSIONS, ROLES } from '../src/access/permissions.ts';
+import {
+  effectivePermissions,
+  PERMISSIONS,
+  type Permission,
+  ROLE_PERMISSIONS,
+  ROLES,
+} from '../src/access/permissions.ts';
 import { coveredBy } from '../src/access/covered-permissions.ts';
 
 /** Who holds what, decided by people: nothing here is taken from the code. P, T, K, U and A are the roles in their order. */

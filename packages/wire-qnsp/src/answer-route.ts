@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type Answer, type EdgeLogs, knownAddress, type RequestFields, requestId } from '@qnsp/http-edge';
 import { ERROR_STATUS, type RawRequest, type Route } from '@qnsp/kms-contract';
-import { KmsError, type MaybePromise, RefusedToken } from '@qnsp/kms-core';
+import { KmsError, type MaybePromise, RefusedCredential } from '@qnsp/kms-core';
 import { answerProblem } from './problem-answer.ts';
 import { type Served, serveRoute } from './serve-route.ts';
 import type { QnspParts } from './service-facts.ts';
@@ -44,12 +44,12 @@ export function answerRoute(
   const succeed = (answer: Answer) => leave(answer, undefined);
   const fail = (error: unknown) => leave(answerProblem(error, id, route.operationId === 'activateSdk'), error);
   /** Of a token that is known the refusal is in the evidence before it is answered. */
-  const recordRefusal = async (refused: RefusedToken): Promise<Answer> => {
+  const recordRefusal = async (refused: RefusedCredential): Promise<Answer> => {
     await edge.refusedTokens.record(edge, route.operationId, incoming, id, refused);
     return fail(refused);
   };
   const failed = (reason: unknown): MaybePromise<Answer> =>
-    reason instanceof RefusedToken && edge.trail !== undefined && !served.recorded
+    reason instanceof RefusedCredential && edge.trail !== undefined && !served.recorded
       ? recordRefusal(reason)
       : fail(reason);
   try {
@@ -71,7 +71,7 @@ function refusedFields(
   return {
     address: knownAddress(incoming, gatewayCredential),
     ...(userAgent === undefined ? {} : { userAgent: userAgent.slice(0, MOST_USER_AGENT) }),
-    ...(error instanceof RefusedToken ? { subject: error.tokenId, tenantId: error.tenantId ?? undefined } : {}),
+    ...(error instanceof RefusedCredential ? { subject: error.subject, tenantId: error.tenantId ?? undefined } : {}),
   };
 }
 

@@ -23,8 +23,10 @@ import {
 import {
   andThen,
   type Caller,
+  callerOf,
   canonicalJson,
   type IdempotencyRequest,
+  type Identity,
   isUuid,
   KmsError,
   lengthPrefixed,
@@ -34,7 +36,6 @@ import {
   requireAccess,
   requirePermission,
   SYSTEM_TENANT,
-  type TokenIdentity,
   withEvidence,
 } from '@qnsp/kms-core';
 import { authenticate } from './authenticate.ts';
@@ -73,7 +74,7 @@ export function serveRoute(
 ): MaybePromise<Answer> {
   const { edge } = parts;
   if (route.auth !== 'none') edge.readiness.requireServing();
-  const credential = route.auth === 'none' ? undefined : identify(edge.kms, incoming.headers.authorization);
+  const credential = route.auth === 'none' ? undefined : identify(edge.verifiers, incoming.headers.authorization);
   return andThen(credential, (identity) => {
     const evidence =
       identity &&
@@ -84,7 +85,7 @@ export function serveRoute(
       serveIdentified(parts, incoming, route, address, requestId, served, identity, evidence, bytes);
     const serve = () => {
       if (read !== undefined) return serveBody(read);
-      const requireValid = identity && identifyAgain(parts.edge.kms, incoming.headers.authorization);
+      const requireValid = identity && identifyAgain(parts.edge.verifiers, incoming.headers.authorization);
       const body = bodyOf(parts, incoming, route, address, identity);
       return andThen(body, (bytes) => andThen(requireValid?.(), () => serveBody(bytes)));
     };
@@ -102,7 +103,7 @@ function bodyOf(
   incoming: IncomingMessage,
   route: Route,
   address: RequestAddress,
-  identity: TokenIdentity | undefined,
+  identity: Identity | undefined,
 ): MaybePromise<Buffer> {
   if (route.method === 'GET') return NO_BODY;
   requireIdentity(incoming.headers['content-encoding']);
@@ -124,10 +125,9 @@ async function admitByPolicy(
   incoming: IncomingMessage,
   permission: Permission,
   { params }: RequestAddress,
-  { tenantId, tokenId, permissions }: TokenIdentity,
+  identity: Identity,
 ): Promise<void> {
-  const attributes = { ip: callerAddress(incoming, gatewayCredential), mfa: false };
-  const caller: Caller = { tenantId: tenantId ?? SYSTEM_TENANT, subject: tokenId, permissions, attributes };
+  const caller = callerOf(identity, identity.tenantId ?? SYSTEM_TENANT, callerAddress(incoming, gatewayCredential));
   const keyId = params['keyId'];
   if (keyId === undefined || !isUuid(keyId)) requirePermission(caller, permission);
   else await requireAccess(kms, caller, { keyId: keyId.toLowerCase(), permission });
@@ -141,7 +141,7 @@ function serveIdentified(
   address: RequestAddress,
   requestId: string,
   served: Served,
-  identity: TokenIdentity | undefined,
+  identity: Identity | undefined,
   evidence: OperationEvidence | undefined,
   bytes: Buffer,
 ): MaybePromise<Answer> {
@@ -162,7 +162,7 @@ function serveIdentified(
     const call = {
       requestId,
       evidence,
-      requireValid: identity && identifyAgain(parts.edge.kms, incoming.headers.authorization),
+      requireValid: identity && identifyAgain(parts.edge.verifiers, incoming.headers.authorization),
       isGone: () => incoming.socket.destroyed,
     };
     return serveBatch(parts, route, raw, caller, call).then((answer) =>

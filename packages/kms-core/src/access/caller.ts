@@ -1,6 +1,7 @@
 import { KmsError } from '../errors/kms-error.ts';
-import type { TenantId } from '../model/identifiers.ts';
-import { type Permission, ROLE_PERMISSIONS } from './permissions.ts';
+import type { KeyId, TenantId } from '../model/identifiers.ts';
+import type { Identity } from './identity.ts';
+import { BEYOND_KEYS, type Permission, ROLE_PERMISSIONS } from './permissions.ts';
 
 /** Who calls, after authentication. Everything behind the edge knows only this. */
 export interface Caller {
@@ -11,6 +12,19 @@ export interface Caller {
   readonly permissions: ReadonlySet<Permission>;
   /** Facts that policy conditions look at. */
   readonly attributes: { readonly ip: string | null; readonly mfa: boolean };
+  /** The only keys that the credential is for; every key without it. */
+  readonly keys?: Identity['keys'];
+}
+
+/** The caller of one request: who presents the credential, for the tenant that was settled, from an address. */
+export function callerOf(identity: Identity, tenantId: TenantId, ip: string | null): Caller {
+  const { subject, permissions, attributes, keys } = identity;
+  return { tenantId, subject, permissions, attributes: { ip, mfa: attributes.mfa }, keys };
+}
+
+/** Whether the credential of a caller is for a key. */
+export function isForKey({ keys }: Caller, keyId: KeyId): boolean {
+  return keys === undefined || keys === null || keys.has(keyId);
 }
 
 /**
@@ -19,8 +33,15 @@ export interface Caller {
  * @throws KmsError `FORBIDDEN` naming the permission.
  */
 export function requirePermission(caller: Caller, permission: Permission): void {
-  if (caller.permissions.has(permission)) return;
-  throw new KmsError('FORBIDDEN', `The credential does not hold the permission ${permission}.`, {
+  if (!caller.permissions.has(permission)) throw lacks(permission);
+  if (caller.keys && BEYOND_KEYS.has(permission))
+    throw new KmsError('FORBIDDEN', `The credential is limited to some keys: ${permission} reaches beyond them.`, {
+      details: { permission },
+    });
+}
+
+function lacks(permission: Permission): KmsError {
+  return new KmsError('FORBIDDEN', `The credential does not hold the permission ${permission}.`, {
     details: { permission },
   });
 }

@@ -1,6 +1,6 @@
 import { KmsError } from '../errors/kms-error.ts';
 import type { KeyRecord } from '../model/key.ts';
-import { administersTenant, type Caller, requirePermission } from './caller.ts';
+import { administersTenant, type Caller, isForKey, requirePermission } from './caller.ts';
 import { compiledPolicy } from './compiled-policy.ts';
 import { type Permission, WAY_BACK } from './permissions.ts';
 
@@ -17,6 +17,8 @@ export type Guarded = Pick<KeyRecord, 'keyId' | 'policy'>;
 export function authorize(caller: Caller, permission: Permission, key: Guarded, now: number): void {
   if (isAllowed(caller, permission, key, now)) return;
   requirePermission(caller, permission);
+  if (!isForKey(caller, key.keyId))
+    throw new KmsError('FORBIDDEN', 'The credential is limited to other keys.', { details: { permission } });
   throw new KmsError('FORBIDDEN', `The policy of the key denies ${permission}.`, {
     details: { permission, deniedBy: 'policy' },
   });
@@ -24,6 +26,8 @@ export function authorize(caller: Caller, permission: Permission, key: Guarded, 
 
 /** Whether {@link authorize} would let the caller do it. */
 export function isAllowed(caller: Caller, permission: Permission, key: Guarded, now: number): boolean {
+  // Before the policy: it says who may use the key, and this credential is not meant for it whoever has it.
+  if (!isForKey(caller, key.keyId)) return false;
   if (key.policy === null) return caller.permissions.has(permission);
   switch (compiledPolicy(key.policy).ask(caller, permission, key.keyId, now)) {
     case 'allowed':

@@ -35,6 +35,16 @@ export const SET_POLICIES = 'kms:keys:policy' satisfies Permission;
  */
 export const WAY_BACK: ReadonlySet<Permission> = new Set<Permission>([SET_POLICIES, 'kms:keys:delete']);
 
+/** What reaches beyond single keys: a credential for some keys holds none of it, whatever its role. */
+export const BEYOND_KEYS: ReadonlySet<Permission> = new Set<Permission>([
+  'kms:keys:create',
+  'kms:keys:import',
+  'kms:tokens:manage',
+  'kms:audit:read',
+  'kms:tenants:shred',
+  'kms:tenants:manage',
+]);
+
 /** Every permission there is. */
 export const PERMISSIONS: readonly Permission[] = [
   ...LIFECYCLE_PERMISSIONS,

@@ -1,7 +1,8 @@
 import { hash, randomBytes } from 'node:crypto';
-import { effectivePermissions, type Permission } from '../access/permissions.ts';
+import type { Identity } from '../access/identity.ts';
+import { effectivePermissions } from '../access/permissions.ts';
+import { notAuthorized, RefusedCredential } from '../access/refused-credential.ts';
 import type { MaybePromise } from '../engines/engine.ts';
-import { KmsError } from '../errors/kms-error.ts';
 import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
 import { type TokenAuthority, tokenAuthority } from '../hierarchy/token-authority.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
@@ -11,17 +12,10 @@ import type { MemoryCache } from '../ports/memory-cache.ts';
 import type { Store } from '../ports/store.ts';
 import { type CacheCounts, FreshCache } from './fresh-cache.ts';
 
-/** Who presents an API token. */
-export interface TokenIdentity {
-  readonly tokenId: string;
-  readonly tenantId: TenantId | null;
-  readonly permissions: ReadonlySet<Permission>;
-}
-
 /** A token that was not revoked when it was read. It may have expired since. */
 export interface LiveToken {
   readonly expiresAt: Date | null;
-  readonly identity: TokenIdentity;
+  readonly identity: Identity;
 }
 
 /** What a token ring may hold tokens in; without `memory` it reads a token for every use. */
@@ -62,7 +56,7 @@ export class TokenRing {
 
   /** Drops what is held of a token: whoever revoked it is refused from now on. */
   forget(tokenId: string): void {
-    this.#tokens.forgetWhere(({ identity }) => identity.tokenId === tokenId);
+    this.#tokens.forgetWhere(({ identity }) => identity.subject === tokenId);
   }
 
   /** Drops what is held of the tokens of a tenant. */
@@ -88,7 +82,7 @@ export class TokenRing {
   async #read(token: string): Promise<LiveToken> {
     const record = await this.#readAuthentic(await tokenAuthority(this.#hierarchy), token);
     if (record === undefined) throw notAuthorized();
-    if (record.revokedAt !== null) throw new RefusedToken(record);
+    if (record.revokedAt !== null) throw new RefusedCredential({ subject: record.tokenId, tenantId: record.tenantId });
     return { expiresAt: record.expiresAt, identity: identityOf(record) };
   }
 
@@ -104,29 +98,17 @@ export class TokenRing {
   }
 }
 
-/** The one answer for a credential that nobody may use, whatever is wrong with it. */
-export function notAuthorized(): KmsError {
-  return new KmsError('UNAUTHORIZED', 'The credential is not valid. Present a live API token as a bearer token.');
-}
+const WITHOUT_MFA = { mfa: false } as const;
 
-/**
- * The same answer for a token that is known, and was revoked or has expired. It says to whom it belonged, for the log and the
- * evidence; the caller is told nothing of it.
- */
-export class RefusedToken extends KmsError {
-  readonly tokenId: string;
-  readonly tenantId: TenantId | null;
-
-  constructor({ tokenId, tenantId }: Pick<ApiTokenRecord, 'tokenId' | 'tenantId'>) {
-    const { code, message } = notAuthorized();
-    super(code, message);
-    this.tokenId = tokenId;
-    this.tenantId = tenantId;
-  }
-}
-
-function identityOf({ tokenId, tenantId, role, permissions }: ApiTokenRecord): TokenIdentity {
-  return { tokenId, tenantId, permissions: effectivePermissions(role, permissions) };
+function identityOf({ tokenId, tenantId, role, permissions }: ApiTokenRecord): Identity {
+  return {
+    subject: tokenId,
+    tenantId,
+    permissions: effectivePermissions(role, permissions),
+    attributes: WITHOUT_MFA,
+    credential: 'api-token',
+    keys: null,
+  };
 }
 
 const TOKEN_BYTES = 1000;

@@ -1,5 +1,8 @@
+import type { Identity } from '../access/identity.ts';
+import { RefusedCredential } from '../access/refused-credential.ts';
 import { andThen, type MaybePromise } from '../engines/engine.ts';
-import { RefusedToken, type TokenIdentity } from '../keyring/token-ring.ts';
+import type { CredentialVerifier } from '../ports/credential-verifier.ts';
+import { TOKEN_PREFIX } from './api-tokens.ts';
 import type { Kms } from './kms.ts';
 
 /**
@@ -8,9 +11,17 @@ import type { Kms } from './kms.ts';
  * @throws KmsError `UNAUTHORIZED`, the same for an unknown, an expired and a revoked token; `INTERNAL_ERROR` for a token
  *   whose record somebody changed.
  */
-export function authenticateToken(kms: Pick<Kms, 'tokens' | 'clock'>, token: string): MaybePromise<TokenIdentity> {
+export function authenticateToken(kms: Pick<Kms, 'tokens' | 'clock'>, token: string): MaybePromise<Identity> {
   return andThen(kms.tokens.find(token), ({ expiresAt, identity }) => {
-    if (expiresAt !== null && expiresAt.getTime() <= kms.clock()) throw new RefusedToken(identity);
+    if (expiresAt !== null && expiresAt.getTime() <= kms.clock()) throw new RefusedCredential(identity);
     return identity;
   });
+}
+
+/** Checks API tokens: whatever begins as one is taken for one. */
+export function apiTokenVerifier(kms: Pick<Kms, 'tokens' | 'clock'>): CredentialVerifier {
+  return {
+    verify: ({ bearer }) =>
+      bearer !== undefined && bearer.startsWith(TOKEN_PREFIX) ? authenticateToken(kms, bearer) : undefined,
+  };
 }

@@ -9,3 +9,6 @@ export * from './store-contract.ts';
 export * from './store-samples.ts';
 export * from './failable-root.ts';
 export * from './software-resident-keys.ts';
+export * from './bucket-limiter.ts';
+export * from './credential-verifier-contract.ts';
+export * from './rate-limiter-contract.ts';

@@ -1,0 +1,19 @@
+import type { KeyId, TenantId } from '../model/identifiers.ts';
+import type { Permission } from './permissions.ts';
+
+/** What an identity was proved by. */
+export type CredentialKind = 'api-token' | 'jwt' | 'certificate' | 'sigv4';
+
+/** Who presents a credential that holds, and what it lets them do; for which tenant a call is, is settled after it. */
+export interface Identity {
+  /** The id of an API token, the `sub` of a JWT, the subject of a certificate. */
+  readonly subject: string;
+  /** `null` for a credential of the platform. */
+  readonly tenantId: TenantId | null;
+  readonly permissions: ReadonlySet<Permission>;
+  /** What the credential proves beside who it is, for the conditions of policies. */
+  readonly attributes: { readonly mfa: boolean };
+  readonly credential: CredentialKind;
+  /** The only keys that the credential is for; `null` is every key. */
+  readonly keys: ReadonlySet<KeyId> | null;
+}

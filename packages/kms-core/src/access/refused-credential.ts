@@ -1,0 +1,23 @@
+import { KmsError } from '../errors/kms-error.ts';
+import type { Identity } from './identity.ts';
+
+/** The one answer for a credential that nobody may use, whatever is wrong with it. */
+export function notAuthorized(): KmsError {
+  return new KmsError('UNAUTHORIZED', 'The credential is not valid. Present a live API token as a bearer token.');
+}
+
+/**
+ * The same answer for a credential whose owner is known: it was revoked or has expired. It says to whom it belonged, for the
+ * log and the evidence; the caller is told nothing of it.
+ */
+export class RefusedCredential extends KmsError {
+  readonly subject: string;
+  readonly tenantId: Identity['tenantId'];
+
+  constructor({ subject, tenantId }: Pick<Identity, 'subject' | 'tenantId'>) {
+    const { code, message } = notAuthorized();
+    super(code, message);
+    this.subject = subject;
+    this.tenantId = tenantId;
+  }
+}

@@ -1,0 +1,23 @@
+import type { Identity } from '../access/identity.ts';
+import type { MaybePromise } from '../engines/engine.ts';
+
+/** What a call was refused with: `TOO_MANY_REQUESTS` has these details. */
+export interface RateLimitDetails {
+  /** How many units of cost may be taken. */
+  readonly limit: number;
+  /** Whole seconds, at least one, after which the same call has a chance; `retryAfterSeconds` of the error as well. */
+  readonly retryAfter: number;
+}
+
+/** Holds callers to what they may take from others. */
+export interface RateLimiter {
+  /**
+   * Takes what a call costs, before it is done. Without a promise where that is decided in memory. What is refused takes
+   * nothing.
+   *
+   * @param operation the id of the operation, as evidence names it
+   * @param cost units, above zero; one is the work of the cheapest call
+   * @throws KmsError `TOO_MANY_REQUESTS` with {@link RateLimitDetails}
+   */
+  take(identity: Identity, operation: string, cost: number): MaybePromise<void>;
+}

@@ -1,0 +1,118 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Identity } from '../access/identity.ts';
+import { KmsError } from '../errors/kms-error.ts';
+import { newId, type TenantId } from '../model/identifiers.ts';
+import type { RateLimiter } from '../ports/rate-limiter.ts';
+
+export interface LimiterTrial {
+  readonly limiter: RateLimiter;
+  /** Lets time go by for the limiter. */
+  advance(milliseconds: number): void;
+}
+
+/** What each tenant may take in these tests: so many units at once, and so many more every second. */
+export interface TrialLimit {
+  readonly burst: number;
+  readonly perSecond: number;
+}
+
+const LIMIT: TrialLimit = { burst: 20, perSecond: 4 };
+
+/**
+ * What every rate limiter owes, as tests. Each works on a clock of the test, so that nothing waits.
+ *
+ * @param open makes a limiter that nothing was taken from
+ */
+export function rateLimiterContract(name: string, open: (limit: TrialLimit) => LimiterTrial): void {
+  describe(name, () => {
+    let trial: LimiterTrial;
+    beforeEach(() => {
+      trial = open(LIMIT);
+    });
+    const refusal = async (identity: Identity, cost: number): Promise<KmsError | undefined> => {
+      try {
+        await trial.limiter.take(identity, 'encrypt', cost);
+        return undefined;
+      } catch (error) {
+        if (error instanceof KmsError) return error;
+        throw error;
+      }
+    };
+
+    it('lets the burst through, then refuses, and says what is allowed and when to come again', async () => {
+      const caller = someIdentity(newId());
+      for (let taken = 0; taken < LIMIT.burst; taken += 1) expect(await refusal(caller, 1)).toBeUndefined();
+      const refused = await refusal(caller, 1);
+      expect(refused).toMatchObject({ code: 'TOO_MANY_REQUESTS', details: { limit: expect.any(Number) } });
+      expect(refused?.details?.['limit']).toBeGreaterThan(0);
+      const wait = refused?.details?.['retryAfter'];
+      expect(Number.isInteger(wait)).toBe(true);
+      expect(wait).toBeGreaterThanOrEqual(1);
+      expect(refused?.retryAfterSeconds).toBe(wait);
+    });
+
+    it('takes nothing for a call that it refuses', async () => {
+      const caller = someIdentity(newId());
+      expect(await refusal(caller, LIMIT.burst - 2)).toBeUndefined();
+      for (let round = 0; round < 5; round += 1) expect(await refusal(caller, 3)).toBeDefined();
+      expect(await refusal(caller, 2)).toBeUndefined();
+    });
+
+    it('lets the same call through after the time that it named, when nothing was taken meanwhile', async () => {
+      const caller = someIdentity(newId());
+      for (const cost of [1, 3, 7, LIMIT.burst]) {
+        while ((await refusal(caller, 1)) === undefined);
+        const refused = await refusal(caller, cost);
+        trial.advance((refused?.retryAfterSeconds ?? 0) * 1000);
+        expect(await refusal(caller, cost), `cost ${cost}`).toBeUndefined();
+      }
+    });
+
+    it('counts tenants apart', async () => {
+      const greedy = someIdentity(newId());
+      while ((await refusal(greedy, 1)) === undefined);
+      expect(await refusal(someIdentity(newId()), LIMIT.burst)).toBeUndefined();
+      expect(await refusal(greedy, 1)).toBeDefined();
+    });
+
+    it('gives out no more than the burst and the rate allow, and about as much, however calls are spread', async () => {
+      const caller = someIdentity(newId());
+      const steps = [10, 250, 40, 900, 5, 1500, 130, 60, 3000, 700];
+      let elapsed = 0;
+      let taken = 0;
+      for (let round = 0; round < 200; round += 1) {
+        const cost = 1 + (round % 3);
+        if ((await refusal(caller, cost)) === undefined) taken += cost;
+        const step = steps[round % steps.length] ?? 0;
+        if (round % 7 === 0) while ((await refusal(caller, 1)) === undefined) taken += 1;
+        trial.advance(step);
+        elapsed += step;
+      }
+      while ((await refusal(caller, 1)) === undefined) taken += 1;
+      const allowed = LIMIT.burst + (LIMIT.perSecond * elapsed) / 1000;
+      expect(taken).toBeLessThanOrEqual(allowed + 1e-6);
+      expect(taken).toBeGreaterThan(LIMIT.burst);
+    });
+
+    it('saves up no more than the burst', async () => {
+      const caller = someIdentity(newId());
+      trial.advance(3_600_000);
+      expect(await refusal(caller, 1)).toBeUndefined();
+      trial.advance(3_600_000);
+      let taken = 0;
+      while ((await refusal(caller, 1)) === undefined) taken += 1;
+      expect(taken).toBe(LIMIT.burst);
+    });
+  });
+}
+
+function someIdentity(tenantId: TenantId): Identity {
+  return {
+    subject: newId(),
+    tenantId,
+    permissions: new Set(),
+    attributes: { mfa: false },
+    credential: 'api-token',
+    keys: null,
+  };
+}

@@ -1,0 +1,93 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import {
+  type Caller,
+  createApiToken,
+  createKey,
+  createTenant,
+  decrypt,
+  encrypt,
+  getKey,
+  createImportParameters,
+  listApiTokens,
+  listKeys,
+  PERMISSIONS,
+  putKeyPolicy,
+  revokeApiToken,
+  revokeKey,
+  rotateKey,
+  shredTenant,
+  SYSTEM_TENANT,
+} from '../src/index.ts';
+import { isAllowed } from '../src/access/evaluate-policy.ts';
+import { type Fixture, makeFixture } from './kms-fixture.ts';
+
+let f: Fixture;
+let own: string;
+let other: string;
+/** Holds everything, for one key. */
+let limited: Caller;
+const data = Buffer.from('data');
+
+beforeAll(async () => {
+  f = await makeFixture();
+  own = (await createKey(f.kms, f.admin, { name: 'own' })).keyId;
+  other = (await createKey(f.kms, f.admin, { name: 'other' })).keyId;
+  limited = { ...f.admin, permissions: new Set(PERMISSIONS), keys: new Set([own]) };
+  await putKeyPolicy(f.kms, f.admin, {
+    keyId: other,
+    policy: {
+      version: '1',
+      statements: [{ effect: 'allow', actions: ['kms:keys:*', 'kms:encrypt'], resources: ['*'] }],
+    },
+  });
+});
+
+describe('a credential for some keys', () => {
+  test('holds every permission for its key, and none for another one, whatever the policy of that says', () => {
+    const allowAll = { version: '1', statements: [{ effect: 'allow', actions: ['*'], resources: ['*'] }] } as const;
+    const denyAll = { version: '1', statements: [{ effect: 'deny', actions: ['*'], resources: ['*'] }] } as const;
+    for (const permission of PERMISSIONS) {
+      expect(isAllowed(limited, permission, { keyId: own, policy: null }, 0)).toBe(true);
+      for (const policy of [null, allowAll, denyAll])
+        expect(isAllowed(limited, permission, { keyId: other, policy }, 0), permission).toBe(false);
+    }
+  });
+
+  test('uses its key and is refused every other one', async () => {
+    const { ciphertext } = await encrypt(f.kms, limited, { keyId: own, plaintext: data });
+    expect(Buffer.from((await decrypt(f.kms, limited, { ciphertext })).plaintext)).toEqual(data);
+    const foreign = (await encrypt(f.kms, f.admin, { keyId: other, plaintext: data })).ciphertext;
+    const calls = [
+      () => encrypt(f.kms, limited, { keyId: other, plaintext: data }),
+      () => decrypt(f.kms, limited, { ciphertext: foreign }),
+      () => getKey(f.kms, limited, { keyId: other }),
+      () => rotateKey(f.kms, limited, { keyId: other }),
+      () => revokeKey(f.kms, limited, { keyId: other, reason: 'suspected_compromise' }),
+    ];
+    for (const call of calls)
+      await expect(call(), String(call)).rejects.toMatchObject({
+        code: 'FORBIDDEN',
+        message: 'The credential is limited to other keys.',
+      });
+    expect((await listKeys(f.kms, limited, {})).items.map(({ keyId }) => keyId)).toEqual([own]);
+  });
+
+  test('is refused what reaches beyond its keys, so that it cannot get itself an unlimited credential', async () => {
+    const platform = { ...limited, tenantId: SYSTEM_TENANT };
+    const made = await createApiToken(f.kms, f.admin, { name: 'token', role: 'auditor' });
+    const calls = [
+      () => createKey(f.kms, limited, {}),
+      () => createImportParameters(f.kms, limited, { wrappingAlgorithm: 'RSA_AES_KEY_WRAP_SHA_256' }),
+      () => createApiToken(f.kms, limited, { name: 'more', role: 'key_user' }),
+      () => listApiTokens(f.kms, limited, {}),
+      () => revokeApiToken(f.kms, limited, { tokenId: made.tokenId }),
+      () => createTenant(f.kms, platform, { name: 'tenant' }),
+      () => shredTenant(f.kms, limited, { tenantId: f.tenantId, confirmation: f.tenantId, reason: 'test' }),
+    ];
+    for (const call of calls)
+      await expect((async () => call())(), String(call)).rejects.toMatchObject({
+        code: 'FORBIDDEN',
+        message: expect.stringContaining('limited to some keys'),
+      });
+  });
+});

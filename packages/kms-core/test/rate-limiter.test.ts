@@ -1,0 +1,12 @@
+import { BucketLimiter, rateLimiterContract } from '../src/testing/index.ts';
+
+rateLimiterContract('the limiter of the tests', (limit) => {
+  let now = 0;
+  const limiter = new BucketLimiter(limit, () => now);
+  return {
+    limiter,
+    advance: (milliseconds) => {
+      now += milliseconds;
+    },
+  };
+});

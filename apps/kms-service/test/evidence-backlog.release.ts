@@ -95,7 +95,7 @@ describe('while the audit service takes nothing', () => {
     const lines = service.service
       .logs()
       .split('\n')
-      .filter((line) => line.includes('evidence refused by the audit service for ever'))
+      .filter((line) => line.includes('evidence permanently refused by the audit service'))
       .map((line) => JSON.parse(line) as object);
     expect(lines).toContainEqual(
       expect.objectContaining({

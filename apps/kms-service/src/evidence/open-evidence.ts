@@ -130,7 +130,7 @@ function writeReport(log: Logger, report: EvidenceReport): void {
       log.error(facts, 'evidence is refused without naming its batch, and blocks its tenant: it is still tried');
       return;
     case 'refused':
-      log.error(facts, 'evidence refused by the audit service for ever');
+      log.error(facts, 'evidence permanently refused by the audit service');
       return;
     case 'superseded':
       log.error(facts, 'another signing key has taken over this chain: it is left to the nodes that have that key');

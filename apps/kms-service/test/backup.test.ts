@@ -297,7 +297,7 @@ describe('a backup', { timeout: 120_000 }, () => {
         async () => expect((await client.call(tenantId, 'GET', 'keys')).body).toMatchObject({ code: 'SEALED' }),
         { timeout: 10_000, interval: 100 },
       );
-      await vi.waitFor(() => expect(service.logs()).toContain('no evidence is sealed or delivered any more'), 10_000);
+      await vi.waitFor(() => expect(service.logs()).toContain('evidence is no longer sealed or delivered'), 10_000);
       leaveEvidence(target.url, tenantId);
       const waiting = unsealed(target.url);
       await sleep(1000);

@@ -77,7 +77,7 @@ export function wordsOf(report: ExportReport): readonly string[] {
   return [
     `verified, ${events} events, ${gaps} gaps`,
     `tenant ${tenantId}, ${checkpoints} batches`,
-    ...(retired === 0 ? [] : [`${retired} events were removed by retention; their signed checkpoints are there`]),
+    ...(retired === 0 ? [] : [`${retired} events were removed by retention; their signed checkpoints are present`]),
     ...wordsOnKept(retiredAfterKept),
     ...report.epochs.map(wordsOnEpoch),
     ...wordsOnKeys(report.keys),
@@ -92,12 +92,12 @@ function wordsOfPlace({ line, sequence, eventId, reason }: BadLine): string {
 }
 
 function wordsOnEnd({ endProven, provenUpTo, last }: ExportReport): string {
-  if (endProven) return 'the end is the end: it fits what was given apart from the export';
+  if (endProven) return 'the end is proven: it matches what was given separately from the export';
   if (provenUpTo === null)
-    return 'the end is NOT proven: give a checkpoint that came another way, or the number of events';
+    return 'the end is NOT proven: give a checkpoint obtained elsewhere, or the number of events';
   return (
-    `the end is NOT proven: the checkpoint that was given apart covers the events up to ${provenUpTo}, and the export ` +
-    `goes on to event ${last?.lastSequence}; give a later one`
+    `the end is NOT proven: the given checkpoint covers the events up to ${provenUpTo}, and the export ` +
+    `continues to event ${last?.lastSequence}; give a later one`
   );
 }
 
@@ -105,8 +105,8 @@ function wordsOnEpoch({ since, dataAsOf, after, abandoned }: EpochReport): strin
   const lost =
     abandoned === null
       ? 'what was sealed between these times, if anything, is not in this export'
-      : `the events ${abandoned.firstSequence} to ${abandoned.lastSequence} of before are in this export only, and no more in the service`;
-  return `the database was restored: from ${since} on the chain goes on behind event ${after}, with data of ${dataAsOf}; ${lost}`;
+      : `events ${abandoned.firstSequence} to ${abandoned.lastSequence} of the previous epoch exist only in this export and no longer in the service`;
+  return `the database was restored: from ${since} on the chain continues after event ${after}, with data from ${dataAsOf}; ${lost}`;
 }
 
 function wordsOnKeys(keys: ExportReport['keys']): readonly string[] {

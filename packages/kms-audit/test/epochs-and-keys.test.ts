@@ -93,7 +93,7 @@ describe('after a restore', () => {
       endProven: true,
       epochs: [{ ...RESTORED, after: 6, abandoned: { firstSequence: 7, lastSequence: 10 } }],
     });
-    expect(wordsOf(all).join('\n')).toContain('the events 7 to 10 of before are in this export only');
+    expect(wordsOf(all).join('\n')).toContain('events 7 to 10 of the previous epoch exist only in this export');
 
     // What the restored service has.
     const own = await verify([...before.slice(0, 3), ...after], latest);

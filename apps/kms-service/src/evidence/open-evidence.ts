@@ -103,7 +103,7 @@ export function openEvidence(config: EvidenceConfig, store: EvidenceStore, clock
       worker = undefined;
       if (halting === undefined) return;
       await halting.stop();
-      log.fatal('no evidence is sealed or delivered any more');
+      log.fatal('evidence is no longer sealed or delivered');
     },
     stop: async () => {
       await trail.close();
@@ -124,16 +124,16 @@ function writeReport(log: Logger, report: EvidenceReport): void {
       log.info(facts, 'evidence past its retention removed');
       return;
     case 'postponed':
-      log.warn(facts, 'evidence not delivered, it is tried again');
+      log.warn(facts, 'evidence not delivered, retrying');
       return;
     case 'stuck':
-      log.error(facts, 'evidence is refused without naming its batch, and blocks its tenant: it is still tried');
+      log.error(facts, "audit service keeps rejecting a batch without naming it; this tenant's evidence is blocked, retrying");
       return;
     case 'refused':
       log.error(facts, 'evidence permanently refused by the audit service');
       return;
     case 'superseded':
-      log.error(facts, 'another signing key has taken over this chain: it is left to the nodes that have that key');
+      log.error(facts, 'another signing key has taken over this chain; leaving it to the nodes that have that key');
       return;
     case 'failed':
       log.error({ work: report.work, tenantId: report.tenantId, err: report.error }, 'work on evidence failed');

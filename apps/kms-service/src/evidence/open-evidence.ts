@@ -127,7 +127,10 @@ function writeReport(log: Logger, report: EvidenceReport): void {
       log.warn(facts, 'evidence not delivered, retrying');
       return;
     case 'stuck':
-      log.error(facts, "audit service keeps rejecting a batch without naming it; this tenant's evidence is blocked, retrying");
+      log.error(
+        facts,
+        "audit service keeps rejecting a batch without naming it; this tenant's evidence is blocked, retrying",
+      );
       return;
     case 'refused':
       log.error(facts, 'evidence permanently refused by the audit service');

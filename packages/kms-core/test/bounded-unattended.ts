@@ -12,6 +12,8 @@ const first = (name: unknown, token: unknown) => (f: Fixture) =>
 const token = { name: 'first', role: 'tenant_admin' } as const;
 const sweep = (limits: object) => (f: Fixture) =>
   core.sweepResidentKeys(f.kms, { createLimitSeconds: 300, orphanGraceSeconds: 600, ...limits });
+const isDue = (limits: object) => (f: Fixture) =>
+  core.isSweepDue(f.kms, { createLimitSeconds: 300, orphanGraceSeconds: 600, ...limits });
 const entomb = (part: object) => (f: Fixture) =>
   core.applyTombstones(f.kms, [
     {
@@ -23,6 +25,12 @@ const entomb = (part: object) => (f: Fixture) =>
       at: new Date(),
       ...part,
     },
+  ]);
+
+const outsideLimits = (withLimits: typeof sweep | typeof isDue) =>
+  [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY].flatMap((seconds) => [
+    { path: 'createLimitSeconds', run: withLimits({ createLimitSeconds: seconds }) },
+    { path: 'orphanGraceSeconds', run: withLimits({ orphanGraceSeconds: seconds }) },
   ]);
 
 /** The operations that the service does by itself, without a caller. */
@@ -43,12 +51,8 @@ export const UNATTENDED: Readonly<Record<string, Cases>> = {
     })),
   },
   // A negative grace would destroy what a restored database does not know yet.
-  sweepResidentKeys: {
-    outside: [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY].flatMap((seconds) => [
-      { path: 'createLimitSeconds', run: sweep({ createLimitSeconds: seconds }) },
-      { path: 'orphanGraceSeconds', run: sweep({ orphanGraceSeconds: seconds }) },
-    ]),
-  },
+  sweepResidentKeys: { outside: outsideLimits(sweep) },
+  isSweepDue: { outside: outsideLimits(isDue) },
   applyTombstones: {
     outside: [
       { path: 'kind', run: entomb({ kind: 'other' }) },

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   type Caller,
   createDataKey,
@@ -8,6 +8,7 @@ import {
   encrypt,
   getKey,
   importKey,
+  isSweepDue,
   KmsError,
   type Kms,
   mac,
@@ -209,7 +210,7 @@ describe('a key in an HSM', () => {
     expect(await rotateWith(hsm)).toMatchObject({ currentVersion: 2 });
 
     await expect(rotateWith(failing(lost))).rejects.toThrow(HSM_UNAVAILABLE);
-    await expect(rotateWith(hsm)).rejects.toThrow(failure('CONFLICT'));
+    await expect(rotateWith(hsm)).rejects.toMatchObject({ code: 'HSM_UNAVAILABLE', retryAfterSeconds: 5 });
   });
 
   test('is made once for one idempotency key', async () => {
@@ -294,6 +295,33 @@ describe('destruction', () => {
   });
 });
 
+describe('a version that somebody makes', () => {
+  test('is asked for again a little later, of the same HSM, until it is made or swept', async () => {
+    const other = softwareResidentKeys('hsm-b');
+    const both = { ...kms, resident: [hsm, other] };
+    const { keyId } = await create();
+    const { tenantId } = fixture;
+    const name = nameOf(keyId, 2);
+    await kms.store.transact({ kind: 'tenant', tenantId }, (unit) =>
+      unit.residents.claim({ providerId: 'hsm-a', name, kind: 'create' }),
+    );
+    await hsm.plant(name);
+    const rotate = () => rotateKey(both, admin, { keyId });
+    await expect(rotate()).rejects.toMatchObject({ code: 'HSM_UNAVAILABLE', retryAfterSeconds: 5 });
+    fixture.advance(59_000);
+    await sweep();
+    expect(await isSweepDue(both, LIMITS)).toBe(false);
+    await expect(rotate()).rejects.toMatchObject({ code: 'HSM_UNAVAILABLE', retryAfterSeconds: 5 });
+    fixture.advance(2000);
+    expect(await isSweepDue(both, LIMITS)).toBe(true);
+    await sweep();
+    expect(await isSweepDue(both, LIMITS)).toBe(false);
+    await expect(rotate()).resolves.toMatchObject({ currentVersion: 2 });
+    expect([hsm.size, other.size]).toEqual([2, 0]);
+    expect(await sweep()).toMatchObject({ destroyed: [], waiting: 0, missing: [] });
+  });
+});
+
 describe('the sweep', () => {
   test('finds nothing where everything is in order', async () => {
     await create();
@@ -330,6 +358,50 @@ describe('the sweep', () => {
     fixture.advance(61_000);
     expect(await sweep()).toMatchObject({ waiting: 0, destroyed: [name] });
     expect(hsm.size).toBe(0);
+  });
+
+  test('leaves a key alone whose maker says that it is at it, however long that takes', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      const generate = hsm.generate.bind(hsm);
+      const slow = Object.assign(Object.create(hsm) as SoftwareResidentKeys, {
+        generate: async (...args: Parameters<typeof generate>) => {
+          const key = await generate(...args);
+          for (let count = 0; count < 5; count += 1) {
+            fixture.advance(59_000);
+            await vi.advanceTimersByTimeAsync(5000);
+            expect(await sweep()).toMatchObject({ waiting: 1, destroyed: [] });
+          }
+          return key;
+        },
+      });
+      const key = await createKey({ ...kms, resident: [slow] }, admin, { protectionLevel: 'hsm' });
+      expect(vi.getTimerCount()).toBe(0);
+      await encrypt(kms, admin, { keyId: key.keyId, plaintext: DATA });
+      expect(await kms.store.transact(SYSTEM, (unit) => unit.residents.claims('hsm-a'))).toEqual([]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test('removes an object that came late, and not the one of its name that a version is', async () => {
+    const { keyId } = await create();
+    hsm.plantLate(nameOf(keyId));
+    expect(await sweep()).toMatchObject({ waiting: 1, destroyed: [], missing: [] });
+    fixture.advance(3_500_000);
+    expect(await sweep()).toMatchObject({ waiting: 1, destroyed: [], missing: [] });
+    fixture.advance(100_000);
+    expect(await sweep()).toMatchObject({ waiting: 0, destroyed: [nameOf(keyId)], missing: [] });
+    expect(hsm.size).toBe(1);
+    await encrypt(kms, admin, { keyId, plaintext: DATA });
+    expect(await sweep()).toMatchObject({ waiting: 0, destroyed: [], missing: [] });
+  });
+
+  test('does not take an object that came late for the one that a version is', async () => {
+    const { keyId } = await create();
+    hsm.plantLate(nameOf(keyId));
+    hsm.lose(nameOf(keyId));
+    expect(await sweep()).toMatchObject({ waiting: 1, destroyed: [], missing: [nameOf(keyId)] });
   });
 
   test('makes a creation fail that took longer than it may, instead of storing a key without its object', async () => {

@@ -137,7 +137,7 @@ export function readConfig(environment: Environment): ServiceConfig {
     hsms,
     hsmSweep: {
       intervalMs: env.integer('KMS_HSM_SWEEP_INTERVAL_MS', 300_000, { min: 100, max: 86_400_000 }),
-      createLimitSeconds: env.integer('KMS_HSM_CREATE_LIMIT_SECONDS', 300, { min: 1, max: 86_400 }),
+      createLimitSeconds: env.integer('KMS_HSM_CREATE_LIMIT_SECONDS', 60, { min: 1, max: 86_400 }),
       orphanGraceSeconds: env.integer('KMS_HSM_ORPHAN_GRACE_SECONDS', 604_800, { min: 1, max: 31_536_000 }),
     },
     clockSkewLimitSeconds: env.integer('KMS_CLOCK_SKEW_LIMIT_SECONDS', 0, { min: 0, max: 86_400 }),

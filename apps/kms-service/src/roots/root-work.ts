@@ -2,6 +2,7 @@ import {
   checkRoots,
   completeWraps,
   type FailedWrap,
+  isSweepDue,
   type Kms,
   type SweepLimits,
   type SweepReport,
@@ -34,7 +35,7 @@ export function makeRootWork(kms: Kms, log: Logger, options: HsmWorkOptions): Ro
   let round = 0;
   let before = kms.hierarchy.roots.status().map(({ state }) => state);
   let reports: readonly SweepReport[] = [];
-  let sweepDueAt = -Infinity;
+  let sweptAt = -Infinity;
 
   const lookAfterRoots = async (): Promise<void> => {
     await checkRoots(kms.store, kms.hierarchy);
@@ -53,9 +54,12 @@ export function makeRootWork(kms: Kms, log: Logger, options: HsmWorkOptions): Ro
   };
 
   const sweep = async (): Promise<void> => {
-    if (kms.resident.length === 0 || now() < sweepDueAt) return;
+    if (kms.resident.length === 0) return;
+    // An HSM that is away is not asked in each round for what it was left with.
+    const mayBeEarly = now() >= sweptAt + Math.min(options.intervalMs, options.createLimitSeconds * 1000);
+    if (now() < sweptAt + options.intervalMs && !(mayBeEarly && (await isSweepDue(kms, options)))) return;
     reports = await sweepResidentKeys(kms, options);
-    sweepDueAt = now() + options.intervalMs;
+    sweptAt = now();
     for (const report of reports) logSweep(log, report);
   };
 

@@ -9,6 +9,7 @@ import type { KeyVersionRecord, ProtectionLevel } from '../model/key.ts';
 import { NothingLeft, type ResidentKeyName, type ResidentKeyProvider } from '../ports/resident-keys.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { chooseProtection } from './choose-protection.ts';
+import { BeingMade, claimVersion } from './claim-version.ts';
 import type { Kms } from './kms.ts';
 
 /** Material of a new version that is made and tested, but not stored yet. */
@@ -32,8 +33,8 @@ type Outcome = 'stored' | 'not-stored' | 'unknown';
  * happens before the unit of work. A key in an HSM is claimed in the store before it is made and the claim is released
  * in the unit that stores the version: whatever a crash leaves in the HSM, the sweep finds and removes.
  *
- * @param name what the version will be, for a key in an HSM; where another call makes that version at the same moment the
- *   answer is `CONFLICT`
+ * @param name what the version will be, for a key in an HSM; while another call makes that version, or may have left it
+ *   half made, the answer is `HSM_UNAVAILABLE`
  * @param purpose what the key is for: an HSM that can not do it is found out before the key is stored
  */
 export async function withNewVersion<T>(
@@ -62,7 +63,7 @@ async function inFirstThatAnswers(
     try {
       return await make(provider);
     } catch (error) {
-      if (!(error instanceof KmsError) || error.code !== 'HSM_UNAVAILABLE') throw error;
+      if (!(error instanceof KmsError) || error.code !== 'HSM_UNAVAILABLE' || error instanceof BeingMade) throw error;
       unavailable = error;
     }
   }
@@ -145,9 +146,9 @@ async function residentVersion(
   purpose: KeyPurpose,
 ): Promise<PreparedVersion> {
   const scope = { kind: 'tenant', tenantId: name.tenantId } as const;
-  await kms.store.transact(scope, (unit) => unit.residents.claim({ providerId: provider.id, name, kind: 'create' }));
+  const claim = await claimVersion(kms.store, provider.id, name);
   const release = () => kms.store.transact(scope, (unit) => unit.residents.release(provider.id, name));
-  const key = await claimedWhileMade(provider.generate(algorithm, name), release);
+  const key = await claimedWhileMade(claim.renewedWhile(provider.generate(algorithm, name)), release);
   const prepared: PreparedVersion = {
     algorithm,
     origin: 'generated',

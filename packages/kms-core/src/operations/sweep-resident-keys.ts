@@ -3,11 +3,10 @@ import { KmsError } from '../errors/kms-error.ts';
 import type { KeyRecord } from '../model/key.ts';
 import type { ResidentKeyName, ResidentKeyProvider, ResidentObject } from '../ports/resident-keys.ts';
 import type { ResidentClaim, UnitOfWork } from '../ports/store.ts';
-import { isResident } from './destroy-resident.ts';
 import type { Kms } from './kms.ts';
 
 export interface SweepLimits {
-  /** How long making a key in an HSM may take; what is claimed for longer was left by a crash. */
+  /** How long who makes a key in an HSM may say nothing of it; a claim that is older was left by a crash or a failure. */
   readonly createLimitSeconds: number;
   /** How long an object that nothing knows is left alone: a database may have been restored to an earlier time. */
   readonly orphanGraceSeconds: number;
@@ -36,11 +35,28 @@ export interface SweepReport {
  * same claim, so that one of the two wins.
  */
 export async function sweepResidentKeys(kms: Kms, limits: SweepLimits): Promise<readonly SweepReport[]> {
-  checkInteger('createLimitSeconds', limits.createLimitSeconds, 0, Number.MAX_SAFE_INTEGER);
-  checkInteger('orphanGraceSeconds', limits.orphanGraceSeconds, 0, Number.MAX_SAFE_INTEGER);
+  checkLimits(limits);
   const reports: SweepReport[] = [];
   for (const provider of kms.resident) reports.push(await sweepOne(kms, provider, limits));
   return reports;
+}
+
+/** Whether a crash or a failure left something behind, so that a version cannot be made until it is swept. */
+export async function isSweepDue(kms: Kms, limits: SweepLimits): Promise<boolean> {
+  checkLimits(limits);
+  const ids = kms.resident.map(({ id }) => id);
+  return kms.store.transact({ kind: 'system' }, async (unit) => {
+    for (const id of ids) {
+      const claims = await unit.residents.claims(id);
+      if (claims.some((claim) => claim.kind === 'create' && isOver(claim, unit.now, limits))) return true;
+    }
+    return false;
+  });
+}
+
+function checkLimits({ createLimitSeconds, orphanGraceSeconds }: SweepLimits): void {
+  checkInteger('createLimitSeconds', createLimitSeconds, 0, Number.MAX_SAFE_INTEGER);
+  checkInteger('orphanGraceSeconds', orphanGraceSeconds, 0, Number.MAX_SAFE_INTEGER);
 }
 
 async function sweepOne(kms: Kms, provider: ResidentKeyProvider, limits: SweepLimits): Promise<SweepReport> {
@@ -51,12 +67,14 @@ async function sweepOne(kms: Kms, provider: ResidentKeyProvider, limits: SweepLi
   const objects = await listed(provider);
   if (objects === undefined)
     return { providerId, answers: false, destroyed: [], waiting: 0, foreign: 0, missing: [], failed: [] };
-  const known = new Set(versions.map(({ name }) => nameOf(name)));
-  const present = new Set(objects.map(({ name }) => nameOf(name)));
+  const known = new Set(versions.map(objectOf));
+  const present = new Set(objects.map(objectOf));
+  const unknown = objects.filter((object) => !known.has(objectOf(object)));
+  const unknownNames = new Set(unknown.map(({ name }) => nameOf(name)));
   const destroyed: ResidentKeyName[] = [];
   const failed: { name: ResidentKeyName; error: unknown }[] = [];
   const verdicts = { wait: 0, foreign: 0, keep: 0, destroy: 0 };
-  for (const object of objects.filter(({ name }) => !known.has(nameOf(name)))) {
+  for (const object of unknown) {
     try {
       const verdict = await judge(kms, providerId, object, limits);
       verdicts[verdict] += 1;
@@ -70,13 +88,13 @@ async function sweepOne(kms: Kms, provider: ResidentKeyProvider, limits: SweepLi
   }
   await releaseVain(
     kms,
-    claims.filter(({ name }) => !present.has(nameOf(name)) || known.has(nameOf(name))),
+    claims.filter(({ name }) => !unknownNames.has(nameOf(name))),
     limits,
   );
   const missing = await stillMissing(
     kms,
     providerId,
-    versions.map(({ name }) => name).filter((name) => !present.has(nameOf(name))),
+    versions.filter((version) => !present.has(objectOf(version))),
   );
   return {
     providerId,
@@ -102,9 +120,10 @@ async function listed(provider: ResidentKeyProvider): Promise<readonly ResidentO
 async function judge(
   kms: Kms,
   providerId: string,
-  { name }: ResidentObject,
+  object: ResidentObject,
   limits: SweepLimits,
 ): Promise<'keep' | 'wait' | 'foreign' | 'destroy'> {
+  const { name } = object;
   const seen = await kms.store.transact({ kind: 'system' }, async (unit) => ({
     tenant: await unit.tenants.get(name.tenantId),
     key: await unit.keys.get(name.keyId),
@@ -117,7 +136,7 @@ async function judge(
   return kms.store.transact({ kind: 'system' }, async (unit) => {
     // First the claim: a call that makes a key releases it together with storing the version, so one of the two is seen.
     const claim = (await unit.residents.claims(providerId)).find((each) => nameOf(each.name) === nameOf(name));
-    if (isStored(await unit.keys.get(name.keyId), providerId, name)) return 'keep';
+    if (isStored(await unit.keys.get(name.keyId), providerId, object)) return 'keep';
     if (claim === undefined) {
       await noteOrphan(unit, providerId, name);
       return 'wait';
@@ -127,10 +146,15 @@ async function judge(
   });
 }
 
-function isStored(key: KeyRecord | undefined, providerId: string, name: ResidentKeyName): boolean {
+/** Whether a version is this very object: one that was made late, by an HSM that had not answered, has the name of another. */
+function isStored(key: KeyRecord | undefined, providerId: string, { name, handle }: ResidentObject): boolean {
   return (
     key?.versions.some(
-      (version) => version.version === name.version && version.provider === providerId && isResident(version),
+      ({ version, provider, material }) =>
+        version === name.version &&
+        provider === providerId &&
+        material.kind === 'resident' &&
+        Buffer.compare(material.handle, handle) === 0,
     ) ?? false
   );
 }
@@ -162,18 +186,23 @@ async function releaseVain(kms: Kms, claims: readonly ResidentClaim[], limits: S
 async function stillMissing(
   kms: Kms,
   providerId: string,
-  names: readonly ResidentKeyName[],
+  absent: readonly ResidentObject[],
 ): Promise<readonly ResidentKeyName[]> {
   const missing: ResidentKeyName[] = [];
-  for (const name of names) {
+  for (const object of absent) {
+    const { name } = object;
     const gone = await kms.store.transact({ kind: 'system' }, async (unit) => {
       const key = await unit.keys.get(name.keyId);
       const ending = key?.destroyAt !== null && key !== undefined && key.destroyAt <= unit.now;
-      return isStored(key, providerId, name) && !ending;
+      return isStored(key, providerId, object) && !ending;
     });
     if (gone) missing.push(name);
   }
   return missing;
+}
+
+function objectOf({ name, handle }: ResidentObject): string {
+  return `${nameOf(name)}/${Buffer.from(handle).toString('hex')}`;
 }
 
 function nameOf({ tenantId, keyId, version }: ResidentKeyName): string {

@@ -21,6 +21,8 @@ export interface SoftwareResidentKeys extends ResidentKeyProvider {
   lose(name: ResidentKeyName): void;
   /** Puts an object in that no version knows. */
   plant(name: ResidentKeyName): Promise<void>;
+  /** Puts a second object of a name in, as an HSM does that makes it after nobody waits for it any more. */
+  plantLate(name: ResidentKeyName): void;
   readonly size: number;
 }
 
@@ -67,6 +69,11 @@ export function softwareResidentKeys(id: string): SoftwareResidentKeys {
     plant: async (name) => {
       const [aes] = ALGORITHMS;
       if (aes !== undefined) await provider.generate(aes, name);
+    },
+    plantLate: (name) => {
+      const first = held.get(handleOf(name));
+      const handle = Buffer.from(`${handleOf(name)} late`);
+      if (first !== undefined) held.set(handle.toString(), { ...first, object: { name, handle } });
     },
     algorithms: async () => {
       reach();

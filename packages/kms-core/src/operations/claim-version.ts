@@ -1,0 +1,69 @@
+import { KmsError } from '../errors/kms-error.ts';
+import type { ResidentKeyName } from '../ports/resident-keys.ts';
+import type { Store } from '../ports/store.ts';
+
+/** Making a key takes milliseconds. Who takes longer says so this often, so that the claim of who says nothing is soon over. */
+const RENEWED_EACH_MS = 5000;
+const RETRY_AFTER_SECONDS = 5;
+
+/** Somebody makes this version, or may have left it half made. To ask again helps, to ask another HSM makes a second one. */
+export class BeingMade extends KmsError {
+  constructor(cause: KmsError) {
+    super(
+      'HSM_UNAVAILABLE',
+      'This version of the key is being made, or an attempt to make it is cleaned up. Try again.',
+      {
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
+        cause,
+      },
+    );
+  }
+}
+
+/** The claim on a version of a key that is going to be made in an HSM. */
+export interface VersionClaim {
+  /** Renews the claim until this is settled. */
+  renewedWhile<T>(making: Promise<T>): Promise<T>;
+}
+
+/**
+ * Claims a version before it is made in an HSM. Whoever stores it releases the claim in the same unit.
+ *
+ * @throws BeingMade where it is claimed already
+ */
+export async function claimVersion(store: Store, providerId: string, name: ResidentKeyName): Promise<VersionClaim> {
+  const scope = { kind: 'tenant', tenantId: name.tenantId } as const;
+  const claim = { providerId, name, kind: 'create' } as const;
+  try {
+    await store.transact(scope, (unit) => unit.residents.claim(claim));
+  } catch (error) {
+    if (error instanceof KmsError && error.code === 'CONFLICT') throw new BeingMade(error);
+    throw error;
+  }
+  const renew = async () => {
+    try {
+      await store.transact(scope, async (unit) => {
+        // One that was swept is lost: the unit that stores the version finds out.
+        if (await unit.residents.release(providerId, name)) await unit.residents.claim(claim);
+      });
+    } catch (error) {
+      // What cannot be renewed now is renewed the next time, or lost.
+      if (!(error instanceof KmsError)) throw error;
+    }
+  };
+  return {
+    async renewedWhile(making) {
+      let renewal = Promise.resolve();
+      const timer = setInterval(() => {
+        renewal = renewal.then(renew);
+      }, RENEWED_EACH_MS);
+      try {
+        return await making;
+      } finally {
+        clearInterval(timer);
+        // It must not come back after it is released.
+        await renewal;
+      }
+    },
+  };
+}

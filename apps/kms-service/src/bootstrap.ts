@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bootstrapTenant, type Kms } from '@qnsp/kms-core';
-import type { ServiceConfig } from './config/env.ts';
+import type { ServiceConfig } from './config/service-config.ts';
 import { ConfigurationError } from './config/configuration-error.ts';
 import { writeFileDurably } from './config/durable-file.ts';
 

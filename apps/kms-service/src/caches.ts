@@ -1,7 +1,7 @@
 import { memoryCache, openRedisCache, type RedisCache } from '@qnsp/kms-cache';
 import { type ChangeFeed, type KeyRingCaches, SharedRecords, SILENT_FEED, type TokenRingCaches } from '@qnsp/kms-core';
 import { readCertificate } from './config/certificate-file.ts';
-import type { CacheConfig } from './config/env.ts';
+import type { CacheConfig } from './config/service-config.ts';
 import type { Logger } from './http/logger.ts';
 
 /** What keys and tokens are held in, and the parts whose numbers are worth watching. */

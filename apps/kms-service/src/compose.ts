@@ -22,7 +22,7 @@ import { type Caches, openCaches } from './caches.ts';
 import { CommitFiles } from './commits/commit-files.ts';
 import { OutsideMemory } from './commits/outside-memory.ts';
 import { ConfigurationError } from './config/configuration-error.ts';
-import type { DatabaseConfig, ServiceConfig } from './config/env.ts';
+import type { DatabaseConfig, ServiceConfig } from './config/service-config.ts';
 import { type Evidence, openEvidence } from './evidence/open-evidence.ts';
 import type { Logger } from './http/logger.ts';
 import { openPostgres } from './open-database.ts';

@@ -1,6 +1,6 @@
 import { type FleetNode, type FleetNodes, KmsError, newId } from '@qnsp/kms-core';
 import { ConfigurationError } from './config/configuration-error.ts';
-import type { ServiceConfig } from './config/env.ts';
+import type { ServiceConfig } from './config/service-config.ts';
 import type { Logger } from './http/logger.ts';
 
 /** How many turns of scheduled work may be missed before a node that ended without a word counts as gone. */

@@ -2,7 +2,7 @@ import { KmsError } from '@qnsp/kms-core';
 import { openPostgresStore, type PostgresStoreOptions } from '@qnsp/kms-store-drizzle';
 import { readCertificate } from './config/certificate-file.ts';
 import { ConfigurationError } from './config/configuration-error.ts';
-import type { DatabaseConfig } from './config/env.ts';
+import type { DatabaseConfig } from './config/service-config.ts';
 
 type PostgresConfig = Extract<DatabaseConfig, { kind: 'postgres' }>;
 

@@ -15,7 +15,8 @@ import {
 } from '@qnsp/kms-core';
 import { asConfigurationError, openStoreAndRoots } from './compose.ts';
 import { ConfigurationError } from './config/configuration-error.ts';
-import { readConfig, readNewRootKey, type ServiceConfig } from './config/env.ts';
+import { readConfig, readNewRootKey } from './config/env.ts';
+import type { ServiceConfig } from './config/service-config.ts';
 import type { Environment } from './config/variables.ts';
 import { enterFipsMode } from './fips-mode.ts';
 import { mixedRandom } from './roots/hardware-random.ts';

@@ -1,16 +1,6 @@
 import type { CredentialVerifier, EvidenceTrail, Kms, OperationName } from '@qnsp/kms-core';
-import type { AccessLog } from './access-log.ts';
+import type { EdgeLogs } from './edge-logs.ts';
 import type { RefusedTokens } from './refused-tokens.ts';
-
-/** The two ways into the one log. */
-export interface EdgeLogs {
-  readonly log: {
-    error(fields: object, message: string): void;
-    warn(fields: object, message: string): void;
-  };
-  /** For the line that a request leaves. */
-  readonly access: AccessLog;
-}
 
 /** What every call needs, whatever it asks for. */
 export interface Edge {

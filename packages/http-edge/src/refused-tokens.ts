@@ -1,14 +1,29 @@
 import type { IncomingMessage } from 'node:http';
-import { KmsError, type OperationName, type RefusedCredential, SYSTEM_TENANT } from '@qnsp/kms-core';
+import {
+  type EvidenceTrail,
+  type Kms,
+  KmsError,
+  type OperationName,
+  type RefusedCredential,
+  SYSTEM_TENANT,
+} from '@qnsp/kms-core';
 import { beginEvidence } from './begin-evidence.ts';
 import { callerAddress } from './caller-address.ts';
-import type { Edge } from './edge.ts';
+import type { EdgeLogs } from './edge-logs.ts';
 
 /** A refused token leaves at most one event in this time, and those of one tenant at most so many. */
 const PERIOD_MS = 60_000;
 const MOST_OF_A_TENANT = 20;
 /** How many tokens and tenants are remembered: more than can come in a period from who has that many revoked tokens. */
 const MOST_REMEMBERED = 10_000;
+
+/** What the edge has that a refusal is recorded with. */
+interface RefusalParts {
+  readonly kms: Pick<Kms, 'clock'>;
+  readonly logs: EdgeLogs;
+  readonly gatewayCredential?: string | undefined;
+  readonly trail?: EvidenceTrail | undefined;
+}
 
 /**
  * The evidence of tokens that are known and not let in any more: somebody has what was revoked or has expired. Who holds one may
@@ -24,7 +39,7 @@ export class RefusedTokens {
 
   /** Records a refusal where it is one to be recorded. Never throws: the call did nothing, and is refused all the same. */
   async record(
-    edge: Pick<Edge, 'kms' | 'trail' | 'logs' | 'gatewayCredential'>,
+    edge: RefusalParts,
     operation: OperationName,
     incoming: IncomingMessage,
     requestId: string,

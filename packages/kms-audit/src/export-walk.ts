@@ -10,7 +10,7 @@ import { KeyPeriods } from './key-periods.ts';
 import { Landmarks } from './landmarks.ts';
 import type { Line } from './lines.ts';
 import { type EventPlace, OpenBatch } from './open-batch.ts';
-import type { VerifyExportOptions } from './verify-export.ts';
+import type { VerifyExportOptions } from './verify-export-options.ts';
 
 /** Goes through an export line by line. */
 export class ExportWalk {

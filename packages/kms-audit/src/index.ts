@@ -21,6 +21,7 @@ export * from './seal-unsealed.ts';
 export * from './stuck-batches.ts';
 export * from './verify-batch.ts';
 export * from './verify-export.ts';
+export type * from './verify-export-options.ts';
 export type {
   AuditEvent,
   ChainedEvent,

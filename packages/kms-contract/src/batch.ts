@@ -4,7 +4,8 @@ import { type Dialect, type Names, normaliseSynonyms, SYNONYMS } from './dialect
 import { uuid } from './fields/uuid.ts';
 import { LIMITS } from './limits.ts';
 import { check } from './issues.ts';
-import { asObject, DEFAULT_SETTINGS, parseBody, parseParams, type RawRequest, withKey } from './parse.ts';
+import { asObject, DEFAULT_SETTINGS, parseBody, parseParams, withKey } from './parse.ts';
+import type { RawRequest } from './raw-request.ts';
 import { parseQuery } from './parse-query.ts';
 import { type ContractSettings, type Route, tenantId } from './route.ts';
 

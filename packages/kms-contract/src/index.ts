@@ -6,14 +6,8 @@ export * from './errors.ts';
 export * from './activation-problem.ts';
 export * from './dialects.ts';
 export { type BatchItem, isBatch, parseBatch } from './batch.ts';
-export {
-  DEFAULT_SETTINGS,
-  type ParamsOf,
-  type ParsedRequest,
-  parseRequest,
-  type RawRequest,
-  type RequestOf,
-} from './parse.ts';
+export { DEFAULT_SETTINGS, type ParamsOf, type ParsedRequest, parseRequest, type RequestOf } from './parse.ts';
+export { type RawRequest } from './raw-request.ts';
 export { type AnswerOf, decodeAnswer, encodeAnswer, encodeAnswerText, entityTag } from './answer.ts';
 export { type ChangedKey } from './answers/key.ts';
 export { nameAsSent } from './issues.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { check, quotable } from './issues.ts';
-import type { RawRequest } from './parse.ts';
+import type { RawRequest } from './raw-request.ts';
 import type { Route } from './route.ts';
 
 type RawQuery = NonNullable<RawRequest['query']>;

@@ -1,3 +1,4 @@
+import type { RawRequest } from './raw-request.ts';
 import { type Issue, isUuid, KmsError, keyNotFound } from '@qnsp/kms-core';
 import type { z } from 'zod';
 import {
@@ -13,18 +14,6 @@ import { check, invalidRequest, nameAsSent } from './issues.ts';
 import { parseQuery, passedOver } from './parse-query.ts';
 import type { ContractSettings, Route } from './route.ts';
 import type { OperationId, RouteOf } from './routes/index.ts';
-
-/** A request as it came: nothing in it is trusted. */
-export interface RawRequest {
-  /** The parameters of the path by name. */
-  readonly params?: Readonly<Record<string, string | undefined>>;
-  /** The query by name; a name that is given more than once has a list. */
-  readonly query?: Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** The body as JSON parsed it; `undefined` for no bytes at all. */
-  readonly body?: unknown;
-  /** The headers by name in lower case. */
-  readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>>;
-}
 
 type ParamName<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
   ? Name | ParamName<Rest>

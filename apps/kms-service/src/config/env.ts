@@ -1,110 +1,24 @@
+import {
+  LOG_LEVELS,
+  type CacheConfig,
+  type DatabaseConfig,
+  type MigrateMode,
+  type RootConfig,
+  type ServiceConfig,
+  type SslMode,
+} from './service-config.ts';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
-import type { HsmConfig } from '@qnsp/hsm-pkcs11';
 import { parseRedisUrl } from '@qnsp/kms-cache';
 import { type Algorithm, isApiToken, KmsError, resolveAlgorithm, ROOT_KEY_BYTES, TOKEN_PREFIX } from '@qnsp/kms-core';
 import { parseConnectionUrl } from '@qnsp/kms-store-drizzle';
 import { ConfigurationError } from './configuration-error.ts';
 import { hsmIsMeant, readHsms } from './hsm-variables.ts';
-import { type EvidenceConfig, readEvidence } from './read-evidence.ts';
+import { readEvidence } from './read-evidence.ts';
 import { type Environment, Variables } from './variables.ts';
 
-const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const MEBIBYTE = 1024 * 1024;
 const DEFAULT_DATABASE_URL = 'postgresql://qnsp:qnsp-password@127.0.0.1:5432/kms';
-
-/** Everything that the service can be told, checked. */
-export interface ServiceConfig {
-  readonly host: string;
-  readonly port: number;
-  readonly logLevel: (typeof LOG_LEVELS)[number];
-  /** Where the embedded defaults and `client.json` live. */
-  readonly dataDir: string;
-  /** The settings that are being changed in the whole fleet, so that a node may start that differs in them. */
-  readonly fleetChange: readonly string[];
-  /** Where it remembers, beside the database, what was committed; nowhere without it. */
-  readonly stateDir: string | undefined;
-  /** The tenant that is made, with a token, at the first start; none without it. */
-  readonly bootstrapTenant: string | undefined;
-  /** A token for the whole platform that the operator chose; none without it. */
-  readonly platformToken: string | undefined;
-  /** The restored copy that may serve although what ended since is not known, by the time of its data. */
-  readonly acceptRestoredCopy: Date | undefined;
-  /** What the gateway in front of the service proves itself by; none without it. */
-  readonly gatewayCredential: string | undefined;
-  readonly defaultAlgorithm: Algorithm;
-  readonly requireFips: boolean;
-  readonly cache: CacheConfig;
-  readonly database: DatabaseConfig;
-  /** The software root; `null` where the roots are in HSMs alone. */
-  readonly root: RootConfig | null;
-  /** The HSMs, in the order in which they are asked. */
-  readonly hsms: readonly ConfiguredHsm[];
-  readonly hsmSweep: {
-    readonly intervalMs: number;
-    readonly createLimitSeconds: number;
-    readonly orphanGraceSeconds: number;
-  };
-  /** By how many seconds the clocks of this machine and of the database may differ; without an end with 0. */
-  readonly clockSkewLimitSeconds: number;
-  readonly requestTimeoutMs: number;
-  readonly headersTimeoutMs: number;
-  readonly maxConnections: number;
-  /** How many bytes of answers may wait for clients to read them. */
-  readonly maxAnswerBytes: number;
-  readonly shutdownTimeoutMs: number;
-  readonly drainDelayMs: number;
-  readonly jobIntervalMs: number;
-  /** How many processes serve; each of them is a node of its own. */
-  readonly workers: number;
-  /** Absent when no evidence is kept. */
-  readonly evidence: EvidenceConfig | undefined;
-}
-
-export interface CacheConfig {
-  /** Without it every key and every token is read for every request. */
-  readonly enabled: boolean;
-  readonly ttlSeconds: number;
-  readonly maxKeys: number;
-  readonly maxBytes: number;
-  /** The Redis that nodes share; none without it. */
-  readonly redisUrl: string | undefined;
-  readonly redisCaFile: string | undefined;
-}
-
-export type DatabaseConfig =
-  | { readonly kind: 'pglite'; readonly dataDir: string; readonly timeoutMs: number }
-  | {
-      readonly kind: 'postgres';
-      readonly url: string;
-      /** Where to listen for notices of changes; at `url` without it. */
-      readonly notifyUrl: string | undefined;
-      readonly poolMax: number;
-      readonly idleMs: number;
-      readonly ssl: SslMode;
-      readonly caFile: string | undefined;
-      readonly timeoutMs: number;
-      readonly migrate: MigrateMode;
-      /** Nothing is changed as long as no synchronous standby follows the server. */
-      readonly requireStandby: boolean;
-    };
-
-type SslMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
-type MigrateMode = 'auto' | 'off' | 'only';
-
-/**
- * Where the root key is: given in the environment, or in a file that is made when nothing uses it yet. The file of a
- * service with HSMs is `left-over`: it is read only while the database still uses it, and never made.
- */
-export type RootConfig =
-  | { readonly kind: 'given'; readonly key: Uint8Array }
-  | { readonly kind: 'file' | 'left-over'; readonly path: string };
-
-export interface ConfiguredHsm {
-  /** What to name when something is wrong with it. */
-  readonly variable: string;
-  readonly hsm: HsmConfig & { readonly id: string };
-}
 
 /**
  * Reads the configuration. The only reader of the process environment.

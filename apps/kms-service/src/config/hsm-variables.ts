@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { HsmConfig } from '@qnsp/hsm-pkcs11';
-import type { ConfiguredHsm } from './env.ts';
+import type { ConfiguredHsm } from './service-config.ts';
 import { type Variables, withoutLineEnd } from './variables.ts';
 
 const LIST = 'KMS_PKCS11_CONFIGS_JSON';

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { ConfigurationError, type ConfigurationProblem } from './configuration-error.ts';
-import type { ServiceConfig } from './env.ts';
+import type { ServiceConfig } from './service-config.ts';
 
 const MEBIBYTE = 1024 * 1024;
 /** The first start on the embedded database was seen to take 430 MiB; with less it is killed without a word. */

@@ -7,7 +7,7 @@ import { KmsError } from '@qnsp/kms-core';
 import type { HotRoutes } from '@qnsp/wire-qnsp';
 import type { Hono } from 'hono';
 import { ConfigurationError } from '../config/configuration-error.ts';
-import type { ServiceConfig } from '../config/env.ts';
+import type { ServiceConfig } from '../config/service-config.ts';
 import type { AppEnv } from './app-env.ts';
 import { ConnectionBounds } from './connection-bounds.ts';
 import type { Logs } from './logger.ts';

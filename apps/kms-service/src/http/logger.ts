@@ -1,6 +1,6 @@
 import { type AccessLog, makeAccessLog } from '@qnsp/http-edge';
 import { type Logger, pino } from 'pino';
-import type { ServiceConfig } from '../config/env.ts';
+import type { ServiceConfig } from '../config/service-config.ts';
 import { openOutput } from './log-output.ts';
 
 export type { Logger };

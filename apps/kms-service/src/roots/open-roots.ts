@@ -1,7 +1,7 @@
 import { type Hsm, type HsmConfig, HsmConfigurationError, openHsm, type TokenIdentity } from '@qnsp/hsm-pkcs11';
 import { KmsError, type MakeRoot, type RootProvider, type RootRecord, softwareRoot } from '@qnsp/kms-core';
 import { ConfigurationError } from '../config/configuration-error.ts';
-import type { RootConfig, ServiceConfig } from '../config/env.ts';
+import type { RootConfig, ServiceConfig } from '../config/service-config.ts';
 import { readOrCreateRootKey, readRootKey } from '../config/root-key-file.ts';
 import { type OpenedHsm, recogniseHsms } from './recognise-hsms.ts';
 

@@ -2,25 +2,11 @@ import type { KeyObject } from 'node:crypto';
 import { badRequest, type KeyEngine, KmsError, oaepMessageEngine } from '@qnsp/kms-core';
 import { ChildFault } from '../connection/child-connection.ts';
 import { CKM, CKR } from '../protocol/cryptoki.ts';
-import type { HsmPrivateKey } from './pair-engine.ts';
+import type { HsmPrivateKey } from './private-key.ts';
 import { MGF1_SHA256 } from './signing.ts';
 
 /** Ways in which tokens say that they have OAEP, but not with SHA-256: SoftHSM, for one, has it with SHA-1 alone. */
 const LACKS_SHA256: readonly number[] = [CKR.argumentsBad, CKR.mechanismInvalid, CKR.mechanismParamInvalid];
-
-/** Whether a token undoes OAEP with SHA-256. Only a try tells: the list of mechanisms names no hash. */
-export class OaepSupport {
-  #tried: Promise<void> | null = null;
-
-  /** Runs the try unless one has succeeded. */
-  async ensure(attempt: () => Promise<void>): Promise<void> {
-    this.#tried ??= attempt().catch((error: unknown) => {
-      this.#tried = null;
-      throw error;
-    });
-    await this.#tried;
-  }
-}
 
 /**
  * Suite 5 with the private key in an HSM. Nothing is sealed before the HSM has opened something, so that no data is

@@ -1,22 +1,13 @@
+import type { HsmPrivateKey } from './private-key.ts';
 import { createPublicKey } from 'node:crypto';
 import { type Algorithm, checkSignatureOptions, type KeyEngine, signatureVerifier } from '@qnsp/kms-core';
 import { hsmUnavailable } from '../connection/hsm-errors.ts';
-import type { HsmLink } from '../connection/hsm-link.ts';
-import type { KeyRef } from '../protocol/messages.ts';
 import { ecdsaDer } from './ecdsa-der.ts';
-import { hsmOaepEngine, type OaepSupport } from './oaep-engine.ts';
+import { hsmOaepEngine } from './oaep-engine.ts';
 import { signingInput } from './signing.ts';
 
 /** RSA of 4,096 bits. */
 const MAX_SIGNATURE_BYTES = 512;
-
-/** A private key in an HSM. */
-export interface HsmPrivateKey {
-  readonly hsmId: string;
-  readonly link: HsmLink;
-  readonly ref: KeyRef;
-  readonly oaep: OaepSupport;
-}
 
 /**
  * A key pair whose private half is in an HSM. Public operations run here, and so does the check of each signature

@@ -19,7 +19,7 @@ import type { KeyRef } from '../protocol/messages.ts';
 import { hsmAeadEngine } from './aead-engine.ts';
 import { hsmMacEngine } from './mac-engine.ts';
 import { LABEL_PREFIX, nameOfLabel, newObjectId, objectLabel } from './object-name.ts';
-import { OaepSupport } from './oaep-engine.ts';
+import { OaepSupport } from './oaep-support.ts';
 import { hsmPairEngine } from './pair-engine.ts';
 import { subjectPublicKeyInfo } from './public-key.ts';
 import { residentSupport, type ResidentSupport, supports } from './support.ts';

@@ -1,8 +1,8 @@
 import { badRequest } from '../errors/kms-error.ts';
 import { BOUNDS } from './bounds.ts';
 import { checkBytes, checkId, checkInteger, checkLine } from './check-values.ts';
-import type { ChangeRequest } from '../operations/change-key.ts';
-import type { IdempotencyRequest } from '../operations/run-once.ts';
+import type { ChangeRequest } from '../model/change-request.ts';
+import type { IdempotencyRequest } from '../model/change-request.ts';
 
 /** What every change of a key may carry. */
 export function checkChange({ keyId, ifRevision, statedReason, idempotency }: ChangeRequest): void {

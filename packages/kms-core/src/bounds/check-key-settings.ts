@@ -1,7 +1,7 @@
 import { KEY_PURPOSES } from '../algorithms/registry.ts';
 import { badRequest } from '../errors/kms-error.ts';
 import type { UsageLimits } from '../model/key.ts';
-import type { KeySettings, RotationInput } from '../operations/create-key.ts';
+import type { KeySettings, RotationInput } from '../model/key-settings.ts';
 import { BOUNDS } from './bounds.ts';
 import { checkPolicy } from './check-policy.ts';
 import { metadataProblem } from './metadata-problem.ts';

@@ -12,7 +12,8 @@ import { newId, type TenantId } from '../model/identifiers.ts';
 import type { StoreScope, UnitOfWork } from '../ports/store.ts';
 import { OPERATIONS } from './catalog.ts';
 import type { Kms } from './kms.ts';
-import { type IdempotencyRequest, runOnce } from './run-once.ts';
+import { runOnce } from './run-once.ts';
+import type { IdempotencyRequest } from '../model/change-request.ts';
 
 export const TOKEN_PREFIX = 'qnsp_pqc_';
 const TOKEN_BYTES = 32;

@@ -1,3 +1,4 @@
+import type { ChangeRequest } from '../model/change-request.ts';
 import type { Caller } from '../access/caller.ts';
 import { authorize, isAllowed } from '../access/evaluate-policy.ts';
 import type { Permission } from '../access/permissions.ts';
@@ -13,17 +14,7 @@ import type { KeyRecord } from '../model/key.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { KEY_EVENT_TYPES, OPERATIONS } from './catalog.ts';
 import type { Kms } from './kms.ts';
-import { type IdempotencyRequest, runOnce } from './run-once.ts';
-
-/** What every change of a key may carry. */
-export interface ChangeRequest {
-  readonly keyId: KeyId;
-  /** The revision that the caller saw last: with another one the change is refused. */
-  readonly ifRevision?: number;
-  /** Why, in the caller's words: kept in the evidence of the change and nowhere else. */
-  readonly statedReason?: string;
-  readonly idempotency?: IdempotencyRequest;
-}
+import { runOnce } from './run-once.ts';
 
 /** The fields of a record that a change sets; `state` and `revision` follow from the event. */
 export type KeyChange = Partial<

@@ -1,7 +1,7 @@
+import type { KeySettings, RotationInput } from '../model/key-settings.ts';
 import { type Caller, requirePermission } from '../access/caller.ts';
 import { assertNoLockout } from '../access/lockout.ts';
 import { assertGrantable } from '../access/grantable-policy.ts';
-import type { PolicyDocument } from '../access/policy-document.ts';
 import type { Algorithm, KeyPurpose } from '../algorithms/registry.ts';
 import { checkIdempotency } from '../bounds/check-change.ts';
 import { checkKeySettings } from '../bounds/check-key-settings.ts';
@@ -11,35 +11,14 @@ import { keyFacts } from '../evidence/key-facts.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { describeKey, type KeyDescription } from '../model/describe-key.ts';
 import { type KeyId, newId } from '../model/identifiers.ts';
-import { type KeyRecord, PROTECTION_LEVELS, type ProtectionLevel, type UsageLimits } from '../model/key.ts';
-import type { Metadata } from '../model/metadata.ts';
+import { type KeyRecord, PROTECTION_LEVELS, type ProtectionLevel } from '../model/key.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { OPERATIONS } from './catalog.ts';
 import type { Kms } from './kms.ts';
 import { type PreparedVersion, withNewVersion } from './make-version.ts';
-import { type IdempotencyRequest, runOnce } from './run-once.ts';
+import { runOnce } from './run-once.ts';
+import type { IdempotencyRequest } from '../model/change-request.ts';
 import { requireApproved } from './require-approved.ts';
-
-/** The settings of a key that its creator chooses, whether its material is generated or imported. */
-export interface KeySettings {
-  readonly name?: string | null;
-  readonly purpose?: KeyPurpose | null;
-  readonly rotation?: RotationInput;
-  readonly usageLimits?: Partial<UsageLimits>;
-  readonly metadata?: Metadata;
-  readonly policy?: PolicyDocument | null;
-  /** Takes a policy, too, that keeps its writer from changing it again. */
-  readonly allowLockout?: boolean;
-  /** The key that protects this one in the tenant's own hierarchy. */
-  readonly parentKeyId?: KeyId | null;
-}
-
-export interface RotationInput {
-  readonly periodSeconds?: number | null;
-  /** On when a period is given, unless this says otherwise. */
-  readonly auto?: boolean;
-  readonly retainVersions?: number | null;
-}
 
 export interface CreateKeyInput extends KeySettings {
   /** The default algorithm of the service without it. */

@@ -7,7 +7,8 @@ import { nextVersionState } from '../lifecycle/transitions.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
 import type { KeyRecord } from '../model/key.ts';
 import { OPERATIONS } from './catalog.ts';
-import { type ChangeContext, type ChangeRequest, changeKey, type KeyChange } from './change-key.ts';
+import { type ChangeContext, changeKey, type KeyChange } from './change-key.ts';
+import type { ChangeRequest } from '../model/change-request.ts';
 import { destroyResident, isResident } from './destroy-resident.ts';
 import type { Kms } from './kms.ts';
 

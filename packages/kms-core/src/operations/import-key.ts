@@ -11,12 +11,14 @@ import { type KeyId, newId } from '../model/identifiers.ts';
 import { PROTECTION_LEVELS, type ProtectionLevel } from '../model/key.ts';
 import { OPERATIONS } from './catalog.ts';
 import { changeKey } from './change-key.ts';
-import { insertKey, type KeySettings } from './create-key.ts';
+import { insertKey } from './create-key.ts';
+import type { KeySettings } from '../model/key-settings.ts';
 import { unwrapMaterial, WRAPPING_ALGORITHMS, type WrappedMaterial } from './import-parameters.ts';
 import type { Kms } from './kms.ts';
 import { softwareVersion, withPrepared, type PreparedVersion } from './make-version.ts';
 import { addVersion, isImported } from './rotate-key.ts';
-import { type IdempotencyRequest, runOnce } from './run-once.ts';
+import { runOnce } from './run-once.ts';
+import type { IdempotencyRequest } from '../model/change-request.ts';
 import { requireApproved } from './require-approved.ts';
 
 export interface ImportKeyInput extends KeySettings, WrappedMaterial {

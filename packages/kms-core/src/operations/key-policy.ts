@@ -8,7 +8,8 @@ import type { PolicyDocument } from '../access/policy-document.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import { OPERATIONS } from './catalog.ts';
-import { type ChangeRequest, changeKey } from './change-key.ts';
+import { changeKey } from './change-key.ts';
+import type { ChangeRequest } from '../model/change-request.ts';
 import type { Kms } from './kms.ts';
 
 /** The policy of a key, `null` when it has none. */

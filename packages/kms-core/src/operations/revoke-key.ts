@@ -3,7 +3,8 @@ import { checkBoolean, checkOneOf } from '../bounds/check-values.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
 import { REVOCATION_REASONS, type RevocationReason } from '../model/key.ts';
 import { OPERATIONS } from './catalog.ts';
-import { type ChangeRequest, changeKey } from './change-key.ts';
+import { changeKey } from './change-key.ts';
+import type { ChangeRequest } from '../model/change-request.ts';
 import type { Kms } from './kms.ts';
 import { revokeBelow } from './revoke-below.ts';
 

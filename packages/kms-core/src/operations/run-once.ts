@@ -1,3 +1,4 @@
+import type { IdempotencyRequest } from '../model/change-request.ts';
 import type { Caller } from '../access/caller.ts';
 import type { Field } from '../encoding/length-prefixed.ts';
 import { KmsError } from '../errors/kms-error.ts';
@@ -5,17 +6,6 @@ import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { openJson, sealJson } from '../hierarchy/sealed-json.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { fingerprintToStore, isFingerprintOf } from './request-fingerprint.ts';
-
-/** The idempotency of one mutating call, as the edge read it from the request. */
-export interface IdempotencyRequest {
-  /** The caller's key, at most 255 characters. */
-  readonly key: string;
-  /**
-   * SHA-256 over the caller, the operation and the request: what must be the same for a replay. It is not stored as it is, but
-   * keyed.
-   */
-  readonly fingerprint: Uint8Array;
-}
 
 /** Whose call of what runs once. */
 export interface OnceContext {

@@ -1,7 +1,8 @@
 import type { Caller } from '../access/caller.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
 import { OPERATIONS } from './catalog.ts';
-import { type ChangeRequest, changeKey } from './change-key.ts';
+import { changeKey } from './change-key.ts';
+import type { ChangeRequest } from '../model/change-request.ts';
 import type { Kms } from './kms.ts';
 
 /** Lets a key only decrypt, verify and unwrap, until it is resumed. */

@@ -15,7 +15,8 @@ import { OPERATIONS } from './catalog.ts';
 import { checkToken, type CreateApiTokenInput, endedToken, makeToken, tokenCreated } from './api-tokens.ts';
 import { destroyResidentOfTenant } from './destroy-resident.ts';
 import type { Kms } from './kms.ts';
-import { type IdempotencyRequest, runOnce } from './run-once.ts';
+import { runOnce } from './run-once.ts';
+import type { IdempotencyRequest } from '../model/change-request.ts';
 
 export interface TenantDescription {
   readonly tenantId: TenantId;

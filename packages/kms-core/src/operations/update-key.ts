@@ -5,8 +5,10 @@ import type { KeyDescription } from '../model/describe-key.ts';
 import type { UsageLimits } from '../model/key.ts';
 import type { Metadata } from '../model/metadata.ts';
 import { OPERATIONS } from './catalog.ts';
-import { type ChangeRequest, changeKey } from './change-key.ts';
-import { planRotation, type RotationInput } from './create-key.ts';
+import { changeKey } from './change-key.ts';
+import type { ChangeRequest } from '../model/change-request.ts';
+import { planRotation } from './create-key.ts';
+import type { RotationInput } from '../model/key-settings.ts';
 import type { Kms } from './kms.ts';
 import { isImported } from './rotate-key.ts';
 

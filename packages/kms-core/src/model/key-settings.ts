@@ -1,0 +1,26 @@
+import type { PolicyDocument } from '../access/policy-document.ts';
+import type { KeyPurpose } from '../algorithms/registry.ts';
+import type { KeyId } from './identifiers.ts';
+import type { UsageLimits } from './key.ts';
+import type { Metadata } from './metadata.ts';
+
+/** The settings of a key that its creator chooses, whether its material is generated or imported. */
+export interface KeySettings {
+  readonly name?: string | null;
+  readonly purpose?: KeyPurpose | null;
+  readonly rotation?: RotationInput;
+  readonly usageLimits?: Partial<UsageLimits>;
+  readonly metadata?: Metadata;
+  readonly policy?: PolicyDocument | null;
+  /** Takes a policy, too, that keeps its writer from changing it again. */
+  readonly allowLockout?: boolean;
+  /** The key that protects this one in the tenant's own hierarchy. */
+  readonly parentKeyId?: KeyId | null;
+}
+
+export interface RotationInput {
+  readonly periodSeconds?: number | null;
+  /** On when a period is given, unless this says otherwise. */
+  readonly auto?: boolean;
+  readonly retainVersions?: number | null;
+}

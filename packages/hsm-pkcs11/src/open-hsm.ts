@@ -1,10 +1,10 @@
 import { KmsError, type ResidentKeyProvider, type RootProvider } from '@qnsp/kms-core';
-import { HsmConfigurationError } from './configuration-error.ts';
+import { HsmConfigurationError } from './configuration/configuration-error.ts';
 import { hsmUnavailable } from './connection/hsm-errors.ts';
 import { HsmLink } from './connection/hsm-link.ts';
 import type { LinkStatus } from './connection/link-status.ts';
 import { RefusedPins } from './connection/refused-pins.ts';
-import { type HsmConfig, readHsmConfig } from './hsm-config.ts';
+import { type HsmConfig, readHsmConfig } from './configuration/hsm-config.ts';
 import type { TokenIdentity } from './protocol/messages.ts';
 import { HsmResidentKeys } from './resident/resident-keys.ts';
 import { HsmRoot } from './roots/hsm-root.ts';

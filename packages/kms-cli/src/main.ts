@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { getSystemErrorMessage } from 'node:util';
-import { EXIT, EXIT_CODE_OF_SIGNAL } from './exit-codes.ts';
-import type { Terminal } from './io.ts';
+import { EXIT, EXIT_CODE_OF_SIGNAL } from './terminal/exit-codes.ts';
+import type { Terminal } from './terminal/io.ts';
 import { run } from './run.ts';
 
 const interruption = new AbortController();

@@ -12,10 +12,10 @@ import { rootCommands } from './commands/root-commands.ts';
 import { serviceCommands } from './commands/service/service-commands.ts';
 import { tenantCommands } from './commands/tenants/tenant-commands.ts';
 import { tokenCommands } from './commands/tokens/token-commands.ts';
-import { CommandError, EXIT } from './exit-codes.ts';
-import { explainError } from './explain-error.ts';
-import type { CommandIo } from './io.ts';
-import { OUTPUT_FORMATS } from './output.ts';
+import { CommandError, EXIT } from './terminal/exit-codes.ts';
+import { explainError } from './terminal/explain-error.ts';
+import type { CommandIo } from './terminal/io.ts';
+import { OUTPUT_FORMATS } from './terminal/output.ts';
 
 /** Every group of commands, in the order of the help. */
 const GROUPS: readonly CommandGroup[] = [

@@ -15,7 +15,7 @@ import {
 } from '@qnsp/kms-audit';
 import { type TempDir, tempDir } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { EXIT } from '../src/exit-codes.ts';
+import { EXIT } from '../src/terminal/exit-codes.ts';
 import { callKms } from './local-kms.ts';
 
 const TENANT = '0198d2a4-7b1c-7000-8000-000000000001';

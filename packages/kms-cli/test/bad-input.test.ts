@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { freePort } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { EXIT } from '../src/exit-codes.ts';
+import { EXIT } from '../src/terminal/exit-codes.ts';
 import { callKms, type LocalKms, runKms, startLocalKms } from './local-kms.ts';
 
 const PLATFORM = `qnsp_pqc_${randomBytes(32).toString('base64url')}`;

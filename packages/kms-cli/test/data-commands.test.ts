@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LIMITS } from '@qnsp/kms-contract';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { EXIT } from '../src/exit-codes.ts';
+import { EXIT } from '../src/terminal/exit-codes.ts';
 import { MESSAGE_BYTES } from '../src/files/small-data.ts';
 import { callKms, type LocalKms, startLocalKms } from './local-kms.ts';
 

@@ -6,7 +6,7 @@ import * as diagnosis from '@qnsp/kms-service/diagnosis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Finding } from '../src/commands/doctor/finding.ts';
 import type { DiagnosisModule } from '../src/commands/doctor/host-checks.ts';
-import { EXIT } from '../src/exit-codes.ts';
+import { EXIT } from '../src/terminal/exit-codes.ts';
 import { callKms, type LocalKms, startEmbeddedKms } from './local-kms.ts';
 
 // The command loads the module without its types: what it takes it for is checked here.

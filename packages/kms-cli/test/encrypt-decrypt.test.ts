@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { EXIT, EXIT_CODE_OF_SIGNAL } from '../src/exit-codes.ts';
+import { EXIT, EXIT_CODE_OF_SIGNAL } from '../src/terminal/exit-codes.ts';
 import { run as inProcess } from '../src/run.ts';
 import { callKms, type LocalKms, runKms, startLocalKms } from './local-kms.ts';
 

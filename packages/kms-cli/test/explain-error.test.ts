@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { KmsClientError } from '@qnsp/kms-client';
 import { ERROR_CODES, GATEWAY_ERROR_STATUS } from '@qnsp/kms-contract';
 import { describe, expect, test } from 'vitest';
-import { EXIT } from '../src/exit-codes.ts';
-import { EXPLAINED_CODES, explainError } from '../src/explain-error.ts';
+import { EXIT } from '../src/terminal/exit-codes.ts';
+import { EXPLAINED_CODES, explainError } from '../src/terminal/explain-error.ts';
 
 const explain = (code: string, facts: ConstructorParameters<typeof KmsClientError>[2] = {}) =>
   explainError(new KmsClientError(code, 'It is so. Do something in TypeScript.', facts));

@@ -7,7 +7,7 @@ import { createEnvelope } from '@qnsp/kms-client/envelope';
 import { type EdgeGateway, freePort, startEdgeGateway } from '@qnsp/test-harness';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Finding } from '../src/commands/doctor/finding.ts';
-import { EXIT } from '../src/exit-codes.ts';
+import { EXIT } from '../src/terminal/exit-codes.ts';
 import { callKms, type LocalKms, runKms, startLocalKms } from './local-kms.ts';
 
 let kms: LocalKms;

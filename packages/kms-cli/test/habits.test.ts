@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findExecutable, tempDir } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { EXIT } from '../src/exit-codes.ts';
+import { EXIT } from '../src/terminal/exit-codes.ts';
 
 const MAIN = process.env['TEST_CLI_ENTRY'] ?? fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const home = tempDir('qnsp-habits-');

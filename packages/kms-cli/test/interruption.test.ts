@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { EXIT, EXIT_CODE_OF_SIGNAL } from '../src/exit-codes.ts';
+import { EXIT, EXIT_CODE_OF_SIGNAL } from '../src/terminal/exit-codes.ts';
 import { type LocalKms, runKms, startLocalKms } from './local-kms.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));

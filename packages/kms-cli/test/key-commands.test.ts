@@ -1,6 +1,6 @@
 import type { Key } from '@qnsp/kms-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { EXIT } from '../src/exit-codes.ts';
+import { EXIT } from '../src/terminal/exit-codes.ts';
 import { type LocalKms, callKms, startLocalKms } from './local-kms.ts';
 
 let kms: LocalKms;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createKmsClient, type Key } from '@qnsp/kms-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { EXIT } from '../src/exit-codes.ts';
+import { EXIT } from '../src/terminal/exit-codes.ts';
 import { callKms, type LocalKms, runKms, startLocalKms } from './local-kms.ts';
 
 let kms: LocalKms;

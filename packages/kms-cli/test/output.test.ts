@@ -1,7 +1,7 @@
 import { parse } from 'yaml';
 import stringWidth from 'string-width';
 import { describe, expect, test } from 'vitest';
-import { formatOutput, type OutputStyle } from '../src/output.ts';
+import { formatOutput, type OutputStyle } from '../src/terminal/output.ts';
 
 const TABLE: OutputStyle = { format: 'table', colours: false };
 const KEYS = [

@@ -10,7 +10,7 @@ import {
 } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RootCeremonyModule, RootsReport } from '../src/commands/root-ceremony-module.ts';
-import { EXIT } from '../src/exit-codes.ts';
+import { EXIT } from '../src/terminal/exit-codes.ts';
 import { run } from '../src/run.ts';
 
 const PLATFORM = `qnsp_pqc_${randomBytes(32).toString('base64url')}`;

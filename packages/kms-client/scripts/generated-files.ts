@@ -24,7 +24,11 @@ export type KmsErrorCode = ${ERROR_CODES.map((code) => `'${code}'`).join(' | ')}
 function operations(): string {
   const rows = ALL_ROUTES.map((route) => `  ${route.operationId}: ${JSON.stringify(operationOf(route))},`);
   return `${NOTICE}
-import type { Operation } from '../operation.ts';
+import type { OperationOf } from '../base/operation.ts';
+import type { ANSWER_SHAPES } from './answer-shapes.ts';
+
+/** How an operation of the contract is called. */
+export type Operation = OperationOf<keyof typeof ANSWER_SHAPES>;
 
 /** How each operation of the contract is called. */
 export const OPERATIONS = {
@@ -73,7 +77,7 @@ function types(): string {
   for (const name of used) declarations.set(name, declaration(name, schemas[name], used));
   const all = [...declarations].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, text]) => text);
   return `${NOTICE}
-import type { CallOptions } from '../call-options.ts';
+import type { CallOptions } from '../base/call-options.ts';
 import type { AlgorithmName } from './algorithms.ts';
 
 ${all.join('\n\n')}

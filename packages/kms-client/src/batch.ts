@@ -1,8 +1,8 @@
-import type { CallOptions } from './call-options.ts';
+import type { CallOptions } from './base/call-options.ts';
 import { BATCH_LIMITS, OPERATIONS } from './generated/operations.ts';
 import type { KmsOperations } from './generated/types.ts';
-import type { KmsClientError } from './kms-client-error.ts';
-import type { Operation } from './operation.ts';
+import type { KmsClientError } from './errors/kms-client-error.ts';
+import type { Operation } from './generated/operations.ts';
 import { errorOf } from './transport/problem.ts';
 import { call, type TransportSettings } from './transport/transport.ts';
 import { decodeAnswer, MalformedAnswer } from './wire/decode-answer.ts';

@@ -1,9 +1,9 @@
 import { batch, type AnswerOf, type BatchOperation, type BatchResult, type InputOf } from './batch.ts';
-import type { CallOptions } from './call-options.ts';
+import type { CallOptions } from './base/call-options.ts';
 import { OPERATIONS } from './generated/operations.ts';
 import type { ApiToken, Key, KmsOperations, ListKeysInput, ListTokensInput } from './generated/types.ts';
-import { invalidArgument, KmsClientError, requireKnown } from './kms-client-error.ts';
-import type { Operation } from './operation.ts';
+import { invalidArgument, KmsClientError, requireKnown } from './errors/kms-client-error.ts';
+import type { Operation } from './generated/operations.ts';
 import { checkBaseUrl } from './transport/base-url.ts';
 import { bearer, type Credential, type TokenSource } from './transport/credential.ts';
 import type { RetryPolicy } from './transport/retry.ts';

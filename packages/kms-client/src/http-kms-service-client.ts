@@ -1,6 +1,6 @@
 import { clientOf, type KmsClient, type KmsClientOptions, transportSettings } from './client.ts';
 import { STANDARD_NAMES } from './generated/algorithms.ts';
-import { invalidArgument } from './kms-client-error.ts';
+import { invalidArgument } from './errors/kms-client-error.ts';
 import { bearer, wholeHeader } from './transport/credential.ts';
 import { fromBase64, toBase64 } from './wire/base64.ts';
 

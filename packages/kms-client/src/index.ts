@@ -1,8 +1,8 @@
 // The public surface: the client, what it throws, and the types of its operations.
 export { createKmsClient, type KmsClient, type KmsClientOptions } from './client.ts';
-export type { CallOptions } from './call-options.ts';
+export type { CallOptions } from './base/call-options.ts';
 export type { BatchOperation, BatchResult } from './batch.ts';
-export { type EnvelopeErrorCode, KmsClientError, type KmsClientErrorCode } from './kms-client-error.ts';
+export { type EnvelopeErrorCode, KmsClientError, type KmsClientErrorCode } from './errors/kms-client-error.ts';
 export type { RetryPolicy } from './transport/retry.ts';
 export type { TokenSource } from './transport/credential.ts';
 export {

@@ -14,7 +14,7 @@ import { describe, expect, expectTypeOf, test } from 'vitest';
 import { generatedFiles } from '../scripts/generated-files.ts';
 import { BATCH_LIMITS, OPERATIONS } from '../src/generated/operations.ts';
 import type { KmsErrorCode, KmsOperations } from '../src/index.ts';
-import type { Operation } from '../src/operation.ts';
+import type { Operation } from '../src/generated/operations.ts';
 import { encodeCall, type Input } from '../src/wire/encode-call.ts';
 
 /** Formatting apart, which Biome does after the files are written. */

@@ -1,17 +1,17 @@
 // The public surface: the route table, what reads requests by it and what writes answers.
-export * from './route.ts';
+export * from './route/route.ts';
 export * from './routes/index.ts';
-export * from './limits.ts';
-export * from './errors.ts';
-export * from './activation-problem.ts';
-export * from './dialects.ts';
-export { type BatchItem, isBatch, parseBatch } from './batch.ts';
-export { DEFAULT_SETTINGS, type ParamsOf, type ParsedRequest, parseRequest, type RequestOf } from './parse.ts';
-export { type RawRequest } from './raw-request.ts';
-export { type AnswerOf, decodeAnswer, encodeAnswer, encodeAnswerText, entityTag } from './answer.ts';
+export * from './bounds/limits.ts';
+export * from './errors/errors.ts';
+export * from './errors/activation-problem.ts';
+export * from './route/dialects.ts';
+export { type BatchItem, isBatch, parseBatch } from './calls/batch.ts';
+export { DEFAULT_SETTINGS, type ParamsOf, type ParsedRequest, parseRequest, type RequestOf } from './calls/parse.ts';
+export { type RawRequest } from './calls/raw-request.ts';
+export { type AnswerOf, decodeAnswer, encodeAnswer, encodeAnswerText, entityTag } from './calls/answer.ts';
 export { type ChangedKey } from './answers/key.ts';
-export { nameAsSent } from './issues.ts';
-export { type EncodedRequest, encodeRequest, type RequestInput } from './request.ts';
+export { nameAsSent } from './calls/issues.ts';
+export { type EncodedRequest, encodeRequest, type RequestInput } from './calls/request.ts';
 export { fromBase64, toBase64 } from './fields/bytes.ts';
 export { durationSeconds } from './fields/duration.ts';
 export { openApiDocument } from './openapi/document.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
 import { ALL_ROUTES, DEFAULT_SETTINGS, ERROR_STATUS, openApiDocument, parseRequest, type Route } from '../src/index.ts';
-import { parseBody } from '../src/parse.ts';
+import { parseBody } from '../src/calls/parse.ts';
 
 interface Schema {
   readonly $ref?: string;

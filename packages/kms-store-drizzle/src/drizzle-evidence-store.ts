@@ -11,8 +11,8 @@ import {
   type TenantId,
 } from '@qnsp/kms-core';
 import { sql } from 'drizzle-orm';
-import { builtOnce } from './built-once.ts';
-import type { Db, Driver } from './driver.ts';
+import { builtOnce } from './driver/built-once.ts';
+import type { Db, Driver } from './driver/driver.ts';
 import { claimDelivery, endDelivery, renewDelivery } from './evidence/deliveries.ts';
 import {
   backlog,
@@ -29,7 +29,7 @@ import { extendChain } from './evidence/extend-chain.ts';
 import { retireBatches } from './evidence/retire-batches.ts';
 import { EVENT_LISTS, eventLists } from './records/evidence-records.ts';
 import { evidenceOutbox } from './schema/evidence.ts';
-import { toStoreError } from './store-errors.ts';
+import { toStoreError } from './driver/store-errors.ts';
 
 /** As long as an event may be: on a full disk, a small one may still find a place. */
 const PROBE = JSON.stringify({ probe: 'x'.repeat(1500) });

@@ -1,7 +1,7 @@
 import type { ApiTokenRecord, KeyId, KeyRecord, Store, StoreScope, TenantId, UnitOfWork } from '@qnsp/kms-core';
 import { type Column, getTableColumns, getViewSelectedFields, sql } from 'drizzle-orm';
-import { builtOnce } from './built-once.ts';
-import type { Db, Driver } from './driver.ts';
+import { builtOnce } from './driver/built-once.ts';
+import type { Db, Driver } from './driver/driver.ts';
 import { DrizzleEvidenceRecords } from './records/evidence-records.ts';
 import { DrizzleIdempotency } from './records/idempotency-records.ts';
 import { DrizzleKeys } from './records/key-records.ts';
@@ -12,8 +12,8 @@ import { DrizzleTokens } from './records/token-records.ts';
 import { toTokenRecord } from './records/token-rows.ts';
 import { apiTokens } from './schema/api-tokens.ts';
 import { keyRecords } from './schema/keys.ts';
-import { Session } from './session.ts';
-import { toStoreError } from './store-errors.ts';
+import { Session } from './driver/session.ts';
+import { toStoreError } from './driver/store-errors.ts';
 
 /** The store on any driver. */
 export class DrizzleStore implements Store {

@@ -7,7 +7,7 @@ import {
   KmsError,
   type Store,
 } from '@qnsp/kms-core';
-import { PostgresCommits } from './commits/postgres-commits.ts';
+import { PostgresCommits } from './postgres/postgres-commits.ts';
 import { PostgresFeed } from './changes/postgres-feed.ts';
 import { DrizzleDatabaseCopies } from './copies/database-copies.ts';
 import { DrizzleEvidenceStore } from './drizzle-evidence-store.ts';

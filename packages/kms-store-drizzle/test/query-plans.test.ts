@@ -5,10 +5,10 @@ import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import type { Sql } from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Driver } from '../src/driver.ts';
+import type { Driver } from '../src/driver/driver.ts';
 import { DrizzleEvidenceStore } from '../src/drizzle-evidence-store.ts';
 import { DrizzleStore } from '../src/drizzle-store.ts';
-import { scopeStatement } from '../src/scope.ts';
+import { scopeStatement } from '../src/driver/scope.ts';
 import { sampleEvent, seal } from './evidence-samples.ts';
 import { rawSql } from './raw-sql.ts';
 

@@ -1,6 +1,6 @@
 import type { StoreScope } from '@qnsp/kms-core';
 import postgres, { type Sql, type TransactionSql } from 'postgres';
-import { scopeStatement } from '../src/scope.ts';
+import { scopeStatement } from '../src/driver/scope.ts';
 
 /** A connection that goes around the store. */
 export function rawSql(url: string): Sql {

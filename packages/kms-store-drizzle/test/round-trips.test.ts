@@ -5,9 +5,9 @@ import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres, { type Sql } from 'postgres';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Driver } from '../src/driver.ts';
+import type { Driver } from '../src/driver/driver.ts';
 import { DrizzleStore } from '../src/drizzle-store.ts';
-import { scopeStatement } from '../src/scope.ts';
+import { scopeStatement } from '../src/driver/scope.ts';
 import { rawSql } from './raw-sql.ts';
 
 const STATEMENTS: readonly (readonly [string, RegExp])[] = [

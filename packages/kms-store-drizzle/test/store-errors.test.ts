@@ -4,8 +4,8 @@ import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { DrizzleQueryError } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { describe, expect, it } from 'vitest';
-import { Session } from '../src/session.ts';
-import { isConnectionLost, toStoreError } from '../src/store-errors.ts';
+import { Session } from '../src/driver/session.ts';
+import { isConnectionLost, toStoreError } from '../src/driver/store-errors.ts';
 
 function fault(code: string, more: object = {}): Error {
   return Object.assign(new Error(`fault ${code}`), { code, ...more });

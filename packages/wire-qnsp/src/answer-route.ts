@@ -4,7 +4,7 @@ import { ERROR_STATUS, type RawRequest, type Route } from '@qnsp/kms-contract';
 import { KmsError, type MaybePromise, RefusedCredential } from '@qnsp/kms-core';
 import { answerProblem } from './problem-answer.ts';
 import { type Served, serveRoute } from './serve-route.ts';
-import type { QnspParts } from './service-facts.ts';
+import type { QnspParts } from './handlers/service-facts.ts';
 
 const MOST_USER_AGENT = 256;
 

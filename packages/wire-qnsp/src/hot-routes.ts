@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { collectBody, sendAnswer } from '@qnsp/http-edge';
 import { ALL_ROUTES, type Route } from '@qnsp/kms-contract';
 import { answerRoute } from './answer-route.ts';
-import type { QnspParts } from './service-facts.ts';
+import type { QnspParts } from './handlers/service-facts.ts';
 
 /** Serves a request on the short way, or answers `false` and leaves it as it is. */
 export type HotRoutes = (incoming: IncomingMessage, outgoing: ServerResponse) => boolean;

@@ -13,7 +13,7 @@ import { describeRequest } from './begin-evidence.ts';
 import { handlerOf } from './handlers/handlers.ts';
 import { namingAsSent } from './naming-as-sent.ts';
 import { failureOf } from './problem-answer.ts';
-import type { QnspParts } from './service-facts.ts';
+import type { QnspParts } from './handlers/service-facts.ts';
 import { requireSameTenant } from './tenant.ts';
 
 /** How many items of one batch are waited for at a time, so that one batch does not take the whole thread pool. */

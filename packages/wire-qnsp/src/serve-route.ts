@@ -43,7 +43,7 @@ import { describeRequest } from './begin-evidence.ts';
 import { handlerOf } from './handlers/handlers.ts';
 import { namingAsSent } from './naming-as-sent.ts';
 import { leaving, serveBatch } from './serve-batch.ts';
-import type { QnspParts } from './service-facts.ts';
+import type { QnspParts } from './handlers/service-facts.ts';
 
 /** What the path and the query of a request say. */
 type RequestAddress = Required<Pick<RawRequest, 'params' | 'query'>>;

@@ -1,5 +1,5 @@
 import { decryptFailed, KmsError } from '@qnsp/kms-core';
-import { HsmConfigurationError } from '../configuration-error.ts';
+import { HsmConfigurationError } from '../configuration/configuration-error.ts';
 import { CKR } from '../protocol/cryptoki.ts';
 import type { Fault } from '../protocol/messages.ts';
 import { ChildFault, ChildGone } from './child-connection.ts';

@@ -1,6 +1,6 @@
 import { KmsError } from '@qnsp/kms-core';
-import { HsmConfigurationError } from '../configuration-error.ts';
-import type { HsmSettings } from '../hsm-config.ts';
+import { HsmConfigurationError } from '../configuration/configuration-error.ts';
+import type { HsmSettings } from '../configuration/hsm-config.ts';
 import type { Answers, Request, TokenIdentity } from '../protocol/messages.ts';
 import { ChildConnection, ChildGone, type TokenOpened } from './child-connection.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';

@@ -1,10 +1,10 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { decryptFailed, KmsError, type RootProvider } from '@qnsp/kms-core';
-import { HsmConfigurationError } from '../configuration-error.ts';
+import { HsmConfigurationError } from '../configuration/configuration-error.ts';
 import { ChildFault } from '../connection/child-connection.ts';
 import { hsmUnavailable } from '../connection/hsm-errors.ts';
 import type { DirectCall, HsmLink } from '../connection/hsm-link.ts';
-import { DEFAULT_ROOT_LABEL, type HsmSettings } from '../hsm-config.ts';
+import { DEFAULT_ROOT_LABEL, type HsmSettings } from '../configuration/hsm-config.ts';
 import { CKK, CKM } from '../protocol/cryptoki.ts';
 import type { Fault, FoundObject, KeyRef, KeySpec } from '../protocol/messages.ts';
 

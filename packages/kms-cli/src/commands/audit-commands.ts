@@ -1,11 +1,11 @@
 import type { AuditVerifyArguments } from '@qnsp/kms-audit';
 import { writeAtomically } from '@qnsp/kms-client/node';
 import { callOptions, connect } from '../connection/connect.ts';
-import { CommandError, EXIT } from '../exit-codes.ts';
+import { CommandError, EXIT } from '../terminal/exit-codes.ts';
 import { destinationOf } from '../files/place.ts';
 import { writeSmall } from '../files/small-data.ts';
-import type { CommandIo } from '../io.ts';
-import { date, oneMore, uuid, wholeNumber } from '../option-values.ts';
+import type { CommandIo } from '../terminal/io.ts';
+import { date, oneMore, uuid, wholeNumber } from '../terminal/option-values.ts';
 import { addAuditSearch } from './audit-search.ts';
 import type { CommandGroup } from './command-group.ts';
 

@@ -1,8 +1,8 @@
 import type { AuditEvent, ChainedEvent, Checkpoint, ListAuditEventsInput } from '@qnsp/kms-client';
 import { type Command, Option } from 'commander';
 import { callOptions, connect } from '../connection/connect.ts';
-import type { CommandIo } from '../io.ts';
-import { instant, wholeNumber } from '../option-values.ts';
+import type { CommandIo } from '../terminal/io.ts';
+import { instant, wholeNumber } from '../terminal/option-values.ts';
 import { type Columns, print, rowOf } from './command-group.ts';
 import { KEY_HELP, keyIdOf } from './named-key.ts';
 

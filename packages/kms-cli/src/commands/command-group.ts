@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { CommandIo } from '../io.ts';
-import { formatOutput, type OutputFormat, type OutputStyle, type Row } from '../output.ts';
+import type { CommandIo } from '../terminal/io.ts';
+import { formatOutput, type OutputFormat, type OutputStyle, type Row } from '../terminal/output.ts';
 
 /** Adds one group of commands to the program. */
 export type CommandGroup = (program: Command, io: CommandIo) => void;

@@ -1,6 +1,6 @@
 import type { Key, KmsClient } from '@qnsp/kms-client';
-import { CommandError, EXIT } from '../exit-codes.ts';
-import type { CommandIo } from '../io.ts';
+import { CommandError, EXIT } from '../terminal/exit-codes.ts';
+import type { CommandIo } from '../terminal/io.ts';
 import { callOptions } from '../connection/connect.ts';
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;

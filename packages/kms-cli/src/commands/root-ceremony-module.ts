@@ -1,4 +1,4 @@
-import { CommandError, EXIT } from '../exit-codes.ts';
+import { CommandError, EXIT } from '../terminal/exit-codes.ts';
 
 interface RootRecord {
   readonly providerId: string;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { CommandError, EXIT } from '../exit-codes.ts';
-import type { CommandIo } from '../io.ts';
+import { CommandError, EXIT } from '../terminal/exit-codes.ts';
+import type { CommandIo } from '../terminal/io.ts';
 import { type CommandGroup, print } from './command-group.ts';
 import { type AddedRoot, loadRootCeremony, type RootOperations, type RootsReport } from './root-ceremony-module.ts';
 

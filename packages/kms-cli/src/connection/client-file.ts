@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { CommandError, EXIT } from '../exit-codes.ts';
+import { CommandError, EXIT } from '../terminal/exit-codes.ts';
 
 /** What a local start of the service writes: where it is, and the token of its first tenant. */
 export interface ClientFile {

@@ -1,6 +1,6 @@
 import { createKmsClient, KmsClientError, type KmsClient } from '@qnsp/kms-client';
-import { CommandError, EXIT } from '../exit-codes.ts';
-import type { CommandIo } from '../io.ts';
+import { CommandError, EXIT } from '../terminal/exit-codes.ts';
+import type { CommandIo } from '../terminal/io.ts';
 import { type Connection, findConnection } from './find-connection.ts';
 
 /** A client of the service that the command line, the environment, a local start or a context names. */

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { homedir } from 'node:os';
 import { parse, stringify } from 'yaml';
 import { writeAtomically } from '@qnsp/kms-client/node';
-import { CommandError, EXIT } from '../exit-codes.ts';
+import { CommandError, EXIT } from '../terminal/exit-codes.ts';
 
 /** A service, and as whom to call it, under a name. Never holds a token: only where one is. */
 export interface Context {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { CommandError, EXIT } from '../exit-codes.ts';
+import { CommandError, EXIT } from '../terminal/exit-codes.ts';
 import { type ClientFile, findClientFile } from './client-file.ts';
 import { type Context, contextNamed, contextsPath, readContexts } from './contexts.ts';
 

@@ -1,7 +1,7 @@
 import { type Stats, statSync } from 'node:fs';
-import { CommandError, EXIT } from '../exit-codes.ts';
-import { explainSystemError } from '../explain-error.ts';
-import type { CommandIo, Pipes } from '../io.ts';
+import { CommandError, EXIT } from '../terminal/exit-codes.ts';
+import { explainSystemError } from '../terminal/explain-error.ts';
+import type { CommandIo, Pipes } from '../terminal/io.ts';
 
 /** Standard input or output, as an argument names it. */
 export const PIPE = '-';

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { addAbortSignal } from 'node:stream';
 import { writeAtomically } from '@qnsp/kms-client/node';
-import { CommandError, EXIT } from '../exit-codes.ts';
+import { CommandError, EXIT } from '../terminal/exit-codes.ts';
 import type { Destination, Source } from './place.ts';
 import { write } from './stream-through.ts';
 

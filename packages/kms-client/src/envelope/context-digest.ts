@@ -1,4 +1,4 @@
-import { invalidArgument } from '../kms-client-error.ts';
+import { invalidArgument } from '../errors/kms-client-error.ts';
 
 /** Names and values that belong to the data: decrypting needs the same ones. Not secret. */
 export type EnvelopeContext = Readonly<Record<string, string>>;

@@ -1,4 +1,4 @@
-import { invalidArgument, requireKnown } from '../kms-client-error.ts';
+import { invalidArgument, requireKnown } from '../errors/kms-client-error.ts';
 import { toBase64 } from '../wire/base64.ts';
 import { inBackground } from './background-timer.ts';
 import type { DataKeyCallOptions, DataKeySource, SealingKey } from './data-keys.ts';

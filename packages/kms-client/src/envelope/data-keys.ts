@@ -1,6 +1,6 @@
-import type { CallOptions } from '../call-options.ts';
+import type { CallOptions } from '../base/call-options.ts';
 import type { KmsOperations } from '../generated/types.ts';
-import { KmsClientError } from '../kms-client-error.ts';
+import { KmsClientError } from '../errors/kms-client-error.ts';
 import { concatenate } from './context-digest.ts';
 
 /** A data key for new data. */

@@ -1,4 +1,4 @@
-import { invalidArgument } from '../kms-client-error.ts';
+import { invalidArgument } from '../errors/kms-client-error.ts';
 import { abortableStream } from './abortable-stream.ts';
 import type { DataKeySource } from './data-keys.ts';
 import { type EncryptOptions, plaintextBytes, type Sealer, startSealing } from './sealer.ts';

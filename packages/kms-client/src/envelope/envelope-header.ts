@@ -1,4 +1,4 @@
-import { KmsClientError } from '../kms-client-error.ts';
+import { KmsClientError } from '../errors/kms-client-error.ts';
 import { concatenate } from './context-digest.ts';
 
 /** What stands before the encrypted data. docs/file-format.md describes the layout. */

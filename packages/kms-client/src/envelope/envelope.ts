@@ -1,4 +1,4 @@
-import { requireKnown } from '../kms-client-error.ts';
+import { requireKnown } from '../errors/kms-client-error.ts';
 import { concatenate } from './context-digest.ts';
 import { cachedDataKeys, type DataKeyCacheOptions } from './data-key-cache.ts';
 import { type DataKeyService, type DataKeySource, serviceDataKeys } from './data-keys.ts';

@@ -5,4 +5,4 @@ export type { DataKeyService } from './data-keys.ts';
 export type { EnvelopeContext } from './context-digest.ts';
 export type { EncryptOptions } from './sealer.ts';
 export type { DecryptOptions } from './opener.ts';
-export { KmsClientError } from '../kms-client-error.ts';
+export { KmsClientError } from '../errors/kms-client-error.ts';

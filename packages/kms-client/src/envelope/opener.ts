@@ -1,4 +1,4 @@
-import { KmsClientError } from '../kms-client-error.ts';
+import { KmsClientError } from '../errors/kms-client-error.ts';
 import { contextDigest, type EnvelopeContext } from './context-digest.ts';
 import type { DataKeySource } from './data-keys.ts';
 import { decodeHeader, FIXED_BYTES, headerLength } from './envelope-header.ts';

@@ -1,4 +1,4 @@
-import { KmsClientError } from '../kms-client-error.ts';
+import { KmsClientError } from '../errors/kms-client-error.ts';
 import { concatenate } from './context-digest.ts';
 
 /**

@@ -1,6 +1,10 @@
 // Written by scripts/write-generated.ts from @qnsp/kms-contract: change the contract, then "pnpm run generate".
 
-import type { Operation } from '../operation.ts';
+import type { OperationOf } from '../base/operation.ts';
+import type { ANSWER_SHAPES } from './answer-shapes.ts';
+
+/** How an operation of the contract is called. */
+export type Operation = OperationOf<keyof typeof ANSWER_SHAPES>;
 
 /** How each operation of the contract is called. */
 export const OPERATIONS = {

@@ -1,6 +1,6 @@
 // Written by scripts/write-generated.ts from @qnsp/kms-contract: change the contract, then "pnpm run generate".
 
-import type { CallOptions } from '../call-options.ts';
+import type { CallOptions } from '../base/call-options.ts';
 import type { AlgorithmName } from './algorithms.ts';
 
 export interface Activation {

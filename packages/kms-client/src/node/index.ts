@@ -3,7 +3,7 @@ import type { DataKeyService } from '../envelope/data-keys.ts';
 import { dataKeysOf, type Envelope, envelopeOf, type EnvelopeOptions } from '../envelope/envelope.ts';
 import type { DecryptOptions } from '../envelope/opener.ts';
 import type { EncryptOptions } from '../envelope/sealer.ts';
-import { requireKnown } from '../kms-client-error.ts';
+import { requireKnown } from '../errors/kms-client-error.ts';
 import { writeAtomically } from './atomic-file.ts';
 import { decryptFile } from './decrypt-file.ts';
 import { encryptFile, type FilePaths } from './encrypt-file.ts';

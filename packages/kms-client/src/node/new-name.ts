@@ -1,5 +1,5 @@
 import { link, lstat, open, rename, unlink } from 'node:fs/promises';
-import { KmsClientError } from '../kms-client-error.ts';
+import { KmsClientError } from '../errors/kms-client-error.ts';
 
 /**
  * Gives a file a name that no other has. Unlike a rename, a link does not replace a file that came meanwhile.

@@ -1,4 +1,4 @@
-import { invalidArgument } from '../kms-client-error.ts';
+import { invalidArgument } from '../errors/kms-client-error.ts';
 
 /**
  * The base URL without a slash at its end. A path in it is kept, as a gateway has it.

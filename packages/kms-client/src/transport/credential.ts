@@ -1,4 +1,4 @@
-import { invalidArgument } from '../kms-client-error.ts';
+import { invalidArgument } from '../errors/kms-client-error.ts';
 
 /**
  * Where the token of a call comes from: the token itself, or a function that is asked before each attempt, and once more with

@@ -1,4 +1,4 @@
-import { KmsClientError } from '../kms-client-error.ts';
+import { KmsClientError } from '../errors/kms-client-error.ts';
 
 const MAX_MESSAGE = 1000;
 const CODE = /^[A-Z][A-Z0-9_]{1,63}$/;

@@ -1,5 +1,5 @@
-import { KmsClientError } from '../kms-client-error.ts';
-import type { Operation } from '../operation.ts';
+import { KmsClientError } from '../errors/kms-client-error.ts';
+import type { Operation } from '../generated/operations.ts';
 import { errorOf } from './problem.ts';
 import { parseJson, readText } from './read-body.ts';
 import { parseRetryAfter } from './retry.ts';

@@ -1,4 +1,4 @@
-import { KmsClientError } from '../kms-client-error.ts';
+import { KmsClientError } from '../errors/kms-client-error.ts';
 
 /**
  * Does the work for at most so long, and only until the caller's signal. Work that does not heed its signal is left behind.

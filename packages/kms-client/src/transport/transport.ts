@@ -1,6 +1,6 @@
-import type { CallOptions } from '../call-options.ts';
-import { invalidArgument, KmsClientError, requireKnown } from '../kms-client-error.ts';
-import type { Operation } from '../operation.ts';
+import type { CallOptions } from '../base/call-options.ts';
+import { invalidArgument, KmsClientError, requireKnown } from '../errors/kms-client-error.ts';
+import type { Operation } from '../generated/operations.ts';
 import { MalformedAnswer } from '../wire/decode-answer.ts';
 import type { EncodedCall } from '../wire/encode-call.ts';
 import { randomId } from '../wire/random-id.ts';

@@ -1,5 +1,5 @@
 import { ANSWER_SHAPES } from '../generated/answer-shapes.ts';
-import type { Operation } from '../operation.ts';
+import type { Operation } from '../generated/operations.ts';
 import { fromBase64 } from './base64.ts';
 
 /** Says what of an answer is not as the contract has it: the name of a field, never its value. */

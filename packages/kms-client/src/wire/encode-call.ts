@@ -1,5 +1,5 @@
-import { invalidArgument } from '../kms-client-error.ts';
-import type { Operation } from '../operation.ts';
+import { invalidArgument } from '../errors/kms-client-error.ts';
+import type { Operation } from '../generated/operations.ts';
 import { toBase64 } from './base64.ts';
 
 export type Input = Readonly<Record<string, unknown>>;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { LIMITS } from '../limits.ts';
+import { LIMITS } from '../bounds/limits.ts';
 import { bytes } from './bytes.ts';
 import { stringMap } from './string-map.ts';
 

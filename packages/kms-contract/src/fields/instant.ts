@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { LIMITS } from '../limits.ts';
+import { LIMITS } from '../bounds/limits.ts';
 import { onTheWire } from './wire-schema.ts';
 
 const { earliest, latest } = LIMITS.instant;

@@ -1,6 +1,6 @@
 import { KEY_PURPOSES, type KeyPurpose, type RotationInput } from '@qnsp/kms-core';
 import { z } from 'zod';
-import { LIMITS } from '../limits.ts';
+import { LIMITS } from '../bounds/limits.ts';
 import { rotationPeriod } from './duration.ts';
 import { inside } from './inside.ts';
 import { instant } from './instant.ts';

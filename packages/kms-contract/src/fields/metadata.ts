@@ -1,6 +1,6 @@
 import { type Metadata, metadataProblem } from '@qnsp/kms-core';
 import { z } from 'zod';
-import { LIMITS } from '../limits.ts';
+import { LIMITS } from '../bounds/limits.ts';
 import { onTheWire } from './wire-schema.ts';
 
 const { entries, levels, nameCharacters, valueCharacters, totalBytes } = LIMITS.metadata;

@@ -1,6 +1,6 @@
 import { isAddressBlock, isUuid, OPERATIONS, PERMISSIONS } from '@qnsp/kms-core';
 import { z } from 'zod';
-import { LIMITS } from '../limits.ts';
+import { LIMITS } from '../bounds/limits.ts';
 import { instantText } from './instant.ts';
 import { line } from './text.ts';
 import { uuid } from './uuid.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { LIMITS } from '../limits.ts';
+import { LIMITS } from '../bounds/limits.ts';
 import { onTheWire } from './wire-schema.ts';
 
 /** How many items a page of a list has: any whole number, brought to what the service answers at once. */

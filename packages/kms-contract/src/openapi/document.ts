@@ -1,8 +1,8 @@
 import { EXAMPLE } from '../answers/examples.ts';
 import type { JsonSchema } from '../fields/wire-schema.ts';
-import { LIMITS } from '../limits.ts';
-import { DEFAULT_SETTINGS } from '../parse.ts';
-import { type Address, type Route, TAGS } from '../route.ts';
+import { LIMITS } from '../bounds/limits.ts';
+import { DEFAULT_SETTINGS } from '../calls/parse.ts';
+import { type Address, type Route, TAGS } from '../route/route.ts';
 import { ALL_ROUTES } from '../routes/index.ts';
 import { Components } from './components.ts';
 import { HEADER_PARAMETERS, parametersOf } from './parameters.ts';

@@ -1,6 +1,6 @@
 import type { JsonSchema } from '../fields/wire-schema.ts';
-import { LIMITS } from '../limits.ts';
-import type { Address, Route } from '../route.ts';
+import { LIMITS } from '../bounds/limits.ts';
+import type { Address, Route } from '../route/route.ts';
 import type { Components } from './components.ts';
 
 const UUID = { type: 'string', format: 'uuid' } as const;

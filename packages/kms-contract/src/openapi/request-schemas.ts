@@ -1,8 +1,8 @@
-import { DIALECTS, SYNONYMS } from '../dialects.ts';
-import { failedItemSchema } from '../errors.ts';
+import { DIALECTS, SYNONYMS } from '../route/dialects.ts';
+import { failedItemSchema } from '../errors/errors.ts';
 import type { JsonSchema } from '../fields/wire-schema.ts';
-import { LIMITS } from '../limits.ts';
-import type { Address, Route } from '../route.ts';
+import { LIMITS } from '../bounds/limits.ts';
+import type { Address, Route } from '../route/route.ts';
 import type { Components } from './components.ts';
 
 type Names = Readonly<Record<string, string>>;

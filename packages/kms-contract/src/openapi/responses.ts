@@ -1,10 +1,10 @@
 import type { KmsErrorCode } from '@qnsp/kms-core';
-import { activationProblemSchema } from '../activation-problem.ts';
-import { answersChange, answersKey } from '../answer.ts';
+import { activationProblemSchema } from '../errors/activation-problem.ts';
+import { answersChange, answersKey } from '../calls/answer.ts';
 import { changedKeySchema } from '../answers/key.ts';
-import { ERROR_STATUS, problemSchema } from '../errors.ts';
+import { ERROR_STATUS, problemSchema } from '../errors/errors.ts';
 import type { JsonSchema } from '../fields/wire-schema.ts';
-import type { Route } from '../route.ts';
+import type { Route } from '../route/route.ts';
 import type { Components } from './components.ts';
 import { answerSchema } from './request-schemas.ts';
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { EXAMPLE } from '../answers/examples.ts';
 import { answeredInstant } from '../fields/instant.ts';
 import { component, onTheWire } from '../fields/wire-schema.ts';
-import { defineRoute, group } from '../route.ts';
+import { defineRoute, group } from '../route/route.ts';
 
 const text = z.string().max(256).exactOptional();
 

@@ -7,8 +7,8 @@ import { pageLimit, queryInteger } from '../fields/query.ts';
 import { line, urlSafe } from '../fields/text.ts';
 import { uuid } from '../fields/uuid.ts';
 import { component, onTheWire } from '../fields/wire-schema.ts';
-import { LIMITS } from '../limits.ts';
-import { BASE_PATH, defineRoute, group, tenantId } from '../route.ts';
+import { LIMITS } from '../bounds/limits.ts';
+import { BASE_PATH, defineRoute, group, tenantId } from '../route/route.ts';
 
 const answeredUuid = onTheWire(z.string(), { type: 'string', format: 'uuid' });
 const hash = onTheWire(z.string(), { type: 'string', pattern: '^[0-9a-f]{64}$' });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { uuid } from '../fields/uuid.ts';
-import { BASE_PATH } from '../route.ts';
-import { tenantId } from '../route.ts';
+import { BASE_PATH } from '../route/route.ts';
+import { tenantId } from '../route/route.ts';
 
 /** The fields that name the key and the tenant in a crypto body. */
 const named = {

@@ -6,7 +6,7 @@ import { answeredBytes } from '../fields/bytes.ts';
 import { ciphertext, encryptionContext, plaintext } from '../fields/crypto.ts';
 import { uuid } from '../fields/uuid.ts';
 import { component } from '../fields/wire-schema.ts';
-import { BASE_PATH, defineRoute, group, tenantId } from '../route.ts';
+import { BASE_PATH, defineRoute, group, tenantId } from '../route/route.ts';
 import { cryptoBody, cryptoTraits, keyedBody } from './crypto-traits.ts';
 
 const USE_ERRORS = ['KEY_STATE_INVALID', 'HSM_UNAVAILABLE'] as const;

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Route } from '../route.ts';
+import type { Route } from '../route/route.ts';
 import { activationRoutes } from './activation.ts';
 import { auditRoutes } from './audit.ts';
 import { encryptionRoutes } from './encryption.ts';

@@ -5,8 +5,8 @@ import { algorithmId } from '../fields/algorithm.ts';
 import { answeredBytes, bytes } from '../fields/bytes.ts';
 import { kemCiphertext, keyVersion } from '../fields/crypto.ts';
 import { component } from '../fields/wire-schema.ts';
-import { LIMITS } from '../limits.ts';
-import { defineRoute, group } from '../route.ts';
+import { LIMITS } from '../bounds/limits.ts';
+import { defineRoute, group } from '../route/route.ts';
 import { cryptoTraits, keyedBody } from './crypto-traits.ts';
 
 const { minimum, maximum } = LIMITS.derivedKeyBytes;

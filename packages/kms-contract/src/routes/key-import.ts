@@ -7,8 +7,8 @@ import { answeredBytes, bytes } from '../fields/bytes.ts';
 import { answeredInstant } from '../fields/instant.ts';
 import { uuid } from '../fields/uuid.ts';
 import { component } from '../fields/wire-schema.ts';
-import { LIMITS } from '../limits.ts';
-import { BASE_PATH, defineRoute, group, tenantId } from '../route.ts';
+import { LIMITS } from '../bounds/limits.ts';
+import { BASE_PATH, defineRoute, group, tenantId } from '../route/route.ts';
 import { chosenSettings } from './keys.ts';
 
 const importBody = z.strictObject({

@@ -6,8 +6,8 @@ import { answeredBytes } from '../fields/bytes.ts';
 import { associatedData, dataKey, wrappedKey } from '../fields/crypto.ts';
 import { line } from '../fields/text.ts';
 import { component } from '../fields/wire-schema.ts';
-import { LIMITS } from '../limits.ts';
-import { defineRoute, group } from '../route.ts';
+import { LIMITS } from '../bounds/limits.ts';
+import { defineRoute, group } from '../route/route.ts';
 import { cryptoTraits, keyedBody } from './crypto-traits.ts';
 
 const ERRORS = ['KEY_STATE_INVALID', 'KEY_USAGE_EXCEEDED', 'HSM_UNAVAILABLE'] as const;

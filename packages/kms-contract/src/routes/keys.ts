@@ -9,8 +9,8 @@ import { allowLockout, policyDocument } from '../fields/policy-document.ts';
 import { pageLimit, queryInteger } from '../fields/query.ts';
 import { urlSafe } from '../fields/text.ts';
 import { uuid } from '../fields/uuid.ts';
-import { LIMITS } from '../limits.ts';
-import { BASE_PATH, defineRoute, group, tenantId } from '../route.ts';
+import { LIMITS } from '../bounds/limits.ts';
+import { BASE_PATH, defineRoute, group, tenantId } from '../route/route.ts';
 import { rotationIssues } from './rotation-rule.ts';
 
 /** The settings of a key that whoever creates or imports it may choose. */

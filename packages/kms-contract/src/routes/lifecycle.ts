@@ -5,8 +5,8 @@ import { keySchema } from '../answers/key.ts';
 import { queryInteger } from '../fields/query.ts';
 import { optionalLine } from '../fields/text.ts';
 import { component } from '../fields/wire-schema.ts';
-import { LIMITS } from '../limits.ts';
-import { BASE_PATH, defineRoute, group, tenantId } from '../route.ts';
+import { LIMITS } from '../bounds/limits.ts';
+import { BASE_PATH, defineRoute, group, tenantId } from '../route/route.ts';
 
 const { pendingWindowDays } = LIMITS;
 

@@ -5,7 +5,7 @@ import { keySchema } from '../answers/key.ts';
 import { inside } from '../fields/inside.ts';
 import { allowLockout, policyDocument } from '../fields/policy-document.ts';
 import { component } from '../fields/wire-schema.ts';
-import { BASE_PATH, defineRoute, group, tenantId } from '../route.ts';
+import { BASE_PATH, defineRoute, group, tenantId } from '../route/route.ts';
 
 const shared = { path: `${BASE_PATH}/keys/{keyId}/policy`, tag: 'Key policies', auth: 'bearer', status: 200 } as const;
 

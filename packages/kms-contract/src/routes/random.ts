@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { answeredBytes } from '../fields/bytes.ts';
 import { queryInteger } from '../fields/query.ts';
 import { component } from '../fields/wire-schema.ts';
-import { LIMITS } from '../limits.ts';
-import { BASE_PATH, defineRoute, group, tenantId } from '../route.ts';
+import { LIMITS } from '../bounds/limits.ts';
+import { BASE_PATH, defineRoute, group, tenantId } from '../route/route.ts';
 
 const { minimum, maximum } = LIMITS.randomBytes;
 

@@ -1,5 +1,5 @@
 import { formatDuration, type Issue, type RotationInput } from '@qnsp/kms-core';
-import type { ContractSettings } from '../route.ts';
+import type { ContractSettings } from '../route/route.ts';
 
 /** The rule that a deployment sets for rotation: not more often than its lower bound. */
 export function rotationIssues(

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { EXAMPLE } from '../answers/examples.ts';
 import { listWarnings, rotationScheduleSchema } from '../answers/key.ts';
 import { pageLimit, queryInteger } from '../fields/query.ts';
-import { LIMITS } from '../limits.ts';
-import { BASE_PATH, defineRoute, group, tenantId } from '../route.ts';
+import { LIMITS } from '../bounds/limits.ts';
+import { BASE_PATH, defineRoute, group, tenantId } from '../route/route.ts';
 
 const limit = pageLimit.exactOptional();
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { EXAMPLE } from '../answers/examples.ts';
 import { answeredInstant } from '../fields/instant.ts';
 import { component } from '../fields/wire-schema.ts';
-import { BASE_PATH, defineRoute, group } from '../route.ts';
+import { BASE_PATH, defineRoute, group } from '../route/route.ts';
 
 const healthStatus = z.enum(['ok', 'degraded', 'critical']);
 

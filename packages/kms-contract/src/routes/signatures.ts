@@ -13,8 +13,8 @@ import {
   signatureScheme,
 } from '../fields/crypto.ts';
 import { component } from '../fields/wire-schema.ts';
-import { LIMITS } from '../limits.ts';
-import { BASE_PATH, defineRoute, group } from '../route.ts';
+import { LIMITS } from '../bounds/limits.ts';
+import { BASE_PATH, defineRoute, group } from '../route/route.ts';
 import { cryptoTraits, keyedBody } from './crypto-traits.ts';
 
 const MAKE_ERRORS = ['KEY_STATE_INVALID', 'KEY_USAGE_EXCEEDED', 'HSM_UNAVAILABLE'] as const;

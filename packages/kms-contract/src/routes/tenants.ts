@@ -5,8 +5,8 @@ import { answeredInstant } from '../fields/instant.ts';
 import { line } from '../fields/text.ts';
 import { newTenantId } from '../fields/uuid.ts';
 import { component, onTheWire } from '../fields/wire-schema.ts';
-import { LIMITS } from '../limits.ts';
-import { BASE_PATH, defineRoute, group, tenantId } from '../route.ts';
+import { LIMITS } from '../bounds/limits.ts';
+import { BASE_PATH, defineRoute, group, tenantId } from '../route/route.ts';
 
 const tenantSchema = component(
   'Tenant',

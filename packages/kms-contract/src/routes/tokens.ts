@@ -6,8 +6,8 @@ import { answeredInstant, instant } from '../fields/instant.ts';
 import { pageLimit } from '../fields/query.ts';
 import { line, urlSafe } from '../fields/text.ts';
 import { component, onTheWire } from '../fields/wire-schema.ts';
-import { LIMITS } from '../limits.ts';
-import { BASE_PATH, defineRoute, group, tenantId } from '../route.ts';
+import { LIMITS } from '../bounds/limits.ts';
+import { BASE_PATH, defineRoute, group, tenantId } from '../route/route.ts';
 
 const answeredUuid = onTheWire(z.string(), { type: 'string', format: 'uuid' });
 

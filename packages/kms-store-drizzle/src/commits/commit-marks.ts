@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type CommitMemory, KmsError, type KnownCommits } from '@qnsp/kms-core';
-import { scopeStatement } from '../scope.ts';
+import { scopeStatement } from '../driver/scope.ts';
 
 /** How many other processes, those that committed last, are asked for in the memory that processes share. */
 const OTHERS = 16;

@@ -9,10 +9,10 @@ import {
 } from '@qnsp/kms-core';
 import { and, eq, inArray, isNotNull, isNull, max, or, sql } from 'drizzle-orm';
 import { CHANNEL } from '../changes/channel.ts';
-import type { Db, Driver } from '../driver.ts';
+import type { Db, Driver } from '../driver/driver.ts';
 import { commitMarks } from '../schema/commit-marks.ts';
 import { databaseCopies, tombstones, tombstonesToApply } from '../schema/database-copies.ts';
-import { toStoreError } from '../store-errors.ts';
+import { toStoreError } from '../driver/store-errors.ts';
 
 /** The name of this database, which no dump carries along. */
 const HERE = sql<string>`kms.database_place()`;

@@ -1,8 +1,8 @@
 import type { Delivery, DeliveryOutcome, TenantId } from '@qnsp/kms-core';
 import { asc, eq, sql } from 'drizzle-orm';
-import { builtOnce } from '../built-once.ts';
-import type { Db } from '../driver.ts';
-import { inOrder } from '../in-order.ts';
+import { builtOnce } from '../driver/built-once.ts';
+import type { Db } from '../driver/driver.ts';
+import { inOrder } from '../driver/in-order.ts';
 import { evidenceChains, evidenceCheckpoints, evidenceEvents } from '../schema/evidence.ts';
 import { chainedEventColumns, toChainedEvent, toCheckpoint } from './evidence-rows.ts';
 

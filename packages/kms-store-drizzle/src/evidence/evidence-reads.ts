@@ -9,7 +9,7 @@ import type {
   TenantId,
 } from '@qnsp/kms-core';
 import { and, asc, desc, eq, gt, gte, inArray, lt, type SQL, sql } from 'drizzle-orm';
-import type { Db } from '../driver.ts';
+import type { Db } from '../driver/driver.ts';
 import { evidenceChains, evidenceCheckpoints, evidenceEvents, evidenceOutbox } from '../schema/evidence.ts';
 import { chainedEventColumns, toChainedEvent, toCheckpoint } from './evidence-rows.ts';
 

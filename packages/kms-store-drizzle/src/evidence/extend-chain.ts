@@ -1,8 +1,8 @@
 import { type EvidenceStore, KmsError, type TenantId } from '@qnsp/kms-core';
 import { desc, eq, sql } from 'drizzle-orm';
-import { builtOnce, placeholdersOf, valuesOf } from '../built-once.ts';
-import type { Db } from '../driver.ts';
-import { inOrder } from '../in-order.ts';
+import { builtOnce, placeholdersOf, valuesOf } from '../driver/built-once.ts';
+import type { Db } from '../driver/driver.ts';
+import { inOrder } from '../driver/in-order.ts';
 import { evidenceChains, evidenceCheckpoints, evidenceEvents, evidenceOutbox } from '../schema/evidence.ts';
 import { placeRows, toCheckpoint } from './evidence-rows.ts';
 

@@ -1,7 +1,7 @@
 import { and, asc, inArray, isNull, lt, sql } from 'drizzle-orm';
-import { builtOnce } from '../built-once.ts';
-import type { Db } from '../driver.ts';
-import { inOrder } from '../in-order.ts';
+import { builtOnce } from '../driver/built-once.ts';
+import type { Db } from '../driver/driver.ts';
+import { inOrder } from '../driver/in-order.ts';
 import { evidenceChains, evidenceCheckpoints, evidenceEvents } from '../schema/evidence.ts';
 
 /** Removes the events of old, delivered batches and says so in their checkpoints, which stay. Answers how many batches. */

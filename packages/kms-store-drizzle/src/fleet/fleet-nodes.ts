@@ -1,8 +1,8 @@
 import type { FleetNode, FleetNodes } from '@qnsp/kms-core';
 import { and, asc, eq, gt, lt, ne, sql } from 'drizzle-orm';
-import type { Db, Driver } from '../driver.ts';
+import type { Db, Driver } from '../driver/driver.ts';
 import { fleetNodes } from '../schema/fleet-nodes.ts';
-import { toStoreError } from '../store-errors.ts';
+import { toStoreError } from '../driver/store-errors.ts';
 
 /** One joins at a time: the first 52 bits of SHA-256("qnsp-kms fleet"). */
 const LOCK = sql.raw('2155536890398760');

@@ -1,8 +1,8 @@
 import { KmsError } from '@qnsp/kms-core';
 import { sql } from 'drizzle-orm';
-import type { Db } from '../driver.ts';
-import { APP_ROLE } from '../scope.ts';
-import { toStoreError } from '../store-errors.ts';
+import type { Db } from '../driver/driver.ts';
+import { APP_ROLE } from '../driver/scope.ts';
+import { toStoreError } from '../driver/store-errors.ts';
 
 /**
  * Makes the role that units of work take and lets the connecting user take it, where that is not so already.

@@ -2,9 +2,9 @@ import { fileURLToPath } from 'node:url';
 import { KmsError } from '@qnsp/kms-core';
 import { sql } from 'drizzle-orm';
 import { type MigrationMeta, readMigrationFiles } from 'drizzle-orm/migrator';
-import type { Db, Driver } from '../driver.ts';
+import type { Db, Driver } from '../driver/driver.ts';
 import type { PostgresStoreOptions } from '../postgres/options.ts';
-import { toStoreError } from '../store-errors.ts';
+import { toStoreError } from '../driver/store-errors.ts';
 import { ensureAppRole, requireAppRole } from './app-role.ts';
 
 /** The table where drizzle-kit, too, looks up which migrations were applied. */

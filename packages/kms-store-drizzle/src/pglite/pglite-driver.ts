@@ -2,9 +2,9 @@ import type { PGlite } from '@electric-sql/pglite';
 import { KmsError, type StoreScope } from '@qnsp/kms-core';
 import { sql } from 'drizzle-orm';
 import { drizzle, type PgliteDatabase } from 'drizzle-orm/pglite';
-import type { Db, Driver, TransactionOptions } from '../driver.ts';
-import { scopeStatement } from '../scope.ts';
-import { storeClosed, timedOut, toStoreError } from '../store-errors.ts';
+import type { Db, Driver, TransactionOptions } from '../driver/driver.ts';
+import { scopeStatement } from '../driver/scope.ts';
+import { storeClosed, timedOut, toStoreError } from '../driver/store-errors.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { ensureDirectory, openCluster, openInMemory } from './open-cluster.ts';
 

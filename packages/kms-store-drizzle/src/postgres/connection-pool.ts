@@ -1,5 +1,5 @@
 import type { KmsError } from '@qnsp/kms-core';
-import { storeClosed, timedOut } from '../store-errors.ts';
+import { storeClosed, timedOut } from '../driver/store-errors.ts';
 import type { Connection } from './connection.ts';
 
 export interface PoolOptions {

@@ -2,10 +2,10 @@ import type { Socket } from 'node:net';
 import { KmsError } from '@qnsp/kms-core';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres, { type RowList, type Sql } from 'postgres';
-import type { Db } from '../driver.ts';
+import type { Db } from '../driver/driver.ts';
 import type { CommitMarks, DatabaseLook, OpenCommit } from '../commits/commit-marks.ts';
 import { HAS_STANDBY } from '../commits/standby.ts';
-import { isConnectionLost, isInFailedTransaction, lagging, toStoreError } from '../store-errors.ts';
+import { isConnectionLost, isInFailedTransaction, lagging, toStoreError } from '../driver/store-errors.ts';
 import type { ConnectionUrl } from './connection-url.ts';
 
 interface LookRow {

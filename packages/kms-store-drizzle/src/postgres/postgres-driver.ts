@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OutcomeUnknown, type StoreScope } from '@qnsp/kms-core';
-import type { Db, Driver, TransactionOptions } from '../driver.ts';
+import type { Db, Driver, TransactionOptions } from '../driver/driver.ts';
 import { CommitMarks, type OpenCommit } from '../commits/commit-marks.ts';
-import { scopeStatement } from '../scope.ts';
-import { isConnectionLost, toStoreError } from '../store-errors.ts';
+import { scopeStatement } from '../driver/scope.ts';
+import { isConnectionLost, toStoreError } from '../driver/store-errors.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { DatabaseClock } from './database-clock.ts';

@@ -1,8 +1,8 @@
 import type { AuditEvent, EvidenceRecords } from '@qnsp/kms-core';
 import { sql } from 'drizzle-orm';
-import { builtOnce } from '../built-once.ts';
-import { requireSeen } from '../scope.ts';
-import type { Session } from '../session.ts';
+import { builtOnce } from '../driver/built-once.ts';
+import { requireSeen } from '../driver/scope.ts';
+import type { Session } from '../driver/session.ts';
 
 export class DrizzleEvidenceRecords implements EvidenceRecords {
   readonly #session: Session;

@@ -1,9 +1,9 @@
 import { type IdempotencyRecord, type IdempotencyRecords, KmsError } from '@qnsp/kms-core';
 import { and, eq, isNull, lte, or, sql } from 'drizzle-orm';
-import { builtOnce } from '../built-once.ts';
+import { builtOnce } from '../driver/built-once.ts';
 import { idempotencyKeys } from '../schema/idempotency-keys.ts';
-import { ownerOf } from '../scope.ts';
-import type { Session } from '../session.ts';
+import { ownerOf } from '../driver/scope.ts';
+import type { Session } from '../driver/session.ts';
 
 /** How many expired answers each completed call clears away: more than it adds, so that none gather. */
 const CLEARED = 3;

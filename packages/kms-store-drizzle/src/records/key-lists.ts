@@ -1,8 +1,8 @@
 import type { DueKey, KeyCounts, KeyId, KeyPage, KeyQuery, KeyRecord } from '@qnsp/kms-core';
 import { and, asc, count, desc, eq, lt, sql } from 'drizzle-orm';
 import { keyRecords, keys } from '../schema/keys.ts';
-import { requireSystem, within } from '../scope.ts';
-import type { Session } from '../session.ts';
+import { requireSystem, within } from '../driver/scope.ts';
+import type { Session } from '../driver/session.ts';
 import { operationsThisMonth } from './operation-counts.ts';
 import { readKeys } from './read-keys.ts';
 

@@ -9,12 +9,12 @@ import {
   KmsError,
   type OperationLease,
 } from '@qnsp/kms-core';
-import { valuesOf } from '../built-once.ts';
-import { inOrder } from '../in-order.ts';
+import { valuesOf } from '../driver/built-once.ts';
+import { inOrder } from '../driver/in-order.ts';
 import { keyVersions } from '../schema/key-versions.ts';
 import { keys } from '../schema/keys.ts';
-import { requireSeen, scopeValues } from '../scope.ts';
-import type { Session } from '../session.ts';
+import { requireSeen, scopeValues } from '../driver/scope.ts';
+import type { Session } from '../driver/session.ts';
 import { addOperations } from './operation-counts.ts';
 import { childrenOf, countKeys, listKeys, lockDueKeys, scheduledRotations } from './key-lists.ts';
 import { toKeyRecord, toKeyRow, toVersionRow } from './key-rows.ts';

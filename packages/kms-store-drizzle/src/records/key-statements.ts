@@ -1,8 +1,8 @@
 import { and, eq, sql } from 'drizzle-orm';
-import { builtOnce, builtOncePerScope, placeholdersOf } from '../built-once.ts';
+import { builtOnce, builtOncePerScope, placeholdersOf } from '../driver/built-once.ts';
 import { keyVersions } from '../schema/key-versions.ts';
 import { keyRecords, keys } from '../schema/keys.ts';
-import { withinScope } from '../scope.ts';
+import { withinScope } from '../driver/scope.ts';
 
 // The statements of the calls that make and change keys.
 

@@ -2,8 +2,8 @@ import { KmsError } from '@qnsp/kms-core';
 import { and, eq, sql } from 'drizzle-orm';
 import { operationCounts } from '../schema/operation-counts.ts';
 import { tenants } from '../schema/tenants.ts';
-import { within } from '../scope.ts';
-import type { Session } from '../session.ts';
+import { within } from '../driver/scope.ts';
+import type { Session } from '../driver/session.ts';
 
 const thisMonth = sql`date_trunc('month', transaction_timestamp() at time zone 'UTC')::date`;
 

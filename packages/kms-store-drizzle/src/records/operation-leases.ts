@@ -2,8 +2,8 @@ import type { OperationLease } from '@qnsp/kms-core';
 import { and, eq, sql } from 'drizzle-orm';
 import { operationLeases } from '../schema/key-versions.ts';
 import { keys } from '../schema/keys.ts';
-import { within } from '../scope.ts';
-import type { Session } from '../session.ts';
+import { within } from '../driver/scope.ts';
+import type { Session } from '../driver/session.ts';
 
 /**
  * Takes operations from a budget in one statement: the counter's row is locked when it is there, and the unique index

@@ -1,8 +1,8 @@
 import type { KeyRecord } from '@qnsp/kms-core';
 import { and, type SQL } from 'drizzle-orm';
 import { keyRecords } from '../schema/keys.ts';
-import { within } from '../scope.ts';
-import type { Session } from '../session.ts';
+import { within } from '../driver/scope.ts';
+import type { Session } from '../driver/session.ts';
 import { toKeyRecord } from './key-rows.ts';
 
 export interface KeySelection {

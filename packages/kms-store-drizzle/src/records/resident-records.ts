@@ -9,8 +9,8 @@ import { and, eq, sql } from 'drizzle-orm';
 import { keyVersions } from '../schema/key-versions.ts';
 import { residentClaims } from '../schema/resident-claims.ts';
 import { tenants } from '../schema/tenants.ts';
-import { requireSeen, requireSystem, within } from '../scope.ts';
-import type { Session } from '../session.ts';
+import { requireSeen, requireSystem, within } from '../driver/scope.ts';
+import type { Session } from '../driver/session.ts';
 
 export class DrizzleResidents implements ResidentClaims {
   readonly #session: Session;

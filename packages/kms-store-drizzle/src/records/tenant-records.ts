@@ -13,8 +13,8 @@ import { alias } from 'drizzle-orm/pg-core';
 import { idempotencyKeys } from '../schema/idempotency-keys.ts';
 import { keyVersions } from '../schema/key-versions.ts';
 import { roots, tenantMasterKeyWraps, tenants } from '../schema/tenants.ts';
-import { requireSeen, requireSystem, within } from '../scope.ts';
-import type { Session } from '../session.ts';
+import { requireSeen, requireSystem, within } from '../driver/scope.ts';
+import type { Session } from '../driver/session.ts';
 
 /** The advisory lock of the roots: the first 52 bits of SHA-256("qnsp-kms roots"). */
 const ROOTS_LOCK = sql.raw('4360313523663637');

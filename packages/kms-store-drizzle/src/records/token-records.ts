@@ -8,8 +8,8 @@ import {
 } from '@qnsp/kms-core';
 import { and, desc, eq, isNull, type SQL, sql } from 'drizzle-orm';
 import { apiTokens } from '../schema/api-tokens.ts';
-import { requireSeen, within } from '../scope.ts';
-import type { Session } from '../session.ts';
+import { requireSeen, within } from '../driver/scope.ts';
+import type { Session } from '../driver/session.ts';
 import { toTokenRecord, toTokenRow } from './token-rows.ts';
 
 export class DrizzleTokens implements TokenRecords {

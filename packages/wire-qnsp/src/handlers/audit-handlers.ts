@@ -8,7 +8,7 @@ import {
   OPERATIONS,
   requirePermission,
 } from '@qnsp/kms-core';
-import type { ServiceFacts } from '../service-facts.ts';
+import type { ServiceFacts } from './service-facts.ts';
 import type { Handlers } from './handler.ts';
 
 const PAGE = 50;

@@ -1,6 +1,6 @@
 import type { ChangedKey, OperationId, RequestOf, ResponseOf } from '@qnsp/kms-contract';
 import type { Caller, IdempotencyRequest, Kms, MaybePromise } from '@qnsp/kms-core';
-import type { ServiceFacts } from '../service-facts.ts';
+import type { ServiceFacts } from './service-facts.ts';
 
 /** One validated call of an operation. */
 export interface Call<Id extends OperationId> {

@@ -8,9 +8,9 @@ import {
   readContexts,
   writeContexts,
 } from '../../connection/contexts.ts';
-import { CommandError, EXIT } from '../../exit-codes.ts';
-import type { CommandIo } from '../../io.ts';
-import type { Row } from '../../output.ts';
+import { CommandError, EXIT } from '../../terminal/exit-codes.ts';
+import type { CommandIo } from '../../terminal/io.ts';
+import type { Row } from '../../terminal/output.ts';
 import { type CommandGroup, print } from '../command-group.ts';
 
 interface SetOptions {

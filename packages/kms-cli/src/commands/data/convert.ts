@@ -1,8 +1,8 @@
 import type { Destination, Source } from '../../files/place.ts';
 import { boundedGarbage } from '../../files/bounded-garbage.ts';
 import { streamThrough } from '../../files/stream-through.ts';
-import type { CommandIo } from '../../io.ts';
-import { progressBar } from '../../progress-bar.ts';
+import type { CommandIo } from '../../terminal/io.ts';
+import { progressBar } from '../../terminal/progress-bar.ts';
 
 interface FilePaths {
   readonly source: string;

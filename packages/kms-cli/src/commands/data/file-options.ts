@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { CommandError, EXIT } from '../../exit-codes.ts';
+import { CommandError, EXIT } from '../../terminal/exit-codes.ts';
 import { PIPE } from '../../files/place.ts';
 
 export const ENCRYPTED = '.qnsp';

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { callOptions, connect } from '../../connection/connect.ts';
-import { CommandError, EXIT } from '../../exit-codes.ts';
+import { CommandError, EXIT } from '../../terminal/exit-codes.ts';
 import { destinationOf, PIPE, sourceOf } from '../../files/place.ts';
 import { KEY_BYTES, MESSAGE_BYTES, readSmall, writeSmall } from '../../files/small-data.ts';
-import type { CommandIo } from '../../io.ts';
-import { wholeNumber } from '../../option-values.ts';
+import type { CommandIo } from '../../terminal/io.ts';
+import { wholeNumber } from '../../terminal/option-values.ts';
 import { print } from '../command-group.ts';
 import { KEY_HELP, keyIdOf } from '../named-key.ts';
 import { type OutputOptions, withEnding, withOutputOptions } from './file-options.ts';

@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import { callOptions, connect } from '../../connection/connect.ts';
 import { destinationOf, PIPE, sourceOf } from '../../files/place.ts';
 import { MESSAGE_BYTES, readSmall, writeSmall } from '../../files/small-data.ts';
-import type { CommandIo } from '../../io.ts';
-import { nameAndValue } from '../../option-values.ts';
+import type { CommandIo } from '../../terminal/io.ts';
+import { nameAndValue } from '../../terminal/option-values.ts';
 import { KEY_HELP, keyIdOf } from '../named-key.ts';
 import { type OutputOptions, withOutputOptions } from './file-options.ts';
 

@@ -3,8 +3,8 @@ import { callOptions, connect } from '../../connection/connect.ts';
 import { publicKeyIn } from '../../files/key-file.ts';
 import { type Destination, destinationOf, PIPE, sourceOf } from '../../files/place.ts';
 import { KEY_BYTES, readSmall, writeSmall } from '../../files/small-data.ts';
-import type { CommandIo } from '../../io.ts';
-import { wholeNumber } from '../../option-values.ts';
+import type { CommandIo } from '../../terminal/io.ts';
+import { wholeNumber } from '../../terminal/option-values.ts';
 import { KEY_HELP, keyIdOf } from '../named-key.ts';
 import { type OutputOptions, withOutputOptions } from './file-options.ts';
 

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { callOptions, connect } from '../../connection/connect.ts';
-import { CommandError, EXIT } from '../../exit-codes.ts';
+import { CommandError, EXIT } from '../../terminal/exit-codes.ts';
 import { PIPE, sourceOf } from '../../files/place.ts';
 import { KEY_BYTES, MESSAGE_BYTES, readSmall } from '../../files/small-data.ts';
-import type { CommandIo } from '../../io.ts';
+import type { CommandIo } from '../../terminal/io.ts';
 import { print } from '../command-group.ts';
 import { keyIdOf } from '../named-key.ts';
 import { SIGNATURE, signatureInput, type SignatureOptions, TOO_LARGE, withSignatureOptions } from './sign-command.ts';

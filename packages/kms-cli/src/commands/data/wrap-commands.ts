@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { callOptions, connect } from '../../connection/connect.ts';
 import { destinationOf, PIPE, sourceOf } from '../../files/place.ts';
 import { KEY_BYTES, readSmall, writeSmall } from '../../files/small-data.ts';
-import type { CommandIo } from '../../io.ts';
+import type { CommandIo } from '../../terminal/io.ts';
 import { KEY_HELP, keyIdOf } from '../named-key.ts';
 import { type OutputOptions, withEnding, withOutputOptions, withoutEnding } from './file-options.ts';
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { CommandError, EXIT } from '../../exit-codes.ts';
+import { CommandError, EXIT } from '../../terminal/exit-codes.ts';
 import { type CommandGroup, print } from '../command-group.ts';
 import { checkHost } from './host-checks.ts';
 import { checkService } from './service-checks.ts';

@@ -2,8 +2,8 @@ import type { Health, KmsClient } from '@qnsp/kms-client';
 import { KmsClientError } from '@qnsp/kms-client';
 import { clientOf } from '../../connection/connect.ts';
 import { type Connection, findConnection } from '../../connection/find-connection.ts';
-import { CommandError } from '../../exit-codes.ts';
-import { explainError } from '../../explain-error.ts';
+import { CommandError } from '../../terminal/exit-codes.ts';
+import { explainError } from '../../terminal/explain-error.ts';
 import type { Finding } from './finding.ts';
 
 /** So far may a clock be off before tokens and schedules visibly suffer, in seconds. */

@@ -1,8 +1,8 @@
 import type { Key, KmsClient } from '@qnsp/kms-client';
 import { type Command, Option } from 'commander';
 import { callOptions, connect } from '../../connection/connect.ts';
-import type { CommandIo } from '../../io.ts';
-import { wholeNumber } from '../../option-values.ts';
+import type { CommandIo } from '../../terminal/io.ts';
+import { wholeNumber } from '../../terminal/option-values.ts';
 import { KEY_HELP, keyIdOf } from '../named-key.ts';
 import { writeKey } from './key-output.ts';
 

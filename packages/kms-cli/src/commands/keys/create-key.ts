@@ -1,8 +1,8 @@
 import type { CreateKeyInput } from '@qnsp/kms-client';
 import { type Command, Option } from 'commander';
 import { callOptions, connect } from '../../connection/connect.ts';
-import type { CommandIo } from '../../io.ts';
-import { instant, nameAndValue, wholeNumber } from '../../option-values.ts';
+import type { CommandIo } from '../../terminal/io.ts';
+import { instant, nameAndValue, wholeNumber } from '../../terminal/option-values.ts';
 import { writeKey } from './key-output.ts';
 
 /** What a new key, made or imported, may be told. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { callOptions, connect } from '../../connection/connect.ts';
-import { CommandError, EXIT } from '../../exit-codes.ts';
+import { CommandError, EXIT } from '../../terminal/exit-codes.ts';
 import { keyIn } from '../../files/key-file.ts';
 import { PIPE, sourceOf } from '../../files/place.ts';
 import { KEY_BYTES, readSmall } from '../../files/small-data.ts';

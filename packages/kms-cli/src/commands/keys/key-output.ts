@@ -1,6 +1,6 @@
 import type { Key } from '@qnsp/kms-client';
 import type { Command } from 'commander';
-import type { CommandIo } from '../../io.ts';
+import type { CommandIo } from '../../terminal/io.ts';
 import { type Columns, print, rowOf, warn } from '../command-group.ts';
 
 /** Writes a key, and what the service did differently from what was asked. */

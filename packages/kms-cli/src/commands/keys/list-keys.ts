@@ -1,8 +1,8 @@
 import type { Key, ListKeysInput } from '@qnsp/kms-client';
 import { type Command, Option } from 'commander';
 import { callOptions, connect } from '../../connection/connect.ts';
-import type { CommandIo } from '../../io.ts';
-import { wholeNumber } from '../../option-values.ts';
+import type { CommandIo } from '../../terminal/io.ts';
+import { wholeNumber } from '../../terminal/option-values.ts';
 import { writeKeys } from './key-output.ts';
 
 interface ListOptions extends Pick<ListKeysInput, 'state' | 'algorithm' | 'name'> {

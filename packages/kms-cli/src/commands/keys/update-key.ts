@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander';
 import { callOptions, connect } from '../../connection/connect.ts';
-import { CommandError, EXIT } from '../../exit-codes.ts';
-import type { CommandIo } from '../../io.ts';
-import { instant, nameAndValue, wholeNumber } from '../../option-values.ts';
+import { CommandError, EXIT } from '../../terminal/exit-codes.ts';
+import type { CommandIo } from '../../terminal/io.ts';
+import { instant, nameAndValue, wholeNumber } from '../../terminal/option-values.ts';
 import { KEY_HELP, keyIdOf } from '../named-key.ts';
 import { writeKey } from './key-output.ts';
 

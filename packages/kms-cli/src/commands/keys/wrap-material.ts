@@ -1,5 +1,5 @@
 import { createCipheriv, createPublicKey, encapsulate } from 'node:crypto';
-import { CommandError, EXIT } from '../../exit-codes.ts';
+import { CommandError, EXIT } from '../../terminal/exit-codes.ts';
 
 /** What the service opens: an ML-KEM-768 ciphertext, then the material under AES-KWP (RFC 5649) with the shared secret. */
 export function wrapMaterial(material: Uint8Array, publicKeyPem: string): Uint8Array {

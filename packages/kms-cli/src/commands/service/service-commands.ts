@@ -1,8 +1,8 @@
 import type { Health } from '@qnsp/kms-client';
 import type { Command } from 'commander';
 import { callOptions, connect } from '../../connection/connect.ts';
-import { CommandError, EXIT } from '../../exit-codes.ts';
-import type { CommandIo } from '../../io.ts';
+import { CommandError, EXIT } from '../../terminal/exit-codes.ts';
+import type { CommandIo } from '../../terminal/io.ts';
 import { type CommandGroup, print } from '../command-group.ts';
 
 interface ActivateOptions {

@@ -3,8 +3,8 @@ import { type Command, Option } from 'commander';
 import { callOptions, connect } from '../../connection/connect.ts';
 import { destinationOf } from '../../files/place.ts';
 import { writeSmall } from '../../files/small-data.ts';
-import type { CommandIo } from '../../io.ts';
-import { instant, oneMore } from '../../option-values.ts';
+import type { CommandIo } from '../../terminal/io.ts';
+import { instant, oneMore } from '../../terminal/option-values.ts';
 import { type Columns, type CommandGroup, print, rowOf } from '../command-group.ts';
 
 const ROLES = ['tenant_admin', 'key_admin', 'key_user', 'auditor', 'platform_admin'] as const;

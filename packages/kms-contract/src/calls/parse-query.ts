@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { check, quotable } from './issues.ts';
 import type { RawRequest } from './raw-request.ts';
-import type { Route } from './route.ts';
+import type { Route } from '../route/route.ts';
 
 type RawQuery = NonNullable<RawRequest['query']>;
 

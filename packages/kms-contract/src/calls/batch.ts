@@ -1,13 +1,13 @@
 import { KmsError } from '@qnsp/kms-core';
 import { z } from 'zod';
-import { type Dialect, type Names, normaliseSynonyms, SYNONYMS } from './dialects.ts';
-import { uuid } from './fields/uuid.ts';
-import { LIMITS } from './limits.ts';
+import { type Dialect, type Names, normaliseSynonyms, SYNONYMS } from '../route/dialects.ts';
+import { uuid } from '../fields/uuid.ts';
+import { LIMITS } from '../bounds/limits.ts';
 import { check } from './issues.ts';
 import { asObject, DEFAULT_SETTINGS, parseBody, parseParams, withKey } from './parse.ts';
 import type { RawRequest } from './raw-request.ts';
 import { parseQuery } from './parse-query.ts';
-import { type ContractSettings, type Route, tenantId } from './route.ts';
+import { type ContractSettings, type Route, tenantId } from '../route/route.ts';
 
 /** One item of a batch: what to do, or why it can't be done. */
 export type BatchItem<R extends Route> =

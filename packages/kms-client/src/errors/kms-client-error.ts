@@ -1,4 +1,4 @@
-import type { KmsErrorCode } from './generated/errors.ts';
+import type { KmsErrorCode } from '../generated/errors.ts';
 
 /**
  * Why a call failed: a code of the service, or of this client. A newer service may send codes that are not listed here.

@@ -8,9 +8,9 @@ import {
 } from '@qnsp/kms-core';
 import { z } from 'zod';
 import type { JsonObject } from './dialects.ts';
-import { uuid } from './fields/uuid.ts';
-import { type Fields, shortReader, shortTextWriter, shortWriter } from './fields/short-way.ts';
-import { component } from './fields/wire-schema.ts';
+import { uuid } from '../fields/uuid.ts';
+import { type Fields, shortReader, shortTextWriter, shortWriter } from '../fields/short-way.ts';
+import { component } from '../fields/wire-schema.ts';
 
 /** Where the API of the service is; health and documents are beside it. */
 export const BASE_PATH = '/kms/v1';

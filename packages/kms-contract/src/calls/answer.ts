@@ -1,9 +1,9 @@
 import { KmsError } from '@qnsp/kms-core';
 import { z } from 'zod';
-import { changedKeySchema, isChangedKey, keySchema } from './answers/key.ts';
-import { answerInDialect, type Dialect, type JsonObject } from './dialects.ts';
-import type { Immutable } from './routes/index.ts';
-import type { Route } from './route.ts';
+import { changedKeySchema, isChangedKey, keySchema } from '../answers/key.ts';
+import { answerInDialect, type Dialect, type JsonObject } from '../route/dialects.ts';
+import type { Immutable } from '../routes/index.ts';
+import type { Route } from '../route/route.ts';
 
 /** What a route answers, bytes as bytes. */
 export type AnswerOf<R extends Route> = Immutable<z.output<R['response']>>;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Address, Route } from './route.ts';
+import type { Address, Route } from '../route/route.ts';
 import type { ParamsOf, ParsedRequest } from './parse.ts';
 
 /** What a client gives for a call: what the service's handler gets, without what follows from it. */

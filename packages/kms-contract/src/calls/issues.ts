@@ -1,7 +1,7 @@
 import { type Issue, KmsError } from '@qnsp/kms-core';
 import type { z } from 'zod';
-import type { Names } from './dialects.ts';
-import { TOO_LARGE } from './fields/bytes.ts';
+import type { Names } from '../route/dialects.ts';
+import { TOO_LARGE } from '../fields/bytes.ts';
 
 const MAX_ISSUES = 20;
 /** Names that may stand in an answer. A client that mixes up names and values sends its secret as a name. */

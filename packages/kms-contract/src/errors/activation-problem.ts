@@ -1,7 +1,7 @@
 import type { KmsErrorCode } from '@qnsp/kms-core';
 import { z } from 'zod';
 import { ERROR_STATUS, type Failure } from './errors.ts';
-import { component } from './fields/wire-schema.ts';
+import { component } from '../fields/wire-schema.ts';
 
 /** The shape of an error of the activation handshake, which its clients expect instead of a problem. */
 export const activationProblemSchema = component(

@@ -1,7 +1,5 @@
-import type { ANSWER_SHAPES } from './generated/answer-shapes.ts';
-
-/** How an operation is called. */
-export interface Operation {
+/** How an operation is called, whose answer is one of those. */
+export interface OperationOf<Answer extends string> {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** With parameters in braces; each is a field of the input. */
   readonly path: string;
@@ -13,7 +11,7 @@ export interface Operation {
   readonly query?: readonly string[];
   /** The fields of the body that are bytes. */
   readonly bytes?: readonly string[];
-  readonly answer: keyof typeof ANSWER_SHAPES | 'text';
+  readonly answer: Answer | 'text';
   /** Statuses beside 200 and 201 with which the answer comes. */
   readonly otherStatuses?: readonly number[];
   /** Whether it changes anything: then it is sent with an idempotency key. */

@@ -1,10 +1,10 @@
 import type { AcknowledgedCommits, CommitMemory, KnownCommits } from '@qnsp/kms-core';
 import { desc, inArray, max } from 'drizzle-orm';
-import type { Db } from '../driver.ts';
-import type { PostgresDriver } from '../postgres/postgres-driver.ts';
+import type { Db } from '../driver/driver.ts';
+import type { PostgresDriver } from './postgres-driver.ts';
 import { commitMarks } from '../schema/commit-marks.ts';
-import { toStoreError } from '../store-errors.ts';
-import { lackingIn } from './commit-marks.ts';
+import { toStoreError } from '../driver/store-errors.ts';
+import { lackingIn } from '../commits/commit-marks.ts';
 
 const RECENT = 16;
 

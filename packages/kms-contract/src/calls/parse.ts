@@ -8,12 +8,12 @@ import {
   type Names,
   normaliseRequest,
   normaliseSynonyms,
-} from './dialects.ts';
-import { LIMITS } from './limits.ts';
+} from '../route/dialects.ts';
+import { LIMITS } from '../bounds/limits.ts';
 import { check, invalidRequest, nameAsSent } from './issues.ts';
 import { parseQuery, passedOver } from './parse-query.ts';
-import type { ContractSettings, Route } from './route.ts';
-import type { OperationId, RouteOf } from './routes/index.ts';
+import type { ContractSettings, Route } from '../route/route.ts';
+import type { OperationId, RouteOf } from '../routes/index.ts';
 
 type ParamName<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
   ? Name | ParamName<Rest>

@@ -1,7 +1,7 @@
 import type { KmsErrorCode } from '@qnsp/kms-core';
 import { z } from 'zod';
-import { answeredInstant } from './fields/instant.ts';
-import { component, onTheWire } from './fields/wire-schema.ts';
+import { answeredInstant } from '../fields/instant.ts';
+import { component, onTheWire } from '../fields/wire-schema.ts';
 
 /** The HTTP status of each error code: the one table. */
 export const ERROR_STATUS = {

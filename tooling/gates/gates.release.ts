@@ -95,6 +95,30 @@ const violations: readonly Violation[] = [
     named: 'leaves the package',
   },
   {
+    gate: 'boundaries',
+    what: 'folders of a package that import one another, if only types',
+    files: () => ({
+      'packages/kms-cache/src/seeded-a/one.ts':
+        "import type { Two } from '../seeded-b/two.ts';\n\nexport type One = Two;\n",
+      'packages/kms-cache/src/seeded-b/two.ts': 'export type Two = string;\n',
+      'packages/kms-cache/src/seeded-b/three.ts':
+        "import type { One } from '../seeded-a/one.ts';\n\nexport type Three = One;\n",
+    }),
+    named: /packages\/kms-cache: these folders import one another: seeded-a, seeded-b/,
+  },
+  {
+    gate: 'boundaries',
+    what: 'a file beside index.ts that a folder below imports',
+    files: () => ({
+      'packages/kms-cache/src/seeded-violation.ts':
+        "import { one } from './seeded-a/one.ts';\n\nexport const two = one;\n",
+      'packages/kms-cache/src/seeded-a/one.ts':
+        "import type { Base } from '../seeded-base.ts';\n\nexport const one: Base = 1;\n",
+      'packages/kms-cache/src/seeded-base.ts': 'export type Base = number;\n',
+    }),
+    named: /packages\/kms-cache: these folders import one another: \., seeded-a/,
+  },
+  {
     gate: 'knip',
     what: 'a file that nothing uses',
     files: () => ({ [CORE]: 'export const unused = 1;\n' }),

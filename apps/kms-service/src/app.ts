@@ -20,12 +20,12 @@ export function makeApp(parts: QnspParts): Hono<AppEnv> {
     const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].sort().join(', ');
     app.options(pattern, () => new Response(null, { status: 204, headers: { allow } }));
     app.all(pattern, (c) =>
-      refuse(parts, c, new KmsError('METHOD_NOT_ALLOWED', `This path takes ${allow}.`), { allow }),
+      refuse(parts, c, new KmsError('METHOD_NOT_ALLOWED', `This path accepts ${allow}.`), { allow }),
     );
   }
   addFrontPage(app);
   addExplorer(app);
-  app.notFound((c) => refuse(parts, c, new KmsError('NOT_FOUND', 'There is nothing under this path.')));
+  app.notFound((c) => refuse(parts, c, new KmsError('NOT_FOUND', 'There is nothing at this path.')));
   return app;
 }
 

@@ -5,33 +5,33 @@ import type { Caches } from './caches.ts';
 /** Publishes the numbers of the caches, read when they are asked for: nothing is counted twice on the way of a request. */
 export function observeCaches(registry: Registry, kms: Pick<Kms, 'keyRing' | 'tokens'>, caches: Caches): void {
   const registers = [registry];
-  counter(registry, 'kms_cache_requests_total', 'Keys and tokens looked up in memory, by what became of it.', () => [
+  counter(registry, 'kms_cache_requests_total', 'Lookups of keys and tokens in memory, by result.', () => [
     ...samplesOf({ cache: 'keys' }, kms.keyRing.counts),
     ...samplesOf({ cache: 'tokens' }, kms.tokens.counts),
   ]);
   gauge(registers, 'kms_cache_keys', 'Keys held in memory.', () => kms.keyRing.held.keys);
-  gauge(registers, 'kms_cache_key_bytes', 'Bytes that held keys take, roughly.', () => kms.keyRing.held.bytes);
+  gauge(registers, 'kms_cache_key_bytes', 'Approximate bytes taken by keys in memory.', () => kms.keyRing.held.bytes);
   gauge(registers, 'kms_cache_tokens', 'Tokens held in memory.', () => kms.tokens.held);
   if (!caches.enabled) return;
   gauge(
     registers,
     'kms_cache_proof_age_seconds',
-    'How long ago everything was last known to be unchanged. Above 0.75 nothing that is held is used.',
+    'Seconds since everything in memory was last known to be unchanged. Above 0.75 nothing in memory is used.',
     () => (performance.now() - caches.feed.provenAt()) / 1000,
     'max',
   );
   const { shared, redis } = caches;
   if (shared === undefined || redis === undefined) return;
-  counter(registry, 'kms_cache_shared_requests_total', 'Keys looked up in Redis, by what became of it.', () =>
+  counter(registry, 'kms_cache_shared_requests_total', 'Lookups of keys in Redis, by result.', () =>
     samplesOf({}, shared.counts),
   );
-  counter(registry, 'kms_cache_redis_failures_total', 'Calls of Redis that failed or took too long.', () => [
+  counter(registry, 'kms_cache_redis_failures_total', 'Redis calls that failed or took too long.', () => [
     { labels: {}, value: redis.failures },
   ]);
   gauge(
     registers,
     'kms_cache_redis_breaker_open',
-    '1 while Redis is left alone because it failed.',
+    '1 while Redis is not used because it failed.',
     () => (redis.isOpen ? 1 : 0),
     'max',
   );

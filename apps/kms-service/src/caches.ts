@@ -38,7 +38,7 @@ export function openCaches(config: CacheConfig, changes: ChangeFeed, log: Logger
     redis === undefined
       ? undefined
       : new SharedRecords(redis, changes, (keyId, cause) => {
-          log.error({ keyId, err: cause }, 'a value in Redis is not what this service put there: it is passed over');
+          log.error({ keyId, err: cause }, 'a value in Redis is not what this service put there; ignoring it');
         });
   return {
     enabled: true,
@@ -65,7 +65,7 @@ function openRedis({ redisUrl, redisCaFile, ttlSeconds }: CacheConfig, log: Logg
     ttlSeconds,
     ...(redisCaFile === undefined ? {} : { caPem: readCertificate('KMS_CACHE_REDIS_CA_FILE', redisCaFile) }),
     onChange: (state, cause) => {
-      if (state === 'open') log.warn({ err: cause }, 'Redis is slow or does not answer: going on without it');
+      if (state === 'open') log.warn({ err: cause }, 'Redis is slow or does not answer; continuing without it');
       else log.info('Redis answers again');
     },
   });

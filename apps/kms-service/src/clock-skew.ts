@@ -24,7 +24,7 @@ export function makeClockSkew(clock: DatabaseClock | undefined, limitSeconds: nu
         ? { status: 'degraded', message: describeSkew(aheadMs) }
         : { status: 'ok' };
     },
-    refusal: () => (isOverLimit() ? 'The clocks of the service and of its database are too far apart.' : undefined),
+    refusal: () => (isOverLimit() ? 'The clocks of the service and its database are too far apart.' : undefined),
   };
 }
 
@@ -35,5 +35,5 @@ export function skewProblem(aheadMs: number): string | undefined {
 
 function describeSkew(aheadMs: number): string {
   const seconds = Math.round(Math.abs(aheadMs) / 100) / 10;
-  return `the clock of this machine is ${seconds} s ${aheadMs < 0 ? 'behind' : 'ahead of'} the database's: set both by NTP`;
+  return `the clock of this machine is ${seconds} s ${aheadMs < 0 ? 'behind' : 'ahead of'} the database's: synchronise both with NTP`;
 }

@@ -37,7 +37,7 @@ export async function diagnose(environment: Environment): Promise<readonly Findi
   } catch (error) {
     return problemsOf('configuration', error);
   }
-  const ok: Finding = { check: 'configuration', status: 'ok', message: 'every setting can be read' };
+  const ok: Finding = { check: 'configuration', status: 'ok', message: 'all settings can be read' };
   return [
     ok,
     ...(await look('database', () => lookAtDatabase(config.database))),
@@ -70,14 +70,17 @@ function problemsOf(check: string, error: unknown): readonly Finding[] {
 async function lookAtDatabase(config: DatabaseConfig): Promise<Omit<Finding, 'check'>> {
   if (config.kind === 'pglite')
     // Only one process may have it open, and that is the service.
-    return { status: 'skipped', message: 'embedded: only the service opens it, and says below how it is' };
+    return {
+      status: 'skipped',
+      message: 'embedded database, held open by the running service; see its own check below',
+    };
   const opened = await openPostgres(config, { poolMax: 1, migrate: 'off' });
   try {
     const roots = await opened.store.transact({ kind: 'system' }, (unit) => unit.tenants.roots());
     await opened.evidence.requireWritable();
     const problem = skewProblem(opened.clock.machineAheadMs() ?? 0);
     if (problem !== undefined) return { status: 'wrong', message: problem };
-    return { status: 'ok', message: `answers, takes writes, is of this version, and uses ${roots.length} root(s)` };
+    return { status: 'ok', message: `answers, accepts writes, matches this version, and uses ${roots.length} root(s)` };
   } finally {
     await opened.close();
   }
@@ -125,7 +128,7 @@ async function lookAtRedis({ cache }: ServiceConfig): Promise<Omit<Finding, 'che
   }
 }
 
-const WITHOUT_REDIS = 'The service works without it, only slower';
+const WITHOUT_REDIS = 'The service works without it, only more slowly';
 
 function redisProblem(failure: unknown): string {
   const message = failure instanceof Error ? failure.message : 'it does not answer in time';
@@ -135,7 +138,7 @@ function redisProblem(failure: unknown): string {
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return `KMS_CACHE_REDIS_URL: ${message}. ${WITHOUT_REDIS}`;
   if (/CERT|SIGNATURE|ISSUER/.test(code))
     return `KMS_CACHE_REDIS_CA_FILE: the certificate of Redis is not trusted (${message}): name the authority that issued it. ${WITHOUT_REDIS}`;
-  return `KMS_CACHE_REDIS_URL: ${message}: check it, and that Redis runs. ${WITHOUT_REDIS}`;
+  return `KMS_CACHE_REDIS_URL: ${message}: check it, and that Redis is running. ${WITHOUT_REDIS}`;
 }
 
 async function lookAtAuditService({ evidence }: ServiceConfig): Promise<Omit<Finding, 'check'>> {
@@ -147,6 +150,6 @@ async function lookAtAuditService({ evidence }: ServiceConfig): Promise<Omit<Fin
     ? { status: 'ok', message: 'answers' }
     : {
         status: 'wrong',
-        message: `${problem}: check AUDIT_SERVICE_URL, AUDIT_BEARER_TOKEN and that it runs. Evidence waits until it takes it`,
+        message: `${problem}: check AUDIT_SERVICE_URL, AUDIT_BEARER_TOKEN and that it is running. Evidence waits until it is accepted`,
       };
 }

@@ -57,14 +57,14 @@ export async function joinFleet(
   } catch (error) {
     // A database that only reads is served from as well.
     if (!(error instanceof KmsError) || error.code !== 'STORE_UNAVAILABLE') throw error;
-    log.warn({ err: error }, 'this node could not be held against the others of its fleet');
+    log.warn({ err: error }, 'could not compare the settings of this node with those of its fleet');
   }
   const refused = refusals(others);
   if (refused.length > 0)
     throw new ConfigurationError(
       refused.map(({ variable, own, other }) => ({
         variable,
-        reason: `is ${own} here and ${other} on a node that is running: set the same, stop that node first, or set KMS_FLEET_CHANGE=${variable} on each node while they are restarted one after the other`,
+        reason: `is ${own} here and ${other} on a running node: set the same value, stop that node first, or set KMS_FLEET_CHANGE=${variable} on each node while restarting them one after the other`,
       })),
     );
   let differing = differences(settings, others);
@@ -93,7 +93,7 @@ export async function joinFleet(
       nodes.leave(node.nodeId).catch((error: unknown) => {
         // It counts as gone by itself after a while.
         if (!(error instanceof KmsError)) throw error;
-        log.warn({ err: error }, 'this node could not leave its fleet');
+        log.warn({ err: error }, 'could not sign this node off from its fleet');
       }),
   };
 }

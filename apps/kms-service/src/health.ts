@@ -81,14 +81,14 @@ function cacheChecks({ enabled, feed, redis }: Caches): { readonly cache?: Check
 function redisCheck({ isOpen, connectionFailure }: RedisCache): Check {
   if (connectionFailure instanceof Error)
     return { status: 'degraded', message: `not connected: ${connectionFailure.message}` };
-  if (isOpen) return { status: 'degraded', message: 'slow or without an answer: it is left alone' };
+  if (isOpen) return { status: 'degraded', message: 'slow or not answering, so it is not used for now' };
   return { status: 'ok' };
 }
 
 /** Keys are used all the same. */
 function writingCheck(answering: Check, problem: string | undefined): Check {
   if (problem === undefined) return answering;
-  return { ...answering, status: 'degraded', message: `takes no writes, so changes are refused: ${problem}` };
+  return { ...answering, status: 'degraded', message: `accepts no writes, so changes are refused: ${problem}` };
 }
 
 /** Nothing is done that can leave no evidence. */
@@ -109,7 +109,7 @@ function evidenceChecks(
         ? { status: 'ok' }
         : {
             status: 'degraded',
-            message: `takes no evidence: ${undelivered} events wait, and the batch that is next was tried ${attempts} times`,
+            message: `accepts no evidence: ${undelivered} events wait, and the next batch was tried ${attempts} times`,
           },
   };
 }

@@ -109,7 +109,7 @@ async function noteSwitchIfPossible({ evidence, evidenceStore, kms }: Compositio
   } catch (error) {
     // A database that only reads is served from as well; the next start tries again.
     if (!(error instanceof KmsError) || error.code !== 'STORE_UNAVAILABLE') throw error;
-    log.error({ err: error }, 'it could not be left in evidence whether it is kept from now on');
+    log.error({ err: error }, 'could not record in the evidence whether it is kept from now on');
   }
 }
 

@@ -21,21 +21,21 @@ export function makeMetrics(kms: Pick<Kms, 'keyRing' | 'tokens'>, caches: Caches
   const operations = new OperationMetrics(registry);
   const waiting = new Gauge({
     name: 'kms_evidence_waiting_events',
-    help: 'Events of evidence that are not sealed, or not delivered.',
+    help: 'Evidence events not yet sealed, or not yet delivered.',
     labelNames: ['for'],
     registers: [registry],
     aggregator: 'max',
   });
   const refused = new Gauge({
     name: 'kms_evidence_refused_batches',
-    help: 'Batches of evidence that the audit service refused for ever. Anything above 0 needs somebody.',
+    help: 'Batches of evidence permanently refused by the audit service. Anything above 0 needs attention.',
     registers: [registry],
     // Every process counts the same ones, in the database.
     aggregator: 'max',
   });
   const failures = new Counter({
     name: 'kms_evidence_failures_total',
-    help: 'Turns of the work on evidence that failed, and deliveries that were postponed.',
+    help: 'Failed rounds of evidence work, and postponed deliveries.',
     labelNames: ['work'],
     registers: [registry],
   });

@@ -54,7 +54,7 @@ export function makeReadiness(refusal: () => string | undefined = () => undefine
       if (copy?.settled === false)
         throw new KmsError('SEALED', copy.message, { retryAfterSeconds: COPY_RETRY_SECONDS });
       if (!tested)
-        throw new KmsError('SEALED', `The service does not serve: ${reason ?? 'it was not tested'}.`, {
+        throw new KmsError('SEALED', `The service is not serving: ${reason ?? 'it was not tested'}.`, {
           retryAfterSeconds: 1,
         });
       const refused = refusal();

@@ -66,11 +66,11 @@ async function beginToRemember({ commits }: Composition, copies: DatabaseCopies,
 export function sealWhenBehind(composition: Composition, readiness: Readiness, log: Logger): void {
   composition.commits?.told.onBehind(() => {
     const message =
-      'The database lacks changes that were acknowledged: a standby that lagged was promoted, or an older copy was put in its place. Nothing is served.';
+      'The database lacks changes that were acknowledged: a lagging standby was promoted, or an older copy was put in its place. Nothing is served.';
     readiness.restoredCopy(false, message);
     log.fatal(message);
     declareBehind(composition, readiness, log).catch((error: unknown) => {
-      log.error({ err: error }, 'the database could not be told that it is an older copy: it is tried again');
+      log.error({ err: error }, 'could not record in the database that it is an older copy; retrying');
     });
   });
 }
@@ -134,13 +134,13 @@ function describeCopy({ noticedAt, cause, settled }: DatabaseCopy, dataAsOf: Dat
   const hours = ((noticedAt.getTime() - dataAsOf.getTime()) / MILLISECONDS_PER_HOUR).toFixed(1);
   const what =
     cause === 'behind'
-      ? `The database lacks changes that were acknowledged, which was noticed on ${noticed}: a standby that lagged was promoted, or an older physical copy was put in its place. Its data is of ${asOf} or a little later.`
-      : `The database is a copy that was restored on ${noticed} from data of ${asOf}, ${hours} hours old then.`;
+      ? `The database lacks changes that were acknowledged, which was noticed on ${noticed}: a lagging standby was promoted, or an older physical copy was put in its place. Its data is from ${asOf} or a little later.`
+      : `The database is a copy that was restored on ${noticed} from data of ${asOf}, then ${hours} hours old.`;
   if (settled === null)
     return (
       `${what} What was destroyed, revoked or suspended since is not known, so nothing is served. Load the newest ` +
       'tombstones and restart (deploy/backup/tombstones.sh), or, if there are none, restart with ' +
-      `KMS_ACCEPT_RESTORED_COPY=${asOf}: keys and tokens that had ended since then will work again.`
+      `KMS_ACCEPT_RESTORED_COPY=${asOf}: keys and tokens that have ended since then will work again.`
     );
   const known =
     settled.by === 'tombstones'

@@ -122,7 +122,7 @@ async function openNext(
   if (label === undefined || label === (hsm.label ?? 'qnsp-kms-root'))
     throw new KmsError(
       'BAD_REQUEST',
-      'The new root of an HSM needs a label of its own, other than that of the old one.',
+      'The new root of an HSM needs its own label, different from that of the old one.',
     );
   const opened = await openConfigured(configured.variable, { ...hsm, label }, false);
   const provider = hsmRoot(opened);

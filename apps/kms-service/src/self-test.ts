@@ -27,6 +27,6 @@ export async function runSelfTest(
   }
   const failed = results.filter((result) => !result.passed);
   readiness.selfTestFailed(failed.map((result) => result.algorithm));
-  log.fatal({ failed }, 'the power-on self test failed: the service does not serve');
+  log.fatal({ failed }, 'the power-on self test failed; the service will not serve');
   return false;
 }

@@ -92,13 +92,13 @@ const CASES: readonly Case[] = [
     'a database that is not there',
     () => ({ DATABASE_URL: at(`localhost:${server.port}/nowhere`) }),
     78,
-    /DATABASE_URL: .*database "nowhere" does not exist: make it, or correct its name/,
+    /DATABASE_URL: .*database "nowhere" does not exist: create it, or correct its name/,
   ],
   [
     'a user that is not there',
     () => ({ DATABASE_URL: `postgresql://nobody@127.0.0.1:${plain.port}/postgres` }),
     78,
-    /DATABASE_URL: .*role "nobody" does not exist: let the user in/,
+    /DATABASE_URL: .*role "nobody" does not exist: admit the user/,
   ],
   [
     'a database that the user may not connect to',
@@ -130,7 +130,7 @@ const CASES: readonly Case[] = [
       DATABASE_URL: `postgresql://postgres@127.0.0.1:${closedPort},127.0.0.1:${plain.port}/postgres?target_session_attrs=standby`,
     }),
     1,
-    /no server fits: 127\.0\.0\.1:\d+: .*ECONNREFUSED.*; 127\.0\.0\.1:\d+: a primary/,
+    /no server matches: 127\.0\.0\.1:\d+: .*ECONNREFUSED.*; 127\.0\.0\.1:\d+: a primary/,
   ],
   [
     'a stray %',
@@ -143,7 +143,7 @@ const CASES: readonly Case[] = [
     'a URL that asks for TLS',
     () => ({ DATABASE_URL: `${at('localhost/kms')}?sslmode=require` }),
     78,
-    /DATABASE_URL: asks for TLS by "sslmode"\. Say it by the setting/,
+    /DATABASE_URL: asks for TLS with "sslmode"\. Use the setting for TLS instead/,
   ],
   [
     'the certificate of another authority',
@@ -203,7 +203,7 @@ const CASES: readonly Case[] = [
     'a pooler in statement mode',
     () => ({ DATABASE_URL: pooler.url(plain.url) }),
     78,
-    /DATABASE_URL: .*the pooler lets no transaction begin.*use it in session or transaction mode/,
+    /DATABASE_URL: .*the pooler does not let a transaction begin.*use it in session or transaction mode/,
   ],
   [
     'a wrong password on the way of notices',

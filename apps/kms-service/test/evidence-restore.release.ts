@@ -184,7 +184,7 @@ describe('evidence over a restore', { timeout: 180_000 }, () => {
         checks: {
           evidence: {
             status: 'ok',
-            message: expect.stringContaining(`in an epoch of their own, from data of ${asOf}`),
+            message: expect.stringContaining(`the chains continue in a new epoch, from data of ${asOf}`),
           },
         },
       });

@@ -234,7 +234,7 @@ describe('keys in an HSM', () => {
       wrappedMaterial: DATA,
     });
     expect(refused).toMatchObject({ status: 400 });
-    expect(refused.body['message']).toMatch(/cannot be imported into an HSM/);
+    expect(refused.body['message']).toMatch(/outside an HSM cannot be imported into one/);
   });
 
   test('outlive a restart and a kill', { timeout: 60_000 }, async () => {

@@ -231,7 +231,7 @@ describe('a connection', () => {
         for (let opened = 0; opened < 40; opened += 1) sockets.push(await asksOnly());
       });
       for (const socket of sockets) socket.destroy();
-      expect(reasons()).toContain('too many answers wait to be read');
+      expect(reasons()).toContain('too many unread answers');
       // All answers would be 310 MiB. Beside what waits there is the work on one body, and what follows within a moment.
       expect(mib).toBeLessThan(ANSWER_BYTES / MIB + 180);
       expect((await local.call('GET', path)).status).toBe(200);
@@ -275,9 +275,12 @@ describe('a connection', () => {
       expect(served.length).toBeLessThanOrEqual(CONNECTIONS);
       expect(served.length).toBeGreaterThan(CONNECTIONS / 2);
       for (const socket of served) socket.destroy();
-      await vi.waitFor(() => expect(local.service.logs().includes('connections were refused')).toBe(true), {
-        timeout: 5000,
-      });
+      await vi.waitFor(
+        () => expect(local.service.logs().includes('connections refused: there are as many')).toBe(true),
+        {
+          timeout: 5000,
+        },
+      );
       await vi.waitFor(async () => expect((await local.call('GET', path)).status).toBe(200), { timeout: 5000 });
     });
   });

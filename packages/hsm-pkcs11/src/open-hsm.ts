@@ -100,7 +100,7 @@ export async function openHsm(config: HsmConfig, options: OpenHsmOptions = {}): 
       if (!Number.isSafeInteger(bytes) || bytes < 1 || bytes > MAX_RANDOM_BYTES)
         throw new RangeError(`an HSM is asked for 1 to ${MAX_RANDOM_BYTES} random bytes`);
       const random = await link.call({ op: 'random', bytes });
-      if (random.length !== bytes) throw hsmUnavailable(settings.id, 'it gave too few random bytes', 1000);
+      if (random.length !== bytes) throw hsmUnavailable(settings.id, 'it returned too few random bytes', 1000);
       return random;
     },
     hasRoot: () => root.exists(),

@@ -102,7 +102,7 @@ function incomplete(cause?: unknown): KmsError {
 const MOST_PIECES = 150_000;
 
 function inPieces(): KmsError {
-  return new KmsError('BAD_REQUEST', `The body comes in more than ${MOST_PIECES} pieces. Send larger chunks.`);
+  return new KmsError('BAD_REQUEST', `The body arrives in more than ${MOST_PIECES} pieces. Send larger chunks.`);
 }
 
 function tooLarge(limit: number): KmsError {

@@ -18,14 +18,14 @@ export function callerAddress(
   if (gatewayCredential === undefined || presented === undefined || presented === '')
     return socket.remoteAddress ?? null;
   if (!isSame(String(presented), gatewayCredential))
-    throw new KmsError('UNAUTHORIZED', 'The gateway presents another credential than KMS_GATEWAY_CREDENTIAL.');
+    throw new KmsError('UNAUTHORIZED', 'The gateway presents a credential other than KMS_GATEWAY_CREDENTIAL.');
   // The gateway replaces what came to it, so there is one address; of a list the last is what the gateway itself saw.
   const address = String(headers['x-forwarded-for'] ?? '')
     .split(',')
     .at(-1)
     ?.trim();
   if (address === undefined || isIP(address) === 0)
-    throw new KmsError('BAD_REQUEST', 'The gateway must say in x-forwarded-for from where it has the call.');
+    throw new KmsError('BAD_REQUEST', 'The gateway must say in x-forwarded-for where the call comes from.');
   return address;
 }
 

@@ -55,7 +55,10 @@ export class RefusedTokens {
       await event?.refused();
     } catch (error) {
       if (!(error instanceof KmsError)) throw error;
-      logs.log.warn({ requestId, tokenId: subject, reason: error.message }, 'the refusal of a token left no evidence');
+      logs.log.warn(
+        { requestId, tokenId: subject, reason: error.message },
+        'the refusal of a token could not be recorded as evidence',
+      );
     }
   }
 

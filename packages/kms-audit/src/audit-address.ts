@@ -49,7 +49,7 @@ export function isLoopbackHost(host: string): boolean {
 export function auditUrlProblem(url: URL, allowedHosts: ReadonlySet<string>): string | undefined {
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'must be an https URL';
   if (url.username !== '' || url.password !== '')
-    return 'must hold no user and no password: the token is a setting of its own';
+    return 'must not contain a user or a password: the token is a separate setting';
   if (url.protocol === 'http:' && !isLoopbackHost(url.hostname))
     return 'must be https: plain HTTP is for a receiver on this machine only';
   const host = unbracketed(url.hostname);
@@ -71,7 +71,7 @@ export function guardedLookup(allowedHosts: ReadonlySet<string>) {
         const [first] = found;
         const refused = found.find(({ address }) => !addressIsAllowed(host, address, allowedHosts));
         if (refused !== undefined || first === undefined)
-          callback(new Error(`${host} leads to an address that is not allowed`), []);
+          callback(new Error(`${host} resolves to an address that is not allowed`), []);
         else if (options.all) callback(null, found);
         else callback(null, first.address, first.family);
       },

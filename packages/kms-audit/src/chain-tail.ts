@@ -78,18 +78,20 @@ export function statementProblem(before: ChainTail, checkpoint: Checkpoint): str
     // An older node beside newer ones signs with the same key.
     return unknown || signers.periods === null || signers.keyId === keyId
       ? undefined
-      : `it was signed with ${keyId}, and nothing says that this key takes over from the one before`;
+      : `it was signed with ${keyId}, and nothing says that this key takes over from the previous one`;
   const { signingKeys = [], epoch = null, timestamp } = checkpoint;
   const time = Date.parse(timestamp);
-  if (signingKeys.at(-1)?.keyId !== keyId) return 'it says that another key signs it';
+  if (signingKeys.at(-1)?.keyId !== keyId) return 'it names a different key as its signer';
   if (signingKeys.slice(0, -1).some((period) => period.keyId === keyId))
     return `it was signed with ${keyId}, from which another key has taken over`;
-  if (epoch !== null && time < Date.parse(epoch.since)) return 'it says to be older than its epoch';
+  if (epoch !== null && time < Date.parse(epoch.since)) return 'it claims to be older than its epoch';
   if (unknown) return undefined;
-  if (time < sealedAt) return 'it says to be older than the one that it follows';
+  if (time < sealedAt) return 'it claims to be older than the one that it follows';
   const expected = periodsWith(signers, keyId, checkpoint.firstSequence);
   if (expected === undefined) return `it was signed with ${keyId}, from which another key has taken over`;
-  return samePeriods(expected, signingKeys) ? undefined : 'it names other signing keys than the one that it follows';
+  return samePeriods(expected, signingKeys)
+    ? undefined
+    : 'it names different signing keys from the one that it follows';
 }
 
 export function isSameEpoch(one: EvidenceEpoch | null, other: EvidenceEpoch | null): boolean {

@@ -71,7 +71,7 @@ export function wordsOf(report: ExportReport): readonly string[] {
       `NOT verified: ${first}`,
       ...others.map((place) => `also ${place}`),
       ...(badPlaces > PLACES_NAMED ? [`and ${badPlaces - PLACES_NAMED} more places`] : []),
-      `${events} events in ${checkpoints} batches are as they were signed`,
+      `${events} events in ${checkpoints} batches are as signed`,
     ];
   }
   return [

@@ -53,11 +53,12 @@ export class ExportWalk {
     const { after, latestCheckpoint } = options;
     for (const given of [after, latestCheckpoint]) {
       const problem = given === undefined ? undefined : this.#signatureProblem(given);
-      if (problem !== undefined) throw new RangeError(`A checkpoint that was given apart is of no use: ${problem}.`);
+      if (problem !== undefined) throw new RangeError(`The given checkpoint cannot be used: ${problem}.`);
     }
     if (after === undefined) return;
     this.#tenantId ??= after.tenantId;
-    if (after.tenantId !== this.#tenantId) throw new RangeError('The checkpoint to go on after is of another tenant.');
+    if (after.tenantId !== this.#tenantId)
+      throw new RangeError('The checkpoint to continue after belongs to another tenant.');
     this.#epoch = after.epoch ?? null;
     this.#goTo(tailAfter(after, null));
     this.#landmark();
@@ -70,7 +71,7 @@ export class ExportWalk {
     if (parsed?.kind === 'event') this.#event(parsed.entry);
     else if (parsed?.kind === 'checkpoint') this.#checkpoint(parsed.checkpoint);
     else {
-      this.#report(null, typeof line === 'string' ? 'the line is not one of an export' : line.problem);
+      this.#report(null, typeof line === 'string' ? 'the line does not belong to an export' : line.problem);
       this.#batch.isBroken = true;
       this.#sequence = null;
       this.#hash = null;
@@ -106,7 +107,7 @@ export class ExportWalk {
     const { sequence, previousHash, hash, event } = entry;
     this.#tenantId ??= event.tenantId;
     const place = { sequence, eventId: event.eventId };
-    if (event.tenantId !== this.#tenantId) return this.#badEvent(place, 'it is of another tenant');
+    if (event.tenantId !== this.#tenantId) return this.#badEvent(place, 'it belongs to another tenant');
     if (this.#sequence !== null && sequence <= this.#sequence && this.#batch.isEmpty) this.#goBackTo(entry);
     const expected = this.#sequence === null ? sequence : this.#sequence + 1;
     if (sequence < expected) return this.#badEvent(place, `event ${expected} should be here: it was inserted or moved`);
@@ -144,7 +145,7 @@ export class ExportWalk {
     const problem = unsigned ?? (batch.isBroken ? undefined : this.#problem(checkpoint, batch));
     if (problem !== undefined) {
       const place = batch.first ?? { sequence: checkpoint.firstSequence, eventId: checkpoint.firstEventId };
-      this.#report(place, `the checkpoint of its batch does not fit: ${problem}`);
+      this.#report(place, `the checkpoint of its batch does not match: ${problem}`);
     } else if (!batch.isBroken) {
       if (batch.first === null) this.#noteRetired(checkpoint);
       this.#events += batch.count;
@@ -216,7 +217,7 @@ export class ExportWalk {
     if (latestCheckpoint?.lastSequence !== checkpoint.lastSequence) return;
     if (isSame(checkpoint, latestCheckpoint)) this.#latestSeen = true;
     else if (isSameEpoch(checkpoint.epoch ?? null, latestCheckpoint.epoch ?? null))
-      this.#report(first, 'the checkpoint that was given apart says otherwise: history was rewritten');
+      this.#report(first, 'the given checkpoint says otherwise: history was rewritten');
   }
 
   #problem(checkpoint: Checkpoint, batch: OpenBatch): string | undefined {
@@ -243,7 +244,7 @@ export class ExportWalk {
   }
 
   #placeProblem({ tenantId, firstSequence, lastSequence, eventCount, previousCheckpoint }: Checkpoint) {
-    if (tenantId !== this.#tenantId) return 'it is of another tenant';
+    if (tenantId !== this.#tenantId) return 'it belongs to another tenant';
     const { checkpointHash: before, sequence } = this.#tail;
     if (before !== undefined && previousCheckpoint !== before) return 'it does not follow the checkpoint before it';
     const expected = sequence + 1;
@@ -258,7 +259,7 @@ export class ExportWalk {
     if (version === undefined || isSameEpoch(epoch, present))
       return this.#abandoned === null
         ? undefined
-        : `it goes back behind event ${firstSequence - 1} without saying that the database was restored: there are two chains`;
+        : `it goes back to before event ${firstSequence} without saying that the database was restored: there are two chains`;
     if (epoch === null || (present !== null && epoch.since <= present.since)) return 'its epoch has ended before it';
     return undefined;
   }
@@ -291,7 +292,7 @@ export class ExportWalk {
       const lost = missing(restored.after + 1, lastSequence);
       this.#reportAtEnd(
         latest,
-        `the checkpoint that was given apart is from before the restore of ${restored.since}: ${lost} in this export, which goes on from event ${restored.after}`,
+        `the given checkpoint is from before the restore of ${restored.since}: ${lost} in this export, which continues from event ${restored.after}`,
       );
       return;
     }
@@ -300,7 +301,7 @@ export class ExportWalk {
       latest,
       lastSequence > sequence
         ? `the end was cut off: ${missing(sequence + 1, lastSequence)}`
-        : 'the checkpoint that was given apart is not in the export',
+        : 'the given checkpoint is not in the export',
     );
   }
 

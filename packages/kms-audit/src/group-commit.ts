@@ -60,10 +60,10 @@ export class GroupCommit implements EvidenceTrail {
     if (this.#waiting >= maxWaiting || hasShare(this.#waitingOf.get(tenantId) ?? 0, this.#waiting, maxWaiting))
       throw unavailable('Too many events wait to be written.');
     if (this.#backlog >= maxBacklog)
-      throw unavailable(`${this.#backlog} events wait for the audit service, and no more are taken.`);
+      throw unavailable(`${this.#backlog} events wait for the audit service, and no more are accepted.`);
     const own = this.#backlogOf.get(tenantId) ?? 0;
     if (hasShare(own, this.#backlog, maxBacklog))
-      throw unavailable(`${own} events of the tenant wait for the audit service, and no more are taken of it.`);
+      throw unavailable(`${own} events of the tenant wait for the audit service, and no more are accepted from it.`);
   }
 
   record(event: AuditEvent): Promise<void> {
@@ -126,7 +126,7 @@ export class GroupCommit implements EvidenceTrail {
       await this.#store.append(events);
       written.resolve();
     } catch (cause) {
-      written.reject(unavailable('The store did not take the evidence.', cause));
+      written.reject(unavailable('The store did not accept the evidence.', cause));
     } finally {
       this.#waiting -= events.length;
       for (const { tenantId } of events) this.#release(tenantId);

@@ -38,8 +38,9 @@ export function inclusionProblem(
   verifier: CheckpointVerifier,
 ): string | undefined {
   if (eventHash(event) !== event.hash) return 'the event does not have the hash that it names';
-  if (event.event.tenantId !== checkpoint.tenantId) return 'the event is of another tenant than the checkpoint';
-  if (event.sequence !== checkpoint.firstSequence + leafIndex) return 'the event has another place in its batch';
+  if (event.event.tenantId !== checkpoint.tenantId)
+    return 'the event belongs to a different tenant from the checkpoint';
+  if (event.sequence !== checkpoint.firstSequence + leafIndex) return 'the event has a different place in its batch';
   const hash = Buffer.from(event.hash, 'hex');
   const siblings = path.map((sibling) => Buffer.from(sibling, 'hex'));
   if (rootOfPath(hash, leafIndex, checkpoint.eventCount, siblings)?.toString('hex') !== checkpoint.merkleRoot)

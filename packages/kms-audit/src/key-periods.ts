@@ -24,7 +24,7 @@ export class KeyPeriods {
     const keyId = signingKeyId(checkpoint) ?? '';
     const sealedAt = Date.parse(timestamp);
     if (sealedAt < this.#sealedAt && version === undefined)
-      this.#add(`the checkpoint of event ${firstSequence} says to be older than the one before it`);
+      this.#add(`the checkpoint of event ${firstSequence} claims to be older than the one before it`);
     this.#sealedAt = sealedAt;
     if (this.#periods.at(-1)?.keyId === keyId) return;
     if (this.#periods.some((period) => period.keyId === keyId))

@@ -29,7 +29,7 @@ export async function runAuditExport(
     const lines = upTo(latest.lastSequence, await source.page(last));
     const end = parseExportLine(lines.at(-1) ?? '');
     if (end?.kind !== 'checkpoint' || end.checkpoint.lastSequence <= last)
-      throw new RangeError(`The service has no whole batch after event ${last}, though there should be one.`);
+      throw new RangeError(`The service has no complete batch after event ${last}, although there should be one.`);
     last = end.checkpoint.lastSequence;
     await write(lines.map((line) => `${line}\n`).join(''));
   }

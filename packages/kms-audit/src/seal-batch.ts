@@ -40,7 +40,7 @@ export async function sealBatch(
   const { last: before } = head;
   const present = before?.epoch ?? null;
   if (present !== null && (epoch === null || epoch.since < present.since))
-    throw new RangeError('The chain is of a later epoch: the database was restored meanwhile.');
+    throw new RangeError('The chain belongs to a later epoch: the database was restored in the meantime.');
   const chained = chain(
     head,
     events.map((event) => inEpoch(event, epoch)),
@@ -102,7 +102,8 @@ function notBefore(now: Date, ...earliest: readonly (string | undefined)[]): Dat
 function chain(head: ChainHead, events: readonly AuditEvent[]): ChainedEvent[] {
   let { sequence, hash: previousHash } = head;
   return events.map((event) => {
-    if (event.tenantId !== head.tenantId) throw new RangeError('An event of another tenant is not of this chain.');
+    if (event.tenantId !== head.tenantId)
+      throw new RangeError('An event of another tenant does not belong to this chain.');
     sequence += 1;
     const place = { sequence, previousHash, event };
     const hash = eventHash(place);

@@ -52,7 +52,7 @@ function fitting(tenantId: TenantId, waiting: readonly unknown[]): AuditEvent[] 
     if (event === undefined || event.tenantId !== tenantId)
       throw new KmsError(
         'INTERNAL_ERROR',
-        `The outbox of the tenant ${tenantId} holds something that is no event of it.`,
+        `The outbox of the tenant ${tenantId} holds something that is not one of its events.`,
       );
     bytes += Buffer.byteLength(canonicalJson(event)) + PLACE_BYTES;
     if (bytes > MAX_BATCH_BYTES && events.length > 0) break;

@@ -20,7 +20,7 @@ export function readDelivery(body: unknown): EvidenceBatch | undefined {
 export function batchProblem({ events, checkpoint }: EvidenceBatch, verifier: CheckpointVerifier): string | undefined {
   let previousHash = events[0]?.previousHash;
   for (const [index, entry] of events.entries()) {
-    if (entry.event.tenantId !== checkpoint.tenantId) return `event ${entry.sequence} is of another tenant`;
+    if (entry.event.tenantId !== checkpoint.tenantId) return `event ${entry.sequence} belongs to another tenant`;
     if (entry.sequence !== checkpoint.firstSequence + index) return `event ${entry.sequence} is not in its place`;
     if (entry.previousHash !== previousHash) return `event ${entry.sequence} does not follow the one before it`;
     if (eventHash(entry) !== entry.hash) return `event ${entry.sequence} does not have the hash that it names`;

@@ -221,7 +221,7 @@ describe('signing keys', () => {
     [
       'under the periods of the other',
       async ([, two]) => restated((await sealAll([{ at: 3, signer: second }], headAfter(two)))[0], {}, first),
-      /another key signs it/,
+      /a different key as its signer/,
     ],
     [
       'as its own successor',

@@ -27,7 +27,7 @@ describe('what somebody made to be large is answered with a sentence', () => {
     ['a number without an end', `{"event":${'9'.repeat(1_000_000)}}`],
   ])('%s', async (_what, line) => {
     const report = await verifyExport([line], { publicKeysPem: [] });
-    expect(report.firstBad).toMatchObject({ line: 1, reason: 'the line is not one of an export' });
+    expect(report.firstBad).toMatchObject({ line: 1, reason: 'the line does not belong to an export' });
   });
 
   test('events without end and without a checkpoint, in memory that does not grow', { timeout: 120_000 }, () => {

@@ -31,7 +31,7 @@ describe('evidence of the first format', () => {
     expect(report).toMatchObject({ verified: true, events: 22, checkpoints: 6, gaps: 0, endProven: true, bad: [] });
     // What the first format cannot rule out is said all the same.
     expect(report.notes).toEqual([
-      expect.stringMatching(/event 12 says to be older/),
+      expect.stringMatching(/event 12 claims to be older/),
       expect.stringMatching(/signed again from event 12 on/),
       expect.stringMatching(/signed again from event 14 on/),
     ]);

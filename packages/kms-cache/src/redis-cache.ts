@@ -48,7 +48,7 @@ export interface RedisCache extends SharedCache {
  */
 export function openRedisCache(options: RedisCacheOptions): RedisCache {
   const target = parseRedisUrl(options.url);
-  if (target === undefined) throw new RangeError('not the URL of a Redis');
+  if (target === undefined) throw new RangeError('not a Redis URL');
   return new KeyvRedisCache(redisClient(target, options.caPem), options);
 }
 

@@ -36,7 +36,7 @@ export function makeProgram(io: CommandIo): Command {
   const program = new Command('kms')
     .description('QNSP KMS on the command line. Secrets come from the environment or from files, never from arguments.')
     .addOption(new Option('-o, --output <format>', 'how results are written').choices(OUTPUT_FORMATS).default('table'))
-    .option('--columns <titles>', 'the columns of a table, with commas between them', (text) => text.split(','))
+    .option('--columns <titles>', 'the columns of a table, separated by commas', (text) => text.split(','))
     .option('--use <context>', 'the context of this command; `kms context list` shows them')
     .version(ownVersion(), '--version', 'print the version')
     // Subcommands take these too, and nobody looks for them at the top.
@@ -111,14 +111,14 @@ function interrupted(reason: unknown, writesFile: boolean, cause: unknown): Comm
   const exitCode = typeof reason === 'number' ? reason : EXIT.interrupted;
   const rest = writesFile
     ? 'no output file was written'
-    : 'what it was to change may have been changed all the same, so look before you run it again';
+    : 'the change may have been made all the same, so check before you run it again';
   return new CommandError(exitCode, `Interrupted: ${rest}.`, { cause });
 }
 
 /** A failure that nobody foresaw: still one sentence, and for whoever mends it the rest on demand. */
 function fault(cause: unknown): CommandError {
   const what = cause instanceof Error ? (cause.message.split('\n')[0] ?? cause.name) : 'unknown';
-  return new CommandError(EXIT.fault, `This is a fault of kms (${what}): report it with what KMS_DEBUG=true prints.`, {
+  return new CommandError(EXIT.fault, `This is a bug in kms (${what}): report it with what KMS_DEBUG=true prints.`, {
     cause,
   });
 }

@@ -118,7 +118,7 @@ describe('kms audit verify', () => {
     const other = '0198d2a4-7b1c-7000-8000-000000000002';
     expect(await verify(lines, ...KEYS, '--tenant', other)).toMatchObject({
       code: EXIT.data,
-      out: expect.stringMatching(/^NOT verified: line 1 \(event 1, .*\): it is of another tenant/),
+      out: expect.stringMatching(/^NOT verified: line 1 \(event 1, .*\): it belongs to another tenant/),
     });
     // Also what holds no event that could tell.
     expect((await verify([], ...KEYS, '--tenant', TENANT)).code).toBe(EXIT.data);
@@ -137,7 +137,7 @@ describe('kms audit verify', () => {
       code: EXIT.data,
       out: expect.stringMatching(/^NOT verified: line 1: the line has 629145600 bytes/),
     });
-    expect(ran.out).toContain('in 2 batches are as they were signed');
+    expect(ran.out).toContain('in 2 batches are as signed');
     expect(ran.err).toMatch(/^[^\n]+\n$/);
   });
 
@@ -269,7 +269,7 @@ describe('kms audit export', () => {
     expect(ran).toMatchObject({
       code: EXIT.output,
       out: '',
-      err: expect.stringContaining('taken.jsonl exists already'),
+      err: expect.stringContaining('taken.jsonl already exists'),
     });
     expect(readFileSync(out, 'utf8')).toBe('somebody else');
     expect(existsSync(checkpoint)).toBe(false);

@@ -44,7 +44,7 @@ describe('kms sign and verify', () => {
     writeFileSync(at('larger'), randomBytes(MESSAGE_BYTES + 1));
     expect(await call('sign', at('larger'), '--key', 'signer')).toMatchObject({
       code: EXIT.usage,
-      err: expect.stringMatching(/782336 bytes .* digest/),
+      err: expect.stringMatching(/782336 bytes: .* digest/),
     });
   });
 });

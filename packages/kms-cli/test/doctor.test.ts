@@ -99,7 +99,7 @@ test('a clock that is off is named', async () => {
   const { port } = server.address() as AddressInfo;
   try {
     const { wrong } = await doctor({ KMS_URL: `http://127.0.0.1:${port}`, KMS_TOKEN: 'x' });
-    expect(wrong['clock']).toMatch(/by (?:89|90) seconds: set both by NTP/);
+    expect(wrong['clock']).toMatch(/by (?:89|90) seconds: synchronise both with NTP/);
   } finally {
     await new Promise((resolve) => server.close(resolve));
   }

@@ -165,8 +165,6 @@ describe('kms encrypt and decrypt', () => {
       signal: AbortSignal.abort(EXIT.terminated),
     });
     expect(code).toBe(EXIT.terminated);
-    expect(err).toBe(
-      'Interrupted: what it was to change may have been changed all the same, so look before you run it again.\n',
-    );
+    expect(err).toBe('Interrupted: the change may have been made all the same, so check before you run it again.\n');
   });
 });

@@ -221,7 +221,7 @@ describe('a context', () => {
     });
     expect(await call('--use', 'nobody', 'keys', 'list')).toMatchObject({
       code: EXIT.configuration,
-      err: 'There is no context "nobody": choose of here, gone.\n',
+      err: 'There is no context "nobody": choose from here, gone.\n',
     });
     await call('context', 'remove', 'gone');
     expect((await call('-o', 'name', 'context', 'list')).out).toBe('here\n');

@@ -33,7 +33,9 @@ describe('a table', () => {
 
   test('has the columns that were asked for, and names those there are', () => {
     expect(show({ ...TABLE, columns: ['state', 'id'] })).toBe('STATE    ID\nactive   0199f0c4\nrevoked  0199f0c5\n');
-    expect(() => show({ ...TABLE, columns: ['age'] })).toThrow('There is no column "age": choose of id, name, state.');
+    expect(() => show({ ...TABLE, columns: ['age'] })).toThrow(
+      'There is no column "age": choose from id, name, state.',
+    );
   });
 
   test('has colours only where they are shown', () => {

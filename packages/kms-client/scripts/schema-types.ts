@@ -23,7 +23,7 @@ export function declaration(name: string, schema: Schema | undefined, used: Set<
   if (schema?.properties === undefined) throw new Error(`${name} is not an object of the contract`);
   // Synonyms of answers are there only for requests in another dialect, which this client does not send.
   const properties = Object.entries(schema.properties).filter(
-    ([, { description }]) => description?.startsWith('Only where the request used such names') !== true,
+    ([, { description }]) => description?.startsWith('Only if the request used such names') !== true,
   );
   const direction =
     name.endsWith('Request') || name.endsWith('Settings') || name === 'UsageLimits' || name === 'KeyPolicy'

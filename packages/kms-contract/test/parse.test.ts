@@ -81,9 +81,9 @@ describe('what clients really send', () => {
       const parsed = parseRequest(route, { query });
       expect(parsed.query).toEqual({});
       expect(parsed.warnings).toEqual([
-        'The query has sort, which is not known here.',
-        'The query has ?, which is not known here.',
-        'The query has constructor, which is not known here.',
+        'The query has the unknown parameter sort.',
+        'The query has the unknown parameter ?.',
+        'The query has the unknown parameter constructor.',
       ]);
       expect(parseRequest(route, {})).not.toHaveProperty('warnings');
     },
@@ -239,7 +239,7 @@ describe('issues', () => {
   it('number places in lists', () => {
     const statements = [{ effect: 'allow', actions: ['kms:encrypt', 'kms:fly'], resources: ['*'] }];
     expect(issues(ROUTES.putKeyPolicy, { params, body: { version: '1', statements } })).toEqual([
-      { path: 'statements[0].actions[1]', reason: 'must be a permission, or the beginning of one and *' },
+      { path: 'statements[0].actions[1]', reason: 'must be a permission, or the beginning of one followed by *' },
     ]);
   });
 

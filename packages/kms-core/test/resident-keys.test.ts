@@ -131,18 +131,18 @@ describe('a key in an HSM', () => {
 
   test('is refused where no HSM holds its algorithm, with the list of what there is', async () => {
     await expect(create('chacha20-poly1305')).rejects.toThrow(
-      /no HSM here holds keys of chacha20-poly1305.*aes-256-gcm/,
+      /no HSM here supports chacha20-poly1305 keys.*aes-256-gcm/,
     );
     await expect(create('x25519')).rejects.toThrow(failure('BAD_REQUEST'));
     const without = await makeFixture();
     const asking = createKey(without.kms, without.admin, { protectionLevel: 'hsm' });
-    await expect(asking).rejects.toThrow('no HSM that holds keys is configured');
+    await expect(asking).rejects.toThrow('no HSM that can hold keys is configured');
   });
 
   test('is a software key under the root, and says so, where it is post-quantum', async () => {
     const key = await create('ML-DSA-65');
     expect(key).toMatchObject({ protectionLevel: 'software', provider: 'software' });
-    expect(key.warnings).toEqual([expect.stringMatching(/No HSM holds dilithium-3 keys.*software key/)]);
+    expect(key.warnings).toEqual([expect.stringMatching(/No HSM supports dilithium-3 keys.*software key/)]);
     expect(hsm.size).toBe(0);
     const pair = await create('ecdsa-p256');
     const upgraded = await upgradeKey(kms, admin, { keyId: pair.keyId });
@@ -158,7 +158,7 @@ describe('a key in an HSM', () => {
       importToken: Buffer.alloc(0),
       wrappedMaterial: Buffer.alloc(0),
     });
-    await expect(importing).rejects.toThrow(/cannot be imported into an HSM/);
+    await expect(importing).rejects.toThrow(/outside an HSM cannot be imported into one/);
   });
 
   test('goes to the next HSM while the first is away', async () => {
@@ -247,7 +247,7 @@ describe('destruction', () => {
   test('never calls a key destroyed while its HSM is away, and ends when it is back', async () => {
     const { keyId } = await create();
     hsm.goAway();
-    await expect(shred(keyId)).rejects.toThrow(/out of use for ever/);
+    await expect(shred(keyId)).rejects.toThrow(/permanently out of use/);
     expect(await getKey(kms, admin, { keyId })).toMatchObject({ state: 'deactivated' });
     await expect(restoreKey(kms, admin, { keyId })).rejects.toThrow(KEY_STATE_INVALID);
     expect((await runDueWork(kms, new AbortController().signal)).failed).toHaveLength(1);
@@ -415,7 +415,7 @@ describe('the sweep', () => {
       },
     });
     await expect(createKey({ ...kms, resident: [slow] }, admin, { protectionLevel: 'hsm' })).rejects.toThrow(
-      /making it took too long/,
+      /creating it took too long/,
     );
     expect(hsm.size).toBe(0);
   });

@@ -237,7 +237,7 @@ describe('the start', () => {
     await expect(start(a)).rejects.toThrow(
       new RegExp(`expects the check value ${expected}.*has ${await a.checkValue()}`),
     );
-    await expect(start(b)).rejects.toThrow(/hsm-b is not one of this database \(hsm-a [0-9a-f]{16}\)/);
+    await expect(start(b)).rejects.toThrow(/hsm-b does not belong to this database \(hsm-a [0-9a-f]{16}\)/);
   });
 
   test('needs all roots the first time, and one of them later', async () => {

@@ -99,7 +99,7 @@ export class DrizzleEvidenceStore implements EvidenceStore {
     if (claimed?.kind === 'missing')
       throw new KmsError(
         'INTERNAL_ERROR',
-        `The batch that begins with event ${claimed.firstSequence} of the tenant ${claimed.tenantId} is to be delivered and is not there.`,
+        `The batch that begins with event ${claimed.firstSequence} of the tenant ${claimed.tenantId} is to be delivered but does not exist.`,
       );
     return claimed?.delivery;
   }

@@ -108,8 +108,8 @@ describe('errors of the database', () => {
       ssl: 'disable',
       migrate: 'auto',
     });
-    await expect(several).rejects.toThrow(/no server fits: a\.invalid:5432: .*; b\.invalid:5432: /);
+    await expect(several).rejects.toThrow(/no server matches: a\.invalid:5432: .*; b\.invalid:5432: /);
     const tls = openPostgresStore({ url: 'postgresql://kms@a/kms?sslmode=require', ssl: 'disable', migrate: 'auto' });
-    await expect(tls).rejects.toThrow('Say it by the setting for TLS');
+    await expect(tls).rejects.toThrow('Use the setting for TLS instead');
   });
 });

@@ -7,7 +7,7 @@ export function failureOf(error: unknown): Failure {
   const known = error instanceof KmsError && error.code !== 'INTERNAL_ERROR';
   return {
     code: known ? error.code : 'INTERNAL_ERROR',
-    message: known ? error.message : 'The service could not do this. Its log says why, under the request id.',
+    message: known ? error.message : 'Internal error. The service log has the cause under this request id.',
     ...(known && error.details !== undefined ? { details: error.details } : {}),
     ...(known && error.retryAfterSeconds !== undefined ? { retryAfterSeconds: error.retryAfterSeconds } : {}),
   };

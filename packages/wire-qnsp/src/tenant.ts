@@ -17,7 +17,7 @@ export function namedTenant(ofCredential: TenantId | null, raw: RawRequest): Ten
     if (typeof claim !== 'string') throw badRequest('tenantId', 'must be one UUID');
     tenantId ??= claim.toLowerCase();
     if (claim.toLowerCase() !== tenantId)
-      throw new KmsError('TENANT_MISMATCH', 'The request names another tenant than the credential belongs to.');
+      throw new KmsError('TENANT_MISMATCH', 'The request names a tenant other than that of the credential.');
   }
   if (tenantId === null)
     throw badRequest('tenantId', 'a platform credential must name the tenant, e.g. in the header x-qnsp-tenant');
@@ -50,5 +50,5 @@ function isClaim(value: unknown): boolean {
 export function requireSameTenant(caller: Caller, item: unknown): void {
   const named = typeof item === 'object' && item !== null && 'tenantId' in item ? item.tenantId : undefined;
   if (named === undefined || named === caller.tenantId) return;
-  throw new KmsError('TENANT_MISMATCH', 'The item names another tenant than the credential belongs to.');
+  throw new KmsError('TENANT_MISMATCH', 'The item names a tenant other than that of the credential.');
 }

@@ -18,7 +18,7 @@ export class CommitFiles {
     try {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
     } catch (cause) {
-      const reason = `${directory} cannot be made (${cause instanceof Error ? cause.message : 'unknown reason'})`;
+      const reason = `${directory} cannot be created (${cause instanceof Error ? cause.message : 'unknown reason'})`;
       throw new ConfigurationError([{ variable: 'KMS_STATE_DIR', reason }]);
     }
   }

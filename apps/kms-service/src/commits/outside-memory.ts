@@ -91,7 +91,7 @@ export class OutsideMemory implements CommitMemory {
       remembered = openCommits(this.#options.chain, holder, sealed);
     } catch (error) {
       // Whoever made it up could otherwise stop the service, and whoever damages it could as well remove it.
-      this.#options.log.error({ holder, err: error }, 'what is remembered of commits was not written by this service');
+      this.#options.log.error({ holder, err: error }, 'the record of commits was not written by this service');
       return [];
     }
     return remembered.placeNoticedAt === this.#placeNoticedAt.toISOString() ? [remembered] : [];
@@ -111,7 +111,7 @@ export class OutsideMemory implements CommitMemory {
         await files?.write(known.holder, sealed);
       } catch (error) {
         // A change is not refused for it: it is a second look, and the memory of this process is another.
-        log.error({ err: error }, 'KMS_STATE_DIR cannot be written: commits are not remembered there');
+        log.error({ err: error }, 'cannot write to KMS_STATE_DIR; commits are not remembered there');
       }
     }
     this.#writing = undefined;

@@ -18,7 +18,7 @@ export function watchPlace(feed: ChangeFeed, look: () => Promise<unknown>, log: 
         await look();
       } catch (error) {
         if (!(error instanceof KmsError)) throw error;
-        log.debug({ err: error }, 'the place of the database could not be looked at');
+        log.debug({ err: error }, 'the place of the database could not be checked');
       }
     }
     looking = undefined;

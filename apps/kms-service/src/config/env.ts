@@ -74,7 +74,7 @@ export function readConfig(environment: Environment): ServiceConfig {
   if (config.requireFips && !config.defaultAlgorithm.fipsApproved) {
     env.problem(
       'KMS_ALGORITHM',
-      `${config.defaultAlgorithm.id} is not approved for FIPS mode, which KMS_REQUIRE_FIPS asks for`,
+      `${config.defaultAlgorithm.id} is not approved for FIPS mode, which KMS_REQUIRE_FIPS requires`,
     );
   }
   if (env.problems.length > 0) throw new ConfigurationError(env.problems);
@@ -127,7 +127,7 @@ function readPlatformToken(env: Variables): string | undefined {
   if (token !== undefined && !isApiToken(token)) {
     env.problem(
       'KMS_PLATFORM_TOKEN',
-      `must be ${TOKEN_PREFIX} and 43 letters, digits, - or _ that nobody can guess, e.g. ${TOKEN_PREFIX}$(openssl rand -base64 32 | tr '+/' '-_' | tr -d =)`,
+      `must be ${TOKEN_PREFIX} and 43 random letters, digits, - or _, e.g. ${TOKEN_PREFIX}$(openssl rand -base64 32 | tr '+/' '-_' | tr -d =)`,
     );
   }
   return token;
@@ -138,7 +138,7 @@ function readGatewayCredential(env: Variables): string | undefined {
   if (credential !== undefined && !/^[\w+/=.-]{32,256}$/.test(credential)) {
     env.problem(
       'KMS_GATEWAY_CREDENTIAL',
-      'must be 32 to 256 letters, digits or any of _ + / = . - that nobody can guess, e.g. from "openssl rand -base64 32"',
+      'must be 32 to 256 random letters, digits or any of _ + / = . -, e.g. from "openssl rand -base64 32"',
     );
   }
   return credential;

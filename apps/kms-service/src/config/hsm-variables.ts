@@ -96,7 +96,7 @@ function readList(env: Variables, json: string): readonly ConfiguredHsm[] {
     }
     for (const field of Object.keys(entry))
       if (!FIELDS.includes(field))
-        env.problem(variable, `has the unknown field ${JSON.stringify(field)}; known are ${FIELDS.join(', ')}`);
+        env.problem(variable, `has the unknown field ${JSON.stringify(field)}; known ones are ${FIELDS.join(', ')}`);
     const hsm = readHsm(env, {
       variable,
       name: (field) => `${variable}.${field}`,

@@ -29,7 +29,7 @@ export function readRootKey(path: string, known: readonly RootRecord[]): Uint8Ar
   if (!existsSync(path)) {
     const expected = known.map((root) => `${root.providerId} ${root.checkValue}`).join(', ');
     throw refuse(
-      `${path} is missing, and only the root with the check value ${expected} opens this database: restore the file`,
+      `${path} is missing, and only the root with the check value ${expected} can open this database: restore the file`,
     );
   }
   if ((statSync(path).mode & 0o077) !== 0) throw refuse(`others can read the root key in ${path}: run chmod 600 on it`);

@@ -26,9 +26,9 @@ export class EvidenceState {
     const where =
       this.#epoch === null
         ? 'each chain has one epoch'
-        : `the chains go on since ${this.#epoch.since} in an epoch of their own, from data of ${this.#epoch.dataAsOf}: the database was restored`;
+        : `since ${this.#epoch.since} the chains continue in a new epoch, from data of ${this.#epoch.dataAsOf}: the database was restored`;
     const wrong = [
-      ...(this.#refused > 0 ? [`the audit service refused ${this.#refused} batches for ever`] : []),
+      ...(this.#refused > 0 ? [`the audit service permanently refused ${this.#refused} batches`] : []),
       ...(this.#superseded === undefined
         ? []
         : [`this node seals with the key ${this.#superseded}, from which another one has taken over`]),

@@ -146,7 +146,7 @@ export class ConnectionBounds {
     for (const socket of counted) this.#recount(socket, now);
     for (const socket of this.#waiting.keys()) {
       if (this.#total <= this.#limits.bufferedBytes) return;
-      this.#close(socket, 'too many answers wait to be read');
+      this.#close(socket, 'too many unread answers');
     }
   }
 

@@ -107,7 +107,7 @@ function countDropped({ log }: Logs): () => void {
   return () => {
     dropped += 1;
     timer ??= setTimeout(() => {
-      log.warn({ dropped }, 'connections were refused: there are as many as KMS_MAX_CONNECTIONS allows');
+      log.warn({ dropped }, 'connections refused: there are as many as KMS_MAX_CONNECTIONS allows');
       dropped = 0;
       timer = undefined;
     }, CHECK_MS).unref();
@@ -119,9 +119,7 @@ function bind(server: Server, { host, port }: ServiceConfig): Promise<void> {
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(
         error.code === 'EADDRINUSE' || error.code === 'EACCES' || error.code === 'EADDRNOTAVAIL'
-          ? new ConfigurationError([
-              { variable: 'PORT', reason: `${host}:${port} cannot be listened on (${error.code})` },
-            ])
+          ? new ConfigurationError([{ variable: 'PORT', reason: `cannot listen on ${host}:${port} (${error.code})` }])
           : error,
       );
     });

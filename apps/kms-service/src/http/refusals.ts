@@ -16,7 +16,7 @@ const FAREWELL_MS = 500;
 export function refusalOf(request: IncomingMessage): KmsError | undefined {
   const { host } = request.headers;
   if (host === undefined && request.httpVersionMajor === 1 && request.httpVersionMinor >= 1)
-    return new KmsError('BAD_REQUEST', 'The request has no Host header, which HTTP/1.1 asks for.');
+    return new KmsError('BAD_REQUEST', 'The request has no Host header, which HTTP/1.1 requires.');
   if (!isHost(host ?? '')) return new KmsError('BAD_REQUEST', 'The Host header is not a host.');
   const target = plainTarget(request.url ?? '');
   if (target === undefined)

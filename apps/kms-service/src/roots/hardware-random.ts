@@ -16,10 +16,10 @@ export function mixedRandom(
       now
         ? {
             kind: 'hardware-random-failed',
-            message: 'No HSM gives sound random bytes: those of the operating system are used alone.',
+            message: 'No HSM provides sound random bytes; using only those of the operating system.',
             cause,
           }
-        : { kind: 'hardware-random-back', message: 'Random bytes of an HSM are mixed in again.' },
+        : { kind: 'hardware-random-back', message: 'Random bytes from an HSM are mixed in again.' },
     );
   };
   let failures = 0;

@@ -136,7 +136,7 @@ function openSoftware(
       {
         variable: 'KMS_ROOT_KEY',
         reason:
-          'the database does not use a software root; beside an HSM it is only for the time until it is retired: unset it',
+          'the database does not use a software root; beside an HSM it is only meant for the time until it is retired: unset it',
       },
     ]);
   const key = readKey(root, known);

@@ -28,5 +28,5 @@ export function residentKeysCheck(sweeps: readonly SweepReport[]): Check {
 
 /** Degraded while no HSM gives random bytes: those of the operating system are used alone. */
 export function randomCheck(isMissing: boolean): Check {
-  return isMissing ? { status: 'degraded', message: 'no HSM gives sound random bytes' } : { status: 'ok' };
+  return isMissing ? { status: 'degraded', message: 'no HSM provides sound random bytes' } : { status: 'ok' };
 }

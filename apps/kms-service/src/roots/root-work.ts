@@ -45,8 +45,10 @@ export function makeRootWork(kms: Kms, log: Logger, options: HsmWorkOptions): Ro
       for (const { providerId: provider, added, failed } of await completeWraps(kms.store, kms.hierarchy)) {
         if (added > 0) log.info({ provider, added }, 'wrapped master keys under a root that lacked them');
         const [away, closed] = [failed.filter(isAway), failed.filter((each) => !isAway(each))];
-        if (away.length > 0) log.warn({ provider, waiting: away.length }, 'master keys wait for a root that is away');
-        for (const { name, error } of closed) log.error({ provider, name, err: error }, 'a master key does not open');
+        if (away.length > 0)
+          log.warn({ provider, waiting: away.length }, 'master keys are waiting for a root that is away');
+        for (const { name, error } of closed)
+          log.error({ provider, name, err: error }, 'a master key cannot be opened');
       }
     }
     before = states;
@@ -86,6 +88,5 @@ function logSweep(
   if (destroyed.length > 0) log.warn({ provider, destroyed }, 'destroyed objects in the HSM that no key version names');
   if (missing.length > 0) log.error({ provider, missing }, 'key versions in use have no object in their HSM');
   if (waiting + foreign > 0) log.info({ provider, waiting, foreign }, 'objects in the HSM that no key version names');
-  for (const { name, error } of failed)
-    log.error({ provider, name, err: error }, 'an object in the HSM was passed over');
+  for (const { name, error } of failed) log.error({ provider, name, err: error }, 'an object in the HSM was skipped');
 }

@@ -73,7 +73,7 @@ class Workers {
     const worker = cluster.fork();
     this.#running.add(worker);
     worker.on('error', (error) => {
-      this.#log.error({ err: error, worker: worker.process.pid }, 'a worker could not be started or spoken to');
+      this.#log.error({ err: error, worker: worker.process.pid }, 'a worker could not be started or reached');
       // One that never ran does not end either.
       if (worker.process.pid === undefined) this.#onExit(worker, null, null);
     });

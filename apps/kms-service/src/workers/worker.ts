@@ -29,7 +29,7 @@ export function metricsReader(registry: Registry): () => Promise<string> {
       const id = ++ids;
       const limit = setTimeout(() => {
         waiting.delete(id);
-        reject(new Error('the metrics of the other workers did not come in time'));
+        reject(new Error('the metrics of the other workers did not arrive in time'));
       }, WAIT_MS);
       waiting.set(id, (text) => {
         clearTimeout(limit);

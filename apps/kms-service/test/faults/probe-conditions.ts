@@ -169,7 +169,7 @@ const CONDITIONS: readonly Condition[] = [
     readyz: 200,
     status: 'degraded',
     check: 'auditService',
-    message: /takes no evidence: \d+ events wait/,
+    message: /accepts no evidence: \d+ events wait/,
     doctor: { check: 'audit service', message: /answers 503/ },
   },
   {

@@ -62,7 +62,7 @@ export function chooseSlot(slots: readonly Slot[], choice: SlotChoice): Slot {
     ...(choice.tokenLabel === null ? [] : [`token label "${choice.tokenLabel}"`]),
   ];
   const wish = wanted.length === 0 ? 'a token (none is named)' : wanted.join(' and ');
-  const problem = chosen === undefined ? `No initialised token fits ${wish}` : `More than one token fits ${wish}`;
+  const problem = chosen === undefined ? `No initialised token matches ${wish}` : `More than one token matches ${wish}`;
   const there = slots.map(({ id, token }, index) => `index ${index}: slot ${id}, label "${token.label}"`).join('; ');
   throw new FaultError({ type: 'slot', message: `${problem}. Initialised tokens: ${there === '' ? 'none' : there}.` });
 }

@@ -191,7 +191,7 @@ function describeFault(fault: Fault): string {
     case 'not-found':
       return 'no such key';
     case 'corrupt':
-      return 'a result does not survive its check';
+      return 'a result fails its check';
     default:
       return fault.message;
   }

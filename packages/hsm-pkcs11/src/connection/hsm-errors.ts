@@ -100,7 +100,7 @@ export function callError(hsmId: string, error: Error): KmsError {
     case 'not-found':
       return notFound(hsmId, error);
     case 'corrupt':
-      return hsmUnavailable(hsmId, 'it gave a result that does not survive its check', 1000, error);
+      return hsmUnavailable(hsmId, 'it returned a result that fails its check', 1000, error);
     case 'ckr':
       if (NOT_FOUND.includes(fault.code)) return notFound(hsmId, error);
       if (DECRYPT_FAILED.includes(fault.code)) return decryptFailed(error);
@@ -114,7 +114,7 @@ export function callError(hsmId: string, error: Error): KmsError {
       return hsmUnavailable(hsmId, `it cannot be reached (${firstLine(fault.message)})`, 1000, error);
     case 'ambiguous':
     case 'weakened':
-      return internal(hsmId, 'one of its keys is not as it was made', error);
+      return internal(hsmId, 'one of its keys does not have the attributes it was created with', error);
     default:
       return internal(hsmId, 'its module failed', error);
   }
@@ -142,7 +142,7 @@ export function configurationError(modulePath: string, error: unknown): HsmConfi
     case 'initialise':
       return new HsmConfigurationError(
         'initialise',
-        `The PKCS #11 module ${modulePath} cannot be initialised (${fault.message}). See that it finds its own configuration, which for SoftHSM SOFTHSM2_CONF names, and what that names.`,
+        `The PKCS #11 module ${modulePath} cannot be initialised (${fault.message}). Check that it finds its own configuration (for SoftHSM, the file that SOFTHSM2_CONF names) and what that refers to.`,
         options,
       );
     case 'slot':
@@ -157,7 +157,7 @@ export function configurationError(modulePath: string, error: unknown): HsmConfi
 export function pinRefused(modulePath: string, reason: string, options?: ErrorOptions): HsmConfigurationError {
   return new HsmConfigurationError(
     'pin',
-    `${modulePath}: the token refused the PIN (${reason}). It is not tried again, because tokens lock; correct the PIN and start again.`,
+    `${modulePath}: the token refused the PIN (${reason}). It is not tried again, because tokens lock; correct the PIN and restart.`,
     options,
   );
 }
@@ -176,7 +176,7 @@ function isCkrOf(fault: Fault, codes: readonly number[]): boolean {
 }
 
 function notFound(hsmId: string, cause: unknown): KmsError {
-  return new KmsError('NOT_FOUND', `The HSM ${hsmId} does not hold this key any more.`, { cause });
+  return new KmsError('NOT_FOUND', `The HSM ${hsmId} no longer holds this key.`, { cause });
 }
 
 function internal(hsmId: string, reason: string, cause: unknown): KmsError {

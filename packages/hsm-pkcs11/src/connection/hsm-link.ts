@@ -164,7 +164,7 @@ export class HsmLink {
           return outcome.answer as Answers[R['op']];
         }
         if (view === 'behind') await this.#renew(connected);
-        else this.#replace(connected.connection, new ChildGone('The token does not show its keys any more.'));
+        else this.#replace(connected.connection, new ChildGone('The token no longer shows its keys.'));
       } catch (error) {
         if (connected !== null && (endsProcess(error) || connected.connection.gone !== null))
           this.#replace(connected.connection, error);

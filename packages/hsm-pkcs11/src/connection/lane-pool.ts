@@ -37,7 +37,7 @@ export class LanePool {
     const lane = this.#free.pop();
     if (lane !== undefined) return Promise.resolve(lane);
     if (this.#waiting.length >= this.#queueLimit)
-      return Promise.reject(new LanesBusy('too many calls wait for it already'));
+      return Promise.reject(new LanesBusy('too many calls are already waiting for it'));
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiting.splice(this.#waiting.indexOf(waiter), 1);

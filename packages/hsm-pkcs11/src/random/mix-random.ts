@@ -33,7 +33,7 @@ export function mixRandom(
   const seed = async (): Promise<Uint8Array | null> => {
     try {
       const bytes = await hsm(SEED_BYTES);
-      if (bytes.length !== SEED_BYTES) throw new Error('The HSM gave another number of random bytes than asked for.');
+      if (bytes.length !== SEED_BYTES) throw new Error('The HSM did not return the number of random bytes asked for.');
       // The continuous test: a generator that stands still repeats itself.
       if (previous.equals(bytes)) throw new Error('The random generator of the HSM repeats itself.');
       previous = Buffer.from(bytes);

@@ -20,7 +20,7 @@ export function hsmMacEngine(
     const tag = await once(data);
     const again = await once(data);
     if (tag.length !== again.length || !timingSafeEqual(tag, again))
-      throw hsmUnavailable(hsmId, 'it gave two tags for the same data', 1000);
+      throw hsmUnavailable(hsmId, 'it returned two different tags for the same data', 1000);
     return tag;
   };
   return {

@@ -26,7 +26,7 @@ export function hsmPairEngine(key: HsmPrivateKey, algorithm: Algorithm, spki: Ui
       const raw = await key.link.call({ op: 'sign', ref: key.ref, ...input, maxBytes: MAX_SIGNATURE_BYTES });
       const signature = algorithm.family === 'ecdsa' && options.format !== 'ieee-p1363' ? ecdsaDer(raw) : raw;
       if (!(await verifier.verify(data, signature, options)))
-        throw hsmUnavailable(key.hsmId, 'it gave a signature that does not verify', 1000);
+        throw hsmUnavailable(key.hsmId, 'it returned a signature that does not verify', 1000);
       return signature;
     },
   };

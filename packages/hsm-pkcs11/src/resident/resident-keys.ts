@@ -155,12 +155,12 @@ async function leavingNothing<T>(step: Promise<T>): Promise<T> {
 }
 
 function conflict(name: ResidentKeyName): KmsError {
-  return new KmsError('CONFLICT', `The HSM holds version ${name.version} of key ${name.keyId} already.`);
+  return new KmsError('CONFLICT', `The HSM already holds version ${name.version} of key ${name.keyId}.`);
 }
 
 function lacking(hsmId: string, algorithm: Algorithm, has: readonly string[]): KmsError {
   return badRequest(
     'algorithm',
-    `the HSM ${hsmId} holds no ${algorithm.standardName} keys; it has ${has.length === 0 ? 'none of its algorithms' : has.join(', ')}`,
+    `the HSM ${hsmId} does not support ${algorithm.standardName} keys; it supports ${has.length === 0 ? 'no algorithm of this service' : has.join(', ')}`,
   );
 }

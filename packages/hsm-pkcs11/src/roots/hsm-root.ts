@@ -52,7 +52,7 @@ export class HsmRoot implements RootProvider {
   async create(): Promise<void> {
     await this.#checkMechanisms();
     if (await this.exists())
-      throw new HsmConfigurationError('root-exists', `The HSM ${this.id} has a root already; none is made.`);
+      throw new HsmConfigurationError('root-exists', `The HSM ${this.id} already has a root; none is created.`);
     const id = this.#settings.rootId ?? randomBytes(ROOT_ID_BYTES);
     const label = this.#settings.rootLabel ?? DEFAULT_ROOT_LABEL;
     await this.#link.call({ op: 'generate', mechanism: CKM.aesKeyGen, spec: ROOT_SPEC, id, label, pair: null });
@@ -60,7 +60,7 @@ export class HsmRoot implements RootProvider {
       await this.#link.call({ op: 'destroy', id, labelPrefix: label });
       throw new HsmConfigurationError(
         'root-exists',
-        `Another root was made in the HSM ${this.id} at the same time; this one was removed again.`,
+        `Another root was created in the HSM ${this.id} at the same time; this one was removed again.`,
       );
     }
     await this.checkValue();
@@ -115,7 +115,7 @@ export class HsmRoot implements RootProvider {
     try {
       const key = opened.subarray(0, KEY_BYTES);
       if (!timingSafeEqual(checksum(key), opened.subarray(KEY_BYTES)))
-        throw hsmUnavailable(this.id, 'it gave a key that does not survive its check', 1000);
+        throw hsmUnavailable(this.id, 'it returned a key that fails its check', 1000);
       return Uint8Array.from(key);
     } finally {
       opened.fill(0);
@@ -154,7 +154,7 @@ export class HsmRoot implements RootProvider {
     if (![CKM.aesGcm, CKM.aesEcb, CKM.aesKeyGen].every((needed) => mechanisms.includes(needed)))
       throw new HsmConfigurationError(
         'mechanism',
-        `The HSM ${this.id} cannot hold a root: it lacks AES-GCM, AES-ECB or the generation of AES keys.`,
+        `The HSM ${this.id} cannot hold a root: it lacks AES-GCM, AES-ECB or AES key generation.`,
       );
   }
 
@@ -175,7 +175,7 @@ export class HsmRoot implements RootProvider {
     if (fault?.type !== 'weakened') return null;
     return new HsmConfigurationError(
       'root-weakened',
-      `The root of the HSM ${this.id} is refused: ${fault.attribute} must be ${fault.required}. A root is made by this service, in the token, with every attribute set.`,
+      `The root of the HSM ${this.id} is refused: ${fault.attribute} must be ${fault.required}. A root is created by this service, in the token, with every attribute set.`,
       { cause: error },
     );
   }

@@ -35,20 +35,20 @@ export const auditCommands: CommandGroup = (program, io) => {
     .command('export')
     .description('export all evidence of the tenant up to its newest checkpoint, as JSON Lines')
     .requiredOption('--out <file>', 'where the export goes')
-    .option('--checkpoint-out <file>', 'where that checkpoint goes as well, to be kept apart from the export')
-    .option('--force', 'replace files that are there')
+    .option('--checkpoint-out <file>', 'also write that checkpoint to this file, to be kept apart from the export')
+    .option('--force', 'overwrite existing files')
     .action((options: ExportOptions) => exportEvidence(io, options));
 
   audit
     .command('verify')
     .argument('<export>', 'the export')
-    .description('verify an export offline; what is missing or was changed ends it with 65 and its first place')
-    .requiredOption('--public-key <file>', 'a key that checkpoints may be signed with; may be given again', oneMore)
-    .option('--tenant <id>', 'whose evidence it must be: that of another tenant is refused', uuid)
-    .option('--checkpoint <file>', 'a checkpoint that came another way than the export: it proves the end')
+    .description('verify an export offline; exits with 65 and names the place if anything is missing or was changed')
+    .requiredOption('--public-key <file>', 'a public key that checkpoints may be signed with; can be repeated', oneMore)
+    .option('--tenant <id>', 'the tenant whose evidence it must be; any other is refused', uuid)
+    .option('--checkpoint <file>', 'a checkpoint obtained separately from the export; proves that the end is complete')
     .option('--after <file>', 'the last checkpoint of the export before this one')
-    .option('--expected-events <number>', 'how many events there must be', wholeNumber)
-    .option('--retired-before <date>', 'accept that retention removed events that were sealed before then', date)
+    .option('--expected-events <number>', 'the number of events that there must be', wholeNumber)
+    .option('--retired-before <date>', 'accept that events sealed before then were removed by retention', date)
     .action((exportFile: string, options: VerifyOptions) => verifyEvidence(io, exportFile, options));
   addAuditSearch(audit, io);
 };
@@ -59,7 +59,7 @@ async function exportEvidence(io: CommandIo, { out, checkpointOut, force = false
     checkpointOut === undefined ? undefined : destinationOf(checkpointOut, force, io),
   ];
   if (destination.kind === 'pipe')
-    throw new CommandError(EXIT.usage, 'The export goes into a file: name one with --out.');
+    throw new CommandError(EXIT.usage, 'The export is written to a file: name one with --out.');
   const { readCheckpoint, runAuditExport } = await evidenceModule();
   const kms = connect(io);
   // Asked for before there is a file that a signal would leave behind.
@@ -75,7 +75,7 @@ async function exportEvidence(io: CommandIo, { out, checkpointOut, force = false
     if (exported === undefined)
       throw new CommandError(
         EXIT.failed,
-        'There is no evidence yet: nothing was done, or KMS_EVIDENCE_ENABLED is off.',
+        'There is no evidence yet: nothing has been done, or KMS_EVIDENCE_ENABLED is off.',
       );
     return exported;
   });

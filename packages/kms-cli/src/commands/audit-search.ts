@@ -44,11 +44,11 @@ export function addAuditSearch(audit: Command, io: CommandIo): void {
     .command('events')
     .description('search the events of the tenant, the newest first')
     .option('--key <key>', `only of this key; ${KEY_HELP}`)
-    .option('--type <type>', 'only of this type, such as kms.key.rotated')
-    .option('--actor <id>', 'only what this token or person did')
-    .addOption(new Option('--result <result>', 'only with this result').choices(RESULTS))
-    .option('--from <time>', 'only at this time or later', instant)
-    .option('--to <time>', 'only before this time', instant)
+    .option('--type <type>', 'only events of this type, such as kms.key.rotated')
+    .option('--actor <id>', 'only actions of this token or person')
+    .addOption(new Option('--result <result>', 'only events with this result').choices(RESULTS))
+    .option('--from <time>', 'only events at or after this time', instant)
+    .option('--to <time>', 'only events before this time', instant)
     .option('--limit <number>', 'maximum number of events to list', wholeNumber, LIMIT)
     .action(async ({ key, type, limit, ...filter }: EventOptions, command: Command) => {
       const kms = connect(io);
@@ -61,7 +61,7 @@ export function addAuditSearch(audit: Command, io: CommandIo): void {
   audit
     .command('proof')
     .argument('<event-id>')
-    .description('show the proof that an event is in the evidence that a checkpoint signs')
+    .description('show the proof that an event is in the evidence signed by a checkpoint')
     .action(async (eventId: string, _options, command: Command) => {
       const proof = await connect(io).getAuditProof({ eventId }, callOptions(io));
       print(io, command, proof, ({ event }) => [rowOf(EVENT)(event)]);

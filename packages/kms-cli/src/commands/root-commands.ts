@@ -17,7 +17,7 @@ export const rootCommands: CommandGroup = (program, io) => {
 
   root
     .command('init')
-    .description('take the configured roots into use in a fresh database, and make those that are not there')
+    .description('start using the configured roots in a fresh database, and create those that do not exist')
     .action(async (_options, command: Command) => {
       writeReport(io, command, await operate(io, (roots) => roots.init()));
     });
@@ -25,7 +25,7 @@ export const rootCommands: CommandGroup = (program, io) => {
   root
     .command('add-provider')
     .argument('<provider>', 'a configured provider, e.g. hsm')
-    .description('wrap every master key under the root of one more provider; run it again when it was interrupted')
+    .description('wrap every master key under the root of another provider; run it again if it was interrupted')
     .action(async (provider: string, _options, command: Command) => {
       writeAdded(io, command, await operate(io, (roots) => roots.addProvider(provider)));
     });
@@ -33,8 +33,8 @@ export const rootCommands: CommandGroup = (program, io) => {
   root
     .command('retire-provider')
     .argument('<provider>', 'the provider, e.g. software')
-    .option('--check-value <hex>', 'which of its roots, while it has two')
-    .description('take a root out of use and remove its wraps; refused for the last one')
+    .option('--check-value <hex>', 'which of its roots, if it has two')
+    .description('retire a root and remove its wraps; refused for the last one')
     .action(async (provider: string, options: { checkValue?: string }, command: Command) => {
       const retired = await operate(io, (roots) => roots.retireProvider(provider, options.checkValue));
       print(io, command, { retired }, () => [{ ...retired, 'in use': false }]);
@@ -42,10 +42,10 @@ export const rootCommands: CommandGroup = (program, io) => {
 
   root
     .command('rotate')
-    .argument('<provider>', 'the provider whose root is replaced')
+    .argument('<provider>', 'the provider whose root to replace')
     .option('--new-label <label>', 'the label of the new root in the HSM')
     .description(
-      'make a new root and wrap every master key under it; the old one serves until it is retired. The software root takes its new key from KMS_NEW_ROOT_KEY or KMS_NEW_ROOT_KEY_FILE',
+      'create a new root and wrap every master key under it; the old one serves until it is retired. The software root takes its new key from KMS_NEW_ROOT_KEY or KMS_NEW_ROOT_KEY_FILE',
     )
     .action(async (provider: string, options: { newLabel?: string }, command: Command) => {
       writeAdded(io, command, await operate(io, (roots) => roots.rotate(provider, options.newLabel)));

@@ -32,7 +32,7 @@ function readClientFile(path: string): ClientFile | undefined {
   if (owner !== undefined && ((facts.uid !== owner && facts.uid !== 0) || (facts.mode & 0o022) !== 0))
     throw new CommandError(
       EXIT.configuration,
-      `${path} belongs to somebody else or can be written by others, so it is not used: set KMS_URL and KMS_TOKEN_FILE, or make it your own with mode 600.`,
+      `${path} belongs to somebody else or others can write to it, so it is not used: set KMS_URL and KMS_TOKEN_FILE, or make it your own with mode 600.`,
     );
   const content = parse(readFileSync(path, 'utf8'));
   if (typeof content === 'object' && content !== null) {
@@ -41,7 +41,7 @@ function readClientFile(path: string): ClientFile | undefined {
   }
   throw new CommandError(
     EXIT.configuration,
-    `${path} is damaged: start the service once more, or set KMS_URL and KMS_TOKEN_FILE.`,
+    `${path} is damaged: start the service again, or set KMS_URL and KMS_TOKEN_FILE.`,
   );
 }
 

@@ -25,7 +25,7 @@ function inWordsOfTheCommandLine(message: string, source: string): string {
   return message
     .replace(/^baseUrl\b/, `The address of the service, which comes from ${source},`)
     .replace(/^The token\b/, 'The token, which comes from KMS_TOKEN or a token file,')
-    .replace('give the API token as token', 'give the token by KMS_TOKEN_FILE')
+    .replace('give the API token as token', 'pass the token in KMS_TOKEN_FILE')
     .replace('set allowInsecureHttp', 'set KMS_ALLOW_INSECURE_HTTP=true, or `kms context set --allow-insecure-http`');
 }
 

@@ -44,13 +44,13 @@ export function readContexts(path: string): Contexts {
   if (owner !== undefined && ((facts.uid !== owner && facts.uid !== 0) || (facts.mode & 0o022) !== 0))
     throw new CommandError(
       EXIT.configuration,
-      `${path} belongs to somebody else or can be written by others, so it is not used: make it your own with mode 600.`,
+      `${path} belongs to somebody else or others can write to it, so it is not used: make it your own with mode 600.`,
     );
   const content: unknown = parseYaml(readFileSync(path, 'utf8'));
   if (isContexts(content)) return content;
   throw new CommandError(
     EXIT.configuration,
-    `${path} is damaged: remove it, and make its contexts again with \`kms context set\`.`,
+    `${path} is damaged: remove it, and create its contexts again with \`kms context set\`.`,
   );
 }
 
@@ -67,7 +67,7 @@ export function contextNamed({ contexts }: Contexts, name: string): Context {
   const names = Object.keys(contexts);
   throw new CommandError(
     EXIT.configuration,
-    `There is no context ${JSON.stringify(name)}: ${names.length === 0 ? 'make one with `kms context set`' : `choose of ${names.join(', ')}`}.`,
+    `There is no context ${JSON.stringify(name)}: ${names.length === 0 ? 'create one with `kms context set`' : `choose from ${names.join(', ')}`}.`,
   );
 }
 

@@ -44,7 +44,7 @@ export function findConnection(environment: Environment, workingDirectory: strin
   if (current !== undefined) return ofContext(environment, current);
   throw new CommandError(
     EXIT.configuration,
-    'No service is configured: set KMS_URL and KMS_TOKEN_FILE, make a context with `kms context set`, or run this where `npm start` made the directory .kms.',
+    'No service is configured: set KMS_URL and KMS_TOKEN_FILE, create a context with `kms context set`, or run this where `npm start` created the directory .kms.',
   );
 }
 
@@ -84,7 +84,7 @@ function readTokenFile(by: string, path: string): string {
   } catch (cause) {
     throw new CommandError(
       EXIT.configuration,
-      `${by} names a token file that cannot be read: check that ${path} is there and yours.`,
+      `${by} names a token file that cannot be read: check that ${path} exists and belongs to you.`,
       { cause },
     );
   }

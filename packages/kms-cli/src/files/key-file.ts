@@ -62,7 +62,7 @@ function privateKeyIn(text: string, labels: readonly string[], name: string): Ui
   const [label] = keys;
   if (label === undefined)
     throw new CommandError(EXIT.data, `${name} holds no private key, but ${[...new Set(labels)].join(', ')}.`);
-  if (keys.length > 1) throw new CommandError(EXIT.data, `${name} holds ${keys.length} private keys: leave one.`);
+  if (keys.length > 1) throw new CommandError(EXIT.data, `${name} holds ${keys.length} private keys: keep only one.`);
   const end = `-----END ${label}-----`;
   const begin = text.indexOf(`-----BEGIN ${label}-----`);
   const after = text.indexOf(end, begin);
@@ -71,7 +71,7 @@ function privateKeyIn(text: string, labels: readonly string[], name: string): Ui
   if (label === ENCRYPTED || block.includes('Proc-Type: 4,ENCRYPTED'))
     throw new CommandError(
       EXIT.data,
-      `The private key in ${name} is encrypted: take the password off with openssl pkcs8 -topk8 -nocrypt.`,
+      `The private key in ${name} is encrypted: remove the password with openssl pkcs8 -topk8 -nocrypt.`,
     );
   return label === PKCS8 ? octetsOf(block, name) : convert(block, name);
 }

@@ -33,15 +33,15 @@ export function destinationOf(path: string, overwrite: boolean, io: CommandIo, i
   if (path === PIPE) {
     const pipes = pipesOf(io);
     if (pipes.outputIsTerminal && !isText)
-      throw new CommandError(EXIT.usage, 'This is not for a terminal: name a file with --out, or send it into a pipe.');
+      throw new CommandError(EXIT.usage, 'Binary output cannot go to a terminal: name a file with --out, or pipe it.');
     return { kind: 'pipe', pipes };
   }
   const facts = factsOfOutput(path);
   // A finished file takes the place of what has its name: of a device or a pipe it must not.
   if (facts !== undefined && !facts.isFile())
-    throw new CommandError(EXIT.output, `${path} is not a file: use --out - and send that there.`);
+    throw new CommandError(EXIT.output, `${path} is not a file: use --out - and redirect the output there.`);
   if (facts !== undefined && !overwrite)
-    throw new CommandError(EXIT.output, `${path} exists already: give --force to replace it, or another --out.`);
+    throw new CommandError(EXIT.output, `${path} already exists: use --force to replace it, or another --out.`);
   return { kind: 'file', path, overwrite };
 }
 
@@ -55,5 +55,5 @@ function factsOfOutput(path: string): Stats | undefined {
 
 function pipesOf(io: CommandIo): Pipes {
   if (io.pipes !== undefined) return io.pipes;
-  throw new CommandError(EXIT.usage, 'There is no standard input and output here: name a file.');
+  throw new CommandError(EXIT.usage, 'Standard input and output are not available here: name a file.');
 }

@@ -32,7 +32,7 @@ export async function readSmall(
     length += piece.length;
     if (length > limit) {
       const name = source.kind === 'pipe' ? 'Standard input' : source.path;
-      throw new CommandError(EXIT.usage, `${name} is larger than the ${limit} bytes that go here: ${advice}.`);
+      throw new CommandError(EXIT.usage, `${name} is larger than the limit of ${limit} bytes: ${advice}.`);
     }
   }
   return Buffer.concat(pieces);

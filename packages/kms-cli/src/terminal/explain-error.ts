@@ -16,31 +16,31 @@ export const EXPLAINED_CODES: Readonly<Record<string, Explanation>> = {
   PAYLOAD_TOO_LARGE: { exitCode: EXIT.usage },
   HEADERS_TOO_LARGE: {
     exitCode: EXIT.configuration,
-    advice: 'check KMS_TOKEN, and that nothing on the way adds headers',
+    advice: 'check KMS_TOKEN, and that nothing in between adds headers',
   },
   UNAUTHORIZED: {
     exitCode: EXIT.denied,
-    advice: 'check KMS_TOKEN or KMS_TOKEN_FILE, or ask whoever runs the service for a new token',
+    advice: 'check KMS_TOKEN or KMS_TOKEN_FILE, or ask the operator of the service for a new token',
   },
   FORBIDDEN: { exitCode: EXIT.denied, advice: 'use a token whose role or permissions allow it' },
   TENANT_MISMATCH: { exitCode: EXIT.denied, advice: 'use a token of the tenant that it belongs to' },
   NOT_FOUND: { exitCode: EXIT.failed },
-  CONFLICT: { exitCode: EXIT.failed, advice: 'look at it again before another try' },
+  CONFLICT: { exitCode: EXIT.failed, advice: 'look at it again before you retry' },
   IDEMPOTENCY_MISMATCH: { exitCode: EXIT.failed, advice: 'run the command again' },
   // Its message says both the state and what that forbids, or what to do instead.
   KEY_STATE_INVALID: { exitCode: EXIT.failed },
   KEY_USAGE_EXCEEDED: { exitCode: EXIT.failed, advice: 'use another key' },
-  QUOTA_EXCEEDED: { exitCode: EXIT.failed, advice: 'ask whoever runs the service for more' },
+  QUOTA_EXCEEDED: { exitCode: EXIT.failed, advice: 'ask the operator of the service for more' },
   TOO_MANY_REQUESTS: { exitCode: EXIT.busy, advice: 'wait and run the command again' },
-  DECRYPT_FAILED: { exitCode: EXIT.data, advice: 'check that nothing changed it and that it is of this key' },
-  INTERNAL_ERROR: { exitCode: EXIT.failed, advice: 'ask whoever runs the service: its log says why' },
+  DECRYPT_FAILED: { exitCode: EXIT.data, advice: 'check that nothing changed it and that it belongs to this key' },
+  INTERNAL_ERROR: { exitCode: EXIT.failed, advice: 'ask the operator of the service: its log says why' },
   METHOD_NOT_ALLOWED: {
     exitCode: EXIT.configuration,
     advice: 'check KMS_URL, and that the service is not older than kms',
   },
   UNSUPPORTED_MEDIA_TYPE: {
     exitCode: EXIT.configuration,
-    advice: 'check KMS_URL, and that nothing on the way changes requests',
+    advice: 'check KMS_URL, and that nothing in between changes requests',
   },
   BAD_GATEWAY: { exitCode: EXIT.unavailable, advice: 'see `kms doctor`, and run the command again later' },
   SERVICE_UNAVAILABLE: { exitCode: EXIT.unavailable, advice: 'see `kms doctor`, and run the command again later' },
@@ -55,7 +55,7 @@ export const EXPLAINED_CODES: Readonly<Record<string, Explanation>> = {
   },
   AUDIT_UNAVAILABLE: {
     exitCode: EXIT.unavailable,
-    advice: 'run the command again when the audit service takes evidence again',
+    advice: 'run the command again when the audit service accepts evidence again',
   },
   SEALED: { exitCode: EXIT.unavailable, advice: 'see `kms doctor` for the reason' },
   UNREACHABLE: { exitCode: EXIT.unavailable, advice: 'see `kms doctor`' },
@@ -64,11 +64,11 @@ export const EXPLAINED_CODES: Readonly<Record<string, Explanation>> = {
   UNEXPECTED_ANSWER: { exitCode: EXIT.configuration },
   ENVELOPE_INVALID: {
     exitCode: EXIT.data,
-    advice: 'give a file that `kms encrypt` or the client library wrote, as it was written',
+    advice: 'give a file written by `kms encrypt` or the client library, unchanged',
   },
   ENVELOPE_UNSUPPORTED: { exitCode: EXIT.data, advice: 'use a newer kms' },
   ENVELOPE_CONTEXT_MISMATCH: { exitCode: EXIT.data },
-  ENVELOPE_KEY_MISMATCH: { exitCode: EXIT.data, advice: 'leave --key away, or name that key' },
+  ENVELOPE_KEY_MISMATCH: { exitCode: EXIT.data, advice: 'omit --key, or name that key' },
   ENVELOPE_TRUNCATED: { exitCode: EXIT.data, advice: 'get the whole file and try again' },
   ENVELOPE_MODIFIED: { exitCode: EXIT.data, advice: 'get an undamaged copy of the file and try again' },
   DESTINATION_EXISTS: { exitCode: EXIT.output },
@@ -76,13 +76,13 @@ export const EXPLAINED_CODES: Readonly<Record<string, Explanation>> = {
 
 /** The file system's codes; which file it was is in the error. */
 const SYSTEM_CODES: Readonly<Record<string, string>> = {
-  ENOENT: 'is not there: check its name',
-  EACCES: 'may not be opened: check its permissions',
-  EPERM: 'may not be changed: check its permissions',
+  ENOENT: 'does not exist: check its name',
+  EACCES: 'cannot be opened: check its permissions',
+  EPERM: 'cannot be changed: check its permissions',
   EISDIR: 'is a directory: name a file',
-  ENOTDIR: 'is below something that is not a directory: check its name',
-  ENOSPC: 'does not fit on the disk: make room and try again',
-  EROFS: 'is on a disk that can only be read: name another place',
+  ENOTDIR: 'has a parent that is not a directory: check its name',
+  ENOSPC: 'does not fit on the disk: free some space and try again',
+  EROFS: 'is on a read-only disk: name another place',
 };
 
 /** A failure that was foreseen, as one sentence that says what to do; `undefined` for any other, which is a fault of this program. */
@@ -96,7 +96,7 @@ function explainClientError(error: KmsClientError): CommandError {
   if (error.code === 'DESTINATION_EXISTS')
     return new CommandError(
       EXIT.output,
-      `${firstSentence(error.message)}: give --force to replace it, or another --out.`,
+      `${firstSentence(error.message)}: use --force to replace it, or another --out.`,
       { cause: error },
     );
   const { exitCode, advice } = explanationOf(error);
@@ -113,7 +113,7 @@ function explanationOf({ code, message, retryable, statusCode }: KmsClientError)
   if (code === 'UNEXPECTED_ANSWER' && retryable)
     return statusCode === 429
       ? { exitCode: EXIT.busy, advice: 'wait and run the command again' }
-      : { exitCode: EXIT.unavailable, advice: 'run the command again later, and check KMS_URL if it stays so' };
+      : { exitCode: EXIT.unavailable, advice: 'run the command again later, and check KMS_URL if it persists' };
   const known = EXPLAINED_CODES[code] ?? { exitCode: EXIT.failed };
   const advice = code === 'NOT_FOUND' ? adviceOnAbsence(message) : known.advice;
   return { exitCode: known.exitCode, ...(advice === undefined ? {} : { advice }) };
@@ -121,7 +121,7 @@ function explanationOf({ code, message, retryable, statusCode }: KmsClientError)
 
 /** One code for whatever is not there: an id, a path, or a whole part of the deployment, of which no id is wrong. */
 function adviceOnAbsence(message: string): string | undefined {
-  if (/\bid\b/.test(message)) return 'check the id, and that the token is of the right tenant';
+  if (/\bid\b/.test(message)) return 'check the id, and that the token belongs to the right tenant';
   if (/\bpath\b/.test(message)) return 'check KMS_URL, and that the service is not older than kms';
   return undefined;
 }
@@ -142,13 +142,13 @@ export function explainSystemError(error: unknown, isOutput = isAboutOutput(erro
   if (code === 'ENOENT' && isOutput && path !== undefined)
     return new CommandError(
       EXIT.output,
-      `${path} cannot be written: check its name, and that ${dirname(path)} is there.`,
+      `${path} cannot be written: check its name, and that ${dirname(path)} exists.`,
       {
         cause: error,
       },
     );
   const reason = SYSTEM_CODES[code];
-  const name = path ?? (isOutput ? `What was to be written (${syscall})` : `What was to be read (${syscall})`);
+  const name = path ?? (isOutput ? `The output (${syscall})` : `The input (${syscall})`);
   if (reason !== undefined)
     return new CommandError(isOutput ? EXIT.output : EXIT.input, `${name} ${reason}.`, { cause: error });
   const verb = isOutput ? 'written' : 'read';

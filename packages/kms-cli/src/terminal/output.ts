@@ -79,7 +79,10 @@ function formatTable(
   const titles = style.columns ?? known;
   const unknown = titles.find((title) => !known.includes(title));
   if (unknown !== undefined)
-    throw new CommandError(EXIT.usage, `There is no column ${JSON.stringify(unknown)}: choose of ${known.join(', ')}.`);
+    throw new CommandError(
+      EXIT.usage,
+      `There is no column ${JSON.stringify(unknown)}: choose from ${known.join(', ')}.`,
+    );
   const lines = [
     titles.map((title) => title.toUpperCase()),
     ...rows.map((row) => titles.map((title) => cell(row[title]))),

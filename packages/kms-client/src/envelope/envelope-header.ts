@@ -36,15 +36,21 @@ export function encodeHeader({ keyId, contextDigest, wrappedKey }: EnvelopeHeade
  */
 export function headerLength(start: Uint8Array): number {
   if (start.length < FIXED_BYTES || MAGIC.some((byte, at) => byte !== start[at]))
-    throw new KmsClientError('ENVELOPE_INVALID', 'This is not data that this client encrypted: it begins otherwise.');
+    throw new KmsClientError(
+      'ENVELOPE_INVALID',
+      'This data was not encrypted by this client: it has a different beginning.',
+    );
   if (start[7] !== VERSION || start[8] !== SUITE)
     throw new KmsClientError(
       'ENVELOPE_UNSUPPORTED',
-      `The data is in version ${start[7]}, suite ${start[8]} of the format, which this client does not know. Use a newer client.`,
+      `The data is in version ${start[7]}, suite ${start[8]} of the format, which this client does not support. Use a newer client.`,
     );
   const wrappedBytes = ((start[LENGTH_AT] ?? 0) << 8) | (start[LENGTH_AT + 1] ?? 0);
   if (wrappedBytes === 0 || wrappedBytes > MAX_WRAPPED_BYTES)
-    throw new KmsClientError('ENVELOPE_INVALID', 'The header of the data is damaged: the length of its key cannot be.');
+    throw new KmsClientError(
+      'ENVELOPE_INVALID',
+      'The header of the data is damaged: the length of its key is impossible.',
+    );
   return FIXED_BYTES + wrappedBytes;
 }
 

@@ -58,12 +58,12 @@ export async function startOpening(
   if (digest.some((byte, at) => byte !== bound[at]))
     throw new KmsClientError(
       'ENVELOPE_CONTEXT_MISMATCH',
-      'The data was encrypted with another context. Give the same names and values as then.',
+      'The data was encrypted with another context. Give the same names and values as when it was encrypted.',
     );
   if (options.keyId !== undefined && options.keyId.toLowerCase() !== keyId)
     throw new KmsClientError(
       'ENVELOPE_KEY_MISMATCH',
-      `The data is under the key ${keyId}, not the one that was asked for.`,
+      `The data is encrypted under the key ${keyId}, not the one that was asked for.`,
     );
   const dataKey = await dataKeys.forOpening(keyId, digest, wrappedKey, { signal: options.signal });
   const associatedData = await digestOf(header);

@@ -92,7 +92,10 @@ export async function streamKey(
 /** Nonce prefix, number of the segment in four bytes, and 1 for the last one. */
 function segmentNonce(prefix: Uint8Array, index: number, isLast: boolean): Uint8Array<ArrayBuffer> {
   if (index >= MAX_SEGMENTS)
-    throw new KmsClientError('INVALID_ARGUMENT', 'The data is larger than 4 PiB, which is more than one stream holds.');
+    throw new KmsClientError(
+      'INVALID_ARGUMENT',
+      'The data is larger than 4 PiB, which is more than one stream can hold.',
+    );
   const tail = new DataView(new ArrayBuffer(5));
   tail.setUint32(0, index);
   tail.setUint8(4, isLast ? 1 : 0);
@@ -129,6 +132,6 @@ export function truncated(): KmsClientError {
 function modified(index: number): KmsClientError {
   return new KmsClientError(
     'ENVELOPE_MODIFIED',
-    `The data was changed or cut off after it was encrypted (in segment ${index}). Fetch it again from where it is unharmed.`,
+    `The data was changed or cut off after it was encrypted (in segment ${index}). Fetch an undamaged copy.`,
   );
 }

@@ -63,11 +63,11 @@ export interface ApiToken {
 
 export interface ApiTokenPage {
   readonly items: readonly ApiToken[];
-  /** Where the next page starts; `null` after the last one. */
+  /** Where the next page starts; `null` on the last page. */
   readonly nextCursor: string | null;
   /**
-   * Names the keys, or tokens, whose stored record failed its integrity check, which are not in `items`, and what
-   * of the query was passed over.
+   * Names the keys or tokens that are missing from `items` because their stored record failed its integrity check,
+   * and the parts of the query that were ignored.
    */
   readonly warnings?: readonly string[];
 }
@@ -128,8 +128,8 @@ export interface AuditEvent {
     readonly version: number | null;
   };
   /**
-   * The id of the operation that was asked for, or that the service did by itself. The operations of this document
-   * have the same ids.
+   * The id of the operation that was requested, or that the service carried out automatically. The operations of
+   * this document have the same ids.
    */
   readonly action: string;
   readonly result: 'success' | 'denied' | 'failure';
@@ -142,12 +142,12 @@ export interface AuditEvent {
     readonly ip: string | null;
   };
   readonly request: {
-    /** Names of the encryption context, no values. */
+    /** Names in the encryption context, without values. */
     readonly contextKeys: readonly string[];
   };
   /**
-   * The id that the event had where it waited when the database was copied; it may be in the epoch before under
-   * that one.
+   * The id that the event had while it waited when the database was copied; the previous epoch may have it under
+   * that id.
    */
   readonly repeats?: string;
   readonly changes?: {
@@ -161,8 +161,8 @@ export interface AuditEventList {
   /** `null` on the last page. */
   readonly nextCursor: string | null;
   /**
-   * Names the keys, or tokens, whose stored record failed its integrity check, which are not in `items`, and what
-   * of the query was passed over.
+   * Names the keys or tokens that are missing from `items` because their stored record failed its integrity check,
+   * and the parts of the query that were ignored.
    */
   readonly warnings?: readonly string[];
 }
@@ -187,14 +187,14 @@ export interface Checkpoint {
   readonly firstEventId: string;
   readonly lastEventId: string;
   readonly previousCheckpoint: string | null;
-  /** Absent in the first format, which has neither this nor the next two. */
+  /** Absent in the first format, which lacks this field and the next two. */
   readonly version?: 2;
-  /** The life of the database: since when a restored copy serves, and of which time its data was. */
+  /** The epoch of the database: since when a restored copy has been serving, and from what time its data was. */
   readonly epoch?: {
     readonly since: string;
     readonly dataAsOf: string;
   } | null;
-  /** The keys that signed the chain, the present one last, and from which event on. */
+  /** The keys that signed the chain, the current one last, and the event from which each signed. */
   readonly signingKeys?: readonly {
     readonly keyId: string;
     readonly firstSequence: number;
@@ -208,8 +208,8 @@ export interface CheckpointList {
   /** `null` on the last page. */
   readonly nextCursor: string | null;
   /**
-   * Names the keys, or tokens, whose stored record failed its integrity check, which are not in `items`, and what
-   * of the query was passed over.
+   * Names the keys or tokens that are missing from `items` because their stored record failed its integrity check,
+   * and the parts of the query that were ignored.
    */
   readonly warnings?: readonly string[];
 }
@@ -257,7 +257,7 @@ export interface CreatedApiToken {
 
 export interface DataKeyAnswer {
   readonly keyId: string;
-  /** The version of the key, from 1. */
+  /** The version of the key, counted from 1. */
   readonly keyVersion: number;
   readonly wrappedKey: Uint8Array;
   /** The platform id of the algorithm. */
@@ -270,21 +270,21 @@ export interface DataKeyAnswer {
 export interface DecapsulateAnswer {
   readonly sharedSecret: Uint8Array;
   readonly keyId: string;
-  /** The version of the key, from 1. */
+  /** The version of the key, counted from 1. */
   readonly keyVersion: number;
 }
 
 export interface DecryptAnswer {
   readonly plaintext: Uint8Array;
   readonly keyId: string;
-  /** The version of the key, from 1. */
+  /** The version of the key, counted from 1. */
   readonly keyVersion: number;
 }
 
 export interface DeriveAnswer {
   readonly derivedKey: Uint8Array;
   readonly keyId: string;
-  /** The version of the key, from 1. */
+  /** The version of the key, counted from 1. */
   readonly keyVersion: number;
   /** The platform id of the algorithm. */
   readonly algorithm: string;
@@ -294,7 +294,7 @@ export interface EncapsulateAnswer {
   readonly sharedSecret: Uint8Array;
   readonly ciphertext: Uint8Array;
   readonly keyId: string;
-  /** The version of the key, from 1. */
+  /** The version of the key, counted from 1. */
   readonly keyVersion: number;
   /** The platform id of the algorithm. */
   readonly algorithm: string;
@@ -303,7 +303,7 @@ export interface EncapsulateAnswer {
 export interface EncryptAnswer {
   readonly ciphertext: Uint8Array;
   readonly keyId: string;
-  /** The version of the key, from 1. */
+  /** The version of the key, counted from 1. */
   readonly keyVersion: number;
   /** The platform id of the algorithm. */
   readonly algorithm: string;
@@ -316,9 +316,9 @@ export interface Health {
   readonly service: 'kms-service';
   readonly version: string;
   readonly timestamp: string;
-  /** Seconds since the start. */
+  /** Seconds since the service started. */
   readonly uptime: number;
-  /** What was looked at, by name: the store, the roots, the caches. */
+  /** What was checked, by name: the store, the roots, the caches. */
   readonly checks: Readonly<
     Record<
       string,
@@ -335,7 +335,7 @@ export interface ImportParameters {
   readonly wrappingAlgorithm: 'RSA_AES_KEY_WRAP_SHA_256' | 'ML_KEM_768_AES_KWP';
   /** SubjectPublicKeyInfo in DER. */
   readonly publicKey: Uint8Array;
-  /** The same in PEM. */
+  /** The same key in PEM. */
   readonly publicKeyPem: string;
   readonly importToken: Uint8Array;
   readonly expiresAt: string;
@@ -385,13 +385,10 @@ export interface Key {
   readonly protectionLevel: 'software' | 'hsm';
   /** The root or HSM provider that protects the current version. */
   readonly provider: string;
-  /**
-   * `suspended` keys only decrypt, verify and unwrap; `deactivated` keys wait for their destruction and do
-   * nothing.
-   */
+  /** `suspended` keys only decrypt, verify and unwrap; `deactivated` keys await their destruction and do nothing. */
   readonly state: 'active' | 'suspended' | 'deactivated' | 'revoked' | 'destroyed';
   readonly currentVersion: number;
-  /** All versions, the oldest first. */
+  /** All versions, oldest first. */
   readonly versions: readonly {
     readonly version: number;
     readonly state: 'active' | 'decrypt-only' | 'deactivated' | 'destroyed';
@@ -414,28 +411,28 @@ export interface Key {
   readonly metadata: Readonly<Record<string, unknown>>;
   /** The key that protects this one in the tenant's own hierarchy. */
   readonly parentKeyId: string | null;
-  /** Counts the changes of the key; send it as `If-Match` to change only what you saw. */
+  /** Counts the changes to the key; send it as `If-Match` so that a change applies only to the revision you saw. */
   readonly revision: number;
   readonly createdAt: string;
   readonly updatedAt: string;
-  /** When the key will be destroyed, if that is scheduled. */
+  /** When the key will be destroyed, if its destruction is scheduled. */
   readonly destroyAt: string | null;
   /** Present on revoked keys. */
   readonly revocation?: {
     readonly reason: 'suspected_compromise' | 'policy_violation' | 'end_of_life' | 'crypto_weakness';
     readonly revokedAt: string;
   };
-  /** What was done differently from what was asked. */
+  /** What was done differently from what was requested. */
   readonly warnings?: readonly string[];
 }
 
 export interface KeyPage {
   readonly items: readonly Key[];
-  /** Where the next page starts; `null` after the last one. */
+  /** Where the next page starts; `null` on the last page. */
   readonly nextCursor: string | null;
   /**
-   * Names the keys, or tokens, whose stored record failed its integrity check, which are not in `items`, and what
-   * of the query was passed over.
+   * Names the keys or tokens that are missing from `items` because their stored record failed its integrity check,
+   * and the parts of the query that were ignored.
    */
   readonly warnings?: readonly string[];
 }
@@ -448,15 +445,15 @@ export interface KeyPolicy {
     readonly actions: readonly string[];
     /** Key ids, or `*`. */
     readonly resources: readonly string[];
-    /** Subjects; absent means everyone. */
+    /** Subjects; if absent, everyone. */
     readonly principals?: readonly string[] | undefined;
     /** Every condition that is present must hold. */
     readonly conditions?:
       | {
           readonly tenant?: string | readonly string[] | undefined;
-          /** Addresses or CIDR blocks of the caller. */
+          /** Addresses or CIDR blocks that the caller must be in. */
           readonly ip?: string | readonly string[] | undefined;
-          /** The statement holds from `notBefore` until before `notAfter`. */
+          /** The statement applies from `notBefore` until just before `notAfter`. */
           readonly time?:
             | {
                 /** From 1970-01-01T00:00:00.000Z to 9999-12-31T23:59:59.999Z. */
@@ -475,15 +472,18 @@ export interface KeyStatistics {
   readonly total: number;
   readonly byState: Readonly<Record<string, number>>;
   readonly byAlgorithm: Readonly<Record<string, number>>;
-  /** Operations that used a key since the first of the month, in UTC; the newest of other nodes may be missing. */
+  /**
+   * Operations that used a key since the first of the month, in UTC; the most recent ones on other nodes may be
+   * missing.
+   */
   readonly operationsThisMonth: number;
 }
 
 export interface ListRotationSchedulesAnswer {
   readonly items: readonly RotationSchedule[];
   /**
-   * Names the keys, or tokens, whose stored record failed its integrity check, which are not in `items`, and what
-   * of the query was passed over.
+   * Names the keys or tokens that are missing from `items` because their stored record failed its integrity check,
+   * and the parts of the query that were ignored.
    */
   readonly warnings?: readonly string[];
 }
@@ -491,8 +491,8 @@ export interface ListRotationSchedulesAnswer {
 export interface ListTenantsAnswer {
   readonly items: readonly Tenant[];
   /**
-   * Names the keys, or tokens, whose stored record failed its integrity check, which are not in `items`, and what
-   * of the query was passed over.
+   * Names the keys or tokens that are missing from `items` because their stored record failed its integrity check,
+   * and the parts of the query that were ignored.
    */
   readonly warnings?: readonly string[];
 }
@@ -500,8 +500,8 @@ export interface ListTenantsAnswer {
 export interface ListUpcomingRotationsAnswer {
   readonly items: readonly RotationSchedule[];
   /**
-   * Names the keys, or tokens, whose stored record failed its integrity check, which are not in `items`, and what
-   * of the query was passed over.
+   * Names the keys or tokens that are missing from `items` because their stored record failed its integrity check,
+   * and the parts of the query that were ignored.
    */
   readonly warnings?: readonly string[];
 }
@@ -509,7 +509,7 @@ export interface ListUpcomingRotationsAnswer {
 export interface MacAnswer {
   readonly mac: Uint8Array;
   readonly keyId: string;
-  /** The version of the key, from 1. */
+  /** The version of the key, counted from 1. */
   readonly keyVersion: number;
   /** The platform id of the algorithm. */
   readonly algorithm: string;
@@ -517,19 +517,19 @@ export interface MacAnswer {
 
 export interface PublicKey {
   readonly keyId: string;
-  /** The version of the key, from 1. */
+  /** The version of the key, counted from 1. */
   readonly keyVersion: number;
   /** The platform id of the algorithm. */
   readonly algorithm: string;
   /** SubjectPublicKeyInfo in DER. */
   readonly publicKey: Uint8Array;
-  /** The same in PEM. */
+  /** The same key in PEM. */
   readonly publicKeyPem: string;
 }
 
 export interface RandomBytes {
   readonly random: Uint8Array;
-  /** How many bytes these are. */
+  /** The number of bytes returned. */
   readonly bytes: number;
 }
 
@@ -548,18 +548,18 @@ export interface RotationSchedule {
 }
 
 export interface RotationSettings {
-  /** How often the key rotates; `null` is never. */
+  /** How often the key rotates; `null` means never. */
   readonly rotationPeriod?: string | number | null | undefined;
-  /** Whether it rotates by itself; true when there is a period. */
+  /** Whether it rotates automatically; true if there is a period. */
   readonly autoRotate?: boolean | undefined;
-  /** How many versions stay usable, the active one included; `null` keeps all. */
+  /** How many versions remain usable, including the active one; `null` keeps all. */
   readonly retainVersions?: number | null | undefined;
 }
 
 export interface SignAnswer {
   readonly signature: Uint8Array;
   readonly keyId: string;
-  /** The version of the key, from 1. */
+  /** The version of the key, counted from 1. */
   readonly keyVersion: number;
   /** The platform id of the algorithm. */
   readonly algorithm: string;
@@ -575,21 +575,21 @@ export interface Tenant {
 export interface UnwrapAnswer {
   readonly dataKey: Uint8Array;
   readonly keyId: string;
-  /** The version of the key, from 1. */
+  /** The version of the key, counted from 1. */
   readonly keyVersion: number;
 }
 
 export interface UsageLimits {
-  /** How many operations the key may serve in its life; `null` is no limit. */
+  /** How many operations the key may perform in its lifetime; `null` means no limit. */
   readonly maxOperations?: number | null | undefined;
-  /** From when on the key protects nothing new; what it protected it still opens. `null` is never. */
+  /** When the key stops protecting new data; it still opens what it has protected. `null` means never. */
   readonly expiresAt?: string | Date | null | undefined;
 }
 
 export interface VerifyAnswer {
   readonly valid: boolean;
   readonly keyId: string;
-  /** The version that it is from; when it is not valid, the one that was tried first. */
+  /** The version that made it; if it is not valid, the version that was tried first. */
   readonly keyVersion: number;
   /** The platform id of the algorithm. */
   readonly algorithm: string;
@@ -597,7 +597,7 @@ export interface VerifyAnswer {
 
 export interface WrapAnswer {
   readonly keyId: string;
-  /** The version of the key, from 1. */
+  /** The version of the key, counted from 1. */
   readonly keyVersion: number;
   readonly wrappedKey: Uint8Array;
   /** The platform id of the algorithm. */
@@ -607,20 +607,20 @@ export interface WrapAnswer {
 }
 
 export interface CreateKeyInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
   /**
-   * The platform id, the name in the standard or a usual spelling, in any case. Absent or empty it is the default
-   * algorithm of the deployment.
+   * The platform id, the name in the standard or a usual spelling, in upper or lower case. If absent or empty, the
+   * default algorithm of the deployment.
    */
   readonly algorithm?: AlgorithmName | undefined;
-  /** Where the material is; `software` without it. */
+  /** Where the material is kept (default: `software`). */
   readonly protectionLevel?: 'software' | 'hsm' | undefined;
-  /** A name for people; it need not be unique. */
+  /** A human-readable name; it need not be unique. */
   readonly name?: string | undefined;
   /**
-   * What the key is for. Absent or empty it is the algorithm's own purpose. A purpose that the algorithm cannot
-   * serve becomes the algorithm's own, and the answer says so in `warnings`.
+   * What the key is for. If absent or empty, the purpose is that of the algorithm. A purpose that the algorithm
+   * cannot serve becomes that of the algorithm, and the answer says so in `warnings`.
    */
   readonly purpose?:
     | ''
@@ -639,28 +639,28 @@ export interface CreateKeyInput {
   readonly rotation?: RotationSettings | undefined;
   readonly usageLimits?: UsageLimits | undefined;
   /**
-   * Facts about the key for people and programs, never a secret: any JSON, which is answered as it was sent. At
+   * Facts about the key for people and programs, never a secret: any JSON, which is returned as it was sent. At
    * most 16 KiB, 8 levels, 64 members in each object, 128 characters in each name and 1024 in each text. Whole
-   * numbers are at most 9007199254740991 in either direction; send larger ones as text.
+   * numbers are at most 9007199254740991 in absolute value; send larger ones as text.
    */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
-  /** Takes the permission `kms:keys:policy`. */
+  /** Requires the permission `kms:keys:policy`. */
   readonly policy?: KeyPolicy | undefined;
-  /** Takes a policy, too, that keeps its writer from changing it again; refused without this. */
+  /** Also accepts a policy that keeps its writer from changing it again, which is otherwise refused. */
   readonly allowLockout?: boolean | undefined;
   /** The key that protects this one in the tenant's own hierarchy; revocation with `cascade` follows it. */
   readonly parentKeyId?: string | undefined;
 }
 
 export interface ListKeysInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** At most so many items, from 1 to 200; a number outside counts as the nearer of the two. */
+  /** The maximum number of items, from 1 to 200; a number outside that range counts as the nearer bound. */
   readonly limit?: number | undefined;
-  /** `nextCursor` of the page before. */
+  /** `nextCursor` of the previous page. */
   readonly cursor?: string | undefined;
   readonly state?: 'active' | 'suspended' | 'deactivated' | 'revoked' | 'destroyed' | undefined;
-  /** The platform id, the name in the standard or a usual spelling, in any case. */
+  /** The platform id, the name in the standard or a usual spelling, in upper or lower case. */
   readonly algorithm?: AlgorithmName | undefined;
   readonly purpose?:
     | 'encryption'
@@ -675,17 +675,17 @@ export interface ListKeysInput {
     | 'verify'
     | 'wrap'
     | undefined;
-  /** The whole name. */
+  /** The complete name. */
   readonly name?: string | undefined;
 }
 
 export interface GetKeyStatsInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
 }
 
 export interface GetKeyInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
   readonly keyId: string;
 }
@@ -694,9 +694,9 @@ export interface UpdateKeyInput {
   readonly tenantId?: string | null | undefined;
   readonly name?: string | null | undefined;
   /**
-   * Facts about the key for people and programs, never a secret: any JSON, which is answered as it was sent. At
+   * Facts about the key for people and programs, never a secret: any JSON, which is returned as it was sent. At
    * most 16 KiB, 8 levels, 64 members in each object, 128 characters in each name and 1024 in each text. Whole
-   * numbers are at most 9007199254740991 in either direction; send larger ones as text.
+   * numbers are at most 9007199254740991 in absolute value; send larger ones as text.
    */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
   readonly rotation?: RotationSettings | undefined;
@@ -707,17 +707,17 @@ export interface UpdateKeyInput {
 }
 
 export interface GetPublicKeyInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** The version of the key; the current one without it. */
+  /** The version of the key (default: the current one). */
   readonly version?: number | undefined;
   readonly keyId: string;
 }
 
 export interface RotateKeyInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** Why, for the audit trail; empty is the same as none. */
+  /** The reason, for the audit trail; an empty one is the same as none. */
   readonly reason?: string | undefined;
   readonly keyId: string;
   /** Do it only while the key has this revision; otherwise `CONFLICT`. */
@@ -725,9 +725,9 @@ export interface RotateKeyInput {
 }
 
 export interface UpgradeKeyInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** Why, for the audit trail; empty is the same as none. */
+  /** The reason, for the audit trail; an empty one is the same as none. */
   readonly reason?: string | undefined;
   readonly keyId: string;
   /** Do it only while the key has this revision; otherwise `CONFLICT`. */
@@ -735,9 +735,9 @@ export interface UpgradeKeyInput {
 }
 
 export interface SuspendKeyInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** Why, for the audit trail; empty is the same as none. */
+  /** The reason, for the audit trail; an empty one is the same as none. */
   readonly reason?: string | undefined;
   readonly keyId: string;
   /** Do it only while the key has this revision; otherwise `CONFLICT`. */
@@ -745,9 +745,9 @@ export interface SuspendKeyInput {
 }
 
 export interface ResumeKeyInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** Why, for the audit trail; empty is the same as none. */
+  /** The reason, for the audit trail; an empty one is the same as none. */
   readonly reason?: string | undefined;
   readonly keyId: string;
   /** Do it only while the key has this revision; otherwise `CONFLICT`. */
@@ -755,12 +755,12 @@ export interface ResumeKeyInput {
 }
 
 export interface RevokeKeyInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
   readonly reason: 'suspected_compromise' | 'policy_violation' | 'end_of_life' | 'crypto_weakness';
   /**
-   * Whether the keys below it in the hierarchy are revoked, too; not without this. The key itself is revoked in
-   * any case, and `warnings` name those below it that could not be.
+   * Whether the keys below it in the hierarchy are revoked too (default: false). The key itself is revoked in any
+   * case, and `warnings` name those below it that could not be.
    */
   readonly cascade?: boolean | undefined;
   readonly keyId: string;
@@ -769,11 +769,11 @@ export interface RevokeKeyInput {
 }
 
 export interface DestroyKeyInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** Days until the destruction; 7 without it. */
+  /** Days until the destruction (default: 7). */
   readonly pendingWindow?: number | undefined;
-  /** Why, for the audit trail; empty is the same as none. */
+  /** The reason, for the audit trail; an empty one is the same as none. */
   readonly reason?: string | undefined;
   readonly keyId: string;
   /** Do it only while the key has this revision; otherwise `CONFLICT`. */
@@ -781,9 +781,9 @@ export interface DestroyKeyInput {
 }
 
 export interface RestoreKeyInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** Why, for the audit trail; empty is the same as none. */
+  /** The reason, for the audit trail; an empty one is the same as none. */
   readonly reason?: string | undefined;
   readonly keyId: string;
   /** Do it only while the key has this revision; otherwise `CONFLICT`. */
@@ -791,11 +791,11 @@ export interface RestoreKeyInput {
 }
 
 export interface ShredKeyInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
   /** `SHRED-` and the id of the key. */
   readonly confirmation: string;
-  /** Why, for the audit trail; empty is the same as none. */
+  /** The reason, for the audit trail; an empty one is the same as none. */
   readonly reason?: string | undefined;
   readonly keyId: string;
   /** Do it only while the key has this revision; otherwise `CONFLICT`. */
@@ -803,7 +803,7 @@ export interface ShredKeyInput {
 }
 
 export interface GetKeyPolicyInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
   readonly keyId: string;
 }
@@ -816,15 +816,15 @@ export interface PutKeyPolicyInput {
     readonly actions: readonly string[];
     /** Key ids, or `*`. */
     readonly resources: readonly string[];
-    /** Subjects; absent means everyone. */
+    /** Subjects; if absent, everyone. */
     readonly principals?: readonly string[] | undefined;
     /** Every condition that is present must hold. */
     readonly conditions?:
       | {
           readonly tenant?: string | readonly string[] | undefined;
-          /** Addresses or CIDR blocks of the caller. */
+          /** Addresses or CIDR blocks that the caller must be in. */
           readonly ip?: string | readonly string[] | undefined;
-          /** The statement holds from `notBefore` until before `notAfter`. */
+          /** The statement applies from `notBefore` until just before `notAfter`. */
           readonly time?:
             | {
                 /** From 1970-01-01T00:00:00.000Z to 9999-12-31T23:59:59.999Z. */
@@ -837,9 +837,9 @@ export interface PutKeyPolicyInput {
         }
       | undefined;
   }[];
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** Takes a policy, too, that keeps its writer from changing it again; refused without this. */
+  /** Also accepts a policy that keeps its writer from changing it again, which is otherwise refused. */
   readonly allowLockout?: boolean | undefined;
   readonly keyId: string;
   /** Do it only while the key has this revision; otherwise `CONFLICT`. */
@@ -847,7 +847,7 @@ export interface PutKeyPolicyInput {
 }
 
 export interface DeleteKeyPolicyInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
   readonly keyId: string;
   /** Do it only while the key has this revision; otherwise `CONFLICT`. */
@@ -855,192 +855,201 @@ export interface DeleteKeyPolicyInput {
 }
 
 export interface EncryptInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** The key; where the path names it too, it must be the same. */
+  /** The key; if the path names it too, it must be the same. */
   readonly keyId: string;
   /** At most 64 KiB; encrypt larger data locally under a data key. */
   readonly plaintext: Uint8Array;
   /**
-   * Names and values that are authenticated with the ciphertext: decrypting needs the same ones, in any order. Not
-   * secret. An empty object is the same as none.
+   * Names and values that are authenticated with the ciphertext: decrypting requires the same ones, in any order.
+   * Not secret. An empty object is the same as none.
    */
   readonly context?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface DecryptInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** The key; where the path names it too, it must be the same. */
+  /** The key; if the path names it too, it must be the same. */
   readonly keyId?: string | undefined;
-  /** What `encrypt` answered; it names its key and version itself. */
+  /** What `encrypt` returned; it names its key and version itself. */
   readonly ciphertext: Uint8Array;
   /**
-   * Names and values that are authenticated with the ciphertext: decrypting needs the same ones, in any order. Not
-   * secret. An empty object is the same as none.
+   * Names and values that are authenticated with the ciphertext: decrypting requires the same ones, in any order.
+   * Not secret. An empty object is the same as none.
    */
   readonly context?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface ReencryptInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** The key that the ciphertext must be under; where the path names it too, it must be the same. */
+  /** The key that the ciphertext must be under; if the path names it too, it must be the same. */
   readonly sourceKeyId?: string | undefined;
-  /** The key to encrypt under; the same one without it. */
+  /** The key to encrypt under (default: the same key). */
   readonly destinationKeyId?: string | undefined;
-  /** What `encrypt` answered; it names its key and version itself. */
+  /** What `encrypt` returned; it names its key and version itself. */
   readonly ciphertext: Uint8Array;
   /** The context of the ciphertext. */
   readonly context?: Readonly<Record<string, string>> | undefined;
-  /** The context of the new ciphertext; the same one without it. */
+  /** The context of the new ciphertext (default: the same context). */
   readonly newContext?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface SignInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** The key; where the path names it too, it must be the same. */
+  /** The key; if the path names it too, it must be the same. */
   readonly keyId: string;
   /** The message itself, not a digest of it. `message` is a synonym. */
   readonly data: Uint8Array;
   /** The context string of ML-DSA and SLH-DSA, at most 255 bytes. Other algorithms have none and refuse it. */
   readonly context?: Uint8Array | undefined;
-  /** The encoding of an ECDSA signature; `der` without it. */
+  /** The encoding of an ECDSA signature (default: `der`). */
   readonly format?: 'der' | 'ieee-p1363' | undefined;
-  /** The padding of an RSA signature; without it PSS with a salt as long as the digest. */
+  /** The padding of an RSA signature (default: PSS with a salt as long as the digest). */
   readonly scheme?: 'pss' | 'pkcs1-v1_5' | undefined;
 }
 
 export interface VerifyInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** The key; where the path names it too, it must be the same. */
+  /** The key; if the path names it too, it must be the same. */
   readonly keyId: string;
   /** The message itself, not a digest of it. `message` is a synonym. */
   readonly data: Uint8Array;
   readonly signature: Uint8Array;
   /** The context string of ML-DSA and SLH-DSA, at most 255 bytes. Other algorithms have none and refuse it. */
   readonly context?: Uint8Array | undefined;
-  /** The encoding of an ECDSA signature; `der` without it. */
+  /** The encoding of an ECDSA signature (default: `der`). */
   readonly format?: 'der' | 'ieee-p1363' | undefined;
-  /** The padding of an RSA signature; without it PSS with a salt as long as the digest. */
+  /** The padding of an RSA signature (default: PSS with a salt as long as the digest). */
   readonly scheme?: 'pss' | 'pkcs1-v1_5' | undefined;
   /**
-   * Only this version; without it the newest 32 that may still verify. Where none of them accepts and the key has
+   * Only this version; if absent, the newest 32 that may still verify. If none of them accepts and the key has
    * older ones, the answer is `BAD_REQUEST`, which asks for the version.
    */
   readonly keyVersion?: number | undefined;
 }
 
 export interface MacInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** The key; where the path names it too, it must be the same. */
+  /** The key; if the path names it too, it must be the same. */
   readonly keyId: string;
   /** The message itself. */
   readonly data: Uint8Array;
 }
 
 export interface VerifyMacInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** The key; where the path names it too, it must be the same. */
+  /** The key; if the path names it too, it must be the same. */
   readonly keyId: string;
   /** The message itself. */
   readonly data: Uint8Array;
   readonly mac: Uint8Array;
   /**
-   * Only this version; without it the newest 32 that may still verify. Where none of them accepts and the key has
+   * Only this version; if absent, the newest 32 that may still verify. If none of them accepts and the key has
    * older ones, the answer is `BAD_REQUEST`, which asks for the version.
    */
   readonly keyVersion?: number | undefined;
 }
 
 export interface WrapInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** The key; where the path names it too, it must be the same. */
+  /** The key; if the path names it too, it must be the same. */
   readonly keyId: string;
   /** The key to wrap. */
   readonly dataKey: Uint8Array;
-  /** Authenticated with the wrapped key: unwrapping needs the same. Not secret. No bytes are the same as none. */
+  /**
+   * Authenticated with the wrapped key: unwrapping requires the same value. Not secret. Zero bytes are the same as
+   * none.
+   */
   readonly associatedData?: Uint8Array | undefined;
 }
 
 export interface UnwrapInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** The key; where the path names it too, it must be the same. */
+  /** The key; if the path names it too, it must be the same. */
   readonly keyId: string;
-  /** What `wrap` or `data-key` answered; it names its key and version itself. */
+  /** What `wrap` or `data-key` returned; it names its key and version itself. */
   readonly wrappedKey: Uint8Array;
-  /** Authenticated with the wrapped key: unwrapping needs the same. Not secret. No bytes are the same as none. */
+  /**
+   * Authenticated with the wrapped key: unwrapping requires the same value. Not secret. Zero bytes are the same as
+   * none.
+   */
   readonly associatedData?: Uint8Array | undefined;
-  /** The `provider` of the wrapped key. It changes nothing: the wrapped key itself says what opens it. */
+  /** The `provider` of the wrapped key. It has no effect: the wrapped key itself says what opens it. */
   readonly providerHint?: string | undefined;
 }
 
 export interface CreateDataKeyInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** The key; where the path names it too, it must be the same. */
+  /** The key; if the path names it too, it must be the same. */
   readonly keyId: string;
-  /** The length of the data key; 32 without it. */
+  /** The length of the data key in bytes (default: 32). */
   readonly bytes?: number | undefined;
-  /** Authenticated with the wrapped key: unwrapping needs the same. Not secret. No bytes are the same as none. */
+  /**
+   * Authenticated with the wrapped key: unwrapping requires the same value. Not secret. Zero bytes are the same as
+   * none.
+   */
   readonly associatedData?: Uint8Array | undefined;
-  /** Whether the answer holds the data key itself beside the wrapped one; true without it. */
+  /** Whether the answer holds the data key itself in addition to the wrapped one (default: true). */
   readonly withPlaintext?: boolean | undefined;
 }
 
 export interface EncapsulateInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** The key; where the path names it too, it must be the same. */
+  /** The key; if the path names it too, it must be the same. */
   readonly keyId: string;
 }
 
 export interface DecapsulateInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** The key; where the path names it too, it must be the same. */
+  /** The key; if the path names it too, it must be the same. */
   readonly keyId: string;
-  /** The encapsulation of the shared secret. */
+  /** The encapsulated shared secret. */
   readonly ciphertext: Uint8Array;
-  /** The version of the key; the current one without it. */
+  /** The version of the key (default: the current one). */
   readonly keyVersion?: number | undefined;
 }
 
 export interface DeriveInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** The key; where the path names it too, it must be the same. */
+  /** The key; if the path names it too, it must be the same. */
   readonly keyId: string;
   /** SubjectPublicKeyInfo in DER, on the curve of the key. */
   readonly peerPublicKey: Uint8Array;
-  /** What the derived key is for, and between whom. */
+  /** What the derived key is for, and between which parties. */
   readonly info?: Uint8Array | undefined;
   readonly salt?: Uint8Array | undefined;
-  /** The length of the derived key in bytes; 32 without it. */
+  /** The length of the derived key in bytes (default: 32). */
   readonly length?: number | undefined;
-  /** The version of the key; the current one without it. */
+  /** The version of the key (default: the current one). */
   readonly keyVersion?: number | undefined;
 }
 
 export interface GetImportParametersInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** `RSA_AES_KEY_WRAP_SHA_256` without it. */
+  /** Default: `RSA_AES_KEY_WRAP_SHA_256`. */
   readonly wrappingAlgorithm?: 'RSA_AES_KEY_WRAP_SHA_256' | 'ML_KEM_768_AES_KWP' | undefined;
 }
 
 export interface ImportKeyInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** The platform id, the name in the standard or a usual spelling, in any case. */
+  /** The platform id, the name in the standard or a usual spelling, in upper or lower case. */
   readonly algorithm: AlgorithmName;
-  /** An imported key to give a new version; without it the import makes a new key. */
+  /** An imported key to give a new version; if absent, the import creates a new key. */
   readonly keyId?: string | undefined;
   readonly wrappingAlgorithm: 'RSA_AES_KEY_WRAP_SHA_256' | 'ML_KEM_768_AES_KWP';
   /** The token that came with the wrapping key. */
@@ -1051,13 +1060,13 @@ export interface ImportKeyInput {
    * the raw secret key, or PKCS#8 in DER.
    */
   readonly wrappedMaterial: Uint8Array;
-  /** Only `software`: what existed outside of an HSM cannot be imported into one. */
+  /** Only `software`: key material that existed outside an HSM cannot be imported into one. */
   readonly protectionLevel?: 'software' | 'hsm' | undefined;
-  /** A name for people; it need not be unique. */
+  /** A human-readable name; it need not be unique. */
   readonly name?: string | undefined;
   /**
-   * What the key is for. Absent or empty it is the algorithm's own purpose. A purpose that the algorithm cannot
-   * serve becomes the algorithm's own, and the answer says so in `warnings`.
+   * What the key is for. If absent or empty, the purpose is that of the algorithm. A purpose that the algorithm
+   * cannot serve becomes that of the algorithm, and the answer says so in `warnings`.
    */
   readonly purpose?:
     | ''
@@ -1076,43 +1085,43 @@ export interface ImportKeyInput {
   readonly rotation?: RotationSettings | undefined;
   readonly usageLimits?: UsageLimits | undefined;
   /**
-   * Facts about the key for people and programs, never a secret: any JSON, which is answered as it was sent. At
+   * Facts about the key for people and programs, never a secret: any JSON, which is returned as it was sent. At
    * most 16 KiB, 8 levels, 64 members in each object, 128 characters in each name and 1024 in each text. Whole
-   * numbers are at most 9007199254740991 in either direction; send larger ones as text.
+   * numbers are at most 9007199254740991 in absolute value; send larger ones as text.
    */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
-  /** Takes the permission `kms:keys:policy`. */
+  /** Requires the permission `kms:keys:policy`. */
   readonly policy?: KeyPolicy | undefined;
-  /** Takes a policy, too, that keeps its writer from changing it again; refused without this. */
+  /** Also accepts a policy that keeps its writer from changing it again, which is otherwise refused. */
   readonly allowLockout?: boolean | undefined;
   /** The key that protects this one in the tenant's own hierarchy; revocation with `cascade` follows it. */
   readonly parentKeyId?: string | undefined;
 }
 
 export interface GetRandomInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
   readonly bytes?: number | undefined;
 }
 
 export interface ListRotationSchedulesInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** At most so many items, from 1 to 200; a number outside counts as the nearer of the two. */
+  /** The maximum number of items, from 1 to 200; a number outside that range counts as the nearer bound. */
   readonly limit?: number | undefined;
 }
 
 export interface ListUpcomingRotationsInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** At most so many items, from 1 to 200; a number outside counts as the nearer of the two. */
+  /** The maximum number of items, from 1 to 200; a number outside that range counts as the nearer bound. */
   readonly limit?: number | undefined;
   /** Only rotations that are due within this many days. */
   readonly withinDays?: number | undefined;
 }
 
 export interface CreateTokenInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
   readonly name: string;
   readonly role?: 'platform_admin' | 'tenant_admin' | 'key_admin' | 'key_user' | 'auditor' | undefined;
@@ -1147,33 +1156,33 @@ export interface CreateTokenInput {
         | 'kms:derive'
       )[]
     | undefined;
-  /** In the future; the token never expires without it. */
+  /** In the future; if absent, the token never expires. */
   readonly expiresAt?: string | Date | undefined;
 }
 
 export interface ListTokensInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** At most so many items, from 1 to 200; a number outside counts as the nearer of the two. */
+  /** The maximum number of items, from 1 to 200; a number outside that range counts as the nearer bound. */
   readonly limit?: number | undefined;
-  /** `nextCursor` of the page before. */
+  /** `nextCursor` of the previous page. */
   readonly cursor?: string | undefined;
 }
 
 export interface RevokeTokenInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
   readonly tokenId: string;
 }
 
 export interface CreateTenantInput {
-  /** The id of the new tenant; a new one without it. */
+  /** The id of the new tenant (default: a new one). */
   readonly tenantId?: string | undefined;
   readonly name: string;
 }
 
 export interface ListTenantsInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
 }
 
@@ -1181,16 +1190,16 @@ export interface ShredTenantInput {
   readonly tenantId: string;
   /** `SHRED-` and the id of the tenant. */
   readonly confirmation: string;
-  /** Why, for the audit trail. */
+  /** The reason, for the audit trail. */
   readonly reason: string;
 }
 
 export interface ListAuditEventsInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** At most so many items, from 1 to 200; a number outside counts as the nearer of the two. */
+  /** The maximum number of items, from 1 to 200; a number outside that range counts as the nearer bound. */
   readonly limit?: number | undefined;
-  /** `nextCursor` of the page before. */
+  /** `nextCursor` of the previous page. */
   readonly cursor?: string | undefined;
   readonly keyId?: string | undefined;
   readonly eventType?:
@@ -1236,32 +1245,32 @@ export interface ListAuditEventsInput {
     | 'kms.decapsulate'
     | 'kms.derive'
     | undefined;
-  /** The id of who acted. */
+  /** The id of the actor. */
   readonly actor?: string | undefined;
   readonly result?: 'success' | 'denied' | 'failure' | undefined;
-  /** Only events at this time or later. */
+  /** Only events at or after this time. */
   readonly from?: string | Date | undefined;
   /** Only events before this time. */
   readonly to?: string | Date | undefined;
 }
 
 export interface GetAuditProofInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
   readonly eventId: string;
 }
 
 export interface ListAuditCheckpointsInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
-  /** At most so many items, from 1 to 200; a number outside counts as the nearer of the two. */
+  /** The maximum number of items, from 1 to 200; a number outside that range counts as the nearer bound. */
   readonly limit?: number | undefined;
-  /** `nextCursor` of the page before. */
+  /** `nextCursor` of the previous page. */
   readonly cursor?: string | undefined;
 }
 
 export interface ExportAuditInput {
-  /** The tenant of the call; it must be the credential's. */
+  /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
   readonly format?: 'jsonl' | 'cef' | undefined;
   readonly after?: number | undefined;
@@ -1287,12 +1296,12 @@ export interface ActivateSdkInput {
 /** Every operation of the service. */
 export interface KmsOperations {
   /**
-   * Create a key. Every field is optional: without `algorithm` the key has the default algorithm of the
+   * Create a key. Every field is optional: without `algorithm` the key gets the default algorithm of the
    * deployment. `label` is a synonym of `name`.
    */
   createKey(input?: CreateKeyInput, options?: CallOptions): Promise<Key>;
 
-  /** List keys. The newest first. Filters that are given must all hold. */
+  /** List keys. Newest first. Filters that are given must all hold. */
   listKeys(input?: ListKeysInput, options?: CallOptions): Promise<KeyPage>;
 
   /** Count keys and operations. */
@@ -1303,8 +1312,8 @@ export interface KmsOperations {
 
   /**
    * Change name, metadata, rotation or limits. Only the fields that are sent change; `metadata` is replaced as a
-   * whole, of `rotation` and `usageLimits` only the fields in them. `null` takes a name, a period or a limit away.
-   * `label` is a synonym of `name`.
+   * whole, while of `rotation` and `usageLimits` only the fields in them change. `null` removes a name, a period
+   * or a limit. `label` is a synonym of `name`.
    */
   updateKey(input: UpdateKeyInput, options?: CallOptions): Promise<Key>;
 
@@ -1312,14 +1321,14 @@ export interface KmsOperations {
   getPublicKey(input: GetPublicKeyInput, options?: CallOptions): Promise<PublicKey>;
 
   /**
-   * Make a new version. The versions before it become `decrypt-only`: they still decrypt, verify and unwrap.
-   * Imported keys rotate by another import.
+   * Create a new version. Earlier versions become `decrypt-only`: they still decrypt, verify and unwrap. Imported
+   * keys are rotated by another import.
    */
   rotateKey(input: RotateKeyInput, options?: CallOptions): Promise<Key>;
 
   /**
-   * Make a new version under the post-quantum default. Signing keys go to ML-DSA-65, public-key encryption to
-   * ML-KEM-768, symmetric encryption to AES-256-GCM. Older versions go on as after a rotation.
+   * Create a new version under the post-quantum default. Signing keys go to ML-DSA-65, public-key encryption to
+   * ML-KEM-768, symmetric encryption to AES-256-GCM. Older versions continue as after a rotation.
    */
   upgradeKey(input: UpgradeKeyInput, options?: CallOptions): Promise<Key>;
 
@@ -1329,7 +1338,7 @@ export interface KmsOperations {
   /** Resume a suspended key. */
   resumeKey(input: ResumeKeyInput, options?: CallOptions): Promise<Key>;
 
-  /** Revoke a key for ever. Every operation with the key fails at once. This cannot be undone. */
+  /** Revoke a key permanently. Every operation with the key fails at once. This cannot be undone. */
   revokeKey(input: RevokeKeyInput, options?: CallOptions): Promise<Key>;
 
   /**
@@ -1338,30 +1347,30 @@ export interface KmsOperations {
    */
   destroyKey(input: DestroyKeyInput, options?: CallOptions): Promise<Key>;
 
-  /**
-   * Take a scheduled destruction back. The key is again what it was before. Possible until the waiting period
-   * ends.
-   */
+  /** Cancel a scheduled destruction. The key returns to its previous state. Possible until the waiting period ends. */
   restoreKey(input: RestoreKeyInput, options?: CallOptions): Promise<Key>;
 
   /**
-   * Destroy a key now. The material of every version is destroyed at once and for ever. What is known about the
+   * Destroy a key now. The material of every version is destroyed immediately and irrevocably. The record of the
    * key stays for audit.
    */
   shredKey(input: ShredKeyInput, options?: CallOptions): Promise<Key>;
 
-  /** Read the policy of a key. A key without a policy answers one without statements, which means the same. */
+  /**
+   * Read the policy of a key. For a key without a policy, the answer is one without statements, which means the
+   * same.
+   */
   getKeyPolicy(input: GetKeyPolicyInput, options?: CallOptions): Promise<KeyPolicy>;
 
   /**
    * Replace the policy of a key. Nobody can grant what they do not hold. A policy that keeps its own writer from
-   * changing it again is refused, unless `allowLockout` says that it is meant. The answer is the key.
+   * changing it again is refused, unless `allowLockout` says that this is intended. The answer is the key.
    */
   putKeyPolicy(input: PutKeyPolicyInput, options?: CallOptions): Promise<Key>;
 
   /**
-   * Remove the policy of a key. The permissions of the credential decide again. No policy takes this from the
-   * administrators of the tenant. The answer is the key.
+   * Remove the policy of a key. The permissions of the credential decide again. No policy can keep the
+   * administrators of the tenant from doing this. The answer is the key.
    */
   deleteKeyPolicy(input: DeleteKeyPolicyInput, options?: CallOptions): Promise<Key>;
 
@@ -1384,14 +1393,14 @@ export interface KmsOperations {
   /** Sign. With the current version of the key. */
   sign(input: SignInput, options?: CallOptions): Promise<SignAnswer>;
 
-  /** Verify a signature. A signature that does not fit is not an error: the answer says `valid: false`. */
+  /** Verify a signature. A signature that does not match is not an error: the answer says `valid: false`. */
   verify(input: VerifyInput, options?: CallOptions): Promise<VerifyAnswer>;
 
-  /** Make a message authentication code. Under the current version of the key. */
+  /** Compute a message authentication code. Under the current version of the key. */
   mac(input: MacInput, options?: CallOptions): Promise<MacAnswer>;
 
   /**
-   * Verify a message authentication code. A code that does not fit is not an error: the answer says `valid:
+   * Verify a message authentication code. A code that does not match is not an error: the answer says `valid:
    * false`.
    */
   verifyMac(input: VerifyMacInput, options?: CallOptions): Promise<VerifyAnswer>;
@@ -1399,12 +1408,15 @@ export interface KmsOperations {
   /** Wrap a key. Under the current version of the key. */
   wrap(input: WrapInput, options?: CallOptions): Promise<WrapAnswer>;
 
-  /** Unwrap a key. Whatever is wrong with wrapped key or associated data, the error is the same `DECRYPT_FAILED`. */
+  /**
+   * Unwrap a key. Whatever is wrong with the wrapped key or the associated data, the error is the same
+   * `DECRYPT_FAILED`.
+   */
   unwrap(input: UnwrapInput, options?: CallOptions): Promise<UnwrapAnswer>;
 
   /**
-   * Make a data key. A fresh key, wrapped under the current version of the key; `unwrap` opens it. Encrypt with it
-   * locally, then forget it and keep the wrapped one.
+   * Create a data key. A fresh key, wrapped under the current version of the key; `unwrap` opens it. Encrypt with
+   * it locally, then discard it and keep the wrapped one.
    */
   createDataKey(input: CreateDataKeyInput, options?: CallOptions): Promise<DataKeyAnswer>;
 
@@ -1415,8 +1427,8 @@ export interface KmsOperations {
   encapsulate(input: EncapsulateInput, options?: CallOptions): Promise<EncapsulateAnswer>;
 
   /**
-   * Decapsulate a shared secret. A ciphertext that was tampered with gives another secret, not an error (FIPS 203,
-   * implicit rejection): confirm the secret before use.
+   * Decapsulate a shared secret. A ciphertext that was tampered with yields another secret, not an error (FIPS
+   * 203, implicit rejection): confirm the secret before use.
    */
   decapsulate(input: DecapsulateInput, options?: CallOptions): Promise<DecapsulateAnswer>;
 
@@ -1427,50 +1439,50 @@ export interface KmsOperations {
   derive(input: DeriveInput, options?: CallOptions): Promise<DeriveAnswer>;
 
   /**
-   * Get a public key to wrap key material under. A fresh wrapping key and the token to send with what was wrapped
-   * under it, both valid until `expiresAt`.
+   * Get a public key to wrap key material with. A fresh wrapping key and the token to send with the material
+   * wrapped under it, both valid until `expiresAt`.
    */
   getImportParameters(input?: GetImportParametersInput, options?: CallOptions): Promise<ImportParameters>;
 
   /**
-   * Import key material. Makes a key of imported material, or with `keyId` a new version of an imported key.
-   * Imported keys rotate only by another import. `label` is a synonym of `name`.
+   * Import key material. Creates a key from imported material, or with `keyId` a new version of an imported key.
+   * Imported keys can be rotated only by another import. `label` is a synonym of `name`.
    */
   importKey(input: ImportKeyInput, options?: CallOptions): Promise<Key>;
 
   /** Get random bytes. From the HSM where one is configured, mixed with the generator of the operating system. */
   getRandom(input?: GetRandomInput, options?: CallOptions): Promise<RandomBytes>;
 
-  /** List the keys that rotate by themselves. The next due first. */
+  /** List the keys that rotate automatically. Next due first. */
   listRotationSchedules(
     input?: ListRotationSchedulesInput,
     options?: CallOptions,
   ): Promise<ListRotationSchedulesAnswer>;
 
-  /** List the rotations that are due soon. The next due first. */
+  /** List the rotations that are due soon. Next due first. */
   listUpcomingRotations(
     input?: ListUpcomingRotationsInput,
     options?: CallOptions,
   ): Promise<ListUpcomingRotationsAnswer>;
 
   /**
-   * Create an API token. The answer is the only one that ever shows the token: the same call repeated under its
-   * `Idempotency-Key` is a `CONFLICT` that names the token in `details.tokenId`. It can hold nothing that its
-   * creator does not hold.
+   * Create an API token. This answer is the only one that ever shows the token: the same call repeated with its
+   * `Idempotency-Key` is a `CONFLICT` that names the token in `details.tokenId`. It can have no permission that
+   * its creator does not have.
    */
   createToken(input: CreateTokenInput, options?: CallOptions): Promise<CreatedApiToken>;
 
-  /** List the API tokens of the tenant. The newest first. */
+  /** List the API tokens of the tenant. Newest first. */
   listTokens(input?: ListTokensInput, options?: CallOptions): Promise<ApiTokenPage>;
 
   /**
-   * Revoke an API token. It stops to work at once and for ever. `NOT_FOUND` when there is no live token with this
-   * id.
+   * Revoke an API token. It stops working immediately and permanently. `NOT_FOUND` if there is no live token with
+   * this id.
    */
   revokeToken(input: RevokeTokenInput, options?: CallOptions): Promise<RevokedApiToken>;
 
   /**
-   * Create a tenant. Makes the tenant and its master key. For platform credentials, which need not name a tenant
+   * Create a tenant. Creates the tenant and its master key. For platform credentials, which need not name a tenant
    * here.
    */
   createTenant(input: CreateTenantInput, options?: CallOptions): Promise<Tenant>;
@@ -1479,14 +1491,14 @@ export interface KmsOperations {
   listTenants(input?: ListTenantsInput, options?: CallOptions): Promise<ListTenantsAnswer>;
 
   /**
-   * Destroy a tenant’s master key and with it every key. At once and for ever. What is known about the keys stays
-   * for audit; nothing under them can be read again.
+   * Destroy a tenant’s master key and with it every key. Immediately and irrevocably. The records of the keys stay
+   * for audit; nothing encrypted under them can be read again.
    */
   shredTenant(input: ShredTenantInput, options?: CallOptions): Promise<Tenant>;
 
   /**
-   * List the evidence of the tenant. The newest first. An event appears when it is sealed, a moment after its
-   * operation was answered. `NOT_FOUND` when the deployment keeps no evidence.
+   * List the evidence of the tenant. Newest first. An event appears when it is sealed, a moment after its
+   * operation was answered. `NOT_FOUND` if the deployment keeps no evidence.
    */
   listAuditEvents(input?: ListAuditEventsInput, options?: CallOptions): Promise<AuditEventList>;
 
@@ -1497,8 +1509,8 @@ export interface KmsOperations {
   getAuditProof(input: GetAuditProofInput, options?: CallOptions): Promise<InclusionProof>;
 
   /**
-   * List the signed checkpoints of the evidence. The newest first. Keep one apart from the evidence: it shows
-   * later that no end was cut off.
+   * List the signed checkpoints of the evidence. Newest first. Keep one apart from the evidence: it shows later
+   * that no end was cut off.
    */
   listAuditCheckpoints(input?: ListAuditCheckpointsInput, options?: CallOptions): Promise<CheckpointList>;
 
@@ -1509,19 +1521,19 @@ export interface KmsOperations {
    */
   exportAudit(input?: ExportAuditInput, options?: CallOptions): Promise<string>;
 
-  /** How the service is. `degraded` still serves; `critical` does not, and has the status 503. */
+  /** The health of the service. `degraded` still serves; `critical` does not, and has the status 503. */
   getHealth(input?: GetHealthInput, options?: CallOptions): Promise<Health>;
 
   /**
-   * Whether the process lives. Says nothing about what the service needs: a process that waits for its store
-   * lives. `checks` is empty.
+   * Whether the process is alive. Says nothing about what the service depends on: a process that waits for its
+   * store is alive. `checks` is empty.
    */
   getLiveness(input?: GetLivenessInput, options?: CallOptions): Promise<Health>;
 
-  /** Whether the service wants traffic. The status 503 when it does not. */
+  /** Whether the service wants traffic. The status is 503 if it does not. */
   getReadiness(input?: GetReadinessInput, options?: CallOptions): Promise<Health>;
 
-  /** Metrics in the text format of Prometheus. */
+  /** Metrics in the Prometheus text format. */
   getMetrics(input?: GetMetricsInput, options?: CallOptions): Promise<string>;
 
   /** This document. */
@@ -1529,8 +1541,8 @@ export interface KmsOperations {
 
   /**
    * The handshake of published clients. Clients that hold an API token call this first. It grants nothing that the
-   * token does not already have. Errors have a shape of their own. Unknown fields are ignored here, unlike
-   * anywhere else: older and newer clients send more.
+   * token does not already have. Errors have their own shape. Unknown fields are ignored here, unlike anywhere
+   * else: older and newer clients send more.
    */
   activateSdk(input?: ActivateSdkInput, options?: CallOptions): Promise<Activation>;
 }

@@ -61,7 +61,7 @@ async function removeIf(isReserved: () => Promise<boolean>, destination: string)
 export function destinationExists(destination: string): KmsClientError {
   return new KmsClientError(
     'DESTINATION_EXISTS',
-    `${destination} exists already. Choose another name, or set overwrite to replace it.`,
+    `${destination} already exists. Choose another name, or set overwrite to replace it.`,
   );
 }
 

@@ -16,7 +16,7 @@ export function checkBaseUrl(baseUrl: string | URL, allowInsecureHttp: boolean):
   if (url.protocol === 'http:' && !allowInsecureHttp && !isLoopback(url.hostname))
     throw invalidArgument(
       'baseUrl must begin with https:// unless the host is this machine: the API token would go over the network in the clear. ' +
-        'Where something else protects that network, set allowInsecureHttp.',
+        'If something else protects that network, set allowInsecureHttp.',
     );
   return url.origin + url.pathname.replace(/\/+$/, '');
 }

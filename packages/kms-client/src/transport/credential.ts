@@ -23,7 +23,7 @@ export function bearer(token: TokenSource): Credential {
 function headerOf(token: unknown): string {
   // Checked here, since the error of fetch for a header that can't be sent repeats the header.
   if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token))
-    throw invalidArgument('The token must be a text of visible ASCII characters without white space.');
+    throw invalidArgument('The token must be a string of visible ASCII characters without white space.');
   return `Bearer ${token}`;
 }
 
@@ -34,7 +34,7 @@ export function wholeHeader(getAuthHeader: () => string | undefined | Promise<st
     header: async () => {
       const header = await getAuthHeader();
       if (header !== undefined && !/^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/.test(header))
-        throw invalidArgument('getAuthHeader must give a text of visible ASCII characters, such as "Bearer …".');
+        throw invalidArgument('getAuthHeader must return a string of visible ASCII characters, such as "Bearer …".');
       return header;
     },
   };

@@ -36,7 +36,7 @@ export function errorOf(json: unknown, answered: Answered): KmsClientError {
   if (typeof code !== 'string' || !CODE.test(code) || typeof message !== 'string')
     return new KmsClientError(
       'UNEXPECTED_ANSWER',
-      `What answered with the status ${statusCode} is not the service, or a gateway before it. Check baseUrl and try again.`,
+      `The answer with the status ${statusCode} does not come from the service or its gateway. Check baseUrl and try again.`,
       facts,
     );
   const isObject = typeof details === 'object' && details !== null && !Array.isArray(details);

@@ -26,7 +26,7 @@ export async function send(operation: Operation, attempt: Attempt): Promise<unkn
   if (response.type === 'opaqueredirect' || (statusCode >= 300 && statusCode < 400))
     throw new KmsClientError(
       'REDIRECTED',
-      'The answer is a redirect, which is not followed: it would take the credential elsewhere. Set baseUrl to where the service is.',
+      'The answer is a redirect, which is not followed: it would send the credential elsewhere. Set baseUrl to where the service is.',
       { statusCode, requestId },
     );
   const isText = operation.answer === 'text';
@@ -39,7 +39,7 @@ export async function send(operation: Operation, attempt: Attempt): Promise<unkn
   }
   const answer = isText ? text : json;
   if (answer === undefined)
-    throw new KmsClientError('UNEXPECTED_ANSWER', 'The answer is not JSON. Check that baseUrl is the service.', {
+    throw new KmsClientError('UNEXPECTED_ANSWER', 'The answer is not JSON. Check that baseUrl leads to the service.', {
       statusCode,
       requestId,
     });

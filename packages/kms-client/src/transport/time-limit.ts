@@ -14,7 +14,7 @@ export async function withTimeLimit<T>(
   const controller = new AbortController();
   const timeout = new KmsClientError(
     'TIMEOUT',
-    `The service did not answer within ${Math.ceil(limitMs)} ms. Try again, or allow more time by timeoutMs.`,
+    `The service did not answer within ${Math.ceil(limitMs)} ms. Try again, or allow more time with timeoutMs.`,
     { requestId, retryable: true },
   );
   const timer = setTimeout(() => controller.abort(timeout), Math.max(0, limitMs));

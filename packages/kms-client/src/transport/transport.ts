@@ -118,7 +118,7 @@ function headersOf(
 function checkHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   const entries = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const);
   for (const [name, value] of entries) {
-    if (SENSITIVE_HEADERS.includes(name)) throw invalidArgument(`The header ${name} has an option of its own.`);
+    if (SENSITIVE_HEADERS.includes(name)) throw invalidArgument(`The header ${name} has its own option.`);
     if (!/^[\w-]+$/.test(name) || !/^[\x20-\x7e]*$/.test(value))
       throw invalidArgument(
         'A header must have a name of letters, digits and "-", and a value of visible ASCII characters.',
@@ -144,7 +144,7 @@ function decodeOrRefuse<T>(answer: unknown, requestId: string, decode: (answer: 
     if (!(error instanceof MalformedAnswer)) throw error;
     throw new KmsClientError(
       'UNEXPECTED_ANSWER',
-      `The answer ${error.message}. Check that baseUrl is the service, and that it is not older than this client.`,
+      `The answer ${error.message}. Check that baseUrl leads to the service, and that it is not older than this client.`,
       { requestId },
     );
   }

@@ -10,7 +10,7 @@ const answeredUuid = onTheWire(z.string(), { type: 'string', format: 'uuid' });
 const answeredDuration = onTheWire(z.string(), { type: 'string', format: 'duration', examples: ['P90D'] });
 
 export const keyId = answeredUuid;
-export const keyVersion = z.int().describe('The version of the key, from 1.');
+export const keyVersion = z.int().describe('The version of the key, counted from 1.');
 
 const versionSchema = z.object({
   version: z.int(),
@@ -40,10 +40,10 @@ export const keySchema = component(
     state: z
       .enum(KEY_STATES)
       .describe(
-        '`suspended` keys only decrypt, verify and unwrap; `deactivated` keys wait for their destruction and do nothing.',
+        '`suspended` keys only decrypt, verify and unwrap; `deactivated` keys await their destruction and do nothing.',
       ),
     currentVersion: z.int(),
-    versions: z.array(versionSchema).describe('All versions, the oldest first.'),
+    versions: z.array(versionSchema).describe('All versions, oldest first.'),
     rotation: z.object({
       rotationPeriod: answeredDuration.nullable(),
       autoRotate: z.boolean(),
@@ -53,10 +53,14 @@ export const keySchema = component(
     usageLimits: z.object({ maxOperations: z.int().nullable(), expiresAt: answeredInstant.nullable() }),
     metadata: answeredMetadata.describe('As it was sent.'),
     parentKeyId: answeredUuid.nullable().describe("The key that protects this one in the tenant's own hierarchy."),
-    revision: z.int().describe('Counts the changes of the key; send it as `If-Match` to change only what you saw.'),
+    revision: z
+      .int()
+      .describe(
+        'Counts the changes to the key; send it as `If-Match` so that a change applies only to the revision you saw.',
+      ),
     createdAt: answeredInstant,
     updatedAt: answeredInstant,
-    destroyAt: answeredInstant.nullable().describe('When the key will be destroyed, if that is scheduled.'),
+    destroyAt: answeredInstant.nullable().describe('When the key will be destroyed, if its destruction is scheduled.'),
     revocation: z
       .object({
         reason: onTheWire(z.string(), { type: 'string', enum: REVOCATION_REASONS }),
@@ -64,7 +68,7 @@ export const keySchema = component(
       })
       .exactOptional()
       .describe('Present on revoked keys.'),
-    warnings: z.array(z.string()).exactOptional().describe('What was done differently from what was asked.'),
+    warnings: z.array(z.string()).exactOptional().describe('What was done differently from what was requested.'),
   }),
 );
 
@@ -74,7 +78,7 @@ export const changedKeySchema = component(
   z.object({
     keyId,
     tenantId: answeredUuid,
-    changed: z.literal(true).describe('The key was changed, and the caller may not read more of it.'),
+    changed: z.literal(true).describe('The key was changed, and the caller may not read more than this.'),
   }),
 );
 export type ChangedKey = z.output<typeof changedKeySchema>;
@@ -88,14 +92,14 @@ export const listWarnings = z
   .array(z.string())
   .exactOptional()
   .describe(
-    'Names the keys, or tokens, whose stored record failed its integrity check, which are not in `items`, and what of the query was passed over.',
+    'Names the keys or tokens that are missing from `items` because their stored record failed its integrity check, and the parts of the query that were ignored.',
   );
 
 export const keyPageSchema = component(
   'KeyPage',
   z.object({
     items: z.array(keySchema),
-    nextCursor: z.string().nullable().describe('Where the next page starts; `null` after the last one.'),
+    nextCursor: z.string().nullable().describe('Where the next page starts; `null` on the last page.'),
     warnings: listWarnings,
   }),
 );
@@ -111,7 +115,7 @@ export const keyStatisticsSchema = component(
     operationsThisMonth: z
       .int()
       .describe(
-        'Operations that used a key since the first of the month, in UTC; the newest of other nodes may be missing.',
+        'Operations that used a key since the first of the month, in UTC; the most recent ones on other nodes may be missing.',
       ),
   }),
 );
@@ -123,7 +127,7 @@ export const publicKeySchema = component(
     keyVersion,
     algorithm: algorithmId,
     publicKey: answeredBytes.describe('SubjectPublicKeyInfo in DER.'),
-    publicKeyPem: z.string().describe('The same in PEM.'),
+    publicKeyPem: z.string().describe('The same key in PEM.'),
   }),
 );
 

@@ -24,7 +24,7 @@ export function encodeAnswer<R extends Route>(route: R, answer: AnswerOf<R>, dia
   const result = z.safeEncode(schema, answer);
   if (!result.success) {
     // The issues name fields and types, never values, but even so they are for the log only.
-    throw new KmsError('INTERNAL_ERROR', 'The service made an answer that its contract does not allow.', {
+    throw new KmsError('INTERNAL_ERROR', 'The service produced an answer that its contract does not allow.', {
       cause: result.error,
     });
   }

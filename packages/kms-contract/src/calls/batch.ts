@@ -16,7 +16,7 @@ export type BatchItem<R extends Route> =
 
 const batchSchema = z.strictObject({
   tenantId,
-  keyId: uuid.exactOptional().describe('The key of every item that names none.'),
+  keyId: uuid.exactOptional().describe('The key for every item that does not name one.'),
   items: z.array(z.unknown()).min(1).max(LIMITS.batchItems),
 });
 

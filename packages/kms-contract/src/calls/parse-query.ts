@@ -18,7 +18,7 @@ export function parseQuery<R extends Route>(route: R, raw: RawQuery): z.output<R
 export function passedOver(route: Route, raw: RawQuery): readonly string[] {
   if (!route.list) return [];
   const names = givenIn(raw).flatMap(([name]) => (isKnown(route, name) ? [] : [quotable(name)]));
-  return [...new Set(names)].slice(0, MAX_WARNINGS).map((name) => `The query has ${name}, which is not known here.`);
+  return [...new Set(names)].slice(0, MAX_WARNINGS).map((name) => `The query has the unknown parameter ${name}.`);
 }
 
 const MAX_WARNINGS = 20;

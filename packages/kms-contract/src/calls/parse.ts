@@ -38,7 +38,7 @@ export interface ParsedRequest<R extends Route = Route> {
   readonly dialect: Dialect;
   /** The names that the request has for fields, where they are not the canonical ones. */
   readonly sentNames?: Names;
-  /** What was done differently from what was asked. */
+  /** What was done differently from what was requested. */
   readonly warnings?: readonly string[];
 }
 

@@ -8,7 +8,9 @@ export const activationProblemSchema = component(
   'ActivationProblem',
   z.object({
     activated: z.literal(false),
-    error: z.string().describe('What went wrong and what to do, for people: published clients show it.'),
+    error: z
+      .string()
+      .describe('A human-readable explanation of what went wrong and what to do; published clients show it.'),
     message: z.string().describe('The same as `error`.'),
     code: z
       .string()

@@ -40,7 +40,7 @@ const errorFields = {
   statusCode: z.int(),
   error: code.describe('The same as `code`.'),
   code: code.describe('What went wrong; branch on this.'),
-  message: z.string().describe('What went wrong and what to do, for people. It may change.'),
+  message: z.string().describe('A human-readable explanation of what went wrong and what to do. It may change.'),
   details: z
     .record(z.string(), z.unknown())
     .exactOptional()
@@ -54,7 +54,7 @@ export const problemSchema = component(
     ...errorFields,
     requestId: z.string(),
     timestamp: answeredInstant,
-    routeId: z.string().exactOptional().describe('For `TOO_MANY_REQUESTS`: which route was called too often.'),
+    routeId: z.string().exactOptional().describe('For `TOO_MANY_REQUESTS`: the route that was called too often.'),
     limit: z.number().exactOptional().describe('For `TOO_MANY_REQUESTS`: how many calls are allowed.'),
     retryAfter: z.int().exactOptional().describe('Whole seconds to wait; the same as the header `Retry-After`.'),
   }),

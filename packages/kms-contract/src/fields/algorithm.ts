@@ -6,7 +6,7 @@ import { onTheWire } from './wire-schema.ts';
 const NAMES = {
   type: 'string',
   maxLength: 64,
-  description: 'The platform id, the name in the standard or a usual spelling, in any case.',
+  description: 'The platform id, the name in the standard or a usual spelling, in upper or lower case.',
   examples: ALGORITHMS.map(({ id }) => id),
 };
 
@@ -22,7 +22,7 @@ export const chosenAlgorithm = onTheWire(
     decode: (name, payload) => (name === '' ? null : resolve(name, payload)),
     encode: (value) => value?.id ?? '',
   }),
-  { ...NAMES, description: `${NAMES.description} Absent or empty it is the default algorithm of the deployment.` },
+  { ...NAMES, description: `${NAMES.description} If absent or empty, the default algorithm of the deployment.` },
 );
 
 function resolve(name: string, { issues }: z.core.ParsePayload): Algorithm {

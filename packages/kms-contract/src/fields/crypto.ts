@@ -15,10 +15,10 @@ export const plaintext = bytes({
 export const ciphertext = bytes({
   maximum: LIMITS.ciphertextBytes,
   tooLarge: `The ciphertext is larger than ${LIMITS.ciphertextBytes} bytes. No ciphertext of this service is that large.`,
-}).describe('What `encrypt` answered; it names its key and version itself.');
+}).describe('What `encrypt` returned; it names its key and version itself.');
 
 export const encryptionContext = stringMap(LIMITS.context).describe(
-  'Names and values that are authenticated with the ciphertext: decrypting needs the same ones, in any order. Not secret. An empty ' +
+  'Names and values that are authenticated with the ciphertext: decrypting requires the same ones, in any order. Not secret. An empty ' +
     'object is the same as none.',
 );
 
@@ -36,11 +36,11 @@ export const signatureContext = bytes({ maximum: LIMITS.signatureContextBytes })
 
 export const signatureFormat = z
   .enum(['der', 'ieee-p1363'])
-  .describe('The encoding of an ECDSA signature; `der` without it.');
+  .describe('The encoding of an ECDSA signature (default: `der`).');
 
 export const signatureScheme = z
   .enum(['pss', 'pkcs1-v1_5'])
-  .describe('The padding of an RSA signature; without it PSS with a salt as long as the digest.');
+  .describe('The padding of an RSA signature (default: PSS with a salt as long as the digest).');
 
 export const mac = bytes({ maximum: LIMITS.macBytes });
 
@@ -53,14 +53,12 @@ export const dataKey = bytes({
 export const wrappedKey = bytes({
   maximum: LIMITS.ciphertextBytes,
   tooLarge: `The wrapped key is larger than ${LIMITS.ciphertextBytes} bytes. No wrapped key of this service is that large.`,
-}).describe('What `wrap` or `data-key` answered; it names its key and version itself.');
+}).describe('What `wrap` or `data-key` returned; it names its key and version itself.');
 
 export const associatedData = bytes({ maximum: LIMITS.associatedDataBytes }).describe(
-  'Authenticated with the wrapped key: unwrapping needs the same. Not secret. No bytes are the same as none.',
+  'Authenticated with the wrapped key: unwrapping requires the same value. Not secret. Zero bytes are the same as none.',
 );
 
-export const kemCiphertext = bytes({ maximum: LIMITS.kemCiphertextBytes }).describe(
-  'The encapsulation of the shared secret.',
-);
+export const kemCiphertext = bytes({ maximum: LIMITS.kemCiphertextBytes }).describe('The encapsulated shared secret.');
 
 export const keyVersion = z.int().min(1).max(LIMITS.keyVersion);

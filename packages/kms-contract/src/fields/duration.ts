@@ -46,7 +46,8 @@ export const rotationPeriod = onTheWire(
         if (seconds !== undefined) return seconds;
         issues.push({
           code: 'custom',
-          message: 'must be an ISO 8601 duration like P90D, a shorthand like 90d, 12h, 30m or 3600s, or whole seconds',
+          message:
+            'must be an ISO 8601 duration such as P90D, a shorthand such as 90d, 12h, 30m or 3600s, or whole seconds',
           input: undefined,
         });
         return z.NEVER;

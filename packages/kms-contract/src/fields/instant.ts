@@ -5,7 +5,7 @@ import { onTheWire } from './wire-schema.ts';
 const { earliest, latest } = LIMITS.instant;
 
 const text = z.iso
-  .datetime({ offset: true, abort: true, error: 'must be an RFC 3339 instant, like 2030-01-31T12:00:00Z' })
+  .datetime({ offset: true, abort: true, error: 'must be an RFC 3339 instant, such as 2030-01-31T12:00:00Z' })
   // Also with a time zone that takes the first or the last hours of that time out of it.
   .refine((value) => isHeld(Date.parse(value)), 'must be in the years 1970 to 9999, in UTC');
 

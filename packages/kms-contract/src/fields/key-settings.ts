@@ -7,7 +7,7 @@ import { instant } from './instant.ts';
 import { line } from './text.ts';
 import { component, onTheWire } from './wire-schema.ts';
 
-export const keyName = line(LIMITS.nameCharacters).describe('A name for people; it need not be unique.');
+export const keyName = line(LIMITS.nameCharacters).describe('A human-readable name; it need not be unique.');
 
 const purpose = z.enum(['', ...KEY_PURPOSES]);
 
@@ -21,21 +21,21 @@ export const keyPurpose = onTheWire(
     type: 'string',
     enum: ['', ...KEY_PURPOSES],
     description:
-      "What the key is for. Absent or empty it is the algorithm's own purpose. A purpose that the algorithm cannot serve becomes " +
-      "the algorithm's own, and the answer says so in `warnings`.",
+      'What the key is for. If absent or empty, the purpose is that of the algorithm. A purpose that the algorithm cannot serve becomes ' +
+      'that of the algorithm, and the answer says so in `warnings`.',
   },
 );
 
 const rotationSettings = z.strictObject({
-  rotationPeriod: rotationPeriod.nullable().exactOptional().describe('How often the key rotates; `null` is never.'),
-  autoRotate: z.boolean().exactOptional().describe('Whether it rotates by itself; true when there is a period.'),
+  rotationPeriod: rotationPeriod.nullable().exactOptional().describe('How often the key rotates; `null` means never.'),
+  autoRotate: z.boolean().exactOptional().describe('Whether it rotates automatically; true if there is a period.'),
   retainVersions: z
     .int()
     .min(1)
     .max(LIMITS.retainVersions)
     .nullable()
     .exactOptional()
-    .describe('How many versions stay usable, the active one included; `null` keeps all.'),
+    .describe('How many versions remain usable, including the active one; `null` keeps all.'),
 });
 
 /** The rotation settings under their names in JSON, and as the core takes them inside. */
@@ -63,10 +63,10 @@ export const usageLimits = component(
       .min(1)
       .nullable()
       .exactOptional()
-      .describe('How many operations the key may serve in its life; `null` is no limit.'),
+      .describe('How many operations the key may perform in its lifetime; `null` means no limit.'),
     expiresAt: instant
       .nullable()
       .exactOptional()
-      .describe('From when on the key protects nothing new; what it protected it still opens. `null` is never.'),
+      .describe('When the key stops protecting new data; it still opens what it has protected. `null` means never.'),
   }),
 );

@@ -19,9 +19,9 @@ export const metadata = onTheWire(
     maxProperties: entries,
     propertyNames: { minLength: 1, maxLength: nameCharacters },
     description:
-      `Facts about the key for people and programs, never a secret: any JSON, which is answered as it was sent. At most ${totalBytes / 1024} KiB, ` +
+      `Facts about the key for people and programs, never a secret: any JSON, which is returned as it was sent. At most ${totalBytes / 1024} KiB, ` +
       `${levels} levels, ${entries} members in each object, ${nameCharacters} characters in each name and ${valueCharacters} in each text. Whole ` +
-      'numbers are at most 9007199254740991 in either direction; send larger ones as text.',
+      'numbers are at most 9007199254740991 in absolute value; send larger ones as text.',
   },
 );
 

@@ -26,7 +26,7 @@ function oneOrMore<Item extends z.ZodType<string, string>>(item: Item, maximum: 
   return onTheWire(codec, { anyOf: [json, { type: 'array', minItems: 1, maxItems: maximum, items: json }] });
 }
 
-const action = onTheWire(z.string().refine(isAction, 'must be a permission, or the beginning of one and *'), {
+const action = onTheWire(z.string().refine(isAction, 'must be a permission, or the beginning of one followed by *'), {
   type: 'string',
   pattern: '^(\\*|kms:[a-z:-]*\\*?)$',
   examples: [OPERATIONS.encrypt.permission, 'kms:keys:*', '*'],
@@ -49,7 +49,7 @@ const time = z
     ({ notBefore, notAfter }) => notBefore === undefined || notAfter === undefined || notBefore < notAfter,
     'notBefore must be before notAfter',
   )
-  .describe('The statement holds from `notBefore` until before `notAfter`.');
+  .describe('The statement applies from `notBefore` until just before `notAfter`.');
 
 const conditions = z
   .strictObject({
@@ -58,7 +58,7 @@ const conditions = z
       type: 'string',
     })
       .exactOptional()
-      .describe('Addresses or CIDR blocks of the caller.'),
+      .describe('Addresses or CIDR blocks that the caller must be in.'),
     time: time.exactOptional(),
     mfa: z.boolean().exactOptional(),
   })
@@ -73,7 +73,7 @@ const statement = z.strictObject({
     .min(1)
     .max(bounds.principals)
     .exactOptional()
-    .describe('Subjects; absent means everyone.'),
+    .describe('Subjects; if absent, everyone.'),
   conditions: conditions.exactOptional(),
 });
 
@@ -89,7 +89,7 @@ function isBounded(document: unknown): boolean {
 /** Whether a policy is taken that locks its writer out. */
 export const allowLockout = z
   .boolean()
-  .describe('Takes a policy, too, that keeps its writer from changing it again; refused without this.');
+  .describe('Also accepts a policy that keeps its writer from changing it again, which is otherwise refused.');
 
 /** The policy of a key: deny wins; where no statement matches, the permissions of the credential decide. */
 export const policyDocument = component(

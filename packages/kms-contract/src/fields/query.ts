@@ -11,7 +11,7 @@ export const pageLimit = onTheWire(
   {
     type: 'integer',
     default: LIMITS.pageItems.default,
-    description: `At most so many items, from 1 to ${LIMITS.pageItems.maximum}; a number outside counts as the nearer of the two.`,
+    description: `The maximum number of items, from 1 to ${LIMITS.pageItems.maximum}; a number outside that range counts as the nearer bound.`,
   },
 );
 

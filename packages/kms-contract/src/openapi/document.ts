@@ -18,8 +18,8 @@ export interface OpenApiOptions {
 const DESCRIPTION = `Keys of many tenants, and the operations that use them.
 
 Binary values are padded standard base64, decoded strictly; timestamps are RFC 3339, in UTC in answers, of the years 1970 to 9999. Fields
-that a request does not know are refused; in the query of a list they are passed over, with a warning in \`warnings\`. A field that is \`null\` counts as absent, known or not, except in PATCH, where it takes a setting away. A path whose id is no UUID names nothing
-and is \`NOT_FOUND\`; a key of another tenant is the same as none. An empty body is an empty object.
+unknown to a request are refused; in the query of a list they are ignored, with a warning in \`warnings\`. A field that is \`null\` counts as absent, known or not, except in PATCH, where it removes a setting. A path whose id is not a UUID names nothing
+and is \`NOT_FOUND\`; a key of another tenant is treated as nonexistent. An empty body is an empty object.
 
 A gateway in front of the service may answer \`BAD_GATEWAY\` (502), \`SERVICE_UNAVAILABLE\` (503) and \`GATEWAY_TIMEOUT\` (504) for it, with
 \`Retry-After\`. HEAD is GET without the body; OPTIONS names the methods of a path in \`Allow\`.
@@ -56,7 +56,7 @@ export function openApiDocument({ version, serverUrl = '/' }: OpenApiOptions): J
         bearer: {
           type: 'http',
           scheme: 'bearer',
-          description: 'An API token (`qnsp_pqc_…`), or a JWT of an issuer that the deployment trusts.',
+          description: 'An API token (`qnsp_pqc_…`), or a JWT from an issuer that the deployment trusts.',
         },
       },
       parameters: HEADER_PARAMETERS,

@@ -13,14 +13,14 @@ export const HEADER_PARAMETERS = {
     name: 'x-request-id',
     in: 'header',
     description:
-      'Your name for the request: 1 to 128 letters, digits, `_`, `.`, `:` or `-`. The answer repeats it; without it, or with another form, it holds a new one.',
+      'Your name for the request: 1 to 128 letters, digits, `_`, `.`, `:` or `-`. The answer repeats it; if it is missing or malformed, the answer holds a new one.',
     schema: { type: 'string' },
   },
   Tenant: {
     name: 'x-qnsp-tenant',
     in: 'header',
     description:
-      "The tenant of the call, also `x-qnsp-tenant-id`, `x-tenant-id`, or `tenantId` in query or body. Each that is present must be the credential's. " +
+      'The tenant of the call, also `x-qnsp-tenant-id`, `x-tenant-id`, or `tenantId` in query or body. Each one present must be that of the credential. ' +
       'Only a platform credential needs to name one.',
     schema: { anyOf: [UUID, EMPTY] },
   },
@@ -28,15 +28,15 @@ export const HEADER_PARAMETERS = {
     name: 'Idempotency-Key',
     in: 'header',
     description:
-      'The same key with the same request repeats the first answer and changes nothing, for 24 hours; with another request it is ' +
-      '`IDEMPOTENCY_MISMATCH`. A secret is never answered twice. Each tenant has its own keys: any printable text, other than in ASCII as UTF-8.',
+      'For 24 hours, the same key with the same request repeats the first answer and changes nothing; with another request it is ' +
+      '`IDEMPOTENCY_MISMATCH`. A secret is never returned twice. Each tenant has its own keys: any printable text, encoded as UTF-8 if not ASCII.',
     schema: { type: 'string', minLength: 1, maxLength: LIMITS.idempotencyKeyCharacters },
   },
   IfMatch: {
     name: 'If-Match',
     in: 'header',
     description:
-      'The revision of the key that you saw, like `"3"` or `3`; with another one now the call is a `CONFLICT`. Without it, or with `*`, any.',
+      'The revision of the key that you saw, such as `"3"` or `3`; if it has changed since, the call is a `CONFLICT`. If absent, or `*`, any revision is accepted.',
     schema: { type: 'string' },
   },
 } as const;

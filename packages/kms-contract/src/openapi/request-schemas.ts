@@ -41,7 +41,7 @@ export function answerSchema(route: Route, components: Components): JsonSchema {
   const { b, c } = DIALECTS[route.crypto.operation] ?? {};
   for (const names of [b?.answer, c?.answer]) {
     const entries = Object.entries(names ?? {}).map(
-      ([field, other]) => [other, synonymOf(field, 'Only where the request used such names')] as const,
+      ([field, other]) => [other, synonymOf(field, 'Only if the request used such names')] as const,
     );
     components.extend(name, Object.fromEntries(entries));
   }
@@ -57,19 +57,19 @@ export function answerSchema(route: Route, components: Components): JsonSchema {
 function batchOf(single: readonly JsonSchema[]): JsonSchema {
   return {
     type: 'object',
-    description: 'Items of their own; one that is wrong does not disturb the others.',
+    description: 'Independent items; one that is wrong does not affect the others.',
     properties: {
       tenantId: { anyOf: [{ type: 'string', format: 'uuid' }, ABSENT] },
       keyId: {
         anyOf: [{ type: 'string', format: 'uuid' }, ABSENT],
-        description: 'The key of every item that names none.',
+        description: 'The key for every item that does not name one.',
       },
       items: {
         type: 'array',
         minItems: 1,
         maxItems: LIMITS.batchItems,
         items: {
-          anyOf: [...single, { description: 'Anything else: its own error stands in its place in the answer.' }],
+          anyOf: [...single, { description: 'Anything else: its error takes its place in the answer.' }],
         },
       },
     },
@@ -99,7 +99,7 @@ function renamed(schema: JsonSchema, names: Names): JsonSchema {
   const { properties, required } = parts(schema);
   return {
     ...schema,
-    description: 'The same under the names of some published clients; the answer holds both.',
+    description: 'The same under the names used by some published clients; the answer holds both.',
     properties: Object.fromEntries(Object.entries(properties).map(([field, value]) => [rename(field), value])),
     required: required.map(rename),
   };

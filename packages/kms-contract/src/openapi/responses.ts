@@ -10,38 +10,38 @@ import { answerSchema } from './request-schemas.ts';
 
 /** What each error code means. */
 const ERROR_MEANINGS: Readonly<Record<KmsErrorCode, string>> = {
-  BAD_REQUEST: 'The request does not hold what it must; `details.issues[]` says where and why.',
+  BAD_REQUEST: 'The request is not valid; `details.issues[]` says where and why.',
   UNAUTHORIZED: 'The credential is missing, unknown, expired or revoked.',
-  FORBIDDEN: 'The credential does not hold the permission, or the policy of the key denies it.',
-  TENANT_MISMATCH: 'The request names another tenant than the credential belongs to.',
-  QUOTA_EXCEEDED: 'The tenant has as many of these as it may.',
-  NOT_FOUND: 'There is no such thing for this tenant.',
+  FORBIDDEN: 'The credential does not have the permission, or the policy of the key denies it.',
+  TENANT_MISMATCH: 'The request names a tenant other than that of the credential.',
+  QUOTA_EXCEEDED: 'The tenant already has as many of these as it may.',
+  NOT_FOUND: 'This does not exist for this tenant.',
   METHOD_NOT_ALLOWED: 'The path exists, but not with this method.',
-  CONFLICT: 'What the call would change has changed, or the id is taken.',
+  CONFLICT: 'What the call would change has already changed, or the id is taken.',
   KEY_STATE_INVALID: 'The state of the key or of its version does not allow this.',
   IDEMPOTENCY_MISMATCH: 'The idempotency key was used for another request.',
-  PAYLOAD_TOO_LARGE: 'The body, or a field of it, is larger than the service takes.',
+  PAYLOAD_TOO_LARGE: 'The body, or a field of it, is larger than the service accepts.',
   UNSUPPORTED_MEDIA_TYPE: 'The body is not JSON.',
-  HEADERS_TOO_LARGE: 'The request line and the headers are larger than the service takes.',
-  DECRYPT_FAILED: 'The ciphertext does not open: the same answer for whatever is wrong with it.',
-  KEY_USAGE_EXCEEDED: 'The key has expired or served all the operations that it may.',
+  HEADERS_TOO_LARGE: 'The request line and the headers are larger than the service accepts.',
+  DECRYPT_FAILED: 'The ciphertext cannot be opened; the answer is the same whatever is wrong with it.',
+  KEY_USAGE_EXCEEDED: 'The key has expired, or has performed as many operations as it may.',
   TOO_MANY_REQUESTS: 'Too many calls; wait for `Retry-After`.',
   INTERNAL_ERROR: 'The service failed; the request id finds it in the log.',
   HSM_UNAVAILABLE: 'No HSM answers; try again.',
   STORE_UNAVAILABLE: 'The database does not answer; try again.',
-  AUDIT_UNAVAILABLE: 'The call cannot be recorded as evidence, so it was not done; try again.',
+  AUDIT_UNAVAILABLE: 'The call cannot be recorded as evidence, so it was not carried out; try again.',
   SEALED: 'The service has no root key and so cannot open any; try again.',
 };
 
 const REQUEST_ID = { 'x-request-id': { description: 'The id of the request.', schema: { type: 'string' } } };
 const ENTITY_TAG = {
-  ETag: { description: 'The revision of the key, as `If-Match` takes it.', schema: { type: 'string' } },
+  ETag: { description: 'The revision of the key, in the form that `If-Match` takes.', schema: { type: 'string' } },
 };
 const RETRY_AFTER = { 'Retry-After': { description: 'Whole seconds to wait.', schema: { type: 'integer' } } };
 const RATE_LIMIT = {
   'X-RateLimit-Limit': { description: 'How many calls are allowed.', schema: { type: 'integer' } },
   'X-RateLimit-Remaining': { description: 'How many of them are left.', schema: { type: 'integer' } },
-  'X-RateLimit-Reset': { description: 'Seconds until all of them are there again.', schema: { type: 'integer' } },
+  'X-RateLimit-Reset': { description: 'Seconds until all of them are available again.', schema: { type: 'integer' } },
 };
 
 /** The answers of a route by HTTP status. */
@@ -55,7 +55,10 @@ export function responsesOf(route: Route, components: Components): JsonSchema {
     ),
     // After the errors: these statuses come with the answer itself.
     ...Object.fromEntries(
-      (route.otherStatuses ?? []).map((status) => [status, { description: `${route.summary}: not well`, ...success }]),
+      (route.otherStatuses ?? []).map((status) => [
+        status,
+        { description: `${route.summary}: not healthy`, ...success },
+      ]),
     ),
   };
 }

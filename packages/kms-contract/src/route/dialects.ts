@@ -138,11 +138,11 @@ function rename(body: JsonObject, names: ForeignNames, nullIsValue: boolean): No
     if (fields.has(canonical))
       throw badRequest(
         name,
-        `is given under two names, also as ${sentNames[canonical] ?? canonical}; send one of them`,
+        `is given under two names, the other being ${sentNames[canonical] ?? canonical}; send one of them`,
       );
     if (spoken !== 'canonical') {
       if (dialect !== 'canonical' && spoken !== dialect)
-        throw badRequest(name, 'is named in another dialect than a field before it');
+        throw badRequest(name, 'is named in a different dialect from a field before it');
       dialect = spoken;
     }
     fields.set(canonical, value);

@@ -22,13 +22,13 @@ export const TAGS = {
   Lifecycle: 'Rotation, suspension, revocation and destruction.',
   Cryptography:
     'Operations that use a key. Each also takes `{items: […]}`, up to 1,000 items, and answers in the same order. They change ' +
-    'nothing, so an `Idempotency-Key` is not heeded: what they answer is not kept, and each call is done anew and counts against the limits of its key.',
+    'nothing, so an `Idempotency-Key` is ignored: their answers are not kept, and each call is carried out again and counts against the limits of its key.',
   'Key import': 'Bring your own key.',
-  'Key policies': 'Who may do what with one key.',
-  'Rotation schedules': 'Keys that rotate by themselves.',
+  'Key policies': 'Who may do what with a key.',
+  'Rotation schedules': 'Keys that rotate automatically.',
   'API tokens': 'Credentials of a tenant.',
   Tenants: 'The tenants of the service.',
-  Audit: 'The evidence of what was done, where the deployment keeps it.',
+  Audit: 'The evidence of what was done, if the deployment keeps it.',
   Random: 'Random bytes.',
   Service: 'Health, metrics and documents of the service.',
   Activation: 'The handshake of published clients.',
@@ -135,7 +135,7 @@ export interface Route<
 }
 
 /** The tenant that a request may name; it must be the credential's. */
-export const tenantId = uuid.exactOptional().describe("The tenant of the call; it must be the credential's.");
+export const tenantId = uuid.exactOptional().describe('The tenant of the call; it must be that of the credential.');
 
 /** A query and a body without fields of their own. */
 const emptyQuery: EmptySchema = z.strictObject({ tenantId });

@@ -36,8 +36,8 @@ export const activationRoutes = group({
     tag: 'Activation',
     summary: 'The handshake of published clients',
     description:
-      'Clients that hold an API token call this first. It grants nothing that the token does not already have. Errors have a shape of their ' +
-      'own. Unknown fields are ignored here, unlike anywhere else: older and newer clients send more.',
+      'Clients that hold an API token call this first. It grants nothing that the token does not already have. Errors have their own ' +
+      'shape. Unknown fields are ignored here, unlike anywhere else: older and newer clients send more.',
     auth: 'bearer',
     body: z.object({ sdkId: text, sdkVersion: text, runtime: text }),
     response: activationSchema,

@@ -26,7 +26,7 @@ const auditEventSchema = component(
     action: z
       .string()
       .describe(
-        'The id of the operation that was asked for, or that the service did by itself. The operations of this document have the same ids.',
+        'The id of the operation that was requested, or that the service carried out automatically. The operations of this document have the same ids.',
       ),
     result: z.enum(AUDIT_RESULTS),
     errorCode: z.string().exactOptional().describe('Why it did not succeed.'),
@@ -36,11 +36,13 @@ const auditEventSchema = component(
       source: z.string(),
       ip: z.string().nullable(),
     }),
-    request: z.object({ contextKeys: z.array(z.string()).describe('Names of the encryption context, no values.') }),
+    request: z.object({
+      contextKeys: z.array(z.string()).describe('Names in the encryption context, without values.'),
+    }),
     repeats: answeredUuid
       .exactOptional()
       .describe(
-        'The id that the event had where it waited when the database was copied; it may be in the epoch before under that one.',
+        'The id that the event had while it waited when the database was copied; the previous epoch may have it under that id.',
       ),
     changes: z.object({ before: facts.nullable(), after: facts.nullable() }).exactOptional(),
   }),
@@ -72,22 +74,24 @@ const checkpointSchema = component(
     version: z
       .literal(2)
       .exactOptional()
-      .describe('Absent in the first format, which has neither this nor the next two.'),
+      .describe('Absent in the first format, which lacks this field and the next two.'),
     epoch: z
       .object({ since: answeredInstant, dataAsOf: answeredInstant })
       .nullable()
       .exactOptional()
-      .describe('The life of the database: since when a restored copy serves, and of which time its data was.'),
+      .describe(
+        'The epoch of the database: since when a restored copy has been serving, and from what time its data was.',
+      ),
     signingKeys: z
       .array(z.object({ keyId: z.string(), firstSequence: z.int() }))
       .exactOptional()
-      .describe('The keys that signed the chain, the present one last, and from which event on.'),
+      .describe('The keys that signed the chain, the current one last, and the event from which each signed.'),
     signature: z.string().describe('A JWS with a detached payload: the canonical JSON of the other members.'),
   }),
 );
 
 const limit = pageLimit.exactOptional();
-const cursor = urlSafe(LIMITS.cursorCharacters).exactOptional().describe('`nextCursor` of the page before.');
+const cursor = urlSafe(LIMITS.cursorCharacters).exactOptional().describe('`nextCursor` of the previous page.');
 const nextCursor = z.string().nullable().describe('`null` on the last page.');
 
 const shared = {
@@ -139,16 +143,16 @@ export const auditRoutes = group({
     path: `${BASE_PATH}/audit/events`,
     summary: 'List the evidence of the tenant',
     description:
-      'The newest first. An event appears when it is sealed, a moment after its operation was answered. `NOT_FOUND` when the deployment keeps no evidence.',
+      'Newest first. An event appears when it is sealed, a moment after its operation was answered. `NOT_FOUND` if the deployment keeps no evidence.',
     query: z.strictObject({
       tenantId,
       limit,
       cursor,
       keyId: uuid.exactOptional(),
       eventType: z.enum(AUDIT_EVENT_TYPES).exactOptional(),
-      actor: line(LIMITS.subjectCharacters).exactOptional().describe('The id of who acted.'),
+      actor: line(LIMITS.subjectCharacters).exactOptional().describe('The id of the actor.'),
       result: z.enum(AUDIT_RESULTS).exactOptional(),
-      from: instant.exactOptional().describe('Only events at this time or later.'),
+      from: instant.exactOptional().describe('Only events at or after this time.'),
       to: instant.exactOptional().describe('Only events before this time.'),
     }),
     list: true,
@@ -180,7 +184,7 @@ export const auditRoutes = group({
     operationId: 'listAuditCheckpoints',
     path: `${BASE_PATH}/audit/checkpoints`,
     summary: 'List the signed checkpoints of the evidence',
-    description: 'The newest first. Keep one apart from the evidence: it shows later that no end was cut off.',
+    description: 'Newest first. Keep one apart from the evidence: it shows later that no end was cut off.',
     query: z.strictObject({ tenantId, limit, cursor }),
     list: true,
     response: component(

@@ -6,7 +6,7 @@ import { tenantId } from '../route/route.ts';
 /** The fields that name the key and the tenant in a crypto body. */
 const named = {
   tenantId,
-  keyId: uuid.exactOptional().describe('The key; where the path names it too, it must be the same.'),
+  keyId: uuid.exactOptional().describe('The key; if the path names it too, it must be the same.'),
 };
 
 /** A crypto body whose key the request need not name. */

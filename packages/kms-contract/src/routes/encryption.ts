@@ -67,11 +67,11 @@ export const encryptionRoutes = group({
       tenantId,
       sourceKeyId: uuid
         .exactOptional()
-        .describe('The key that the ciphertext must be under; where the path names it too, it must be the same.'),
-      destinationKeyId: uuid.exactOptional().describe('The key to encrypt under; the same one without it.'),
+        .describe('The key that the ciphertext must be under; if the path names it too, it must be the same.'),
+      destinationKeyId: uuid.exactOptional().describe('The key to encrypt under (default: the same key).'),
       ciphertext,
       context: context.describe('The context of the ciphertext.'),
-      newContext: context.describe('The context of the new ciphertext; the same one without it.'),
+      newContext: context.describe('The context of the new ciphertext (default: the same context).'),
     }),
     response: encrypted,
     errors: [...USE_ERRORS, 'DECRYPT_FAILED', 'KEY_USAGE_EXCEEDED'],

@@ -11,7 +11,7 @@ import { cryptoTraits, keyedBody } from './crypto-traits.ts';
 
 const { minimum, maximum } = LIMITS.derivedKeyBytes;
 
-const version = keyVersion.exactOptional().describe('The version of the key; the current one without it.');
+const version = keyVersion.exactOptional().describe('The version of the key (default: the current one).');
 const EXAMPLE_KEY_FIELDS = { keyId: EXAMPLE.keyId, keyVersion: 1 };
 
 export const keyEstablishmentRoutes = group({
@@ -49,7 +49,7 @@ export const keyEstablishmentRoutes = group({
     operationId: 'decapsulate',
     summary: 'Decapsulate a shared secret',
     description:
-      'A ciphertext that was tampered with gives another secret, not an error (FIPS 203, implicit rejection): confirm the secret before use.',
+      'A ciphertext that was tampered with yields another secret, not an error (FIPS 203, implicit rejection): confirm the secret before use.',
     body: keyedBody({ ciphertext: kemCiphertext, keyVersion: version }),
     response: component(
       'DecapsulateAnswer',
@@ -74,14 +74,14 @@ export const keyEstablishmentRoutes = group({
       ),
       info: bytes({ maximum: LIMITS.deriveInfoBytes })
         .exactOptional()
-        .describe('What the derived key is for, and between whom.'),
+        .describe('What the derived key is for, and between which parties.'),
       salt: bytes({ maximum: LIMITS.deriveInfoBytes }).exactOptional(),
       length: z
         .int()
         .min(minimum)
         .max(maximum)
         .exactOptional()
-        .describe('The length of the derived key in bytes; 32 without it.'),
+        .describe('The length of the derived key in bytes (default: 32).'),
       keyVersion: version,
     }),
     response: component(

@@ -14,7 +14,9 @@ import { chosenSettings } from './keys.ts';
 const importBody = z.strictObject({
   tenantId,
   algorithm,
-  keyId: uuid.exactOptional().describe('An imported key to give a new version; without it the import makes a new key.'),
+  keyId: uuid
+    .exactOptional()
+    .describe('An imported key to give a new version; if absent, the import creates a new key.'),
   wrappingAlgorithm: z.enum(WRAPPING_ALGORITHMS),
   importToken: bytes({ minimum: 1, maximum: LIMITS.importTokenBytes }).describe(
     'The token that came with the wrapping key.',
@@ -26,7 +28,7 @@ const importBody = z.strictObject({
   protectionLevel: z
     .enum(['software', 'hsm'])
     .exactOptional()
-    .describe('Only `software`: what existed outside of an HSM cannot be imported into one.'),
+    .describe('Only `software`: key material that existed outside an HSM cannot be imported into one.'),
   ...chosenSettings,
 });
 
@@ -35,7 +37,7 @@ function settingsOfVersion(body: z.output<typeof importBody>): readonly Issue[] 
   if (body.keyId === undefined) return [];
   return Object.keys(chosenSettings)
     .filter((name) => name in body)
-    .map((name) => ({ path: name, reason: 'cannot be set by the import of a version; change the key instead' }));
+    .map((name) => ({ path: name, reason: 'cannot be set when importing a version; change the key instead' }));
 }
 
 export const keyImportRoutes = group({
@@ -44,20 +46,20 @@ export const keyImportRoutes = group({
     method: 'GET',
     path: `${BASE_PATH}/byok/parameters`,
     tag: 'Key import',
-    summary: 'Get a public key to wrap key material under',
+    summary: 'Get a public key to wrap key material with',
     description:
-      'A fresh wrapping key and the token to send with what was wrapped under it, both valid until `expiresAt`.',
+      'A fresh wrapping key and the token to send with the material wrapped under it, both valid until `expiresAt`.',
     auth: 'bearer',
     query: z.strictObject({
       tenantId,
-      wrappingAlgorithm: z.enum(WRAPPING_ALGORITHMS).exactOptional().describe('`RSA_AES_KEY_WRAP_SHA_256` without it.'),
+      wrappingAlgorithm: z.enum(WRAPPING_ALGORITHMS).exactOptional().describe('Default: `RSA_AES_KEY_WRAP_SHA_256`.'),
     }),
     response: component(
       'ImportParameters',
       z.object({
         wrappingAlgorithm: z.enum(WRAPPING_ALGORITHMS),
         publicKey: answeredBytes.describe('SubjectPublicKeyInfo in DER.'),
-        publicKeyPem: z.string().describe('The same in PEM.'),
+        publicKeyPem: z.string().describe('The same key in PEM.'),
         importToken: answeredBytes,
         expiresAt: answeredInstant,
       }),
@@ -83,7 +85,7 @@ export const keyImportRoutes = group({
     tag: 'Key import',
     summary: 'Import key material',
     description:
-      'Makes a key of imported material, or with `keyId` a new version of an imported key. Imported keys rotate only by another import. ' +
+      'Creates a key from imported material, or with `keyId` a new version of an imported key. Imported keys can be rotated only by another import. ' +
       '`label` is a synonym of `name`.',
     auth: 'bearer',
     synonyms: { name: 'label' },

@@ -39,13 +39,14 @@ export const keyWrappingRoutes = group({
     ...cryptoTraits('unwrap'),
     operationId: 'unwrap',
     summary: 'Unwrap a key',
-    description: 'Whatever is wrong with wrapped key or associated data, the error is the same `DECRYPT_FAILED`.',
+    description:
+      'Whatever is wrong with the wrapped key or the associated data, the error is the same `DECRYPT_FAILED`.',
     body: keyedBody({
       wrappedKey,
       associatedData: associatedData.exactOptional(),
       providerHint: line(LIMITS.nameCharacters)
         .exactOptional()
-        .describe('The `provider` of the wrapped key. It changes nothing: the wrapped key itself says what opens it.'),
+        .describe('The `provider` of the wrapped key. It has no effect: the wrapped key itself says what opens it.'),
     }),
     response: component('UnwrapAnswer', z.object({ dataKey: answeredBytes, keyId, keyVersion })),
     errors: ['KEY_STATE_INVALID', 'DECRYPT_FAILED', 'HSM_UNAVAILABLE'],
@@ -58,16 +59,21 @@ export const keyWrappingRoutes = group({
   createDataKey: defineRoute({
     ...cryptoTraits('data-key'),
     operationId: 'createDataKey',
-    summary: 'Make a data key',
+    summary: 'Create a data key',
     description:
-      'A fresh key, wrapped under the current version of the key; `unwrap` opens it. Encrypt with it locally, then forget it and keep the wrapped one.',
+      'A fresh key, wrapped under the current version of the key; `unwrap` opens it. Encrypt with it locally, then discard it and keep the wrapped one.',
     body: keyedBody({
-      bytes: z.int().min(minimum).max(maximum).exactOptional().describe('The length of the data key; 32 without it.'),
+      bytes: z
+        .int()
+        .min(minimum)
+        .max(maximum)
+        .exactOptional()
+        .describe('The length of the data key in bytes (default: 32).'),
       associatedData: associatedData.exactOptional(),
       withPlaintext: z
         .boolean()
         .exactOptional()
-        .describe('Whether the answer holds the data key itself beside the wrapped one; true without it.'),
+        .describe('Whether the answer holds the data key itself in addition to the wrapped one (default: true).'),
     }),
     response: component('DataKeyAnswer', z.object({ ...wrapped, dataKey: answeredBytes.exactOptional() })),
     errors: ERRORS,

@@ -20,7 +20,7 @@ export const chosenSettings = {
   rotation: rotation.exactOptional(),
   usageLimits: usageLimits.exactOptional(),
   metadata: metadata.exactOptional(),
-  policy: policyDocument.exactOptional().describe('Takes the permission `kms:keys:policy`.'),
+  policy: policyDocument.exactOptional().describe('Requires the permission `kms:keys:policy`.'),
   allowLockout: allowLockout.exactOptional(),
   parentKeyId: uuid
     .exactOptional()
@@ -35,7 +35,7 @@ export const keyRoutes = group({
     tag: 'Keys',
     summary: 'Create a key',
     description:
-      'Every field is optional: without `algorithm` the key has the default algorithm of the deployment. `label` is a synonym of `name`.',
+      'Every field is optional: without `algorithm` the key gets the default algorithm of the deployment. `label` is a synonym of `name`.',
     auth: 'bearer',
     synonyms: { name: 'label' },
     body: z.strictObject({
@@ -44,7 +44,7 @@ export const keyRoutes = group({
       protectionLevel: z
         .enum(['software', 'hsm'])
         .exactOptional()
-        .describe('Where the material is; `software` without it.'),
+        .describe('Where the material is kept (default: `software`).'),
       ...chosenSettings,
     }),
     check: rotationIssues,
@@ -70,16 +70,16 @@ export const keyRoutes = group({
     path: `${BASE_PATH}/keys`,
     tag: 'Keys',
     summary: 'List keys',
-    description: 'The newest first. Filters that are given must all hold.',
+    description: 'Newest first.  Filters that are given must all hold.',
     auth: 'bearer',
     query: z.strictObject({
       tenantId,
       limit: pageLimit.exactOptional(),
-      cursor: urlSafe(LIMITS.cursorCharacters).exactOptional().describe('`nextCursor` of the page before.'),
+      cursor: urlSafe(LIMITS.cursorCharacters).exactOptional().describe('`nextCursor` of the previous page.'),
       state: z.enum(KEY_STATES).exactOptional(),
       algorithm: algorithm.exactOptional(),
       purpose: z.enum(KEY_PURPOSES).exactOptional(),
-      name: keyName.exactOptional().describe('The whole name.'),
+      name: keyName.exactOptional().describe('The complete name.'),
     }),
     response: keyPageSchema,
     list: true,
@@ -131,8 +131,8 @@ export const keyRoutes = group({
     tag: 'Keys',
     summary: 'Change name, metadata, rotation or limits',
     description:
-      'Only the fields that are sent change; `metadata` is replaced as a whole, of `rotation` and `usageLimits` only the fields in ' +
-      'them. `null` takes a name, a period or a limit away. `label` is a synonym of `name`.',
+      'Only the fields that are sent change; `metadata` is replaced as a whole, while of `rotation` and `usageLimits` only the fields in ' +
+      'them change. `null` removes a name, a period or a limit. `label` is a synonym of `name`.',
     auth: 'bearer',
     synonyms: { name: 'label' },
     nullIsValue: true,
@@ -167,7 +167,7 @@ export const keyRoutes = group({
       tenantId,
       version: queryInteger(1, LIMITS.keyVersion)
         .exactOptional()
-        .describe('The version of the key; the current one without it.'),
+        .describe('The version of the key (default: the current one).'),
     }),
     response: publicKeySchema,
     status: 200,

@@ -12,7 +12,7 @@ const { pendingWindowDays } = LIMITS;
 
 const reason = optionalLine(LIMITS.reasonCharacters)
   .exactOptional()
-  .describe('Why, for the audit trail; empty is the same as none.');
+  .describe('The reason, for the audit trail; an empty one is the same as none.');
 const reasonedBody = component('ReasonedRequest', z.strictObject({ tenantId, reason }));
 
 /** What every change of a key's state has in common. */
@@ -31,9 +31,9 @@ export const lifecycleRoutes = group({
     ...change,
     operationId: 'rotateKey',
     path: `${BASE_PATH}/keys/{keyId}/rotate`,
-    summary: 'Make a new version',
+    summary: 'Create a new version',
     description:
-      'The versions before it become `decrypt-only`: they still decrypt, verify and unwrap. Imported keys rotate by another import.',
+      'Earlier versions become `decrypt-only`: they still decrypt, verify and unwrap. Imported keys are rotated by another import.',
     body: reasonedBody,
     errors: ['KEY_STATE_INVALID', 'HSM_UNAVAILABLE'],
     example: { body: { reason: 'yearly' }, answer: { ...EXAMPLE_KEY, currentVersion: 2, revision: 2 } },
@@ -42,9 +42,9 @@ export const lifecycleRoutes = group({
     ...change,
     operationId: 'upgradeKey',
     path: `${BASE_PATH}/keys/{keyId}/upgrade`,
-    summary: 'Make a new version under the post-quantum default',
+    summary: 'Create a new version under the post-quantum default',
     description:
-      'Signing keys go to ML-DSA-65, public-key encryption to ML-KEM-768, symmetric encryption to AES-256-GCM. Older versions go on as after a rotation.',
+      'Signing keys go to ML-DSA-65, public-key encryption to ML-KEM-768, symmetric encryption to AES-256-GCM. Older versions continue as after a rotation.',
     body: reasonedBody,
     errors: ['KEY_STATE_INVALID', 'HSM_UNAVAILABLE'],
     example: { body: {}, answer: { ...EXAMPLE_KEY, currentVersion: 2, revision: 2 } },
@@ -72,7 +72,7 @@ export const lifecycleRoutes = group({
     ...change,
     operationId: 'revokeKey',
     path: `${BASE_PATH}/keys/{keyId}/revoke`,
-    summary: 'Revoke a key for ever',
+    summary: 'Revoke a key permanently',
     description: 'Every operation with the key fails at once. This cannot be undone.',
     body: z.strictObject({
       tenantId,
@@ -81,7 +81,7 @@ export const lifecycleRoutes = group({
         .boolean()
         .exactOptional()
         .describe(
-          'Whether the keys below it in the hierarchy are revoked, too; not without this. The key itself is revoked in any case, ' +
+          'Whether the keys below it in the hierarchy are revoked too (default: false). The key itself is revoked in any case, ' +
             'and `warnings` name those below it that could not be.',
         ),
     }),
@@ -108,7 +108,9 @@ export const lifecycleRoutes = group({
       tenantId,
       pendingWindow: queryInteger(pendingWindowDays.minimum, pendingWindowDays.maximum)
         .exactOptional()
-        .describe('The same as in the body, for clients whose DELETE has none; if both are there, they must be equal.'),
+        .describe(
+          'The same as in the body, for clients whose DELETE has no body; if both are present, they must be equal.',
+        ),
     }),
     body: z.strictObject({
       tenantId,
@@ -117,7 +119,7 @@ export const lifecycleRoutes = group({
         .min(pendingWindowDays.minimum)
         .max(pendingWindowDays.maximum)
         .exactOptional()
-        .describe(`Days until the destruction; ${pendingWindowDays.default} without it.`),
+        .describe(`Days until the destruction (default: ${pendingWindowDays.default}).`),
       reason,
     }),
     errors: ['KEY_STATE_INVALID'],
@@ -130,8 +132,8 @@ export const lifecycleRoutes = group({
     ...change,
     operationId: 'restoreKey',
     path: `${BASE_PATH}/keys/{keyId}/restore`,
-    summary: 'Take a scheduled destruction back',
-    description: 'The key is again what it was before. Possible until the waiting period ends.',
+    summary: 'Cancel a scheduled destruction',
+    description: 'The key returns to its previous state. Possible until the waiting period ends.',
     body: reasonedBody,
     errors: ['KEY_STATE_INVALID'],
     example: { body: {}, answer: { ...EXAMPLE_KEY, revision: 3 } },
@@ -142,7 +144,7 @@ export const lifecycleRoutes = group({
     path: `${BASE_PATH}/keys/{keyId}/shred`,
     summary: 'Destroy a key now',
     description:
-      'The material of every version is destroyed at once and for ever. What is known about the key stays for audit.',
+      'The material of every version is destroyed immediately and irrevocably. The record of the key stays for audit.',
     body: z.strictObject({
       tenantId,
       confirmation: z.string().max(64).describe('`SHRED-` and the id of the key.'),

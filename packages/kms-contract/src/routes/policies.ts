@@ -51,7 +51,7 @@ export const policyRoutes = group({
     operationId: 'getKeyPolicy',
     method: 'GET',
     summary: 'Read the policy of a key',
-    description: 'A key without a policy answers one without statements, which means the same.',
+    description: 'For a key without a policy, the answer is one without statements, which means the same.',
     response: policyDocument,
     errors: [],
     mutating: false,
@@ -64,7 +64,7 @@ export const policyRoutes = group({
     summary: 'Replace the policy of a key',
     description:
       'Nobody can grant what they do not hold. A policy that keeps its own writer from changing it again is refused, unless ' +
-      '`allowLockout` says that it is meant. The answer is the key.',
+      '`allowLockout` says that this is intended. The answer is the key.',
     body: policyRequest,
     response: keySchema,
     errors: ['KEY_STATE_INVALID'],
@@ -78,7 +78,7 @@ export const policyRoutes = group({
     method: 'DELETE',
     summary: 'Remove the policy of a key',
     description:
-      'The permissions of the credential decide again. No policy takes this from the administrators of the tenant. The answer is the key.',
+      'The permissions of the credential decide again. No policy can keep the administrators of the tenant from doing this. The answer is the key.',
     response: keySchema,
     errors: ['KEY_STATE_INVALID'],
     mutating: true,

@@ -19,7 +19,7 @@ export const randomRoutes = group({
     query: z.strictObject({ tenantId, bytes: queryInteger(minimum, maximum, 32).exactOptional() }),
     response: component(
       'RandomBytes',
-      z.object({ random: answeredBytes, bytes: z.int().describe('How many bytes these are.') }),
+      z.object({ random: answeredBytes, bytes: z.int().describe('The number of bytes returned.') }),
     ),
     status: 200,
     errors: ['HSM_UNAVAILABLE'],

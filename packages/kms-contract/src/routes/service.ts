@@ -13,13 +13,13 @@ const healthSchema = component(
     service: z.literal('kms-service'),
     version: z.string(),
     timestamp: answeredInstant,
-    uptime: z.number().describe('Seconds since the start.'),
+    uptime: z.number().describe('Seconds since the service started.'),
     checks: z
       .record(
         z.string(),
         z.object({ status: healthStatus, message: z.string().exactOptional(), latencyMs: z.number().exactOptional() }),
       )
-      .describe('What was looked at, by name: the store, the roots, the caches.'),
+      .describe('What was checked, by name: the store, the roots, the caches.'),
   }),
 );
 
@@ -39,7 +39,7 @@ export const serviceRoutes = group({
     operationId: 'getHealth',
     path: '/health',
     also: [{ method: 'GET', path: `${BASE_PATH}/health` }],
-    summary: 'How the service is',
+    summary: 'The health of the service',
     description: '`degraded` still serves; `critical` does not, and has the status 503.',
     response: healthSchema,
     otherStatuses: [503],
@@ -49,9 +49,9 @@ export const serviceRoutes = group({
     ...shared,
     operationId: 'getLiveness',
     path: '/livez',
-    summary: 'Whether the process lives',
+    summary: 'Whether the process is alive',
     description:
-      'Says nothing about what the service needs: a process that waits for its store lives. `checks` is empty.',
+      'Says nothing about what the service depends on: a process that waits for its store is alive. `checks` is empty.',
     response: healthSchema,
     example: { answer: { ...EXAMPLE_HEALTH, checks: {} } },
   }),
@@ -60,7 +60,7 @@ export const serviceRoutes = group({
     operationId: 'getReadiness',
     path: '/readyz',
     summary: 'Whether the service wants traffic',
-    description: 'The status 503 when it does not.',
+    description: 'The status is 503 if it does not.',
     response: healthSchema,
     otherStatuses: [503],
     example: { answer: EXAMPLE_HEALTH },
@@ -69,7 +69,7 @@ export const serviceRoutes = group({
     ...shared,
     operationId: 'getMetrics',
     path: '/metrics',
-    summary: 'Metrics in the text format of Prometheus',
+    summary: 'Metrics in the Prometheus text format',
     response: z.string(),
     contentType: 'text/plain',
     example: { answer: '# TYPE kms_operations_total counter\nkms_operations_total{operation="encrypt"} 1200\n' },

@@ -29,7 +29,7 @@ const options = {
 const version = keyVersion
   .exactOptional()
   .describe(
-    `Only this version; without it the newest ${LIMITS.triedVersions} that may still verify. Where none of them accepts and the key ` +
+    `Only this version; if absent, the newest ${LIMITS.triedVersions} that may still verify. If none of them accepts and the key ` +
       'has older ones, the answer is `BAD_REQUEST`, which asks for the version.',
   );
 
@@ -39,7 +39,7 @@ const verified = component(
     valid: z.boolean(),
     keyId,
     keyVersion: answeredVersion.describe(
-      'The version that it is from; when it is not valid, the one that was tried first.',
+      'The version that made it; if it is not valid, the version that was tried first.',
     ),
     algorithm: algorithmId,
   }),
@@ -71,7 +71,7 @@ export const signatureRoutes = group({
     also: [{ method: 'POST', path: `${BASE_PATH}/verify` }],
     operationId: 'verify',
     summary: 'Verify a signature',
-    description: 'A signature that does not fit is not an error: the answer says `valid: false`.',
+    description: 'A signature that does not match is not an error: the answer says `valid: false`.',
     body: keyedBody({ data, signature, ...options, keyVersion: version }),
     response: verified,
     errors: CHECK_ERRORS,
@@ -84,7 +84,7 @@ export const signatureRoutes = group({
   mac: defineRoute({
     ...cryptoTraits('mac'),
     operationId: 'mac',
-    summary: 'Make a message authentication code',
+    summary: 'Compute a message authentication code',
     description: 'Under the current version of the key.',
     body: keyedBody({ data: message.describe('The message itself.') }),
     response: component(
@@ -99,7 +99,7 @@ export const signatureRoutes = group({
     ...cryptoTraits('mac/verify'),
     operationId: 'verifyMac',
     summary: 'Verify a message authentication code',
-    description: 'A code that does not fit is not an error: the answer says `valid: false`.',
+    description: 'A code that does not match is not an error: the answer says `valid: false`.',
     body: keyedBody({ data: message.describe('The message itself.'), mac, keyVersion: version }),
     response: verified,
     errors: CHECK_ERRORS,

@@ -26,11 +26,11 @@ export const tenantRoutes = group({
     path: `${BASE_PATH}/tenants`,
     tag: 'Tenants',
     summary: 'Create a tenant',
-    description: 'Makes the tenant and its master key. For platform credentials, which need not name a tenant here.',
+    description: 'Creates the tenant and its master key. For platform credentials, which need not name a tenant here.',
     auth: 'bearer',
     scope: 'platform',
     body: z.strictObject({
-      tenantId: newTenantId.exactOptional().describe('The id of the new tenant; a new one without it.'),
+      tenantId: newTenantId.exactOptional().describe('The id of the new tenant (default: a new one).'),
       name: line(LIMITS.nameCharacters),
     }),
     response: tenantSchema,
@@ -61,12 +61,12 @@ export const tenantRoutes = group({
     tag: 'Tenants',
     summary: 'Destroy a tenant’s master key and with it every key',
     description:
-      'At once and for ever. What is known about the keys stays for audit; nothing under them can be read again.',
+      'Immediately and irrevocably. The records of the keys stay for audit; nothing encrypted under them can be read again.',
     auth: 'bearer',
     body: z.strictObject({
       tenantId,
       confirmation: z.string().max(64).describe('`SHRED-` and the id of the tenant.'),
-      reason: line(LIMITS.reasonCharacters).describe('Why, for the audit trail.'),
+      reason: line(LIMITS.reasonCharacters).describe('The reason, for the audit trail.'),
     }),
     response: tenantSchema,
     status: 200,

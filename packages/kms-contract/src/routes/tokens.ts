@@ -44,7 +44,7 @@ const createBody = z.strictObject({
     .max(LIMITS.tokenPermissions)
     .exactOptional()
     .describe('Permissions beyond those of the role.'),
-  expiresAt: instant.exactOptional().describe('In the future; the token never expires without it.'),
+  expiresAt: instant.exactOptional().describe('In the future; if absent, the token never expires.'),
 });
 
 export const tokenRoutes = group({
@@ -55,8 +55,8 @@ export const tokenRoutes = group({
     path: `${BASE_PATH}/tokens`,
     summary: 'Create an API token',
     description:
-      'The answer is the only one that ever shows the token: the same call repeated under its `Idempotency-Key` is a `CONFLICT` that names ' +
-      'the token in `details.tokenId`. It can hold nothing that its creator does not hold.',
+      'This answer is the only one that ever shows the token: the same call repeated with its `Idempotency-Key` is a `CONFLICT` that names ' +
+      'the token in `details.tokenId`. It can have no permission that its creator does not have.',
     body: createBody,
     check: ({ role, permissions = [] }) =>
       role === undefined && permissions.length === 0
@@ -80,17 +80,17 @@ export const tokenRoutes = group({
     method: 'GET',
     path: `${BASE_PATH}/tokens`,
     summary: 'List the API tokens of the tenant',
-    description: 'The newest first.',
+    description: 'Newest first. ',
     query: z.strictObject({
       tenantId,
       limit: pageLimit.exactOptional(),
-      cursor: urlSafe(LIMITS.cursorCharacters).exactOptional().describe('`nextCursor` of the page before.'),
+      cursor: urlSafe(LIMITS.cursorCharacters).exactOptional().describe('`nextCursor` of the previous page.'),
     }),
     response: component(
       'ApiTokenPage',
       z.object({
         items: z.array(tokenSchema),
-        nextCursor: z.string().nullable().describe('Where the next page starts; `null` after the last one.'),
+        nextCursor: z.string().nullable().describe('Where the next page starts; `null` on the last page.'),
         warnings: listWarnings,
       }),
     ),
@@ -107,7 +107,7 @@ export const tokenRoutes = group({
     path: `${BASE_PATH}/tokens/{tokenId}/revoke`,
     also: [{ method: 'DELETE', path: `${BASE_PATH}/tokens/{tokenId}` }],
     summary: 'Revoke an API token',
-    description: 'It stops to work at once and for ever. `NOT_FOUND` when there is no live token with this id.',
+    description: 'It stops working immediately and permanently. `NOT_FOUND` if there is no live token with this id.',
     response: component('RevokedApiToken', z.object({ tokenId: answeredUuid, revoked: z.literal(true) })),
     status: 200,
     errors: [],

@@ -41,7 +41,7 @@ export function requirePermission(caller: Caller, permission: Permission): void 
 }
 
 function lacks(permission: Permission): KmsError {
-  return new KmsError('FORBIDDEN', `The credential does not hold the permission ${permission}.`, {
+  return new KmsError('FORBIDDEN', `The credential does not have the permission ${permission}.`, {
     details: { permission },
   });
 }

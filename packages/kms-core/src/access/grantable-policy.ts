@@ -14,7 +14,7 @@ export function assertGrantable(caller: Caller, policy: PolicyDocument): void {
     if (effect !== 'allow') continue;
     for (const permission of coveredBy(actions)) {
       if (!caller.permissions.has(permission)) {
-        throw new KmsError('FORBIDDEN', `The policy grants ${permission}, which the credential does not hold itself.`, {
+        throw new KmsError('FORBIDDEN', `The policy grants ${permission}, which the credential itself does not have.`, {
           details: { permission },
         });
       }

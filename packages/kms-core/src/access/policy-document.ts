@@ -14,7 +14,7 @@ export interface PolicyStatement {
   readonly actions: readonly string[];
   /** Key ids, or `*`. */
   readonly resources: readonly string[];
-  /** Subjects; absent means everyone. */
+  /** Subjects; if absent, everyone. */
   readonly principals?: readonly string[];
   readonly conditions?: PolicyConditions;
 }

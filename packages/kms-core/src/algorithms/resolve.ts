@@ -32,7 +32,10 @@ function normalise(name: string): string {
 export function resolveAlgorithm(name: string): Algorithm {
   const algorithm = bySpelling.get(normalise(name));
   if (algorithm === undefined) {
-    throw badRequest('algorithm', `unknown algorithm; known are ${ALGORITHMS.map((row) => row.id).join(', ')}`);
+    throw badRequest(
+      'algorithm',
+      `unknown algorithm; the known ones are ${ALGORITHMS.map((row) => row.id).join(', ')}`,
+    );
   }
   return algorithm;
 }

@@ -30,7 +30,7 @@ function checkStatement(path: string, statement: PolicyStatement): void {
   const { effect, actions, resources, principals, conditions } = statement;
   checkOneOf(`${path}.effect`, effect, ['allow', 'deny']);
   checkEach(`${path}.actions`, actions, bounds.actions, (one, action) => {
-    if (!isAction(action)) throw badRequest(one, 'must be a permission, or the beginning of one and *');
+    if (!isAction(action)) throw badRequest(one, 'must be a permission, or the beginning of one followed by *');
   });
   checkEach(`${path}.resources`, resources, bounds.resources, (one, resource) => {
     if (resource !== '*' && !isUuid(resource)) throw badRequest(one, 'must be a key id or *');
@@ -82,8 +82,7 @@ function checkInstantText(path: string, text: string): void {
 
 /** A restriction under a name that nobody knows would silently not hold. */
 function checkMembers(path: string, object: object, known: readonly string[]): void {
-  for (const name of Object.keys(object))
-    if (!known.includes(name)) throw badRequest(`${path}.${name}`, 'is not known here');
+  for (const name of Object.keys(object)) if (!known.includes(name)) throw badRequest(`${path}.${name}`, 'is unknown');
 }
 
 function checkEach(

@@ -62,5 +62,5 @@ export function checkVersion(path: string, version: number | undefined): void {
 
 /** A row of the registry, not something like it. */
 export function checkAlgorithm(path: string, algorithm: Algorithm): void {
-  if (!ALGORITHMS.includes(algorithm)) throw badRequest(path, 'must be an algorithm of the registry');
+  if (!ALGORITHMS.includes(algorithm)) throw badRequest(path, 'must be an algorithm in the registry');
 }

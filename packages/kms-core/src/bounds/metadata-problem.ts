@@ -84,7 +84,7 @@ function problemOfScalar(value: unknown, count: Count): string | undefined {
       return undefined;
     default:
       count.bytes += 4;
-      return value === null ? undefined : 'must be a value of JSON';
+      return value === null ? undefined : 'must be a JSON value';
   }
 }
 
@@ -103,10 +103,10 @@ function digitsOf(value: number): number {
 
 /** Larger whole numbers, and ones that no double holds, have lost digits already by the time that they are looked at (RFC 8259, section 6). */
 function problemOfNumber(value: number): string | undefined {
-  if (!Number.isFinite(value)) return 'must be a number that a double holds; send it as text';
-  if (Object.is(value, -0)) return 'must not be -0, which many programs take for 0';
+  if (!Number.isFinite(value)) return 'must be a number that fits in a double; send it as text';
+  if (Object.is(value, -0)) return 'must not be -0, which many programs treat as 0';
   if (Number.isInteger(value) && !Number.isSafeInteger(value))
-    return 'must be from -9007199254740991 to 9007199254740991 where it is whole; send larger ones as text';
+    return 'must be from -9007199254740991 to 9007199254740991 if it is whole; send larger ones as text';
   return undefined;
 }
 

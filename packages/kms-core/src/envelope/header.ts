@@ -58,5 +58,5 @@ function isSuite(value: number | undefined): value is Suite {
 
 /** The one answer for every way in which a ciphertext can be wrong, so that it tells an attacker nothing. */
 export function decryptFailed(cause?: unknown): KmsError {
-  return new KmsError('DECRYPT_FAILED', 'The ciphertext, its context or its key do not fit together.', { cause });
+  return new KmsError('DECRYPT_FAILED', 'The ciphertext, its context and its key do not belong together.', { cause });
 }

@@ -11,8 +11,8 @@ export class OutcomeUnknown extends KmsError {
   constructor(made: Promise<boolean>, cause: unknown) {
     super(
       'STORE_UNAVAILABLE',
-      'The database did not say whether the change was made. Repeat the call with the same Idempotency-Key, which settles it; ' +
-        'without one, look before you repeat it.',
+      'The database did not say whether the change was made. Repeat the call with the same Idempotency-Key to settle it; ' +
+        'without one, check before you repeat it.',
       { retryAfterSeconds: 1, details: { outcome: 'unknown' }, cause },
     );
     this.made = made;

@@ -228,7 +228,7 @@ function auditUnavailable(cause: unknown): KmsError {
   if (cause instanceof KmsError && cause.code === 'AUDIT_UNAVAILABLE') return cause;
   return new KmsError(
     'AUDIT_UNAVAILABLE',
-    'The operation could leave no evidence, so it was not done or is not answered.',
+    'The operation could not be recorded as evidence, so it was not carried out or its result is withheld.',
     {
       retryAfterSeconds: 1,
       cause,

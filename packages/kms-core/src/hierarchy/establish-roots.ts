@@ -67,7 +67,7 @@ async function hasRoots(unit: UnitOfWork): Promise<boolean> {
   if ((await unit.tenants.list()).length === 0) return false;
   throw new KmsError(
     'SEALED',
-    'The database has tenants, but names no root: it is damaged. Restore it from a backup; no new root is made for it.',
+    'The database has tenants but names no root: it is damaged. Restore it from a backup; no new root is created for it.',
   );
 }
 
@@ -84,7 +84,7 @@ async function compareRoots(store: Store, hierarchy: KeyHierarchy): Promise<void
       if (!inUse.some((root) => root.providerId === provider.id))
         throw new KmsError(
           'SEALED',
-          `The root ${provider.id} is not one of this database. Add it as a provider first.`,
+          `The root ${provider.id} does not belong to this database. Add it as a provider first.`,
           {
             details: { providerId: provider.id },
             cause: error,

@@ -80,7 +80,7 @@ export class KeyHierarchy {
     return {
       store: async (unit) => {
         if (!sameRoots(inUse, await unit.tenants.roots()))
-          throw new KmsError('CONFLICT', 'The roots changed at the same moment. Ask again.');
+          throw new KmsError('CONFLICT', 'The roots changed at the same moment. Try again.');
         await unit.tenants.addMasterKeyWraps(wraps);
       },
     };

@@ -47,7 +47,7 @@ export class MasterKeyChain {
     try {
       return key.open({ keyId, version: version.version, algorithm: version.algorithm }, material.sealed);
     } catch (cause) {
-      throw new KmsError('INTERNAL_ERROR', 'The sealed material of the key does not open.', { cause });
+      throw new KmsError('INTERNAL_ERROR', 'The sealed material of the key cannot be opened.', { cause });
     }
   }
 

@@ -31,7 +31,10 @@ export async function asOnlyMakerOfRoots<T>(
   try {
     return await work(async (unit) => {
       if (!(await unit.residents.release(PROVIDER, own)))
-        throw new KmsError('CONFLICT', 'Making the roots took so long that another node may be at it. Try again.');
+        throw new KmsError(
+          'CONFLICT',
+          'Creating the roots took so long that another node may have started to do so. Try again.',
+        );
     });
   } finally {
     clearInterval(renewal);

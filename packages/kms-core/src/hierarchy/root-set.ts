@@ -94,7 +94,7 @@ export class RootSet {
     const opened = await this.#watch(provider, () => provider.unwrap(wrapped, aad));
     try {
       if (opened.length !== key.length || !timingSafeEqual(opened, key))
-        throw new KmsError('INTERNAL_ERROR', `The root ${provider.id} does not open what it just wrapped.`);
+        throw new KmsError('INTERNAL_ERROR', `The root ${provider.id} cannot open what it just wrapped.`);
     } finally {
       opened.fill(0);
     }
@@ -150,7 +150,7 @@ export class RootSet {
   }
 
   #damaged(provider: RootProvider, tenantId: TenantId, tmkVersion: number, cause: KmsError): KmsError {
-    const message = `The tenant master key does not open under the root ${provider.id}.`;
+    const message = `The tenant master key cannot be opened with the root ${provider.id}.`;
     this.#alert({
       kind: 'master-key-wrap-damaged',
       message: `${message} Tenant ${tenantId}, version ${tmkVersion}.`,
@@ -164,7 +164,7 @@ export class RootSet {
       return await this.#checkValue(provider);
     } catch (error) {
       if (!(error instanceof KmsError) || error.code !== 'SEALED' || expected.length === 0) throw error;
-      const message = `${error.message} The database expects the root ${provider.id} with the check value ${checkValues(expected)}, and found none.`;
+      const message = `${error.message} The database expects the root ${provider.id} with the check value ${checkValues(expected)}, but there is none.`;
       throw new KmsError('SEALED', message, { details: { providerId: provider.id }, cause: error });
     }
   }
@@ -188,7 +188,7 @@ export class RootSet {
     this.#states.set(provider, state);
     if (before === state) return;
     if (state === 'away')
-      this.#alert({ kind: 'root-away', message: `The root ${provider.id} does not answer: it is not used.`, cause });
+      this.#alert({ kind: 'root-away', message: `The root ${provider.id} does not answer and is not used.`, cause });
     if (state === 'refused')
       this.#alert({ kind: 'root-refused', message: cause?.message ?? `The root ${provider.id} is refused.` });
     if (state === 'ready' && before !== undefined)
@@ -213,7 +213,7 @@ function notOfThisDatabase(
 ): KmsError {
   const message =
     expected.length === 0
-      ? `The root ${providerId} is not one of this database (${inUse.map((root) => `${root.providerId} ${root.checkValue}`).join(', ')}); it has the check value ${found}. Add it as a provider first.`
-      : `The root ${providerId} is another one: the database expects the check value ${checkValues(expected)}, the configured root has ${found}. Configure the root that this database was made with; a new root cannot open its keys.`;
+      ? `The root ${providerId} does not belong to this database (${inUse.map((root) => `${root.providerId} ${root.checkValue}`).join(', ')}); it has the check value ${found}. Add it as a provider first.`
+      : `The root ${providerId} is the wrong one: the database expects the check value ${checkValues(expected)}, the configured root has ${found}. Configure the root that this database was created with; a new root cannot open its keys.`;
   return new KmsError('SEALED', message, { details: { providerId } });
 }

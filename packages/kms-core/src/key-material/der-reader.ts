@@ -82,7 +82,7 @@ export class DerReader {
     const content = this.content(TAG.objectIdentifier, what);
     // X.690, section 8.19.2: no padding; the last octet ends the last arc.
     const isDer = content.length > 0 && content.every((octet, at) => octet !== 0x80 || isInsideArc(content, at));
-    demand(isDer && (content.at(-1) ?? 0x80) < 0x80, `the ${what} is no object identifier in DER (X.690)`);
+    demand(isDer && (content.at(-1) ?? 0x80) < 0x80, `the ${what} is not an object identifier in DER (X.690)`);
     return content.toString('hex');
   }
 
@@ -94,7 +94,7 @@ export class DerReader {
   end(): void {
     demand(
       this.isAtEnd,
-      `${this.#what} holds more than it should: something that is not understood, or bytes behind it`,
+      `${this.#what} holds more than it should: something that is not understood, or bytes after it`,
     );
   }
 

@@ -24,8 +24,8 @@ export function curveOfEcPrivateKey(der: Uint8Array): string | null {
  */
 export function readEcPrivateKey(der: Uint8Array, curve: CurveEncoding): EcNumbers {
   const { scalar, namedCurve, publicKey } = readMembers(der);
-  demand(namedCurve === null || namedCurve === curve.oid, 'the private key names another curve than its container');
-  demand(scalar.length === curve.bytes, `the scalar has not the ${curve.bytes} octets of the field (RFC 5915)`);
+  demand(namedCurve === null || namedCurve === curve.oid, 'the private key names a different curve from its container');
+  demand(scalar.length === curve.bytes, `the scalar does not have the ${curve.bytes} octets of the field (RFC 5915)`);
   const inRange = scalar.some((octet) => octet !== 0) && scalar.compare(Buffer.from(curve.order, 'hex')) < 0;
   demand(inRange, 'the scalar is not between 1 and n − 1 (SP 800-56A, 5.6.2.1.2)');
   const point = pointOf(scalar, curve);

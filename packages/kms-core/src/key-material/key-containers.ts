@@ -116,8 +116,8 @@ function readAttributes(attributes: DerReader): void {
     const oid = attribute.identifier('type of the attribute');
     const values = attribute.inside(TAG.set, 'values of the attribute');
     const readValue = ATTRIBUTES.get(oid);
-    demand(readValue !== undefined, 'an attribute of the PKCS #8 is not known: leave it out');
-    demand(!seen.has(oid), 'an attribute of the PKCS #8 is there twice');
+    demand(readValue !== undefined, 'the PKCS #8 has an unknown attribute: leave it out');
+    demand(!seen.has(oid), 'an attribute of the PKCS #8 occurs twice');
     seen.add(oid);
     readValue(values);
     values.end();

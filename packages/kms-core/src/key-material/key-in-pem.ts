@@ -62,7 +62,7 @@ function contained(label: string, octets: Buffer): Buffer {
       return writePrivateKeyInfo(writeAlgorithm(EC_OID, derIdentifier(curve)), octets);
     }
     default:
-      throw new RefusedMaterial(`a private key in the form ${label} is not known here: write it as PKCS #8`);
+      throw new RefusedMaterial(`a private key in the form ${label} is not supported: write it as PKCS #8`);
   }
 }
 

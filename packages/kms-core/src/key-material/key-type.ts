@@ -37,11 +37,11 @@ export function keyTypeOf({ oid, parameters }: AlgorithmIdentifier): KeyType {
   if (oid === EC_OID) {
     demand(parameters !== 'other', 'the key must name its curve, not give explicit parameters (RFC 5480)');
     const curve = typeof parameters === 'string' ? undefined : CURVES.get(parameters.namedCurve);
-    demand(curve !== undefined, 'the key is on no named curve that is known here');
+    demand(curve !== undefined, 'the key is not on a supported named curve');
     return { kind: 'ec', curve };
   }
   const encoding = OCTETS.get(oid);
-  if (encoding === undefined) throw new RefusedMaterial('the container is for an algorithm that is not known here');
+  if (encoding === undefined) throw new RefusedMaterial('the container is for an unsupported algorithm');
   demand(parameters === 'absent', `a key of the type ${encoding.keyType} has no parameters`);
   return { kind: 'octets', encoding };
 }

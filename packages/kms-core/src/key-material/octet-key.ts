@@ -10,12 +10,12 @@ import { demand } from './refused-material.ts';
  * @throws RefusedMaterial
  */
 export function demandOctetKey(der: Uint8Array, { form, privateBytes, seedBytes }: OctetEncoding): void {
-  const rule = `the private key has not the ${privateBytes} octets of its algorithm`;
+  const rule = `the private key does not have the ${privateBytes} octets of its algorithm`;
   if (form === 'bare') return demand(der.length === privateBytes, rule);
   const key = new DerReader(der, 'the private key');
   const seedTag = contextTag(0, 'primitive');
   const demandSeed = (reader: DerReader, tag: number) =>
-    demand(reader.content(tag, 'seed').length === seedBytes, `the seed has not ${seedBytes} octets`);
+    demand(reader.content(tag, 'seed').length === seedBytes, `the seed does not have ${seedBytes} octets`);
   if (form === 'seed-or-expanded' && key.isNext(seedTag)) {
     demandSeed(key, seedTag);
   } else if (form === 'seed-or-expanded' && key.isNext(TAG.sequence)) {

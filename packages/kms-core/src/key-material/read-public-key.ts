@@ -22,7 +22,7 @@ export function readPublicKey(spki: Uint8Array, accept: (type: KeyType) => void)
   else
     demand(
       info.publicKey.length === type.encoding.publicBytes,
-      `the public key has not the ${type.encoding.publicBytes} octets of its algorithm`,
+      `the public key does not have the ${type.encoding.publicBytes} octets of its algorithm`,
     );
   const key = load(spki, type);
   // As with private keys: what OpenSSL writes for the parameters of RSASSA-PSS is everything that it understood of them.

@@ -47,7 +47,7 @@ function engineOf(
   if (version.material.kind === 'resident') {
     const provider = resident.find((candidate) => candidate.id === version.provider);
     if (provider === undefined)
-      throw new KmsError('HSM_UNAVAILABLE', `The HSM ${version.provider}, in which the key lives, is not configured.`, {
+      throw new KmsError('HSM_UNAVAILABLE', `The HSM ${version.provider} that holds the key is not configured.`, {
         retryAfterSeconds: 60,
       });
     return provider.engine(algorithmById(version.algorithm), version.material.handle, version.publicKey);

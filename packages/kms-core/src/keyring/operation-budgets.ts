@@ -82,7 +82,7 @@ export class OperationBudgets {
       );
     }
     if (maxOperations !== null && !(await this.#takeOne(key, 0, maxOperations))) {
-      throw new KmsError('KEY_USAGE_EXCEEDED', 'The key has served as many operations as its limit allows.', {
+      throw new KmsError('KEY_USAGE_EXCEEDED', 'The key has performed as many operations as its limit allows.', {
         details: { maxOperations },
       });
     }

@@ -19,7 +19,7 @@ export function patientEngine(engine: KeyEngine, { createdAt }: KeyVersionRecord
         if (!isYoung || !(error instanceof KmsError) || error.code !== 'NOT_FOUND') throw error;
         throw new KmsError(
           'HSM_UNAVAILABLE',
-          'The HSM does not show the key, which was made a moment ago. Try again.',
+          'The HSM does not yet show the key, which was created a moment ago. Try again.',
           {
             retryAfterSeconds: 1,
             cause: error,

@@ -26,7 +26,7 @@ export function admitKey(key: KeyRecord, operation: CryptoOperation, now: number
   }
   const expiresAt = key.usageLimits.expiresAt;
   if (expiresAt !== null && now >= expiresAt.getTime() && !KEY_STATE_ALLOWS.suspended.has(operation)) {
-    throw new KmsError('KEY_USAGE_EXCEEDED', `The key expired: ${operation} is not possible any more.`, {
+    throw new KmsError('KEY_USAGE_EXCEEDED', `The key has expired: ${operation} is no longer possible.`, {
       details: { expiresAt: expiresAt.toISOString() },
     });
   }

@@ -41,7 +41,7 @@ export interface KeyVersionRecord {
 export interface RotationSettings {
   readonly periodSeconds: number | null;
   readonly auto: boolean;
-  /** How many versions stay usable, the active one included; `null` keeps all. */
+  /** How many versions remain usable, including the active one; `null` keeps all. */
   readonly retainVersions: number | null;
   readonly nextRotationAt: Date | null;
 }

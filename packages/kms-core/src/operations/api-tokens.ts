@@ -59,7 +59,7 @@ export async function createApiToken(kms: Kms, caller: Caller, input: CreateApiT
     if (!caller.permissions.has(permission)) {
       throw new KmsError(
         'FORBIDDEN',
-        `The token would hold ${permission}, which the credential does not hold itself.`,
+        `The token would have ${permission}, which the credential itself does not have.`,
         { details: { permission } },
       );
     }
@@ -70,7 +70,7 @@ export async function createApiToken(kms: Kms, caller: Caller, input: CreateApiT
   const described = await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) =>
     runOnce({ unit, chain, caller, operation: 'create-token' }, input.idempotency, async () => {
       if (input.expiresAt && input.expiresAt <= unit.now)
-        throw badRequest('expiresAt', 'has passed already: the token could never be used');
+        throw badRequest('expiresAt', 'has already passed: the token could never be used');
       const made = makeToken(authority, caller.tenantId, input, unit.now);
       await unit.tokens.insert(made.record);
       await kms.evidence?.changed(unit, tokenCreated(made.record));
@@ -87,7 +87,7 @@ export async function createApiToken(kms: Kms, caller: Caller, input: CreateApiT
 function shownOnce({ tokenId }: ApiTokenDescription): KmsError {
   return new KmsError(
     'CONFLICT',
-    `This call made the token ${tokenId}, whose secret was shown once, in the first answer. If that was lost, revoke the token and make another one under a new idempotency key.`,
+    `This call created the token ${tokenId}, whose secret was shown once, in the first answer. If you lost it, revoke the token and create another one with a new idempotency key.`,
     { details: { tokenId } },
   );
 }

@@ -82,7 +82,7 @@ export async function changeKey(
 
 /** @param revision the one that the key has, for who may read it */
 function otherRevision(revision: number | undefined): KmsError {
-  const message = 'The key is not at the revision that the call names.';
+  const message = 'The key is not at the revision named in the call.';
   if (revision === undefined) return new KmsError('CONFLICT', message);
   return new KmsError('CONFLICT', `${message} It is at ${revision}: read it again.`, { details: { revision } });
 }

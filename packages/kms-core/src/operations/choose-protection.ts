@@ -25,7 +25,7 @@ export async function chooseProtection(
   wanted: ProtectionLevel,
 ): Promise<ChosenProtection> {
   if (wanted === 'software') return { providers: [], warnings: [] };
-  if (kms.resident.length === 0) throw badRequest('protectionLevel', 'no HSM that holds keys is configured');
+  if (kms.resident.length === 0) throw badRequest('protectionLevel', 'no HSM that can hold keys is configured');
   const able: ResidentKeyProvider[] = [];
   const offered = new Set<string>();
   let away: KmsError | undefined;
@@ -45,13 +45,13 @@ export async function chooseProtection(
     return {
       providers: [],
       warnings: [
-        `No HSM holds ${algorithm.id} keys: the key is a software key, sealed under the root of ${providerId}, and its protectionLevel is software.`,
+        `No HSM supports ${algorithm.id} keys: the key is a software key, sealed under the root of ${providerId}, and its protectionLevel is software.`,
       ],
     };
   }
   if (away !== undefined) throw away;
   throw badRequest(
     'algorithm',
-    `no HSM here holds keys of ${algorithm.id}; with the protectionLevel hsm there are ${[...offered].sort().join(', ')}`,
+    `no HSM here supports ${algorithm.id} keys; with the protectionLevel hsm you can use ${[...offered].sort().join(', ')}`,
   );
 }

@@ -158,7 +158,7 @@ async function destroyCondemned(kms: Kms, record: KeyRecord): Promise<void> {
     if (!(error instanceof KmsError) || error.code !== 'HSM_UNAVAILABLE') throw error;
     throw new KmsError(
       'HSM_UNAVAILABLE',
-      'The key is out of use for ever; its material is destroyed as soon as its HSM answers again.',
+      'The key is permanently out of use; its material is destroyed as soon as its HSM answers again.',
       { retryAfterSeconds: error.retryAfterSeconds ?? 1, cause: error },
     );
   }

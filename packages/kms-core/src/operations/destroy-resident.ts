@@ -39,7 +39,7 @@ export async function destroyResidentOfTenant(kms: Kms, tenantId: TenantId): Pro
 function residentProvider(kms: Kms, providerId: string): ResidentKeyProvider {
   const provider = kms.resident.find((candidate) => candidate.id === providerId);
   if (provider === undefined)
-    throw new KmsError('HSM_UNAVAILABLE', `The HSM ${providerId}, in which the key lives, is not configured.`, {
+    throw new KmsError('HSM_UNAVAILABLE', `The HSM ${providerId} that holds the key is not configured.`, {
       retryAfterSeconds: 60,
     });
   return provider;

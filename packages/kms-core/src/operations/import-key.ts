@@ -25,7 +25,7 @@ export interface ImportKeyInput extends KeySettings, WrappedMaterial {
   readonly algorithm: Algorithm;
   /** Only `software`: what was outside of an HSM is not protected by one. */
   readonly protectionLevel?: ProtectionLevel;
-  /** An imported key to give a new version; without it the import makes a new key. */
+  /** An imported key to give a new version; if absent, the import creates a new key. */
   readonly keyId?: KeyId;
   readonly idempotency?: IdempotencyRequest;
 }
@@ -36,7 +36,7 @@ export async function importKey(kms: Kms, caller: Caller, input: ImportKeyInput)
   checkImport(input);
   requireApproved(kms, input.algorithm);
   if (input.rotation?.auto || (input.rotation?.auto === undefined && input.rotation?.periodSeconds)) {
-    throw badRequest('rotation', 'an imported key cannot rotate by itself');
+    throw badRequest('rotation', 'an imported key cannot rotate automatically');
   }
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   const unwrapped = unwrapMaterial(chain, kms.clock(), input);
@@ -59,7 +59,7 @@ function checkImport(input: ImportKeyInput): void {
   if (input.protectionLevel === 'hsm')
     throw badRequest(
       'protectionLevel',
-      'key material cannot be imported into an HSM: it existed outside of it; create a key with protectionLevel hsm instead',
+      'key material that existed outside an HSM cannot be imported into one; create a key with protectionLevel hsm instead',
     );
   checkOneOf('wrappingAlgorithm', input.wrappingAlgorithm, WRAPPING_ALGORITHMS);
   checkBytes('importToken', input.importToken, BOUNDS.importTokenBytes, 1);
@@ -97,7 +97,7 @@ function importVersion(
     if (record.algorithm !== input.algorithm.id)
       throw badRequest('algorithm', `the key has the algorithm ${record.algorithm}`);
     if (input.algorithm.family === 'legacy-cipher')
-      throw badRequest('keyId', 'data of another system does not name its version: import another key instead');
+      throw badRequest('keyId', 'data from another system does not name its version: import another key instead');
     return addVersion(record, context, prepared);
   });
 }

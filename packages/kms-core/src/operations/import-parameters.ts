@@ -79,7 +79,7 @@ export function unwrapMaterial(
       : unwrapRsa(privateKey, wrappedMaterial);
   } catch {
     // One answer for every failure below: which step failed is what an oracle would tell.
-    throw badRequest('wrappedMaterial', `does not open under the wrapping key of the token with ${wrappingAlgorithm}`);
+    throw badRequest('wrappedMaterial', `cannot be opened with the wrapping key of the token and ${wrappingAlgorithm}`);
   }
 }
 

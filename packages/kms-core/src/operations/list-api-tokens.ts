@@ -18,7 +18,7 @@ export interface ListApiTokensInput {
 
 export interface ListApiTokensResult {
   readonly items: readonly ApiTokenDescription[];
-  /** Where the next page starts; `null` after the last one. */
+  /** Where the next page starts; `null` on the last page. */
   readonly nextCursor: string | null;
   /** Names the tokens whose stored record was changed by somebody else. */
   readonly warnings?: readonly string[];

@@ -51,5 +51,5 @@ export async function listCursors<Position>(
 }
 
 function notACursor(): KmsError {
-  return badRequest('cursor', 'not a cursor that this list answered for this query');
+  return badRequest('cursor', 'not a cursor that this list returned for this query');
 }

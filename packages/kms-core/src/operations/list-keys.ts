@@ -24,7 +24,7 @@ export interface ListKeysInput {
 
 export interface ListKeysResult {
   readonly items: readonly KeyDescription[];
-  /** Where the next page starts; `null` after the last one. */
+  /** Where the next page starts; `null` on the last page. */
   readonly nextCursor: string | null;
   /** Names the keys whose stored record was changed by somebody else. */
   readonly warnings?: readonly string[];

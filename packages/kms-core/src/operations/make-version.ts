@@ -17,7 +17,7 @@ export interface PreparedVersion {
   readonly algorithm: Algorithm;
   readonly origin: KeyVersionRecord['origin'];
   readonly protectionLevel: ProtectionLevel;
-  /** What was done differently from what was asked. */
+  /** What was done differently from what was requested. */
   readonly warnings: readonly string[];
   /** Stores it as a version of a key, in the unit that writes the key's record. */
   store(unit: UnitOfWork, chain: MasterKeyChain, name: ResidentKeyName): Promise<KeyVersionRecord>;
@@ -156,7 +156,7 @@ async function residentVersion(
     warnings: [],
     store: async (unit, _chain, stored) => {
       const claimed = stored.version === name.version && (await unit.residents.release(provider.id, name));
-      if (!claimed) throw new KmsError('CONFLICT', 'The key changed at the same moment, or making it took too long.');
+      if (!claimed) throw new KmsError('CONFLICT', 'The key changed at the same moment, or creating it took too long.');
       return {
         version: name.version,
         state: 'active',

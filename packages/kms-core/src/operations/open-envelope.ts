@@ -104,6 +104,6 @@ async function openLegacy(
   const used = await ready(kms, loaded, again.choose(loaded.record), operation, again);
   if (used.engine.openLegacy === undefined) throw decryptFailed();
   if (associatedData.some((byte) => byte !== 0))
-    throw badRequest('context', 'data of another system has no authenticated context');
+    throw badRequest('context', 'data from another system has no authenticated context');
   return { plaintext: await used.engine.openLegacy(ciphertext), used };
 }

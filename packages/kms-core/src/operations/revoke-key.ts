@@ -42,5 +42,5 @@ export async function revokeKey(kms: Kms, caller: Caller, input: RevokeKeyInput)
 /** Somebody who revokes a key because it is compromised must not believe that this is what its record says. */
 function earlierReason({ revocation }: KeyDescription, reason: RevocationReason): readonly string[] {
   if (revocation === undefined || revocation.reason === reason) return [];
-  return [`The key was revoked before, for the reason ${revocation.reason}, which stands.`];
+  return [`The key was already revoked; the earlier reason, ${revocation.reason}, stands.`];
 }

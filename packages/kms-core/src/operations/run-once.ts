@@ -71,7 +71,7 @@ export async function runOnce<T>(
 function noAnswer(cause?: unknown): KmsError {
   return new KmsError(
     'CONFLICT',
-    'What is stored under this idempotency key is no answer to this call: a version before the last upgrade wrote it, or somebody changed it. See whether the call had its effect; a new call needs a new key.',
+    'What is stored under this idempotency key is not an answer to this call: a version before the last upgrade wrote it, or somebody changed it. Check whether the call took effect; a new call needs a new key.',
     { cause },
   );
 }

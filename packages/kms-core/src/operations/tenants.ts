@@ -215,7 +215,7 @@ async function destroyObjects(kms: Kms, tenantId: TenantId): Promise<void> {
     if (!(error instanceof KmsError) || error.code !== 'HSM_UNAVAILABLE') throw error;
     throw new KmsError(
       'HSM_UNAVAILABLE',
-      'The tenant is shredded; what it has in an HSM that does not answer is destroyed as soon as it does.',
+      'The tenant is shredded; what it has in an HSM that does not answer will be destroyed as soon as that HSM answers.',
       { retryAfterSeconds: error.retryAfterSeconds ?? 1, cause: error },
     );
   }

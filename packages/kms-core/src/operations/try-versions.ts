@@ -58,7 +58,7 @@ export async function tryVersions(
   if (candidates.length > BOUNDS.triedVersions)
     throw badRequest(
       'keyVersion',
-      `is needed: none of the newest ${BOUNDS.triedVersions} versions made it, and the key has older ones`,
+      `is needed: it was made by none of the newest ${BOUNDS.triedVersions} versions, and the key has older ones`,
     );
   return { valid: false, keyId, keyVersion: newest.version, algorithm: algorithmById(newest.algorithm).id };
 }

@@ -30,7 +30,7 @@ export async function updateKey(kms: Kms, caller: Caller, input: UpdateKeyInput)
   return changeKey(kms, caller, input, OPERATIONS.updateKey.permission, 'update', (record, { unit }) => {
     const { name, metadata, rotation, usageLimits } = input;
     const rotates = rotation?.auto ?? (rotation?.periodSeconds !== undefined && rotation.periodSeconds !== null);
-    if (rotates && isImported(record)) throw badRequest('rotation', 'an imported key cannot rotate by itself');
+    if (rotates && isImported(record)) throw badRequest('rotation', 'an imported key cannot rotate automatically');
     return {
       ...(name === undefined ? {} : { name }),
       ...(metadata === undefined ? {} : { metadata }),

@@ -81,7 +81,7 @@ async function presentRoot(provider: RootProvider): Promise<Pick<RootReport, 'pr
 export async function initialiseRoots(ceremony: RootCeremony): Promise<RootsReport> {
   const { store, hierarchy, makeRoot } = ceremony;
   if (!(await initRoots(store, hierarchy, hierarchy.roots.providers, makeRoot)))
-    throw new KmsError('CONFLICT', 'The database has its roots already; a root is made only for a fresh database.');
+    throw new KmsError('CONFLICT', 'The database already has its roots; a root is created only for a fresh database.');
   return rootStatus(ceremony);
 }
 

@@ -49,8 +49,8 @@ function wrongContainers(privateKey: KeyObject, foreign: KeyObject): readonly (r
   const name = attribute('2a864886f70d010914', derElement(TAG.bmpString, Buffer.from('\0k')));
   return [
     ['nothing', Buffer.alloc(0), /PKCS #8/],
-    ['a byte behind it', Buffer.concat([good, Buffer.of(0)]), /behind/],
-    ['a second container behind it', Buffer.concat([good, good]), /behind/],
+    ['a byte behind it', Buffer.concat([good, Buffer.of(0)]), /bytes after it/],
+    ['a second container behind it', Buffer.concat([good, good]), /bytes after it/],
     ['its last byte missing', good.subarray(0, -1), /cut off/],
     ['an indefinite length', Buffer.concat([Buffer.of(0x30, 0x80), content, Buffer.of(0, 0)]), /indefinite/],
     ['a length in more octets than needed', longLength(0x30, content), /too long|fewest octets/],
@@ -83,7 +83,7 @@ function wrongContainers(privateKey: KeyObject, foreign: KeyObject): readonly (r
     [
       'an attribute that nobody knows',
       derSequence(VERSION_1, identifier, octets, attributes(attribute('2a0304', VERSION_1))),
-      /not known/,
+      /unknown attribute/,
     ],
     ['an attribute twice', derSequence(VERSION_1, identifier, octets, attributes(name, name)), /twice/],
     [
@@ -115,7 +115,7 @@ function wrongContainers(privateKey: KeyObject, foreign: KeyObject): readonly (r
     [
       'more inside of its key',
       derSequence(VERSION_1, identifier, derElement(4, contentOf(octets), Buffer.of(5, 0))),
-      /behind it|octets/,
+      /after it|octets/,
     ],
   ];
 }

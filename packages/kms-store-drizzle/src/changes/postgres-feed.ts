@@ -25,8 +25,8 @@ export interface FeedConnections {
 class Silence extends Error {
   constructor() {
     super(
-      'heartbeats do not come back on the connection for notices: the network holds them up, or a pooler in transaction ' +
-        'mode drops them, in which case that connection has to go to the server itself or to a pooler in session mode',
+      'heartbeats do not come back on the connection for notices: the network delays them, or a pooler in transaction ' +
+        'mode drops them, in which case that connection must go to the server itself or to a pooler in session mode',
     );
     this.name = 'Silence';
   }

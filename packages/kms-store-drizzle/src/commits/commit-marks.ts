@@ -187,7 +187,7 @@ export function lackingIn(known: readonly KnownCommits[], counted: readonly Coun
 function databaseIsBehind(): KmsError {
   return new KmsError(
     'SEALED',
-    'The database lacks changes that were acknowledged: a standby that lagged was promoted, or an older copy was put in its ' +
+    'The database lacks changes that were acknowledged: a lagging standby was promoted, or an older copy was put in its ' +
       'place. What was revoked, suspended or destroyed last may be alive in it, so nothing is served.',
     { retryAfterSeconds: RETRY_SECONDS },
   );

@@ -34,7 +34,7 @@ export class DrizzleDatabaseCopies implements DatabaseCopies {
         .values({ place: HERE, noticedAt: now, aliveAt: asOf ?? now, dataAsOf: asOf })
         .onConflictDoNothing();
       const [row] = await db.select().from(databaseCopies).where(eq(databaseCopies.place, HERE));
-      if (row === undefined) throw new KmsError('INTERNAL_ERROR', 'The place of the database was not noted down.');
+      if (row === undefined) throw new KmsError('INTERNAL_ERROR', 'The place of the database was not recorded.');
       return { dataAsOf: row.dataAsOf, noticedAt: row.noticedAt, cause: row.cause, settled: settledCopy(row) };
     });
   }

@@ -31,7 +31,7 @@ export async function extendChain(
   );
   const taken = batch.events.length;
   if (taken === 0 || taken > unsealed.length || batch.head.sequence !== sequence + taken)
-    throw new KmsError('INTERNAL_ERROR', 'A batch does not go on where the chain ends.');
+    throw new KmsError('INTERNAL_ERROR', 'A batch does not continue where the chain ends.');
   const ids = unsealed.slice(0, taken).map(({ id }) => id);
   const { checkpointId, firstSequence, lastSequence, timestamp } = batch.checkpoint;
   const checkpointRow = valuesOf(evidenceCheckpoints, {

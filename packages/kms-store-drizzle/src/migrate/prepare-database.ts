@@ -110,6 +110,6 @@ async function requireServer(db: Db): Promise<void> {
   if (major >= OLDEST_SERVER) return;
   throw new KmsError(
     'INTERNAL_ERROR',
-    `The server is PostgreSQL ${major}; version ${OLDEST_SERVER} is the oldest that works.`,
+    `The server is PostgreSQL ${major}; version ${OLDEST_SERVER} is the oldest supported.`,
   );
 }

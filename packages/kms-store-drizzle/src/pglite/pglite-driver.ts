@@ -24,7 +24,7 @@ export async function openPglite(dataDir: string, limitMs: number): Promise<Pgli
     unlock();
     if (error instanceof KmsError) throw error;
     const why = error instanceof Error ? error.message : String(error);
-    throw new KmsError('STORE_UNAVAILABLE', `The embedded database in ${dataDir} does not open: ${why}`, {
+    throw new KmsError('STORE_UNAVAILABLE', `The embedded database in ${dataDir} cannot be opened: ${why}`, {
       retryAfterSeconds: 1,
       cause: error,
     });

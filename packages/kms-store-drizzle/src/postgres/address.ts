@@ -25,7 +25,7 @@ export async function connectSocket(
 ): Promise<Socket> {
   const socket = connect('path' in address ? { path: address.path } : { ...address, noDelay: true });
   const failed = Promise.withResolvers<never>();
-  const giveUp = (): void => failed.reject(failure('CONNECT_TIMEOUT', 'the server took no connection in time'));
+  const giveUp = (): void => failed.reject(failure('CONNECT_TIMEOUT', 'the server accepted no connection in time'));
   const hungUp = (): void => failed.reject(failure('CONNECTION_CLOSED', 'the server closed the connection'));
   const timer = setTimeout(giveUp, limitMs);
   aborted.addEventListener('abort', giveUp, { once: true });

@@ -10,7 +10,7 @@ export interface ConnectionProblem {
 }
 
 /** How a failure begins that says by itself what is wrong with each of several servers. */
-export const NO_SERVER_FITS = 'no server fits: ';
+export const NO_SERVER_FITS = 'no server matches:  ';
 
 type Explanation = readonly [ConnectionProblem['lies'], (message: string) => string];
 
@@ -19,8 +19,8 @@ const SAYS_ITSELF = (message: string): string => message;
 /** SQLSTATEs, and what Node.js and this package call failures. */
 const EXPLANATIONS: readonly (readonly [RegExp, ...Explanation])[] = [
   [/^28P01$/, 'address', (message) => `${message}: correct the password`],
-  [/^28000$/, 'address', (message) => `${message}: let the user in (pg_hba.conf), or correct the user`],
-  [/^3D000$/, 'address', (message) => `${message}: make it, or correct its name`],
+  [/^28000$/, 'address', (message) => `${message}: admit the user (pg_hba.conf), or correct the user`],
+  [/^3D000$/, 'address', (message) => `${message}: create it, or correct its name`],
   [/^42501$/, 'address', (message) => `${message}: grant it to the user`],
   [
     /^SASL_SIGNATURE_MISMATCH$/,
@@ -29,8 +29,8 @@ const EXPLANATIONS: readonly (readonly [RegExp, ...Explanation])[] = [
   ],
   [/^ENOTFOUND$/, 'address', (message) => `no machine has the name of ${placeIn(message)}: correct it`],
   [/^EAI_/, 'server', (message) => `the name of ${placeIn(message)} cannot be looked up at the moment`],
-  [/^CONNECT_NO_TLS$/, 'tls', (message) => `${message}: turn it on there (ssl = on), or do without it`],
-  [/^CONNECT_TLS_REFUSED$/, 'server', (message) => `${message}: somebody on the way tampers with the connection`],
+  [/^CONNECT_NO_TLS$/, 'tls', (message) => `${message}: turn it on there (ssl = on), or do not ask for it`],
+  [/^CONNECT_TLS_REFUSED$/, 'server', (message) => `${message}: somebody in between tampers with the connection`],
   [
     /^CONNECT_NO_TRANSACTIONS$/,
     'address',
@@ -39,7 +39,7 @@ const EXPLANATIONS: readonly (readonly [RegExp, ...Explanation])[] = [
   [/^CONNECT_OTHER_SERVER$/, 'server', SAYS_ITSELF],
   [/^ERR_TLS_CERT_ALTNAME_INVALID$/, 'address', (message) => `${message}: connect by a name of the certificate`],
   [/^CERT_HAS_EXPIRED$/, 'server', () => 'the certificate of the server has expired: renew it there'],
-  [/^CERT_NOT_YET_VALID$/, 'server', () => 'the certificate of the server is not valid yet: look at both clocks'],
+  [/^CERT_NOT_YET_VALID$/, 'server', () => 'the certificate of the server is not valid yet: check both clocks'],
   [
     /CERT|SIGNATURE|ISSUER|^ERR_SSL_/,
     'authority',
@@ -48,15 +48,15 @@ const EXPLANATIONS: readonly (readonly [RegExp, ...Explanation])[] = [
   [
     /^ECONNREFUSED$/,
     'server',
-    (message) => `nobody takes connections at ${placeIn(message)}: start the server, or correct host and port`,
+    (message) => `nothing accepts connections at ${placeIn(message)}: start the server, or correct host and port`,
   ],
   [
     /^ENOENT$/,
     'server',
     (message) => `there is no socket ${placeIn(message)}: start the server, or correct host and port`,
   ],
-  [/^CONNECT_TIMEOUT$|^ETIMEDOUT$/, 'server', (message) => `${placeIn(message)} took no connection in time`],
-  [/^(?:EHOSTUNREACH|ENETUNREACH)$/, 'server', (message) => `no way leads to ${placeIn(message)}`],
+  [/^CONNECT_TIMEOUT$|^ETIMEDOUT$/, 'server', (message) => `${placeIn(message)} accepted no connection in time`],
+  [/^(?:EHOSTUNREACH|ENETUNREACH)$/, 'server', (message) => `there is no route to ${placeIn(message)}`],
   [/^(?:ECONNRESET|EPIPE|CONNECTION_)/, 'server', () => 'the server closed the connection: its log says why'],
   [/^(?:53|57|25)/, 'server', SAYS_ITSELF],
 ];
@@ -66,7 +66,7 @@ const BY_POOLER: readonly (readonly [RegExp, ...Explanation])[] = [
   [
     /unsupported startup parameter/,
     'address',
-    (message) => `${message}: take it out of the URL, or let the pooler pass over it (ignore_startup_parameters)`,
+    (message) => `${message}: take it out of the URL, or let the pooler ignore it (ignore_startup_parameters)`,
   ],
   [/no such|does not exist|authentication failed|not allowed/, 'address', (message) => `the pooler says: ${message}`],
 ];

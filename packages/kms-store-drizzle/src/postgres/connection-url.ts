@@ -99,7 +99,7 @@ function readParameters(query: string | undefined): ReadonlyMap<string, string> 
 
 function check(name: string, value: string): void {
   if (KNOWN.includes(name) || name === 'target_session_attrs') return;
-  if (TLS.test(name)) throw refuse(`asks for TLS by "${name}". Say it by the setting for TLS, which decides alone`);
+  if (TLS.test(name)) throw refuse(`asks for TLS with "${name}". Use the setting for TLS instead, which alone decides`);
   const harmless = WITHOUT_EFFECT[name];
   if (harmless === undefined) throw refuse(`has the parameter "${name}", which is not supported`);
   if (!harmless.test(value)) throw refuse(`has the parameter "${name}" with a value that is not supported`);

@@ -214,7 +214,7 @@ async function requireTransactions(connection: Connection): Promise<void> {
     await connection.rollback();
   } catch (error) {
     if (!isConnectionLost(error)) throw error;
-    const failure = new Error('the pooler lets no transaction begin', { cause: error });
+    const failure = new Error('the pooler does not let a transaction begin', { cause: error });
     throw toStoreError(Object.assign(failure, { code: 'CONNECT_NO_TRANSACTIONS' }));
   }
 }

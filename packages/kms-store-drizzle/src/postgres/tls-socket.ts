@@ -27,7 +27,7 @@ export async function secured(socket: Socket, address: Address, settings: TlsSet
   socket.write(SSL_REQUEST);
   const answer = await answered;
   if (answer.length !== 1 && (answer[0] === YES || answer[0] === NO))
-    throw failure('CONNECT_TLS_REFUSED', 'the server sent more than its answer to the question for TLS');
+    throw failure('CONNECT_TLS_REFUSED', 'the server sent more than its answer to the TLS request');
   if (answer[0] !== YES) throw failure('CONNECT_NO_TLS', 'the server offers no TLS');
   const encrypted = connectTls({ socket, ...tlsOptions(settings, address) });
   await new Promise<void>((resolve, reject) => {

@@ -4,7 +4,7 @@ import type { Env, Hono } from 'hono';
 const PLACES = {
   explorer: { path: '/explorer', what: 'try the interface in the browser' },
   openapi: { path: '/openapi.json', what: 'the interface as an OpenAPI 3.1 document' },
-  health: { path: '/health', what: 'how the service is' },
+  health: { path: '/health', what: 'the health of the service' },
 } as const;
 
 const DOCUMENTS = 'README.md and docs/ of the repository: guide, command line, operations, cryptography';

@@ -26,7 +26,7 @@ export const lifecycleHandlers = {
     const { body, query } = call.request;
     const pendingWindow = body.pendingWindow ?? query.pendingWindow;
     if (query.pendingWindow !== undefined && query.pendingWindow !== pendingWindow)
-      throw badRequest('pendingWindow', 'is in the query and in the body with two values');
+      throw badRequest('pendingWindow', 'has different values in the query and in the body');
     const change = {
       ...reasonedChangeOf(call),
       ...(pendingWindow === undefined ? {} : { pendingDays: pendingWindow }),

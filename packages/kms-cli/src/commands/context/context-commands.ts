@@ -24,7 +24,7 @@ const TITLES = ['name', 'current', 'url', 'token file', 'tenant'];
 
 /** `kms context …`: services under names, and which of them is used. */
 export const contextCommands: CommandGroup = (program, io) => {
-  const context = program.command('context').description('name services, and choose the one that commands use');
+  const context = program.command('context').description('name services, and choose the one to use');
   const path = () => contextsPath(io.environment);
 
   context
@@ -36,11 +36,11 @@ export const contextCommands: CommandGroup = (program, io) => {
   context
     .command('set')
     .argument('<name>')
-    .description('make a context, or change one; the first one is used at once')
+    .description('create or change a context; the first one is used immediately')
     .option('--url <url>', 'where the service is')
     .option('--token-file <file>', 'the file that holds its token; the token itself is never kept in the context')
-    .option('--tenant <id>', 'the tenant, which only a platform credential has to name')
-    .option('--allow-insecure-http', 'let the token go over http:// to another machine')
+    .option('--tenant <id>', 'the tenant; only a platform credential needs to name one')
+    .option('--allow-insecure-http', 'allow the token to be sent over http:// to another machine')
     .action(async (name: string, options: SetOptions, command: Command) => {
       const known = readContexts(path());
       const before = Object.hasOwn(known.contexts, name) ? known.contexts[name] : undefined;
@@ -55,7 +55,7 @@ export const contextCommands: CommandGroup = (program, io) => {
   context
     .command('use')
     .argument('<name>')
-    .description('use this one from now on, where nothing else names a service')
+    .description('use this context from now on, unless something else names a service')
     .action(async (name: string, _options, command: Command) => {
       const known = readContexts(path());
       contextNamed(known, name);
@@ -93,7 +93,7 @@ function merged(before: Context | undefined, { url, tokenFile, tenant, allowInse
   if (after.url === undefined || after.tokenFile === undefined)
     throw new CommandError(EXIT.usage, 'A new context needs --url and --token-file.');
   if (!/^https?:$/.test(URL.parse(after.url)?.protocol ?? ''))
-    throw new CommandError(EXIT.usage, `${after.url} is no address: give one such as https://kms.example.`);
+    throw new CommandError(EXIT.usage, `${after.url} is not an address: give one such as https://kms.example.`);
   return { ...after, url: after.url, tokenFile: after.tokenFile };
 }
 

@@ -19,10 +19,10 @@ export function addDecrypt(program: Command, io: CommandIo): void {
   withOutputOptions(
     program
       .command('decrypt')
-      .argument('[file]', 'what to decrypt; standard input without it', PIPE)
-      .description('decrypt what `kms encrypt` or the client library encrypted; it names its key itself')
-      .option('--key <key>', `refuse what is under any other key; ${KEY_HELP}`)
-      .option('--context <name=value>', 'what it was encrypted with', nameAndValue),
+      .argument('[file]', 'what to decrypt (default: standard input)', PIPE)
+      .description('decrypt data encrypted with `kms encrypt` or the client library; the data names its own key')
+      .option('--key <key>', `refuse data encrypted under any other key; ${KEY_HELP}`)
+      .option('--context <name=value>', 'the context that it was encrypted with', nameAndValue),
     `the same name without ${ENCRYPTED}`,
   ).action(async (file: string, { key, context, out, force = false }: DecryptOptions) => {
     const source = sourceOf(file, io);
@@ -46,7 +46,7 @@ function aboutTheInput(error: unknown): unknown {
   if (!(error instanceof KmsClientError) || (error.code !== 'NOT_FOUND' && error.code !== 'BAD_REQUEST')) return error;
   return new CommandError(
     EXIT.data,
-    'The input names a key that the service does not know for this tenant: it was changed, or it is of another tenant or service.',
+    'The input names a key that the service does not know for this tenant: it was changed, or belongs to another tenant or service.',
     { cause: error },
   );
 }

@@ -17,10 +17,14 @@ export function addEncrypt(program: Command, io: CommandIo): void {
   withOutputOptions(
     program
       .command('encrypt')
-      .argument('[file]', 'what to encrypt; standard input without it', PIPE)
-      .description('encrypt a file or a pipe of any size under a data key of the service')
+      .argument('[file]', 'what to encrypt (default: standard input)', PIPE)
+      .description('encrypt a file or pipe of any size under a data key from the service')
       .requiredOption('--key <key>', KEY_HELP)
-      .option('--context <name=value>', 'what it belongs to: decrypting needs the same; not secret', nameAndValue),
+      .option(
+        '--context <name=value>',
+        'the encryption context, which decrypting must repeat; not secret',
+        nameAndValue,
+      ),
     `the same name with ${ENCRYPTED}`,
   ).action(async (file: string, { key, context, out, force = false }: EncryptOptions) => {
     const source = sourceOf(file, io);

@@ -12,8 +12,8 @@ export interface OutputOptions {
 /** Adds where the result goes. */
 export function withOutputOptions(command: Command, otherwise: string): Command {
   return command
-    .option('--out <file>', `where the result goes, or - for standard output; without it ${otherwise}`)
-    .option('--force', 'replace a file that is there already');
+    .option('--out <file>', `where to write the result, or - for standard output (default: ${otherwise})`)
+    .option('--force', 'overwrite an existing file');
 }
 
 /** The name that was given, or else the source's with an ending; a pipe goes on as a pipe. */
@@ -27,5 +27,5 @@ export function withoutEnding(source: string, ending: string, out: string | unde
   if (source === PIPE) return PIPE;
   if (source.endsWith(ending) && source.length > ending.length && !source.endsWith(`/${ending}`))
     return source.slice(0, -ending.length);
-  throw new CommandError(EXIT.usage, `${source} does not end in ${ending}: say with --out where the result goes.`);
+  throw new CommandError(EXIT.usage, `${source} does not end in ${ending}: say with --out where to write the result.`);
 }

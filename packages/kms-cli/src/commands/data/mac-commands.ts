@@ -10,7 +10,7 @@ import { KEY_HELP, keyIdOf } from '../named-key.ts';
 import { type OutputOptions, withEnding, withOutputOptions } from './file-options.ts';
 
 const MAC = '.mac';
-const TOO_LARGE = 'authenticate a file by its digest instead, such as one that `sha256sum` writes';
+const TOO_LARGE = 'authenticate the digest of the file instead, for example from `sha256sum`';
 
 interface VerifyOptions {
   readonly key: string;
@@ -24,7 +24,7 @@ export function addMacCommands(program: Command, io: CommandIo): void {
     program
       .command('mac')
       .argument('[file]', 'what to authenticate; standard input by default', PIPE)
-      .description(`make the HMAC of a message of at most ${MESSAGE_BYTES / 1024} KiB`)
+      .description(`compute the HMAC of a message of at most ${MESSAGE_BYTES / 1024} KiB`)
       .requiredOption('--key <key>', KEY_HELP),
     `the same name with ${MAC}`,
   ).action(async (file: string, { key, out, force = false }: OutputOptions & { readonly key: string }) => {
@@ -38,10 +38,10 @@ export function addMacCommands(program: Command, io: CommandIo): void {
   program
     .command('verify-mac')
     .argument('[file]', 'what was authenticated; standard input by default', PIPE)
-    .description('verify an HMAC; ends with 65 when it does not match')
+    .description('verify an HMAC; exits with 65 if it does not match')
     .requiredOption('--key <key>', KEY_HELP)
     .option('--mac <file>', `the HMAC (default: the same name with ${MAC})`)
-    .option('--key-version <number>', 'only of this version (default: any that is usable)', wholeNumber)
+    .option('--key-version <number>', 'only with this version (default: any usable version)', wholeNumber)
     .action(async (file: string, { key, mac: given, keyVersion }: VerifyOptions, command: Command) => {
       if (given === undefined && file === PIPE)
         throw new CommandError(EXIT.usage, 'The message comes from standard input: name its HMAC with --mac.');

@@ -34,7 +34,7 @@ export function addMessageCommands(program: Command, io: CommandIo): void {
   });
   add(message, io, {
     name: 'decrypt',
-    description: 'decrypt a message; it names its key itself',
+    description: 'decrypt a message; it names its own key',
     isText: true,
     requiresKey: false,
     run: async (kms, { keyId, data, context }) =>
@@ -52,8 +52,8 @@ export function addMessageCommands(program: Command, io: CommandIo): void {
       return (await kms.reencrypt(input, callOptions(io))).ciphertext;
     },
   })
-    .option('--to <key>', `the key that it goes to (default: its own); ${KEY_HELP}`)
-    .option('--new-context <name=value>', 'what it belongs to from now on (default: as before)', nameAndValue);
+    .option('--to <key>', `the key to encrypt under (default: its present key); ${KEY_HELP}`)
+    .option('--new-context <name=value>', 'the new encryption context (default: unchanged)', nameAndValue);
 }
 
 interface MessageCall<Options> {
@@ -82,9 +82,9 @@ function add<Options extends MessageOptions = MessageOptions>(
     .command(name)
     .argument('[file]', 'the message; standard input by default', PIPE)
     .description(description)
-    .option('--context <name=value>', 'what it belongs to: decrypting needs the same; not secret', nameAndValue);
+    .option('--context <name=value>', 'the encryption context, which decrypting must repeat; not secret', nameAndValue);
   if (requiresKey) command.requiredOption('--key <key>', KEY_HELP);
-  else command.option('--key <key>', `refuse what is under any other key; ${KEY_HELP}`);
+  else command.option('--key <key>', `refuse data encrypted under any other key; ${KEY_HELP}`);
   return withOutputOptions(command, 'standard output').action(async (file: string, options: Options) => {
     const { out = PIPE, force = false, key, context } = options;
     const source = sourceOf(file, io);

@@ -41,7 +41,7 @@ export function addSecretCommands(program: Command, io: CommandIo): void {
 /** As raw bytes into a file or a pipe, and as text where somebody asked for that. */
 function withSecretOutput(command: Command): Command {
   return withOutputOptions(command, 'standard output').addOption(
-    new Option('--format <format>', 'how the secret is written').choices(ENCODINGS).default('raw'),
+    new Option('--format <format>', 'the encoding of the secret').choices(ENCODINGS).default('raw'),
   );
 }
 
@@ -68,7 +68,7 @@ function addRandom(program: Command, io: CommandIo): void {
     program
       .command('random')
       .argument('[bytes]', 'how many', wholeNumber, 32)
-      .description('get random bytes, from the HSM too where there is one'),
+      .description('get random bytes, including from the HSM if there is one'),
   ).action(async (bytes: number, options: SecretOptions) => {
     const destination = secretDestination(options, io);
     const { random } = await connect(io).getRandom({ bytes }, callOptions(io));
@@ -80,12 +80,14 @@ function addDataKey(program: Command, io: CommandIo): void {
   withSecretOutput(
     program
       .command('data-key')
-      .description('make a data key: itself to use now, and wrapped to keep; `kms unwrap` gets it back')
+      .description(
+        'create a data key, in the clear for immediate use and wrapped for storage; `kms unwrap` recovers it',
+      )
       .requiredOption('--key <key>', KEY_HELP)
-      .requiredOption('--wrapped-out <file>', 'where the wrapped key goes')
-      .option('--bytes <number>', 'how long it is (default: 32)', wholeNumber)
-      .option('--associated-data <text>', 'what it belongs to: unwrapping needs the same; not secret')
-      .option('--wrapped-only', 'keep the data key itself from leaving the service'),
+      .requiredOption('--wrapped-out <file>', 'where to write the wrapped key')
+      .option('--bytes <number>', 'its length in bytes (default: 32)', wholeNumber)
+      .option('--associated-data <text>', 'the associated data, which unwrapping must repeat; not secret')
+      .option('--wrapped-only', 'return only the wrapped key'),
   ).action(async (options: DataKeyOptions) => {
     const { key, bytes, associatedData, wrappedOut, wrappedOnly = false, force = false } = options;
     const wrapped = destinationOf(wrappedOut, force, io);
@@ -111,9 +113,9 @@ function addKem(program: Command, io: CommandIo): void {
   withSecretOutput(
     program
       .command('encapsulate')
-      .description('make a shared secret for the holder of a KEM key, and the ciphertext that carries it')
+      .description('create a shared secret for the holder of a KEM key, and the ciphertext that carries it')
       .requiredOption('--key <key>', KEY_HELP)
-      .requiredOption('--ciphertext-out <file>', 'where the ciphertext goes'),
+      .requiredOption('--ciphertext-out <file>', 'where to write the ciphertext'),
   ).action(async (options: SecretOptions & { readonly key: string; readonly ciphertextOut: string }) => {
     const ciphertextPlace = destinationOf(options.ciphertextOut, options.force ?? false, io);
     const destination = secretDestination(options, io);
@@ -127,9 +129,9 @@ function addKem(program: Command, io: CommandIo): void {
     program
       .command('decapsulate')
       .argument('[file]', 'the ciphertext; standard input by default', PIPE)
-      .description('get the shared secret that a KEM ciphertext carries')
+      .description('recover the shared secret from a KEM ciphertext')
       .requiredOption('--key <key>', KEY_HELP)
-      .option('--key-version <number>', 'of this version (default: the one that it was made for)', wholeNumber),
+      .option('--key-version <number>', 'the version of the key (default: the one that it was made for)', wholeNumber),
   ).action(async (file: string, options: SecretOptions & { readonly key: string; readonly keyVersion?: number }) => {
     const source = sourceOf(file, io);
     const destination = secretDestination(options, io);
@@ -151,12 +153,12 @@ function addDerive(program: Command, io: CommandIo): void {
         "the other side's public key as SubjectPublicKeyInfo in PEM or DER; standard input by default",
         PIPE,
       )
-      .description('agree on a key with somebody by ECDH and HKDF')
+      .description('agree on a key with another party by ECDH and HKDF')
       .requiredOption('--key <key>', KEY_HELP)
       .option('--info <text>', 'what the derived key is for')
-      .option('--salt <text>', 'the salt of HKDF')
-      .option('--length <bytes>', 'how long it is (default: 32)', wholeNumber)
-      .option('--key-version <number>', 'of this version (default: the current one)', wholeNumber),
+      .option('--salt <text>', 'the HKDF salt')
+      .option('--length <bytes>', 'its length in bytes (default: 32)', wholeNumber)
+      .option('--key-version <number>', 'the version of the key (default: the current one)', wholeNumber),
   ).action(async (file: string, options: DeriveOptions) => {
     const source = sourceOf(file, io);
     const destination = secretDestination(options, io);

@@ -7,7 +7,7 @@ import { KEY_HELP, keyIdOf } from '../named-key.ts';
 import { type OutputOptions, withEnding, withOutputOptions } from './file-options.ts';
 
 export const SIGNATURE = '.sig';
-export const TOO_LARGE = 'sign a file with its digest instead, such as one that `sha256sum` writes';
+export const TOO_LARGE = 'sign the digest of the file instead, for example from `sha256sum`';
 
 /** How a signature is made, where its algorithm leaves a choice. */
 export interface SignatureOptions {
@@ -32,7 +32,7 @@ export function signatureInput({ context, format, scheme }: SignatureOptions) {
 export function addSign(program: Command, io: CommandIo): void {
   const sign = program
     .command('sign')
-    .argument('[file]', 'what to sign; standard input without it', PIPE)
+    .argument('[file]', 'what to sign (default: standard input)', PIPE)
     .description(`sign a message of at most ${MESSAGE_BYTES / 1024} KiB`);
   withOutputOptions(withSignatureOptions(sign), `the same name with ${SIGNATURE}`).action(
     async (file: string, { out, force = false, ...options }: SignatureOptions & OutputOptions) => {

@@ -12,10 +12,10 @@ export function addVerify(program: Command, io: CommandIo): void {
   withSignatureOptions(
     program
       .command('verify')
-      .argument('[file]', 'what was signed; standard input without it', PIPE)
-      .description('verify a signature; ends with 65 when it does not hold'),
+      .argument('[file]', 'what was signed (default: standard input)', PIPE)
+      .description('verify a signature; exits with 65 if it is not valid'),
   )
-    .option('--signature <file>', `the signature; the same name with ${SIGNATURE} without it`)
+    .option('--signature <file>', `the signature (default: the same name with ${SIGNATURE})`)
     .action(async (file: string, options: SignatureOptions & { readonly signature?: string }, command: Command) => {
       const { signature: given } = options;
       if (given === undefined && file === PIPE)
@@ -36,7 +36,7 @@ export function addVerify(program: Command, io: CommandIo): void {
       if (!answer.valid)
         throw new CommandError(
           EXIT.data,
-          'The signature does not hold: do not trust the data, and check that key and files belong together.',
+          'The signature is not valid: do not trust the data, and check that key and files belong together.',
         );
     });
 }

@@ -18,7 +18,7 @@ export function addWrapCommands(program: Command, io: CommandIo): void {
   withWrapOptions(
     program
       .command('wrap')
-      .argument('[file]', 'the key to wrap, as raw bytes; standard input without it', PIPE)
+      .argument('[file]', 'the key to wrap, as raw bytes (default: standard input)', PIPE)
       .description('wrap a key of 16 to 64 bytes'),
     `the same name with ${WRAPPED}`,
   ).action(async (file: string, options: WrapOptions) => {
@@ -32,8 +32,8 @@ export function addWrapCommands(program: Command, io: CommandIo): void {
   withWrapOptions(
     program
       .command('unwrap')
-      .argument('[file]', 'the wrapped key; standard input without it', PIPE)
-      .description('get back a key that `kms wrap` wrapped'),
+      .argument('[file]', 'the wrapped key (default: standard input)', PIPE)
+      .description('recover a key wrapped with `kms wrap`'),
     `the same name without ${WRAPPED}`,
   ).action(async (file: string, options: WrapOptions) => {
     const destination = destinationOf(withoutEnding(file, WRAPPED, options.out), options.force ?? false, io);
@@ -49,7 +49,7 @@ function withWrapOptions(command: Command, otherwise: string): Command {
   return withOutputOptions(
     command
       .requiredOption('--key <key>', KEY_HELP)
-      .option('--associated-data <text>', 'what it belongs to: unwrapping needs the same; not secret'),
+      .option('--associated-data <text>', 'the associated data, which unwrapping must repeat; not secret'),
     otherwise,
   );
 }

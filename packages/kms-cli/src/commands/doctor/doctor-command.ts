@@ -8,7 +8,7 @@ import { checkService } from './service-checks.ts';
 export const doctorCommand: CommandGroup = (program, io) => {
   program
     .command('doctor')
-    .description('look for what is wrong: settings, database, HSM, Redis, service, clock and token')
+    .description('find out what is wrong: settings, database, HSM, Redis, service, clock and token')
     .action(async (_options, command: Command) => {
       const findings = [
         ...(await checkHost(io.environment)),
@@ -16,6 +16,7 @@ export const doctorCommand: CommandGroup = (program, io) => {
       ];
       print(io, command, findings, (all) => all.map(({ check, status, message }) => ({ check, status, message })));
       const wrong = findings.filter(({ status }) => status === 'wrong').length;
-      if (wrong > 0) throw new CommandError(EXIT.failed, `${wrong} of these need attention: each says what to do.`);
+      if (wrong > 0)
+        throw new CommandError(EXIT.failed, `${wrong} of these need attention: each line says what to do.`);
     });
 };

@@ -68,7 +68,7 @@ function checkClock({ timestamp }: Health, before: number, after: number): Findi
   return {
     check: 'clock',
     status: 'wrong',
-    message: `differs from that of the service by ${seconds} seconds: set both by NTP`,
+    message: `differs from that of the service by ${seconds} seconds: synchronise both with NTP`,
   };
 }
 

@@ -23,44 +23,44 @@ export function addKeyChanges(keys: Command, io: CommandIo): void {
   });
   add(keys, io, {
     name: 'rotate',
-    description: 'give it a new version; what the earlier ones protected still opens',
+    description: 'give it a new version; data protected by earlier ones can still be opened',
     call: (kms, keyId) => kms.rotateKey({ keyId }, callOptions(io)),
   });
   add(keys, io, {
     name: 'upgrade',
-    description: 'give it a new version of the post-quantum algorithm that follows its own',
+    description: 'give it a new version under the post-quantum successor of its algorithm',
     call: (kms, keyId) => kms.upgradeKey({ keyId }, callOptions(io)),
   });
   add(keys, io, {
     name: 'suspend',
-    description: 'let it decrypt, verify and unwrap only, until it is resumed',
+    description: 'restrict it to decrypting, verifying and unwrapping until it is resumed',
     call: (kms, keyId) => kms.suspendKey({ keyId }, callOptions(io)),
   });
   add(keys, io, {
     name: 'resume',
-    description: 'take back a suspension',
+    description: 'lift a suspension',
     call: (kms, keyId) => kms.resumeKey({ keyId }, callOptions(io)),
   });
   add<{ readonly reason: (typeof REASONS)[number]; readonly cascade?: boolean }>(keys, io, {
     name: 'revoke',
-    description: 'end its use for ever',
+    description: 'put it permanently out of use',
     call: (kms, keyId, { reason, cascade }) => kms.revokeKey({ keyId, reason, cascade }, callOptions(io)),
   })
     .addOption(new Option('--reason <reason>', 'why').choices(REASONS).makeOptionMandatory())
     .option('--cascade', 'also revoke the keys below it');
   add<{ readonly days?: number }>(keys, io, {
     name: 'destroy',
-    description: 'schedule its destruction; until then `kms keys restore` takes that back',
+    description: 'schedule its destruction; until then `kms keys restore` cancels it',
     call: (kms, keyId, { days }) => kms.destroyKey({ keyId, pendingWindow: days }, callOptions(io)),
-  }).option('--days <number>', 'days until then (default: 7)', wholeNumber);
+  }).option('--days <number>', 'days until the destruction (default: 7)', wholeNumber);
   add(keys, io, {
     name: 'restore',
-    description: 'take back a scheduled destruction',
+    description: 'cancel a scheduled destruction',
     call: (kms, keyId) => kms.restoreKey({ keyId }, callOptions(io)),
   });
   add<{ readonly confirm: string }>(keys, io, {
     name: 'shred',
-    description: 'destroy it at once and for ever, with all that it protects',
+    description: 'destroy it immediately and irrevocably, with everything it protects',
     call: (kms, keyId, { confirm }) => kms.shredKey({ keyId, confirmation: confirm }, callOptions(io)),
   }).requiredOption('--confirm <text>', 'SHRED- and the id of the key');
 }

@@ -22,10 +22,10 @@ interface CreateOptions extends NewKeyOptions {
 
 export function addCreateKey(keys: Command, io: CommandIo): void {
   withNewKeyOptions(keys.command('create'))
-    .description('make a key')
-    .option('--algorithm <name>', 'such as AES-256-GCM or ML-DSA-65; what the service is set to without it')
+    .description('create a key')
+    .option('--algorithm <name>', 'such as AES-256-GCM or ML-DSA-65 (default: as the service is configured)')
     .addOption(new Option('--protection <level>', 'where the key is').choices(['software', 'hsm']))
-    .option('--rotation-period <period>', 'rotate it by itself, such as P90D')
+    .option('--rotation-period <period>', 'how often to rotate it automatically, such as P90D')
     .action(async ({ algorithm, protection, rotationPeriod, ...options }: CreateOptions, command: Command) => {
       const key = await connect(io).createKey(
         {
@@ -42,11 +42,11 @@ export function addCreateKey(keys: Command, io: CommandIo): void {
 
 export function withNewKeyOptions(command: Command): Command {
   return command
-    .option('--name <name>', 'a name for people')
-    .option('--purpose <purpose>', "what it is for, such as encryption or signing; the algorithm's own without it")
-    .option('--metadata <name=value>', 'a fact about it, never a secret; may be given many times', nameAndValue)
-    .option('--max-operations <number>', 'how many operations it may serve in its life', wholeNumber)
-    .option('--expires-at <time>', 'from when on it protects nothing new', instant);
+    .option('--name <name>', 'a human-readable name')
+    .option('--purpose <purpose>', 'its purpose, such as encryption or signing (default: depends on the algorithm)')
+    .option('--metadata <name=value>', 'metadata, never a secret; can be repeated', nameAndValue)
+    .option('--max-operations <number>', 'how many operations it may perform in its lifetime', wholeNumber)
+    .option('--expires-at <time>', 'when it stops protecting new data', instant);
 }
 
 export function newKeyInput({ name, purpose, metadata, maxOperations, expiresAt }: NewKeyOptions) {

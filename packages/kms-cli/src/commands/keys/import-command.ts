@@ -26,12 +26,12 @@ export const importCommand: CommandGroup = (program, io) => {
       .command('import')
       .argument(
         '[file]',
-        'the secret key as raw bytes, or the private key as PKCS #8 in DER or PEM; standard input without it',
+        'the secret key as raw bytes, or the private key as PKCS #8 in DER or PEM (default: standard input)',
         PIPE,
       )
-      .description('import a key; it is wrapped with ML-KEM-768 on its way')
-      .requiredOption('--algorithm <name>', 'what it is a key of')
-      .option('--key <key>', 'the imported key that gets it as a new version; a new key without it'),
+      .description('import a key; it is wrapped with ML-KEM-768 in transit')
+      .requiredOption('--algorithm <name>', 'its algorithm')
+      .option('--key <key>', 'the imported key to give this as a new version (default: a new key)'),
   ).action(async (file: string, { algorithm, key, ...options }: ImportOptions, command: Command) => {
     const source = sourceOf(file, io);
     const kms = connect(io);

@@ -8,7 +8,7 @@ import { addUpdateKey } from './update-key.ts';
 
 /** `kms keys …`: the life of keys. */
 export const keyCommands: CommandGroup = (program, io) => {
-  const keys = program.command('keys').description('make, list and change keys');
+  const keys = program.command('keys').description('create, list and change keys');
   addCreateKey(keys, io);
   addListKeys(keys, io);
   addUpdateKey(keys, io);

@@ -22,7 +22,7 @@ export function addKeyFacts(keys: Command, io: CommandIo): void {
   addPublicKey(keys, io);
   keys
     .command('stats')
-    .description('count the keys of the tenant, and their operations of this month')
+    .description('count the keys of the tenant, and their operations this month')
     .action(async (_options, command: Command) => {
       print(io, command, await connect(io).getKeyStats({}, callOptions(io)), statistics);
     });
@@ -53,8 +53,8 @@ function addPublicKey(keys: Command, io: CommandIo): void {
       .command('public-key')
       .argument('<key>', KEY_HELP)
       .description('write its public key as SubjectPublicKeyInfo')
-      .option('--key-version <number>', 'of this version; of the current one by default', wholeNumber)
-      .addOption(new Option('--format <format>', 'how it is written').choices(['pem', 'der']).default('pem')),
+      .option('--key-version <number>', 'the version of the key (default: the current one)', wholeNumber)
+      .addOption(new Option('--format <format>', 'its encoding').choices(['pem', 'der']).default('pem')),
     'standard output',
   ).action(async (named: string, { keyVersion, format, out = PIPE, force = false }: PublicKeyOptions) => {
     const destination = destinationOf(out, force, io, format === 'pem');

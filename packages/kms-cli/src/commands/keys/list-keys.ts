@@ -15,9 +15,9 @@ export function addListKeys(keys: Command, io: CommandIo): void {
   keys
     .command('list')
     .description('list the keys of the tenant')
-    .addOption(new Option('--state <state>', 'only keys of this state').choices(STATES))
-    .option('--algorithm <name>', 'only keys of this algorithm')
-    .option('--name <name>', 'only keys of this name')
+    .addOption(new Option('--state <state>', 'only keys in this state').choices(STATES))
+    .option('--algorithm <name>', 'only keys with this algorithm')
+    .option('--name <name>', 'only keys with this name')
     .option('--limit <number>', 'maximum number of keys to list (default: all)', wholeNumber)
     .action(async ({ limit = Number.POSITIVE_INFINITY, ...filter }: ListOptions, command: Command) => {
       const found: Key[] = [];

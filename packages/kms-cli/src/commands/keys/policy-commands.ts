@@ -27,7 +27,7 @@ export function addKeyPolicy(keys: Command, io: CommandIo): void {
   policy
     .command('set')
     .argument('<key>', KEY_HELP)
-    .argument('[file]', 'the policy as JSON or YAML; standard input by default', PIPE)
+    .argument('[file]', 'the policy as JSON or YAML (default: standard input)', PIPE)
     .description('set the policy of a key')
     .action(async (named: string, file: string, _options, command: Command) => {
       const text = await readSmall(sourceOf(file, io), POLICY_BYTES, 'name a file with one policy', io.signal);
@@ -39,7 +39,7 @@ export function addKeyPolicy(keys: Command, io: CommandIo): void {
   policy
     .command('remove')
     .argument('<key>', KEY_HELP)
-    .description('remove the policy of a key: roles and permissions decide again')
+    .description('remove the policy of a key, so that roles and permissions decide again')
     .action(async (named: string, _options, command: Command) => {
       const kms = connect(io);
       writeKey(io, command, await kms.deleteKeyPolicy({ keyId: await keyIdOf(kms, named, io) }, callOptions(io)));
@@ -55,7 +55,7 @@ function policyOf(text: string, file: string): KeyPolicy {
     throw new CommandError(EXIT.data, `${name} is neither JSON nor YAML: ${firstLine(cause)}`, { cause });
   }
   if (typeof document !== 'object' || document === null || Array.isArray(document))
-    throw new CommandError(EXIT.data, `${name} holds no policy: it begins with a version and has statements.`);
+    throw new CommandError(EXIT.data, `${name} holds no policy: a policy begins with a version and has statements.`);
   // The service checks what stands in it, and names the path of what is wrong.
   return document as KeyPolicy;
 }

@@ -24,22 +24,18 @@ export function addUpdateKey(keys: Command, io: CommandIo): void {
   keys
     .command('update')
     .argument('<key>', KEY_HELP)
-    .description(`change what is known about a key; \`${NONE}\` takes a setting away`)
-    .option('--name <name>', 'a name for people')
-    .option(
-      '--metadata <name=value>',
-      'the facts about it, which replace all there were; may be given many times',
-      nameAndValue,
-    )
+    .description(`change the settings of a key; \`${NONE}\` removes a setting`)
+    .option('--name <name>', 'a human-readable name')
+    .option('--metadata <name=value>', 'metadata, which replaces all existing metadata; can be repeated', nameAndValue)
     .option('--rotation-period <period>', 'rotate it automatically, such as P90D')
     .addOption(new Option('--auto-rotate <switch>', 'whether it rotates automatically').choices(['on', 'off']))
-    .option('--retain-versions <number>', 'how many versions stay usable', orNone(wholeNumber))
-    .option('--max-operations <number>', 'how many operations it may serve in its life', orNone(wholeNumber))
-    .option('--expires-at <time>', 'from when on it protects nothing new', orNone(instant))
+    .option('--retain-versions <number>', 'how many versions remain usable', orNone(wholeNumber))
+    .option('--max-operations <number>', 'how many operations it may perform in its lifetime', orNone(wholeNumber))
+    .option('--expires-at <time>', 'when it stops protecting new data', orNone(instant))
     .action(async (named: string, options: UpdateOptions, command: Command) => {
       const changes = changesOf(options);
       if (Object.values(changes).every((change) => change === undefined))
-        throw new CommandError(EXIT.usage, 'Nothing is to change: give at least one option.');
+        throw new CommandError(EXIT.usage, 'There is nothing to change: give at least one option.');
       const kms = connect(io);
       const keyId = await keyIdOf(kms, named, io);
       writeKey(io, command, await kms.updateKey({ ...changes, keyId }, callOptions(io)));

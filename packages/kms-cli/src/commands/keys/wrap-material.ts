@@ -6,7 +6,10 @@ export function wrapMaterial(material: Uint8Array, publicKeyPem: string): Uint8A
   const publicKey = createPublicKey(publicKeyPem);
   // `encapsulate` takes RSA keys and curves as well, which protect less than what was asked for.
   if (publicKey.asymmetricKeyType !== 'ml-kem-768')
-    throw new CommandError(EXIT.failed, 'The wrapping key of the service is no ML-KEM-768 key: nothing was sent.');
+    throw new CommandError(
+      EXIT.failed,
+      'The wrapping key from the service is not an ML-KEM-768 key: nothing was sent.',
+    );
   const { sharedKey, ciphertext } = encapsulate(publicKey);
   const cipher = createCipheriv('id-aes256-wrap-pad', sharedKey, Buffer.from('a65959a6', 'hex'));
   try {

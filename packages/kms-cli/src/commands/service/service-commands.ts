@@ -13,15 +13,15 @@ interface ActivateOptions {
 
 /** `kms service …`: what the service says of itself. */
 export const serviceCommands: CommandGroup = (program, io) => {
-  const service = program.command('service').description('what the service says of itself');
-  addHealth(service, io, 'health', 'show how the service is; ends with 69 while it cannot serve', (kms) =>
+  const service = program.command('service').description('show what the service reports about itself');
+  addHealth(service, io, 'health', 'show the health of the service; exits with 69 while it cannot serve', (kms) =>
     kms.getHealth({}, callOptions(io)),
   );
-  addHealth(service, io, 'live', 'show whether the process lives', (kms) => kms.getLiveness({}, callOptions(io)));
-  addHealth(service, io, 'ready', 'show whether it takes requests', (kms) => kms.getReadiness({}, callOptions(io)));
+  addHealth(service, io, 'live', 'show whether the process is alive', (kms) => kms.getLiveness({}, callOptions(io)));
+  addHealth(service, io, 'ready', 'show whether it accepts requests', (kms) => kms.getReadiness({}, callOptions(io)));
   service
     .command('metrics')
-    .description('print its metrics in the format of Prometheus')
+    .description('print its metrics in the Prometheus format')
     .action(async () => {
       io.out(await connect(io).getMetrics({}, callOptions(io)));
     });
@@ -33,10 +33,10 @@ export const serviceCommands: CommandGroup = (program, io) => {
     });
   service
     .command('activate')
-    .description('announce a client library, as such libraries do at their start')
+    .description('announce a client library, as such libraries do when they start')
     .option('--sdk-id <id>', 'which one')
     .option('--sdk-version <version>', 'its version')
-    .option('--runtime <runtime>', 'what it runs on')
+    .option('--runtime <runtime>', 'its platform')
     .action(async (options: ActivateOptions, command: Command) => {
       const answer = await connect(io).activateSdk(options, callOptions(io));
       print(io, command, answer, ({ tenantId, tier, expiresAt }) => [{ tenant: tenantId, tier, expires: expiresAt }]);

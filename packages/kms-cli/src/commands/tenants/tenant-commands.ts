@@ -13,11 +13,11 @@ const row = rowOf(COLUMNS);
 
 /** `kms tenants …`: the tenants of the service. */
 export const tenantCommands: CommandGroup = (program, io) => {
-  const tenants = program.command('tenants').description('make, list and shred tenants');
+  const tenants = program.command('tenants').description('create, list and shred tenants');
   tenants
     .command('create')
-    .description('make a tenant; needs a platform credential')
-    .requiredOption('--name <name>', 'a name for people')
+    .description('create a tenant; needs a platform credential')
+    .requiredOption('--name <name>', 'a human-readable name')
     .option('--id <id>', 'its id (default: a new one)')
     .action(async ({ name, id }: { readonly name: string; readonly id?: string }, command: Command) => {
       const made = await connect(io).createTenant({ name, tenantId: id }, callOptions(io));
@@ -33,9 +33,9 @@ export const tenantCommands: CommandGroup = (program, io) => {
   tenants
     .command('shred')
     .argument('<tenant-id>')
-    .description('destroy the master key of a tenant, and with it all its keys, at once and for ever')
+    .description('destroy the master key of a tenant, and with it all its keys, immediately and irrevocably')
     .requiredOption('--confirm <text>', 'SHRED- and the id of the tenant')
-    .requiredOption('--reason <text>', 'why; kept in the evidence')
+    .requiredOption('--reason <text>', 'the reason, kept in the evidence')
     .action(
       async (tenantId: string, options: { readonly confirm: string; readonly reason: string }, command: Command) => {
         const { confirm, reason } = options;

@@ -20,7 +20,7 @@ interface CreateOptions {
 
 /** `kms tokens …`: the API tokens of the tenant. */
 export const tokenCommands: CommandGroup = (program, io) => {
-  const tokens = program.command('tokens').description('make, list and revoke API tokens');
+  const tokens = program.command('tokens').description('create, list and revoke API tokens');
   addCreate(tokens, io);
   tokens
     .command('list')
@@ -33,7 +33,7 @@ export const tokenCommands: CommandGroup = (program, io) => {
   tokens
     .command('revoke')
     .argument('<token-id>', 'its id, not the token')
-    .description('end a token at once and for ever')
+    .description('revoke a token immediately and permanently')
     .action(async (tokenId: string, _options, command: Command) => {
       const answer = await connect(io).revokeToken({ tokenId }, callOptions(io));
       print(io, command, answer, (value) => [{ id: value.tokenId, revoked: value.revoked }]);
@@ -43,12 +43,12 @@ export const tokenCommands: CommandGroup = (program, io) => {
 function addCreate(tokens: Command, io: CommandIo): void {
   tokens
     .command('create')
-    .description('make a token; it is shown once')
+    .description('create a token; it is shown only once')
     .requiredOption('--name <name>', 'what it is for')
     .addOption(new Option('--role <role>', 'what it may do').choices(ROLES))
-    .option('--permission <permission>', 'more that it may do, such as kms:random; may be given many times', oneMore)
-    .option('--expires-at <time>', 'when it ends; never without it', instant)
-    .option('--token-file <file>', 'write the token there instead of showing it, for KMS_TOKEN_FILE')
+    .option('--permission <permission>', 'an additional permission, such as kms:random; can be repeated', oneMore)
+    .option('--expires-at <time>', 'when it expires (default: never)', instant)
+    .option('--token-file <file>', 'write the token to this file instead of showing it, for KMS_TOKEN_FILE')
     .action(async ({ name, role, permission, expiresAt, tokenFile }: CreateOptions, command: Command) => {
       // Looked at before: a token that could not be written would be lost.
       const destination = tokenFile === undefined ? undefined : destinationOf(tokenFile, false, io);

@@ -29,6 +29,7 @@ import { openPostgres } from './open-database.ts';
 import { mixedRandom } from './roots/hardware-random.ts';
 import { logAlert } from './roots/log-alert.ts';
 import { type OpenedRoots, openRoots } from './roots/open-roots.ts';
+import { WrittenFormat } from './written-format.ts';
 import { writableStore } from './writable-store.ts';
 
 /** The parts of a running service. */
@@ -40,6 +41,8 @@ export interface Composition {
   readonly evidenceStore: EvidenceStore;
   /** Whether the database is a restored copy; a store that can not tell has none. */
   readonly fleet: FleetNodes | undefined;
+  /** In which format records are written, which the fleet decides. */
+  readonly format: WrittenFormat;
   readonly copies: DatabaseCopies | undefined;
   /** The clock of the database; absent when that is this machine's. */
   readonly clock: DatabaseClock | undefined;
@@ -69,7 +72,8 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
     const hardware = mixedRandom(roots.hsms, alert);
     const { random } = hardware;
     const feed = config.cache.enabled ? opened.changes : SILENT_FEED;
-    const hierarchy = new KeyHierarchy(store, roots.providers, { random, alert, feed });
+    const format = new WrittenFormat(opened.fleet === undefined);
+    const hierarchy = new KeyHierarchy(store, roots.providers, { random, alert, feed, formats: format });
     await establishRoots(store, hierarchy, roots.providers, roots.makeRoot);
     const caches = openCaches(config.cache, opened.changes, log);
     const memory = new OutsideMemory({
@@ -101,6 +105,7 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
       caches,
       copies: opened.copies,
       fleet: opened.fleet,
+      format,
       writeProblem: writableStore(opened.evidence),
       clock: databaseClock,
       commits: opened.commits && { told: opened.commits, memory },

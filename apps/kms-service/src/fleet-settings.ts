@@ -2,6 +2,7 @@ import { type FleetNode, type FleetNodes, KmsError, newId } from '@qnsp/kms-core
 import { ConfigurationError } from './config/configuration-error.ts';
 import type { ServiceConfig } from './config/service-config.ts';
 import type { Logger } from './http/logger.ts';
+import { FORMAT_ANNOUNCEMENT, type WrittenFormat } from './written-format.ts';
 
 /** How many turns of scheduled work may be missed before a node that ended without a word counts as gone. */
 const MISSED_TURNS = 3;
@@ -42,10 +43,11 @@ export async function joinFleet(
   config: ServiceConfig,
   version: string,
   log: Logger,
+  format: WrittenFormat,
 ): Promise<Fleet> {
   if (nodes === undefined) return ALONE;
   const settings = settingsOf(config);
-  const node = { nodeId: newId(), version, settings };
+  const node = { nodeId: newId(), version, settings: { ...settings, ...FORMAT_ANNOUNCEMENT } };
   const aliveMs = Math.max(LEAST_ALIVE_MS, MISSED_TURNS * config.jobIntervalMs);
   const refusals = (others: readonly FleetNode[]) =>
     differences(settings, others).filter(
@@ -54,6 +56,8 @@ export async function joinFleet(
   let others: readonly FleetNode[] = [];
   try {
     others = await nodes.join(node, aliveMs, (there) => refusals(there).length === 0);
+    if (!format.heardOf(others))
+      log.info('nodes of an earlier release are running: records get their new format when all of those have ended');
   } catch (error) {
     // A database that only reads is served from as well.
     if (!(error instanceof KmsError) || error.code !== 'STORE_UNAVAILABLE') throw error;
@@ -86,7 +90,9 @@ export async function joinFleet(
       return { status: 'degraded', message: all.join('; ') };
     },
     async renew() {
-      differing = differences(settings, await nodes.renew(node.nodeId, aliveMs));
+      const there = await nodes.renew(node.nodeId, aliveMs);
+      format.heardOf(there);
+      differing = differences(settings, there);
       warn();
     },
     leave: () =>

@@ -47,7 +47,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   stops.push(() => composition.close());
   stops.push(() => kms.counter.flush(kms.store));
   // Before anything is left in evidence: a node that must not be there leaves nothing.
-  const fleet = await joinFleet(composition.fleet, config, VERSION, log);
+  const fleet = await joinFleet(composition.fleet, config, VERSION, log, composition.format);
   stops.push(() => fleet.leave());
   const skew = makeClockSkew(composition.clock, config.clockSkewLimitSeconds);
   const readiness = makeReadiness(() => skew.refusal());

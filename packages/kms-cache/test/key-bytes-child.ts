@@ -10,7 +10,7 @@ import {
   softwareRoot,
   type Store,
 } from '@qnsp/kms-core';
-import { inMemoryStore, sampleKey, sampleVersion } from '@qnsp/kms-core/testing';
+import { inMemoryStore, sampleKey, sampleVersion, addTenant } from '@qnsp/kms-core/testing';
 
 // Prints by how many bytes this process grows for each key of an algorithm that it holds. Needs `--expose-gc`.
 const [algorithm = '', count = ''] = process.argv.slice(2);
@@ -31,11 +31,7 @@ const memory = inMemoryStore();
 const roots = [softwareRoot('software', randomBytes(32))];
 const hierarchy = new KeyHierarchy(memory, roots);
 await establishRoots(memory, hierarchy, roots);
-const masterKey = await hierarchy.prepareMasterKey(tenantId);
-await memory.transact({ kind: 'system' }, async (unit) => {
-  await unit.tenants.insert({ tenantId, name: 'test', state: 'active', createdAt: unit.now });
-  await masterKey.store(unit);
-});
+await addTenant(memory, hierarchy, tenantId);
 const chain = await hierarchy.masterKeys(tenantId);
 // One pair for all of them, unsealed for each by itself: what it takes to make thousands is not of interest.
 const { secret, publicKey } = generate();

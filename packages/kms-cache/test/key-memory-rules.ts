@@ -16,7 +16,7 @@ import {
   softwareRoot,
   type Store,
 } from '@qnsp/kms-core';
-import { inMemoryStore, sampleKey, sampleVersion } from '@qnsp/kms-core/testing';
+import { inMemoryStore, sampleKey, sampleVersion, addTenant } from '@qnsp/kms-core/testing';
 import { beforeAll, describe, expect, test } from 'vitest';
 
 const MEBIBYTE = 1024 * 1024;
@@ -92,11 +92,7 @@ export function keyMemoryRules(keys: number, held: number, zipfAtLeast: number):
     const roots = [softwareRoot('software', randomBytes(32))];
     hierarchy = new KeyHierarchy(store, roots);
     await establishRoots(store, hierarchy, roots);
-    const masterKey = await hierarchy.prepareMasterKey(tenantId);
-    await store.transact({ kind: 'system' }, async (unit) => {
-      await unit.tenants.insert({ tenantId, name: 'test', state: 'active', createdAt: unit.now });
-      await masterKey.store(unit);
-    });
+    await addTenant(store, hierarchy, tenantId);
     chain = await hierarchy.masterKeys(tenantId);
     for (let index = 0; index < keys; index += 1) {
       const record = makeRecord();

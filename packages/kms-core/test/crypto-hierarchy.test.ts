@@ -53,15 +53,16 @@ describe('sealed key material', () => {
 
 describe('a tenant master key under a software root', () => {
   const root = softwareRoot('software', Buffer.alloc(32, 1));
-  const aad = wrapBinding(TENANT, 1, 'software');
+  const aad = wrapBinding(TENANT, 1, 'software', 1);
 
-  test('opens only for its tenant, version and provider, and only under its root', async () => {
+  test('opens only for its tenant, version and provider, as of its format, and only under its root', async () => {
     const wrapped = await root.wrap(bytes, aad);
     expect(Buffer.from(await root.unwrap(wrapped, aad))).toEqual(bytes);
     const wrong = [
-      wrapBinding(OTHER_TENANT, 1, 'software'),
-      wrapBinding(TENANT, 2, 'software'),
-      wrapBinding(TENANT, 1, 'hsm'),
+      wrapBinding(OTHER_TENANT, 1, 'software', 1),
+      wrapBinding(TENANT, 2, 'software', 1),
+      wrapBinding(TENANT, 1, 'hsm', 1),
+      wrapBinding(TENANT, 1, 'software', 2),
     ];
     for (const binding of wrong) await expect(root.unwrap(wrapped, binding)).rejects.toThrow(DECRYPT_FAILED);
     await expect(softwareRoot('software', Buffer.alloc(32, 2)).unwrap(wrapped, aad)).rejects.toThrow(DECRYPT_FAILED);
@@ -86,6 +87,7 @@ const VERSION: KeyVersionRecord = {
   material: { kind: 'sealed', tmkVersion: 1, sealed: Buffer.from('sealed') },
   publicKey: null,
   createdAt: at(0),
+  fields: { validTo: 1 },
 };
 const RECORD: UnsignedKeyRecord = {
   tenantId: TENANT,
@@ -108,6 +110,7 @@ const RECORD: UnsignedKeyRecord = {
   createdAt: at(0),
   updatedAt: at(1),
   destroyAt: null,
+  fields: { description: 'of payments', '!approval': { by: ['a', 'b'] } },
 };
 
 /** One change of every field, down to the leaves; the type makes the compiler ask for a new field too. */
@@ -148,6 +151,15 @@ const RECORD_CHANGES: { readonly [Field in keyof UnsignedKeyRecord]: readonly Un
   createdAt: [at(2)],
   updatedAt: [at(2)],
   destroyAt: [at(2)],
+  fields: [
+    {},
+    { description: 'of payments' },
+    { description: 'of payments', approval: { by: ['a', 'b'] } },
+    { description: 'of payment', '!approval': { by: ['a', 'b'] } },
+    { description: 'of payments', '!approval': { by: ['b', 'a'] } },
+    { description: 'of payments', '!approval': null },
+    { description: 'of payments', '!approval': { by: ['a', 'b'] }, more: null },
+  ],
 };
 
 const VERSION_CHANGES: { readonly [Field in keyof KeyVersionRecord]: readonly KeyVersionRecord[Field][] } = {
@@ -164,6 +176,7 @@ const VERSION_CHANGES: { readonly [Field in keyof KeyVersionRecord]: readonly Ke
   ],
   publicKey: [Buffer.alloc(0), Buffer.of(1)],
   createdAt: [at(3)],
+  fields: [{}, { validTo: 2 }, { validTo: '1' }, { validTo: 1, description: 'of payments' }],
 };
 
 const changed = [
@@ -180,22 +193,26 @@ const changed = [
 ];
 
 describe('the MAC of a key record', () => {
-  const chain = new MasterKeyChain([tmk(TENANT, 1, Buffer.alloc(32, 1)), tmk(TENANT, 2, Buffer.alloc(32, 2))]);
+  const known = { key: [{ tag: '!approval', evidence: 'sha256' }], version: [], token: [], tenant: [] } as const;
+  const chain = new MasterKeyChain([tmk(TENANT, 1, Buffer.alloc(32, 1)), tmk(TENANT, 2, Buffer.alloc(32, 2))], {
+    written: 2,
+    known,
+  });
   const signed = chain.signRecord(RECORD);
 
   test('accepts the record that it was made for', () => {
     expect(() => chain.verifyRecord(signed)).not.toThrow();
-    expect(signed.mac.tmkVersion).toBe(2);
+    expect(signed.mac).toMatchObject({ format: 2, tmkVersion: 2 });
   });
 
   test.each(changed)('covers $field (change $index)', ({ record }) => {
-    expect(encodeKeyRecord(record)).not.toEqual(encodeKeyRecord(RECORD));
+    expect(encodeKeyRecord(record, 2)).not.toEqual(encodeKeyRecord(RECORD, 2));
     const forged: KeyRecord = { ...record, mac: signed.mac };
     expect(() => chain.verifyRecord(forged)).toThrow(INTERNAL_ERROR);
   });
 
   test('has another encoding for each of these records', () => {
-    const encodings = changed.map(({ record }) => encodeKeyRecord(record).toString('hex'));
+    const encodings = changed.map(({ record }) => encodeKeyRecord(record, 2).toString('hex'));
     // `versions` and `versions.version` both hold the change to version 2.
     expect(new Set(encodings).size).toBe(encodings.length - 1);
   });
@@ -203,16 +220,19 @@ describe('the MAC of a key record', () => {
   test('does not verify with another tag, or under another version of the master key', () => {
     const { tag } = signed.mac;
     for (const wrong of [flipBit(tag, 0), flipBit(tag, 255), tag.subarray(1), Buffer.alloc(0)]) {
-      expect(() => chain.verifyRecord({ ...signed, mac: { tmkVersion: 2, tag: wrong } })).toThrow(INTERNAL_ERROR);
+      expect(() => chain.verifyRecord({ ...signed, mac: { ...signed.mac, tag: wrong } })).toThrow(INTERNAL_ERROR);
     }
-    expect(() => chain.verifyRecord({ ...signed, mac: { tmkVersion: 1, tag } })).toThrow(INTERNAL_ERROR);
-    expect(() => chain.verifyRecord({ ...signed, mac: { tmkVersion: 9, tag } })).toThrow(INTERNAL_ERROR);
+    expect(() => chain.verifyRecord({ ...signed, mac: { ...signed.mac, tmkVersion: 1 } })).toThrow(INTERNAL_ERROR);
+    expect(() => chain.verifyRecord({ ...signed, mac: { ...signed.mac, tmkVersion: 9 } })).toThrow(INTERNAL_ERROR);
   });
 
   test('survives a database that reorders the members of JSON', () => {
     const metadata = { a: '1', b: '2' };
     const reordered = { b: '2', a: '1' };
-    expect(encodeKeyRecord({ ...RECORD, metadata: reordered })).toEqual(encodeKeyRecord({ ...RECORD, metadata }));
+    for (const format of [1, 2] as const)
+      expect(encodeKeyRecord({ ...RECORD, metadata: reordered, fields: { more: [reordered] } }, format)).toEqual(
+        encodeKeyRecord({ ...RECORD, metadata, fields: { more: [metadata] } }, format),
+      );
     expect(canonicalJson({ b: [{ d: 1, c: 2 }], a: null })).toBe('{"a":null,"b":[{"c":2,"d":1}]}');
   });
 });

@@ -206,6 +206,6 @@ describe('what is done is done', () => {
     await expect(shredding(once('shred'))).resolves.toMatchObject({ state: 'shredded' });
     expect(hsm.size).toBe(0);
     await expect(shredding()).resolves.toMatchObject({ state: 'shredded' });
-    expect(await listTenants(f.kms, operator)).toMatchObject([{ tenantId, state: 'shredded' }]);
+    expect(await listTenants(f.kms, operator)).toMatchObject({ items: [{ tenantId, state: 'shredded' }] });
   });
 });

@@ -17,6 +17,7 @@ import {
   softwareRoot,
   TokenRing,
 } from '../src/index.ts';
+import { addTenant as insertTenant } from '../src/testing/add-tenant.ts';
 import { type InMemoryStore, inMemoryStore } from '../src/testing/in-memory-store.ts';
 import { MapCache } from '../src/testing/map-cache.ts';
 import { watchUnits, type WatchedUnits } from './watched-units.ts';
@@ -91,11 +92,7 @@ export async function makeFixture(
 }
 
 export async function addTenant(kms: Kms, tenantId: string): Promise<void> {
-  const masterKey = await kms.hierarchy.prepareMasterKey(tenantId);
-  await kms.store.transact({ kind: 'system' }, async (unit) => {
-    await unit.tenants.insert({ tenantId, name: 'test', state: 'active', createdAt: unit.now });
-    await masterKey.store(unit);
-  });
+  await insertTenant(kms.store, kms.hierarchy, tenantId, { name: 'test' });
 }
 
 export function callerOf(tenantId: string, role: Role | null, permissions: readonly Permission[] = []): Caller {

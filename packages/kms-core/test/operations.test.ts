@@ -648,6 +648,7 @@ describe('the record of a token', () => {
       createdAt: new Date(),
       expiresAt: null,
       revokedAt: null,
+      fields: {},
     });
     await insert({ ...record, ...change });
     return token;

@@ -12,10 +12,18 @@ import {
   retireRoot,
   rootStatus,
   rotateRoot,
+  SYSTEM_TENANT,
   type RootProvider,
   type Store,
 } from '../src/index.ts';
-import { failableRoot, inMemoryStore, type FailableRoot, SYSTEM } from '../src/testing/index.ts';
+import {
+  addTenant as insertTenant,
+  failableRoot,
+  inMemoryStore,
+  type FailableRoot,
+  sampleTenant,
+  SYSTEM,
+} from '../src/testing/index.ts';
 import { failure } from './crypto-samples.ts';
 
 const HSM_UNAVAILABLE = failure('HSM_UNAVAILABLE');
@@ -42,15 +50,7 @@ async function start(...roots: RootProvider[]): Promise<KeyHierarchy> {
   return hierarchy;
 }
 
-async function addTenant(hierarchy: KeyHierarchy): Promise<string> {
-  const tenantId = newId();
-  const masterKey = await hierarchy.prepareMasterKey(tenantId);
-  await store.transact(SYSTEM, async (unit) => {
-    await unit.tenants.insert({ tenantId, name: 'test', state: 'active', createdAt: unit.now });
-    await masterKey.store(unit);
-  });
-  return tenantId;
-}
+const addTenant = (hierarchy: KeyHierarchy): Promise<string> => insertTenant(store, hierarchy);
 
 async function opens(tenantId: string, ...roots: RootProvider[]): Promise<boolean> {
   const hierarchy = await start(...roots);
@@ -130,6 +130,8 @@ describe('two roots', () => {
       },
     };
     const hierarchy = new KeyHierarchy(store, [damagedA, b], { alert: (alert) => alerts.push(alert) });
+    await hierarchy.masterKeys(SYSTEM_TENANT);
+    alerts.length = 0;
     await expect(hierarchy.masterKeys(tenantId)).resolves.toBeDefined();
     expect(alerts).toMatchObject([{ kind: 'master-key-wrap-damaged' }]);
     await expect(new KeyHierarchy(store, [damagedA]).masterKeys(tenantId)).rejects.toThrow(failure('INTERNAL_ERROR'));
@@ -224,9 +226,7 @@ describe('the start', () => {
   });
 
   test('never makes a root for a database that has tenants but names no root', async () => {
-    await store.transact(SYSTEM, (unit) =>
-      unit.tenants.insert({ tenantId: newId(), name: 'left over', state: 'active', createdAt: unit.now }),
-    );
+    await store.transact(SYSTEM, (unit) => unit.tenants.insert(sampleTenant(newId(), { name: 'left over' })));
     await expect(start(a)).rejects.toThrow(SEALED);
   });
 

@@ -68,6 +68,30 @@ describe('a record that another node shared', () => {
     expect(second.shared.counts).toMatchObject({ hits: 1, rejected: 0 });
   });
 
+  test('keeps its format and its optional fields, known or not', async () => {
+    const keyId = await newKey();
+    const chain = await f.kms.hierarchy.masterKeys(f.tenantId);
+    const record = await f.store.readKey(f.tenantId, keyId);
+    if (record === undefined) throw new Error('there is no such key');
+    const withFields = chain.signRecord({
+      ...record,
+      fields: { 'of a newer release': [{ b: 1, a: null }] },
+      versions: record.versions.map((version) => ({ ...version, fields: { validTo: 7 } })),
+      revision: record.revision + 1,
+    });
+    await f.store.transact({ kind: 'tenant', tenantId: f.tenantId }, (unit) => unit.keys.update(withFields, 1));
+    const [first, second] = [node(), node()];
+    f.store.changes.deliver({ kind: 'tenant', tenantId: 'another' });
+    await seal(first.kms, keyId);
+    const { record: found } = await second.kms.keyRing.load(f.tenantId, keyId);
+    expect(second.shared.counts).toMatchObject({ hits: 1, rejected: 0 });
+    expect(found).toMatchObject({
+      mac: { format: 2 },
+      fields: withFields.fields,
+      versions: [{ fields: { validTo: 7 } }],
+    });
+  });
+
   test('holds nothing that can be read without the master key', async () => {
     const { keyId } = await createKey(f.kms, f.admin, {
       name: 'a telling name',

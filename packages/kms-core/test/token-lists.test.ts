@@ -31,6 +31,7 @@ async function insert(
       createdAt: new Date(1_780_000_000_000 + Math.floor(index / 3)),
       expiresAt: null,
       revokedAt: null,
+      fields: {},
     }),
     ...change,
   }));

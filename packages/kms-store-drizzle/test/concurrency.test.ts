@@ -10,6 +10,7 @@ import {
   sampleToken,
   someBytes,
   SYSTEM,
+  shreddedTenant,
 } from '@qnsp/kms-core/testing';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
@@ -82,7 +83,7 @@ describe('units at the same time', () => {
       };
       const workers = Promise.allSettled([...keys.map(rotate), make()]);
       await new Promise((resolve) => setTimeout(resolve, 20 + round));
-      await asTenant(store, tenantId, (unit) => unit.tenants.shred(tenantId));
+      await asTenant(store, tenantId, (unit) => unit.tenants.shred(shreddedTenant(tenantId)));
       for (const worker of await workers) expect(worker).toMatchObject({ reason: { code: 'CONFLICT' } });
       const { items } = await asTenant(store, tenantId, (unit) => unit.keys.list({ limit: 200, after: null }));
       const kinds = items.flatMap((key) => key.versions.map((version) => version.material.kind));

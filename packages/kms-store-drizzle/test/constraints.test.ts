@@ -9,6 +9,7 @@ import {
   sampleWrap,
   SYSTEM,
   useRoot,
+  shreddedTenant,
 } from '@qnsp/kms-core/testing';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
@@ -45,7 +46,7 @@ describe('constraints of the database', () => {
       await unit.tenants.addMasterKeyWraps([sampleWrap(tenantId)]);
     });
     await insertKey(store, sampleKey(shredded));
-    await store.transact(SYSTEM, (unit) => unit.tenants.shred(shredded));
+    await store.transact(SYSTEM, (unit) => unit.tenants.shred(shreddedTenant(shredded)));
   });
 
   afterAll(async () => {

@@ -16,6 +16,7 @@ import {
   TokenRing,
 } from '@qnsp/kms-core';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
+import { addTenant } from '@qnsp/kms-core/testing';
 import { createDatabase } from '@qnsp/test-harness';
 import { expect, it } from 'vitest';
 
@@ -47,12 +48,7 @@ it('background jobs of three nodes rotate each due key once', async () => {
   }
   const [first] = nodes;
   if (first === undefined) throw new Error('there are no nodes');
-  const tenantId = newId();
-  const masterKey = await first.hierarchy.prepareMasterKey(tenantId);
-  await first.store.transact({ kind: 'system' }, async (unit) => {
-    await unit.tenants.insert({ tenantId, name: 'test', state: 'active', createdAt: unit.now });
-    await masterKey.store(unit);
-  });
+  const tenantId = await addTenant(first.store, first.hierarchy);
   const admin = {
     tenantId,
     subject: newId(),

@@ -1,4 +1,4 @@
-import { comparable, newTenant, nextRevision, rotated, sampleKey, someBytes } from '@qnsp/kms-core/testing';
+import { comparable, newTenant, nextRevision, rotated, sampleKey, sampleMac, someBytes } from '@qnsp/kms-core/testing';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { insertKeys } from '@qnsp/kms-store-drizzle/testing';
 import { createDatabase } from '@qnsp/test-harness';
@@ -19,7 +19,7 @@ it('keys that are inserted in bulk are read as they were given, and obey the con
   const inserted = [full, rotated(sampleKey(tenantId)), nextRevision(sampleKey(tenantId))];
   await insertKeys(database.url, [inserted.slice(0, 2), inserted.slice(2)]);
   for (const key of inserted) expect(comparable(await store.readKey(tenantId, key.keyId))).toEqual(comparable(key));
-  const broken = sampleKey(tenantId, { mac: { tmkVersion: 1, tag: someBytes(31) } });
+  const broken = sampleKey(tenantId, { mac: sampleMac({ tag: someBytes(31) }) });
   await expect(insertKeys(database.url, [[broken]])).rejects.toThrow('keys_mac');
   await close();
   await database.drop();

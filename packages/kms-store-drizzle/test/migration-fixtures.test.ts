@@ -5,13 +5,18 @@ import {
   decrypt,
   encrypt,
   getKey,
+  listTenants,
+  NEWEST_FORMAT,
+  revokeApiToken,
   rotateKey,
+  shredTenant,
   type Store,
+  SYSTEM_TENANT,
   type Kms,
   verify,
   verifyMac,
 } from '@qnsp/kms-core';
-import { scopeOf } from '@qnsp/kms-core/testing';
+import { scopeOf, SYSTEM } from '@qnsp/kms-core/testing';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -26,6 +31,8 @@ import { administrator, fixtureKms } from './migration-fixtures/fixture-kms.ts';
 import { loadFixture } from './migration-fixtures/load-fixture.ts';
 
 const TAGS = migrationTags();
+/** The migration from which on records have numbered formats. */
+const FORMATS = TAGS.indexOf('0013_record_formats');
 const hasFixture = (tag: string) => existsSync(rowsFile(tag)) && existsSync(expectedFile(tag));
 
 it.each(TAGS)('%s has a fixture of rows, which `pnpm run fixture` in this package writes', (tag) => {
@@ -104,8 +111,32 @@ describe.each(fixtures)('the rows of $tag', ({ tag, migration }) => {
     await expect(kms.hierarchy.masterKeys(uses.shreddedTenantId)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  it('can be changed', async () => {
+  it('can be changed, and get the newest format then', async () => {
     const { keyId } = uses.mac;
+    const before = await store.readKey(uses.tenantId, keyId);
+    expect(before?.mac.format).toBe(migration < FORMATS ? 1 : NEWEST_FORMAT);
     expect(await rotateKey(kms, caller, { keyId })).toMatchObject({ keyId, currentVersion: 2 });
+    expect((await store.readKey(uses.tenantId, keyId))?.mac.format).toBe(NEWEST_FORMAT);
+    expect(await getKey(kms, caller, { keyId })).toMatchObject({ currentVersion: 2 });
+  });
+
+  it('of a token get the newest format when it is revoked, and of a tenant when it is shredded', async () => {
+    const { tokenId } = await authenticateToken(kms, uses.liveToken);
+    const read = () =>
+      store.transact(SYSTEM, async (unit) => ({
+        token: await unit.tokens.get(tokenId),
+        tenant: await unit.tenants.get(uses.tenantId),
+      }));
+    const formatBefore = migration < FORMATS ? undefined : NEWEST_FORMAT;
+    expect((await read()).tenant?.mac?.format).toBe(formatBefore);
+    await revokeApiToken(kms, caller, { tokenId });
+    expect((await read()).token?.mac?.format).toBe(NEWEST_FORMAT);
+    await expect(authenticateToken(kms, uses.liveToken)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+    const shred = { confirmation: `SHRED-${uses.tenantId}`, reason: 'the end of the test' };
+    await shredTenant(kms, caller, { tenantId: uses.tenantId, ...shred });
+    expect((await read()).tenant).toMatchObject({ state: 'shredded', mac: { format: NEWEST_FORMAT } });
+    const { items, warnings } = await listTenants(kms, administrator(SYSTEM_TENANT));
+    expect(items).toContainEqual(expect.objectContaining({ tenantId: uses.tenantId, state: 'shredded' }));
+    expect(warnings).toBeUndefined();
   });
 });

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import type { Sql } from 'postgres';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { migrationTags } from './migration-fixtures/fixture-files.ts';
 import { loadFixture } from './migration-fixtures/load-fixture.ts';
 import { rawSql } from './raw-sql.ts';
@@ -13,7 +13,6 @@ let watcher: Sql;
 
 beforeEach(async () => {
   database = await createDatabase();
-  await loadFixture(database.url, migrationTags().indexOf('0008_hsm'));
   [node, watcher] = [rawSql(database.url), rawSql(database.url)];
 });
 afterEach(async () => {
@@ -41,25 +40,49 @@ const writeKey = `update kms.keys set revision = revision where false`;
 const writeVersion = `update kms.key_versions set state = state where false`;
 const shareTenant = `select from kms.tenants for share`;
 
-it.each([
-  ['a lease', ['lock table kms.operation_leases in row exclusive mode', 'select from kms.keys limit 1']],
-  ['a keyed call that makes a tenant', [writeAnswer, writeTenant]],
-  ['a shred', [writeTenant, writeVersion, writeAnswer]],
-  ['a new token', ['lock table kms.api_tokens in row exclusive mode', shareTenant]],
+type Unit = readonly [name: string, statements: readonly [first: string, ...rest: string[]]];
+const SHRED: Unit = ['a shred', [writeTenant, writeVersion, writeAnswer]];
+const TOKEN: Unit = ['a new token', ['lock table kms.api_tokens in row exclusive mode', shareTenant]];
+const CHANGE: Unit = [
+  'a change of a key',
+  ['select from kms.keys limit 1 for update', writeVersion, writeKey, shareTenant],
+];
+
+describe.each<[string, readonly Unit[]]>([
   [
-    'a keyed change of a key',
-    [writeAnswer, 'select from kms.keys limit 1 for update', writeVersion, writeKey, shareTenant],
+    '0008_hsm',
+    [
+      SHRED,
+      TOKEN,
+      CHANGE,
+      ['a lease', ['lock table kms.operation_leases in row exclusive mode', 'select from kms.keys limit 1']],
+      ['a keyed call that makes a tenant', [writeAnswer, writeTenant]],
+      ['a keyed change of a key', [writeAnswer, ...CHANGE[1]]],
+    ],
   ],
-  ['a change of a key', ['select from kms.keys limit 1 for update', writeVersion, writeKey, shareTenant]],
-])('the migration of a database in use waits for %s, which does not wait for it', async (_what, [first, ...rest]) => {
-  let migrating: Promise<void> = Promise.resolve();
-  await node.begin(async (tx) => {
-    await tx.unsafe(first ?? '');
-    migrating = migrate();
-    await untilItWaits();
-    for (const statement of rest) await tx.unsafe(statement);
+  [
+    '0012_fleet_nodes',
+    [
+      SHRED,
+      TOKEN,
+      CHANGE,
+      ['a new tenant', [writeTenant, 'lock table kms.tenant_master_key_wraps in row exclusive mode']],
+      ['a read of a key', ['select from kms.keys limit 1', 'select from kms.key_versions limit 1']],
+    ],
+  ],
+])('the migration of a database in use, as of %s,', (tag, units) => {
+  beforeEach(() => loadFixture(database.url, migrationTags().indexOf(tag)));
+
+  it.each(units)('waits for %s, which does not wait for it', async (_what, [first, ...rest]) => {
+    let migrating: Promise<void> = Promise.resolve();
+    await node.begin(async (tx) => {
+      await tx.unsafe(first);
+      migrating = migrate();
+      await untilItWaits();
+      for (const statement of rest) await tx.unsafe(statement);
+    });
+    await migrating;
   });
-  await migrating;
 });
 
 it('the tables of evidence are changed while nodes write to them without a pause', { timeout: 60_000 }, async () => {

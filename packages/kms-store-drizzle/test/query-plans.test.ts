@@ -1,5 +1,5 @@
 import { type EvidenceStore, newId, type Store, type StoreScope, type UnitOfWork } from '@qnsp/kms-core';
-import { newTenant, rotated, scopeOf, someBytes, SYSTEM } from '@qnsp/kms-core/testing';
+import { newTenant, rotated, scopeOf, someBytes, SYSTEM, shreddedTenant } from '@qnsp/kms-core/testing';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
 import { drizzle } from 'drizzle-orm/postgres-js';
@@ -242,7 +242,7 @@ describe('query plans', () => {
     { name: 'counts', work: (unit) => unit.keys.count(), indexes: [] },
     {
       name: 'the end of a tenant',
-      work: (unit) => unit.tenants.shred(tenantId),
+      work: (unit) => unit.tenants.shred(shreddedTenant(tenantId)),
       indexes: ['key_versions_sealed_of_tenant'],
     },
     {

@@ -11,6 +11,7 @@ import {
   someBytes,
   SYSTEM,
   useRoot,
+  shreddedTenant,
 } from '@qnsp/kms-core/testing';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
@@ -267,7 +268,7 @@ describe('row-level security', () => {
       expect((await unit.tenants.list()).map((tenant) => tenant.tenantId)).toEqual([mine]);
       expect(await unit.tenants.get(theirs)).toBeUndefined();
       expect(await unit.tenants.masterKeyWraps(theirs)).toEqual([]);
-      await expect(unit.tenants.shred(theirs)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      await expect(unit.tenants.shred(shreddedTenant(theirs))).rejects.toMatchObject({ code: 'NOT_FOUND' });
       await expect(unit.keys.update({ ...theirKey, tenantId: mine }, 1)).rejects.toMatchObject({ code: 'CONFLICT' });
     });
   });

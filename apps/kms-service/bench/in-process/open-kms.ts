@@ -1,3 +1,4 @@
+import { addTenant } from '@qnsp/kms-core/testing';
 import { randomBytes } from 'node:crypto';
 import {
   type Caller,
@@ -37,12 +38,7 @@ export async function openKms(databaseUrl: string): Promise<OpenedKms> {
   const roots = [softwareRoot('software', randomBytes(32))];
   const hierarchy = new KeyHierarchy(store, roots);
   await establishRoots(store, hierarchy, roots);
-  const tenantId = newId();
-  const masterKey = await hierarchy.prepareMasterKey(tenantId);
-  await store.transact({ kind: 'system' }, async (unit) => {
-    await unit.tenants.insert({ tenantId, name: 'bench', state: 'active', createdAt: unit.now });
-    await masterKey.store(unit);
-  });
+  const tenantId = await addTenant(store, hierarchy);
   return {
     kms: {
       store,

@@ -63,6 +63,7 @@ function makeKey({ tenantId, chain }: BenchTenant, number: number, createdAt: Da
         material,
         publicKey: null,
         createdAt,
+        fields: {},
       },
     ],
     rotation: { periodSeconds: auto ? ROTATION_SECONDS : null, auto, retainVersions: null, nextRotationAt },
@@ -74,5 +75,6 @@ function makeKey({ tenantId, chain }: BenchTenant, number: number, createdAt: Da
     createdAt,
     updatedAt: createdAt,
     destroyAt: null,
+    fields: {},
   });
 }

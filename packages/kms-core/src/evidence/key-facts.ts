@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto';
 import { canonicalJson } from '../hierarchy/record-encoding.ts';
 import type { KeyRecord } from '../model/key.ts';
+import { KNOWN_FIELDS } from '../model/record-fields.ts';
 import type { AuditFact, AuditFacts } from './audit-event.ts';
+import { fieldFacts, sha256 } from './field-facts.ts';
 
 /** What a key's record says, as far as evidence may say it: values of metadata stay out, because it is free text; a policy is named by its hash. */
 export function keyFacts(record: KeyRecord): AuditFacts {
@@ -26,12 +27,23 @@ export function keyFacts(record: KeyRecord): AuditFacts {
     revocationReason: revocation?.reason ?? null,
     destroyAt: record.destroyAt?.toISOString() ?? null,
     revision: record.revision,
+    ...fieldFacts(record.fields, KNOWN_FIELDS.key),
+    ...ofVersions(record),
   };
+}
+
+function ofVersions({ versions }: KeyRecord): AuditFacts {
+  return Object.fromEntries(
+    versions.flatMap(({ version, fields }) => Object.entries(fieldFacts(fields, KNOWN_FIELDS.version, `${version}:`))),
+  );
 }
 
 /** The facts in which two records differ, of the one before and of the one after. */
 export function changedFacts(before: AuditFacts, after: AuditFacts): { before: AuditFacts; after: AuditFacts } {
-  const names = Object.keys(after).filter((name) => !isSame(before[name], after[name]));
+  // A field that is there no longer is only in those before.
+  const names = [...new Set([...Object.keys(after), ...Object.keys(before)])].filter(
+    (name) => !isSame(before[name], after[name]),
+  );
   return { before: pick(before, names), after: pick(after, names) };
 }
 
@@ -41,8 +53,4 @@ function pick(facts: AuditFacts, names: readonly string[]): AuditFacts {
 
 function isSame(one: AuditFact | undefined, other: AuditFact | undefined): boolean {
   return canonicalJson(one ?? null) === canonicalJson(other ?? null);
-}
-
-function sha256(value: unknown): string {
-  return createHash('sha256').update(canonicalJson(value)).digest('hex');
 }

@@ -9,6 +9,7 @@ export type DerivationLabel =
   | 'qnsp-kms/v1/token-pepper'
   | 'qnsp-kms/v2/token-pepper'
   | 'qnsp-kms/v1/token-record-mac'
+  | 'qnsp-kms/v1/tenant-record-mac'
   | 'qnsp-kms/v2/idempotency-answer'
   | 'qnsp-kms/v1/idempotency-fingerprint'
   | 'qnsp-kms/v1/import-token'

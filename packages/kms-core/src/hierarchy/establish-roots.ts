@@ -1,5 +1,6 @@
 import { KmsError } from '../errors/kms-error.ts';
 import { SYSTEM_TENANT } from '../model/identifiers.ts';
+import { NO_FIELDS } from '../model/record-fields.ts';
 import type { RootRecord } from '../model/tenant.ts';
 import type { RootProvider } from '../ports/root-provider.ts';
 import type { Store, UnitOfWork } from '../ports/store.ts';
@@ -54,7 +55,14 @@ export async function initRoots(
       await stillOnly(unit);
       if (await hasRoots(unit)) return false;
       for (const root of made) await unit.tenants.addRoot(root);
-      await unit.tenants.insert({ tenantId: SYSTEM_TENANT, name: 'system', state: 'active', createdAt: unit.now });
+      await unit.tenants.insert({
+        tenantId: SYSTEM_TENANT,
+        name: 'system',
+        state: 'active',
+        createdAt: unit.now,
+        fields: NO_FIELDS,
+        mac: null,
+      });
       await masterKey.store(unit);
       return true;
     });

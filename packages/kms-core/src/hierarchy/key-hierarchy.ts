@@ -10,7 +10,9 @@ import type { ChangeFeed } from '../ports/change-feed.ts';
 import type { RootProvider } from '../ports/root-provider.ts';
 import type { Store, UnitOfWork } from '../ports/store.ts';
 import { MasterKeyChain } from './master-key-chain.ts';
+import { RECORD_FORMATS, type RecordFormats } from './record-formats.ts';
 import { RootSet } from './root-set.ts';
+import { TenantAuthority } from './tenant-authority.ts';
 import { TMK_BYTES } from './tenant-master-key.ts';
 
 export interface KeyHierarchyOptions {
@@ -23,6 +25,8 @@ export interface KeyHierarchyOptions {
    * key are read for each use. Without it the owner of the hierarchy sees to that by {@link KeyHierarchy.forget}.
    */
   readonly feed?: Pick<ChangeFeed, 'provenAt'>;
+  /** What this node does about formats of records; the newest one is written without it. */
+  readonly formats?: RecordFormats;
 }
 
 /** The master keys of a tenant, and the wraps that they were opened from. */
@@ -53,6 +57,7 @@ export class KeyHierarchy {
   readonly #store: Store;
   readonly #random: (bytes: number) => MaybePromise<Uint8Array>;
   readonly #feed: Pick<ChangeFeed, 'provenAt'> | undefined;
+  readonly #formats: RecordFormats;
   readonly #chains = new Map<TenantId, HeldChain>();
   #gaps = 0;
 
@@ -61,6 +66,7 @@ export class KeyHierarchy {
     this.#store = store;
     this.#random = options.random ?? randomBytes;
     this.#feed = options.feed;
+    this.#formats = options.formats ?? RECORD_FORMATS;
   }
 
   /** The name of the provider that new software key versions are sealed under. */
@@ -89,7 +95,9 @@ export class KeyHierarchy {
   async #wrapNew(inUse: readonly RootRecord[], tenantId: TenantId): Promise<readonly MasterKeyWrap[]> {
     const bytes = await this.#random(TMK_BYTES);
     try {
-      return await this.roots.wrap(inUse, tenantId, 1, bytes);
+      // The record of the service's own tenant says nothing that anybody acts on, and is there before its master key.
+      const format = tenantId === SYSTEM_TENANT ? 1 : this.#formats.written;
+      return await this.roots.wrap(inUse, tenantId, 1, bytes, format);
     } finally {
       bytes.fill(0);
     }
@@ -181,7 +189,16 @@ export class KeyHierarchy {
     const keys = await Promise.all(versions.map((version) => this.roots.open(tenantId, version, wraps)));
     const [first, ...rest] = keys;
     if (first === undefined) throw new KmsError('NOT_FOUND', 'The tenant has no master key.');
-    return new MasterKeyChain([first, ...rest]);
+    if (keys.some((key) => key.tenantHasMac)) await this.#requireAuthentic(tenantId);
+    return new MasterKeyChain([first, ...rest], this.#formats);
+  }
+
+  /** Throws `INTERNAL_ERROR` when the record of a tenant lacks its MAC or is not what it was signed as. */
+  async #requireAuthentic(tenantId: TenantId): Promise<void> {
+    const authority = new TenantAuthority(await this.masterKeys(SYSTEM_TENANT));
+    const tenant = await this.#store.transact({ kind: 'tenant', tenantId }, (unit) => unit.tenants.get(tenantId));
+    if (tenant === undefined) throw new KmsError('INTERNAL_ERROR', 'The tenant has a master key, but no record.');
+    authority.verify(tenant, false);
   }
 }
 

@@ -1,6 +1,7 @@
 import { KmsError } from '../errors/kms-error.ts';
-import type { KeyRecord, KeyVersionRecord, UnsignedKeyRecord, VersionMaterial } from '../model/key.ts';
+import type { KeyRecord, KeyVersionRecord, RecordMac, UnsignedKeyRecord, VersionMaterial } from '../model/key.ts';
 import { encodeKeyRecord } from './record-encoding.ts';
+import { formatToSign, isEmpty, RECORD_FORMATS, type RecordFormats, requireKnown } from './record-formats.ts';
 import type { SealBinding, TenantMasterKey } from './tenant-master-key.ts';
 
 /**
@@ -9,9 +10,12 @@ import type { SealBinding, TenantMasterKey } from './tenant-master-key.ts';
  */
 export class MasterKeyChain {
   readonly current: TenantMasterKey;
+  /** What this node does about formats of records. */
+  readonly formats: RecordFormats;
   readonly #byVersion: ReadonlyMap<number, TenantMasterKey>;
 
-  constructor(keys: readonly [TenantMasterKey, ...TenantMasterKey[]]) {
+  constructor(keys: readonly [TenantMasterKey, ...TenantMasterKey[]], formats = RECORD_FORMATS) {
+    this.formats = formats;
     this.#byVersion = new Map(keys.map((key) => [key.version, key]));
     this.current = keys.reduce((newest, key) => (key.version > newest.version ? key : newest));
   }
@@ -21,17 +25,43 @@ export class MasterKeyChain {
     return this.#byVersion.has(tmkVersion);
   }
 
-  /** Adds the MAC under the current master key. */
-  signRecord(record: UnsignedKeyRecord): KeyRecord {
-    return { ...record, mac: { tmkVersion: this.current.version, tag: this.current.mac(encodeKeyRecord(record)) } };
+  /**
+   * Adds the MAC under the current master key, in the newest format.
+   *
+   * @param record with the MAC that it had, if it is a change: its format never goes back
+   */
+  signRecord(record: UnsignedKeyRecord & { readonly mac?: RecordMac }): KeyRecord {
+    const ofVersions = record.versions.map(({ fields }) => fields);
+    const format = formatToSign(this.formats, record.mac, record.fields, ...ofVersions);
+    const tag = this.current.mac(encodeKeyRecord(record, format));
+    return { ...record, mac: { format, tmkVersion: this.current.version, tag } };
   }
 
-  /** Checks the MAC of a stored record. Throws `INTERNAL_ERROR` for a record that the KMS did not write. */
+  /**
+   * Checks the MAC of a stored record. Throws `INTERNAL_ERROR` for a record that the KMS did not write, and for one with a
+   * critical field that this release does not know.
+   */
   verifyRecord(record: KeyRecord): void {
-    if (this.version(record.mac.tmkVersion).verifyMac(encodeKeyRecord(record), record.mac.tag)) return;
+    if (this.#isAuthentic(record)) {
+      const { known } = this.formats;
+      requireKnown('key', record.fields, known.key);
+      for (const { fields } of record.versions) requireKnown('key', fields, known.version);
+      return;
+    }
     throw new KmsError('INTERNAL_ERROR', 'The stored record of the key failed its integrity check.', {
-      cause: new Error(`record MAC mismatch: tenant ${record.tenantId}, key ${record.keyId}`),
+      cause: new Error(
+        `record MAC mismatch: tenant ${record.tenantId}, key ${record.keyId}, format ${record.mac.format}`,
+      ),
     });
+  }
+
+  #isAuthentic(record: KeyRecord): boolean {
+    const { format, tmkVersion, tag } = record.mac;
+    if (format !== 1 && format !== 2) return false;
+    // What a format does not cover is not there.
+    if (format === 1 && !(isEmpty(record.fields) && record.versions.every(({ fields }) => isEmpty(fields))))
+      return false;
+    return this.version(tmkVersion).verifyMac(encodeKeyRecord(record, format), tag);
   }
 
   /** Seals the material of a new version. */

@@ -1,15 +1,29 @@
 import { hash } from 'node:crypto';
 import { type Field, lengthPrefixed } from '../encoding/length-prefixed.ts';
+import type { UnsignedApiTokenRecord } from '../model/api-token.ts';
 import type { KeyVersionRecord, UnsignedKeyRecord } from '../model/key.ts';
+import type { RecordFields } from '../model/record-fields.ts';
+import type { UnsignedTenantRecord } from '../model/tenant.ts';
+import type { RecordFormat } from './record-formats.ts';
 
 /**
- * The bytes of a key record that its MAC covers: every field, so that who can only write to the database can not bring a
+ * The bytes of a key record that its MAC covers: every field, so that who can only write to the database cannot bring a
  * revoked key back, widen a policy, lift a limit or swap a version.
  */
-export function encodeKeyRecord(record: UnsignedKeyRecord): Buffer {
+export function encodeKeyRecord(record: UnsignedKeyRecord, format: RecordFormat): Buffer {
+  if (format === 1) return lengthPrefixed(['qnsp-kms/v1/key-record', ...fieldsOfKey(record, fieldsOfVersion)]);
+  const versionOf = (version: KeyVersionRecord) => [...fieldsOfVersion(version), ...encodeFields(version.fields)];
+  return lengthPrefixed(['qnsp-kms/v2/key-record', ...fieldsOfKey(record, versionOf), ...encodeFields(record.fields)]);
+}
+
+// These lists never change: a field that is new is an optional one.
+
+function fieldsOfKey(
+  record: UnsignedKeyRecord,
+  fieldsOf: (version: KeyVersionRecord) => readonly Field[],
+): readonly Field[] {
   const { rotation, usageLimits, revocation } = record;
-  return lengthPrefixed([
-    'qnsp-kms/v1/key-record',
+  return [
     record.tenantId,
     record.keyId,
     record.name,
@@ -34,13 +48,13 @@ export function encodeKeyRecord(record: UnsignedKeyRecord): Buffer {
     instant(record.updatedAt),
     instant(record.destroyAt),
     record.versions.length,
-    ...record.versions.map(encodeVersion),
-  ]);
+    ...record.versions.map((version) => lengthPrefixed(fieldsOf(version))),
+  ];
 }
 
-function encodeVersion(version: KeyVersionRecord): Buffer {
+function fieldsOfVersion(version: KeyVersionRecord): readonly Field[] {
   const { material } = version;
-  return lengthPrefixed([
+  return [
     version.version,
     version.state,
     version.algorithm,
@@ -52,7 +66,43 @@ function encodeVersion(version: KeyVersionRecord): Buffer {
     material.kind === 'resident' ? material.handle : null,
     version.publicKey,
     instant(version.createdAt),
+  ];
+}
+
+/** The bytes of the record of a token that its MAC covers. */
+export function encodeTokenRecord(record: UnsignedApiTokenRecord, format: RecordFormat): Buffer {
+  const fields = [
+    record.tokenId,
+    record.tenantId,
+    record.name,
+    record.hash,
+    record.role,
+    record.permissions.length,
+    ...record.permissions,
+    record.createdAt.getTime(),
+    instant(record.expiresAt),
+    instant(record.revokedAt),
+  ];
+  if (format === 1) return lengthPrefixed(['qnsp-kms/v1/token-record', ...fields]);
+  return lengthPrefixed(['qnsp-kms/v2/token-record', ...fields, ...encodeFields(record.fields)]);
+}
+
+/** The bytes of the record of a tenant that its MAC covers. It has none in format 1. */
+export function encodeTenantRecord({ tenantId, name, state, createdAt, fields }: UnsignedTenantRecord): Buffer {
+  return lengthPrefixed([
+    'qnsp-kms/v2/tenant-record',
+    tenantId,
+    name,
+    state,
+    createdAt.getTime(),
+    ...encodeFields(fields),
   ]);
+}
+
+/** How many optional fields there are, and each by its tag and its value. */
+function encodeFields(fields: RecordFields): readonly Field[] {
+  const tags = Object.keys(fields).sort();
+  return [tags.length, ...tags.flatMap((tag) => [tag, canonicalJson(fields[tag])])];
 }
 
 function instant(at: Date | null): Field {

@@ -4,6 +4,7 @@ import type { AlertSink } from '../model/alert.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { MasterKeyWrap, RootRecord } from '../model/tenant.ts';
 import type { RootProvider } from '../ports/root-provider.ts';
+import { NEWEST_FORMAT, type RecordFormat } from './record-formats.ts';
 import { TenantMasterKey, wrapBinding } from './tenant-master-key.ts';
 
 /** How a configured root was when it was used last. */
@@ -65,12 +66,13 @@ export class RootSet {
     tenantId: TenantId,
     tmkVersion: number,
     key: Uint8Array,
+    format: RecordFormat = 1,
   ): Promise<readonly MasterKeyWrap[]> {
     const wraps: MasterKeyWrap[] = [];
     let missing: unknown;
     for (const provider of this.providers) {
       try {
-        wraps.push(await this.wrapUnder(provider, inUse, tenantId, tmkVersion, key));
+        wraps.push(await this.wrapUnder(provider, inUse, tenantId, tmkVersion, key, format));
       } catch (error) {
         if (!isMissing(error)) throw error;
         missing = error;
@@ -87,9 +89,10 @@ export class RootSet {
     tenantId: TenantId,
     tmkVersion: number,
     key: Uint8Array,
+    format: RecordFormat = 1,
   ): Promise<MasterKeyWrap> {
     const { checkValue } = await this.identify(provider, inUse);
-    const aad = wrapBinding(tenantId, tmkVersion, provider.id);
+    const aad = wrapBinding(tenantId, tmkVersion, provider.id, format);
     const wrapped = await this.#watch(provider, () => provider.wrap(key, aad));
     const opened = await this.#watch(provider, () => provider.unwrap(wrapped, aad));
     try {
@@ -98,7 +101,7 @@ export class RootSet {
     } finally {
       opened.fill(0);
     }
-    return { tenantId, tmkVersion, providerId: provider.id, rootCheckValue: checkValue, wrapped };
+    return { tenantId, tmkVersion, providerId: provider.id, rootCheckValue: checkValue, format, wrapped };
   }
 
   /**
@@ -138,12 +141,13 @@ export class RootSet {
     const checkValue = await this.#checkValue(provider);
     const wrap = candidates.find((candidate) => candidate.rootCheckValue === checkValue);
     if (wrap === undefined) return undefined;
+    const format = wrap.format === NEWEST_FORMAT ? NEWEST_FORMAT : 1;
     const bytes = await this.#watch(provider, () =>
-      provider.unwrap(wrap.wrapped, wrapBinding(tenantId, tmkVersion, provider.id)),
+      provider.unwrap(wrap.wrapped, wrapBinding(tenantId, tmkVersion, provider.id, format)),
     );
     try {
       this.#note(provider, 'ready');
-      return new TenantMasterKey(tenantId, tmkVersion, bytes);
+      return new TenantMasterKey(tenantId, tmkVersion, bytes, format === NEWEST_FORMAT);
     } finally {
       bytes.fill(0);
     }

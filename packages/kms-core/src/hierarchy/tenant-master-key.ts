@@ -4,6 +4,7 @@ import { NONCE_BYTES, openAead, sealAead } from '../engines/aead.ts';
 import { randomNonce } from '../engines/random-nonce.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { deriveKey } from './derive.ts';
+import type { RecordFormat } from './record-formats.ts';
 
 export const TMK_BYTES = 32;
 
@@ -21,16 +22,19 @@ export interface SealBinding {
 export class TenantMasterKey {
   readonly tenantId: TenantId;
   readonly version: number;
+  /** Whether its wrap says that the record of the tenant has a MAC. */
+  readonly tenantHasMac: boolean;
   /** The key itself, from which further keys are derived by label. */
   readonly key: KeyObject;
   readonly #sealKey: KeyObject;
   readonly #macKey: KeyObject;
 
   /** @param bytes 32 bytes, which the caller wipes */
-  constructor(tenantId: TenantId, version: number, bytes: Uint8Array) {
+  constructor(tenantId: TenantId, version: number, bytes: Uint8Array, tenantHasMac = false) {
     if (bytes.length !== TMK_BYTES) throw new RangeError('a tenant master key has 32 bytes');
     this.tenantId = tenantId;
     this.version = version;
+    this.tenantHasMac = tenantHasMac;
     this.key = createSecretKey(bytes);
     this.#sealKey = deriveKey(this.key, 'qnsp-kms/v1/tmk-seal');
     this.#macKey = deriveKey(this.key, 'qnsp-kms/v1/tmk-record-mac');
@@ -64,7 +68,10 @@ export class TenantMasterKey {
   }
 }
 
-/** The AAD of a tenant master key under a root: a wrap opens only for its tenant, version and provider. */
-export function wrapBinding(tenantId: TenantId, version: number, providerId: string): Buffer {
-  return lengthPrefixed(['qnsp-kms/v1/tmk-wrap', tenantId, version, providerId]);
+/**
+ * The AAD of a tenant master key under a root: a wrap opens only for its tenant, version and provider, and only as of its
+ * format.
+ */
+export function wrapBinding(tenantId: TenantId, version: number, providerId: string, format: RecordFormat): Buffer {
+  return lengthPrefixed([`qnsp-kms/v${format}/tmk-wrap`, tenantId, version, providerId]);
 }

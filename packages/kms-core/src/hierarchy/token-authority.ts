@@ -1,11 +1,12 @@
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
-import { lengthPrefixed } from '../encoding/length-prefixed.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { ApiTokenRecord, UnsignedApiTokenRecord } from '../model/api-token.ts';
 import { SYSTEM_TENANT } from '../model/identifiers.ts';
 import { deriveKey } from './derive.ts';
 import type { KeyHierarchy } from './key-hierarchy.ts';
 import type { MasterKeyChain } from './master-key-chain.ts';
+import { encodeTokenRecord } from './record-encoding.ts';
+import { formatToSign, isEmpty, type RecordFormat, requireKnown } from './record-formats.ts';
 
 /**
  * Decides which stored records of API tokens are authentic. Both keys come from the service's own master key: who has
@@ -33,54 +34,53 @@ export class TokenAuthority {
     return createHmac('sha256', this.#legacyPepper).update(token).digest();
   }
 
-  /** Adds the MAC under the current master key of the service. */
-  sign(record: UnsignedApiTokenRecord): ApiTokenRecord {
+  /**
+   * Adds the MAC under the current master key of the service, in the newest format.
+   *
+   * @param record with the MAC that it had, if it is a change: its format never goes back
+   */
+  sign(record: UnsignedApiTokenRecord & Partial<Pick<ApiTokenRecord, 'mac'>>): ApiTokenRecord {
     const { version } = this.#chain.current;
-    return { ...record, mac: { tmkVersion: version, tag: this.#mac(version, record) } };
+    const format = formatToSign(this.#chain.formats, record.mac, record.fields);
+    return { ...record, mac: { format, tmkVersion: version, tag: this.#mac(format, version, record) } };
   }
 
   /**
    * Checks the MAC of a stored record. Only a record that is found by its legacy hash may have none: an outsider can not
    * give that hash to a token that was made since.
    *
-   * @throws KmsError `INTERNAL_ERROR` for a record that the KMS did not write.
+   * @throws KmsError `INTERNAL_ERROR` for a record that the KMS did not write, and for one with a critical field that this
+   *   release does not know.
    */
   verify(record: ApiTokenRecord, foundBy: 'hash' | 'legacy-hash'): void {
     const { mac } = record;
-    if (mac === null ? foundBy === 'legacy-hash' : this.#isAuthentic(record, mac)) return;
+    const isAuthentic =
+      mac === null ? foundBy === 'legacy-hash' && isEmpty(record.fields) : this.#isAuthentic(record, mac);
+    if (isAuthentic) {
+      requireKnown('API token', record.fields, this.#chain.formats.known.token);
+      return;
+    }
     throw new KmsError('INTERNAL_ERROR', 'The stored record of the API token failed its integrity check.', {
       cause: new Error(`record MAC mismatch: token ${record.tokenId}`),
     });
   }
 
   #isAuthentic(record: ApiTokenRecord, mac: NonNullable<ApiTokenRecord['mac']>): boolean {
-    const expected = this.#mac(mac.tmkVersion, record);
+    const { format } = mac;
+    if (format !== 1 && format !== 2) return false;
+    // What a format does not cover is not there.
+    if (format === 1 && !isEmpty(record.fields)) return false;
+    const expected = this.#mac(format, mac.tmkVersion, record);
     return mac.tag.length === expected.length && timingSafeEqual(mac.tag, expected);
   }
 
-  #mac(tmkVersion: number, record: UnsignedApiTokenRecord): Buffer {
+  #mac(format: RecordFormat, tmkVersion: number, record: UnsignedApiTokenRecord): Buffer {
     const key = deriveKey(this.#chain.version(tmkVersion).key, 'qnsp-kms/v1/token-record-mac');
-    return createHmac('sha256', key).update(encodeTokenRecord(record)).digest();
+    return createHmac('sha256', key).update(encodeTokenRecord(record, format)).digest();
   }
 }
 
 /** The authority of this service. Call it before a unit of work begins: it may read the store. */
 export async function tokenAuthority(hierarchy: KeyHierarchy): Promise<TokenAuthority> {
   return new TokenAuthority(await hierarchy.masterKeys(SYSTEM_TENANT));
-}
-
-function encodeTokenRecord(record: UnsignedApiTokenRecord): Buffer {
-  return lengthPrefixed([
-    'qnsp-kms/v1/token-record',
-    record.tokenId,
-    record.tenantId,
-    record.name,
-    record.hash,
-    record.role,
-    record.permissions.length,
-    ...record.permissions,
-    record.createdAt.getTime(),
-    record.expiresAt?.getTime() ?? null,
-    record.revokedAt?.getTime() ?? null,
-  ]);
 }

@@ -73,22 +73,26 @@ const PER_PUBLIC_BYTE = 20;
 
 /** Roughly what a loaded key takes in memory once all of its versions are unsealed. */
 export function bytesOfKey({ record }: LoadedKey): number {
-  let bytes = RECORD_BYTES;
-  for (const { material, publicKey } of record.versions) {
-    bytes += VERSION_BYTES;
+  let bytes = RECORD_BYTES + bytesOfMembers(record.metadata) + bytesOfMembers(record.fields);
+  for (const { material, publicKey, fields } of record.versions) {
+    bytes += VERSION_BYTES + bytesOfMembers(fields);
     if (material.kind === 'sealed') bytes += PER_SEALED_BYTE * material.sealed.length;
     if (publicKey !== null) bytes += PAIR_BYTES + PER_PUBLIC_BYTE * publicKey.length;
   }
-  for (const [name, value] of Object.entries(record.metadata)) bytes += 2 * name.length + 64 + bytesOfJson(value);
   if (record.policy !== null) bytes += 8 * JSON.stringify(record.policy).length;
   return bytes;
 }
 
-/** Roughly what a value of metadata takes in memory. */
+/** Roughly what the members of an object take in memory. */
+function bytesOfMembers(members: Readonly<Record<string, JsonValue>>): number {
+  let bytes = 0;
+  for (const [name, member] of Object.entries(members)) bytes += 2 * name.length + 64 + bytesOfJson(member);
+  return bytes;
+}
+
+/** Roughly what a value takes in memory. */
 function bytesOfJson(value: JsonValue): number {
   if (typeof value === 'string') return 2 * value.length;
   if (typeof value !== 'object' || value === null) return 8;
-  let bytes = 64;
-  for (const [name, member] of Object.entries(value)) bytes += 2 * name.length + 64 + bytesOfJson(member);
-  return bytes;
+  return 64 + bytesOfMembers(Object.fromEntries(Object.entries(value)));
 }

@@ -1,10 +1,20 @@
 import type { KeyRecord, KeyVersionRecord, VersionMaterial } from '../model/key.ts';
+import { NO_FIELDS } from '../model/record-fields.ts';
 
 /** Bytes as base64, instants as milliseconds since the epoch; the rest as it is. */
 type Json<T> = T extends Uint8Array ? string : T extends Date ? number : T extends object ? JsonObject<T> : T;
 type JsonObject<T> = { readonly [K in keyof T]: Json<T[K]> };
-/** A key record as JSON. Metadata is JSON already. */
-export type RecordJson = Json<Omit<KeyRecord, 'metadata'>> & Pick<KeyRecord, 'metadata'>;
+type VersionJson = Json<Omit<KeyVersionRecord, 'fields'>> & Pick<KeyVersionRecord, 'fields'>;
+/** A key record as JSON. Metadata and optional fields are JSON already. */
+export type RecordJson = Json<Omit<KeyRecord, 'metadata' | 'fields' | 'versions'>> &
+  Pick<KeyRecord, 'metadata' | 'fields'> & { readonly versions: readonly VersionJson[] };
+
+/** What a node of an earlier release shares: it knows only the first format, which has no optional fields. */
+type EarlierJson<T extends { readonly fields: unknown }> = Omit<T, 'fields'> & Partial<Pick<T, 'fields'>>;
+type AnyRecordJson = Omit<EarlierJson<RecordJson>, 'versions' | 'mac'> & {
+  readonly versions: readonly EarlierJson<VersionJson>[];
+  readonly mac: Omit<RecordJson['mac'], 'format'> & Partial<Pick<RecordJson['mac'], 'format'>>;
+};
 
 /** A record as a value that JSON keeps whole. */
 export function encodeRecord(record: KeyRecord): RecordJson {
@@ -23,7 +33,7 @@ export function encodeRecord(record: KeyRecord): RecordJson {
 }
 
 /** The record that {@link encodeRecord} was given. */
-export function decodeRecord(json: RecordJson): KeyRecord {
+export function decodeRecord(json: AnyRecordJson): KeyRecord {
   const { revocation, rotation, usageLimits } = json;
   return {
     ...json,
@@ -34,11 +44,12 @@ export function decodeRecord(json: RecordJson): KeyRecord {
     createdAt: new Date(json.createdAt),
     updatedAt: new Date(json.updatedAt),
     destroyAt: dateOf(json.destroyAt),
-    mac: { ...json.mac, tag: bytesOf(json.mac.tag) },
+    fields: json.fields ?? NO_FIELDS,
+    mac: { format: 1, ...json.mac, tag: bytesOf(json.mac.tag) },
   };
 }
 
-function encodeVersion(version: KeyVersionRecord): Json<KeyVersionRecord> {
+function encodeVersion(version: KeyVersionRecord): VersionJson {
   return {
     ...version,
     material: encodeMaterial(version.material),
@@ -47,12 +58,13 @@ function encodeVersion(version: KeyVersionRecord): Json<KeyVersionRecord> {
   };
 }
 
-function decodeVersion(json: Json<KeyVersionRecord>): KeyVersionRecord {
+function decodeVersion(json: EarlierJson<VersionJson>): KeyVersionRecord {
   return {
     ...json,
     material: decodeMaterial(json.material),
     publicKey: json.publicKey === null ? null : bytesOf(json.publicKey),
     createdAt: new Date(json.createdAt),
+    fields: json.fields ?? NO_FIELDS,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Permission, Role } from '../access/permissions.ts';
 import type { TenantId } from './identifiers.ts';
 import type { RecordMac } from './key.ts';
+import type { RecordFields } from './record-fields.ts';
 
 /** An API token as it is stored: never the token, only its keyed hash. */
 export interface ApiTokenRecord {
@@ -16,6 +17,8 @@ export interface ApiTokenRecord {
   readonly createdAt: Date;
   readonly expiresAt: Date | null;
   readonly revokedAt: Date | null;
+  /** What tokens gained since format 1. */
+  readonly fields: RecordFields;
   /** Covers every field above; `null` for a token that was made before records of tokens had one. */
   readonly mac: RecordMac | null;
 }

@@ -3,6 +3,7 @@ import type { PolicyDocument } from '../access/policy-document.ts';
 import type { KeyState, VersionState } from '../lifecycle/operations.ts';
 import type { KeyId, TenantId } from './identifiers.ts';
 import type { Metadata } from './metadata.ts';
+import type { RecordFields } from './record-fields.ts';
 
 export const PROTECTION_LEVELS = ['software', 'hsm'] as const;
 export type ProtectionLevel = (typeof PROTECTION_LEVELS)[number];
@@ -36,6 +37,8 @@ export interface KeyVersionRecord {
   /** SubjectPublicKeyInfo in DER, for key pairs. */
   readonly publicKey: Uint8Array | null;
   readonly createdAt: Date;
+  /** What versions gained since format 1. */
+  readonly fields: RecordFields;
 }
 
 export interface RotationSettings {
@@ -85,11 +88,15 @@ export interface KeyRecord {
   readonly createdAt: Date;
   readonly updatedAt: Date;
   readonly destroyAt: Date | null;
+  /** What keys gained since format 1. */
+  readonly fields: RecordFields;
   readonly mac: RecordMac;
 }
 
-/** The MAC over a record and the version of the tenant master key that made it. */
+/** The MAC over a record, the format of what it covers, and the version of the tenant master key that made it. */
 export interface RecordMac {
+  /** See `hierarchy/record-formats.ts`. */
+  readonly format: number;
   readonly tmkVersion: number;
   readonly tag: Uint8Array;
 }

@@ -1,4 +1,6 @@
 import type { TenantId } from './identifiers.ts';
+import type { RecordMac } from './key.ts';
+import type { RecordFields } from './record-fields.ts';
 
 /** `shredded` is terminal: the tenant's master key is gone and with it every key. */
 export type TenantState = 'active' | 'shredded';
@@ -8,7 +10,14 @@ export interface TenantRecord {
   readonly name: string;
   readonly state: TenantState;
   readonly createdAt: Date;
+  /** What tenants gained since format 1. */
+  readonly fields: RecordFields;
+  /** Covers every field above; `null` for a tenant that was made before records of tenants had one, and for the service's own. */
+  readonly mac: RecordMac | null;
 }
+
+/** A tenant record that still needs its MAC. */
+export type UnsignedTenantRecord = Omit<TenantRecord, 'mac'>;
 
 /** A tenant master key version under the root of one provider. */
 export interface MasterKeyWrap {
@@ -18,6 +27,8 @@ export interface MasterKeyWrap {
   readonly providerId: string;
   /** Which root of the provider it is under: while a root is rotated its provider has two. */
   readonly rootCheckValue: string;
+  /** 2 says that the record of the tenant has a MAC: the wrap opens as what it was made only, so that the MAC cannot be taken away. */
+  readonly format: number;
   readonly wrapped: Uint8Array;
 }
 

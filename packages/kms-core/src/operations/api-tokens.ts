@@ -5,10 +5,12 @@ import { BOUNDS } from '../bounds/bounds.ts';
 import { checkIdempotency } from '../bounds/check-change.ts';
 import { checkId, checkInstant, checkLine, checkOneOf } from '../bounds/check-values.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
+import { fieldFacts } from '../evidence/field-facts.ts';
 import type { RecordedChange } from '../evidence/operation-evidence.ts';
 import { type TokenAuthority, tokenAuthority } from '../hierarchy/token-authority.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
 import { newId, type TenantId } from '../model/identifiers.ts';
+import { KNOWN_FIELDS, NO_FIELDS } from '../model/record-fields.ts';
 import type { StoreScope, UnitOfWork } from '../ports/store.ts';
 import { OPERATIONS } from './catalog.ts';
 import type { Kms } from './kms.ts';
@@ -114,12 +116,18 @@ export function tokenRevoked({ tokenId }: ApiTokenRecord, at: Date): RecordedCha
 }
 
 /** The evidence of a new token: what it may do, and nothing of the token itself. */
-export function tokenCreated({ tokenId, name, role, permissions, expiresAt }: ApiTokenRecord): RecordedChange {
+export function tokenCreated({ tokenId, name, role, permissions, expiresAt, fields }: ApiTokenRecord): RecordedChange {
   return {
     eventType: OPERATIONS.createToken.event,
     resource: { type: 'token', id: tokenId, version: null },
     before: null,
-    after: { name, role, permissions, expiresAt: expiresAt?.toISOString() ?? null },
+    after: {
+      name,
+      role,
+      permissions,
+      expiresAt: expiresAt?.toISOString() ?? null,
+      ...fieldFacts(fields, KNOWN_FIELDS.token),
+    },
   };
 }
 
@@ -141,6 +149,7 @@ export function makeToken(
     createdAt: now,
     expiresAt: input.expiresAt ?? null,
     revokedAt: null,
+    fields: NO_FIELDS,
   });
   return { token, record };
 }
@@ -180,8 +189,7 @@ export async function endToken(unit: UnitOfWork, authority: TokenAuthority, reco
 
 /** The record of a live token as its revocation leaves it. */
 export function endedToken(unit: UnitOfWork, authority: TokenAuthority, record: ApiTokenRecord): ApiTokenRecord {
-  const { mac: _, ...rest } = record;
-  return authority.sign({ ...rest, revokedAt: unit.now });
+  return authority.sign({ ...record, revokedAt: unit.now });
 }
 
 /** Shows a token, without the token itself. */

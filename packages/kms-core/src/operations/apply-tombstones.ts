@@ -48,9 +48,9 @@ function checkTombstone(tombstone: Tombstone): void {
 async function applyOne(kms: Kms, tombstone: Tombstone): Promise<void> {
   switch (tombstone.kind) {
     case 'tenant': {
-      const authority = await tokenAuthority(kms.hierarchy);
+      const system = await kms.hierarchy.masterKeys(SYSTEM_TENANT);
       await kms.store.transact({ kind: 'system' }, async (unit) => {
-        await endTenant(unit, authority, tombstone.tenantId);
+        await endTenant(unit, system, tombstone.tenantId);
         const evidence = kms.evidence?.unattended('applyTombstones', OPERATIONS.shredTenant.event, tombstone.tenantId);
         await evidence?.changed(unit, {
           eventType: OPERATIONS.shredTenant.event,

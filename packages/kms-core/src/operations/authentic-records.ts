@@ -1,4 +1,5 @@
 import { KmsError } from '../errors/kms-error.ts';
+import { NewerRecord } from '../hierarchy/record-formats.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import type { KeyRecord } from '../model/key.ts';
 import type { Turns } from '../scheduling/turns.ts';
@@ -51,7 +52,10 @@ export async function authenticOf<Record>(
     } catch (error) {
       if (!(error instanceof KmsError) || error.code !== 'INTERNAL_ERROR') throw error;
       const [kind, id] = nameOf(record);
-      const failed = `The stored record of the ${kind} ${id} failed its integrity check`;
+      const failed =
+        error instanceof NewerRecord
+          ? `The stored record of the ${kind} ${id} is of a newer release, which this one cannot act on`
+          : `The stored record of the ${kind} ${id} failed its integrity check`;
       reportForged(kms, `${failed}.`, error);
       warnings.push(`${failed}; the ${kind} is not listed.`);
     }
@@ -59,7 +63,8 @@ export async function authenticOf<Record>(
   return { authentic, ...(warnings.length === 0 ? {} : { warnings }) };
 }
 
-/** Tells the operator of a record that somebody changed in the database. */
+/** Tells the operator of a record that somebody changed in the database. One of a newer release is no such record. */
 export function reportForged(kms: Pick<Kms, 'alert'>, message: string, cause: unknown): void {
+  if (cause instanceof NewerRecord) return;
   kms.alert?.({ kind: 'record-forged', message, cause });
 }

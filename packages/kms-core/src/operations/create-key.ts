@@ -12,6 +12,7 @@ import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { describeKey, type KeyDescription } from '../model/describe-key.ts';
 import { type KeyId, newId } from '../model/identifiers.ts';
 import { type KeyRecord, PROTECTION_LEVELS, type ProtectionLevel } from '../model/key.ts';
+import { NO_FIELDS } from '../model/record-fields.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { OPERATIONS } from './catalog.ts';
 import type { Kms } from './kms.ts';
@@ -104,6 +105,7 @@ export async function insertKey(
     createdAt: unit.now,
     updatedAt: unit.now,
     destroyAt: null,
+    fields: NO_FIELDS,
   });
   await unit.keys.insert(record);
   await kms.evidence?.changed(unit, {

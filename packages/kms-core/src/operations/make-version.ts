@@ -6,6 +6,7 @@ import { type GeneratedMaterial, generateMaterial, loadMaterial } from '../engin
 import { KmsError } from '../errors/kms-error.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import type { KeyVersionRecord, ProtectionLevel } from '../model/key.ts';
+import { NO_FIELDS } from '../model/record-fields.ts';
 import { NothingLeft, type ResidentKeyName, type ResidentKeyProvider } from '../ports/resident-keys.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { chooseProtection } from './choose-protection.ts';
@@ -131,6 +132,7 @@ export function softwareVersion(
       material: chain.sealVersion({ keyId, version, algorithm: algorithm.id }, material.secret),
       publicKey: material.publicKey,
       createdAt: unit.now,
+      fields: NO_FIELDS,
     }),
     dispose: async () => {
       material.secret.fill(0);
@@ -166,6 +168,7 @@ async function residentVersion(
         material: { kind: 'resident', handle: key.handle },
         publicKey: key.publicKey,
         createdAt: unit.now,
+        fields: NO_FIELDS,
       };
     },
     dispose: async (outcome) => {

@@ -2,6 +2,7 @@ import { badRequest } from '../errors/kms-error.ts';
 import { tokenAuthority } from '../hierarchy/token-authority.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
 import { Turns } from '../scheduling/turns.ts';
+import { NO_FIELDS } from '../model/record-fields.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { newId, SYSTEM_TENANT } from '../model/identifiers.ts';
 import { OPERATIONS } from './catalog.ts';
@@ -45,6 +46,7 @@ export async function installPlatformToken(
       createdAt: unit.now,
       expiresAt: null,
       revokedAt: null,
+      fields: NO_FIELDS,
     });
     await unit.tokens.insert(record);
     const evidence = kms.evidence?.unattended('installPlatformToken', OPERATIONS.createToken.event, SYSTEM_TENANT);

@@ -4,14 +4,19 @@ import { checkIdempotency } from '../bounds/check-change.ts';
 import { checkId, checkLine } from '../bounds/check-values.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { PreparedMasterKey } from '../hierarchy/key-hierarchy.ts';
-import { type TokenAuthority, tokenAuthority } from '../hierarchy/token-authority.ts';
+import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
+import { TenantAuthority } from '../hierarchy/tenant-authority.ts';
+import { TokenAuthority } from '../hierarchy/token-authority.ts';
+import { fieldFacts } from '../evidence/field-facts.ts';
 import type { RecordedChange } from '../evidence/operation-evidence.ts';
 import { isVersionedUuid, newId, SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';
+import { KNOWN_FIELDS, NO_FIELDS } from '../model/record-fields.ts';
 import { Turns } from '../scheduling/turns.ts';
 import type { TenantRecord } from '../model/tenant.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { OPERATIONS } from './catalog.ts';
+import { authenticOf } from './authentic-records.ts';
 import { checkToken, type CreateApiTokenInput, endedToken, makeToken, tokenCreated } from './api-tokens.ts';
 import { destroyResidentOfTenant } from './destroy-resident.ts';
 import type { Kms } from './kms.ts';
@@ -44,15 +49,10 @@ export async function createTenant(kms: Kms, caller: Caller, input: CreateTenant
   const masterKey = await prepared(kms.hierarchy.prepareMasterKey(tenantId));
   return kms.store.transact({ kind: 'system' }, (unit) =>
     runOnce({ unit, chain, caller, operation: 'create-tenant' }, input.idempotency, async () => {
-      const tenant: TenantRecord = {
-        tenantId,
-        name: input.name,
-        state: 'active',
-        createdAt: unit.now,
-      };
+      const tenant = newTenant(chain, tenantId, input.name, unit.now);
       await unit.tenants.insert(tenant);
       await masterKey.store(unit);
-      await kms.evidence?.changed(unit, tenantCreated(tenant.tenantId, tenant.name));
+      await kms.evidence?.changed(unit, tenantCreated(tenant));
       return describeTenant(tenant);
     }),
   );
@@ -72,11 +72,31 @@ async function prepared(masterKey: Promise<PreparedMasterKey>): Promise<Prepared
   }
 }
 
+/** The record of a tenant that is made. */
+function newTenant(system: MasterKeyChain, tenantId: TenantId, name: string, createdAt: Date): TenantRecord {
+  return new TenantAuthority(system).sign({ tenantId, name, state: 'active', createdAt, fields: NO_FIELDS });
+}
+
+export interface ListTenantsResult {
+  readonly items: readonly TenantDescription[];
+  /** Names the tenants whose stored record was changed by somebody else. */
+  readonly warnings?: readonly string[];
+}
+
 /** All tenants of the service. */
-export async function listTenants(kms: Kms, caller: Caller): Promise<readonly TenantDescription[]> {
+export async function listTenants(kms: Kms, caller: Caller): Promise<ListTenantsResult> {
   requirePermission(caller, OPERATIONS.listTenants.permission);
+  const authority = new TenantAuthority(await kms.hierarchy.masterKeys(SYSTEM_TENANT));
   const tenants = await kms.store.transact({ kind: 'system' }, (unit) => unit.tenants.list());
-  return tenants.filter((tenant) => tenant.tenantId !== SYSTEM_TENANT).map(describeTenant);
+  const { authentic, ...rest } = await authenticOf(
+    kms,
+    tenants.filter((tenant) => tenant.tenantId !== SYSTEM_TENANT),
+    // Whether one that has no MAC may have none is known where its master key is opened.
+    (tenant) => authority.verify(tenant, true),
+    ({ tenantId }) => ['tenant', tenantId],
+    new Turns(SYSTEM_TENANT),
+  );
+  return { items: authentic.map(describeTenant), ...rest };
 }
 
 /** The first tenant and its token. */
@@ -102,18 +122,19 @@ export async function bootstrapTenant(
   checkLine('name', name, BOUNDS.nameCharacters);
   checkToken(token);
   if (await kms.store.transact({ kind: 'system' }, hasTenant)) return undefined;
-  const authority = await tokenAuthority(kms.hierarchy);
+  const chain = await kms.hierarchy.masterKeys(SYSTEM_TENANT);
   const tenantId = newId();
   const masterKey = await kms.hierarchy.prepareMasterKey(tenantId);
   return kms.store.transact({ kind: 'system' }, async (unit) => {
     await unit.tenants.lockRoots();
     if (await hasTenant(unit)) return undefined;
-    await unit.tenants.insert({ tenantId, name, state: 'active', createdAt: unit.now });
+    const tenant = newTenant(chain, tenantId, name, unit.now);
+    await unit.tenants.insert(tenant);
     await masterKey.store(unit);
-    const made = makeToken(authority, tenantId, token, unit.now);
+    const made = makeToken(new TokenAuthority(chain), tenantId, token, unit.now);
     await unit.tokens.insert(made.record);
     const evidence = kms.evidence?.unattended('bootstrapTenant', OPERATIONS.createTenant.event, tenantId);
-    await evidence?.changed(unit, tenantCreated(tenantId, name));
+    await evidence?.changed(unit, tenantCreated(tenant));
     await evidence?.changed(unit, tokenCreated(made.record));
     const first = { tenantId, token: made.token };
     publish(first);
@@ -148,7 +169,6 @@ export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantIn
   if (typeof input.confirmation !== 'string' || input.confirmation.toLowerCase() !== `shred-${input.tenantId}`)
     throw badRequest('confirmation', 'must be SHRED- followed by the id of the tenant');
   const chain = await kms.hierarchy.masterKeys(SYSTEM_TENANT);
-  const authority = await tokenAuthority(kms.hierarchy);
   let shredded: TenantDescription;
   try {
     shredded = await kms.store.transact({ kind: 'system' }, (unit) =>
@@ -156,7 +176,7 @@ export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantIn
         const found = await unit.tenants.get(input.tenantId, { lock: true });
         if (found === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
         if (found.state === 'shredded') return describeTenant(found);
-        await endTenant(unit, authority, input.tenantId);
+        await endTenant(unit, chain, input.tenantId);
         await kms.evidence?.changed(unit, {
           eventType: OPERATIONS.shredTenant.event,
           resource: { type: 'tenant', id: input.tenantId, version: null },
@@ -182,9 +202,16 @@ function ofTenant({ tenantId, idempotency }: ShredTenantInput): IdempotencyReque
 /** How many tokens are read, signed and written at a time. */
 const TOKENS_AT_ONCE = 200;
 
-/** Shreds a tenant and revokes its tokens. */
-export async function endTenant(unit: UnitOfWork, authority: TokenAuthority, tenantId: TenantId): Promise<void> {
-  await unit.tenants.shred(tenantId);
+/**
+ * Shreds a tenant and revokes its tokens. Their records get new MACs, whether or not the old ones were right.
+ *
+ * @param system the master keys of the service itself
+ */
+export async function endTenant(unit: UnitOfWork, system: MasterKeyChain, tenantId: TenantId): Promise<void> {
+  const tenant = await unit.tenants.get(tenantId, { lock: true });
+  if (tenant === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
+  await unit.tenants.shred(new TenantAuthority(system).sign({ ...tenant, state: 'shredded' }));
+  const authority = new TokenAuthority(system);
   const turns = new Turns(tenantId);
   for (let more = true; more; ) {
     // What a page revokes is not in the next one.
@@ -199,12 +226,12 @@ export async function endTenant(unit: UnitOfWork, authority: TokenAuthority, ten
   }
 }
 
-function tenantCreated(tenantId: TenantId, name: string): RecordedChange {
+function tenantCreated({ tenantId, name, fields }: TenantRecord): RecordedChange {
   return {
     eventType: OPERATIONS.createTenant.event,
     resource: { type: 'tenant', id: tenantId, version: null },
     before: null,
-    after: { name, state: 'active' },
+    after: { name, state: 'active', ...fieldFacts(fields, KNOWN_FIELDS.tenant) },
   };
 }
 

@@ -125,11 +125,11 @@ export interface TenantRecords {
   /** Adds a tenant. Throws `CONFLICT` when the id was ever used. */
   insert(tenant: TenantRecord): Promise<void>;
   /**
-   * Marks a tenant as shredded and removes every wrap of its master key, all sealed material and all sealed answers, for
+   * Stores that a tenant is shredded, with the MAC that covers it, and removes every wrap of its master key, all sealed material and all sealed answers, for
    * ever: from then on `CONFLICT` answers every attempt to make or change a key of the tenant, to add a master key or a
    * token, or to claim an idempotency key. Throws `NOT_FOUND` when there is no such tenant.
    */
-  shred(tenantId: TenantId): Promise<void>;
+  shred(tenant: Pick<TenantRecord, 'tenantId' | 'mac'>): Promise<void>;
   list(): Promise<readonly TenantRecord[]>;
   masterKeyWraps(tenantId: TenantId): Promise<readonly MasterKeyWrap[]>;
   /** Throws `CONFLICT` when a root wraps this version of the master key already, and for a root that is not in use. */

@@ -1,5 +1,6 @@
 import { KmsError } from '../errors/kms-error.ts';
 import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
+import { NEWEST_FORMAT } from '../hierarchy/record-formats.ts';
 import { isMissing } from '../hierarchy/root-set.ts';
 import type { MasterKeyName } from '../model/tenant.ts';
 import type { RootProvider } from '../ports/root-provider.ts';
@@ -118,7 +119,8 @@ async function wrapAgain(
   if (masterKey instanceof KmsError) return masterKey;
   const bytes = masterKey.key.export();
   try {
-    const wrap = await hierarchy.roots.wrapUnder(provider, inUse, tenantId, tmkVersion, bytes);
+    const format = masterKey.tenantHasMac ? NEWEST_FORMAT : 1;
+    const wrap = await hierarchy.roots.wrapUnder(provider, inUse, tenantId, tmkVersion, bytes, format);
     await store.transact({ kind: 'system' }, (unit) => unit.tenants.addMasterKeyWraps([wrap]));
     return 'added';
   } catch (error) {

@@ -3,7 +3,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../model/identifiers.ts';
 import type { ChangeFeed, FeedEvent } from '../ports/change-feed.ts';
 import type { Store } from '../ports/store.ts';
-import { asTenant, insertKey, newTenant, nextRevision, sampleKey, sampleToken, SYSTEM } from './store-samples.ts';
+import {
+  asTenant,
+  insertKey,
+  newTenant,
+  nextRevision,
+  sampleKey,
+  sampleToken,
+  shreddedTenant,
+  SYSTEM,
+} from './store-samples.ts';
 
 interface Opened {
   readonly store: Store;
@@ -52,7 +61,7 @@ export function changeFeedContract(name: string, open: () => Promise<Opened>): v
         await asTenant(store, tenantId, (unit) => unit.keys.update(nextRevision(second), 1));
         await asTenant(store, tenantId, (unit) => unit.tokens.revoke({ ...token, revokedAt: unit.now }));
         await asTenant(store, tenantId, (unit) => unit.keys.update(nextRevision(first), 1));
-        await store.transact(SYSTEM, (unit) => unit.tenants.shred(tenantId));
+        await store.transact(SYSTEM, (unit) => unit.tenants.shred(shreddedTenant(tenantId)));
       });
       const changes = events.filter((event) => event.kind !== 'mark');
       expect(changes.slice(0, 3)).toEqual([

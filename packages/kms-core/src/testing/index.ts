@@ -1,3 +1,4 @@
+export * from './add-tenant.ts';
 export * from './change-feed-contract.ts';
 export * from './in-memory-store.ts';
 export * from './map-cache.ts';

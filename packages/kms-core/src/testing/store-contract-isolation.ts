@@ -14,6 +14,8 @@ import {
   sampleWrap,
   someBytes,
   useRoot,
+  shreddedTenant,
+  sampleTenant,
 } from './store-samples.ts';
 
 export function isolationRules(store: () => Store): void {
@@ -64,7 +66,7 @@ export function isolationRules(store: () => Store): void {
     const token = sampleToken(theirs);
     await useRoot(store());
     const wrap = sampleWrap(theirs);
-    const tenant = { tenantId: newId(), name: 'forged', state: 'active', createdAt: new Date() } as const;
+    const tenant = sampleTenant(newId(), { name: 'forged' });
     const mismatch = { code: 'TENANT_MISMATCH' };
     await expect(asTenant(store(), mine, (unit) => unit.keys.insert(key))).rejects.toMatchObject(mismatch);
     await expect(asTenant(store(), mine, (unit) => unit.tokens.insert(token))).rejects.toMatchObject(mismatch);
@@ -121,7 +123,7 @@ export function isolationRules(store: () => Store): void {
       const listed = await unit.tenants.list();
       expect(listed.map((tenant) => tenant.tenantId)).toEqual([mine]);
     });
-    const shredding = asTenant(store(), mine, (unit) => unit.tenants.shred(theirs));
+    const shredding = asTenant(store(), mine, (unit) => unit.tenants.shred(shreddedTenant(theirs)));
     await expect(shredding).rejects.toMatchObject({ code: 'NOT_FOUND' });
     for (const attempt of ['roots', 'lockRoots'] as const) {
       const refused = asTenant(store(), mine, async (unit) => unit.tenants[attempt]());

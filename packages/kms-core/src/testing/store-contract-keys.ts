@@ -4,6 +4,7 @@ import { canonicalJson } from '../hierarchy/record-encoding.ts';
 import { newId } from '../model/identifiers.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
 import { OPERATIONS } from '../operations/catalog.ts';
+import type { RecordFields } from '../model/record-fields.ts';
 import type { Store } from '../ports/store.ts';
 import {
   asTenant,
@@ -14,10 +15,16 @@ import {
   nextRevision,
   rotated,
   sampleKey,
+  sampleMac,
   sampleVersion,
   SYSTEM,
   someBytes,
 } from './store-samples.ts';
+
+/** Optional fields as a newer release may write them. */
+const FIELDS: RecordFields = JSON.parse(
+  '{"text":"ü \\\\ \\"","!critical":true,"__proto__":"own","nothing":null,"10":"ten","list":[{"b":1,"a":[]},0.1,5e-324]}',
+) as RecordFields;
 
 /** Keys that between them use every field and every kind of material. */
 function variedKeys(tenantId: string): KeyRecord[] {
@@ -32,7 +39,12 @@ function variedKeys(tenantId: string): KeyRecord[] {
     currentVersion: 3,
     versions: [
       sampleVersion(1, { state: 'destroyed', material: { kind: 'none' }, publicKey: someBytes(44) }),
-      sampleVersion(2, { state: 'decrypt-only', origin: 'imported', createdAt: new Date('2026-03-01T10:00:00.999Z') }),
+      sampleVersion(2, {
+        state: 'decrypt-only',
+        origin: 'imported',
+        createdAt: new Date('2026-03-01T10:00:00.999Z'),
+        fields: { validTo: 7, ...FIELDS },
+      }),
       sampleVersion(3, {
         algorithm: 'ml-dsa-65',
         provider: 'hsm-a',
@@ -63,7 +75,8 @@ function variedKeys(tenantId: string): KeyRecord[] {
     createdAt: new Date('1999-12-31T23:59:59.998Z'),
     updatedAt: new Date('2026-10-25T00:30:00.123Z'),
     destroyAt: new Date('2026-11-01T02:30:00.000Z'),
-    mac: { tmkVersion: 12, tag: someBytes(32) },
+    fields: FIELDS,
+    mac: sampleMac({ format: 2, tmkVersion: 12 }),
   });
   const revoked = sampleKey(tenantId, {
     state: 'revoked',

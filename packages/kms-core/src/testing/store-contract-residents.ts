@@ -2,7 +2,16 @@ import { expect, it } from 'vitest';
 import { newId } from '../model/identifiers.ts';
 import type { ResidentKeyName } from '../ports/resident-keys.ts';
 import type { Store } from '../ports/store.ts';
-import { asTenant, insertKey, newTenant, sampleKey, sampleVersion, someBytes, SYSTEM } from './store-samples.ts';
+import {
+  asTenant,
+  insertKey,
+  newTenant,
+  sampleKey,
+  sampleVersion,
+  someBytes,
+  shreddedTenant,
+  SYSTEM,
+} from './store-samples.ts';
 
 export function residentRules(store: () => Store): void {
   const providerId = `hsm ${newId()}`;
@@ -52,7 +61,7 @@ export function residentRules(store: () => Store): void {
       }),
     );
     await insertKey(store(), sampleKey(shredded, { versions: [resident(1)] }));
-    await store().transact(SYSTEM, (unit) => unit.tenants.shred(shredded));
+    await store().transact(SYSTEM, (unit) => unit.tenants.shred(shreddedTenant(shredded)));
     const versions = await store().transact(SYSTEM, (unit) => unit.residents.versions(provider));
     expect(versions.map((version) => ({ ...version, handle: Buffer.from(version.handle) }))).toEqual([
       { name: { tenantId, keyId: key.keyId, version: 1 }, handle: Buffer.from(handle), state: 'decrypt-only' },

@@ -2,7 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import type { KeyRecord } from '../model/key.ts';
 import type { Store } from '../ports/store.ts';
-import { asTenant, comparable, insertKey, newTenant, nextRevision, sampleKey, SYSTEM } from './store-samples.ts';
+import {
+  asTenant,
+  comparable,
+  insertKey,
+  newTenant,
+  nextRevision,
+  sampleKey,
+  shreddedTenant,
+  SYSTEM,
+} from './store-samples.ts';
 
 const LONG_AGO = new Date('2020-01-01T00:00:00.000Z');
 const FAR_AHEAD = new Date('2999-01-01T00:00:00.000Z');
@@ -114,7 +123,7 @@ export function scheduleRules(store: () => Store): void {
     await insertKey(store(), rotating(tenantId, LONG_AGO));
     await insertKey(store(), dying(tenantId, LONG_AGO));
     expect(await due('rotation', tenantId)).toHaveLength(1);
-    await store().transact(SYSTEM, (unit) => unit.tenants.shred(tenantId));
+    await store().transact(SYSTEM, (unit) => unit.tenants.shred(shreddedTenant(tenantId)));
     expect(await due('rotation', tenantId)).toEqual([]);
     expect(await due('destruction', tenantId)).toEqual([]);
   });

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, it } from 'vitest';
 import { newId } from '../model/identifiers.ts';
-import type { MasterKeyWrap, TenantRecord } from '../model/tenant.ts';
+import type { MasterKeyWrap } from '../model/tenant.ts';
 import type { Store } from '../ports/store.ts';
 import {
   asTenant,
@@ -18,6 +18,9 @@ import {
   someBytes,
   SYSTEM,
   useRoot,
+  sampleMac,
+  sampleTenant,
+  shreddedTenant,
 } from './store-samples.ts';
 
 const OTHER_ROOT = { ...SAMPLE_ROOT, providerId: 'hsm-a' };
@@ -26,7 +29,7 @@ function wrapsOf(tenantId: string): MasterKeyWrap[] {
   return [
     sampleWrap(tenantId, { providerId: OTHER_ROOT.providerId }),
     sampleWrap(tenantId, { wrapped: someBytes(61) }),
-    sampleWrap(tenantId, { tmkVersion: 2, wrapped: someBytes(62) }),
+    sampleWrap(tenantId, { tmkVersion: 2, format: 2, wrapped: someBytes(62) }),
   ];
 }
 
@@ -37,12 +40,12 @@ export function tenantRules(store: () => Store): void {
   });
 
   it('gives back a tenant exactly and lists it', async () => {
-    const tenant: TenantRecord = {
-      tenantId: newId(),
+    const tenant = sampleTenant(newId(), {
       name: 'Überbank "A" ✓',
-      state: 'active',
       createdAt: new Date('2026-03-01T10:00:00.007Z'),
-    };
+      fields: { 'of a newer release': [{ b: 1, a: null }] },
+      mac: sampleMac({ tmkVersion: 3 }),
+    });
     await store().transact(SYSTEM, async (unit) => {
       await expect(unit.tenants.get(tenant.tenantId)).resolves.toBeUndefined();
       await unit.tenants.insert(tenant);
@@ -55,8 +58,8 @@ export function tenantRules(store: () => Store): void {
 
   it('refuses a tenant id that was ever used', async () => {
     const tenantId = await newTenant(store());
-    await store().transact(SYSTEM, (unit) => unit.tenants.shred(tenantId));
-    const again: TenantRecord = { tenantId, name: 'again', state: 'active', createdAt: new Date() };
+    await store().transact(SYSTEM, (unit) => unit.tenants.shred(shreddedTenant(tenantId)));
+    const again = sampleTenant(tenantId, { name: 'again' });
     const attempt = store().transact(SYSTEM, (unit) => unit.tenants.insert(again));
     await expect(attempt).rejects.toMatchObject({ code: 'CONFLICT' });
     await expect(asTenant(store(), tenantId, (unit) => unit.tenants.get(tenantId))).resolves.toMatchObject({
@@ -100,7 +103,7 @@ export function tenantRules(store: () => Store): void {
       });
     }
 
-    await asTenant(store(), tenantId, (unit) => unit.tenants.shred(tenantId));
+    await asTenant(store(), tenantId, (unit) => unit.tenants.shred(shreddedTenant(tenantId)));
 
     await asTenant(store(), tenantId, async (unit) => {
       await expect(unit.tenants.get(tenantId)).resolves.toMatchObject({ state: 'shredded' });
@@ -128,7 +131,7 @@ export function tenantRules(store: () => Store): void {
     const tenantId = await newTenant(store());
     await asTenant(store(), tenantId, async (unit) => {
       await unit.idempotency.claim('k', someBytes(32));
-      await unit.tenants.shred(tenantId);
+      await unit.tenants.shred(shreddedTenant(tenantId));
       await unit.idempotency.complete('k', someBytes(8), 3600);
     });
     await expect(asTenant(store(), tenantId, (unit) => unit.tenants.get(tenantId))).resolves.toMatchObject({
@@ -139,8 +142,8 @@ export function tenantRules(store: () => Store): void {
   it('shreds for ever: a second time changes nothing, and nothing is made or changed any more', async () => {
     const tenantId = await newTenant(store());
     const { keyId } = await insertKey(store(), sampleKey(tenantId));
-    await store().transact(SYSTEM, (unit) => unit.tenants.shred(tenantId));
-    await store().transact(SYSTEM, (unit) => unit.tenants.shred(tenantId));
+    await store().transact(SYSTEM, (unit) => unit.tenants.shred(shreddedTenant(tenantId)));
+    await store().transact(SYSTEM, (unit) => unit.tenants.shred(shreddedTenant(tenantId)));
     const key = await store().readKey(tenantId, keyId);
     if (key === undefined) throw new Error('the key is gone');
     const attempts = [
@@ -155,7 +158,7 @@ export function tenantRules(store: () => Store): void {
     for (const attempt of await Promise.allSettled(attempts)) {
       expect(attempt).toMatchObject({ status: 'rejected', reason: { code: 'CONFLICT' } });
     }
-    const unknown = store().transact(SYSTEM, (unit) => unit.tenants.shred(newId()));
+    const unknown = store().transact(SYSTEM, (unit) => unit.tenants.shred(shreddedTenant(newId())));
     await expect(unknown).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 

@@ -31,11 +31,11 @@ export class MemoryTenants implements TenantRecords {
     tenants.set(tenant.tenantId, copyOf(tenant));
   }
 
-  async shred(tenantId: TenantId): Promise<void> {
+  async shred({ tenantId, mac }: Pick<TenantRecord, 'tenantId' | 'mac'>): Promise<void> {
     const { tenants, wraps, keys, answers } = this.#unit.tables();
     const tenant = await this.get(tenantId);
     if (tenant === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
-    tenants.set(tenantId, { ...tenant, state: 'shredded' });
+    tenants.set(tenantId, copyOf({ ...tenant, state: 'shredded', mac }));
     for (const [name, wrap] of wraps) if (wrap.tenantId === tenantId) wraps.delete(name);
     for (const [name, answer] of answers)
       if (answer.tenantId === tenantId && answer.answer !== null) answers.delete(name);

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { ApiTokenRecord } from '../model/api-token.ts';
 import { newId, SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
-import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
-import type { MasterKeyWrap, RootRecord } from '../model/tenant.ts';
+import type { KeyRecord, KeyVersionRecord, RecordMac } from '../model/key.ts';
+import { NO_FIELDS } from '../model/record-fields.ts';
+import type { MasterKeyWrap, RootRecord, TenantRecord } from '../model/tenant.ts';
 import type { Store, StoreScope, UnitOfWork } from '../ports/store.ts';
 
 export const SYSTEM: StoreScope = { kind: 'system' };
@@ -16,6 +17,11 @@ export function someBytes(length: number): Uint8Array {
   return new Uint8Array(randomBytes(length));
 }
 
+/** A MAC of which no two calls answer the same. */
+export function sampleMac(change: Partial<RecordMac> = {}): RecordMac {
+  return { format: 2, tmkVersion: 1, tag: someBytes(32), ...change };
+}
+
 /** A version as key generation makes it: active, sealed under the first master key. */
 export function sampleVersion(version: number, change: Partial<KeyVersionRecord> = {}): KeyVersionRecord {
   return {
@@ -27,6 +33,7 @@ export function sampleVersion(version: number, change: Partial<KeyVersionRecord>
     material: { kind: 'sealed', tmkVersion: 1, sealed: someBytes(60) },
     publicKey: null,
     createdAt: new Date('2026-03-01T10:00:00.001Z'),
+    fields: NO_FIELDS,
     ...change,
   };
 }
@@ -54,7 +61,8 @@ export function sampleKey(tenantId: TenantId, change: Partial<KeyRecord> = {}): 
     createdAt: new Date('2026-03-01T10:00:00.001Z'),
     updatedAt: new Date('2026-03-01T10:00:00.001Z'),
     destroyAt: null,
-    mac: { tmkVersion: 1, tag: someBytes(32) },
+    fields: NO_FIELDS,
+    mac: sampleMac(),
     ...change,
   };
 }
@@ -64,7 +72,7 @@ export function nextRevision(key: KeyRecord, change: Partial<KeyRecord> = {}): K
   return {
     ...key,
     updatedAt: new Date(key.updatedAt.getTime() + 1),
-    mac: { tmkVersion: 1, tag: someBytes(32) },
+    mac: sampleMac(),
     ...change,
     revision: key.revision + 1,
   };
@@ -98,14 +106,15 @@ export function sampleToken(tenantId: TenantId | null, change: Partial<ApiTokenR
     createdAt: new Date('2026-03-01T10:00:00.001Z'),
     expiresAt: null,
     revokedAt: null,
-    mac: { tmkVersion: 1, tag: someBytes(32) },
+    fields: NO_FIELDS,
+    mac: sampleMac(),
     ...change,
   };
 }
 
 /** The token as it is after its revocation. */
 export function revoked(token: ApiTokenRecord, at: Date): ApiTokenRecord {
-  return { ...token, revokedAt: at, mac: { tmkVersion: 2, tag: someBytes(32) } };
+  return { ...token, revokedAt: at, mac: sampleMac({ tmkVersion: 2 }) };
 }
 
 /** A root that several tests share. */
@@ -125,15 +134,24 @@ export async function useRoot(store: Store, root: RootRecord = SAMPLE_ROOT): Pro
 /** The wrap of a first master key under {@link SAMPLE_ROOT}. */
 export function sampleWrap(tenantId: TenantId, change: Partial<MasterKeyWrap> = {}): MasterKeyWrap {
   const { providerId, checkValue: rootCheckValue } = SAMPLE_ROOT;
-  return { tenantId, tmkVersion: 1, providerId, rootCheckValue, wrapped: someBytes(60), ...change };
+  return { tenantId, tmkVersion: 1, providerId, rootCheckValue, format: 1, wrapped: someBytes(60), ...change };
+}
+
+/** A tenant from before records of tenants had a MAC. */
+export function sampleTenant(tenantId: TenantId, change: Partial<TenantRecord> = {}): TenantRecord {
+  const createdAt = new Date('2026-03-01T10:00:00.001Z');
+  return { tenantId, name: 'sample', state: 'active', createdAt, fields: NO_FIELDS, mac: null, ...change };
+}
+
+/** The tenant as a shred leaves it. */
+export function shreddedTenant(tenantId: TenantId): TenantRecord {
+  return sampleTenant(tenantId, { state: 'shredded', mac: sampleMac() });
 }
 
 /** Adds an active tenant that no other test knows. */
 export async function newTenant(store: Store): Promise<TenantId> {
   const tenantId = newId();
-  await store.transact(SYSTEM, (unit) =>
-    unit.tenants.insert({ tenantId, name: 'sample', state: 'active', createdAt: unit.now }),
-  );
+  await store.transact(SYSTEM, (unit) => unit.tenants.insert(sampleTenant(tenantId, { createdAt: unit.now })));
   return tenantId;
 }
 
@@ -142,7 +160,7 @@ export async function systemTenant(store: Store): Promise<void> {
   await store.transact(SYSTEM, async (unit) => {
     await unit.tenants.lockRoots();
     if ((await unit.tenants.get(SYSTEM_TENANT)) === undefined)
-      await unit.tenants.insert({ tenantId: SYSTEM_TENANT, name: 'service', state: 'active', createdAt: unit.now });
+      await unit.tenants.insert(sampleTenant(SYSTEM_TENANT, { createdAt: unit.now }));
   });
 }
 

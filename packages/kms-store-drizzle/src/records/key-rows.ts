@@ -31,6 +31,8 @@ export function toKeyRow(key: KeyRecord): typeof keys.$inferInsert {
     destroyAt: key.destroyAt,
     macTmkVersion: key.mac.tmkVersion,
     macTag: key.mac.tag,
+    macFormat: key.mac.format,
+    fields: key.fields,
   };
 }
 
@@ -51,6 +53,7 @@ export function toVersionRow(key: KeyRecord, version: KeyVersionRecord): typeof 
     handle: material.kind === 'resident' ? material.handle : null,
     publicKey: version.publicKey,
     createdAt: version.createdAt,
+    fields: version.fields,
   };
 }
 
@@ -85,7 +88,8 @@ export function toKeyRecord(row: typeof keyRecords.$inferSelect): KeyRecord {
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
     destroyAt: row.destroyAt,
-    mac: { tmkVersion: row.macTmkVersion, tag: row.macTag },
+    fields: row.fields,
+    mac: { format: row.macFormat, tmkVersion: row.macTmkVersion, tag: row.macTag },
   };
 }
 
@@ -99,6 +103,7 @@ function toVersionRecord(stored: StoredVersion): KeyVersionRecord {
     material: toMaterial(stored),
     publicKey: stored.publicKey === null ? null : bytes(stored.publicKey),
     createdAt: new Date(stored.createdAt),
+    fields: stored.fields,
   };
 }
 

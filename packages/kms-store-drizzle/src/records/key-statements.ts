@@ -64,8 +64,11 @@ export const changeVersions = builtOnce((db) => {
       tmkVersion: kept('tmk_version'),
       sealed: kept('sealed'),
       handle: kept('handle'),
+      fields: sql`coalesce(change.fields, key_versions.fields)`,
     })
-    .from(sql`jsonb_to_recordset(${changes}::jsonb) as change("version" integer, "state" text, "drop" boolean)`)
+    .from(
+      sql`jsonb_to_recordset(${changes}::jsonb) as change("version" integer, "state" text, "drop" boolean, "fields" jsonb)`,
+    )
     .where(
       and(
         eq(keyVersions.tenantId, sql.placeholder('tenantId')),

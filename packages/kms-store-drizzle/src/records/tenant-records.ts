@@ -15,6 +15,7 @@ import { keyVersions } from '../schema/key-versions.ts';
 import { roots, tenantMasterKeyWraps, tenants } from '../schema/tenants.ts';
 import { requireSeen, requireSystem, within } from '../driver/scope.ts';
 import type { Session } from '../driver/session.ts';
+import { toMacColumns, toTenantRecord, toTenantRow } from './tenant-rows.ts';
 
 /** The advisory lock of the roots: the first 52 bits of SHA-256("qnsp-kms roots"). */
 const ROOTS_LOCK = sql.raw('4360313523663637');
@@ -33,27 +34,26 @@ export class DrizzleTenants implements TenantRecords {
       // What refers to the tenant goes on; what needs it to stay active waits.
       return options.lock ? query.for('no key update') : query.prepare('get_tenant').execute();
     });
-    return tenant;
+    return tenant === undefined ? undefined : toTenantRecord(tenant);
   }
 
   async insert(tenant: TenantRecord): Promise<void> {
     requireSeen(this.#session.scope, tenant.tenantId);
-    const { tenantId, name, state, createdAt } = tenant;
     const inserted = await this.#session.run((db) =>
-      db
-        .insert(tenants)
-        .values({ tenantId, name, state, createdAt })
-        .onConflictDoNothing()
-        .returning({ tenantId: tenants.tenantId }),
+      db.insert(tenants).values(toTenantRow(tenant)).onConflictDoNothing().returning({ tenantId: tenants.tenantId }),
     );
     if (inserted.length === 0) throw new KmsError('CONFLICT', 'The id of the tenant was used before.');
   }
 
-  async shred(tenantId: TenantId): Promise<void> {
+  async shred({ tenantId, mac }: Pick<TenantRecord, 'tenantId' | 'mac'>): Promise<void> {
     // Waits for the changes that are under way, which hold the tenant's row; the next ones are refused.
     const where = and(eq(tenants.tenantId, tenantId), within(this.#session.scope, tenants.tenantId));
     const shredded = await this.#session.run((db) =>
-      db.update(tenants).set({ state: 'shredded' }).where(where).returning({ tenantId: tenants.tenantId }),
+      db
+        .update(tenants)
+        .set({ state: 'shredded', ...toMacColumns(mac) })
+        .where(where)
+        .returning({ tenantId: tenants.tenantId }),
     );
     if (shredded.length === 0) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
     await this.#session.run((db) =>
@@ -73,7 +73,7 @@ export class DrizzleTenants implements TenantRecords {
 
   async list(): Promise<readonly TenantRecord[]> {
     const where = within(this.#session.scope, tenants.tenantId);
-    return this.#session.run((db) =>
+    const rows = await this.#session.run((db) =>
       db
         .select()
         .from(tenants)
@@ -82,6 +82,7 @@ export class DrizzleTenants implements TenantRecords {
         .prepare('list_tenants')
         .execute(),
     );
+    return rows.map(toTenantRecord);
   }
 
   async masterKeyWraps(tenantId: TenantId): Promise<readonly MasterKeyWrap[]> {

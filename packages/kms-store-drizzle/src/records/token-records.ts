@@ -64,8 +64,13 @@ export class DrizzleTokens implements TokenRecords {
     const revoked = await this.#session.run((db) =>
       db
         .update(apiTokens)
-        .set({ revokedAt: sql`v.revoked_at`, macTmkVersion: sql`v.mac_tmk_version`, macTag: sql`v.mac_tag` })
-        .from(sql`(values ${values}) as v (token_id, revoked_at, mac_tmk_version, mac_tag)`)
+        .set({
+          revokedAt: sql`v.revoked_at`,
+          macFormat: sql`v.mac_format`,
+          macTmkVersion: sql`v.mac_tmk_version`,
+          macTag: sql`v.mac_tag`,
+        })
+        .from(sql`(values ${values}) as v (token_id, revoked_at, mac_format, mac_tmk_version, mac_tag)`)
         .where(and(sql`${apiTokens.tokenId} = v.token_id`, isNull(apiTokens.revokedAt), mayChange))
         .returning({ tokenId: apiTokens.tokenId }),
     );
@@ -76,8 +81,8 @@ export class DrizzleTokens implements TokenRecords {
 
 /** What changes of a token, as a row of values. */
 function revocationOf(token: ApiTokenRecord): SQL {
-  const { tokenId, revokedAt, macTmkVersion, macTag } = toTokenRow(token);
-  return sql`(${tokenId}::uuid, ${revokedAt && timeOf(revokedAt)}, ${macTmkVersion}::integer, ${sql.param(macTag, apiTokens.macTag)}::bytea)`;
+  const { tokenId, revokedAt, macFormat, macTmkVersion, macTag } = toTokenRow(token);
+  return sql`(${tokenId}::uuid, ${revokedAt && timeOf(revokedAt)}, ${macFormat}::integer, ${macTmkVersion}::integer, ${sql.param(macTag, apiTokens.macTag)}::bytea)`;
 }
 
 function timeOf(instant: Date): SQL {

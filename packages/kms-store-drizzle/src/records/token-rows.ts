@@ -8,10 +8,12 @@ export function toTokenRow({ mac, permissions, ...token }: ApiTokenRecord): type
     permissions: [...permissions],
     macTmkVersion: mac?.tmkVersion ?? null,
     macTag: mac?.tag ?? null,
+    macFormat: mac?.format ?? 1,
   };
 }
 
 /** The token of a row. */
-export function toTokenRecord({ macTmkVersion, macTag, ...row }: typeof apiTokens.$inferSelect): ApiTokenRecord {
-  return { ...row, mac: macTmkVersion === null || macTag === null ? null : { tmkVersion: macTmkVersion, tag: macTag } };
+export function toTokenRecord(row: typeof apiTokens.$inferSelect): ApiTokenRecord {
+  const { macFormat: format, macTmkVersion: tmkVersion, macTag: tag, ...token } = row;
+  return { ...token, mac: tmkVersion === null || tag === null ? null : { format, tmkVersion, tag } };
 }

@@ -1,4 +1,4 @@
-import { type KeyRecord, type KeyVersionRecord, KmsError } from '@qnsp/kms-core';
+import { canonicalJson, type KeyRecord, type KeyVersionRecord, KmsError } from '@qnsp/kms-core';
 
 /** What an update has to write about the versions of a key, and no more. */
 export interface VersionChanges {
@@ -11,6 +11,8 @@ export interface VersionChange {
   readonly state: KeyVersionRecord['state'];
   /** Whether its material goes away. */
   readonly drop: boolean;
+  /** Its optional fields, where they change. */
+  readonly fields?: KeyVersionRecord['fields'];
 }
 
 /**
@@ -31,7 +33,9 @@ export function versionChanges(stored: KeyRecord, next: KeyRecord): VersionChang
     }
     const drop = old.material.kind !== 'none' && version.material.kind === 'none';
     if (!sameIdentity(old, version) || (!drop && !sameMaterial(old, version))) refuse(version.version);
-    if (drop || old.state !== version.state) changed.push({ version: version.version, state: version.state, drop });
+    const fields = canonicalJson(old.fields) === canonicalJson(version.fields) ? {} : { fields: version.fields };
+    if (drop || old.state !== version.state || fields.fields !== undefined)
+      changed.push({ version: version.version, state: version.state, drop, ...fields });
   }
   for (const missing of before.keys()) refuse(missing);
   return { added, changed };

@@ -1,6 +1,6 @@
 import type { ApiTokenRecord } from '@qnsp/kms-core';
 import { sql } from 'drizzle-orm';
-import { check, index, integer, text, unique, uuid } from 'drizzle-orm/pg-core';
+import { check, index, integer, jsonb, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { bytea, instant, kms } from './columns.ts';
 import { tenants } from './tenants.ts';
 
@@ -19,6 +19,8 @@ export const apiTokens = kms.table(
     revokedAt: instant('revoked_at'),
     macTmkVersion: integer('mac_tmk_version'),
     macTag: bytea('mac_tag'),
+    macFormat: integer('mac_format').notNull().default(1),
+    fields: jsonb('fields').$type<ApiTokenRecord['fields']>().notNull().default({}),
   },
   (table) => [
     unique('api_tokens_hash').on(table.hash),
@@ -31,6 +33,8 @@ export const apiTokens = kms.table(
       'api_tokens_mac',
       sql`num_nonnulls(${table.macTag}, ${table.macTmkVersion}) in (0, 2) and octet_length(${table.macTag}) = 32 and ${table.macTmkVersion} >= 1`,
     ),
+    check('api_tokens_mac_format', sql`${table.macFormat} >= 1`),
+    check('api_tokens_fields', sql`jsonb_typeof(${table.fields}) = 'object'`),
     index('api_tokens_newest').on(table.tenantId, table.createdAt, table.tokenId),
   ],
 );

@@ -1,6 +1,17 @@
 import type { KeyVersionRecord, VersionMaterial } from '@qnsp/kms-core';
 import { sql } from 'drizzle-orm';
-import { bigint, check, foreignKey, index, integer, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import {
+  bigint,
+  check,
+  foreignKey,
+  index,
+  integer,
+  jsonb,
+  primaryKey,
+  text,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core';
 import { bytea, instant, kms } from './columns.ts';
 import { keys } from './keys.ts';
 
@@ -20,6 +31,7 @@ export const keyVersions = kms.table(
     handle: bytea('handle'),
     publicKey: bytea('public_key'),
     createdAt: instant('created_at').notNull(),
+    fields: jsonb('fields').$type<KeyVersionRecord['fields']>().notNull().default({}),
   },
   (table) => [
     primaryKey({ name: 'key_versions_pkey', columns: [table.keyId, table.version] }),
@@ -41,6 +53,7 @@ export const keyVersions = kms.table(
     ),
     check('key_versions_resident', sql`(${table.handle} is not null) = (${table.materialKind} = 'resident')`),
     check('key_versions_destroyed', sql`${table.state} <> 'destroyed' or ${table.materialKind} = 'none'`),
+    check('key_versions_fields', sql`jsonb_typeof(${table.fields}) = 'object'`),
   ],
 );
 

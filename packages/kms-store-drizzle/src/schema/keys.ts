@@ -45,6 +45,8 @@ const columns = () => ({
   destroyAt: instant('destroy_at'),
   macTmkVersion: integer('mac_tmk_version').notNull(),
   macTag: bytea('mac_tag').notNull(),
+  macFormat: integer('mac_format').notNull().default(1),
+  fields: jsonb('fields').$type<KeyRecord['fields']>().notNull().default({}),
 });
 
 export const keys = kms.table('keys', columns(), (table) => [
@@ -78,6 +80,8 @@ export const keys = kms.table('keys', columns(), (table) => [
   check('keys_current_version', sql`${table.currentVersion} >= 1`),
   check('keys_revision', sql`${table.revision} >= 1`),
   check('keys_mac', sql`octet_length(${table.macTag}) = 32 and ${table.macTmkVersion} >= 1`),
+  check('keys_mac_format', sql`${table.macFormat} >= 1`),
+  check('keys_fields', sql`jsonb_typeof(${table.fields}) = 'object'`),
   index('keys_newest').on(table.tenantId, table.createdAt, table.keyId),
   index('keys_by_state').on(table.tenantId, table.state, table.createdAt, table.keyId),
   index('keys_by_algorithm').on(table.tenantId, table.algorithm, table.createdAt, table.keyId),
@@ -108,6 +112,7 @@ export interface StoredVersion {
   readonly handle: string | null;
   readonly publicKey: string | null;
   readonly createdAt: number;
+  readonly fields: KeyVersionRecord['fields'];
 }
 
 /** Each key with its versions, ascending: one statement sees both at the same moment. */

@@ -1,5 +1,6 @@
+import type { TenantRecord } from '@qnsp/kms-core';
 import { sql } from 'drizzle-orm';
-import { check, foreignKey, index, integer, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { check, foreignKey, index, integer, jsonb, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import { bytea, instant, kms } from './columns.ts';
 
 export const tenants = kms.table(
@@ -9,8 +10,21 @@ export const tenants = kms.table(
     name: text('name').notNull(),
     state: text('state').$type<'active' | 'shredded'>().notNull(),
     createdAt: instant('created_at').notNull(),
+    macFormat: integer('mac_format').notNull().default(1),
+    /** With the tag `null` in format 1: records of tenants have a MAC from format 2 on. */
+    macTmkVersion: integer('mac_tmk_version'),
+    macTag: bytea('mac_tag'),
+    fields: jsonb('fields').$type<TenantRecord['fields']>().notNull().default({}),
   },
-  (table) => [check('tenants_state', sql`${table.state} in ('active', 'shredded')`)],
+  (table) => [
+    check('tenants_state', sql`${table.state} in ('active', 'shredded')`),
+    check(
+      'tenants_mac',
+      sql`num_nonnulls(${table.macTag}, ${table.macTmkVersion}) = case when ${table.macFormat} > 1 then 2 else 0 end and octet_length(${table.macTag}) = 32 and ${table.macTmkVersion} >= 1`,
+    ),
+    check('tenants_mac_format', sql`${table.macFormat} >= 1`),
+    check('tenants_fields', sql`jsonb_typeof(${table.fields}) = 'object'`),
+  ],
 );
 
 export const roots = kms.table(
@@ -32,6 +46,7 @@ export const tenantMasterKeyWraps = kms.table(
     providerId: text('provider_id').notNull(),
     rootCheckValue: text('root_check_value').notNull(),
     wrapped: bytea('wrapped').notNull(),
+    format: integer('format').notNull().default(1),
   },
   (table) => [
     primaryKey({
@@ -45,5 +60,6 @@ export const tenantMasterKeyWraps = kms.table(
     }),
     index('tenant_master_key_wraps_of_root').on(table.providerId, table.rootCheckValue),
     check('tenant_master_key_wraps_version', sql`${table.tmkVersion} >= 1`),
+    check('tenant_master_key_wraps_format', sql`${table.format} >= 1`),
   ],
 );

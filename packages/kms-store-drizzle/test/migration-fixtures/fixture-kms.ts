@@ -9,6 +9,7 @@ import {
   type Kms,
   OperationBudgets,
   OperationCounter,
+  type RecordFormats,
   resolveAlgorithm,
   softwareRoot,
   type Store,
@@ -18,9 +19,9 @@ import {
 import { MapCache } from '@qnsp/kms-core/testing';
 
 /** The core on a store, as the service puts it together. */
-export async function fixtureKms(store: Store, rootKey: Uint8Array): Promise<Kms> {
+export async function fixtureKms(store: Store, rootKey: Uint8Array, formats?: RecordFormats): Promise<Kms> {
   const roots = [softwareRoot('software', rootKey)];
-  const hierarchy = new KeyHierarchy(store, roots);
+  const hierarchy = new KeyHierarchy(store, roots, formats && { formats });
   await establishRoots(store, hierarchy, roots);
   const feed = new InProcessFeed();
   return {

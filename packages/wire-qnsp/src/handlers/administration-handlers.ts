@@ -21,7 +21,7 @@ export const administrationHandlers = {
     return { ...request.params, revoked: true };
   },
   createTenant: ({ kms, caller, request, once }) => createTenant(kms, caller, { ...request.body, ...once }),
-  listTenants: async ({ kms, caller }) => ({ items: await listTenants(kms, caller) }),
+  listTenants: ({ kms, caller }) => listTenants(kms, caller),
   shredTenant: ({ kms, caller, request, once }) =>
     shredTenant(kms, caller, { ...request.body, ...request.params, ...once }),
   getImportParameters: async ({ kms, caller, request }) => {

@@ -1,0 +1,32 @@
+import { type FleetNode, NEWEST_FORMAT, RECORD_FORMATS, type RecordFormat, type RecordFormats } from '@qnsp/kms-core';
+
+/** Under this name a node tells its fleet the newest format of records that it reads. */
+const ANNOUNCED = 'RECORD_FORMAT';
+
+/** What a node tells its fleet about formats. */
+export const FORMAT_ANNOUNCEMENT = { [ANNOUNCED]: String(NEWEST_FORMAT) } as const;
+
+/**
+ * The format of records that this node writes: the newest one as soon as every node of the fleet reads it, and from then on.
+ * A node that does not was started before the database was migrated, so none comes back once all are gone.
+ */
+export class WrittenFormat implements RecordFormats {
+  readonly known = RECORD_FORMATS.known;
+  #written: RecordFormat;
+
+  /** @param isAlone whether this process has the database for itself */
+  constructor(isAlone: boolean) {
+    this.#written = isAlone ? NEWEST_FORMAT : 1;
+  }
+
+  get written(): RecordFormat {
+    return this.#written;
+  }
+
+  /** Takes note of the nodes that are there beside this one. Answers whether all of them read the newest format. */
+  heardOf(others: readonly FleetNode[]): boolean {
+    const all = others.every(({ settings }) => Number(settings[ANNOUNCED] ?? 1) >= NEWEST_FORMAT);
+    if (all) this.#written = NEWEST_FORMAT;
+    return all;
+  }
+}

@@ -81,7 +81,7 @@ async function ownCaller(kms: Kms): Promise<Caller> {
   };
   if (first !== undefined) return { ...program, tenantId: first.tenantId };
   const platform = { ...program, tenantId: SYSTEM_TENANT, permissions: ROLE_PERMISSIONS.platform_admin };
-  const [tenant] = await listTenants(kms, platform);
+  const [tenant] = (await listTenants(kms, platform)).items;
   if (tenant === undefined) throw new Error('The database has no tenant, although it was set up.');
   return { ...program, tenantId: tenant.tenantId };
 }

@@ -121,7 +121,7 @@ describe.each(fixtures)('the rows of $tag', ({ tag, migration }) => {
   });
 
   it('of a token get the newest format when it is revoked, and of a tenant when it is shredded', async () => {
-    const { tokenId } = await authenticateToken(kms, uses.liveToken);
+    const { subject: tokenId } = await authenticateToken(kms, uses.liveToken);
     const read = () =>
       store.transact(SYSTEM, async (unit) => ({
         token: await unit.tokens.get(tokenId),

@@ -4,6 +4,7 @@ import { initSoftHsmToken } from '@qnsp/test-harness';
 import { describe, expect, it } from 'vitest';
 import { HsmConfigurationError, openHsm, RefusedPins } from '../src/index.ts';
 import { environmentOf, makeFaultyModule, makeToken, open, PIN } from './tokens.ts';
+import { quirksOf } from '../src/protocol/quirks.ts';
 
 describe('a mistake in the configuration gives one clear error', () => {
   it.each([
@@ -79,6 +80,8 @@ describe('the slot', () => {
       { environment: environmentOf(token), refusedPins: new RefusedPins() },
     );
     expect(hsm.status()).toMatchObject({ connected: true, slotId, token: { label: 'found' } });
+    // By its own names: a token that is known is held to what it was seen to do.
+    expect(quirksOf(hsm.status().token)).toMatchObject({ bareEcPoint: false, mayLack: [] });
     await hsm.close();
   });
 });

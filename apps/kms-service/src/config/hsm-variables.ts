@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { HsmConfig } from '@qnsp/hsm-pkcs11';
+import { HSM_NUMBERS, HSM_TEXTS, type HsmConfig } from '@qnsp/hsm-pkcs11';
 import type { ConfiguredHsm } from './service-config.ts';
 import { type Variables, withoutLineEnd } from './variables.ts';
 
@@ -27,12 +27,7 @@ const FIELDS = [
   'timeoutMs',
 ];
 
-/** The range of each number, as the adapter has it. */
-const NUMBERS = {
-  poolSize: { min: 1, max: 64 },
-  queueLimit: { min: 0, max: 100_000 },
-  timeoutMs: { min: 10, max: 600_000 },
-} as const;
+const ANY_TEXT: { readonly pattern: RegExp; readonly reason: string } = { pattern: /./, reason: 'must be text' };
 
 /** The values of one HSM before they are checked, and how to speak of each. */
 interface HsmInput {
@@ -149,36 +144,34 @@ function pinOf(env: Variables, variable: string, entry: Readonly<Record<string, 
 /** Checks one HSM; `undefined` when there is nothing that could be opened. */
 function readHsm(env: Variables, input: HsmInput): ConfiguredHsm | undefined {
   const problem = (field: string, reason: string) => env.problem(input.name(field), reason);
-  const text = (field: string, pattern: RegExp, reason: string): string | undefined => {
+  const text = (field: string, { pattern, reason } = ANY_TEXT): string | undefined => {
     const value = input.value(field);
     if (value === undefined) return undefined;
     if (typeof value === 'string' && pattern.test(value)) return value;
     problem(field, reason);
     return undefined;
   };
-  const number = (field: keyof typeof NUMBERS): number | undefined => {
+  const number = (field: keyof typeof HSM_NUMBERS): number | undefined => {
     const value = input.value(field);
-    const { min, max } = NUMBERS[field];
+    const { min, max } = HSM_NUMBERS[field];
     if (value === undefined) return undefined;
     if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max) return value;
     problem(field, `must be a whole number from ${min} to ${max}`);
     return undefined;
   };
-  const modulePath = text('modulePath', /^\/./, 'must be the absolute path of a PKCS #11 library');
+  const modulePath = text('modulePath', HSM_TEXTS.modulePath);
   if (input.value('modulePath') === undefined) problem('modulePath', 'is needed for an HSM');
   if (input.pin === undefined || input.pin === '') problem('pin', 'is needed for an HSM');
   const hsm = {
     ...slotOf(input, problem),
-    ...present('tokenLabel', text('tokenLabel', /./, 'must be text') ?? slotLabel(input)),
-    ...present('keyId', text('keyId', /^([0-9a-f]{2}){1,64}$/i, 'must be 1 to 64 bytes in hexadecimal')),
-    ...present('label', text('label', /./, 'must be text')),
+    ...present('tokenLabel', text('tokenLabel') ?? slotLabel(input)),
+    ...present('keyId', text('keyId', HSM_TEXTS.keyId)),
+    ...present('label', text('label')),
     ...present('poolSize', number('poolSize')),
     ...present('queueLimit', number('queueLimit')),
     ...present('timeoutMs', number('timeoutMs')),
   } satisfies Partial<HsmConfig>;
-  const id =
-    text('id', /^[a-z0-9][a-z0-9-]{0,62}$/, 'must be at most 63 lower-case letters, digits and hyphens') ??
-    input.defaultId;
+  const id = text('id', HSM_TEXTS.id) ?? input.defaultId;
   if (id === 'software') problem('id', 'must not be software, which is the name of the software root');
   if (modulePath === undefined || input.pin === undefined) return undefined;
   return { variable: input.variable, hsm: { ...hsm, modulePath, pin: input.pin, id } };

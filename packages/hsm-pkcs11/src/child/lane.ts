@@ -1,9 +1,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { CKF, CKR } from '../protocol/cryptoki.ts';
 import type { Answers, Fault, FromLane, LaneData, Request, ToLane } from '../protocol/messages.ts';
+import { quirksOf } from '../protocol/quirks.ts';
 import { FaultError, faultOf, type Handle, isCkr, loadModule } from './driver.ts';
 import { HandleCache } from './handle-cache.ts';
-import { decryptsAnything, NO_CLEAR_REASON, perform } from './perform.ts';
+import { decryptsAnything, perform } from './perform.ts';
 
 /** What a new session mends: the old one is gone, or a failed call left an operation open in it. */
 const SESSION_LOST: readonly number[] = [
@@ -15,7 +16,8 @@ const SESSION_LOST: readonly number[] = [
 const KEY_MOVED: readonly number[] = [CKR.keyHandleInvalid, CKR.objectHandleInvalid];
 
 // One thread holds one session: calls of PKCS #11 block, and this thread is there to be blocked.
-const { modulePath, slot } = workerData as LaneData;
+const { modulePath, slot, token } = workerData as LaneData;
+const quirks = quirksOf(token);
 const port = parentPort;
 if (port === null) throw new Error('A lane runs in a worker thread.');
 
@@ -45,7 +47,7 @@ function discardSession(): void {
 function canTryAgain(fault: Fault, request: Request): boolean {
   if (fault.type !== 'ckr') return false;
   if (SESSION_LOST.includes(fault.code)) return true;
-  if (request.op === 'open' && NO_CLEAR_REASON.includes(fault.code)) return true;
+  if (request.op === 'open' && quirks.unclearDecryptFailures.includes(fault.code)) return true;
   if (KEY_MOVED.includes(fault.code) && 'ref' in request) {
     keys.clear();
     return true;
@@ -55,17 +57,17 @@ function canTryAgain(fault: Fault, request: Request): boolean {
 
 function run(request: Request): Answers[keyof Answers] {
   try {
-    return perform({ cryptoki, handle: openSession() }, keys, request);
+    return perform({ cryptoki, handle: openSession(), quirks }, keys, request);
   } catch (error) {
     discardSession();
     if (!canTryAgain(faultOf(error), request)) throw error;
   }
   try {
-    return perform({ cryptoki, handle: openSession() }, keys, request);
+    return perform({ cryptoki, handle: openSession(), quirks }, keys, request);
   } catch (error) {
     discardSession();
-    if (request.op !== 'open' || !isCkr(error, ...NO_CLEAR_REASON)) throw error;
-    if (!decryptsAnything({ cryptoki, handle: openSession() }, keys, request.ref)) throw error;
+    if (request.op !== 'open' || !isCkr(error, ...quirks.unclearDecryptFailures)) throw error;
+    if (!decryptsAnything({ cryptoki, handle: openSession(), quirks }, keys, request.ref)) throw error;
     throw new FaultError(
       { type: 'ckr', code: CKR.encryptedDataInvalid, name: 'CKR_ENCRYPTED_DATA_INVALID' },
       { cause: error },

@@ -65,7 +65,7 @@ function login({ modulePath, cryptoki, slot }: Opened, pin: string, count: numbe
   tryLogin(cryptoki, session, pin);
   const mechanisms = cryptoki.C_GetMechanismList(slot.handle);
   loggedIn = { cryptoki, session, mechanisms };
-  const workerData: LaneData = { modulePath, slot: slot.handle };
+  const workerData: LaneData = { modulePath, slot: slot.handle, token: slot.token };
   let starting = count;
   lanes = Array.from({ length: count }, () => {
     const lane = new Worker(LANE, { workerData });

@@ -1,5 +1,6 @@
 import { CKA, CKO, CKR } from '../protocol/cryptoki.ts';
 import type { FoundObject, KeyRef } from '../protocol/messages.ts';
+import type { Quirks } from '../protocol/quirks.ts';
 import { type Cryptoki, FaultError, type Handle, isCkr, type Template } from './driver.ts';
 import { requiredAttributes } from './templates.ts';
 
@@ -9,6 +10,8 @@ const BATCH = 64;
 export interface Session {
   readonly cryptoki: Cryptoki;
   readonly handle: Handle;
+  /** What is particular about the token. */
+  readonly quirks: Quirks;
 }
 
 /** Every object that fits. */
@@ -75,9 +78,9 @@ export function resolveKey(session: Session, ref: KeyRef): Handle {
   const required = requiredAttributes(ref);
   const types = [CKA.keyType, ...(ref.bytes === null ? [] : [CKA.valueLen]), ...required.map(({ type }) => type)];
   const values = new Map(readAttributes(session, key, types).map((value, index) => [types[index], value]));
-  for (const { name, type, value, optional } of required) {
+  for (const { name, type, value } of required) {
     const found = values.get(type) ?? null;
-    if (found === null && optional === true) continue;
+    if (found === null && session.quirks.mayLack.includes(type)) continue;
     if (found?.[0] !== (value ? 1 : 0)) throw weakened(name, String(value));
   }
   if (ulong(values.get(CKA.keyType) ?? null) !== ref.keyType) throw weakened('CKA_KEY_TYPE', String(ref.keyType));

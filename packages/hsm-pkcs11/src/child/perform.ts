@@ -14,8 +14,6 @@ const BLOCK_BYTES = 16;
 const PARAMS = { gcm: 7, oaep: 4, pss: 5 } as const;
 
 const WRONG_DATA: readonly number[] = [CKR.encryptedDataInvalid, CKR.encryptedDataLenRange, CKR.aeadDecryptFailed];
-/** What SoftHSM and others answer to a wrong tag, but also to a broken token. */
-export const NO_CLEAR_REASON: readonly number[] = [CKR.generalError, CKR.functionFailed];
 
 /** Does what a request asks for, in one session. */
 export function perform(session: Session, keys: HandleCache, request: Request): Answers[keyof Answers] {
@@ -66,7 +64,7 @@ function describeIfThere(session: Session, object: Handle): FoundObject[] {
 }
 
 function generate(session: Session, request: Of<'generate'>): null {
-  const { cryptoki, handle } = session;
+  const { cryptoki, handle, quirks } = session;
   const make = (copyable: boolean): void => {
     const template = keyTemplate(request.spec, request.id, request.label, copyable);
     const how = { mechanism: request.mechanism };
@@ -79,8 +77,8 @@ function generate(session: Session, request: Of<'generate'>): null {
   try {
     make(true);
   } catch (error) {
-    // CKA_COPYABLE came with v2.40: a token that does not know it makes no copies that lose an attribute either.
-    if (!isCkr(error, CKR.attributeTypeInvalid, CKR.templateInconsistent)) throw error;
+    // A token that does not know CKA_COPYABLE makes no copies that lose an attribute either.
+    if (!quirks.mayLack.includes(CKA.copyable) || !isCkr(error, ...quirks.unknownAttribute)) throw error;
     make(false);
   }
   return null;
@@ -136,7 +134,7 @@ function seal(session: Session, keys: HandleCache, request: Of<'seal'>): Uint8Ar
     again = openSealed(session, key, { ...request, sealed });
     if (!timingSafeEqual(again, request.plaintext)) throw new FaultError({ type: 'corrupt' });
   } catch (cause) {
-    if (!isCkr(cause, ...WRONG_DATA, ...NO_CLEAR_REASON)) throw cause;
+    if (!isCkr(cause, ...WRONG_DATA, ...session.quirks.unclearDecryptFailures)) throw cause;
     throw new FaultError({ type: 'corrupt' }, { cause });
   } finally {
     again?.fill(0);

@@ -19,8 +19,6 @@ export interface RequiredAttribute {
   readonly name: string;
   readonly type: number;
   readonly value: boolean;
-  /** Not every token knows it; where it does, the value counts. */
-  readonly optional?: true;
 }
 
 /** What an attribute has to say for a key to be used, whoever made the key. */
@@ -31,7 +29,7 @@ export function requiredAttributes(spec: KeySpec): readonly RequiredAttribute[] 
     { name: 'CKA_SENSITIVE', type: CKA.sensitive, value: true },
     { name: 'CKA_EXTRACTABLE', type: CKA.extractable, value: false },
     { name: 'CKA_MODIFIABLE', type: CKA.modifiable, value: false },
-    { name: 'CKA_COPYABLE', type: CKA.copyable, value: false, optional: true },
+    { name: 'CKA_COPYABLE', type: CKA.copyable, value: false },
     { name: 'CKA_ALWAYS_SENSITIVE', type: CKA.alwaysSensitive, value: true },
     { name: 'CKA_NEVER_EXTRACTABLE', type: CKA.neverExtractable, value: true },
     { name: 'CKA_LOCAL', type: CKA.local, value: true },
@@ -46,8 +44,7 @@ function usageAttributes(spec: KeySpec): RequiredAttribute[] {
     type,
     value: spec.usage.some((allowed) => allowed === usage),
   }));
-  if (spec.kind === 'private')
-    attributes.push({ name: 'CKA_SIGN_RECOVER', type: CKA.signRecover, value: false, optional: true });
+  if (spec.kind === 'private') attributes.push({ name: 'CKA_SIGN_RECOVER', type: CKA.signRecover, value: false });
   return attributes;
 }
 

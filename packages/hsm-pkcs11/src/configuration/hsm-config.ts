@@ -15,12 +15,12 @@ export interface HsmConfig {
   readonly label?: string;
   /** The name of the provider in wraps and diagnosis; `hsm` by default. */
   readonly id?: string;
-  /** Sessions, and so calls at the same time: 1 to 64, 4 by default. */
+  /** Sessions, and so calls at the same time; as {@link HSM_NUMBERS} has it, like the two after it. */
   readonly poolSize?: number;
-  /** Calls that may wait for a session before further ones are refused: 0 to 100,000, 128 by default. */
+  /** Calls that may wait for a session before further ones are refused. */
   readonly queueLimit?: number;
   /**
-   * How long a call may wait for a session, then for a connection, and how long it may take then; 5,000 by default.
+   * How long a call may wait for a session, then for a connection, and how long it may take then.
    * Making a key and looking for all of them may take twelve times as long. A call that takes longer ends the module's process.
    */
   readonly timeoutMs?: number;
@@ -40,18 +40,34 @@ export interface HsmSettings {
   readonly timeoutMs: number;
 }
 
+/** The range of each number, and what it is by default. */
+export const HSM_NUMBERS = {
+  poolSize: { min: 1, max: 64, default: 4 },
+  queueLimit: { min: 0, max: 100_000, default: 128 },
+  timeoutMs: { min: 10, max: 600_000, default: 5000 },
+} as const;
+
+/** What each text has to look like, and how to say so. */
+export const HSM_TEXTS = {
+  modulePath: { pattern: /^\/./, reason: 'must be the absolute path of a PKCS #11 library' },
+  keyId: { pattern: /^([0-9a-f]{2}){1,64}$/i, reason: 'must be 1 to 64 bytes in hexadecimal' },
+  id: {
+    pattern: /^[a-z0-9][a-z0-9-]{0,62}$/,
+    reason: 'must be at most 63 lower-case letters, digits and hyphens',
+  },
+} as const;
+
 export const DEFAULT_ROOT_LABEL = 'qnsp-kms-root';
 
 /** @throws HsmConfigurationError `value` naming the field. */
 export function readHsmConfig(config: HsmConfig): HsmSettings {
-  if (!config.modulePath.startsWith('/')) throw wrong('modulePath', 'must be the absolute path of a PKCS #11 library');
+  for (const field of ['modulePath', 'keyId', 'id'] as const) {
+    const value = config[field];
+    if (value !== undefined && !HSM_TEXTS[field].pattern.test(value)) throw wrong(field, HSM_TEXTS[field].reason);
+  }
   if (config.pin === '') throw wrong('pin', 'must not be empty');
   const { keyId } = config;
-  if (keyId !== undefined && (!/^([0-9a-f]{2})+$/i.test(keyId) || keyId.length > 128))
-    throw wrong('keyId', 'must be 1 to 64 bytes in hexadecimal');
   if (config.label === '') throw wrong('label', 'must not be empty');
-  if (config.id !== undefined && !/^[a-z0-9][a-z0-9-]{0,62}$/.test(config.id))
-    throw wrong('id', 'must be at most 63 lower-case letters, digits and hyphens');
   const label = config.label ?? (keyId === undefined ? DEFAULT_ROOT_LABEL : undefined);
   return {
     modulePath: config.modulePath,
@@ -61,10 +77,15 @@ export function readHsmConfig(config: HsmConfig): HsmSettings {
     rootId: keyId === undefined ? null : Buffer.from(keyId, 'hex'),
     rootLabel: label ?? null,
     id: config.id ?? 'hsm',
-    poolSize: whole('poolSize', config.poolSize ?? 4, 1, 64),
-    queueLimit: whole('queueLimit', config.queueLimit ?? 128, 0, 100_000),
-    timeoutMs: whole('timeoutMs', config.timeoutMs ?? 5000, 10, 600_000),
+    poolSize: numberOf(config, 'poolSize'),
+    queueLimit: numberOf(config, 'queueLimit'),
+    timeoutMs: numberOf(config, 'timeoutMs'),
   };
+}
+
+function numberOf(config: HsmConfig, field: keyof typeof HSM_NUMBERS): number {
+  const { min, max, default: usual } = HSM_NUMBERS[field];
+  return whole(field, config[field] ?? usual, min, max);
 }
 
 function whole(field: string, value: number, least: number, most: number): number {

@@ -163,4 +163,6 @@ export interface LaneData {
   readonly modulePath: string;
   /** The slot as pkcs11js spells it. */
   readonly slot: Uint8Array;
+  /** What is in the slot. */
+  readonly token: TokenIdentity;
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ecdsaDer } from './ecdsa-der.ts';
 
 describe('ecdsaDer', () => {
-  it.each(['prime256v1', 'secp384r1'])('writes what OpenSSL reads, for %s', (namedCurve) => {
+  it.each(['prime256v1', 'secp384r1', 'secp521r1'])('writes what OpenSSL reads, for %s', (namedCurve) => {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve });
     const data = Buffer.from('data');
     // Among so many, some have a leading zero byte and some a leading bit.

@@ -1,12 +1,10 @@
 import type { KeyObject } from 'node:crypto';
 import { badRequest, type KeyEngine, KmsError, oaepMessageEngine } from '@qnsp/kms-core';
 import { ChildFault } from '../connection/child-connection.ts';
-import { CKM, CKR } from '../protocol/cryptoki.ts';
+import { CKM } from '../protocol/cryptoki.ts';
+import { type Quirks, quirksOf } from '../protocol/quirks.ts';
 import type { HsmPrivateKey } from './private-key.ts';
 import { MGF1_SHA256 } from './signing.ts';
-
-/** Ways in which tokens say that they have OAEP, but not with SHA-256: SoftHSM, for one, has it with SHA-1 alone. */
-const LACKS_SHA256: readonly number[] = [CKR.argumentsBad, CKR.mechanismInvalid, CKR.mechanismParamInvalid];
 
 /**
  * Suite 5 with the private key in an HSM. Nothing is sealed before the HSM has opened something, so that no data is
@@ -27,7 +25,7 @@ export function hsmOaepEngine(
         maxBytes: encrypted.length,
       });
     } catch (error) {
-      if (!lacksSha256(error)) throw error;
+      if (!lacksSha256(error, quirksOf(link.status().token))) throw error;
       throw badRequest('key', `the HSM ${hsmId} has no RSA-OAEP with SHA-256; its RSA keys only sign`);
     }
   });
@@ -43,7 +41,7 @@ export function hsmOaepEngine(
   };
 }
 
-function lacksSha256(error: unknown): boolean {
+function lacksSha256(error: unknown, { lacksOaepHash }: Quirks): boolean {
   const fault = error instanceof KmsError && error.cause instanceof ChildFault ? error.cause.fault : null;
-  return fault?.type === 'ckr' && LACKS_SHA256.includes(fault.code);
+  return fault?.type === 'ckr' && lacksOaepHash.includes(fault.code);
 }

@@ -1,23 +1,29 @@
 import { createPublicKey } from 'node:crypto';
 import { type Algorithm, KmsError } from '@qnsp/kms-core';
 import type { PublicAttributes } from '../protocol/messages.ts';
+import type { Quirks } from '../protocol/quirks.ts';
+import { derLength } from './der-length.ts';
+import type { Curve } from './support.ts';
 
-const COORDINATE_BYTES = { prime256v1: 32, secp384r1: 48 } as const;
-const CURVE_NAMES = { prime256v1: 'P-256', secp384r1: 'P-384' } as const;
+const COORDINATE_BYTES: Readonly<Record<Curve, number>> = { prime256v1: 32, secp384r1: 48 };
+const CURVE_NAMES: Readonly<Record<Curve, string>> = { prime256v1: 'P-256', secp384r1: 'P-384' };
 const ED25519_BYTES = 32;
 
 /** SubjectPublicKeyInfo in DER of what a token says about a public key. OpenSSL checks that it is one. */
-export function subjectPublicKeyInfo(algorithm: Algorithm, attributes: PublicAttributes): Buffer {
-  return createPublicKey({ key: jwkOf(algorithm, attributes), format: 'jwk' }).export({ format: 'der', type: 'spki' });
+export function subjectPublicKeyInfo(algorithm: Algorithm, attributes: PublicAttributes, quirks: Quirks): Buffer {
+  return createPublicKey({ key: jwkOf(algorithm, attributes, quirks), format: 'jwk' }).export({
+    format: 'der',
+    type: 'spki',
+  });
 }
 
-function jwkOf(algorithm: Algorithm, attributes: PublicAttributes): Record<string, string> {
+function jwkOf(algorithm: Algorithm, attributes: PublicAttributes, quirks: Quirks): Record<string, string> {
   const { form } = algorithm;
   if (form.kind === 'rsa' && attributes.modulus !== null && attributes.publicExponent !== null)
     return { kty: 'RSA', n: base64url(attributes.modulus), e: base64url(attributes.publicExponent) };
   if (form.kind === 'ec' && attributes.ecPoint !== null) {
     const size = COORDINATE_BYTES[form.namedCurve];
-    const point = rawPoint(attributes.ecPoint, 1 + 2 * size);
+    const point = rawPoint(attributes.ecPoint, 1 + 2 * size, quirks);
     // SEC 1, section 2.3.3: 04 begins an uncompressed point.
     if (point[0] !== 4) throw unreadable();
     return {
@@ -28,14 +34,16 @@ function jwkOf(algorithm: Algorithm, attributes: PublicAttributes): Record<strin
     };
   }
   if (form.kind === 'node-key' && form.keyType === 'ed25519' && attributes.ecPoint !== null)
-    return { kty: 'OKP', crv: 'Ed25519', x: base64url(rawPoint(attributes.ecPoint, ED25519_BYTES)) };
+    return { kty: 'OKP', crv: 'Ed25519', x: base64url(rawPoint(attributes.ecPoint, ED25519_BYTES, quirks)) };
   throw unreadable();
 }
 
-/** CKA_EC_POINT is an OCTET STRING around the point, but some tokens leave the wrapping away. */
-function rawPoint(value: Uint8Array, size: number): Uint8Array {
-  if (value.length === size) return value;
-  if (value.length === size + 2 && value[0] === 4 && value[1] === size) return value.subarray(2);
+/** The point in CKA_EC_POINT, which is in an OCTET STRING unless a token leaves that away. */
+function rawPoint(value: Uint8Array, size: number, { bareEcPoint }: Quirks): Uint8Array {
+  if (bareEcPoint && value.length === size) return value;
+  const head = Buffer.concat([Buffer.of(0x04), derLength(size)]);
+  if (value.length === head.length + size && head.equals(value.subarray(0, head.length)))
+    return value.subarray(head.length);
   throw unreadable();
 }
 

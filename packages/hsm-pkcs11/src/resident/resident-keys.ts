@@ -21,6 +21,7 @@ import { hsmMacEngine } from './mac-engine.ts';
 import { LABEL_PREFIX, nameOfLabel, newObjectId, objectLabel } from './object-name.ts';
 import { OaepSupport } from './oaep-support.ts';
 import { hsmPairEngine } from './pair-engine.ts';
+import { quirksOf } from '../protocol/quirks.ts';
 import { subjectPublicKeyInfo } from './public-key.ts';
 import { residentSupport, type ResidentSupport, supports } from './support.ts';
 
@@ -122,7 +123,8 @@ export class HsmResidentKeys implements ResidentKeyProvider {
   }
 
   async #publicKey(algorithm: Algorithm, keyType: number, id: Uint8Array, label: string): Promise<Uint8Array> {
-    return subjectPublicKeyInfo(algorithm, await this.#link.call({ op: 'public-attributes', keyType, id, label }));
+    const attributes = await this.#link.call({ op: 'public-attributes', keyType, id, label });
+    return subjectPublicKeyInfo(algorithm, attributes, quirksOf(this.#link.status().token));
   }
 
   /** The pairwise consistency test of FIPS 140-3 (IG 10.3.A) for pairs; the check of each engine for the others. */

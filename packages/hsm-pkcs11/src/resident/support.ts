@@ -2,20 +2,23 @@ import type { Algorithm } from '@qnsp/kms-core';
 import { CKK, CKM } from '../protocol/cryptoki.ts';
 import type { KeySpec, PairParameters } from '../protocol/messages.ts';
 
+/** The curves of the registry. Every table of them is complete by its type. */
+export type Curve = Extract<Algorithm['form'], { readonly kind: 'ec' }>['namedCurve'];
+
 /** DER of the object identifiers of the curves (SEC 2, appendix A). */
-const CURVES = {
+const CURVES: Readonly<Record<Curve, Buffer>> = {
   prime256v1: Buffer.from('06082a8648ce3d030107', 'hex'),
   secp384r1: Buffer.from('06052b81040022', 'hex'),
-} as const;
+};
 /** PrintableString "edwards25519": the curve name of PKCS #11 v3.0, section 2.3.5. */
 const EDWARDS_25519 = Buffer.from('130c656477617264733235353139', 'hex');
 
-const HMAC_MECHANISMS = {
+const HMAC_MECHANISMS: Readonly<Record<NonNullable<Algorithm['digest']>, number>> = {
   sha256: CKM.sha256Hmac,
   sha384: CKM.sha384Hmac,
   sha512: CKM.sha512Hmac,
   'sha3-256': CKM.sha3x256Hmac,
-} as const;
+};
 
 /** How a token holds keys of an algorithm. */
 export interface ResidentSupport {

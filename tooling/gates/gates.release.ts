@@ -78,7 +78,8 @@ const violations: readonly Violation[] = [
     what: 'an interface that depends on an adapter',
     files: () =>
       withManifest('packages/wire-qnsp/package.json', (manifest) => {
-        manifest['dependencies'] = { '@qnsp/kms-store-drizzle': 'workspace:*' };
+        const kept = manifest['dependencies'] as Record<string, string>;
+        manifest['dependencies'] = { ...kept, '@qnsp/kms-store-drizzle': 'workspace:*' };
       }),
     named: /`@qnsp\/kms-store-drizzle` found without any tag listed in allowlist/,
   },

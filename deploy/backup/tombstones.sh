@@ -18,7 +18,7 @@ database=$2
 file=$3
 header=kind,tenant_id,id,state,reason,at
 
-# Row-level security shows the rows of all tenants to whoever works for the whole service.
+# Row-level security shows the rows of all tenants to a session that works for the whole service.
 PGOPTIONS="${PGOPTIONS-} -c kms.scope=system"
 export PGOPTIONS
 run_psql() {

@@ -21,7 +21,7 @@ async function runOnce() {
   };
 }
 
-/** Runs the tests of one kind. What they say is worth reading only when one of them failed. */
+/** Runs the tests of one kind. Their output is worth reading only if one of them failed. */
 async function runKind(...flags) {
   const test = join(workspaceRoot, 'tooling', 'bin', 'test.mjs');
   const child = spawn(process.execPath, [test, ...flags, ...(args.length === 0 ? FAULTS : args)], {

@@ -5,10 +5,12 @@ import { join, relative } from 'node:path';
 import { exclusively } from './exclusive.mjs';
 import { workspaceRoot } from './workspace-root.mjs';
 
-/** A program that runs may still load parts of the bundle that it was started from, so old ones stay for some days. */
+/**
+ * A running program may still load parts of the bundle that it was started from, so old ones are kept for some days.
+ */
 const KEPT_BUNDLES = 3;
 const KEPT_MS = 7 * 24 * 60 * 60_000;
-/** How often a bundle is made again because a file changed meanwhile. */
+/** How often a bundle is rebuilt because a file changed in the meantime. */
 const MOST_TRIES = 5;
 
 export function filesBelow(directory) {
@@ -17,7 +19,7 @@ export function filesBelow(directory) {
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
-/** What tells that a file is the same as before; of a directory, the names below it. */
+/** What shows that a file is the same as before; for a directory, the names below it. */
 function stateOf(path) {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats?.isDirectory()) return filesBelow(path).sort().join();
@@ -29,14 +31,15 @@ function readRecord(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    // Cut off by a full disk, say. A new one takes its place.
+    // Cut off by a full disk, for example. A new one takes its place.
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
 }
 
 /**
- * Bundles of one program, in a directory of its own below `out`: one file instead of a thousand starts in a third of the time.
+ * Bundles of one program, in its own directory below `out`: one file instead of a thousand starts in a third of the
+ * time.
  *
  * @param out where the bundles are; `current.json` says which is current, and what it was made of
  * @param entry where the program is in a bundle
@@ -60,7 +63,7 @@ export function bundlesOf({ out, entry, build }) {
     try {
       const files = [...(await build(temporary)), 'pnpm-lock.yaml', relative(workspaceRoot, import.meta.filename)];
       const inputs = Object.fromEntries(files.map((path) => [path, stateOf(join(workspaceRoot, path))]));
-      // Nobody knows whether a file that changed meanwhile is in the bundle as it was or as it is.
+      // It is unknown whether a file that changed in the meantime is in the bundle as it was or as it is.
       const changed = files.some((path) => statSync(join(workspaceRoot, path)).mtimeMs >= begun);
       if (changed && tries < MOST_TRIES) return await makeBundle(tries + 1);
       const name = createHash('sha256').update(JSON.stringify(inputs)).digest('hex').slice(0, 16);
@@ -87,7 +90,7 @@ export function bundlesOf({ out, entry, build }) {
   }
 
   return {
-    /** The program, bundled; made anew when a file changed that it was made of. */
+    /** The program, bundled; rebuilt when one of its sources has changed. */
     async ensure() {
       const fresh = freshEntry();
       if (fresh !== undefined) return fresh;

@@ -6,13 +6,13 @@ import { workspaceRoot } from './workspace-root.mjs';
 const CLI = join(workspaceRoot, 'packages', 'kms-cli');
 
 /**
- * Bundles the command line, which then starts in a quarter of the processor time. What it loads of a service on the same host stays
- * outside: it is there, or it is not.
+ * Bundles the command line, which then starts in a quarter of the processor time. What it loads from a service on the
+ * same host stays outside: it may or may not be there.
  *
  * @returns the workspace's own files that went into it
  */
 export async function bundleCli(directory) {
-  // Here, not above: a launcher that has to install the dependencies first could not be loaded.
+  // Here, not at the top: a launcher that must install the dependencies first could not be loaded.
   const { build } = await import('esbuild');
   const { metafile } = await build({
     ...BUNDLING,
@@ -31,5 +31,5 @@ export async function bundleCli(directory) {
 
 const bundles = bundlesOf({ out: join(CLI, 'dist', 'bundles'), entry: join('bundle', 'main.js'), build: bundleCli });
 
-/** The command line, bundled; made anew when a file changed that it was made of. */
+/** The command line, bundled; rebuilt when one of its sources has changed. */
 export const ensureCliBundle = () => bundles.ensure();

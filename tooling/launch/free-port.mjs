@@ -12,8 +12,8 @@ function listen(port, host) {
 }
 
 /**
- * Why the service would not get its port, before anything is installed for it; undefined when it would, or when the service itself
- * will say what is wrong with its settings.
+ * Why the service would not get its port, before anything is installed for it; undefined if it would, or if the service
+ * itself will say what is wrong with its settings.
  */
 export async function portProblem(environment) {
   const port = environment.PORT ? Number(environment.PORT) : DEFAULT_PORT;

@@ -31,7 +31,7 @@ export async function ensureNativeAddon() {
     const runtime = runtimePath();
     const { code } = await runChild(runtime, [nodeGyp, 'rebuild', '--silent', ...headers(runtime)], {
       cwd: source,
-      // Its warnings are nobody's to mend here, and would bury what matters.
+      // Nobody can fix its warnings here, and they would bury what matters.
       env: { ...process.env, CXXFLAGS: '-w' },
       stdio: ['ignore', 2, 2],
     });

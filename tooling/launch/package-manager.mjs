@@ -5,7 +5,7 @@ import { runChild } from './child.mjs';
 import { fetchVerified } from './verified-archive.mjs';
 import { workspaceRoot } from './workspace-root.mjs';
 
-/** The exact version of the package manager, without the hash that stands behind it in `package.json`. */
+/** The exact version of the package manager, without the hash that follows it in `package.json`. */
 function pinnedVersion() {
   const { packageManager } = JSON.parse(readFileSync(join(workspaceRoot, 'package.json'), 'utf8'));
   const match = /^pnpm@(\d+\.\d+\.\d+)\+sha512\.[0-9a-f]{128}$/.exec(packageManager);

@@ -4,7 +4,9 @@ import { workspaceRoot } from './workspace-root.mjs';
 
 const REQUIRED_MAJOR = 26;
 
-/** The Node.js that runs the TypeScript sources: the caller's own when it is new enough, else the installed package. */
+/**
+ * The Node.js that runs the TypeScript sources: the caller's own if it is new enough, otherwise the installed package.
+ */
 export function runtimePath() {
   if (Number.parseInt(process.versions.node, 10) >= REQUIRED_MAJOR) return process.execPath;
   const prefix = process.platform === 'darwin' && process.arch === 'arm64' ? 'node-bin' : 'node';

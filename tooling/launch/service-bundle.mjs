@@ -21,7 +21,7 @@ const EXTERNAL = ['pkcs11js', '@electric-sql/pglite', '@electric-sql/pglite-prep
  * @returns the workspace's own files that went into it
  */
 export async function bundleService(directory) {
-  // Here, not above: a launcher that has to install the dependencies first could not be loaded.
+  // Here, not at the top: a launcher that must install the dependencies first could not be loaded.
   const { build } = await import('esbuild');
   const child = join(workspaceRoot, 'packages', 'hsm-pkcs11', 'src', 'child');
   const { metafile } = await build({
@@ -49,5 +49,5 @@ const bundles = bundlesOf({
   build: bundleService,
 });
 
-/** The program of the service, bundled; made anew when a file changed that it was made of. */
+/** The program of the service, bundled; rebuilt when one of its sources has changed. */
 export const ensureServiceBundle = () => bundles.ensure();

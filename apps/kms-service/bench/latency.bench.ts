@@ -48,7 +48,7 @@ const bench: Bench = {
         ],
         holds,
         conditions: [
-          `${CONCURRENCY} connections; before each slice the rate at saturation is measured anew; medians of ${SLICES} slices of ${SECONDS} s, in turns`,
+          `${CONCURRENCY} connections; before each slice the rate at saturation is measured again; medians of ${SLICES} slices of ${SECONDS} s, in turns`,
         ],
       };
     } finally {

@@ -18,7 +18,7 @@ const TOLERANCE = 1.1;
 const ROUNDS = 3;
 const OPTIONS = { slices: 11, requests: 2000, warmUp: 25_000 };
 
-/** The median and the upper quartile of the share in each of some rounds, with processes that start anew in each. */
+/** The median and the upper quartile of the share in each of some rounds, with processes that are restarted for each. */
 async function measure(url: string): Promise<readonly { readonly share: number; readonly upper: number }[]> {
   const rounds: { readonly share: number; readonly upper: number }[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {

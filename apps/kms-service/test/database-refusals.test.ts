@@ -116,7 +116,7 @@ const CASES: readonly Case[] = [
     'a port that nobody listens on',
     () => ({ DATABASE_URL: at(`127.0.0.1:${closedPort}/kms`) }),
     1,
-    /nobody takes connections at 127\.0\.0\.1:\d+: start the server, or correct host and port/,
+    /nothing accepts connections at 127\.0\.0\.1:\d+: start the server, or correct host and port/,
   ],
   [
     'a socket that is not there',

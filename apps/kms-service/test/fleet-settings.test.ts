@@ -40,12 +40,12 @@ describe('nodes of one database', () => {
 
   test('do not keep evidence beside one that keeps none, nor the other way round', async () => {
     const keeper = await start(withEvidence);
-    await expect(start({})).rejects.toThrow(/KMS_EVIDENCE_ENABLED: is false here and true on a node that is running/);
+    await expect(start({})).rejects.toThrow(/KMS_EVIDENCE_ENABLED: is false here and true on a running node/);
     expect(await fleetOf(keeper)).toEqual({ status: 'ok' });
     await keeper.stop();
     running.length = 0;
     await start({});
-    await expect(start(withEvidence)).rejects.toThrow(/is true here and false on a node that is running/);
+    await expect(start(withEvidence)).rejects.toThrow(/is true here and false on a running node/);
   });
 
   test('may differ in it while an operator changes it in all of them, and both say that they do', async () => {

@@ -82,7 +82,7 @@ describe('a wrong setting of the HSM ends the start with 78 and says which:', { 
       { SOFTHSM2_CONF: '/nowhere/softhsm2.conf' },
       /cannot be initialised \(CKR_GENERAL_ERROR\)/,
     ],
-    ['the slot', { KMS_PKCS11_SLOT: '12345' }, /No initialised token fits slot 12345/],
+    ['the slot', { KMS_PKCS11_SLOT: '12345' }, /No initialised token matches slot 12345/],
     ['the PIN', { KMS_PKCS11_PIN: '999000' }, /the token refused the PIN/],
   ])('%s', (_what, change, says) => {
     const { status, stderr } = run(change);

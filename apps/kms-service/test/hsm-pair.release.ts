@@ -185,7 +185,7 @@ describe('two HSMs', { timeout: 180_000 }, () => {
     tokens.takeAway('west');
     try {
       await expect(startService({ env: { ...env, DATABASE_URL: other.url } })).rejects.toThrow(
-        /KMS_PKCS11_CONFIGS_JSON\[1\]: .*No initialised token fits token label "west"/,
+        /KMS_PKCS11_CONFIGS_JSON\[1\]: .*No initialised token matches token label "west"/,
       );
     } finally {
       tokens.bringBack('west');

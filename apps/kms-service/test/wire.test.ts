@@ -84,12 +84,12 @@ describe('a list', () => {
     expect(await list('limit=500')).not.toHaveProperty('warnings');
     expect(await list('sort=name&page=2&page=3')).toMatchObject({
       items: [{}, {}],
-      warnings: ['The query has sort, which is not known here.', 'The query has page, which is not known here.'],
+      warnings: ['The query has the unknown parameter sort.', 'The query has the unknown parameter page.'],
     });
     for (const path of ['/kms/v1/tokens', '/kms/v1/rotation-schedules', '/kms/v1/rotation-schedules/upcoming'])
       expect(await local.call('GET', `${path}?sort=name`)).toMatchObject({
         status: 200,
-        body: { warnings: ['The query has sort, which is not known here.'] },
+        body: { warnings: ['The query has the unknown parameter sort.'] },
       });
   });
 

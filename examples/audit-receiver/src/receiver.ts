@@ -24,7 +24,7 @@ export function makeReceiver(options: ReceiverOptions): Server {
     if (request.method === 'GET' && request.url === '/health') return [200, { status: 'ok' }];
     if (request.method !== 'POST' || request.url !== PATH) return [404, { error: 'There is nothing here.' }];
     if (!isToken(request.headers.authorization, options.bearerToken)) return [401, { error: 'Wrong token.' }];
-    // The sender takes a batch for refused only when the answer names it: so it can not be one of a proxy in between.
+    // The sender takes a batch for refused only when the answer names it: so it cannot be one of a proxy in between.
     const refusal = (status: number, error: string): [number, object] => [
       status,
       { batchId: request.headers['idempotency-key'], error },
@@ -56,7 +56,7 @@ export function makeReceiver(options: ReceiverOptions): Server {
   });
 }
 
-/** The keys of a PEM file; what is none of PEM is left to whoever reads it as a key, who says so. */
+/** The keys of a PEM file; anything that is not PEM is left to the reader of the key, which reports it. */
 function publicKeysIn(pem: string): readonly string[] {
   const keys = pem.split(/(?=-----BEGIN )/).filter((part) => part.startsWith('-----BEGIN '));
   return keys.length === 0 ? [pem] : keys;

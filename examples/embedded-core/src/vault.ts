@@ -24,7 +24,7 @@ import { randomBytes } from 'node:crypto';
 
 const KEY = 'vault';
 
-/** Keeps secrets of one program under a key of its own. */
+/** Keeps secrets of one program under its own key. */
 export interface Vault {
   seal(secret: string): Promise<string>;
   open(sealed: string): Promise<string>;

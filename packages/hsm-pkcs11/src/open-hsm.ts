@@ -44,11 +44,11 @@ export interface Hsm {
 }
 
 export interface OpenHsmOptions {
-  /** The environment of the module's process; by default this one's without what belongs to the service. */
+  /** The environment of the module's process; default: that of this process, without what belongs to the service. */
   readonly environment?: NodeJS.ProcessEnv;
   /**
-   * Answers an HSM that is away now, instead of throwing: it is connected when it is back. For an HSM that is one of
-   * several. Wrong PINs and modules that can not be loaded still throw.
+   * Returns an HSM that is away now, instead of throwing: it is connected when it is back. For an HSM that is one of
+   * several. Wrong PINs and modules that cannot be loaded still throw.
    */
   readonly tolerateAbsence?: boolean;
   /** The PINs that were refused; by default those of this process. */
@@ -59,17 +59,17 @@ export interface OpenHsmOptions {
   readonly now?: () => number;
 }
 
-// A token counts wrong PINs whoever in this process tries them, so that this is remembered for the whole of it.
+// A token counts wrong PINs regardless of who in this process tries them, so they are remembered for the whole process.
 const refusedByProcess = new RefusedPins();
 
 /** What of the service's environment no module needs to see. */
 const OWN_VARIABLES = /^(KMS_|DATABASE_|PG|NODE_OPTIONS$)/;
 
 /**
- * Loads a PKCS #11 module in a process of its own, finds the token and logs in.
+ * Loads a PKCS #11 module in a separate process, finds the token and logs in.
  *
- * @throws HsmConfigurationError for what no retry mends: the service ends with code 78
- * @throws KmsError `HSM_UNAVAILABLE` when the HSM can not be reached now
+ * @throws HsmConfigurationError for what no retry fixes: the service ends with code 78
+ * @throws KmsError `HSM_UNAVAILABLE` when the HSM cannot be reached now
  * @example
  * const hsm = await openHsm({ modulePath: '/usr/lib/softhsm/libsofthsm2.so', slot: 0, pin: '1234' });
  * if (!(await hsm.hasRoot())) await hsm.createRoot();

@@ -1,7 +1,7 @@
 import { type LookupAddress, type LookupOptions, promises as dns } from 'node:dns';
 import { BlockList, isIP } from 'node:net';
 
-/** Ranges that a name on the outside has no business to lead to: private, link-local (metadata), loopback and special. */
+/** Ranges that an external name has no business resolving to: private, link-local (metadata), loopback and special. */
 const INSIDE = new BlockList();
 for (const [network, prefix] of [
   ['0.0.0.0', 8],
@@ -42,7 +42,7 @@ export function isLoopbackHost(host: string): boolean {
 }
 
 /**
- * Why an address of the audit service can not be used, `undefined` when it can: plain HTTP goes to this machine only.
+ * Why an address of the audit service cannot be used, `undefined` if it can: plain HTTP goes to this machine only.
  *
  * @param allowedHosts names that may lead to private addresses
  */
@@ -61,8 +61,8 @@ export function auditUrlProblem(url: URL, allowedHosts: ReadonlySet<string>): st
 type LookupCallback = (error: Error | null, address: string | LookupAddress[], family?: number) => void;
 
 /**
- * A `lookup` for sockets that gives out only addresses that the host may lead to. The check is made on what is connected
- * to, so that a name can not change its mind in between.
+ * A `lookup` for sockets that returns only addresses that the host may resolve to. The check is made on the address
+ * connected to, so that a name cannot change in between.
  */
 export function guardedLookup(allowedHosts: ReadonlySet<string>) {
   return (host: string, options: LookupOptions, callback: LookupCallback): void => {

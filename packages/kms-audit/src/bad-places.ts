@@ -1,6 +1,6 @@
 import type { BadLine } from './export-report.ts';
 
-/** So many places are kept in a report; the others are counted. */
+/** This many places are kept in a report; the others are counted. */
 const PLACES_KEPT = 100;
 
 /** What is wrong with an export, in the order in which it was found. */

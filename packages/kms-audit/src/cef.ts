@@ -3,8 +3,8 @@ import type { AuditEvent, AuditResult, ChainedEvent } from '@qnsp/kms-core';
 const SEVERITY: Readonly<Record<AuditResult, number>> = { success: 3, failure: 5, denied: 7 };
 
 /**
- * An event in the Common Event Format, version 0, as a line without its line feed. It carries the hash and the place of the
- * event, but can not be verified by itself: verify the JSON Lines export.
+ * An event in the Common Event Format, version 0, as a line without its line feed. It carries the hash and the place of
+ * the event, but cannot be verified by itself: verify the JSON Lines export.
  *
  * @param version of the service, for the header
  */
@@ -45,7 +45,7 @@ function extension(event: AuditEvent, sequence: number, hash: string): string {
     .join(' ');
 }
 
-/** What some reader or other takes for the end of a line: those that Unicode (UAX 14) and the splitlines of Python name. */
+/** What some readers take for the end of a line: those that Unicode (UAX 14) and the splitlines of Python name. */
 // oxlint-disable-next-line no-control-regex
 const LINE_ENDS = /[\n\u000b\u000c\u001c-\u001e\u0085\u2028\u2029]/g;
 

@@ -4,13 +4,16 @@ import { GENESIS_HASH } from './event-hash.ts';
 
 /** What signs a chain, as far as it has come. */
 export interface Signers {
-  /** Which key signed from where on, as the last checkpoint says; `null` where it is of the first format, which says nothing. */
+  /**
+   * Which key signed from which event on, according to the last checkpoint; `null` if that is of the first format,
+   * which does not say.
+   */
   readonly periods: readonly SigningKeyPeriod[] | null;
   /** The key of the last checkpoint, `null` before the first. */
   readonly keyId: string | null;
 }
 
-/** Where a chain ends, as the next checkpoint has to go on from it. */
+/** Where a chain ends, in the form from which the next checkpoint must continue. */
 export interface ChainTail {
   /** Of the last event that is sealed. */
   readonly sequence: number;
@@ -43,7 +46,7 @@ export function tailAfter(checkpoint: Checkpoint, hash: string | null): ChainTai
   };
 }
 
-/** The id of the key that a signature names, `null` when it names none. Nobody has looked whether it is the one. */
+/** The id of the key that a signature names, `null` if it names none. It has not been checked. */
 export function signingKeyId({ signature }: Pick<Checkpoint, 'signature'>): string | null {
   try {
     const header: unknown = JSON.parse(Buffer.from(signature.split('.', 1)[0] ?? '', 'base64url').toString('utf8'));
@@ -63,13 +66,16 @@ export function periodsWith(
   keyId: string,
   firstSequence: number,
 ): readonly SigningKeyPeriod[] | undefined {
-  // Of the first format it is known who signed last, and not since when.
+  // Of the first format it is known who signed last, but not since when.
   const known = periods ?? (before === null ? [] : [{ keyId: before, firstSequence: 1 }]);
   if (known.at(-1)?.keyId === keyId) return known;
   return known.some((period) => period.keyId === keyId) ? undefined : [...known, { keyId, firstSequence }];
 }
 
-/** Why a checkpoint does not say what has to be said after this end of the chain, `undefined` when it does. Its place is not looked at. */
+/**
+ * Why a checkpoint does not say what it must after this end of the chain, `undefined` if it does. Its place is not
+ * checked.
+ */
 export function statementProblem(before: ChainTail, checkpoint: Checkpoint): string | undefined {
   const { signers, sealedAt } = before;
   const keyId = signingKeyId(checkpoint) ?? '';

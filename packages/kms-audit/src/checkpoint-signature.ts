@@ -72,7 +72,7 @@ export function checkpointVerifier(publicKeyPem: string): CheckpointVerifier {
       const [header = '', payload, signature = '', ...rest] = checkpoint.signature.split('.');
       if (payload !== '' || rest.length > 0) return 'its signature is not a JWS with a detached payload';
       const named = parseHeader(header);
-      // The key decides on the algorithm, never the header, which anybody can write.
+      // The key determines the algorithm, never the header, which anyone can write.
       if (named === undefined || named['alg'] !== algorithm.name || named['typ'] !== TYPE || 'crit' in named)
         return `its signature is not a checkpoint's with ${algorithm.name}`;
       if (named['kid'] !== keyId) return `it was signed with another key${nameOf(named['kid'])}`;
@@ -87,7 +87,7 @@ export function checkpointVerifier(publicKeyPem: string): CheckpointVerifier {
   };
 }
 
-/** RFC 8017, 8.1.2, step 1. OpenSSL also takes a PSS signature without its leading zeros. */
+/** RFC 8017, 8.1.2, step 1. OpenSSL also accepts a PSS signature without its leading zeros. */
 function hasLengthOf({ asymmetricKeyDetails }: KeyObject, signature: Uint8Array): boolean {
   const bits = asymmetricKeyDetails?.modulusLength;
   return bits === undefined || signature.length === Math.ceil(bits / 8);
@@ -114,7 +114,10 @@ function base64url(text: string): string {
   return Buffer.from(text, 'utf8').toString('base64url');
 }
 
-/** The id of a key as a signature names it. What has not the form of one is not repeated: it would be written to a terminal. */
+/**
+ * The id of a key as a signature names it. Anything not in that form is not repeated: it would be written to a
+ * terminal.
+ */
 function nameOf(keyId: unknown): string {
   return typeof keyId === 'string' && /^[\w-]{43}$/.test(keyId) ? `, ${keyId}` : '';
 }

@@ -3,20 +3,24 @@ import type { Deliver, DeliveryAnswer } from './delivery-client.ts';
 import type { EvidenceReport } from './evidence-report.ts';
 import { StuckBatches } from './stuck-batches.ts';
 
-/** Renewed for as long as a delivery takes: who holds the lease is the only one who sends, and one who is gone holds it no longer. */
+/**
+ * Renewed for as long as a delivery takes: only the holder of the lease sends, and a node that is gone no longer holds
+ * it.
+ */
 const LEASE_SECONDS = 5;
 const RENEW_MS = 1000;
 const FIRST_DELAY_SECONDS = 0.5;
 const LONGEST_DELAY_SECONDS = 60;
 
-/** After a pause for all tenants it is seen anew whether the audit service still asks for it. */
+/** After a pause for all tenants it is checked again whether the audit service still asks for it. */
 const LONGEST_QUIET_SECONDS = 60;
 
 /**
- * Delivers what is due, batch by batch, each tenant's in their order. What the audit service asks for with `Retry-After`
- * holds for the tenant of the batch; when it asks for two tenants in a row, it is meant for all of them.
+ * Delivers what is due, batch by batch, each tenant's in their order. What the audit service asks for with
+ * `Retry-After` holds for the tenant of the batch; when it does so for two tenants in a row, it is meant for all of
+ * them.
  *
- * @param rest waits for as long as should be after a batch of so many events
+ * @param rest waits for as long as appropriate after a batch of this many events
  * @returns for how many seconds to leave the audit service alone
  */
 export async function deliverDue(
@@ -52,18 +56,19 @@ export async function deliverDue(
   return 0;
 }
 
-/** Renews the lease again and again until the work has ended. */
+/** Keeps renewing the lease until the work has ended. */
 async function whileRenewing<T>(renew: () => Promise<void>, work: () => Promise<T>): Promise<T> {
   let renewing = Promise.resolve();
   const timer = setInterval(() => {
-    // One that fails lets the lease end: then another node sends the batch as well, which the audit service knows by its id.
+    // If that fails, the lease expires: then another node sends the batch as well, which the audit service recognises
+    // by its id.
     renewing = renewing.then(renew).catch(() => undefined);
   }, RENEW_MS);
   try {
     return await work();
   } finally {
     clearInterval(timer);
-    // Behind the end of the delivery it would find nothing to renew.
+    // After the end of the delivery it would find nothing to renew.
     await renewing;
   }
 }
@@ -74,7 +79,7 @@ function outcomeOf(answer: DeliveryAnswer, attempts: number): DeliveryOutcome {
   return { kind: 'postponed', seconds: Math.max(answer.retryAfterSeconds ?? 0, retryDelay(attempts)) };
 }
 
-/** Doubles with each attempt up to a minute, and takes a random half of it, so that nodes do not come in step. */
+/** Doubles with each attempt up to a minute, and takes a random half of it, so that nodes do not fall into step. */
 export function retryDelay(attempts: number, random: () => number = Math.random): number {
   const whole = Math.min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** Math.min(attempts, 16));
   return whole * (0.5 + random() / 2);

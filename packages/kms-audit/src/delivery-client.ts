@@ -9,33 +9,33 @@ export interface DeliveryClientOptions {
   readonly bearerToken: string;
   /** Names that may lead to private addresses. */
   readonly allowedHosts: ReadonlySet<string>;
-  /** The certificate authority of the audit service in PEM; those of the system without it. */
+  /** The certificate authority of the audit service in PEM; default: those of the system. */
   readonly caPem?: string;
-  /** How long one delivery may take; 10,000 without it. */
+  /** How long one delivery may take; default: 10,000. */
   readonly timeoutMs?: number;
 }
 
-/** What became of one attempt. */
+/** The outcome of one attempt. */
 export type DeliveryAnswer =
   | { readonly kind: 'accepted' }
-  /** It will never be taken as it is. */
+  /** It will never be accepted as it is. */
   | { readonly kind: 'refused'; readonly reason: string }
-  /** It may be taken later, or was taken and the answer was lost. */
+  /** It may be accepted later, or was accepted and the answer was lost. */
   | {
       readonly kind: 'failed';
       readonly reason: string;
       readonly retryAfterSeconds: number | null;
-      /** The status of a refusal that does not name the batch, which it will be again if the audit service gave it. */
+      /** The status of a refusal that does not name the batch; it will recur if it came from the audit service. */
       readonly unnamedRefusal?: number;
     };
 
-/** Makes one attempt, which ends early as failed when it is aborted. */
+/** Makes one attempt, which ends early as failed if it is aborted. */
 export type Deliver = (batch: EvidenceBatch, aborted: AbortSignal) => Promise<DeliveryAnswer>;
 
 const PATH = 'audit/v1/kms-evidence';
 /**
- * What says that the request itself is wrong, when the answer names the batch: a proxy or a firewall in between gives the same
- * statuses. Anything else may pass, or be mended by an operator.
+ * What says that the request itself is wrong, when the answer names the batch: a proxy or a firewall in between gives
+ * the same statuses. Anything else may pass, or be fixed by an operator.
  */
 const REFUSED: ReadonlySet<number> = new Set([400, 409, 413, 415, 422]);
 /** Those of the global agents. */
@@ -47,8 +47,9 @@ const MAX_RETRY_AFTER_SECONDS = 3600;
 export function deliveryClient(options: DeliveryClientOptions): Deliver {
   const base = options.url.href.endsWith('/') ? options.url.href : `${options.url.href}/`;
   const url = new URL(PATH, base);
-  // Of its own: the global one takes a proxy from the environment (NODE_USE_ENV_PROXY), which would get the token of what goes to this
-  // machine, and would look up the name of the audit service itself, past the addresses that are allowed.
+  // A separate one: the global one takes a proxy from the environment (NODE_USE_ENV_PROXY), which would get the token
+  // of what goes to this machine, and would resolve the name of the audit service itself, bypassing the allowed
+  // addresses.
   const agent = new (url.protocol === 'https:' ? HttpsAgent : HttpAgent)(AGENT_OPTIONS);
   return async (batch, aborted) => {
     try {
@@ -69,8 +70,9 @@ export function deliveryClient(options: DeliveryClientOptions): Deliver {
 }
 
 /**
- * Why the audit service can not be delivered to, `undefined` where nothing speaks against it. Delivers nothing: it asks for what
- * deliveries are sent to, and any answer will do that neither refuses the credential nor comes from a server in trouble.
+ * Why the audit service cannot be delivered to, `undefined` if nothing speaks against it. Delivers nothing: it asks for
+ * what deliveries are sent to, and any answer will do that neither refuses the credential nor comes from a server in
+ * trouble.
  */
 export async function auditServiceProblem(options: DeliveryClientOptions): Promise<string | undefined> {
   const { url } = options;
@@ -167,7 +169,7 @@ function answerOf(response: IncomingMessage, text: string, batchId: string): Del
     const failed = { kind: 'failed', reason: `the audit service answered ${status}`, retryAfterSeconds } as const;
     return REFUSED.has(status) ? { ...failed, unnamedRefusal: status } : failed;
   }
-  // A page of some proxy in between is no acceptance, and neither is an answer about another batch.
+  // A page from some proxy in between is not an acceptance, and neither is an answer about another batch.
   const acknowledged = answer !== undefined && (!('batchId' in answer) || answer['batchId'] === batchId);
   if (acknowledged || text.trim() === '') return { kind: 'accepted' };
   return { kind: 'failed', reason: 'the answer is not one of the audit service', retryAfterSeconds: null };

@@ -5,7 +5,7 @@ import { canonicalJson } from './canonical-json.ts';
 /** SHA3-256 (FIPS 202), in lower-case hexadecimal wherever it is text. */
 export const HASH_ALGORITHM = 'sha3-256';
 
-/** What the first event of a chain has as its previous hash. */
+/** The previous hash of the first event of a chain. */
 export const GENESIS_HASH = '0'.repeat(64);
 
 /**

@@ -13,8 +13,8 @@ export type EvidenceReport =
       readonly reason: string;
     }
   /**
-   * A batch is refused again and again by something that does not name it, so that its tenant's evidence does not get on:
-   * somebody has to look at it. It is still tried.
+   * A batch keeps being refused by something that does not name it, so that its tenant's evidence is stuck: somebody
+   * must look into it. It is still retried.
    */
   | {
       readonly kind: 'stuck';
@@ -23,7 +23,7 @@ export type EvidenceReport =
       readonly attempts: number;
       readonly status: number;
     }
-  /** The audit service refused a batch for ever: somebody has to look at it. */
+  /** The audit service permanently refused a batch: somebody must look into it. */
   | { readonly kind: 'refused'; readonly tenantId: TenantId; readonly batchId: string; readonly reason: string }
   | { readonly kind: 'retired'; readonly batches: number }
   /**
@@ -31,5 +31,5 @@ export type EvidenceReport =
    * for each tenant.
    */
   | { readonly kind: 'superseded'; readonly tenantId: TenantId; readonly keyId: string }
-  /** A turn failed; the next one tries again. */
+  /** A round failed; the next one tries again. */
   | { readonly kind: 'failed'; readonly work: string; readonly tenantId?: TenantId; readonly error: unknown };

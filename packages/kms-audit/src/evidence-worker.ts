@@ -15,17 +15,17 @@ export interface EvidenceWorkerOptions {
   readonly store: EvidenceStore;
   readonly signer: CheckpointSigner;
   readonly deliver: Deliver;
-  /** Is told how much waits. */
+  /** Called with the size of the backlog. */
   readonly trail: Pick<GroupCommit, 'maxBacklog' | 'setBacklog'>;
-  /** The life of the database that the store is in; `null` where it has had one only. */
+  /** The epoch of the database that the store is in; `null` if it has had only one. */
   readonly epoch?: EvidenceEpoch | null;
   readonly report: (report: EvidenceReport) => void;
-  /** How long events stay in the store after they were delivered; for ever without it. */
+  /** How long events stay in the store after delivery; default: forever. */
   readonly retentionDays?: number;
-  /** Pause between two looks at what waits; 200 without it. */
+  /** Pause between two checks for waiting events; default: 200. */
   readonly intervalMs?: number;
   readonly clock?: () => number;
-  /** Whether the process has so much to do that its requests should go first; without it, it never has. */
+  /** Whether the process is so busy that its requests should go first; default: never. */
   readonly isBusy?: () => boolean;
 }
 
@@ -35,8 +35,9 @@ const MILLISECONDS_PER_DAY = 24 * 60 * 60 * 1000;
 const SUPERSEDED_PAUSE_MS = 10_000;
 const RETIRED_AT_ONCE = 20;
 /**
- * A database that was out of reach may come back as a standby that lagged. Whoever misses something in it finds that out as soon as
- * it is back, and says so; a node that misses nothing gives the others this long, as what it sealed meanwhile would fork the chain.
+ * A database that was out of reach may come back as a lagging standby. A node that misses something in it finds that
+ * out as soon as it is back, and says so; a node that misses nothing gives the others this long, because whatever it
+ * sealed in the meantime would fork the chain.
  */
 const AFTER_OUTAGE_MS = 3000;
 
@@ -65,7 +66,7 @@ export function startEvidenceWorker(options: EvidenceWorkerOptions): { stop(): P
     report({ kind: 'backlog', backlog });
     return intervalMs;
   };
-  /** A share of each tenant that has something; what is left then comes in the next turn, which follows at once. */
+  /** A share of each tenant that has something; the rest comes in the next round, which follows at once. */
   let wasOut = false;
   const seal = async () => {
     let left = false;
@@ -107,7 +108,7 @@ export function startEvidenceWorker(options: EvidenceWorkerOptions): { stop(): P
     const quietSeconds = await deliverDue(store, deliver, owner, report, stopping.signal, rest, stuck);
     return Math.max(intervalMs, quietSeconds * 1000);
   };
-  // A slow audit service holds up deliveries and nothing else.
+  // A slow audit service delays deliveries and nothing else.
   const loops = [
     repeat('count', intervalMs, stopping.signal, report, count),
     repeat('seal', intervalMs, stopping.signal, report, seal),
@@ -126,7 +127,7 @@ function isOutage(error: unknown): boolean {
   return error instanceof KmsError && error.code === 'STORE_UNAVAILABLE';
 }
 
-/** Makes one turn after another; each answers how long to pause after it. */
+/** Runs one round after another; each returns how long to pause after it. */
 async function repeat(
   work: string,
   pauseAfterFailureMs: number,

@@ -10,7 +10,7 @@ import {
 import { z } from 'zod';
 import { canonicalJson } from './canonical-json.ts';
 
-/** More than anybody will ever change to: each checkpoint names them all. */
+/** More keys than anyone will ever change to: each checkpoint names them all. */
 const MOST_SIGNING_KEYS = 1000;
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.int().min(1);
@@ -83,7 +83,7 @@ export function exportLines(events: readonly ChainedEvent[], checkpoint: Checkpo
     .join('');
 }
 
-/** Reads a line of an export without its line feed, `undefined` when it is not one to the letter. */
+/** Reads a line of an export without its line feed, `undefined` if it is not exactly one. */
 export function parseExportLine(line: string): ExportLine | undefined {
   const value = parseJson(line);
   if (typeof value !== 'object' || value === null || Object.keys(value).length !== 1) return undefined;
@@ -98,8 +98,8 @@ export function parseExportLine(line: string): ExportLine | undefined {
 
 /** An event as it stands in an export, `undefined` for anything else. */
 export function readChainedEvent(value: unknown): ChainedEvent | undefined {
-  // The codes of errors grow with versions of the service: any text is taken for one. The value itself, whose members are in
-  // the order in which they came.
+  // The list of error codes grows with versions of the service: any text is accepted as one. The value itself, whose
+  // members are in the order in which they came.
   return chainedEventSchema.safeParse(value).success ? (value as ChainedEvent) : undefined;
 }
 
@@ -108,7 +108,7 @@ export function readAuditEvent(value: unknown): AuditEvent | undefined {
   return eventSchema.safeParse(value).success ? (value as AuditEvent) : undefined;
 }
 
-/** A checkpoint, `undefined` for anything else. Its signature is not looked at. */
+/** A checkpoint, `undefined` for anything else. Its signature is not checked. */
 export function readCheckpoint(value: unknown): Checkpoint | undefined {
   return checkpointSchema.safeParse(value).data;
 }
@@ -127,7 +127,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // The caller says which line can not be read; the parser's message would quote it.
+    // The caller says which line cannot be read; the parser's message would quote it.
     return undefined;
   }
 }

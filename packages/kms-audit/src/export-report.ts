@@ -19,9 +19,11 @@ export interface BatchRange {
 
 /** An epoch that begins within an export: the database was restored. */
 export interface EpochReport extends EvidenceEpoch {
-  /** It goes on behind this event of an epoch before it. */
+  /** It continues after this event of an earlier epoch. */
   readonly after: number;
-  /** What the epoch before it has beyond that in this export, `null` when nothing. The restored service does not have it. */
+  /**
+   * What the previous epoch has beyond that in this export, `null` if nothing. The restored service does not have it.
+   */
   readonly abandoned: { readonly firstSequence: number; readonly lastSequence: number } | null;
 }
 
@@ -31,29 +33,29 @@ export interface ExportReport {
   /** Events that were verified. */
   readonly events: number;
   readonly checkpoints: number;
-  /** Events that retention removed; their signed checkpoints are there. */
+  /** Events that retention removed; their signed checkpoints are present. */
   readonly retired: number;
   /**
-   * Those of them that come after a batch that is whole. Retention goes from the oldest to the newest and keeps only what the
-   * audit service refused: whoever reads this may ask whether that explains them.
+   * Those that come after a complete batch. Retention goes from the oldest to the newest and keeps only what the audit
+   * service refused: the reader should ask whether that explains them.
    */
   readonly retiredAfterKept: readonly BatchRange[];
   /** Events that are missing. */
   readonly gaps: number;
-  /** Whether something other than the export shows that its end is the end. */
+  /** Whether something other than the export proves that its end is complete. */
   readonly endProven: boolean;
-  /** Up to which event the checkpoint that was given apart shows that nothing is missing; `null` without it. */
+  /** Up to which event the given checkpoint shows that nothing is missing; `null` without one. */
   readonly provenUpTo: number | null;
   /** The last checkpoint of the export whose signature is valid. */
   readonly last: Checkpoint | null;
   /** The epochs that begin in it, oldest first. */
   readonly epochs: readonly EpochReport[];
-  /** The keys that signed it, and from which event on. */
+  /** The keys that signed it, and from which event. */
   readonly keys: readonly SigningKeyPeriod[];
-  /** What people should know of checkpoints of the first format, which can not rule it out. */
+  /** What people should know about checkpoints of the first format, which cannot rule it out. */
   readonly notes: readonly string[];
   readonly firstBad: BadLine | null;
-  /** What is wrong, the first places of it. A line that is wrong does not keep the others from being looked at. */
+  /** What is wrong, the first places of it. A line that is wrong does not keep the others from being checked. */
   readonly bad: readonly BadLine[];
   /** In how many places something is wrong. */
   readonly badPlaces: number;
@@ -117,7 +119,7 @@ function wordsOnKeys(keys: ExportReport['keys']): readonly string[] {
   return [`signed by ${keys.length} keys, one after another: ${named.join(', ')}`];
 }
 
-/** Removed batches behind kept ones: one line, however many there are. */
+/** Removed batches after kept ones: one line, however many there are. */
 function wordsOnKept(ranges: ExportReport['retiredAfterKept']): readonly string[] {
   if (ranges.length === 0) return [];
   const batches = ranges.reduce((sum, range) => sum + range.batches, 0);

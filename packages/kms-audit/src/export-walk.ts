@@ -18,13 +18,15 @@ export class ExportWalk {
   readonly #verifiers: ReadonlyMap<string, CheckpointVerifier>;
   #line = 0;
   #tenantId: string | null;
-  /** Of the last event; `null` behind a line that can not be read. */
+  /** Of the last event; `null` after a line that cannot be read. */
   #sequence: number | null = 0;
   /** Of the last event; `null` where it is not known, as where retention removed it. */
   #hash: string | null = BEGINNING.hash;
-  /** What the batch at hand goes on from: the checkpoint before it, or where a later epoch begins an earlier one. */
+  /**
+   * What the current batch continues from: the previous checkpoint, or, at the start of a later epoch, an earlier one.
+   */
   #tail: ChainTail = BEGINNING;
-  /** How far the epoch before came, when the batch at hand goes on further back. */
+  /** How far the previous epoch went, if the current batch continues from further back. */
   #abandoned: number | null = null;
   readonly #landmarks = new Landmarks();
   readonly #signers: Signers[] = [];
@@ -123,7 +125,7 @@ export class ExportWalk {
     this.#hash = hash;
   }
 
-  /** A batch that begins further back is one of a later epoch, or its checkpoint will not fit. */
+  /** A batch that begins further back belongs to a later epoch, or its checkpoint will not match. */
   #goBackTo({ sequence, previousHash }: ChainedEvent): void {
     const landmark =
       sequence === 1 && previousHash === BEGINNING.hash
@@ -166,7 +168,7 @@ export class ExportWalk {
     this.#abandoned = reached;
   }
 
-  /** What comes next is looked at as if this had been right, so that it is not reported again. */
+  /** What follows is checked as if this had been right, so that it is not reported again. */
   #goOnAfter(checkpoint: Checkpoint, batch: OpenBatch): void {
     this.#noteEpoch(checkpoint);
     this.#keys.note(checkpoint);
@@ -175,7 +177,7 @@ export class ExportWalk {
     const hash = batch.first === null || batch.isBroken ? null : this.#hash;
     const tail = tailAfter(checkpoint, hash);
     const { periods, keyId } = tail.signers;
-    // An older node beside newer ones says nothing of keys: what was said before it still holds.
+    // An older node beside newer ones says nothing of keys: what was said before still holds.
     const kept = checkpoint.version === undefined && periods === null ? this.#tail.signers.periods : periods;
     this.#goTo({ ...tail, signers: { periods: kept, keyId } });
     this.#landmark();
@@ -190,7 +192,7 @@ export class ExportWalk {
     this.#batch = new OpenBatch();
   }
 
-  /** Remembers this place, which a later epoch may go on from. */
+  /** Remembers this place, from which a later epoch may continue. */
   #landmark(): void {
     const { sequence, hash, checkpointHash: itsHash, sealedAt, signers } = this.#tail;
     if (typeof itsHash !== 'string') return;

@@ -2,15 +2,17 @@ import { type AuditEvent, type EvidenceStore, type EvidenceTrail, KmsError, type
 import { hasShare } from './fair-share.ts';
 
 export interface GroupCommitOptions {
-  /** How many writes run at a time while they are fast; 2 without it. */
+  /** How many writes run concurrently while they are fast; default: 2. */
   readonly fewWrites?: number;
-  /** How long an event waits for one of these to end, in milliseconds; 20 without it. Then it is written beside them. */
+  /**
+   * How long an event waits for one of these to end, in milliseconds; default: 20. Then it is written alongside them.
+   */
   readonly patienceMs?: number;
-  /** How many writes run at a time at most; 6 without it. */
+  /** How many writes run at a time at most; default: 6. */
   readonly maxWrites?: number;
-  /** How many events are written at a time; 256 without it. */
+  /** How many events are written at a time; default: 256. */
   readonly maxBatch?: number;
-  /** How many events may wait in memory; 10,000 without it. */
+  /** How many events may wait in memory; default: 10,000. */
   readonly maxWaiting?: number;
   /** How many events may wait in the store to be sealed and delivered. */
   readonly maxBacklog: number;
@@ -23,9 +25,9 @@ interface Group {
 }
 
 /**
- * Makes events durable, those that come at about the same time in one write. A write takes about as long for one event as for
- * a hundred: an event alone is written at once, and what comes while writes run goes with the next one. An event is never
- * dropped: what can not be written, or taken, is an error for whoever waits for it.
+ * Makes events durable, those that arrive at about the same time in one write. A write takes about as long for one
+ * event as for a hundred: a single event is written at once, and what arrives while writes run goes with the next one.
+ * An event is never dropped: what cannot be written, or accepted, is an error for its waiter.
  */
 export class GroupCommit implements EvidenceTrail {
   readonly #store: Pick<EvidenceStore, 'append'>;
@@ -83,7 +85,7 @@ export class GroupCommit implements EvidenceTrail {
     this.#backlogOf = byTenant;
   }
 
-  /** Ends when everything that was recorded is written, or has failed. */
+  /** Resolves when everything that was recorded is written, or has failed. */
   async close(): Promise<void> {
     this.#flush();
     await Promise.allSettled([...this.#ready, ...this.#writing].map(({ written }) => written.promise));
@@ -119,7 +121,7 @@ export class GroupCommit implements EvidenceTrail {
     }
   }
 
-  /** Never rejects: each event has somebody who waits for its outcome. */
+  /** Never rejects: each event has a waiter for its outcome. */
   async #write(group: Group): Promise<void> {
     const { events, written } = group;
     try {

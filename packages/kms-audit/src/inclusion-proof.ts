@@ -9,7 +9,7 @@ export interface InclusionProof {
   readonly event: ChainedEvent;
   /** The place of the event in its batch, from 0. */
   readonly leafIndex: number;
-  /** Hashes in hexadecimal, from below (RFC 6962, section 2.1.1). */
+  /** Hashes in hexadecimal, from the leaf upwards (RFC 6962, section 2.1.1). */
   readonly path: readonly string[];
   readonly checkpoint: Checkpoint;
 }
@@ -28,7 +28,7 @@ export function proveInclusion(
 }
 
 /**
- * Why a proof does not hold under a public key, `undefined` when it does.
+ * Why a proof is not valid under a public key, `undefined` if it is.
  *
  * @example
  * inclusionProblem(proof, checkpointVerifier(publicKeyPem)) === undefined;

@@ -10,7 +10,7 @@ export class KeyPeriods {
   readonly #notes: string[] = [];
   #sealedAt = Number.NEGATIVE_INFINITY;
 
-  /** From which event on a key signed; one that signed again is there again. */
+  /** The event from which a key signed; a key that signed again is listed again. */
   get periods(): readonly SigningKeyPeriod[] {
     return this.#periods;
   }

@@ -1,4 +1,4 @@
-/** A checkpoint that an export went through, as a place that a later epoch may go on from. */
+/** A checkpoint that an export went through, as a place from which a later epoch may continue. */
 export interface Landmark {
   /** Of its last event. */
   readonly sequence: number;
@@ -7,7 +7,7 @@ export interface Landmark {
   readonly checkpointHash: string;
   /** When it was sealed, in milliseconds since 1970. */
   readonly sealedAt: number;
-  /** A number that whoever adds it knows its signing keys by. */
+  /** A number by which the caller that adds it knows its signing keys. */
   readonly signers: number;
 }
 

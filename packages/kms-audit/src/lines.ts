@@ -12,9 +12,9 @@ const MOST_LINE_BYTES = 4 * 1024 * 1024;
 const LINE_FEED = 0x0a;
 
 /**
- * Cuts bytes into lines. A line ends at a line feed and nowhere else: what other programs take for the end of a line, such as
- * U+2028 or a carriage return, is text that anybody may have sent. Bytes that are not UTF-8 are a line that can not be read,
- * and not another text.
+ * Cuts bytes into lines. A line ends at a line feed and nowhere else: what other programs take for the end of a line,
+ * such as U+2028 or a carriage return, is text that anyone may have sent. Bytes that are not UTF-8 are a line that
+ * cannot be read, and not another text.
  */
 export class LineSplitter {
   readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

@@ -5,7 +5,7 @@ import { HASH_ALGORITHM } from './event-hash.ts';
 const LEAF = Uint8Array.of(0x00);
 const NODE = Uint8Array.of(0x01);
 
-/** One level of the tree above another: pairs are hashed together, a last one without a partner goes up as it is. */
+/** One level of the tree above another: pairs are hashed together, a last one without a partner moves up unchanged. */
 function levelAbove(level: readonly Buffer[]): Buffer[] {
   const above: Buffer[] = [];
   for (let index = 0; index < level.length; index += 2) {
@@ -62,7 +62,7 @@ export class GrowingRoot {
 }
 
 /**
- * The audit path of one entry (RFC 6962, section 2.1.1): what its leaf has to be hashed with, from below.
+ * The audit path of one entry (RFC 6962, section 2.1.1): what its leaf must be hashed with, from the leaf upwards.
  *
  * @throws RangeError when there is no such entry.
  */
@@ -80,7 +80,7 @@ export function auditPath(data: readonly Uint8Array[], index: number): Buffer[] 
 }
 
 /**
- * The root that an audit path leads to (RFC 9162, section 2.1.3.2), `undefined` when the path does not fit a tree of that
+ * The root that an audit path leads to (RFC 9162, section 2.1.3.2), `undefined` if the path does not fit a tree of that
  * size.
  */
 export function rootOfPath(

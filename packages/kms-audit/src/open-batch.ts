@@ -10,7 +10,7 @@ export class OpenBatch {
   #count = 0;
   #first: EventPlace | null = null;
   #lastEventId: string | null = null;
-  /** Something is wrong in it that was reported: that its checkpoint does not fit then is no news. */
+  /** Something in it is wrong and was reported: that its checkpoint does not match then is no news. */
   isBroken = false;
 
   /** Whether nothing came yet. */
@@ -33,7 +33,10 @@ export class OpenBatch {
     this.#root.add(Buffer.from(hash, 'hex'));
   }
 
-  /** Why a checkpoint is not the one over these events, `undefined` when it is. Its signature and its place are not looked at. */
+  /**
+   * Why a checkpoint is not the one over these events, `undefined` if it is. Its signature and its place are not
+   * checked.
+   */
   problem(checkpoint: Checkpoint): string | undefined {
     if (checkpoint.eventCount !== this.#count)
       return `it is for ${checkpoint.eventCount} events, and there are ${this.#count}`;

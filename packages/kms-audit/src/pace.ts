@@ -1,21 +1,21 @@
-/** A sealed or delivered batch takes about as long as so many of its events. */
+/** A sealed or delivered batch takes about as long as this many of its events. */
 const BATCH_IN_EVENTS = 20;
 const PAUSE_MS_PER_EVENT = 0.8;
-/** While less waits, requests go first: some seconds of all that a process can do. */
+/** While less is waiting, requests go first: some seconds of everything a process can do. */
 const PATIENT_EVENTS = 50_000;
-/** Or while less than this share of what may wait. */
+/** Or while less than this share of what may wait is waiting. */
 const PATIENT_SHARE = 0.25;
 
 export interface PaceOptions {
-  /** Whether the process has so much to do that its requests should go first. */
+  /** Whether the process is so busy that its requests should go first. */
   readonly isBusy: () => boolean;
   /** How many events may wait in the store. */
   readonly maxBacklog: number;
 }
 
 /**
- * Leaves a busy process to its requests: between batches there are pauses that leave sealing and delivering about a tenth of
- * the time. The more waits, the shorter they are, and from some point on there are none.
+ * Leaves a busy process to its requests: pauses between batches leave sealing and delivering about a tenth of the time.
+ * The more is waiting, the shorter they are, and from some point there are none.
  */
 export class Pace {
   readonly #isBusy: () => boolean;
@@ -31,7 +31,7 @@ export class Pace {
     this.#backlog = events;
   }
 
-  /** How long to pause after a batch of so many events, in milliseconds. */
+  /** How long to pause after a batch of this many events, in milliseconds. */
   pauseAfter(events: number): number {
     const patience = 1 - this.#backlog / this.#mostPatient;
     if (patience <= 0 || !this.#isBusy()) return 0;

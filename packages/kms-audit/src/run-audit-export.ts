@@ -1,7 +1,7 @@
 import type { Checkpoint } from '@qnsp/kms-core';
 import { parseExportLine } from './export-lines.ts';
 
-/** Where evidence is exported from: the service, by whichever client. */
+/** Where evidence is exported from: the service, through any client. */
 export interface ExportSource {
   /** The newest checkpoint, `undefined` when there is none: `GET /audit/checkpoints?limit=1`. */
   latestCheckpoint(): Promise<Checkpoint | undefined>;
@@ -10,12 +10,12 @@ export interface ExportSource {
 }
 
 /**
- * Exports everything up to the newest checkpoint: what `kms audit export` does. Reading leaves evidence itself, so the end
- * is settled at the beginning.
+ * Exports everything up to the newest checkpoint: what `kms audit export` does. Reading leaves evidence itself, so the
+ * end is fixed at the beginning.
  *
  * @param write takes the export, page by page
  * @returns the newest checkpoint, to be kept apart from the export; `undefined` when there is no evidence yet
- * @throws RangeError when the source does not answer what an export consists of.
+ * @throws RangeError if the source does not return what an export consists of.
  */
 export async function runAuditExport(
   source: ExportSource,

@@ -14,9 +14,9 @@ export interface AuditVerifyArguments {
   readonly publicKeyFiles: readonly string[];
   /** Whose evidence it must be. */
   readonly tenantId?: string;
-  /** A checkpoint as JSON that came another way than the export. */
+  /** A checkpoint as JSON, obtained separately from the export. */
   readonly checkpointFile?: string;
-  /** The last checkpoint of an earlier export, as JSON; this export goes on after it. */
+  /** The last checkpoint of an earlier export, as JSON; this export continues after it. */
   readonly afterFile?: string;
   readonly expectedEvents?: number;
   readonly retiredBefore?: Date;
@@ -26,8 +26,8 @@ export interface AuditVerifyArguments {
  * Verifies an export in files and says the outcome in words: what `kms audit verify` does.
  *
  * @param print takes the lines for people
- * @returns whether everything is as it was signed
- * @throws RangeError when a file can not be read or is not what it should be, naming it.
+ * @returns whether everything is as signed
+ * @throws RangeError when a file cannot be read or is not what it should be, naming it.
  */
 export async function runAuditVerify(args: AuditVerifyArguments, print: (line: string) => void): Promise<boolean> {
   const publicKeysPem = await Promise.all(args.publicKeyFiles.map(publicKeyIn));
@@ -87,7 +87,7 @@ function unreadable(path: string, cause: unknown): RangeError {
 function parseJson(text: string): unknown {
   try {
     const value: unknown = JSON.parse(text);
-    // A line of an export is taken as well.
+    // A line of an export is accepted as well.
     return typeof value === 'object' && value !== null && 'checkpoint' in value ? value.checkpoint : value;
   } catch {
     return undefined;

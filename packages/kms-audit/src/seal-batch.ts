@@ -18,7 +18,7 @@ export function emptyChain(tenantId: string): ChainHead {
   return { tenantId, sequence: 0, hash: GENESIS_HASH, checkpoint: null, last: null };
 }
 
-/** Another key has taken over a chain from the one that was to sign: who has this one has to leave it alone. */
+/** Another key has taken over a chain from the one that was to sign: nodes that have this one must leave it alone. */
 export class SupersededKeyError extends Error {
   override readonly name = 'SupersededKeyError';
 }
@@ -26,7 +26,7 @@ export class SupersededKeyError extends Error {
 /**
  * Puts events at the end of a tenant's chain and signs their checkpoint.
  *
- * @param epoch the life of the database that they are of
+ * @param epoch the epoch of the database that they belong to
  * @throws SupersededKeyError when another key has taken over the chain
  * @throws RangeError without an event, with an event of another tenant, or in an epoch that has ended.
  */
@@ -86,15 +86,15 @@ export function leavesOf(events: readonly Pick<ChainedEvent, 'hash'>[]): Buffer[
 }
 
 /**
- * What waited when the database was copied may be sealed in the epoch before as well: it gets an id of its own, so that no id is
- * there twice.
+ * What waited when the database was copied may also have been sealed in the previous epoch: it gets a new id, so that
+ * no id occurs twice.
  */
 function inEpoch(event: AuditEvent, epoch: EvidenceEpoch | null): AuditEvent {
   if (epoch === null || event.timestamp >= epoch.since) return event;
   return { ...event, eventId: newId(), repeats: event.eventId };
 }
 
-/** Nodes have clocks of their own, and a chain goes forward all the same. */
+/** Nodes have their own clocks, and a chain moves forward all the same. */
 function notBefore(now: Date, ...earliest: readonly (string | undefined)[]): Date {
   return new Date(Math.max(now.getTime(), ...earliest.map((time) => (time === undefined ? 0 : Date.parse(time)))));
 }

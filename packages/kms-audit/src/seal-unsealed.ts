@@ -14,12 +14,12 @@ const PLACE_BYTES = 256;
 const BATCHES_PER_TURN = 10;
 
 /**
- * Seals what waits of one tenant, batch by batch, up to a share. Answers whether more may wait.
+ * Seals what is waiting of one tenant, batch by batch, up to a share. Returns whether more may be waiting.
  *
- * @param rest waits for as long as should be after a batch of so many events
+ * @param rest waits for as long as appropriate after a batch of this many events
  * @param epoch the life of the database at hand
  * @throws KmsError `INTERNAL_ERROR` when what waits is not an event of the tenant: it was changed behind the service's
- *   back, and the chain of that tenant stands still until somebody has looked at it.
+ * back, and the chain of that tenant stops until somebody has looked into it.
  */
 export async function sealUnsealed(
   store: Pick<EvidenceStore, 'extendChain'>,

@@ -1,6 +1,6 @@
 import { constants, type KeyObject, type SignKeyObjectInput } from 'node:crypto';
 
-/** How a kind of key signs: its name in a JWS and what `node:crypto` needs to be told. */
+/** How a kind of key signs: its name in a JWS and what `node:crypto` needs to know. */
 export interface SignatureAlgorithm {
   /** RFC 9864 for Ed25519, RFC 7518 for ECDSA and RSA-PSS, draft-ietf-cose-dilithium for ML-DSA. */
   readonly name: string;
@@ -10,7 +10,7 @@ export interface SignatureAlgorithm {
 
 const PSS = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
 const PS256: SignatureAlgorithm = { name: 'PS256', digest: 'sha256', options: PSS };
-// RFC 7518, section 3.4: r and s beside each other.
+// RFC 7518, section 3.4: r and s concatenated.
 const ECDSA = { dsaEncoding: 'ieee-p1363' } as const;
 const BY_CURVE: Readonly<Record<string, SignatureAlgorithm>> = {
   prime256v1: { name: 'ES256', digest: 'sha256', options: ECDSA },
@@ -28,7 +28,7 @@ const SMALLEST_RSA_BITS = 2048;
 /**
  * The one way in which a key signs checkpoints.
  *
- * @throws RangeError for a key that can not: another type or curve, or RSA below 2,048 bits.
+ * @throws RangeError for a key that cannot: another type or curve, or RSA below 2,048 bits.
  */
 export function signatureAlgorithmOf(key: KeyObject): SignatureAlgorithm {
   const type = key.asymmetricKeyType ?? 'secret';

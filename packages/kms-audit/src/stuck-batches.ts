@@ -1,6 +1,6 @@
 import type { Delivery, TenantId } from '@qnsp/kms-core';
 
-/** What passes by itself has passed after so many attempts. */
+/** What passes on its own has passed after this many attempts. */
 const ATTEMPTS = 5;
 const REMINDER_MS = 60 * 60 * 1000;
 
@@ -9,7 +9,10 @@ interface Told {
   readonly at: number;
 }
 
-/** Remembers which batches somebody was told of that are refused without being named, so that it is not said at each attempt. */
+/**
+ * Remembers which batches that are refused without being named were already reported, so that this is not repeated at
+ * each attempt.
+ */
 export class StuckBatches {
   readonly #told = new Map<TenantId, Told>();
   readonly #monotonic: () => number;
@@ -18,7 +21,7 @@ export class StuckBatches {
     this.#monotonic = monotonic;
   }
 
-  /** Whether somebody has to be told now, after an attempt that ended like that: of each batch once, and again after an hour. */
+  /** Whether to report now, after an attempt that ended like that: each batch once, and again after an hour. */
   isDue({ checkpoint, attempts }: Delivery): boolean {
     const { tenantId, checkpointId: batchId } = checkpoint;
     const told = this.#told.get(tenantId);
@@ -28,7 +31,7 @@ export class StuckBatches {
     return true;
   }
 
-  /** The batch that was next for a tenant is so no more. */
+  /** The batch that was next for a tenant no longer is. */
   passed(tenantId: TenantId): void {
     this.#told.delete(tenantId);
   }

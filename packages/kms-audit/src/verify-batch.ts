@@ -4,7 +4,7 @@ import { eventHash } from './event-hash.ts';
 import { readChainedEvent, readCheckpoint } from './export-lines.ts';
 import { contentProblem } from './verify-export.ts';
 
-/** A batch out of the body of a delivery, `undefined` for anything else. */
+/** A batch from the body of a delivery, `undefined` for anything else. */
 export function readDelivery(body: unknown): EvidenceBatch | undefined {
   if (typeof body !== 'object' || body === null || !('checkpoint' in body) || !('events' in body)) return undefined;
   const checkpoint = readCheckpoint(body.checkpoint);
@@ -14,7 +14,7 @@ export function readDelivery(body: unknown): EvidenceBatch | undefined {
 }
 
 /**
- * Why a batch by itself is not one that was signed, `undefined` when it is: its hashes, its order, its root and its
+ * Why a batch on its own is not one that was signed, `undefined` if it is: its hashes, its order, its root and its
  * signature. Whether it follows the batch before it is for the caller to say.
  */
 export function batchProblem({ events, checkpoint }: EvidenceBatch, verifier: CheckpointVerifier): string | undefined {

@@ -8,11 +8,11 @@ import { OpenBatch } from './open-batch.ts';
 /**
  * Verifies an export without the service: every hash, every place in the chain, every Merkle root and every signature.
  * Editing, deleting, inserting or reordering a line is found at the first event that it touches; cutting off the end is
- * found against `latestCheckpoint` or `expectedEvents`. What comes after something wrong is looked at as well. Takes no more
- * memory for a longer export, but for a few bytes for each batch.
+ * found against `latestCheckpoint` or `expectedEvents`. What follows an error is checked as well. Takes no more memory
+ * for a longer export, apart from a few bytes for each batch.
  *
  * @param lines without their line feeds; nothing else ends a line
- * @throws RangeError when a public key or a checkpoint of the options is of no use.
+ * @throws RangeError if a public key or a checkpoint in the options is unusable.
  * @example
  * await verifyExport(linesOf(createReadStream(path)), { publicKeysPem: [pem], latestCheckpoint });
  */
@@ -25,7 +25,9 @@ export async function verifyExport(
   return walk.end();
 }
 
-/** Why a checkpoint is not the one over these events, `undefined` when it is. Its signature and its place are not looked at. */
+/**
+ * Why a checkpoint is not the one over these events, `undefined` if it is. Its signature and its place are not checked.
+ */
 export function contentProblem(checkpoint: Checkpoint, events: readonly ChainedEvent[]): string | undefined {
   const batch = new OpenBatch();
   for (const event of events) batch.add(event);

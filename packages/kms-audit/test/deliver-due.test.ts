@@ -93,7 +93,7 @@ test.each([
   expect(seconds).toBeLessThanOrEqual(most);
 });
 
-/** The sample's batches as if each were of a tenant of its own. */
+/** The sample's batches as if each were of its own tenant. */
 const ofSeveralTenants = () =>
   deliveries.map((delivery) => ({ ...delivery, checkpoint: { ...delivery.checkpoint, tenantId: newId() } }));
 const asksForTime = (retryAfterSeconds: number): DeliveryAnswer => ({

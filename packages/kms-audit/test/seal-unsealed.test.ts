@@ -15,7 +15,7 @@ const LARGEST_BODY_BYTES = 512 * 1024;
 const signer = checkpointSigner(samplePem());
 const now = () => Date.parse('2026-03-01T10:00:01Z');
 
-/** An event of about so many bytes: the names of its encryption context fill it. */
+/** An event of about this many bytes: the names of its encryption context fill it. */
 function eventOf(bytes: number): AuditEvent {
   return sampleEvent({ request: { contextKeys: ['k'.repeat(bytes)] } });
 }

@@ -1,7 +1,7 @@
 import { canonicalJson, eventHash, GENESIS_HASH, verifyExport } from '@qnsp/kms-audit';
 import { sampleEvent } from './audit-samples.ts';
 
-/** The lines of a chain of so many events, which nobody signed. */
+/** The lines of a chain of this many events, which nobody signed. */
 function* unsigned(count: number): Generator<string> {
   let previousHash = GENESIS_HASH;
   for (let sequence = 1; sequence <= count; sequence += 1) {

@@ -3,15 +3,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface BreakerOptions {
   /** How long one call may take. */
   readonly limitMs: number;
-  /** So many failures without a success between them open it. */
+  /** This many failures without a success in between open it. */
   readonly failures: number;
   /** How long it stays open before one call may try again. */
   readonly openMs: number;
-  /** A call that finds out whether to close again, also when nobody else calls. */
+  /** A call that finds out whether to close again, even when nobody else calls. */
   readonly probe: () => Promise<unknown>;
 }
 
-/** Runs calls that nobody should wait for: bounds each in time, and runs none for a while when several have failed. */
+/**
+ * Runs calls that nobody should wait for: limits the time of each, and runs none for a while after several have failed.
+ */
 export class CircuitBreaker {
   readonly #options: BreakerOptions;
   readonly #onChange: (open: boolean, cause: unknown) => void;
@@ -20,7 +22,7 @@ export class CircuitBreaker {
   #openUntil: number | undefined;
   readonly #closing = new AbortController();
 
-  /** @param onChange is told when it opens, with the failure that opened it, and when it closes again */
+  /** @param onChange called when it opens, with the failure that opened it, and when it closes again */
   constructor(options: BreakerOptions, onChange: (open: boolean, cause: unknown) => void) {
     this.#options = options;
     this.#onChange = onChange;
@@ -39,7 +41,7 @@ export class CircuitBreaker {
   async run<T>(call: () => Promise<T>): Promise<T | undefined> {
     if (this.#openUntil !== undefined) {
       if (performance.now() < this.#openUntil) return undefined;
-      // One call finds out; the others go on without.
+      // One call finds out; the others do without.
       this.#openUntil = performance.now() + this.#options.openMs;
     }
     try {
@@ -57,7 +59,7 @@ export class CircuitBreaker {
     this.#closing.abort();
   }
 
-  /** Fails no later than `limitMs`, but for an answer that is there already. */
+  /** Fails no later than `limitMs`, unless an answer is already there. */
   async #inTime<T>(call: () => Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {

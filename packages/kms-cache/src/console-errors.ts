@@ -1,12 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** Who hears of the errors that are written to the console in the course of some work. */
+/** Who is told of the errors written to the console in the course of some work. */
 const listener = new AsyncLocalStorage<(error: Error) => void>();
 let isListening = false;
 
 /**
- * Does work of a dependency that writes its errors to the console, stack traces and all, where it should hand them out, as the
- * Sentinel client does at every attempt. Whoever is named hears of them instead; what anybody else writes is written.
+ * Does work of a dependency that writes its errors to the console, stack traces and all, where it should return them,
+ * as the Sentinel client does at every attempt. The named listener is told of them instead; what anyone else writes is
+ * written.
  */
 export function hearingConsoleErrors<T>(hear: (error: Error) => void, work: () => T): T {
   listen();

@@ -22,7 +22,7 @@ export function memoryCache<V extends object>(options: MemoryCacheOptions): Memo
   return {
     get: (name) => held.get(name),
     set: (name, value, bytes) => {
-      // Counts in whole bytes, and nothing is for free.
+      // Counts in whole bytes, and nothing is free.
       held.set(name, value, { size: Math.max(1, Math.ceil(bytes)) });
     },
     delete: (name) => {

@@ -6,34 +6,34 @@ import { hearingConsoleErrors } from './console-errors.ts';
 import { redisClient } from './redis-client.ts';
 import { parseRedisUrl } from './redis-url.ts';
 
-/** A request waits no longer than this for Redis, but for an answer that has come. */
+/** A request waits no longer than this for Redis, unless an answer has already arrived. */
 const LIMIT_MS = 4;
 const BREAKER = { limitMs: LIMIT_MS, failures: 3, openMs: 1000 };
 const RECONNECT_MS = 1000;
-/** So many writes may be on their way; more are dropped, as none of them is needed. */
+/** This many writes may be in flight; more are dropped, as none of them is needed. */
 const MOST_WRITES = 256;
-/** The largest value that is kept, in bytes; a key with so many versions is read from the database. */
+/** The largest value that is kept, in bytes; a key with that many versions is read from the database. */
 const MOST_BYTES = 1024 * 1024;
 
 export interface RedisCacheOptions {
   /** As {@link parseRedisUrl} reads it. */
   readonly url: string;
-  /** The certificate authority of the server in PEM; the authorities of the system without it. */
+  /** The certificate authority of the server in PEM; default: those of the system. */
   readonly caPem?: string;
   /** How long entries are kept. */
   readonly ttlSeconds: number;
-  /** Is told when Redis is given up for a while and when it is back. */
+  /** Called when Redis is not used for a while and when it is back. */
   readonly onChange: (state: 'open' | 'closed', cause: unknown) => void;
 }
 
 export interface RedisCache extends SharedCache {
-  /** Whether Redis is left alone for now because it failed or was slow. */
+  /** Whether Redis is not used for now because it failed or was slow. */
   readonly isOpen: boolean;
   /** How many calls failed or took too long. */
   readonly failures: number;
-  /** @param ttlSeconds for how long, where it is not as long as other entries */
+  /** @param ttlSeconds how long, if not as long as other entries */
   put(name: string, bytes: Uint8Array, ttlSeconds?: number): void;
-  /** What the connection failed of last, `undefined` once a read succeeded again. */
+  /** Why the connection failed last, `undefined` once a read has succeeded again. */
   readonly connectionFailure: unknown;
   close(): Promise<void>;
 }
@@ -42,7 +42,7 @@ export interface RedisCache extends SharedCache {
  * A shared cache in Redis. Connects in the background; as long as it is not connected, slow or failing, it holds nothing.
  * Uses GET and SET with an expiry only.
  *
- * @throws RangeError for a URL that is none of a Redis
+ * @throws RangeError for a URL that is not a Redis URL
  * @example
  * const cache = openRedisCache({ url: 'redis://127.0.0.1:6379', ttlSeconds: 600, onChange: () => {} });
  */
@@ -130,14 +130,14 @@ class KeyvRedisCache implements RedisCache {
   }
 
   async #attempt<T>(call: () => Promise<T>): Promise<T> {
-    // The adapter would begin to connect by itself, with each request once more.
+    // The adapter would start connecting on its own, again with each request.
     if (!this.#client.isOpen) throw new Error('not connected', { cause: this.#connectionFailure });
     const answer = await call();
     this.#connectionFailure = undefined;
     return answer;
   }
 
-  /** A client that looks for its server lets calls wait: that they waited says less than why it has not found it. */
+  /** A client that looks for its server lets calls wait: the wait says less than the reason why it has not found it. */
   #explained(open: boolean, cause: unknown): unknown {
     const reason = this.#reason;
     if (!open) this.#reason = undefined;

@@ -2,11 +2,11 @@ import { createClient, createCluster, createSentinel, defaultReconnectStrategy }
 import type { RedisTarget } from './redis-url.ts';
 
 const CONNECT_LIMIT_MS = 2000;
-/** A connection on which nothing comes for so long is dead: a ping is due in each of these. */
+/** A connection on which nothing arrives for this long is dead: a ping is due in each such period. */
 const SILENCE_LIMIT_MS = 5000;
 const PING_MS = 2000;
 
-/** A client that goes on trying to connect, and fails at once whatever is asked of it meanwhile. */
+/** A client that keeps trying to connect, and in the meantime fails every request at once. */
 export function redisClient(target: RedisTarget, caPem: string | undefined) {
   const { username, password, nodes, database } = target;
   const credentials = {

@@ -16,8 +16,8 @@ const NODE = /^(\[[0-9a-f:]+\]|[^:[\]]+)(?::(\d{1,5}))?$/i;
 
 /**
  * Reads the URL of a Redis: `redis://user:password@host:port/database`, `rediss://` with TLS, `redis+cluster://` or
- * `rediss+cluster://` with some nodes of a cluster, `redis+sentinel://` or `rediss+sentinel://` with the sentinels and the
- * name of the master as the path; several hosts are parted by commas.
+ * `rediss+cluster://` with some nodes of a cluster, `redis+sentinel://` or `rediss+sentinel://` with the sentinels and
+ * the name of the master as the path; several hosts are separated by commas.
  *
  * @returns `undefined` for anything else
  * @example

@@ -10,17 +10,17 @@ const handlers = Object.entries(EXIT_CODE_OF_SIGNAL).map(
 );
 let isHeeded = false;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // Whoever read the output, such as `head`, wants no more of it.
+  // The reader of the output, such as `head`, wants no more of it.
   if (error.code === 'EPIPE') process.exit(EXIT.failed);
   process.stderr.write(
     `The result cannot be written: the system says "${getSystemErrorMessage(error.errno ?? 0)}" (${error.code}).\n`,
   );
   process.exit(EXIT.output);
 });
-// Nobody is left to say anything to.
+// There is nobody left to tell.
 process.stderr.on('error', () => process.exit(EXIT.output));
 
-/** What of a terminal results are shown on; colours as NO_COLOR, FORCE_COLOR and TERM ask for. */
+/** The properties of the terminal that shows results; colours as NO_COLOR, FORCE_COLOR and TERM ask for. */
 function terminal(): Terminal | undefined {
   if (!process.stdout.isTTY) return undefined;
   return { columns: process.stdout.columns, colours: process.stdout.hasColors() };

@@ -48,7 +48,7 @@ export function makeProgram(io: CommandIo): Command {
   return program;
 }
 
-/** Runs one command line and answers its exit code. */
+/** Runs one command line and returns its exit code. */
 export async function run(args: readonly string[], given: CommandIo): Promise<number> {
   const io = new ChosenIo(given);
   const program = makeProgram(io);
@@ -95,7 +95,7 @@ class ChosenIo implements CommandIo {
     return this.#given.pipes;
   }
 
-  // Asked for by those alone who heed it.
+  // Requested only by those that heed it.
   get signal() {
     return this.#given.signal;
   }
@@ -115,7 +115,7 @@ function interrupted(reason: unknown, writesFile: boolean, cause: unknown): Comm
   return new CommandError(exitCode, `Interrupted: ${rest}.`, { cause });
 }
 
-/** A failure that nobody foresaw: still one sentence, and for whoever mends it the rest on demand. */
+/** An unforeseen failure: still one sentence, and the rest on demand, for debugging. */
 function fault(cause: unknown): CommandError {
   const what = cause instanceof Error ? (cause.message.split('\n')[0] ?? cause.name) : 'unknown';
   return new CommandError(EXIT.fault, `This is a bug in kms (${what}): report it with what KMS_DEBUG=true prints.`, {

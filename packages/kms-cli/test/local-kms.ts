@@ -15,7 +15,7 @@ export interface Ran {
   readonly err: string;
 }
 
-/** Runs the command line as a process of its own, with nothing of this process's environment. */
+/** Runs the command line as its own process, with nothing of this process's environment. */
 export async function runKms(
   environment: Readonly<Record<string, string>>,
   args: readonly string[],

@@ -1,7 +1,7 @@
 import { ALL_ROUTES, type Route } from '@qnsp/kms-contract';
 import { answerSchemaOf, documented, nameOf, resolve, type Schema } from './contract-document.ts';
 
-/** What an answer without a name in the contract is called here. */
+/** What an answer that has no name in the contract is called here. */
 export function answerName(route: Route): string {
   const schema = answerSchemaOf(route);
   const name = nameOf(schema) ?? `${route.operationId[0]?.toUpperCase()}${route.operationId.slice(1)}Answer`;

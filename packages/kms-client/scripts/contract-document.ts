@@ -1,6 +1,6 @@
 import { openApiDocument, type Route, SYNONYMS } from '@qnsp/kms-contract';
 
-/** As much of JSON Schema as the contract uses. */
+/** The part of JSON Schema that the contract uses. */
 export interface Schema {
   readonly $ref?: string;
   readonly type?: string | readonly string[];
@@ -92,7 +92,7 @@ export function queryOf(route: Route): Readonly<Record<string, Schema>> {
   );
 }
 
-/** Fields without the other ways to say that they are absent: this client leaves them away. */
+/** Fields without the other ways to say that they are absent: this client omits them. */
 function withoutAbsent(fields: readonly (readonly [string, Schema])[]): readonly (readonly [string, Schema])[] {
   return fields.map(([name, schema]) => {
     const [value, absent] = schema.anyOf ?? [];
@@ -102,7 +102,7 @@ function withoutAbsent(fields: readonly (readonly [string, Schema])[]): readonly
   });
 }
 
-/** The schema of what an operation answers, a batch left out. */
+/** The schema of what an operation returns, apart from batches. */
 export function answerSchemaOf(route: Route): Schema {
   const content = operation(route).responses[String(route.status)]?.content['application/json'];
   if (content === undefined) throw new Error(`${route.operationId} has no JSON answer`);

@@ -7,7 +7,10 @@ import { comment, declaration } from './schema-types.ts';
 const NOTICE =
   '// Written by scripts/write-generated.ts from @qnsp/kms-contract: change the contract, then "pnpm run generate".\n';
 
-/** The files of `src/generated`, by name: what the client knows of the contract, so that it needs nothing of it at run time. */
+/**
+ * The files of `src/generated`, by name: what the client knows of the contract, so that it needs no part of it at run
+ * time.
+ */
 export function generatedFiles(): Readonly<Record<string, string>> {
   return {
     'operations.ts': operations(),
@@ -59,7 +62,7 @@ function operationOf(route: Route): Record<string, unknown> {
   };
 }
 
-/** The address below the base path where there are several: a gateway leads to no other. */
+/** The address below the base path if there are several: a gateway leads to no other. */
 function pathOf(route: Route): string {
   if (route.path.startsWith(BASE_PATH)) return route.path;
   const below = route.also?.find((address) => address.method === route.method && address.path.startsWith(BASE_PATH));

@@ -2,7 +2,7 @@ import type { Route } from '@qnsp/kms-contract';
 import { bodyOf, queryOf, type Schema } from './contract-document.ts';
 import { objectType } from './schema-types.ts';
 
-/** The declaration of what a method takes: parameters of the path, query and body in one object. */
+/** The declaration of what a method takes: path parameters, query and body in one object. */
 export function inputType(route: Route, used: Set<string>): string {
   const name = `${route.operationId[0]?.toUpperCase()}${route.operationId.slice(1)}Input`;
   const body = bodyOf(route);

@@ -21,7 +21,7 @@ export function comment(text: string | undefined, indent = ''): string {
 /** The declaration of a named schema. */
 export function declaration(name: string, schema: Schema | undefined, used: Set<string>): string {
   if (schema?.properties === undefined) throw new Error(`${name} is not an object of the contract`);
-  // Synonyms of answers are there only for requests in another dialect, which this client does not send.
+  // Synonyms in answers exist only for requests in another dialect, which this client does not send.
   const properties = Object.entries(schema.properties).filter(
     ([, { description }]) => description?.startsWith('Only if the request used such names') !== true,
   );
@@ -40,7 +40,7 @@ export interface ObjectFields {
 
 export function objectType({ properties, required }: ObjectFields, direction: Direction, used: Set<string>): string {
   const lines = Object.entries(properties).map(([name, schema]) => {
-    // A value that is passed on from elsewhere is often `undefined`; in a request that means absent.
+    // A value passed on from elsewhere is often `undefined`; in a request that means absent.
     const mark = required.includes(name) ? '' : '?';
     const undefinedToo = mark === '?' && direction === 'request' ? ' | undefined' : '';
     return `${comment(schema.description)}readonly ${name}${mark}: ${typeOf(schema, direction, used, name)}${undefinedToo};`;

@@ -13,7 +13,7 @@ export type BatchOperation = {
   [Id in keyof typeof OPERATIONS]: (typeof OPERATIONS)[Id] extends { readonly keyField: string } ? Id : never;
 }[keyof typeof OPERATIONS];
 
-/** What became of one item. */
+/** The outcome of one item. */
 export type BatchResult<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: KmsClientError };
@@ -22,7 +22,7 @@ export type InputOf<Id extends keyof KmsOperations> = NonNullable<Parameters<Kms
 export type AnswerOf<Id extends keyof KmsOperations> = Awaited<ReturnType<KmsOperations[Id]>>;
 
 interface EncodedItem {
-  /** Where it stands among the items of the caller. */
+  /** Its position among the caller's items. */
   readonly index: number;
   readonly json: string;
   readonly bytes: number;
@@ -33,8 +33,8 @@ const encoder = new TextEncoder();
 const FRAME_BYTES = '{"items":[]}'.length;
 
 /**
- * Does one crypto operation on many items, in as few requests as the service allows. The results stand in the order of the items;
- * an item that fails does not disturb the others.
+ * Does one crypto operation on many items, in as few requests as the service allows. The results are in the order of
+ * the items; an item that fails does not affect the others.
  *
  * @throws KmsClientError when a request as a whole fails.
  */
@@ -65,7 +65,7 @@ export async function batch<Id extends BatchOperation>(
   return results;
 }
 
-/** Items go where they may name their keys themselves, or else to the path of their key. */
+/** Items go where they may name their keys themselves, otherwise to the path of their key. */
 function byPath(operation: Operation, items: readonly object[]): ReadonlyMap<string, readonly EncodedItem[]> {
   const groups = new Map<string, EncodedItem[]>();
   for (const [index, item] of items.entries()) {

@@ -15,11 +15,11 @@ import { encodeCall, type Input } from './wire/encode-call.ts';
 export interface KmsClientOptions {
   /** Where the service is, such as `http://127.0.0.1:8095`, or the path of a gateway that leads to it. */
   readonly baseUrl: string | URL;
-  /** The API token, or what gives it. */
+  /** The API token, or a function that returns it. */
   readonly token: TokenSource;
   /** The tenant of every call; only a platform credential needs to name one. */
   readonly tenantId?: string | undefined;
-  /** How long one attempt may take, in milliseconds; 30,000 without it. */
+  /** How long one attempt may take, in milliseconds; default: 30,000. */
   readonly timeoutMs?: number | undefined;
   /** When calls are sent again: 4 attempts within 60,000 ms, with waits of up to 200 ms that double up to 5,000 ms. */
   readonly retry?: Partial<RetryPolicy> | undefined;
@@ -27,22 +27,22 @@ export interface KmsClientOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Whether the token may be sent over `http://` to another machine. */
   readonly allowInsecureHttp?: boolean | undefined;
-  /** What sends the requests; the platform's `fetch` without it. */
+  /** What sends the requests; default: the platform's `fetch`. */
   readonly fetch?: typeof fetch | undefined;
 }
 
-/** A client of the service: a method for each operation, and what belongs to several of them. */
+/** A client of the service: a method for each operation, and a few that combine several. */
 export interface KmsClient extends KmsOperations {
-  /** Every key that the filter lets through, page by page as they are asked for. `limit` is the size of a page. */
+  /** Every key that matches the filter, fetched page by page on demand. `limit` is the size of a page. */
   allKeys(filter?: Omit<ListKeysInput, 'cursor'>, options?: CallOptions): AsyncIterableIterator<Key, void, void>;
-  /** Every API token of the tenant, page by page as they are asked for. `limit` is the size of a page. */
+  /** Every API token of the tenant, fetched page by page on demand. `limit` is the size of a page. */
   allTokens(
     filter?: Omit<ListTokensInput, 'cursor'>,
     options?: CallOptions,
   ): AsyncIterableIterator<ApiToken, void, void>;
   /**
-   * Does a crypto operation on any number of items, in requests of at most 1,000 items and 8 MiB. The results stand in the order of
-   * the items; an item that fails is an error in its place.
+   * Does a crypto operation on any number of items, in requests of at most 1,000 items and 8 MiB. The results are in
+   * the order of the items; an item that fails is an error in its place.
    *
    * @throws KmsClientError when a request as a whole fails.
    */
@@ -58,10 +58,10 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 const OPTIONS = ['baseUrl', 'token', 'tenantId', 'timeoutMs', 'retry', 'headers', 'allowInsecureHttp', 'fetch'];
 
 /**
- * Makes a client. It holds no connection of its own, so there is nothing to close; where the platform keeps connections alive, they
- * are used again.
+ * Creates a client. It holds no connections itself, so there is nothing to close; where the platform keeps connections
+ * alive, they are reused.
  *
- * @throws KmsClientError `INVALID_ARGUMENT` for a base URL or a token that can't be one.
+ * @throws KmsClientError `INVALID_ARGUMENT` for an invalid base URL or token.
  * @example
  * const kms = createKmsClient({ baseUrl: 'http://127.0.0.1:8095', token });
  * const { keyId } = await kms.createKey({ name: 'orders' });
@@ -79,7 +79,7 @@ export function transportSettings(options: Omit<KmsClientOptions, 'token'>, cred
   return {
     baseUrl: checkBaseUrl(options.baseUrl, options.allowInsecureHttp ?? false),
     credential,
-    // Browsers refuse a fetch that is called on anything but the global object.
+    // Browsers refuse a `fetch` called on anything but the global object.
     fetch: options.fetch ?? ((...request) => fetch(...request)),
     timeoutMs: positive('timeoutMs', options.timeoutMs ?? DEFAULT_TIMEOUT_MS),
     retry,

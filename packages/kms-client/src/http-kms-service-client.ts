@@ -44,7 +44,7 @@ export interface AuthHeaderSource {
 }
 
 /**
- * The service under the shape of earlier clients: base64 texts instead of bytes. New code is better off with `createKmsClient`.
+ * The service under the shape of earlier clients: base64 texts instead of bytes. New code should use `createKmsClient`.
  *
  * @example
  * const kms = new HttpKmsServiceClient('http://127.0.0.1:8095', token);

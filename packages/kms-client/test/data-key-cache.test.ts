@@ -55,7 +55,7 @@ describe('a cache of data keys', () => {
     const sealed = [];
     for (let count = 0; count < 7; count += 1) sealed.push(await envelope.encrypt(data, { keyId }));
     expect(calls.created).toBe(3);
-    // The streams differ all the same: each has a salt of its own.
+    // The streams differ all the same: each has its own salt.
     expect(new Set(sealed.map((each) => Buffer.from(each.subarray(-21)).toString('hex'))).size).toBe(7);
     for (const each of sealed) expect(await envelope.decrypt(each)).toEqual(data);
     expect(calls.opened).toBe(3);

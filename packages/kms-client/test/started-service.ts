@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createDatabase, startService, tempDir } from '@qnsp/test-harness';
 
-/** A real service on a database of its own. */
+/** A real service on its own database. */
 export interface StartedService {
   readonly baseUrl: string;
   readonly token: string;

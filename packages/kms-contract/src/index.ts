@@ -16,5 +16,5 @@ export { fromBase64, toBase64 } from './fields/bytes.ts';
 export { durationSeconds } from './fields/duration.ts';
 export { openApiDocument } from './openapi/document.ts';
 
-// What a client needs of the core to understand answers and errors.
+// What a client needs from the core to understand answers and errors.
 export { ALGORITHMS, type Algorithm, KmsError, type KmsErrorCode, resolveAlgorithm } from '@qnsp/kms-core';

@@ -95,7 +95,7 @@ export class DrizzleEvidenceStore implements EvidenceStore {
 
   async claimDelivery(owner: string, leaseSeconds: number) {
     const claimed = await this.#system((db) => claimDelivery(db, owner, leaseSeconds));
-    // Thrown after the lease is committed: for as long as that lasts, this chain is out of the way of the others.
+    // Thrown after the lease is committed: for as long as it lasts, this chain is out of the way of the others.
     if (claimed?.kind === 'missing')
       throw new KmsError(
         'INTERNAL_ERROR',

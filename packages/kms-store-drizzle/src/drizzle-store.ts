@@ -65,7 +65,7 @@ export class DrizzleStore implements Store {
   }
 }
 
-// The reads outside of units of work: the functions that they call take role and scope in the same round trip.
+// The reads outside units of work: the functions that they call take role and scope in the same round trip.
 
 const readKey = builtOnce((db) =>
   db

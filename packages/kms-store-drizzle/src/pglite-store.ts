@@ -5,14 +5,14 @@ import { DrizzleStore } from './drizzle-store.ts';
 import { prepareDatabase } from './migrate/prepare-database.ts';
 
 export interface PgliteStoreOptions {
-  /** A directory, which is made when it does not exist, or `memory://` for a database that nothing keeps. */
+  /** A directory, which is created if it does not exist, or `memory://` for a database that is not kept. */
   readonly dataDir: string;
-  /** How long a unit of work may take, in milliseconds; 5000 without it. */
+  /** How long a unit of work may take, in milliseconds; default: 5000. */
   readonly statementTimeoutMs?: number;
 }
 
 /**
- * Opens the store on PostgreSQL inside of this process (PGlite). One process at a time may have a directory open.
+ * Opens the store on PostgreSQL inside this process (PGlite). One process at a time may have a directory open.
  *
  * @throws KmsError `STORE_UNAVAILABLE` when another process has the directory open.
  * @example
@@ -24,7 +24,8 @@ export async function openPgliteStore(options: PgliteStoreOptions): Promise<{
   readonly changes: ChangeFeed;
   close(): Promise<void>;
 }> {
-  // Loaded only where it is used: a database in WebAssembly takes time and memory that a service on a server does not owe.
+  // Loaded only where it is used: a database in WebAssembly takes time and memory that a service on a server need not
+  // spend.
   const { openPglite } = await import('./pglite/pglite-driver.ts');
   const driver = await openPglite(options.dataDir, options.statementTimeoutMs ?? 5000);
   const changes = new InProcessFeed();

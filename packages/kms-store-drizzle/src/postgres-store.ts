@@ -23,7 +23,7 @@ import { PostgresDriver } from './postgres/postgres-driver.ts';
  * Opens the store on a PostgreSQL server, version 15 or newer. The connecting user owns the tables or is a member of
  * the role `kms_app`.
  *
- * `changes` tells what changes in the database, whoever changes it; it opens two connections of its own when somebody
+ * `changes` reports every change in the database, no matter who makes it; it opens two connections of its own when somebody
  * subscribes. `clock` is the time by which the database judges, to judge by it without asking.
  *
  * @throws KmsError `STORE_UNAVAILABLE` when the server can't be reached or lets nobody in, with the reason, and in its details
@@ -57,7 +57,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     commits: new PostgresCommits(driver),
     fleet: new DrizzleFleetNodes(driver),
     close: async () => {
-      // At once, so that from this moment on no unit of work begins.
+      // At once, so that from this moment no unit of work begins.
       await Promise.all([changes.close(), driver.close()]);
     },
   };
@@ -75,12 +75,12 @@ function explained(error: unknown, option: 'url' | 'notifyUrl'): unknown {
   });
 }
 
-/** Besides what the store calls unavailable, a right that the user lacks from the beginning. */
+/** Besides what the store calls unavailable: a privilege that the user has lacked from the beginning. */
 function isOfConnection({ code, cause }: KmsError): boolean {
   return code === 'STORE_UNAVAILABLE' || (cause instanceof Error && 'code' in cause && cause.code === '42501');
 }
 
-/** Notices may come later; what somebody has to set right does not by itself. */
+/** Notices may come later; what somebody has to correct does not correct itself. */
 function refuseForGood(error: unknown): void {
   const problem = explained(error, 'notifyUrl');
   if (problem instanceof KmsError && problem.details?.['lies'] !== undefined && problem.details['lies'] !== 'server')

@@ -33,7 +33,7 @@ describe('TLS', () => {
     copyFileSync(fixture('server.pem'), certificate);
     copyFileSync(fixture('server.key'), key);
     chmodSync(key, 0o600);
-    // The server runs as a user of its own where the tests run as root, and reads only a key of its own.
+    // The server runs as its own user where the tests run as root, and reads only its own key.
     if (process.getuid?.() === 0) chownSync(key, Number(execFileSync('id', ['-u', 'postgres'])), 0);
     server = await startPostgres({ settings: { ssl: 'on', ssl_cert_file: certificate, ssl_key_file: key } });
     database = await createDatabase(server.url);

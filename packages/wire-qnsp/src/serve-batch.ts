@@ -65,7 +65,7 @@ export async function serveBatch(
     return andThen(done, (result) => encodeAnswer(route, result, item.dialect));
   };
   const failed = (error: unknown) => {
-    // One item that fails is that item's answer, also when the service is at fault; the log says why.
+    // One item that fails is that item's answer, even when the service is at fault; the log says why.
     if (!(error instanceof KmsError) || error.code === 'INTERNAL_ERROR')
       edge.logs.log.error({ requestId, err: error }, 'batch item failed');
     return { error: itemProblem(failureOf(error)) };

@@ -20,8 +20,9 @@ export interface FolderCycle {
 }
 
 /**
- * Finds the circles between the folders of each package. Each directory below `src` is a folder, and so is `src` itself: what
- * everything in a package needs stands in a folder of its own, and beside `index.ts` is only what puts the folders together.
+ * Finds the circles between the folders of each package. Each directory below `src` is a folder, and so is `src`
+ * itself: what everything in a package needs stands in its own folder, and beside `index.ts` is only what puts the
+ * folders together.
  */
 export function folderCycles(root: string): readonly FolderCycle[] {
   return globSync('{packages,apps,examples,tooling}/*/src', { cwd: root })

@@ -1,7 +1,7 @@
 export interface LintViolation {
   readonly path: string;
   readonly source: string;
-  /** The rule, or the words of the message, with which the file has to be reported. */
+  /** The rule, or the words of the message, with which the file must be reported. */
   readonly named: string;
 }
 

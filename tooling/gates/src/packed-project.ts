@@ -6,7 +6,7 @@ import { tempDir } from '@qnsp/test-harness';
 
 const workspaceRoot = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
 
-/** A project alone in a directory, with the packages that it uses as they would be published. */
+/** A standalone project in a directory, with the packages that it uses as they would be published. */
 export interface PackedProject {
   readonly path: string;
   remove(): Promise<void>;

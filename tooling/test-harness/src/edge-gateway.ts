@@ -10,8 +10,8 @@ export interface EdgeGateway {
 }
 
 /**
- * The replicas as the documents name them, each twice: one that failed is passed by for a while, and when all of them did, as
- * while they restart one right after the other, each is tried all the same.
+ * The replicas as the documents name them, each twice: one that failed is skipped for a while, and when all of them
+ * have, as while they restart one right after the other, each is tried all the same.
  */
 function upstreamServers(addresses: readonly string[]): string {
   return [

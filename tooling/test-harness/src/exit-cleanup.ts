@@ -1,7 +1,7 @@
 const pending = new Set<() => void>();
 
 process.on('exit', () => {
-  // The last thing begun ends first: a server before the directory it writes to.
+  // The last thing started ends first: a server before the directory it writes to.
   for (const cleanup of [...pending].toReversed()) cleanup();
 });
 

@@ -7,7 +7,7 @@ import { tempDir } from './temp-dir.ts';
 const require = createRequire(import.meta.url);
 const SOURCE = join(import.meta.dirname, 'faulty-module.c');
 
-/** A PKCS #11 module that passes calls on to another one and makes faults on the way, as `faulty-module.c` says. */
+/** A PKCS #11 module that passes calls on to another one and injects faults on the way, as `faulty-module.c` says. */
 export interface FaultyModule {
   readonly path: string;
   /** What the process of the module needs in its environment. */

@@ -85,7 +85,7 @@ function program(call: 'encryptFile' | 'decryptFile', options: Readonly<Record<s
   return ['--input-type=module', '--eval', script];
 }
 
-/** Writes down the greatest memory of the process when it ends. */
+/** Records the peak memory of the process when it ends. */
 function witness(file: string): string {
   const script = `import { writeFileSync } from 'node:fs';
     process.on('exit', () => writeFileSync(${JSON.stringify(file)}, String(process.resourceUsage().maxRSS)));`;
@@ -132,8 +132,8 @@ async function digest(path: string): Promise<string> {
 }
 
 /**
- * Encrypts and decrypts a file in every way that people have, against a real service and beside `openssl enc`, round by round, so
- * that whatever else the machine does meets all of them.
+ * Encrypts and decrypts a file in every available way, against a real service and beside `openssl enc`, round by round,
+ * so that whatever else the machine does affects all of them.
  *
  * @throws Error when a file does not come back as it was.
  */

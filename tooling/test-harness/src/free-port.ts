@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-// Below the range from which systems pick the ports of outgoing connections, so none of those takes it meanwhile.
+// Below the range from which systems pick the ports of outgoing connections, so none of those takes it in the meantime.
 const LOWEST = 20_000;
 const HIGHEST = 32_000;
 const ATTEMPTS = 50;

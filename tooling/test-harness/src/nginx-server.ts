@@ -37,7 +37,7 @@ export function fillTemplate(template: string, variables: Readonly<Record<string
   });
 }
 
-/** Starts nginx in a directory of its own and waits until it accepts connections. */
+/** Starts nginx in its own directory and waits until it accepts connections. */
 export async function startNginx(options: NginxOptions): Promise<NginxServer> {
   const executable = findExecutable('nginx');
   if (executable === undefined) throw new Error('nginx is not installed');
@@ -56,10 +56,10 @@ export async function startNginx(options: NginxOptions): Promise<NginxServer> {
       file: executable,
       args: ['-p', home.path, '-c', join(conf, 'nginx.conf'), '-e', 'stderr', '-g', 'daemon off;'],
     },
-    // It ends its workers by this, which it can not once it is killed.
+    // This is how it ends its workers, which it cannot do once it is killed.
     deathSignal: 'SIGQUIT',
     cwd: home.path,
-    // Far from UTC, which the tests would else take for granted.
+    // Far from UTC, which the tests would otherwise take for granted.
     env: { PATH: process.env['PATH'], TZ: 'Asia/Tokyo' },
   });
   const stop = async (): Promise<void> => {

@@ -26,7 +26,7 @@ export interface PostgresServer {
   readonly port: number;
   readonly dataDir: string;
   readonly socketDir: string;
-  /** Of the main process; another one after a restart. */
+  /** Of the main process; a different one after a restart. */
   readonly pid: number;
   logs(): string;
   /** Ends the server and removes its data. */
@@ -34,7 +34,7 @@ export interface PostgresServer {
   kill9(): Promise<void>;
   sigstop(): void;
   sigcont(): void;
-  /** Starts it again on the same data and port, after ending it should it still run. */
+  /** Starts it again on the same data and port, after ending it if it is still running. */
   restart(): Promise<void>;
 }
 
@@ -58,7 +58,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
 }
 
 export interface StandbyServer extends PostgresServer {
-  /** Ends its following, so that it takes writes from then on. */
+  /** Stops it from following, so that it accepts writes from then on. */
   promote(): Promise<void>;
 }
 
@@ -98,7 +98,7 @@ function requireBinaries(): string {
 
 type RunOptions = Parameters<typeof run>[2];
 
-/** @param fill makes the files of the cluster; without it, an empty one is made */
+/** @param fill creates the files of the cluster; default: an empty one */
 async function startCluster(
   options: PostgresOptions,
   fill: ((dataDir: string, runOptions: RunOptions) => Promise<void>) | undefined,

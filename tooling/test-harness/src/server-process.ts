@@ -9,10 +9,10 @@ const LOG_LIMIT = 1_000_000;
 export interface ServerProcess {
   readonly child: ChildProcess;
   readonly pid: number;
-  /** What it has written so far, to stdout and stderr: of a lot, the end. */
+  /** What it has written so far, to stdout and stderr; if that is a lot, the end of it. */
   logs(): string;
   isRunning(): boolean;
-  /** Sends the signal, waits for the end and forces it when that takes too long. */
+  /** Sends the signal, waits for the end and forces it if that takes too long. */
   stop(signal?: NodeJS.Signals): Promise<void>;
   /** Kills it and the processes it has started, as a crash of the machine would. */
   kill9(): Promise<void>;
@@ -54,7 +54,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
     });
   });
 
-  // Kept as it comes: a server under load writes more than could be put together each time.
+  // Kept as it arrives: a server under load writes more than could be concatenated each time.
   const output: Buffer[] = [];
   let bytes = 0;
   const keep = (chunk: Buffer): void => {
@@ -89,7 +89,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
     isRunning: () => child.exitCode === null && child.signalCode === null,
     async stop(signal = 'SIGTERM') {
       child.kill(signal);
-      // One that was halted would never see the signal.
+      // A halted process would never see the signal.
       child.kill('SIGCONT');
       const force = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
       await ended;

@@ -24,7 +24,7 @@ export interface ServiceOptions {
 
 export interface Service {
   readonly baseUrl: string;
-  /** What it was started with, for another one in its place. */
+  /** What it was started with, for its replacement. */
   readonly env: ServiceOptions['env'];
   readonly port: number;
   readonly child: ChildProcess;

@@ -23,7 +23,7 @@ export interface SoftHsmToken {
   remove(): Promise<void>;
 }
 
-/** A new token in a directory of its own. */
+/** A new token in its own directory. */
 export async function initSoftHsmToken(options: SoftHsmTokenOptions): Promise<SoftHsmToken> {
   const modulePath = findPkcs11Module();
   if (modulePath === undefined) throw new Error('SoftHSM is not installed');

@@ -1,23 +1,25 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Picks connections by the first bytes that their client sent. */
+/** Selects connections by the first bytes that their client sent. */
 export type ConnectionPick = (firstBytes: Buffer) => boolean;
 
 /** Passes TCP connections on to a server of this machine, and does to them what networks do. */
 export interface TcpProxy {
   readonly port: number;
-  /** Lets nothing through any more, either way, on the connections picked, also on new ones; nobody is told. */
+  /**
+   * Lets nothing more through, in either direction, on the selected connections, including new ones; nobody is told.
+   */
   stall(pick?: ConnectionPick): void;
   /** Lets everything through to the server and nothing back: what it does, its clients do not learn. */
   stallAnswers(): void;
-  /** Holds up everything for a time, each way. */
+  /** Delays everything for a time, in each direction. */
   delay(ms: number): void;
   /** Lets everything through again, first what was held back. */
   resume(): void;
-  /** Resets the connections picked. */
+  /** Resets the selected connections. */
   cut(pick?: ConnectionPick): void;
-  /** Leads new connections to another port, and resets those that there are: the address moves. */
+  /** Directs new connections to another port, and resets the existing ones: the address moves. */
   moveTo(port: number): void;
   stop(): Promise<void>;
 }

@@ -9,7 +9,7 @@ export interface TempDir {
   remove(): Promise<void>;
 }
 
-/** A new directory that is gone when this process ends, if `remove` has not been called by then. */
+/** A new directory that is removed when this process ends, if `remove` has not been called by then. */
 export function tempDir(prefix = 'qnsp-', parent = tmpdir()): TempDir {
   const path = mkdtempSync(join(parent, prefix));
   // Servers that run as a user of their own have to pass through it.

@@ -10,7 +10,7 @@ interface Requirement {
   /** A server that this variable names is used instead. */
   readonly variable?: string;
   readonly isInstalled: () => boolean;
-  /** Large, and needed by few tests: without it the run goes on, and those tests fail and say why. */
+  /** Large, and needed by few tests: without it the run continues, and those tests fail and say why. */
   readonly optional?: true;
 }
 
@@ -70,7 +70,7 @@ function rootPrefix(): readonly string[] | undefined {
 }
 
 function install(packages: readonly string[], prefix: readonly string[]): void {
-  // The policy keeps the packages from starting servers of their own: the tests start theirs.
+  // The policy keeps the packages from starting their own servers: the tests start theirs.
   const script = `
     set -e
     policy=/usr/sbin/policy-rc.d
@@ -95,7 +95,7 @@ export function ensureSystemPackages(environment: NodeJS.ProcessEnv): void {
   if (required.length + optional.length === 0) return;
   const prefix = existsSync('/usr/bin/apt-get') ? rootPrefix() : undefined;
   if (prefix !== undefined) {
-    // One after the other, so that what is optional can not keep out what is required.
+    // One after the other, so that what is optional cannot block what is required.
     for (const packages of [required, optional]) if (packages.length > 0) install(packages, prefix);
   }
   const still = missingPackages(environment);

@@ -6,7 +6,7 @@ export interface TestServers {
   stop(): Promise<void>;
 }
 
-/** Starts what the environment does not name already. */
+/** Starts what the environment does not already name. */
 export async function startTestServers(environment: NodeJS.ProcessEnv): Promise<TestServers> {
   const stops: (() => Promise<void>)[] = [];
   const found: Record<string, string> = {};

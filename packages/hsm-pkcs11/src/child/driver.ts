@@ -21,7 +21,7 @@ export class FaultError extends Error {
 export function loadModule(modulePath: string): Cryptoki {
   let driver: typeof pkcs11js;
   try {
-    // Required, not imported: the native part is missing where nobody built it, and that is worth its own message.
+    // Required, not imported: the native part is missing if nobody built it, and that deserves its own message.
     driver = createRequire(import.meta.url)('pkcs11js') as typeof pkcs11js;
   } catch (cause) {
     throw new FaultError({ type: 'driver', message: messageOf(cause) }, { cause });

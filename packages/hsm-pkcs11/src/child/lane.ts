@@ -6,7 +6,7 @@ import { FaultError, faultOf, type Handle, isCkr, loadModule } from './driver.ts
 import { HandleCache } from './handle-cache.ts';
 import { decryptsAnything, perform } from './perform.ts';
 
-/** What a new session mends: the old one is gone, or a failed call left an operation open in it. */
+/** What a new session fixes: the old one is gone, or a failed call left an operation open in it. */
 const SESSION_LOST: readonly number[] = [
   CKR.sessionClosed,
   CKR.sessionHandleInvalid,
@@ -30,7 +30,7 @@ function openSession(): Handle {
   return session;
 }
 
-/** A session in which anything failed is not used again: a failed call can leave its operation open for ever. */
+/** A session in which anything failed is not used again: a failed call can leave its operation open forever. */
 function discardSession(): void {
   if (session === null) return;
   const lost = session;
@@ -38,7 +38,7 @@ function discardSession(): void {
   try {
     cryptoki.C_CloseSession(lost);
   } catch (error) {
-    // It may be closed already, which is what was wanted; anything worse shows in the next call.
+    // It may already be closed, which is what was wanted; anything worse shows in the next call.
     if (faultOf(error).type !== 'ckr') throw error;
   }
 }

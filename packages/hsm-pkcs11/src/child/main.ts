@@ -9,7 +9,7 @@ import { chooseSlot, initialisedSlots, type Slot } from './slots.ts';
 // The process in which a vendor's module runs, so that its crash or hang is not one of the service.
 const LANE = new URL(`./lane${extname(import.meta.url)}`, import.meta.url);
 
-/** What C_Initialize answers when the module does not find its own configuration, or what that names. */
+/** What C_Initialize returns when the module does not find its own configuration, or what that refers to. */
 const NOT_SET_UP: readonly number[] = [CKR.generalError, CKR.functionFailed, CKR.argumentsBad];
 
 interface Opened {

@@ -14,7 +14,7 @@ export interface Session {
   readonly quirks: Quirks;
 }
 
-/** Every object that fits. */
+/** Every object that matches. */
 export function findObjects({ cryptoki, handle }: Session, template: Template): Handle[] {
   cryptoki.C_FindObjectsInit(handle, template);
   const found: Handle[] = [];
@@ -64,7 +64,7 @@ export function searchTemplate(ref: KeyRef): Template {
 }
 
 /**
- * The one key that is meant, after its attributes were compared with what such a key must be like.
+ * The one key that is meant, after its attributes were compared with those required of such a key.
  *
  * @throws FaultError `not-found`, `ambiguous` with the ids, or `weakened` with the attribute.
  */

@@ -123,7 +123,7 @@ function destroy(session: Session, request: Of<'destroy'>): number {
   return destroyed;
 }
 
-/** Encrypts, opens the result once more in the HSM, and answers only what gives the same plaintext again. */
+/** Encrypts, opens the result again in the HSM, and returns only what gives the same plaintext. */
 function seal(session: Session, keys: HandleCache, request: Of<'seal'>): Uint8Array {
   const key = keys.resolve(session, request.ref);
   const made = encrypt(session, key, gcm(request.nonce, request.aad), request.plaintext, TAG_BYTES);
@@ -152,8 +152,8 @@ function openSealed(session: Session, key: Handle, request: Omit<Of<'open'>, 'op
 }
 
 /**
- * Whether a decryption that failed without a clear reason failed because of its data: the same key decrypts a block that
- * can not be wrong. What comes out is dropped.
+ * Whether a decryption that failed without a clear reason failed because of its data: the same key decrypts a block
+ * that cannot be wrong. The result is dropped.
  */
 export function decryptsAnything(session: Session, keys: HandleCache, ref: KeyRef): boolean {
   try {

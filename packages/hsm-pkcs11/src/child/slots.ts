@@ -32,12 +32,12 @@ export function initialisedSlots(cryptoki: Cryptoki): Slot[] {
   });
 }
 
-/** Tokens fill their names up: with blanks, as PKCS #11 says, or with zeros. */
+/** Tokens pad their names: with blanks, as PKCS #11 says, or with zeros. */
 function unpadded(text: string): string {
   return text.replaceAll('\0', ' ').trim();
 }
 
-/** Null where the token left since the slots were listed, or can not be read: the others are still good. */
+/** Null if the token was removed since the slots were listed, or cannot be read: the others are still good. */
 function tokenInfo(cryptoki: Cryptoki, slot: Handle): TokenInfo | null {
   try {
     return cryptoki.C_GetTokenInfo(slot);

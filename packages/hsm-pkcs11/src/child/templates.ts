@@ -21,7 +21,7 @@ export interface RequiredAttribute {
   readonly value: boolean;
 }
 
-/** What an attribute has to say for a key to be used, whoever made the key. */
+/** The value that an attribute must have for a key to be used, regardless of who made the key. */
 export function requiredAttributes(spec: KeySpec): readonly RequiredAttribute[] {
   return [
     { name: 'CKA_TOKEN', type: CKA.token, value: true },

@@ -6,11 +6,11 @@ export type HsmConfigurationProblem =
   | 'driver'
   /** The module is not a PKCS #11 library that can be loaded. */
   | 'module'
-  /** The module can not be initialised: its own configuration is missing or wrong, or what it leads to is away. */
+  /** The module cannot be initialised: its own configuration is missing or wrong, or what it refers to is away. */
   | 'initialise'
-  /** No initialised token in the slot, or more than one that fits. */
+  /** No initialised token in the slot, or more than one that matches. */
   | 'slot'
-  /** The token refused the PIN; it is not tried again in the life of this process. */
+  /** The token refused the PIN; it is not tried again for the lifetime of this process. */
   | 'pin'
   /** The token lacks a mechanism that a root needs. */
   | 'mechanism'
@@ -21,8 +21,8 @@ export type HsmConfigurationProblem =
   | 'root-exists';
 
 /**
- * A configuration that no retry mends. The service ends with exit code 78; the message names the HSM and what to set.
- * Holds no PIN.
+ * A configuration error that no retry fixes. The service ends with exit code 78; the message names the HSM and what to
+ * set. Holds no PIN.
  */
 export class HsmConfigurationError extends Error {
   readonly problem: HsmConfigurationProblem;

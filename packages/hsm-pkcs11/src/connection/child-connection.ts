@@ -46,7 +46,7 @@ export class ChildConnection {
 
   /**
    * @param environment what the module finds in its environment: where its own configuration is, for instance
-   * @param onGone told once, at the first sign that the process takes no more calls
+   * @param onGone called once, at the first sign that the process accepts no more calls
    */
   constructor(environment: NodeJS.ProcessEnv, onGone: () => void) {
     this.#onGone = onGone;
@@ -74,7 +74,7 @@ export class ChildConnection {
     return this.#child.pid ?? null;
   }
 
-  /** Why it takes no more calls; null while it does. */
+  /** Why it accepts no more calls; null while it does. */
   get gone(): Error | null {
     return this.#gone;
   }
@@ -86,19 +86,19 @@ export class ChildConnection {
     return { token: answer.token, slotId: answer.slotId };
   }
 
-  /** Logs in and opens the sessions. Answers the mechanisms of the token. */
+  /** Logs in and opens the sessions. Returns the mechanisms of the token. */
   async login(pin: string, lanes: number): Promise<readonly number[]> {
     const answer = await this.#step({ kind: 'login', pin, lanes });
     if (answer.kind !== 'ready') throw new ChildGone('The process of the PKCS #11 module answered out of turn.');
     return answer.mechanisms;
   }
 
-  /** Logs in once more, when the token logged out by itself. */
+  /** Logs in again, after the token logged out on its own. */
   async loginAgain(pin: string): Promise<void> {
     await this.#step({ kind: 'login-again', pin });
   }
 
-  /** Whether calls are under way. */
+  /** Whether calls are in progress. */
   get isBusy(): boolean {
     return this.#calls.size > 0;
   }
@@ -139,7 +139,7 @@ export class ChildConnection {
   }
 
   #send(message: ToChild): void {
-    // A process that has just ended takes no message any more, and this may be heard before its 'exit'.
+    // A process that has just ended accepts no more messages, and this may be noticed before its 'exit'.
     this.#child.send(message, (error) => {
       if (error !== null) this.#fail(new ChildGone(error.message));
     });
@@ -156,7 +156,7 @@ export class ChildConnection {
         break;
       }
       case 'failed': {
-        // Outside of a step one of its sessions has ended, and who calls it then is to look for another process.
+        // Outside a step one of its sessions has ended, and its caller must look for another process.
         if (this.#steps === null)
           this.kill(new ChildGone(`A session of the PKCS #11 module ended: ${describeFault(message.fault)}`));
         else this.#steps.reject(new ChildFault(message.fault));

@@ -27,7 +27,7 @@ export class CircuitBreaker {
     return this.waitMs() > 0 ? 'open' : 'half-open';
   }
 
-  /** Whether a call may go through. Whoever is let through reports `succeeded`, `failed` or `abandoned`. */
+  /** Whether a call may go through. A caller that is let through reports `succeeded`, `failed` or `abandoned`. */
   admit(): boolean {
     if (this.#openedAt === null) return true;
     if (this.waitMs() > 0 || this.#probing) return false;

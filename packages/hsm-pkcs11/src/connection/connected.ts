@@ -9,7 +9,7 @@ export interface Connected extends TokenOpened {
   readonly presence: TokenPresence;
 }
 
-/** What a call came to. */
+/** The outcome of a call. */
 export interface Outcome {
   readonly answer: Answers[keyof Answers];
   readonly error: Error | null;

@@ -1,4 +1,4 @@
-/** What is waited for did not come in time. */
+/** What was waited for did not arrive in time. */
 export class DeadlinePassed extends Error {
   constructor() {
     super('The deadline of the call has passed.');
@@ -6,7 +6,7 @@ export class DeadlinePassed extends Error {
   }
 }
 
-/** Waits for a promise, but not for ever; what it brings later is dropped. */
+/** Waits for a promise, but not forever; a later result is dropped. */
 export async function within<T>(limitMs: number, promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const passed = new Promise<never>((_, reject) => {

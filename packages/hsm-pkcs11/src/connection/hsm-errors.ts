@@ -16,7 +16,7 @@ const PIN_REFUSED: readonly number[] = [
   CKR.userPinNotInitialized,
 ];
 
-/** After these only a new C_Initialize helps, so that the process of the module is replaced. */
+/** After these only a new C_Initialize helps, so the process of the module is replaced. */
 const NEEDS_NEW_PROCESS: readonly number[] = [
   CKR.slotIdInvalid,
   CKR.generalError,
@@ -79,7 +79,10 @@ export function wasNeverAsked(error: unknown): error is KmsError {
   return cause === undefined || cause instanceof LanesBusy || cause instanceof HsmConfigurationError;
 }
 
-/** What the other calls of a process that is ended for an error of one call are told: they were under way, and may have been done. */
+/**
+ * What the other calls are told when a process is ended because of one call's error: they were in progress, and may
+ * have been carried out.
+ */
 export function goneFor(reason: Error): ChildGone {
   if (reason instanceof ChildGone) return reason;
   if (reason instanceof DeadlinePassed) return new ChildGone('The module did not answer in time.');
@@ -91,7 +94,9 @@ export function hasAnswered(error: unknown): error is KmsError {
   return error instanceof KmsError && error.cause instanceof ChildFault && !needsNewProcess(error.cause);
 }
 
-/** What a caller is told about a failed call. Whatever is no fault of a token means that its process is gone. */
+/**
+ * What a caller is told about a failed call. Anything that is not a fault of the token means that its process is gone.
+ */
 export function callError(hsmId: string, error: Error): KmsError {
   if (error instanceof KmsError) return error;
   if (!(error instanceof ChildFault)) return hsmUnavailable(hsmId, 'its module does not answer', 1000, error);
@@ -162,7 +167,7 @@ export function pinRefused(modulePath: string, reason: string, options?: ErrorOp
   );
 }
 
-/** Whether the process of the module is of no more use after this error of a call. */
+/** Whether the process of the module is unusable after this error of a call. */
 export function endsProcess(error: unknown): boolean {
   return error instanceof DeadlinePassed || error instanceof HsmConfigurationError || needsNewProcess(error);
 }

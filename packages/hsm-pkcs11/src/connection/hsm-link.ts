@@ -28,7 +28,9 @@ const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 30_000;
 /** Starting a process and logging in takes longer than a call. */
 const LEAST_CONNECT_LIMIT_MS = 20_000;
-/** Making an RSA key is a search, and so is going through all objects: many times as long as using a key. */
+/**
+ * Generating an RSA key is a search, and so is going through all objects: they take many times as long as using a key.
+ */
 const LONG_LIMITS = 12;
 const LONG: readonly Request['op'][] = ['generate', 'objects'];
 
@@ -36,7 +38,7 @@ const LONG: readonly Request['op'][] = ['generate', 'objects'];
 export type DirectCall = <R extends Request>(request: R) => Promise<Answers[R['op']]>;
 
 /**
- * The way to one token: keeps a process with its module alive, hands out its sessions, ends what hangs, and refuses
+ * The link to one token: keeps a process with its module alive, hands out its sessions, ends what hangs, and refuses
  * early while the token keeps failing. Every call ends by its deadline.
  */
 export class HsmLink {
@@ -67,15 +69,15 @@ export class HsmLink {
     this.#breaker = new CircuitBreaker({ ...BREAKER, now: parts.now });
   }
 
-  /** What every later connection has to pass before it is used. */
+  /** What every later connection must pass before it is used. */
   checkEachConnection(check: (call: DirectCall) => Promise<void>): void {
     this.#check = check;
   }
 
   /**
-   * Connects unless that is done.
+   * Connects unless already connected.
    *
-   * @throws HsmConfigurationError for what no retry mends; KmsError `HSM_UNAVAILABLE` otherwise.
+   * @throws HsmConfigurationError for what no retry fixes; KmsError `HSM_UNAVAILABLE` otherwise.
    */
   async connect(): Promise<void> {
     try {
@@ -202,8 +204,8 @@ export class HsmLink {
   }
 
   /**
-   * Gives the calls from now on a process that sees the token as it is now. Those that are under way end with the one that
-   * they have, which is sound but for its view.
+   * Gives new calls a process that sees the token as it is now. Those in progress finish with the one that they have,
+   * which is sound except for its view.
    */
   async #renew(old: Connected): Promise<void> {
     if (this.#current !== old) return;
@@ -299,7 +301,7 @@ export class HsmLink {
     const limitMs = Math.max(LEAST_CONNECT_LIMIT_MS, this.#settings.timeoutMs);
     try {
       const opened = await within(limitMs, this.#logIn(connection));
-      // It may have ended since it was ready, when nothing knew of it yet that it could be taken from.
+      // It may have ended since it was ready, before anything knew that it could be taken away.
       if (connection.gone !== null) throw connection.gone;
       this.#expected = opened;
       this.#mechanisms = opened.mechanisms;

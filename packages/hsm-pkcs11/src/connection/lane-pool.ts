@@ -1,4 +1,4 @@
-/** No lane became free in time, or too many wait already. */
+/** No lane became free in time, or too many are already waiting. */
 export class LanesBusy extends Error {
   constructor(reason: string) {
     super(reason);

@@ -1,7 +1,7 @@
 import type { TokenIdentity } from '../protocol/messages.ts';
 import type { RefusedPins } from './refused-pins.ts';
 
-/** What the way to a token needs beside its settings. */
+/** What the link to a token needs besides its settings. */
 export interface LinkParts {
   /** The environment of the module's process. */
   readonly environment: NodeJS.ProcessEnv;
@@ -12,7 +12,7 @@ export interface LinkParts {
   readonly now: () => number;
 }
 
-/** The way to one token, as it stands. */
+/** The state of the link to one token. */
 export interface LinkStatus {
   readonly connected: boolean;
   readonly breaker: 'closed' | 'open' | 'half-open';

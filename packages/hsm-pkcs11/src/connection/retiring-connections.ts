@@ -7,7 +7,7 @@ const LOOK_EACH_MS = 100;
 export class RetiringConnections {
   readonly #connections = new Set<ChildConnection>();
 
-  /** @param limitMs what hangs for so long is ended */
+  /** @param limitMs what hangs for this long is ended */
   add(connection: ChildConnection, limitMs: number): void {
     this.#connections.add(connection);
     void this.#retire(connection, performance.now() + limitMs);

@@ -1,13 +1,16 @@
 import type { Answers, KeyRef, Request } from '../protocol/messages.ts';
 
-/** For so long after C_Initialize the module's view of the token is taken for true. */
+/** For this long after C_Initialize the module's view of the token is trusted. */
 const FRESH_MS = 1000;
-/** Only after so long the view of a process is taken for out of date once more: a key that is really gone costs no process each time. */
+/**
+ * Only after this long is the view of a process again assumed to be out of date: a key that is really gone does not
+ * cost a process each time.
+ */
 const CURRENT_MS = 5000;
 
 /**
- * Tells a key that is not there from a token that is not there. A module whose token vanished may answer that a key does
- * not exist, and go on so when the token is back, until C_Initialize: that must not pass for a destroyed key.
+ * Tells a key that is not there from a token that is not there. A module whose token vanished may say that a key does
+ * not exist, and continue to do so when the token is back, until C_Initialize: that must not pass for a destroyed key.
  */
 export class TokenPresence {
   readonly #openedAt: number;
@@ -32,8 +35,8 @@ export class TokenPresence {
   }
 
   /**
-   * Whether what was not found may be there all the same, because the module has not noticed yet that another process made it.
-   * SoftHSM misses what is made while the process itself makes something.
+   * Whether what was not found may exist all the same, because the module has not yet noticed that another process made
+   * it. SoftHSM misses what is made while the process itself makes something.
    */
   mayBeBehind(request: Request): boolean {
     const isAboutOneKey =

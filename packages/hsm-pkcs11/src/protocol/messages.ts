@@ -12,7 +12,7 @@ export interface KeySpec {
   readonly usage: readonly Usage[];
 }
 
-/** Which key is meant: all that is not null has to fit, and exactly one key of the token may. */
+/** Which key is meant: everything that is not null must match, for exactly one key of the token. */
 export interface KeyRef extends KeySpec {
   readonly id: Uint8Array | null;
   readonly label: string | null;
@@ -94,19 +94,19 @@ export interface PublicAttributes {
   readonly publicExponent: Uint8Array | null;
 }
 
-/** What each request answers. */
+/** The answer to each request. */
 export interface Answers {
   find: readonly FoundObject[];
   /** The handles of all objects: good for this run of the module's process. */
   objects: readonly Uint8Array[];
-  /** What of the objects is still there. */
+  /** Which of the objects still exist. */
   describe: readonly FoundObject[];
   generate: null;
   'public-attributes': PublicAttributes;
   /** How many objects were destroyed. */
   destroy: number;
   'encrypt-block': Uint8Array;
-  /** `nonce(12) ‖ ciphertext ‖ tag(16)`, opened once more before it is answered. */
+  /** `nonce(12) ‖ ciphertext ‖ tag(16)`, opened again before it is returned. */
   seal: Uint8Array;
   open: Uint8Array;
   sign: Uint8Array;
@@ -121,10 +121,10 @@ export type Fault =
   | { readonly type: 'not-found' }
   | { readonly type: 'ambiguous'; readonly ids: readonly string[] }
   | { readonly type: 'weakened'; readonly attribute: string; readonly required: string }
-  /** A result that does not survive its check. */
+  /** A result that fails its check. */
   | { readonly type: 'corrupt' };
 
-/** Tells one token from every other. */
+/** Distinguishes one token from every other. */
 export interface TokenIdentity {
   readonly manufacturer: string;
   readonly model: string;
@@ -144,7 +144,7 @@ export type ToChild =
       readonly taken: readonly TokenIdentity[];
     }
   | { readonly kind: 'login'; readonly pin: string; readonly lanes: number }
-  /** The token logged out by itself. */
+  /** The token logged out on its own. */
   | { readonly kind: 'login-again'; readonly pin: string }
   | { readonly kind: 'call'; readonly call: number; readonly lane: number; readonly request: Request }
   | { readonly kind: 'close' };

@@ -6,7 +6,7 @@ const CHUNK_BYTES = 255 * 64;
 const INFO = 'qnsp-kms/v1/mix-random';
 
 export interface MixedRandomOptions {
-  /** Told when the HSM gave nothing, or the same bytes again; the operating system's generator is used alone then. */
+  /** Called when the HSM gave nothing, or the same bytes again; then only the operating system's generator is used. */
   readonly onMissing?: (reason: unknown) => void;
   /** The operating system's generator, for tests to replace. */
   readonly os?: (bytes: number) => Buffer;
@@ -17,8 +17,8 @@ export interface MixedRandomOptions {
  * `os ⊕ HKDF-SHA-512(ikm = hsm, salt = os', info = label)` with independent `os` and `os'`. The result is as
  * unpredictable as the better of the two: `os` masks whatever the HSM gives, and what the HSM gives masks `os`.
  *
- * @param hsm asks the HSM for so many bytes
- * @returns a function that never fails for want of the HSM
+ * @param hsm asks the HSM for this many bytes
+ * @returns a function that never fails for lack of the HSM
  * @example
  * const random = mixRandom((bytes) => hsm.random(bytes));
  * const key = await random(32);
@@ -34,7 +34,7 @@ export function mixRandom(
     try {
       const bytes = await hsm(SEED_BYTES);
       if (bytes.length !== SEED_BYTES) throw new Error('The HSM did not return the number of random bytes asked for.');
-      // The continuous test: a generator that stands still repeats itself.
+      // The continuous test: a generator that is stuck repeats itself.
       if (previous.equals(bytes)) throw new Error('The random generator of the HSM repeats itself.');
       previous = Buffer.from(bytes);
       return bytes;

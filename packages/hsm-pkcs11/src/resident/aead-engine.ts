@@ -8,7 +8,7 @@ const TAG_BYTES = 16;
 
 /**
  * Suite 2 in an HSM: `header ‖ nonce(12) ‖ ciphertext ‖ tag(16)`, AES-GCM with the AAD `header ‖ context`. What the HSM
- * encrypted is opened in it once more before it is released.
+ * encrypted is opened in it again before it is released.
  */
 export function hsmAeadEngine(link: HsmLink, ref: KeyRef): Required<Pick<KeyEngine, 'seal' | 'open'>> {
   return {

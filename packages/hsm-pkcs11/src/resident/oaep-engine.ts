@@ -8,7 +8,7 @@ import { MGF1_SHA256 } from './signing.ts';
 
 /**
  * Suite 5 with the private key in an HSM. Nothing is sealed before the HSM has opened something, so that no data is
- * lost to a token that can not decrypt it.
+ * lost to a token that cannot decrypt it.
  */
 export function hsmOaepEngine(
   { hsmId, link, ref, oaep }: HsmPrivateKey,

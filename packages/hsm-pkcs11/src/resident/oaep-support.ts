@@ -1,4 +1,4 @@
-/** Whether a token undoes OAEP with SHA-256. Only a try tells: the list of mechanisms names no hash. */
+/** Whether a token can decrypt OAEP with SHA-256. Only an attempt tells: the list of mechanisms names no hash. */
 export class OaepSupport {
   #tried: Promise<void> | null = null;
 

@@ -25,7 +25,7 @@ import { quirksOf } from '../protocol/quirks.ts';
 import { subjectPublicKeyInfo } from './public-key.ts';
 import { residentSupport, type ResidentSupport, supports } from './support.ts';
 
-/** Objects that are looked at in one call, for none to take long or keep a session from others. */
+/** Objects examined in one call, so that no call takes long or keeps a session from others. */
 const DESCRIBED_AT_ONCE = 16;
 
 /** The keys that live in one HSM. The handle of the port is the CKA_ID of the object. */
@@ -59,11 +59,11 @@ export class HsmResidentKeys implements ResidentKeyProvider {
     } catch (error) {
       if (wasNeverAsked(error)) throw new NothingLeft(error);
       await this.#remove(handle, error);
-      // One that did not answer may still be at it.
+      // One that did not answer may still be working on it.
       throw hasAnswered(error) ? new NothingLeft(error) : error;
     }
     try {
-      // Another node may have made the same version meanwhile: then neither is kept.
+      // Another node may have made the same version in the meantime: then neither is kept.
       if ((await this.#link.call(sameName)).length > 1) throw conflict(name);
       const publicKey = pair === null ? null : await this.#publicKey(algorithm, spec.keyType, handle, label);
       await this.#tryOut(this.engine(algorithm, handle, publicKey));
@@ -108,9 +108,10 @@ export class HsmResidentKeys implements ResidentKeyProvider {
         if (name !== null) listed.set(Buffer.from(id).toString('hex'), { name, handle: id });
       }
     }
-    // What is gone was destroyed meanwhile, or the token is gone: that shows when it is asked for everything again.
+    // What is gone was destroyed in the meantime, or the token is gone: that shows when it is asked for everything
+    // again.
     if (described < objects.length) await this.#link.call({ op: 'objects' });
-    // To another process the handles are of other objects, or of none.
+    // In another process the handles belong to other objects, or to none.
     if (this.#link.status().starts !== starts)
       throw hsmUnavailable(this.id, 'its process was replaced while its objects were listed', 1000);
     return [...listed.values()];
@@ -136,7 +137,7 @@ export class HsmResidentKeys implements ResidentKeyProvider {
       await engine.seal(Buffer.alloc(HEADER_BYTES), Buffer.alloc(4), probe);
   }
 
-  /** Removes what a failed generation left. What can not be removed now is found by the orphan sweep. */
+  /** Removes what a failed generation left. What cannot be removed now is found by the orphan sweep. */
   async #remove(handle: Uint8Array, reason: unknown): Promise<void> {
     try {
       await this.destroy(handle);

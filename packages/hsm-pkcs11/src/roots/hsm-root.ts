@@ -24,9 +24,9 @@ const CHECK_VALUE_BYTES = 8;
 const ROOT_SPEC: KeySpec = { kind: 'secret', keyType: CKK.aes, bytes: KEY_BYTES, usage: ['encrypt', 'decrypt'] };
 
 /**
- * The root key of an HSM: AES-256, made in the token, which never lets it out. Wraps with AES-256-GCM as
- * `nonce(12) ‖ ciphertext ‖ tag(16)`; the plaintext is `key(32) ‖ SHA-256(key)[0:8]`, so that a bit that the HSM flips
- * on the way out is seen.
+ * The root key of an HSM: AES-256, made in the token, which never releases it. Wraps with AES-256-GCM as `nonce(12) ‖
+ * ciphertext ‖ tag(16)`; the plaintext is `key(32) ‖ SHA-256(key)[0:8]`, so that a bit flipped by the HSM on the way
+ * out is detected.
  */
 export class HsmRoot implements RootProvider {
   readonly id: string;
@@ -48,7 +48,7 @@ export class HsmRoot implements RootProvider {
     return (await this.#candidates()).length > 0;
   }
 
-  /** Makes the root. Refuses when there is one. */
+  /** Creates the root. Refuses if there is one. */
   async create(): Promise<void> {
     await this.#checkMechanisms();
     if (await this.exists())
@@ -75,8 +75,8 @@ export class HsmRoot implements RootProvider {
   }
 
   /**
-   * The first 8 bytes of AES-256-ECB of a fixed block under the root, in hexadecimal. Each session asserts the attributes
-   * of the root before it uses it for the first time; they can not be changed afterwards.
+   * The first 8 bytes of AES-256-ECB of a fixed block under the root, in hexadecimal. Each session asserts the
+   * attributes of the root before it uses it for the first time; they cannot be changed afterwards.
    *
    * @throws HsmConfigurationError when the root is missing, ambiguous or weakened.
    */
@@ -138,7 +138,7 @@ export class HsmRoot implements RootProvider {
     return this.#bound;
   }
 
-  /** A root that is gone or changed while the service runs is an HSM that can not be used, not a missing tenant key. */
+  /** A root that is gone or changed while the service runs is an HSM that cannot be used, not a missing tenant key. */
   async #call<T>(answer: Promise<T>): Promise<T> {
     try {
       return await answer;

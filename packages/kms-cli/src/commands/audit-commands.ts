@@ -62,7 +62,7 @@ async function exportEvidence(io: CommandIo, { out, checkpointOut, force = false
     throw new CommandError(EXIT.usage, 'The export is written to a file: name one with --out.');
   const { readCheckpoint, runAuditExport } = await evidenceModule();
   const kms = connect(io);
-  // Asked for before there is a file that a signal would leave behind.
+  // Requested before there is a file that a signal would leave behind.
   const call = callOptions(io);
   const latest = await writeAtomically(destination.path, destination.overwrite, async (file) => {
     const exported = await runAuditExport(
@@ -79,7 +79,7 @@ async function exportEvidence(io: CommandIo, { out, checkpointOut, force = false
       );
     return exported;
   });
-  // A checkpoint of an export that is not there would be taken for the proof of another one.
+  // A checkpoint of a nonexistent export would be taken for the proof of another one.
   if (checkpoint !== undefined) await writeSmall(checkpoint, Buffer.from(`${JSON.stringify(latest)}\n`), io.signal);
   io.out(`exported ${latest.lastSequence} events\n`);
 }
@@ -106,13 +106,13 @@ async function verify(args: AuditVerifyArguments, print: (line: string) => void)
   try {
     return await runAuditVerify(args, print);
   } catch (cause) {
-    // A file that can not be read or is none of what it should be; the message names it.
+    // A file that cannot be read or is not what it should be; the message names it.
     if (cause instanceof RangeError) throw new CommandError(EXIT.input, cause.message, { cause });
     throw cause;
   }
 }
 
-/** Loaded when it is needed: it is larger than everything else together. */
+/** Loaded on demand: it is larger than everything else together. */
 function evidenceModule() {
   return import('@qnsp/kms-audit');
 }

@@ -8,12 +8,12 @@ import { KEY_HELP, keyIdOf } from './named-key.ts';
 
 const RESULTS: readonly AuditEvent['result'][] = ['success', 'denied', 'failure'];
 const LIMIT = 50;
-/** The most that the service gives at a time. */
+/** The most that the service returns at a time. */
 const PAGE = 100;
 
 interface EventOptions extends Pick<ListAuditEventsInput, 'actor' | 'result'> {
   readonly key?: string;
-  // The service knows its event types and says which it does not know.
+  // The service knows its event types and reports unknown ones.
   readonly type?: ListAuditEventsInput['eventType'];
   readonly from?: string;
   readonly to?: string;

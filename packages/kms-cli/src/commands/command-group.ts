@@ -29,12 +29,12 @@ export function print<T>(
   io.out(formatOutput(outputStyle(command, io), value, rows, titles));
 }
 
-/** Says what the service did differently from what was asked, or left out. */
+/** Reports what the service did differently from the request, or left out. */
 export function warn(io: CommandIo, warnings: readonly string[] = []): void {
   for (const warning of warnings) io.err(`Note: ${warning}\n`);
 }
 
-/** A table of columns: each title with what stands below it. */
+/** A table of columns: each title with its values. */
 export type Columns<T> = Readonly<Record<string, (value: T) => Row[string]>>;
 
 /** The row of a value. */

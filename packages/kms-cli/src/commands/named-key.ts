@@ -8,7 +8,7 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** How many of several keys are named. */
 const SHOWN = 3;
 
-/** The text for help where a key is asked for. */
+/** The help text for options that name a key. */
 export const KEY_HELP = 'key id, or a name that only one key has';
 
 /**
@@ -19,7 +19,7 @@ export const KEY_HELP = 'key id, or a name that only one key has';
 export async function keyIdOf(kms: KmsClient, key: string, io: CommandIo): Promise<string> {
   if (UUID.test(key)) return key;
   const found: Key[] = [];
-  // All of them: a page may hold none that lives, or just one of two.
+  // All of them: a page may contain no live one, or only one of two.
   for await (const one of kms.allKeys({ name: key, limit: 100 }, callOptions(io)))
     if (one.state !== 'destroyed') found.push(one);
   const [first, second] = found;

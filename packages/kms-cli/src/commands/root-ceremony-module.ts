@@ -30,7 +30,7 @@ export interface RootOperations {
   rotate(providerId: string, label?: string): Promise<AddedRoot>;
 }
 
-/** What of the service the root commands use. */
+/** The part of the service that the root commands use. */
 export interface RootCeremonyModule {
   rootOperations(environment: Readonly<Record<string, string | undefined>>): RootOperations;
   isConfigurationError(error: unknown): boolean;

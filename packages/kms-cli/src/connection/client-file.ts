@@ -14,7 +14,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /**
  * The `client.json` of a local start: in `KMS_DATA_DIR`, or else in `.kms` of the working directory or of the nearest one above it.
  *
- * @throws CommandError for a file that is damaged, or that somebody else can write: it says where data and credentials go.
+ * @throws CommandError for a file that is damaged, or that somebody else can write to: it says where data and
+ * credentials go.
  */
 export function findClientFile(environment: Environment, workingDirectory: string): ClientFile | undefined {
   const dataDir = environment['KMS_DATA_DIR'];

@@ -8,7 +8,7 @@ export function connect(io: CommandIo): KmsClient {
   return clientOf(findConnection(io.environment, process.cwd(), io.use));
 }
 
-/** @throws CommandError (78) for an address or a token that cannot be one, and says where it came from. */
+/** @throws CommandError (78) for an invalid address or token, saying where it came from. */
 export function clientOf({ baseUrl, token, tenantId, allowInsecureHttp, source }: Connection): KmsClient {
   try {
     return createKmsClient({ baseUrl, token, tenantId, allowInsecureHttp });
@@ -29,7 +29,7 @@ function inWordsOfTheCommandLine(message: string, source: string): string {
     .replace('set allowInsecureHttp', 'set KMS_ALLOW_INSECURE_HTTP=true, or `kms context set --allow-insecure-http`');
 }
 
-/** What every call has of its own. */
+/** Options of every call. */
 export function callOptions(io: CommandIo): { readonly signal?: AbortSignal } {
   return io.signal === undefined ? {} : { signal: io.signal };
 }

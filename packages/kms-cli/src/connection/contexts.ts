@@ -5,7 +5,7 @@ import { parse, stringify } from 'yaml';
 import { writeAtomically } from '@qnsp/kms-client/node';
 import { CommandError, EXIT } from '../terminal/exit-codes.ts';
 
-/** A service, and as whom to call it, under a name. Never holds a token: only where one is. */
+/** A named service, and the credential to call it with. Never holds a token, only its location. */
 export interface Context {
   readonly url: string;
   readonly tokenFile: string;

@@ -3,7 +3,7 @@ import { CommandError, EXIT } from '../terminal/exit-codes.ts';
 import { type ClientFile, findClientFile } from './client-file.ts';
 import { type Context, contextNamed, contextsPath, readContexts } from './contexts.ts';
 
-/** Where the service is, as whom to call it, and what says so. */
+/** Where the service is, which credential to use, and where both come from. */
 export interface Connection {
   readonly baseUrl: string;
   readonly token: string;

@@ -1,18 +1,19 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** So much may go through between two collections, in bytes. */
+/** This much may pass between two collections, in bytes. */
 const BETWEEN = 16 * 2 ** 20;
 
 /**
- * Frees the buffers that a stream of data left behind each time that 16 MiB went through, and tells the progress on. Each segment
- * is a new buffer outside of V8's heap, and V8 by itself lets some hundred MiB of them gather before it looks.
+ * Frees the buffers that a stream of data left behind each time 16 MiB have passed, and passes the progress on. Each
+ * segment is a new buffer outside V8's heap, and V8 on its own lets some hundred MiB of them accumulate before it
+ * looks.
  *
- * @param onProgress is told how many bytes are done
+ * @param onProgress called with the number of bytes done
  */
 export function boundedGarbage(onProgress: (bytes: number) => void): (bytes: number) => void {
   setFlagsFromString('--expose-gc');
-  // V8 gives the function to contexts that are made after the flag was set; it takes a kind of collection.
+  // V8 provides the function to contexts created after the flag was set; it takes a kind of collection.
   const collect = runInNewContext('gc') as (options: { readonly type: 'minor' }) => void;
   let next = BETWEEN;
   return (bytes) => {

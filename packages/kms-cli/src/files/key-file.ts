@@ -9,8 +9,8 @@ const SPKI = 'PUBLIC KEY';
 const ENCRYPTED = 'ENCRYPTED PRIVATE KEY';
 
 /**
- * The key in a file: the bytes as they are, or of a PEM file its one private key as PKCS #8 in DER. Certificates and the
- * like beside the key are passed over. What is read is overwritten where the answer is a copy.
+ * The key in a file: the bytes as they are, or the one private key of a PEM file as PKCS #8 in DER. Certificates and
+ * the like beside the key are ignored. What is read is overwritten if the result is a copy.
  *
  * @param name the file, for messages
  * @throws CommandError for a file that is empty or holds no key that can be used, or more than one
@@ -28,7 +28,7 @@ export function keyIn(file: Uint8Array, name: string): Uint8Array {
 }
 
 /**
- * The public key in a file: the bytes as they are, or of a PEM file its one public key as SubjectPublicKeyInfo in DER.
+ * The public key in a file: the bytes as they are, or the one public key of a PEM file as SubjectPublicKeyInfo in DER.
  *
  * @param name the file, for messages
  * @throws CommandError for a file that is empty, or PEM without one public key that can be read
@@ -76,7 +76,7 @@ function privateKeyIn(text: string, labels: readonly string[], name: string): Ui
   return label === PKCS8 ? octetsOf(block, name) : convert(block, name);
 }
 
-/** The base64 of a block, which is taken strictly: a letter that went wrong must not become another key. */
+/** The base64 of a block, decoded strictly: a wrong letter must not become another key. */
 function octetsOf(block: string, name: string): Uint8Array {
   const [, base64 = ''] = /^-----BEGIN [A-Z0-9 ]+-----([^]*)-----END/.exec(block) ?? [];
   const compact = base64.replaceAll(/\s/g, '');
@@ -90,7 +90,7 @@ function convert(block: string, name: string): Uint8Array {
   try {
     return createPrivateKey(block).export({ format: 'der', type: 'pkcs8' });
   } catch {
-    // OpenSSL's error says nothing that a person could use.
+    // OpenSSL's error says nothing useful to a person.
     throw unreadable(name);
   }
 }

@@ -27,7 +27,7 @@ export function sourceOf(path: string, io: CommandIo): Source {
 /**
  * @param path a file, or `-`
  * @param isText whether a person may see it on a terminal
- * @throws CommandError for what a file can not be written in place of.
+ * @throws CommandError for anything that a file cannot replace.
  */
 export function destinationOf(path: string, overwrite: boolean, io: CommandIo, isText = false): Destination {
   if (path === PIPE) {
@@ -37,7 +37,7 @@ export function destinationOf(path: string, overwrite: boolean, io: CommandIo, i
     return { kind: 'pipe', pipes };
   }
   const facts = factsOfOutput(path);
-  // A finished file takes the place of what has its name: of a device or a pipe it must not.
+  // A finished file replaces whatever has its name: a device or a pipe must not be replaced.
   if (facts !== undefined && !facts.isFile())
     throw new CommandError(EXIT.output, `${path} is not a file: use --out - and redirect the output there.`);
   if (facts !== undefined && !overwrite)

@@ -5,7 +5,7 @@ import { CommandError, EXIT } from '../terminal/exit-codes.ts';
 import type { Destination, Source } from './place.ts';
 import { write } from './stream-through.ts';
 
-/** How much the service signs in one call, in bytes; a test holds it to the contract. */
+/** How much the service signs in one call, in bytes; a test compares it with the contract. */
 export const MESSAGE_BYTES = 782_336;
 /** More than any key, wrapped key or signature has, in bytes. */
 export const KEY_BYTES = 65_536;
@@ -26,7 +26,7 @@ export async function readSmall(
   if (signal !== undefined) addAbortSignal(signal, input);
   const pieces: Uint8Array[] = [];
   let length = 0;
-  // A stream that nobody set an encoding for gives bytes.
+  // A stream without an encoding gives bytes.
   for await (const piece of input as AsyncIterable<Uint8Array>) {
     pieces.push(piece);
     length += piece.length;

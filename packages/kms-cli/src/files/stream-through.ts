@@ -6,10 +6,10 @@ import type { Destination, Source } from './place.ts';
 const READ_BYTES = 2 ** 20;
 
 /**
- * Sends data through a transformation, in constant memory. A file is there only when all of it is written; what goes to a pipe is
- * gone, so whoever reads it has to look at the exit code.
+ * Sends data through a transformation, in constant memory. A file appears only once all of it is written; what goes to
+ * a pipe is gone, so its reader must check the exit code.
  *
- * @param onProgress is told how many bytes were read
+ * @param onProgress called with the number of bytes read
  */
 export async function streamThrough(
   source: Source,
@@ -50,9 +50,9 @@ function options(signal: AbortSignal | undefined) {
   return signal === undefined ? {} : { signal };
 }
 
-/** Gives the memory of a piece back that nobody needs any more, without waiting for V8 to look for it. */
+/** Frees the memory of a piece that is no longer needed, without waiting for V8 to collect it. */
 function release({ buffer, byteLength }: Uint8Array): void {
-  // What is only a part of a buffer may share it with others.
+  // A part of a buffer may share it with others.
   if (buffer instanceof ArrayBuffer && byteLength === buffer.byteLength) buffer.transfer(0);
 }
 
@@ -61,7 +61,7 @@ export function write(output: Writable, chunk: Uint8Array, signal: AbortSignal |
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const end = () => {
-      // Whoever aborts chooses the reason.
+      // The caller that aborts chooses the reason.
       // oxlint-disable-next-line typescript/prefer-promise-reject-errors
       reject(signal?.reason);
     };

@@ -5,15 +5,18 @@ export const EXIT = {
   failed: 1,
   /** The command line is wrong. */
   usage: 64,
-  /** The input is not what it has to be: cut off, changed, of another key or context, or with a signature that does not hold. */
+  /**
+   * The input is not what it must be: cut off, changed, belonging to another key or context, or with an invalid
+   * signature.
+   */
   data: 65,
-  /** An input file can not be read. */
+  /** An input file cannot be read. */
   input: 66,
   /** The service, its database or an HSM does not answer: the same command may work later. */
   unavailable: 69,
   /** A fault of the program itself. */
   fault: 70,
-  /** An output file can not be written, or is there already. */
+  /** An output file cannot be written, or already exists. */
   output: 73,
   /** The system failed at something that no other code names. */
   system: 74,
@@ -31,7 +34,7 @@ export const EXIT = {
   terminated: 143,
 } as const;
 
-/** How a command ends that a signal interrupted: as a shell counts it. */
+/** The exit code of a command interrupted by a signal, as a shell counts it. */
 export const EXIT_CODE_OF_SIGNAL = { SIGHUP: EXIT.hungUp, SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const;
 
 /** A failure with the exit code that it ends with. The message is for people and holds no secret. */

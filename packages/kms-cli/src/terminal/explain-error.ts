@@ -5,7 +5,7 @@ import { CommandError, EXIT } from './exit-codes.ts';
 
 interface Explanation {
   readonly exitCode: number;
-  /** What to do about it; without it the message of the error says so itself. */
+  /** What to do about it; if absent, the message of the error says so itself. */
   readonly advice?: string;
 }
 
@@ -85,7 +85,9 @@ const SYSTEM_CODES: Readonly<Record<string, string>> = {
   EROFS: 'is on a read-only disk: name another place',
 };
 
-/** A failure that was foreseen, as one sentence that says what to do; `undefined` for any other, which is a fault of this program. */
+/**
+ * A foreseen failure, as one sentence that says what to do; `undefined` for any other, which is a bug in this program.
+ */
 export function explainError(error: unknown): CommandError | undefined {
   if (error instanceof CommandError) return error;
   if (error instanceof KmsClientError) return explainClientError(error);
@@ -109,7 +111,7 @@ function explainClientError(error: KmsClientError): CommandError {
 }
 
 function explanationOf({ code, message, retryable, statusCode }: KmsClientError): Explanation {
-  // A proxy that can not reach the service says so in pages of its own.
+  // A proxy that cannot reach the service says so in pages of its own.
   if (code === 'UNEXPECTED_ANSWER' && retryable)
     return statusCode === 429
       ? { exitCode: EXIT.busy, advice: 'wait and run the command again' }
@@ -119,14 +121,17 @@ function explanationOf({ code, message, retryable, statusCode }: KmsClientError)
   return { exitCode: known.exitCode, ...(advice === undefined ? {} : { advice }) };
 }
 
-/** One code for whatever is not there: an id, a path, or a whole part of the deployment, of which no id is wrong. */
+/**
+ * One code for anything that does not exist: an id, a path, or a whole part of the deployment, in which case no id is
+ * wrong.
+ */
 function adviceOnAbsence(message: string): string | undefined {
   if (/\bid\b/.test(message)) return 'check the id, and that the token belongs to the right tenant';
   if (/\bpath\b/.test(message)) return 'check KMS_URL, and that the service is not older than kms';
   return undefined;
 }
 
-/** The service says what happened first; what to do here differs from what a programmer has to do. */
+/** The service first says what happened; what to do here differs from what a programmer must do. */
 function firstSentence(message: string): string {
   return (/^.*?(?=[.:](?:\s|$))/s.exec(message)?.[0] ?? message).trim();
 }
@@ -134,7 +139,8 @@ function firstSentence(message: string): string {
 /**
  * An error of the file system as one sentence.
  *
- * @param isOutput whether it is about a result; by itself this is known for what happens to the file that is written only.
+ * @param isOutput whether it is about a result; on its own this is known only for what happens to the file being
+ * written.
  */
 export function explainSystemError(error: unknown, isOutput = isAboutOutput(error)): CommandError | undefined {
   if (!isSystemError(error)) return undefined;
@@ -161,7 +167,7 @@ interface SystemError extends Error {
   readonly errno: number;
   readonly syscall: string;
   readonly path?: string;
-  /** Where something was to go: only what is about a result has it. */
+  /** The destination: only errors about a result have it. */
   readonly dest?: string;
 }
 
@@ -172,7 +178,7 @@ function isSystemError(error: unknown): error is SystemError {
 
 /** Reading meets none of these. */
 const OUTPUT_CODES = ['ENOSPC', 'EROFS', 'EDQUOT', 'EFBIG'];
-/** Only of a result is it asked first whether it is there. */
+/** Only for a result is it first checked whether it exists. */
 const OUTPUT_CALLS = ['access', 'write', 'fsync', 'rename', 'link', 'unlink', 'close'];
 
 function isAboutOutput(error: unknown): boolean {

@@ -12,8 +12,8 @@ export interface CommandIo {
   /** Where data is piped; commands that need it refuse without. */
   readonly pipes?: Pipes | undefined;
   /**
-   * Ends the command; nothing is left of its output files. Its reason may be the exit code. Who asks for it has to heed it wherever
-   * it waits: the signals of the system end the process by themselves only until then.
+   * Ends the command; nothing is left of its output files. Its reason may be the exit code. A command that asks for it
+   * must heed it wherever it waits: system signals end the process on their own only until then.
    */
   readonly signal?: AbortSignal | undefined;
 }

@@ -12,7 +12,7 @@ export function uuid(text: string): string {
   throw new InvalidArgumentError('It must be an id such as 0198d2a4-7b1c-7000-8000-000000000001.');
 }
 
-/** Collects `name=value` of an option that may be given many times. */
+/** Collects `name=value` of an option that can be repeated. */
 export function nameAndValue(
   text: string,
   before: Readonly<Record<string, string>> = {},
@@ -24,7 +24,7 @@ export function nameAndValue(
   return { ...before, [name]: text.slice(at + 1) };
 }
 
-/** Collects the values of an option that may be given many times. */
+/** Collects the values of an option that can be repeated. */
 export function oneMore(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, text];
 }

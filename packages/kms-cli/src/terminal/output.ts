@@ -9,7 +9,7 @@ export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 /** How results are written. */
 export interface OutputStyle {
   readonly format: OutputFormat;
-  /** The columns of a table, by their titles; all of them without it. */
+  /** The columns of a table, by their titles; default: all. */
   readonly columns?: readonly string[] | undefined;
   /** How many characters a line of the terminal has; a table in a file or a pipe may have any width. */
   readonly width?: number | undefined;
@@ -25,7 +25,7 @@ const MORE = '…';
 /** No column is made narrower than this for the sake of the others. */
 const NARROWEST = 8;
 
-/** States and answers that a look should find. */
+/** States and answers that should catch the eye. */
 const COLOURS: Readonly<Record<string, 'green' | 'yellow' | 'red'>> = {
   active: 'green',
   ok: 'green',
@@ -103,7 +103,10 @@ function formatLine(line: readonly string[], widths: readonly number[], colours:
   return `${cells.join(GAP).trimEnd()}\n`;
 }
 
-/** Takes from the widest columns what does not fit; the first one, which names the row, stays whole for as long as it can. */
+/**
+ * Takes what does not fit from the widest columns; the first one, which names the row, stays whole for as long as
+ * possible.
+ */
 function narrowed(natural: readonly number[], width: number): readonly number[] {
   const widths = [...natural];
   const total = () => widths.reduce((sum, each) => sum + each, (widths.length - 1) * GAP.length);
@@ -129,7 +132,7 @@ function shortened(text: string, width: number): string {
 
 function cell(value: Cell | undefined): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
-  // A name that somebody else chose must not move the cursor, change colours or turn the line around.
+  // A name chosen by somebody else must not move the cursor, change colours or reverse the line.
   return value === null || value === undefined
     ? '-'
     : String(value).replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\uFFFD');

@@ -4,7 +4,7 @@ const WIDTH = 30;
 const PAUSE_MS = 100;
 const MIB = 2 ** 20;
 
-/** Shows how far a long piece of work is. */
+/** Shows the progress of a long piece of work. */
 export interface Progress {
   /** @param bytes how much is done */
   readonly at: (bytes: number) => void;

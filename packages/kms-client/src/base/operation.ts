@@ -3,7 +3,7 @@ export interface OperationOf<Answer extends string> {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** With parameters in braces; each is a field of the input. */
   readonly path: string;
-  /** Where a crypto call goes that names no key, or that takes the key in its body. */
+  /** Where a crypto call goes if it names no key, or names the key in its body. */
   readonly withoutKey?: string;
   /** Set on crypto operations: the field of the input that `{keyId}` stands for. */
   readonly keyField?: 'keyId' | 'sourceKeyId';

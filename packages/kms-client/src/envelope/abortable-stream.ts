@@ -6,23 +6,23 @@ interface Work {
   flush(controller: Controller): Promise<void>;
 }
 
-/** What the standard has, and the types of some platforms do not yet. */
+/** In the standard, but not yet in the types of some platforms. */
 interface Cancellable extends Work {
   start(controller: Controller): void;
   cancel(): void;
 }
 
-/** A stream that the signal ends at once with its reason, also while no data comes and while nobody reads. */
+/** A stream that the signal ends at once with its reason, even while no data arrives and nobody reads. */
 export function abortableStream(signal: AbortSignal | undefined, work: Work): TransformStream<Uint8Array, Uint8Array> {
   if (signal === undefined) return new TransformStream(work);
-  // The signal may live on for many streams.
+  // The signal may outlive many streams.
   let forget: () => void = () => undefined;
   const orReason = async (working: Promise<void>) => {
     try {
       await working;
     } catch (error) {
       forget();
-      // What goes wrong in a stream that was ended meanwhile goes wrong because of that.
+      // An error in a stream that was ended in the meantime is a consequence of that.
       signal.throwIfAborted();
       throw error;
     }

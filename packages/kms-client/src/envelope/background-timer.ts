@@ -1,7 +1,10 @@
-/** Timers of the platforms count in 31 bits. */
+/** The platforms' timers count in 31 bits. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Does the work after a while, or earlier where a timer can not be that long. It keeps no process alive that has nothing else to do. */
+/**
+ * Does the work after a while, or earlier if a timer cannot be that long. It does not keep an otherwise idle process
+ * alive.
+ */
 export function inBackground(delayMs: number, work: () => void): void {
   const timer: unknown = setTimeout(work, Math.min(delayMs, LONGEST_TIMER_MS));
   if (isObjectTimer(timer)) timer.unref();

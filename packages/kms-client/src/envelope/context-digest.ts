@@ -1,6 +1,6 @@
 import { invalidArgument } from '../errors/kms-client-error.ts';
 
-/** Names and values that belong to the data: decrypting needs the same ones. Not secret. */
+/** Names and values that belong to the data: decrypting requires the same ones. Not secret. */
 export type EnvelopeContext = Readonly<Record<string, string>>;
 
 const encoder = new TextEncoder();
@@ -16,7 +16,7 @@ export async function contextDigest(context: EnvelopeContext = {}): Promise<Uint
   return new Uint8Array(await crypto.subtle.digest('SHA-256', concatenate(parts)));
 }
 
-/** A lone surrogate has no UTF-8 form, so that two different texts would give the same bytes. */
+/** A lone surrogate has no UTF-8 form, so two different strings would give the same bytes. */
 function utf8(text: unknown): Uint8Array<ArrayBuffer> {
   if (typeof text !== 'string' || !text.isWellFormed())
     throw invalidArgument('The context must be an object of strings in well-formed Unicode.');

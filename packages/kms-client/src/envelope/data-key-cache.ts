@@ -3,15 +3,18 @@ import { toBase64 } from '../wire/base64.ts';
 import { inBackground } from './background-timer.ts';
 import type { DataKeyCallOptions, DataKeySource, SealingKey } from './data-keys.ts';
 
-/** How long a data key may serve, and for how much. Every bound counts for each data key. */
+/** How long a data key may be used, and for how much. Every bound applies to each data key. */
 export interface DataKeyCacheOptions {
-  /** How old it may become, in milliseconds. As long a key still serves here after the service would refuse it. */
+  /**
+   * How old it may become, in milliseconds. A key remains in use here for up to this long after the service would
+   * refuse it.
+   */
   readonly maxAgeMs: number;
   /** How many streams it may encrypt or decrypt. */
   readonly maxUses: number;
-  /** No stream begins under it after so many bytes were encrypted; 2^40 without it. */
+  /** No stream begins under it after this many bytes were encrypted; default: 2^40. */
   readonly maxBytes?: number | undefined;
-  /** How many data keys are kept; 1,000 without it. The one that was not used for the longest time goes first. */
+  /** How many data keys are kept; default: 1,000. The least recently used one goes first. */
   readonly maxEntries?: number | undefined;
 }
 
@@ -29,8 +32,9 @@ interface Entry<Key> {
 }
 
 /**
- * Keeps data keys of a source, so that many small streams need few calls of the service. Each stream has a key of its own all the
- * same, derived with a random salt of 256 bits. Keys are kept as handles that can't be exported, and let go when they are too old.
+ * Keeps data keys of a source, so that many small streams need few calls to the service. Each stream still has its own
+ * key, derived with a random 256-bit salt. Keys are kept as handles that cannot be exported, and released when they are
+ * too old.
  *
  * @throws KmsClientError `INVALID_ARGUMENT` for a bound that is not above 0, or infinite.
  */
@@ -57,7 +61,7 @@ export function cachedDataKeys(source: DataKeySource, options: DataKeyCacheOptio
       if (entries.get(id) === entry) entries.delete(id);
     });
     entry.uses += 1;
-    // To the end: the first one is the one that was not used for the longest time.
+    // To the end: the first one is the least recently used.
     entries.delete(id);
     if (entry.uses < maxUses) entries.set(id, entry);
     const [oldest] = entries.keys();
@@ -70,7 +74,7 @@ export function cachedDataKeys(source: DataKeySource, options: DataKeyCacheOptio
     for (const [id, entry] of entries) if (!isUsable(entry, now)) entries.delete(id);
   }
 
-  /** Lets keys go that nobody asks for any more, when the first of them is too old. */
+  /** Releases keys that nobody asks for any more, when the first of them is too old. */
   function planSweep(): void {
     if (isSweepPlanned) return;
     const ends = [...sealing.values(), ...opening.values()].map(({ until }) => until);
@@ -116,7 +120,7 @@ function unlessAborted<Key>(key: Promise<Key>, signal: AbortSignal | undefined):
   if (signal === undefined) return key;
   return new Promise((resolve, reject) => {
     const end = () => {
-      // Whoever aborts chooses the reason.
+      // The caller that aborts chooses the reason.
       // oxlint-disable-next-line typescript/prefer-promise-reject-errors
       reject(signal.reason);
     };

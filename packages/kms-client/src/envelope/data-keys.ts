@@ -10,7 +10,7 @@ export interface SealingKey {
   readonly wrappedKey: Uint8Array;
   /** The key of the service that wraps it. */
   readonly keyId: string;
-  /** Says that so many more bytes were encrypted under it. */
+  /** Reports that this many more bytes were encrypted under it. */
   used(bytes: number): void;
 }
 
@@ -28,11 +28,11 @@ export interface DataKeySource {
   ): Promise<CryptoKey>;
 }
 
-/** What envelope encryption needs of a client; any object with these two operations will do. */
+/** What envelope encryption needs from a client; any object with these two operations will do. */
 export type DataKeyService = Pick<KmsOperations, 'createDataKey' | 'unwrap'>;
 
 const DATA_KEY_BYTES = 32;
-/** Keeps data keys of this format apart from those of others, which would otherwise open each other's. */
+/** Separates data keys of this format from those of others, which could otherwise open each other's data. */
 const LABEL = new TextEncoder().encode('qnsp-kms/envelope/v1');
 
 /** Data keys that the service makes and opens, one call for each. */

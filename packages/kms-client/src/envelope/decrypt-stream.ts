@@ -24,7 +24,7 @@ export function decryptStream(
   let prefix = new Uint8Array();
   let opener: Opener | undefined;
 
-  /** Collects what comes before the first segment; hands back what comes behind it. */
+  /** Collects what comes before the first segment; returns what follows it. */
   const start = async (chunk: Uint8Array): Promise<Uint8Array> => {
     prefix = concatenate([prefix, chunk]);
     const wanted = prefix.length < FIXED_BYTES ? undefined : prefixBytes(prefix);

@@ -5,7 +5,7 @@ import { type EncryptOptions, plaintextBytes, type Sealer, startSealing } from '
 import { SegmentBuffer } from './segment-buffer.ts';
 import type { MakeSegmentCipher } from './streaming-aead.ts';
 
-/** A stream that encrypts what goes through it. The data key is asked for when the first data comes. */
+/** A stream that encrypts what goes through it. The data key is requested when the first data arrives. */
 export function encryptStream(
   dataKeys: DataKeySource,
   options: EncryptOptions,

@@ -1,7 +1,7 @@
 import { KmsClientError } from '../errors/kms-client-error.ts';
 import { concatenate } from './context-digest.ts';
 
-/** What stands before the encrypted data. docs/file-format.md describes the layout. */
+/** What precedes the encrypted data. docs/file-format.md describes the layout. */
 export interface EnvelopeHeader {
   /** The key of the service that opens the data key. */
   readonly keyId: string;
@@ -30,9 +30,9 @@ export function encodeHeader({ keyId, contextDigest, wrappedKey }: EnvelopeHeade
 }
 
 /**
- * How long a header is whose first {@link FIXED_BYTES} bytes these are.
+ * The length of a header that begins with these {@link FIXED_BYTES} bytes.
  *
- * @throws KmsClientError `ENVELOPE_INVALID` for what begins otherwise, `ENVELOPE_UNSUPPORTED` for another version.
+ * @throws KmsClientError `ENVELOPE_INVALID` for a different beginning, `ENVELOPE_UNSUPPORTED` for another version.
  */
 export function headerLength(start: Uint8Array): number {
   if (start.length < FIXED_BYTES || MAGIC.some((byte, at) => byte !== start[at]))

@@ -11,7 +11,7 @@ import { webSegmentCipher } from './web-segment-cipher.ts';
 
 /** How an envelope gets its data keys. */
 export interface EnvelopeOptions {
-  /** Keeps data keys in memory for a while; without it every stream has one of its own. */
+  /** Keeps data keys in memory for a while; if absent, every stream has its own. */
   readonly cache?: DataKeyCacheOptions | undefined;
 }
 
@@ -20,8 +20,8 @@ export interface Envelope {
   /** Encrypts a stream. It works on segments of 1 MiB and reads no faster than its reader. */
   encryptStream(options: EncryptOptions): TransformStream<Uint8Array, Uint8Array>;
   /**
-   * Decrypts a stream. What comes out is authentic, but that nothing is missing is known only at its end: a stream that was cut off
-   * ends with an error, after its whole segments. Use what came out only then.
+   * Decrypts a stream. What comes out is authentic, but only at its end is it known that nothing is missing: a
+   * truncated stream ends with an error, after its complete segments. Use the output only then.
    */
   decryptStream(options?: DecryptOptions): TransformStream<Uint8Array, Uint8Array>;
   /** Encrypts data that fits into memory. */
@@ -31,9 +31,9 @@ export interface Envelope {
 }
 
 /**
- * Makes an envelope of a client. It throws {@link KmsClientError}s: those of the service, and `ENVELOPE_INVALID` (no data of this
- * format), `ENVELOPE_UNSUPPORTED` (of a newer format), `ENVELOPE_CONTEXT_MISMATCH`, `ENVELOPE_KEY_MISMATCH`, `ENVELOPE_TRUNCATED`
- * and `ENVELOPE_MODIFIED`.
+ * Creates an envelope for a client. It throws {@link KmsClientError}s: those of the service, and `ENVELOPE_INVALID` (no
+ * data of this format), `ENVELOPE_UNSUPPORTED` (of a newer format), `ENVELOPE_CONTEXT_MISMATCH`,
+ * `ENVELOPE_KEY_MISMATCH`, `ENVELOPE_TRUNCATED` and `ENVELOPE_MODIFIED`.
  *
  * @example
  * const envelope = createEnvelope(kms);

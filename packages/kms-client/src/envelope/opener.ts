@@ -17,9 +17,9 @@ import {
 export interface DecryptOptions {
   /** What it was encrypted with. */
   readonly context?: EnvelopeContext | undefined;
-  /** The key that it must be under; any that the caller may use without it. */
+  /** The key that it must be under; default: any that the caller may use. */
   readonly keyId?: string | undefined;
-  /** Ends the work, also while the data key is asked for. What is encrypted or decrypted is then rejected with its reason. */
+  /** Aborts the work, even while the data key is being requested. The result is then rejected with its reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -82,7 +82,7 @@ export async function startOpening(
 /** Refuses data that ends before its first segment. */
 export function requirePrefix(prefix: Uint8Array, wanted: number): void {
   if (prefix.length >= wanted) return;
-  // Says what it is, if it is none of ours.
+  // Says what it is, if it is not ours.
   if (prefix.length >= FIXED_BYTES) headerLength(prefix);
   else if (!isStartOfHeader(prefix)) headerLength(prefix);
   throw truncated();

@@ -14,15 +14,15 @@ import {
 export interface EncryptOptions {
   /** The key of the service that wraps the data key: a symmetric key, or a KEM key. */
   readonly keyId: string;
-  /** What the data belongs to: decrypting needs the same. Not secret. */
+  /** The context of the data: decrypting requires the same. Not secret. */
   readonly context?: EnvelopeContext | undefined;
-  /** Ends the work, also while the data key is asked for. What is encrypted or decrypted is then rejected with its reason. */
+  /** Aborts the work, even while the data key is being requested. The result is then rejected with its reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Encrypts one stream, segment by segment. */
 export interface Sealer {
-  /** What stands before the first segment. */
+  /** What precedes the first segment. */
   readonly header: Uint8Array;
   /** The pieces of the next segment, which must be full unless it is the last. */
   seal(plaintext: Uint8Array<ArrayBuffer>, isLast: boolean): Promise<SegmentPieces>;
@@ -57,7 +57,10 @@ export async function startSealing(
   };
 }
 
-/** The associated data of a stream: not the header itself, since HKDF takes no more than 1,024 bytes of info everywhere. */
+/**
+ * The associated data of a stream: not the header itself, since some implementations of HKDF take no more than 1,024
+ * bytes of info.
+ */
 export async function digestOf(header: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await crypto.subtle.digest('SHA-256', header));
 }

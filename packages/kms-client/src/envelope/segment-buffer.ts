@@ -1,7 +1,7 @@
 /**
  * Cuts chunks of any size into segments. A segment is handed out only when more data follows it, since the last one is
- * sealed differently. It is valid until the next one is asked for: all are in one buffer, since 1 MiB for each would be garbage
- * faster than it is collected.
+ * sealed differently. It is valid until the next one is asked for: all share one buffer, since 1 MiB for each would
+ * become garbage faster than it is collected.
  */
 export class SegmentBuffer {
   readonly #sizeOf: (index: number) => number;
@@ -16,7 +16,7 @@ export class SegmentBuffer {
     this.#segment = this.#buffer.subarray(0, sizeOf(0));
   }
 
-  /** Takes a chunk and hands out the segments that it completes, but for the last one. */
+  /** Takes a chunk and returns the segments that it completes, except for the last one. */
   *push(chunk: Uint8Array): Generator<Uint8Array<ArrayBuffer>, void, void> {
     let at = 0;
     while (at < chunk.length) {

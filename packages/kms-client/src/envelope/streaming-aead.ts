@@ -2,9 +2,10 @@ import { KmsClientError } from '../errors/kms-client-error.ts';
 import { concatenate } from './context-digest.ts';
 
 /**
- * The streaming AEAD of Tink, "AES-GCM-HKDF Streaming" (https://developers.google.com/tink/streaming-aead/aes_gcm_hkdf_streaming),
- * which Hoang and Shen prove in "Security of Streaming Encryption in Google's Tink Library" (CCS 2020). A random salt gives every
- * stream a key of its own by HKDF; the nonce of a segment holds its number and whether it is the last.
+ * The streaming AEAD of Tink, "AES-GCM-HKDF Streaming"
+ * (https://developers.google.com/tink/streaming-aead/aes_gcm_hkdf_streaming), which Hoang and Shen prove in "Security
+ * of Streaming Encryption in Google's Tink Library" (CCS 2020). A random salt gives every stream its own key through
+ * HKDF; the nonce of a segment holds its number and whether it is the last.
  */
 export interface StreamParameters {
   readonly hash: 'SHA-256' | 'SHA-1';
@@ -105,8 +106,8 @@ function segmentNonce(prefix: Uint8Array, index: number, isLast: boolean): Uint8
 /**
  * Opens a segment.
  *
- * @throws KmsClientError `ENVELOPE_TRUNCATED` when the data ends behind a segment that is not its last, `ENVELOPE_MODIFIED` for
- *   everything else that is wrong.
+ * @throws KmsClientError `ENVELOPE_TRUNCATED` if the data ends after a segment that is not its last,
+ * `ENVELOPE_MODIFIED` for everything else that is wrong.
  */
 export async function openSegment(
   stream: StreamKey,

@@ -11,7 +11,7 @@ export async function webSegmentCipher(keyBytes: Uint8Array<ArrayBuffer>): Promi
       try {
         return new Uint8Array(await crypto.subtle.decrypt({ name: 'AES-GCM', iv }, key, segment));
       } catch (error) {
-        // WebCrypto's one answer to a tag that does not fit.
+        // WebCrypto's only answer to a tag that does not match.
         if (error instanceof DOMException && error.name === 'OperationError') return undefined;
         throw error;
       }

@@ -25,10 +25,10 @@ export type KmsClientErrorCode =
  * - `ENVELOPE_INVALID`: this is not data of the format.
  * - `ENVELOPE_UNSUPPORTED`: it is of a version that this client does not know.
  * - `ENVELOPE_CONTEXT_MISMATCH`: it was encrypted with another context.
- * - `ENVELOPE_KEY_MISMATCH`: it is under another key than the one that was asked for.
+ * - `ENVELOPE_KEY_MISMATCH`: it is under a different key from the one that was asked for.
  * - `ENVELOPE_TRUNCATED`: its end is missing.
  * - `ENVELOPE_MODIFIED`: it was changed, or cut off within a segment.
- * - `DESTINATION_EXISTS`: there is a file already where the result should go.
+ * - `DESTINATION_EXISTS`: a file already exists where the result should go.
  */
 export type EnvelopeErrorCode =
   | 'ENVELOPE_INVALID'
@@ -56,9 +56,9 @@ export class KmsClientError extends Error {
   readonly code: KmsClientErrorCode;
   /** The HTTP status, where there was an answer. */
   readonly statusCode: number | undefined;
-  /** Finds the request in the log of the service. */
+  /** Identifies the request in the log of the service. */
   readonly requestId: string | undefined;
-  /** Whether the same call may succeed later. The client has then already repeated it as often as it may. */
+  /** Whether the same call may succeed later. The client has then already repeated it as often as allowed. */
   readonly retryable: boolean;
   /** How long the service asked to wait, in seconds. */
   readonly retryAfterSeconds: number | undefined;
@@ -85,7 +85,7 @@ export function invalidArgument(message: string): KmsClientError {
   return new KmsClientError('INVALID_ARGUMENT', message);
 }
 
-/** Refuses options that this client does not know, since a misspelt one would silently not count. */
+/** Refuses unknown options, since a misspelt one would silently have no effect. */
 export function requireKnown(given: object, known: readonly string[], what: string): void {
   const unknown = Object.keys(given).find((name) => !known.includes(name));
   if (unknown !== undefined) throw invalidArgument(`${what} has no option ${JSON.stringify(unknown)}.`);

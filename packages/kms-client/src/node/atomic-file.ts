@@ -4,9 +4,10 @@ import { basename, dirname, join } from 'node:path';
 import { codeOf, destinationExists, linkNew } from './new-name.ts';
 
 /**
- * Writes a file that is there only when it is complete and on the disk. Until then there is `.<name>.<random>.partial` beside it
- * (of a long name its beginning), readable by its owner only, which is removed when the work fails; a process that is killed leaves
- * it, and where the file system has no hard links perhaps an empty file in the place of a new one.
+ * Writes a file that appears only once it is complete and on the disk. Until then there is `.<name>.<random>.partial`
+ * beside it (of a long name its beginning), readable by its owner only, which is removed when the work fails; a process
+ * that is killed leaves it, and where the file system has no hard links perhaps an empty file in place of a new
+ * one.
  *
  * @returns what `write` does
  * @throws KmsClientError `DESTINATION_EXISTS` unless `overwrite`; what `write` and the file system throw. What went wrong with the
@@ -67,7 +68,7 @@ function isErrorOf(error: unknown, path: string): error is NodeJS.ErrnoException
   return error instanceof Error && 'path' in error && error.path === path;
 }
 
-/** So much of the name that with what comes around it it fits into the 255 bytes of a name. */
+/** As much of the name as fits, with its additions, into the 255 bytes of a file name. */
 function shortened(destination: string): string {
   return basename(destination).slice(0, 64);
 }

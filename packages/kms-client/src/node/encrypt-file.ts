@@ -9,11 +9,11 @@ import { nodeSegmentCipher } from './node-segment-cipher.ts';
 /** Which file to read and which one to write. */
 export interface FilePaths {
   readonly source: string;
-  /** Where the result goes. It is there only when it is complete; its owner alone can read it. */
+  /** Where the result goes. It appears only once it is complete; only its owner can read it. */
   readonly destination: string;
-  /** Whether a file that is there already is replaced; otherwise that is an error. */
+  /** Whether an existing file is replaced; otherwise it is an error. */
   readonly overwrite?: boolean | undefined;
-  /** Is told how many bytes of the source are done. */
+  /** Called with the number of bytes of the source that are done. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }
 
@@ -59,13 +59,14 @@ async function writeAll(output: FileHandle, pieces: SegmentPieces): Promise<void
 }
 
 /**
- * Gives the memory of a piece back that nobody needs any more. Each is a new buffer outside of V8's heap, and V8 by itself lets
- * more than a hundred MiB of them gather before it looks.
+ * Frees the memory of a piece that is no longer needed. Each is a new buffer outside V8's heap, and V8 on its own lets
+ * more than a hundred MiB of them accumulate before it looks.
  */
 function release({ buffer, byteLength }: Uint8Array): void {
-  // What is only a part of a buffer may share it with others.
+  // A part of a buffer may share it with others.
   if (!(buffer instanceof ArrayBuffer) || byteLength !== buffer.byteLength) return;
-  // Node.js 20 has no ArrayBuffer.transfer. A copy that is dropped at once gives the memory back as well: it is moved, not copied.
+  // Node.js 20 has no ArrayBuffer.transfer. A copy that is dropped at once frees the memory as well: it is moved, not
+  // copied.
   if (typeof buffer.transfer === 'function') buffer.transfer(0);
   else structuredClone(buffer, { transfer: [buffer] });
 }

@@ -1,20 +1,20 @@
 import type { FileHandle } from 'node:fs/promises';
 
-/** A part of a file, and whether nothing comes behind it. */
+/** A part of a file, and whether nothing follows it. */
 export interface FileSegment {
   readonly data: Uint8Array<ArrayBuffer>;
   readonly isLast: boolean;
 }
 
 /**
- * Reads a file segment by segment, from where it stands. While one is worked on, the next one but one is read. The data of a
- * segment is valid only until the one after it is asked for.
+ * Reads a file segment by segment, from where it stands. While one is processed, the next but one is read. The data of
+ * a segment is valid only until the one after it is asked for.
  */
 export async function* fileSegments(
   file: FileHandle,
   sizeOf: (index: number) => number,
 ): AsyncGenerator<FileSegment, void, void> {
-  // Three are in use at a time: the one that is worked on, the next one, and the one that is being read.
+  // Three are in use at a time: the one being processed, the next one, and the one being read.
   const buffers = Array.from({ length: 3 }, () => new Uint8Array(Math.max(sizeOf(0), sizeOf(1))));
   const read = async (index: number) => {
     const buffer = buffers[index % buffers.length] ?? new Uint8Array();

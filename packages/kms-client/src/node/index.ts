@@ -17,7 +17,10 @@ const FILE_OPTIONS = ['source', 'destination', 'overwrite', 'signal', 'onProgres
 export interface FileEnvelope extends Envelope {
   /** Encrypts a file of any size in constant memory. */
   encryptFile(options: EncryptOptions & FilePaths): Promise<void>;
-  /** Decrypts a file of any size in constant memory. The result is there only when all of it is authentic and nothing is missing. */
+  /**
+   * Decrypts a file of any size in constant memory. The result appears only once all of it is authentic and nothing is
+   * missing.
+   */
   decryptFile(options: DecryptOptions & FilePaths): Promise<void>;
 }
 

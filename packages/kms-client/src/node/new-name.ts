@@ -2,7 +2,7 @@ import { link, lstat, open, rename, unlink } from 'node:fs/promises';
 import { KmsClientError } from '../errors/kms-client-error.ts';
 
 /**
- * Gives a file a name that no other has. Unlike a rename, a link does not replace a file that came meanwhile.
+ * Gives a file a name that no other has. Unlike a rename, a link does not replace a file created in the meantime.
  *
  * @throws KmsClientError `DESTINATION_EXISTS`
  */
@@ -21,8 +21,8 @@ export async function linkNew(partial: string, destination: string): Promise<voi
 const NO_LINKS: readonly unknown[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
 
 /**
- * Takes the name by an empty file first, and replaces that. Who does not ask whether a file is there can still take its place: it
- * is looked at just before, which leaves them hardly any time.
+ * Reserves the name with an empty file, then replaces it. A process that does not check for an existing file can still
+ * overwrite it: the check just before leaves hardly any time for that.
  */
 async function renameToNew(partial: string, destination: string): Promise<void> {
   const isReserved = await reserve(destination);

@@ -3,7 +3,7 @@ import { type SegmentCipher, TAG_BYTES } from '../envelope/streaming-aead.ts';
 
 const TAG = { authTagLength: TAG_BYTES } as const;
 
-/** AES-256-GCM of node:crypto: without the way through the thread pool that each call of WebCrypto takes. */
+/** AES-256-GCM of node:crypto: without the detour through the thread pool that each WebCrypto call takes. */
 export function nodeSegmentCipher(keyBytes: Uint8Array): SegmentCipher {
   const key = createSecretKey(keyBytes);
   return {
@@ -22,7 +22,9 @@ export function nodeSegmentCipher(keyBytes: Uint8Array): SegmentCipher {
   };
 }
 
-/** Node throws a plain error without a code when the tag does not fit; nothing else can go wrong in `final` of GCM. */
+/**
+ * Node throws a plain error without a code when the tag does not match; nothing else can go wrong in `final` of GCM.
+ */
 function isAuthentic(final: () => void): boolean {
   try {
     final();

@@ -3,8 +3,8 @@ import { invalidArgument } from '../errors/kms-client-error.ts';
 /**
  * The base URL without a slash at its end. A path in it is kept, as a gateway has it.
  *
- * @throws KmsClientError `INVALID_ARGUMENT` for what is no HTTP URL, holds a credential, or would send one over the network
- *   in the clear.
+ * @throws KmsClientError `INVALID_ARGUMENT` for anything that is not an HTTP URL, contains a credential, or would send
+ * one over the network in the clear.
  */
 export function checkBaseUrl(baseUrl: string | URL, allowInsecureHttp: boolean): string {
   const url = parse(baseUrl);
@@ -30,7 +30,7 @@ function parse(baseUrl: string | URL): URL {
   }
 }
 
-/** URL parsers bring every spelling of an IPv4 address to four decimal numbers. */
+/** URL parsers normalise every spelling of an IPv4 address to four decimal numbers. */
 function isLoopback(hostname: string): boolean {
   return (
     hostname === 'localhost' ||

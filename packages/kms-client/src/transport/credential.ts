@@ -1,19 +1,19 @@
 import { invalidArgument } from '../errors/kms-client-error.ts';
 
 /**
- * Where the token of a call comes from: the token itself, or a function that is asked before each attempt, and once more with
- * `refresh` when the service refused what it gave.
+ * Where the token of a call comes from: the token itself, or a function that is asked before each attempt, and again
+ * with `refresh` when the service refused the previous one.
  */
 export type TokenSource = string | ((need: { readonly refresh: boolean }) => string | Promise<string>);
 
-/** Gives the `Authorization` header of an attempt; `undefined` sends none. */
+/** Returns the `Authorization` header of an attempt; `undefined` sends none. */
 export interface Credential {
-  /** Whether asking again may give another one. */
+  /** Whether asking again may return another one. */
   readonly renews: boolean;
   header(need: { readonly refresh: boolean }): Promise<string | undefined>;
 }
 
-/** The credential of a token. Throws `INVALID_ARGUMENT` for what can't be one. */
+/** The credential of a token. Throws `INVALID_ARGUMENT` for an impossible one. */
 export function bearer(token: TokenSource): Credential {
   if (typeof token === 'function') return { renews: true, header: async (need) => headerOf(await token(need)) };
   const header = headerOf(token);
@@ -21,7 +21,7 @@ export function bearer(token: TokenSource): Credential {
 }
 
 function headerOf(token: unknown): string {
-  // Checked here, since the error of fetch for a header that can't be sent repeats the header.
+  // Checked here, since the error that `fetch` throws for an unsendable header repeats the header.
   if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token))
     throw invalidArgument('The token must be a string of visible ASCII characters without white space.');
   return `Bearer ${token}`;

@@ -3,7 +3,7 @@ import { KmsClientError } from '../errors/kms-client-error.ts';
 const MAX_MESSAGE = 1000;
 const CODE = /^[A-Z][A-Z0-9_]{1,63}$/;
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
-/** Statuses of gateways and of a service that may be well again soon. */
+/** Statuses of gateways, and of a service that may recover soon. */
 const PASSING = [408, 425, 429, 502, 503, 504];
 
 /** What is known about the answer that holds a problem. */
@@ -16,8 +16,8 @@ export interface Answered {
 }
 
 /**
- * The error that an answer stands for. Its message is the service's, unless it repeats something secret, as an error page may,
- * or whoever answered is not the service.
+ * The error that an answer stands for. Its message is the service's, unless it repeats something secret, as an error
+ * page may, or the answer is not from the service.
  */
 export function errorOf(json: unknown, answered: Answered): KmsClientError {
   const { statusCode, retryAfterSeconds } = answered;
@@ -51,7 +51,7 @@ export function errorOf(json: unknown, answered: Answered): KmsClientError {
   });
 }
 
-/** What is sent may come back as it is, or as it stands in a JSON text. */
+/** What is sent may come back as it is, or in its JSON form. */
 function repeats(text: string, secrets: readonly string[]): boolean {
   return secrets.some((secret) => secret !== '' && (text.includes(secret) || text.includes(escaped(secret))));
 }
@@ -60,7 +60,7 @@ function escaped(secret: string): string {
   return JSON.stringify(secret).slice(1, -1);
 }
 
-/** Every name and value in what came as JSON, without the escapes that they have there. */
+/** Every name and value in the JSON received, without JSON escapes. */
 function* textsIn(value: unknown): Generator<string, void, void> {
   if (typeof value !== 'object' || value === null) return yield String(value);
   for (const [name, part] of Object.entries(value)) {

@@ -1,4 +1,4 @@
-/** The largest answer that is read: some times what the largest page of keys can be. */
+/** The largest answer that is read: several times the largest possible page of keys. */
 const MAX_ANSWER_BYTES = 64 * 2 ** 20;
 
 /** The text of an answer, or `undefined` when it is too long or not UTF-8. */

@@ -12,8 +12,8 @@ export interface RetryPolicy {
 }
 
 /**
- * How long to wait before another attempt: anything up to the exponential bound ("full jitter"), so that clients that failed
- * together don't come back together, on top of what the service asked for.
+ * How long to wait before another attempt: anything up to the exponential bound ("full jitter"), so that clients that
+ * failed together do not come back together, on top of what the service asked for.
  */
 export function retryDelayMs(
   failures: number,
@@ -29,7 +29,7 @@ export function retryDelayMs(
 export function parseRetryAfter(header: string | null, now: number): number | undefined {
   if (header === null) return undefined;
   if (/^\d{1,9}$/.test(header)) return Number(header);
-  // Date.parse takes much that is no date of HTTP, which always ends so.
+  // Date.parse accepts much that is not an HTTP date, which always ends like this.
   const date = header.endsWith(' GMT') ? Date.parse(header) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - now) / 1000));
 }
@@ -62,7 +62,7 @@ function sleep(delayMs: number, signal: AbortSignal | undefined): Promise<void> 
   return new Promise((resolve, reject) => {
     const end = () => {
       clearTimeout(timer);
-      // Whoever aborts chooses the reason.
+      // The caller that aborts chooses the reason.
       // oxlint-disable-next-line typescript/prefer-promise-reject-errors
       reject(signal?.reason);
     };

@@ -32,7 +32,8 @@ export async function send(operation: Operation, attempt: Attempt): Promise<unkn
   const isText = operation.answer === 'text';
   const json = text !== undefined && isJson(response) ? parseJson(text) : undefined;
   const isAnswer = response.ok || (operation.otherStatuses?.includes(statusCode) ?? false);
-  // A gateway may have no way to the service and say so with the same status, but not with an answer of the service.
+  // A gateway may be unable to reach the service and say so with the same status, but not with an answer of the
+  // service.
   if (!isAnswer || (!response.ok && (json === undefined || hasCode(json)))) {
     const retryAfterSeconds = parseRetryAfter(response.headers.get('retry-after'), Date.now());
     throw errorOf(json, { statusCode, requestId, retryAfterSeconds, secrets: attempt.secrets });

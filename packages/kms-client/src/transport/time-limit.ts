@@ -1,7 +1,7 @@
 import { KmsClientError } from '../errors/kms-client-error.ts';
 
 /**
- * Does the work for at most so long, and only until the caller's signal. Work that does not heed its signal is left behind.
+ * Does the work for at most this long, and only until the caller's signal. Work that ignores its signal is abandoned.
  *
  * @throws KmsClientError `TIMEOUT`; the reason of the caller's signal when that was first.
  */

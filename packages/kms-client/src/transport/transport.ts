@@ -75,21 +75,25 @@ export async function call<T>(
   );
 }
 
-/** The words of an `Authorization` header but for the name of its scheme, and what is in them, such as the parts of `Digest`. */
+/**
+ * The words of an `Authorization` header except for the name of its scheme, and their parts, such as those of `Digest`.
+ */
 function credentialWords(authorization = ''): readonly string[] {
   const [first, ...others] = authorization.split(' ');
   const words = others.length > 0 || first === undefined ? others : [first];
   return [...words, ...longParts(words.join(' '))];
 }
 
-/** What the caller's own headers may hold that is secret, but for those of headers that name things. */
+/** What may be secret in the caller's own headers, except for headers that name things. */
 function secretWords(headers: Readonly<Record<string, string>>): readonly string[] {
   return Object.entries(headers)
     .filter(([name]) => !OPEN_HEADERS.includes(name.toLowerCase()))
     .flatMap(([, value]) => longParts(value));
 }
 
-/** What stands between the signs of lists and parameters and is too long to be guessed, or to be in a message by chance. */
+/**
+ * What stands between list and parameter separators and is too long to be guessed, or to occur in a message by chance.
+ */
 function longParts(value: string): readonly string[] {
   return value.split(/[\s;,="]+/).filter((part) => part.length >= SECRET_LENGTH);
 }

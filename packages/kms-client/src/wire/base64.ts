@@ -14,7 +14,7 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
   if (text.length % 4 !== 0 || !ALPHABET.test(text)) return undefined;
   const binary = atob(text);
   const last = text.slice(-4);
-  // Only the last group can have bits behind its last byte (RFC 4648, section 3.5).
+  // Only the last group can have bits after its last byte (RFC 4648, section 3.5).
   if (last !== '' && btoa(atob(last)) !== last) return undefined;
   const data = new Uint8Array(binary.length);
   for (let at = 0; at < data.length; at += 1) data[at] = binary.charCodeAt(at);

@@ -2,7 +2,7 @@ import { ANSWER_SHAPES } from '../generated/answer-shapes.ts';
 import type { Operation } from '../generated/operations.ts';
 import { fromBase64 } from './base64.ts';
 
-/** Says what of an answer is not as the contract has it: the name of a field, never its value. */
+/** Says what in an answer does not match the contract: the name of a field, never its value. */
 export class MalformedAnswer extends Error {}
 
 /** An answer with its bytes decoded. Fields that the contract does not name are kept. Throws {@link MalformedAnswer}. */
@@ -10,7 +10,7 @@ export function decodeAnswer({ answer }: Operation, json: unknown): unknown {
   if (answer === 'text') return json;
   if (typeof json !== 'object' || json === null || Array.isArray(json)) throw new MalformedAnswer('is not an object');
   const decoded: Record<string, unknown> = { ...json };
-  // To who may change a key and not read it.
+  // For callers who may change a key but not read it.
   if (answer === 'Key' && decoded['changed'] === true) return decoded;
   const shape: Readonly<Record<string, string>> = ANSWER_SHAPES[answer];
   for (const [name, type] of Object.entries(shape)) {

@@ -18,7 +18,7 @@ export interface EncodedCall {
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** Puts the fields of an input where the operation has them. Throws `INVALID_ARGUMENT` for what can't be sent. */
+/** Puts the fields of an input where the operation expects them. Throws `INVALID_ARGUMENT` for what cannot be sent. */
 export function encodeCall(operation: Operation, input: Input): EncodedCall {
   const { path, fields } = addressOf(operation, input);
   const { ifRevision, ...rest } = fields;

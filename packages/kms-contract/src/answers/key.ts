@@ -72,7 +72,7 @@ export const keySchema = component(
   }),
 );
 
-/** What a change of a key answers to who may change it and not read it. */
+/** What a change of a key returns to a caller who may change it but not read it. */
 export const changedKeySchema = component(
   'ChangedKey',
   z.object({
@@ -83,7 +83,7 @@ export const changedKeySchema = component(
 );
 export type ChangedKey = z.output<typeof changedKeySchema>;
 
-/** Whether an answer is that of a change to who may not read the key. */
+/** Whether an answer is that of a change by a caller who may not read the key. */
 export function isChangedKey(answer: unknown): answer is ChangedKey {
   return typeof answer === 'object' && answer !== null && 'changed' in answer && answer.changed === true;
 }

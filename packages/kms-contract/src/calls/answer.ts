@@ -5,12 +5,12 @@ import { answerInDialect, type Dialect, type JsonObject } from '../route/dialect
 import type { Immutable } from '../routes/index.ts';
 import type { Route } from '../route/route.ts';
 
-/** What a route answers, bytes as bytes. */
+/** What a route returns, bytes as bytes. */
 export type AnswerOf<R extends Route> = Immutable<z.output<R['response']>>;
 
 /**
- * The JSON form of an answer, in the dialect of its request. Only what the contract names goes out: anything else in the
- * answer stays behind.
+ * The JSON form of an answer, in the dialect of its request. Only what the contract names goes out: anything else in
+ * the answer is dropped.
  *
  * @throws KmsError `INTERNAL_ERROR` for an answer that the contract does not allow.
  * @example
@@ -62,18 +62,18 @@ export function entityTag<R extends Route>(route: R, answer: AnswerOf<R>): strin
   return `"${revision}"`;
 }
 
-/** Whether a route changes a key that is there, and answers the key, or less to who may not read it. */
+/** Whether a route changes an existing key, and returns the key, or less to a caller who may not read it. */
 export function answersChange(route: Route): boolean {
   return answersKey(route) && route.mutating && route.operationId !== 'createKey';
 }
 
-/** Whether a route answers one key. */
+/** Whether a route returns one key. */
 export function answersKey(route: Route): boolean {
   return route.response === keySchema;
 }
 
 /**
- * An answer from its JSON form, for clients: base64 becomes bytes, fields of newer services are passed over.
+ * An answer from its JSON form, for clients: base64 becomes bytes, fields of newer services are ignored.
  *
  * @throws ZodError when it is not an answer of this route.
  */

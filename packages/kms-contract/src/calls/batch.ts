@@ -9,7 +9,7 @@ import type { RawRequest } from './raw-request.ts';
 import { parseQuery } from './parse-query.ts';
 import { type ContractSettings, type Route, tenantId } from '../route/route.ts';
 
-/** One item of a batch: what to do, or why it can't be done. */
+/** One item of a batch: what to do, or why it cannot be done. */
 export type BatchItem<R extends Route> =
   | { readonly body: z.output<R['body']>; readonly dialect: Dialect; readonly sentNames?: Names | undefined }
   | { readonly error: KmsError };
@@ -26,10 +26,12 @@ export function isBatch(route: Route, body: unknown): body is { readonly items: 
 }
 
 /**
- * Reads the `{items: […]}` form of a crypto operation. Each item is checked like a request of its own: one that
- * is wrong becomes an error in its place, with paths within the item, and leaves the others alone. Items without a key take the batch's, which the path or the body names.
+ * Reads the `{items: […]}` form of a crypto operation. Each item is checked like a separate request: one that is wrong
+ * becomes an error in its place, with paths within the item, and does not affect the others. Items without a key take
+ * the batch's, which the path or the body names.
  *
- * @throws KmsError `BAD_REQUEST` for no items, more than 1,000, or something beside them; `NOT_FOUND` like `parseRequest`.
+ * @throws KmsError `BAD_REQUEST` for no items, more than 1,000, or anything besides them; `NOT_FOUND` like
+ * `parseRequest`.
  */
 export function parseBatch<R extends Route>(
   route: R,

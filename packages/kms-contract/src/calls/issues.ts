@@ -4,13 +4,13 @@ import type { Names } from '../route/dialects.ts';
 import { TOO_LARGE } from '../fields/bytes.ts';
 
 const MAX_ISSUES = 20;
-/** Names that may stand in an answer. A client that mixes up names and values sends its secret as a name. */
+/** Names that may appear in an answer. A client that mixes up names and values sends its secret as a name. */
 const QUOTABLE = /^[A-Za-z_][\w.-]{0,63}$/;
 
 /**
  * The issues of a value that a schema refused. A reason says what the field must be and never what it was.
  *
- * @throws KmsError `PAYLOAD_TOO_LARGE` when a field is larger than the service takes.
+ * @throws KmsError `PAYLOAD_TOO_LARGE` when a field is larger than the service accepts.
  */
 function issuesOf(error: z.ZodError): readonly Issue[] {
   return error.issues.flatMap((issue) => {
@@ -39,7 +39,7 @@ export function invalidRequest(issues: readonly Issue[]): KmsError {
 }
 
 /**
- * An error as it is about the names that the request has for its fields.
+ * An error in terms of the names that the request uses for its fields.
  *
  * @param names canonical names and those of the request, where they differ
  */
@@ -69,12 +69,12 @@ function asSent(path: string, names: Names): string {
   return Object.hasOwn(names, name) ? `${names[name]}${path.slice(name.length)}` : path;
 }
 
-/** A name of a request as it may stand in an answer. */
+/** A name from a request in the form in which it may appear in an answer. */
 export function quotable(name: string): string {
   return QUOTABLE.test(name) ? name : '?';
 }
 
-/** The path of a field: names with dots between them, places in lists in brackets. */
+/** The path of a field: names separated by dots, list indices in brackets. */
 function formatPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, step) => {
     if (typeof step === 'number') return `${text}[${step}]`;

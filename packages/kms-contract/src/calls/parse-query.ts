@@ -6,8 +6,8 @@ import type { Route } from '../route/route.ts';
 type RawQuery = NonNullable<RawRequest['query']>;
 
 /**
- * Checks a query; an empty value counts as absent, since clients send `cursor=` when they have none. Lists pass over names that
- * they do not know, and the open routes look at none: probes call them with names of their own.
+ * Checks a query; an empty value counts as absent, since clients send `cursor=` when they have none. Lists ignore names
+ * that they do not know, and the open routes look at none: probes call them with their own names.
  */
 export function parseQuery<R extends Route>(route: R, raw: RawQuery): z.output<R['query']> {
   const given = route.auth === 'none' ? [] : givenIn(raw).filter(([name]) => !route.list || isKnown(route, name));

@@ -36,7 +36,7 @@ export interface ParsedRequest<R extends Route = Route> {
   readonly idempotencyKey?: string;
   /** The dialect to answer in. */
   readonly dialect: Dialect;
-  /** The names that the request has for fields, where they are not the canonical ones. */
+  /** The names that the request uses for fields, where they are not the canonical ones. */
   readonly sentNames?: Names;
   /** What was done differently from what was requested. */
   readonly warnings?: readonly string[];
@@ -50,8 +50,8 @@ export const DEFAULT_SETTINGS: ContractSettings = { minimumRotationSeconds: LIMI
 /**
  * Checks a request and brings it into the types of the operation.
  *
- * @throws KmsError `BAD_REQUEST` with every issue in `details.issues[]`, `PAYLOAD_TOO_LARGE` for a field above its limit, and
- *   `NOT_FOUND` for a path whose id is no UUID, which names nothing.
+ * @throws KmsError `BAD_REQUEST` with every issue in `details.issues[]`, `PAYLOAD_TOO_LARGE` for a field above its
+ * limit, and `NOT_FOUND` for a path whose id is not a UUID, which names nothing.
  * @example
  * parseRequest(ROUTES.listKeys, { query: { limit: '100' } }).query.limit; // 100
  */
@@ -89,13 +89,13 @@ export function parseRequest<R extends Route>(
 
 const NOTHING = {};
 
-/** A crypto request that is as nearly all are: no query, and every field right and with a short way. */
+/** A crypto request like nearly all: no query, and every field valid and with a short way. */
 function parsePlain(route: Route, raw: RawRequest): ParsedRequest | undefined {
   if (route.readBody === undefined || route.mutating || route.check !== undefined) return undefined;
   for (const _ in raw.query) return undefined;
   const keyId = raw.params?.['keyId'];
   if (route.crypto === undefined || (keyId !== undefined && !isUuid(keyId)) || !isObject(raw.body)) return undefined;
-  // Fields under other names may be given twice, which takes an explanation.
+  // Fields under other names may be given twice, which needs an explanation.
   if (!isCanonical(route.crypto.operation, raw.body)) return undefined;
   const value = route.readBody(raw.body);
   if (value === undefined) return undefined;
@@ -127,7 +127,10 @@ export function parseBody(route: Route, raw: unknown, settings: ContractSettings
   }
 }
 
-/** Puts the key id of the path into a crypto body. Throws `BAD_REQUEST` when the two differ or there is none where it is needed. */
+/**
+ * Puts the key id of the path into a crypto body. Throws `BAD_REQUEST` if the two differ or there is none where one is
+ * needed.
+ */
 export function withKey(route: Route, body: unknown, pathKeyId: string | undefined): unknown {
   if (route.crypto === undefined) return body;
   const { keyField, keyRequired } = route.crypto;

@@ -22,7 +22,7 @@ export interface EncodedRequest extends Address {
 /**
  * The call of a route, for clients: the reverse of `parseRequest`.
  *
- * @throws ZodError for a value that the route does not take.
+ * @throws ZodError for a value that the route does not accept.
  * @example
  * encodeRequest(ROUTES.encrypt, { body: { keyId, plaintext } }); // POST /kms/v1/keys/…/encrypt, { plaintext: '…' }
  */

@@ -31,7 +31,7 @@ export const ERROR_STATUS = {
 // The keys are exactly the codes: `satisfies` above asks for every one and allows no other.
 export const ERROR_CODES = Object.keys(ERROR_STATUS) as readonly KmsErrorCode[];
 
-/** The HTTP status of each error code that only a gateway answers, for a service that it can not reach. */
+/** The HTTP status of each error code that only a gateway answers, for a service that it cannot reach. */
 export const GATEWAY_ERROR_STATUS = { BAD_GATEWAY: 502, SERVICE_UNAVAILABLE: 503, GATEWAY_TIMEOUT: 504 } as const;
 
 const code = onTheWire(z.string(), { type: 'string', enum: [...ERROR_CODES, ...Object.keys(GATEWAY_ERROR_STATUS)] });
@@ -65,7 +65,7 @@ export type Problem = z.output<typeof problemSchema>;
 export const itemProblemSchema = component('ItemProblem', z.object(errorFields));
 export type ItemProblem = z.output<typeof itemProblemSchema>;
 
-/** What stands in the place of an item of a batch that failed. */
+/** What takes the place of a failed item of a batch. */
 export const failedItemSchema = component('FailedItem', z.object({ error: itemProblemSchema }));
 
 /** What an error tells the caller; every `KmsError` is one. */
@@ -82,8 +82,8 @@ export interface Occurrence {
 }
 
 /**
- * The body of an error answer; its `statusCode` is the HTTP status. What a rate limit says in `details` (`routeId`, `limit`,
- * `retryAfter`) stands at the top level as well, where published clients look for it.
+ * The body of an error answer; its `statusCode` is the HTTP status. What a rate limit says in `details` (`routeId`,
+ * `limit`, `retryAfter`) is repeated at the top level, where published clients look for it.
  */
 export function problem(failure: Failure, { requestId, timestamp }: Occurrence): Problem {
   const { code: error, retryAfterSeconds } = failure;

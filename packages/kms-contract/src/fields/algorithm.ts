@@ -10,7 +10,7 @@ const NAMES = {
   examples: ALGORITHMS.map(({ id }) => id),
 };
 
-/** An algorithm by any of its names in JSON, its row of the registry inside. */
+/** An algorithm by any of its names in JSON, its registry row internally. */
 export const algorithm = onTheWire(
   z.codec(z.string().max(64), inside<Algorithm>(), { decode: resolve, encode: ({ id }) => id }),
   NAMES,

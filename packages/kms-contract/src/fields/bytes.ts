@@ -14,7 +14,7 @@ export const TOO_LARGE = { payloadTooLarge: true } as const;
 
 /**
  * Binary data: padded standard base64 (RFC 4648, section 4) in JSON, bytes inside. Refuses base64url, missing or
- * superfluous padding, white space, other characters and non-zero bits behind the last byte (section 3.5), so that every
+ * superfluous padding, white space, other characters and non-zero bits after the last byte (section 3.5), so that every
  * value has exactly one spelling.
  *
  * @example
@@ -60,7 +60,7 @@ export const answeredBytes = withShortWay(
 /** The bytes that a strictly spelt base64 text stands for, `undefined` for any other text. */
 export function fromBase64(text: string): Uint8Array | undefined {
   if (text.length % 4 !== 0) return undefined;
-  // Buffer passes over what is not base64, so only a text that comes back unchanged was spelt right.
+  // Buffer ignores what is not base64, so only a text that comes back unchanged was valid.
   const decoded = Buffer.from(text, 'base64');
   return decoded.toString('base64') === text ? decoded : undefined;
 }

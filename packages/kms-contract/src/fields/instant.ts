@@ -6,7 +6,7 @@ const { earliest, latest } = LIMITS.instant;
 
 const text = z.iso
   .datetime({ offset: true, abort: true, error: 'must be an RFC 3339 instant, such as 2030-01-31T12:00:00Z' })
-  // Also with a time zone that takes the first or the last hours of that time out of it.
+  // Even with a time zone that moves the first or last hours outside that range.
   .refine((value) => isHeld(Date.parse(value)), 'must be in the years 1970 to 9999, in UTC');
 
 function isHeld(time: number): boolean {

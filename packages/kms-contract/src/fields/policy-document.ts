@@ -86,7 +86,7 @@ function isBounded(document: unknown): boolean {
   return JSON.stringify(document).length <= bounds.totalCharacters;
 }
 
-/** Whether a policy is taken that locks its writer out. */
+/** Whether a policy that locks its writer out is accepted. */
 export const allowLockout = z
   .boolean()
   .describe('Also accepts a policy that keeps its writer from changing it again, which is otherwise refused.');

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { LIMITS } from '../bounds/limits.ts';
 import { onTheWire } from './wire-schema.ts';
 
-/** How many items a page of a list has: any whole number, brought to what the service answers at once. */
+/** How many items a page of a list has: any whole number, clamped to what the service returns at once. */
 export const pageLimit = onTheWire(
   z.codec(z.string().regex(/^-?\d+$/, 'must be a whole number'), z.int(), {
     decode: (text) => Math.min(Math.max(Number(text), 1), LIMITS.pageItems.maximum),

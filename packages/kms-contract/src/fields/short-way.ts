@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * Turns the JSON form of a field into its value when it is spelt right, and answers `undefined` for everything else, which zod
- * then looks at and explains.
+ * Turns the JSON form of a field into its value if it is valid, and returns `undefined` for everything else, which zod
+ * then examines and explains.
  */
 export type ShortDecode = (json: unknown) => unknown;
 /** Turns a value into its JSON form; `undefined` when it has another type. */
@@ -11,7 +11,7 @@ export type ShortEncode = (value: unknown) => string | number | boolean | undefi
 const decoders = z.registry<{ readonly decode: ShortDecode }>();
 const encoders = z.registry<{ readonly encode: ShortEncode }>();
 
-/** Says how a field is read, or answered, without zod. Must agree with the schema wherever it answers anything. */
+/** Says how a field is read, or written, without zod. Must agree with the schema wherever it returns anything. */
 export function withShortWay<Schema extends z.ZodType>(
   schema: Schema,
   way: { readonly decode?: ShortDecode; readonly encode?: ShortEncode },
@@ -24,8 +24,8 @@ export function withShortWay<Schema extends z.ZodType>(
 export type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * Reads an object of fields that all have a short way. Cryptographic requests are small and nearly always right, and then
- * zod takes longer than their cryptography; whatever is unusual gets `undefined` here and goes to zod.
+ * Reads an object of fields that all have a short way. Cryptographic requests are small and nearly always valid, and
+ * then zod takes longer than their cryptography; anything unusual gets `undefined` here and goes to zod.
  *
  * @returns `undefined` for a schema whose required fields do not all have a short way
  */
@@ -53,7 +53,7 @@ export function shortReader(schema: z.ZodType): ((json: Fields) => Record<string
   };
 }
 
-/** The short way of what is the same inside and in JSON. */
+/** The short way for what is the same internally and in JSON. */
 function plainEncode(field: z.ZodType): ShortEncode | undefined {
   if ((field.def.checks ?? []).length > 0) return undefined;
   if (field instanceof z.ZodString) return (value) => (typeof value === 'string' ? value : undefined);
@@ -83,7 +83,7 @@ export function shortTextWriter(schema: z.ZodType): ((value: Fields) => string |
     for (const { name, begin, encode, bytes } of fields) {
       const encoded = encode(value[name]);
       if (encoded === undefined) return undefined;
-      // Base64 needs no escapes, and what is no text is spelt the same in JSON.
+      // Base64 needs no escapes, and anything that is not a string looks the same in JSON.
       if (bytes) text += `${begin}"${encoded}"`;
       else text += begin + (typeof encoded === 'string' ? JSON.stringify(encoded) : String(encoded));
     }

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 
-// C0 and C1 controls, and the line separators that some log readers take for a line's end.
+// C0 and C1 controls, and the line separators that some log readers treat as the end of a line.
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 
-/** One line of text: well-formed Unicode without control characters, with the white space around it taken off. */
+/** One line of text: well-formed Unicode without control characters, with surrounding white space removed. */
 export function line(maximum: number, minimum = 1) {
   return z
     .string()

@@ -4,13 +4,13 @@ import { z } from 'zod';
 export type JsonSchema = { readonly [keyword: string]: unknown };
 
 interface WireSchema {
-  /** The JSON Schema of the field's JSON form, where zod can't derive it. */
+  /** The JSON Schema of the field's JSON form, where zod cannot derive it. */
   readonly json?: JsonSchema;
   /** The name under which the OpenAPI document lists the schema once. */
   readonly component?: string;
 }
 
-/** What the OpenAPI document knows about a schema beside what zod derives. */
+/** What the OpenAPI document knows about a schema besides what zod derives. */
 export const wireSchemas = z.registry<WireSchema>();
 
 /** The schemas that have a name. An annotated copy of one keeps its name, so this says which is the original. */

@@ -19,7 +19,7 @@ export class Components {
     return reference(name);
   }
 
-  /** Puts what is made of a listed schema in its place, once. */
+  /** Replaces a listed schema by what is made of it, once. */
   replace(listed: JsonSchema, make: (schema: JsonSchema) => JsonSchema): void {
     const name = String(listed['$ref']).split('/').at(-1) ?? '';
     const schema = this.#byName.get(name);
@@ -83,13 +83,13 @@ function reference(name: string): JsonSchema {
   return { $ref: `#/components/schemas/${name}` };
 }
 
-/** zod states the bounds of whole numbers in JavaScript, which tell a reader of the document nothing. */
+/** zod states the bounds of whole numbers in JavaScript, which mean nothing to a reader of the document. */
 function dropSafeIntegerBounds(jsonSchema: Record<string, unknown>): void {
   if (jsonSchema['minimum'] === Number.MIN_SAFE_INTEGER) delete jsonSchema['minimum'];
   if (jsonSchema['maximum'] === Number.MAX_SAFE_INTEGER) delete jsonSchema['maximum'];
 }
 
-/** Puts another schema in the place of one, which keeps its own description. */
+/** Replaces a schema by another one, which keeps its own description. */
 function replace(jsonSchema: Record<string, unknown>, other: JsonSchema): void {
   const { description } = jsonSchema;
   for (const keyword of Object.keys(jsonSchema)) delete jsonSchema[keyword];

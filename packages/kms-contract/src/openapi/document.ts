@@ -11,7 +11,7 @@ import { responsesOf } from './responses.ts';
 
 export interface OpenApiOptions {
   readonly version: string;
-  /** Where the service is, for documents that tools call it by; without it, where the document came from. */
+  /** Where the service is, for documents that tools use to call it; default: where the document came from. */
   readonly serverUrl?: string;
 }
 
@@ -106,7 +106,7 @@ function requestBodyOf(route: Route, address: Address, components: Components): 
   };
 }
 
-/** Whether a request without a body, which counts as an empty object, is right. */
+/** Whether a request without a body, which counts as an empty object, is valid. */
 function takesNothing(route: Route): boolean {
   const nothing = route.body.safeParse({});
   return nothing.success && (route.check?.(nothing.data, DEFAULT_SETTINGS) ?? []).length === 0;

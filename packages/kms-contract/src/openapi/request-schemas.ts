@@ -33,7 +33,7 @@ export function bodySchema(route: Route, address: Address, components: Component
   };
 }
 
-/** The schema of what a route answers. */
+/** The schema of what a route returns. */
 export function answerSchema(route: Route, components: Components): JsonSchema {
   const schema = components.of(route.response);
   if (route.crypto === undefined) return schema;
@@ -78,7 +78,7 @@ function batchOf(single: readonly JsonSchema[]): JsonSchema {
   };
 }
 
-/** What counts as no field at all: languages without optional fields send it. */
+/** What counts as an absent field: languages without optional fields send it. */
 const ABSENT = { type: 'null', description: 'The same as absent.' };
 
 /** The same schema, in which every field that may be absent may be `null`, as may any that the request does not know. */

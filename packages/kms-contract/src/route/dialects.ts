@@ -12,8 +12,8 @@ export interface DialectNames {
 }
 
 /**
- * The one table of dialects. Note `wrap` and `unwrap`: the same field has another name in each of them, because dialect B
- * calls what goes in a plaintext and what comes out a ciphertext.
+ * The one table of dialects. Note `wrap` and `unwrap`: the same field has a different name in each of them, because
+ * dialect B calls what goes in a plaintext and what comes out a ciphertext.
  */
 export const DIALECTS: Readonly<Partial<Record<CryptoOperation, Readonly<Record<'b' | 'c', DialectNames>>>>> = {
   encrypt: {
@@ -42,7 +42,7 @@ export const DIALECTS: Readonly<Partial<Record<CryptoOperation, Readonly<Record<
   },
 };
 
-/** Further names of fields of a crypto request, which change nothing about its answer. */
+/** Further names of fields of a crypto request, which do not affect its answer. */
 export const SYNONYMS: Readonly<Partial<Record<CryptoOperation, Names>>> = {
   sign: { data: 'message' },
   verify: { data: 'message' },
@@ -82,7 +82,7 @@ function foreignNames(tables: readonly (readonly [Dialect, Names | undefined])[]
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 export interface NormalisedRequest {
-  /** The body under canonical names: the very same object when it had no others. */
+  /** The body under canonical names: the same object if it had no others. */
   readonly body: JsonObject;
   /** The dialect to answer in. */
   readonly dialect: Dialect;
@@ -91,10 +91,10 @@ export interface NormalisedRequest {
 }
 
 /**
- * Brings a crypto body to canonical names. A field that is `null` counts as absent: clients of languages without optional
- * fields send it.
+ * Converts a crypto body to canonical names. A field that is `null` counts as absent: clients of languages without
+ * optional fields send it.
  *
- * @throws KmsError `BAD_REQUEST` for a body that names one field twice or speaks two dialects.
+ * @throws KmsError `BAD_REQUEST` for a body that names one field twice or uses two dialects.
  * @example
  * normaliseRequest('encrypt', { plaintextB64: 'aGk=' }); // { body: { plaintext: 'aGk=' }, dialect: 'b' }
  */
@@ -102,7 +102,7 @@ export function normaliseRequest(operation: CryptoOperation, body: JsonObject): 
   const normalised = normalise(body, FOREIGN_NAMES.get(operation) ?? NO_NAMES, false);
   const { dialect, sentNames } = normalised;
   if (dialect === 'canonical') return normalised;
-  // Also for a field that is missing: its name in the dialect is the one that the caller knows.
+  // Even for a missing field: its name in the dialect is the one that the caller knows.
   const names = Object.entries(DIALECTS[operation]?.[dialect].request ?? {}).filter(([name]) => !(name in body));
   return { ...normalised, sentNames: { ...Object.fromEntries(names), ...sentNames } };
 }
@@ -112,7 +112,7 @@ export function isCanonical(operation: CryptoOperation, body: JsonObject): boole
   return needsNoNames(body, FOREIGN_NAMES.get(operation) ?? NO_NAMES, false);
 }
 
-/** Brings any other body to canonical names. With `nullIsValue`, `null` does not count as absent. */
+/** Converts any other body to canonical names. With `nullIsValue`, `null` does not count as absent. */
 export function normaliseSynonyms(body: JsonObject, synonyms: Names, nullIsValue: boolean): NormalisedRequest {
   return normalise(body, foreignNames([['canonical', synonyms]]), nullIsValue);
 }
@@ -153,7 +153,7 @@ function rename(body: JsonObject, names: ForeignNames, nullIsValue: boolean): No
 }
 
 /**
- * Adds the names of a dialect to an answer, beside the canonical ones. A canonical answer is handed back as it is.
+ * Adds the names of a dialect to an answer, beside the canonical ones. A canonical answer is returned as it is.
  *
  * @example
  * answerInDialect('encrypt', 'b', { ciphertext: 'AAAA' }); // { ciphertext: 'AAAA', ciphertextB64: 'AAAA' }

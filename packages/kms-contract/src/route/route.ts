@@ -89,18 +89,18 @@ export interface RouteDefinition<
   readonly body?: Body;
   /** Other names of top-level fields of the body. */
   readonly synonyms?: Readonly<Record<string, string>>;
-  /** Whether `null` in the body sets a field to nothing; otherwise it counts as absent. */
+  /** Whether `null` in the body clears a field; otherwise it counts as absent. */
   readonly nullIsValue?: boolean;
-  /** What a schema can't say: rules between fields, or with the settings of the deployment. */
+  /** What a schema cannot express: rules between fields, or with the settings of the deployment. */
   check?(body: z.output<Body>, settings: ContractSettings): readonly Issue[];
   readonly response: Answer;
   readonly contentType?: 'application/json' | 'text/plain';
   readonly status: 200 | 201;
   /** The statuses with which the same answer also comes, beside `status`. */
   readonly otherStatuses?: readonly number[];
-  /** The errors that are this route's own; those of every route are added. */
+  /** The errors specific to this route; those of every route are added. */
   readonly errors: readonly KmsErrorCode[];
-  /** Whether it answers a list: names of its query that it does not know are then passed over, and `warnings` says so. */
+  /** Whether it returns a list: unknown names in its query are then ignored, and `warnings` says so. */
   readonly list?: boolean;
   /** Whether it changes anything: then `Idempotency-Key` counts. */
   readonly mutating: boolean;
@@ -126,7 +126,7 @@ export interface Route<
   readonly scope: RouteScope;
   /** What the caller must hold, as the catalogue of operations has it. */
   readonly permission?: Permission;
-  /** Reads a body of a crypto route that nothing is wrong with; `undefined` leaves it to the schema. */
+  /** Reads a valid body of a crypto route; `undefined` leaves it to the schema. */
   readonly readBody: ((json: JsonObject) => Record<string, unknown> | undefined) | undefined;
   /** Writes an answer of a crypto route; `undefined` leaves it to the schema. */
   readonly writeAnswer: ((answer: Fields) => Record<string, unknown> | undefined) | undefined;
@@ -134,7 +134,7 @@ export interface Route<
   readonly writeAnswerText: ((answer: Fields) => string | undefined) | undefined;
 }
 
-/** The tenant that a request may name; it must be the credential's. */
+/** The tenant that a request may name; it must be that of the credential. */
 export const tenantId = uuid.exactOptional().describe('The tenant of the call; it must be that of the credential.');
 
 /** A query and a body without fields of their own. */
@@ -171,7 +171,7 @@ export function defineRoute<
     ...(definition.method === 'GET' ? [] : WITH_BODY),
     ...(definition.mutating && definition.auth === 'bearer' ? (['IDEMPOTENCY_MISMATCH', 'CONFLICT'] as const) : []),
     ...(definition.ifMatch ? (['CONFLICT'] as const) : []),
-    // Every use of a key counts against its limits, the ones that only open or verify as well.
+    // Every use of a key counts against its limits, including those that only open or verify.
     ...(definition.tag === 'Cryptography' && definition.path.includes('{keyId}')
       ? (['KEY_USAGE_EXCEEDED'] as const)
       : []),

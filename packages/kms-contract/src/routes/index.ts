@@ -17,8 +17,8 @@ import { tenantRoutes } from './tenants.ts';
 import { tokenRoutes } from './tokens.ts';
 
 /**
- * The one route table: every operation of the service by its id. A path with fixed segments stands before one with a
- * parameter in the same place, so that a router that takes the first match is right.
+ * The one route table: every operation of the service by its id. A path with fixed segments comes before one with a
+ * parameter in the same place, so that a router that takes the first match is correct.
  */
 export const ROUTES = {
   ...keyRoutes,
@@ -49,7 +49,7 @@ export type CryptoOperationId = {
 /** The routes in the order of the table. */
 export const ALL_ROUTES: readonly Route[] = Object.values(ROUTES);
 
-/** What an operation answers, bytes as bytes. */
+/** What an operation returns, bytes as bytes. */
 export type ResponseOf<Id extends OperationId> = Immutable<z.output<RouteOf<Id>['response']>>;
 
 /** A type whose objects and lists nobody changes, so that what is already so fits it. */

@@ -13,7 +13,7 @@ import { LIMITS } from '../bounds/limits.ts';
 import { BASE_PATH, defineRoute, group, tenantId } from '../route/route.ts';
 import { rotationIssues } from './rotation-rule.ts';
 
-/** The settings of a key that whoever creates or imports it may choose. */
+/** The settings of a key that can be chosen when it is created or imported. */
 export const chosenSettings = {
   name: keyName.exactOptional(),
   purpose: keyPurpose.exactOptional(),

@@ -23,7 +23,7 @@ const EXAMPLE_POLICY = {
   ],
 };
 
-/** The document itself, beside what else the request may say; apart inside. */
+/** The document itself, beside what else the request may say; separate internally. */
 const policyRequest = component(
   'PutKeyPolicyRequest',
   z.codec(

@@ -1,7 +1,7 @@
 import { formatDuration, type Issue, type RotationInput } from '@qnsp/kms-core';
 import type { ContractSettings } from '../route/route.ts';
 
-/** The rule that a deployment sets for rotation: not more often than its lower bound. */
+/** The rule that a deployment sets for rotation: no more often than its lower bound. */
 export function rotationIssues(
   body: { readonly rotation?: RotationInput },
   { minimumRotationSeconds }: ContractSettings,

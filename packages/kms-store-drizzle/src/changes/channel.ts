@@ -4,7 +4,7 @@ import type { FeedEvent, Mark } from '@qnsp/kms-core';
 export const CHANNEL = 'kms_changes';
 
 /**
- * What a notification says. One of a newer version may say what this one does not know: then anything may have changed.
+ * What a notification says. A newer version may say things that this one does not know: then anything may have changed.
  *
  * @param isOwn whether this process made a mark, by the mark's name and the session that sent it
  */
@@ -30,9 +30,10 @@ export function nameIn(mark: string): string {
 }
 
 /**
- * The statement that puts a mark into the order of changes, with the number of its transaction, which never comes twice,
- * and of the session that sends it. A mark need not survive a crash, so nobody waits for a disk; said for this
- * transaction alone, as the next one of a pooler's session is somebody else's. Answers the database's time in milliseconds.
+ * The statement that puts a mark into the order of changes, with the number of its transaction, which never occurs
+ * twice, and that of the session that sends it. A mark need not survive a crash, so nobody waits for a disk; this is
+ * set for this transaction only, because the next one of a pooler's session is somebody else's. Returns the database's
+ * time in milliseconds.
  */
 export function markStatement(name: string): string {
   return (

@@ -1,6 +1,6 @@
 /**
- * By how much the clock on the wall may part from the running time of the process before it means something. With the
- * time for which a proof may be used it has to stay below a second, also on a machine that sleeps for a moment.
+ * How far the wall clock may drift from the running time of the process before it means something. Together with the
+ * time for which a proof may be used it must stay below a second, even on a machine that sleeps for a moment.
  */
 const CLOCK_TOLERANCE_MS = 200;
 
@@ -24,19 +24,19 @@ export class Heartbeats {
     this.#sent.set(mark, { monotonic: performance.now(), wall: Date.now() });
   }
 
-  /** Whether a mark that comes in is on its way from this node. */
+  /** Whether an incoming mark was sent by this node and is still outstanding. */
   isUnderWay(mark: string): boolean {
     return this.#sent.has(mark);
   }
 
-  /** Whether others that were sent before this one are still on their way: a connection that keeps the order has lost them. */
+  /** Whether others sent before this one are still outstanding: a connection that keeps the order has lost them. */
   overtakes(mark: string): boolean {
     if (!this.#sent.has(mark)) return false;
     const [oldest] = this.#sent.keys();
     return oldest !== mark;
   }
 
-  /** Whatever mark came in: one that this node sent is a proof, once. */
+  /** Takes any incoming mark: one that this node sent is a proof, once. */
   received(mark: string): void {
     const sent = this.#sent.get(mark);
     if (sent === undefined) return;
@@ -47,12 +47,12 @@ export class Heartbeats {
     }
   }
 
-  /** The ones on their way are lost. What was proven stays proven. */
+  /** The outstanding ones are lost. What was proven stays proven. */
   interrupted(): void {
     this.#sent.clear();
   }
 
-  /** How long the oldest one is on its way, in milliseconds; 0 when none is. */
+  /** How long the oldest one has been outstanding, in milliseconds; 0 if none is. */
   overdueMs(): number {
     const [oldest] = this.#sent.values();
     return oldest === undefined ? 0 : performance.now() - oldest.monotonic;
@@ -61,7 +61,7 @@ export class Heartbeats {
   provenAt(): number {
     if (this.#proven === undefined) return -Infinity;
     const { monotonic, wall } = this.#proven;
-    // A machine that was asleep has a clock on the wall that went on and a monotonic one that did not.
+    // On a machine that slept, the wall clock kept running and the monotonic clock did not.
     const drift = Date.now() - wall - (performance.now() - monotonic);
     return Math.abs(drift) > CLOCK_TOLERANCE_MS ? -Infinity : monotonic;
   }

@@ -6,22 +6,22 @@ import type { DatabaseClock } from '../postgres/database-clock.ts';
 import { CHANNEL, eventOf, markStatement, nameIn } from './channel.ts';
 import { Heartbeats } from './heartbeats.ts';
 
-/** Between two heartbeats: a few may be late before what is held can not be used. */
+/** Between two heartbeats: a few may be late before cached data becomes unusable. */
 const HEARTBEAT_MS = 200;
-/** A connection on which a heartbeat takes longer is given up. */
+/** A connection on which a heartbeat takes longer is abandoned. */
 const OVERDUE_MS = 3000;
-/** `most` after connections that fail, `mostSilent` after those that open and then tell nothing. */
+/** `most` after connections that fail, `mostSilent` after those that open and then stay silent. */
 const RECONNECT_MS = { first: 50, most: 2000, mostSilent: 30_000 };
 
 /** The connections of a feed. */
 export interface FeedConnections {
-  /** Hands every notification over as it comes. */
+  /** Hands over every notification as it arrives. */
   listener(onNotify: (channel: string, payload: string) => void): Connection;
-  /** Another one, by the way that changes take. */
+  /** A second one, by the path that changes take. */
   sender(): Connection;
 }
 
-/** Why a connection that is open is given up. */
+/** Why an open connection is abandoned. */
 class Silence extends Error {
   constructor() {
     super(
@@ -33,18 +33,19 @@ class Silence extends Error {
 }
 
 /**
- * The changes of a PostgreSQL database, by LISTEN on a connection of its own.
+ * The changes of a PostgreSQL database, by LISTEN on a dedicated connection.
  *
  * PostgreSQL delivers the notifications of a database to each listener in the order in which their transactions
  * committed, and a heartbeat is a notification like any other. So when a heartbeat comes back, everything that was
- * committed before it was sent has come before it.
+ * committed before it was sent has arrived before it.
  *
  * That holds only for a heartbeat of another session: PostgreSQL hands a session its own notifications back within the
- * answer to its statement, which arrives also where a pooler drops everything that comes unasked. So heartbeats leave on
- * a second connection, they name the session that sent them, and one of the listening session itself proves nothing.
+ * answer to its statement, which arrives even where a pooler drops everything that comes unasked. So heartbeats leave
+ * on a second connection, they name the session that sent them, and one from the listening session itself proves
+ * nothing.
  *
- * A connection that was lost may have missed changes: the next one begins with a gap. Connects when somebody subscribes,
- * and again by itself for as long as it takes.
+ * A connection that was lost may have missed changes: the next one begins with a gap. Connects when somebody
+ * subscribes, and reconnects automatically for as long as it takes.
  */
 export class PostgresFeed implements ChangeFeed {
   readonly #open: FeedConnections;
@@ -58,7 +59,7 @@ export class PostgresFeed implements ChangeFeed {
 
   /**
    * @param clock is told the time of the database with each heartbeat
-   * @param onLost is told of each connection that could not be made or was lost, and why
+   * @param onLost called for each connection that could not be made or was lost, with the reason
    */
   constructor(open: FeedConnections, clock: DatabaseClock, onLost: (error: unknown) => void) {
     this.#open = open;
@@ -99,7 +100,7 @@ export class PostgresFeed implements ChangeFeed {
   /**
    * One pair of connections, from the first statement until one of them is lost.
    *
-   * @returns `silent` when it listened and not a single heartbeat came back
+   * @returns `silent` if it listened and not a single heartbeat came back
    */
   async #listen(): Promise<'lost' | 'silent'> {
     const lost = new AbortController();
@@ -114,7 +115,7 @@ export class PostgresFeed implements ChangeFeed {
       connection.onLost = () => lost.abort(new Error('the connection was lost'));
     this.#connections = [listener, sender];
     try {
-      // Both are there before the first heartbeat: what connecting takes is not its way, and says by itself what went wrong.
+      // Both exist before the first heartbeat: connecting is not part of its path, and reports its own failures.
       [session] = await Promise.all([listener.session(`listen ${CHANNEL}`), sender.simple('select 1')]);
       // From here on nothing is missed; what was read before may have been.
       this.#deliver({ kind: 'gap' });
@@ -125,7 +126,7 @@ export class PostgresFeed implements ChangeFeed {
       }
       throw lost.signal.reason;
     } catch (error) {
-      // Whatever it is: without proof nothing is trusted, and the next attempt comes.
+      // Whatever it is: without proof nothing is trusted, and the next attempt follows.
       if (!this.#closing.signal.aborted) this.#onLost(error);
       return error instanceof Silence && this.#heartbeats.provenAt() === provenBefore ? 'silent' : 'lost';
     } finally {
@@ -146,7 +147,7 @@ export class PostgresFeed implements ChangeFeed {
 
   #deliver(event: FeedEvent): void {
     const isProof = event.kind === 'mark' && event.own;
-    // What was sent before came never: whatever else was sent meanwhile may not have come either.
+    // What was sent before never arrived: whatever else was sent in the meantime may not have arrived either.
     if (isProof && this.#heartbeats.overtakes(nameIn(event.mark))) this.#tell({ kind: 'gap' });
     this.#tell(event);
     // Last, so that what it proves is true in every listener.

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { type CommitMemory, KmsError, type KnownCommits } from '@qnsp/kms-core';
 import { scopeStatement } from '../driver/scope.ts';
 
-/** How many other processes, those that committed last, are asked for in the memory that processes share. */
+/** How many other processes (those that committed last) are looked up in the memory that processes share. */
 const OTHERS = 16;
-/** Somebody has to settle the copy and restart the service. */
+/** Somebody must settle the copy and restart the service. */
 const RETRY_SECONDS = 30;
 
 /** A row of what the database has counted. */
@@ -28,18 +28,18 @@ export interface DatabaseLook {
 }
 
 /**
- * What this process was told of as committed. Each connection counts its commits in a row of its own (`kms.note_commit`, in the
- * round trip of the commit), so that a database can be asked whether it has all of them: one that was promoted although it
- * lagged, or put back from a snapshot, has not.
+ * What was acknowledged to this process as committed. Each connection counts its commits in its own row
+ * (`kms.note_commit`, in the round trip of the commit), so that a database can be asked whether it has all of them: one
+ * that was promoted although it lagged, or put back from a snapshot, does not.
  */
 export class CommitMarks {
   readonly holder = randomUUID();
   readonly #counts = new Map<number, number>();
-  /** The one given back longest ago goes first: a session that was given up may still hold the row of its slot. */
+  /** The one returned longest ago goes first: an abandoned session may still hold the row of its slot. */
   readonly #free: number[];
   /** Slots of units of work that were to be committed and did not answer. */
   readonly #open = new Set<number>();
-  /** Those of them whose connection is gone. */
+  /** Those whose connection is gone. */
   readonly #returned = new Set<number>();
   #memory: CommitMemory | undefined;
   #lacking: readonly string[] = [];
@@ -91,8 +91,8 @@ export class CommitMarks {
   }
 
   /**
-   * The statements that answer as `count` how many commits of a slot there are. They wait for one that is still under way: it
-   * holds the row, or the place where the row will be.
+   * The statements that return the number of commits of a slot as `count`. They wait for one that is still in progress:
+   * it holds the row, or the place where the row will be.
    */
   settleStatements(slot: number): string {
     return `${scopeStatement({ kind: 'system' })}; insert into kms.commit_marks as m (holder, slot, count, at)
@@ -105,7 +105,7 @@ export class CommitMarks {
     return `select case when pg_current_xact_id_if_assigned() is not null then kms.note_commit('${this.holder}', ${slot}) end as noted`;
   }
 
-  /** The statement that a new connection is looked at by. */
+  /** The statement by which a new connection is checked. */
   lookStatement(): string {
     const others = this.#memory === undefined ? 0 : OTHERS;
     return `select pg_is_in_recovery() as recovering, c.holder, c.slot, c.count::text as count
@@ -124,7 +124,7 @@ export class CommitMarks {
    */
   noted(slot: number, count: number): void {
     const fewer = count <= this.countOf(slot);
-    // What is written down about a database that is behind is counted by it all the same.
+    // What is recorded about a database that is behind is counted by it all the same.
     if (fewer && this.#lacking.length === 0) throw this.#fellBehind([this.holder]);
     this.#remember(slot, count);
   }
@@ -135,8 +135,8 @@ export class CommitMarks {
   }
 
   /**
-   * Whether the database lacks commits that this process, or one that is remembered elsewhere, was told of. What is known is
-   * taken before the database is asked: what is committed meanwhile is not missing.
+   * Whether the database lacks commits that this process, or one that is remembered elsewhere, was told of. What is
+   * known is captured before the database is asked: what is committed in the meantime is not missing.
    *
    * @param ask runs {@link lookStatement}
    * @throws KmsError `SEALED` when something is missing for good.
@@ -164,7 +164,7 @@ export class CommitMarks {
     if (this.#lacking.length > 0) throw databaseIsBehind();
   }
 
-  /** From now on nothing of the database is believed. Answers the error for whoever found it. */
+  /** From now on nothing in the database is believed. Returns the error for the caller that found it. */
   #fellBehind(lacking: readonly string[]): KmsError {
     if (this.#lacking.length === 0) {
       this.#lacking = lacking;

@@ -14,7 +14,7 @@ import { commitMarks } from '../schema/commit-marks.ts';
 import { databaseCopies, tombstones, tombstonesToApply } from '../schema/database-copies.ts';
 import { toStoreError } from '../driver/store-errors.ts';
 
-/** The name of this database, which no dump carries along. */
+/** The name of this database, which is not part of any dump. */
 const HERE = sql<string>`kms.database_place()`;
 const KEY_STATES = ['suspended', 'scheduled', 'restored', 'revoked', 'destroyed'] as const;
 
@@ -59,7 +59,7 @@ export class DrizzleDatabaseCopies implements DatabaseCopies {
       const dataAsOf = new Date(Math.min((aliveAt ?? now).getTime(), (lastAt ?? now).getTime()));
       const row = { noticedAt: now, aliveAt: dataAsOf, dataAsOf, cause: 'behind' as const };
       await db.insert(databaseCopies).values({ place: HERE, ...row });
-      // Whoever listens takes what it does not know for a gap, and looks.
+      // A listener takes what it does not know for a gap, and checks.
       await db.execute(sql`select pg_notify(${CHANNEL}, 'copy')`);
     });
   }

@@ -17,7 +17,7 @@ export function builtOnce<S>(build: (db: Db) => S): (db: Db) => S {
   };
 }
 
-/** As {@link builtOnce} for a statement that reads differently in the scope of a tenant and in that of the system. */
+/** As {@link builtOnce}, for a statement that differs between the scope of a tenant and that of the system. */
 export function builtOncePerScope<S>(build: (db: Db, kind: StoreScope['kind']) => S): (db: Db, scope: StoreScope) => S {
   const ofKind = {
     tenant: builtOnce((db) => build(db, 'tenant')),
@@ -31,7 +31,8 @@ type Placeholders<T extends Table> = { [K in keyof T['_']['columns']]: SQL };
 /** A placeholder for each column of a table, under the name of its field. */
 export function placeholdersOf<T extends Table>(table: T): Placeholders<T> {
   const fields = Object.keys(getTableColumns(table));
-  // Bare placeholders would be encoded by drizzle, which takes NULL for a value of the column: for JSON's null, or for a date.
+  // Drizzle would encode bare placeholders, and would take NULL for a value of the column: for JSON's null, or for a
+  // date.
   return Object.fromEntries(fields.map((field) => [field, sql`${sql.placeholder(field)}`])) as Placeholders<T>;
 }
 

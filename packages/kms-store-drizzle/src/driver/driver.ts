@@ -10,18 +10,18 @@ export interface TransactionOptions {
    * for a table that fills in minutes that is worse than planning.
    */
   readonly plans?: 'kept' | 'fresh';
-  /** Also on a database that lacks what was acknowledged: for the work that says so in it. */
+  /** Even on a database that lacks what was acknowledged: for the work that records this in it. */
   readonly evenBehind?: boolean;
 }
 
-/** What the store needs of a database. Every way in which it fails is a `KmsError`. */
+/** What the store needs from a database. Every way in which it fails is a `KmsError`. */
 export interface Driver {
   /**
    * Runs `work` in one transaction under the role and the settings of the scope, and commits it; rolls back when `work`
    * throws. `now` is the time of the transaction in whole milliseconds.
    */
   transaction<T>(scope: StoreScope, work: (db: Db, now: Date) => Promise<T>, options?: TransactionOptions): Promise<T>;
-  /** Runs one statement outside of any transaction. It brings its own scope. */
+  /** Runs one statement outside any transaction. It brings its own scope. */
   statement<T>(query: (db: Db) => PromiseLike<T>): Promise<T>;
   /** Runs `work` in one transaction as the connecting user, without a limit of time: for migrations. */
   asOwner<T>(work: (db: Db) => Promise<T>): Promise<T>;

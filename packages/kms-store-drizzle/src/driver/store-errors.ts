@@ -1,6 +1,6 @@
 import { KmsError } from '@qnsp/kms-core';
 
-/** SQLSTATEs, and classes of them, of a database that can't serve now but may serve later. */
+/** SQLSTATEs, and classes of them, of a database that cannot serve now but may serve later. */
 const UNAVAILABLE_STATES: ReadonlySet<string> = new Set([
   '25006', // read_only_sql_transaction: a standby, or one that ran out of space
   '25P03', // idle_in_transaction_session_timeout
@@ -16,7 +16,7 @@ const UNAVAILABLE_STATES: ReadonlySet<string> = new Set([
 const UNAVAILABLE_CLASSES: ReadonlySet<string> = new Set(['08', '53', '57', '58']);
 /** Errors of a single statement: the next attempt may be lucky at once. */
 const SHORT_LIVED_STATES: ReadonlySet<string> = new Set(['40001', '40P01', '55P03', '57014']);
-/** What the driver, the socket or TLS call a connection that can't be made or is gone. */
+/** What the driver, the socket or TLS call a connection that cannot be made or is gone. */
 const CONNECTION_FAILURE = /^(?:CONNECT|E(?!RR_)[A-Z_]{3,}$|ERR_(?:SSL|TLS)_|[A-Z_]*(?:CERT|CRL|SIGNATURE)[A-Z_]*$)/;
 const SQLSTATE = /^[0-9A-Z]{5}$/;
 const TENANT_SHREDDED = 'KM001';
@@ -65,7 +65,7 @@ export function storeClosed(): KmsError {
   return unavailable('is closed');
 }
 
-/** Whether the connection on which this happened is of no use any more. */
+/** Whether the connection on which this happened is no longer usable. */
 export function isConnectionLost(error: unknown): boolean {
   for (let current = error; current instanceof Error; current = current.cause) {
     if (current instanceof DatabaseFault) return endsConnection(current.code);
@@ -79,7 +79,7 @@ export function isInFailedTransaction(error: unknown): boolean {
 }
 
 function endsConnection(code: string): boolean {
-  // A session that is read-only (25006) stays so when its database is not any more: only a new one finds out.
+  // A session that is read-only (25006) stays so when its database no longer is: only a new one finds out.
   return CONNECTION_FAILURE.test(code) || /^(?:08|57P|25P0[34]|25006)/.test(code);
 }
 

@@ -8,7 +8,7 @@ import { chainedEventColumns, toChainedEvent, toCheckpoint } from './evidence-ro
 
 // The clock of the database decides about leases: those of the nodes may differ.
 const now = sql`clock_timestamp()`;
-/** Now as a column takes it without rounding it up, into the future. */
+/** Now, in the precision of a column, so that it is not rounded up into the future. */
 const wholeNow = sql`date_trunc('milliseconds', ${now})`;
 
 /** What a claim of the next batch found. */
@@ -18,8 +18,8 @@ export type Claimed =
   | { readonly kind: 'missing'; readonly tenantId: TenantId; readonly firstSequence: number };
 
 /**
- * Leases the chain of a tenant whose next batch is due, and reads that batch. Who was served last comes last, so that a
- * tenant that always has a batch does not keep the others waiting.
+ * Leases the chain of a tenant whose next batch is due, and reads that batch. The tenant served last comes last, so
+ * that one that always has a batch does not keep the others waiting.
  */
 export async function claimDelivery(db: Db, owner: string, leaseSeconds: number): Promise<Claimed | undefined> {
   const [claimed] = await claimChain(db).execute({ owner, leaseSeconds });
@@ -34,7 +34,7 @@ export async function claimDelivery(db: Db, owner: string, leaseSeconds: number)
   return { kind: 'found', delivery: { events: events.map(toChainedEvent), checkpoint: toCheckpoint(row), attempts } };
 }
 
-/** Goes on holding the chain of a delivery that is under way. */
+/** Keeps hold of the chain of a delivery in progress. */
 export async function renewDelivery(
   db: Db,
   owner: string,
@@ -45,7 +45,7 @@ export async function renewDelivery(
   await renew(db).execute({ ...mine, leaseSeconds });
 }
 
-/** Writes down how a delivery ended and gives up its lease. */
+/** Records how a delivery ended and gives up its lease. */
 export async function endDelivery(
   db: Db,
   owner: string,

@@ -14,8 +14,8 @@ import { evidenceChains, evidenceCheckpoints, evidenceEvents, evidenceOutbox } f
 import { chainedEventColumns, toChainedEvent, toCheckpoint } from './evidence-rows.ts';
 
 /**
- * What waits. Rows are counted and not told from ids, which may lie far apart when one row stays; counting stops at the
- * limit, so that a full outbox does not get slower by it.
+ * What is waiting. Rows are counted rather than derived from ids, which may lie far apart when one row stays; counting
+ * stops at the limit, so that a full outbox does not get slower.
  */
 export async function backlog(db: Db, limit: number): Promise<EvidenceBacklog> {
   const rows = db

@@ -16,7 +16,7 @@ interface ChainedEventRow {
   readonly event: string;
 }
 
-/** The event of a row. What was changed behind the back of the store has another hash than it names. */
+/** The event of a row. If it was changed behind the store's back, its hash differs from the one it names. */
 export function toChainedEvent({ sequence, previousHash, hash, event }: ChainedEventRow): ChainedEvent {
   return { sequence, previousHash, hash, event: JSON.parse(event) as AuditEvent };
 }
@@ -33,7 +33,7 @@ export function placeRows(ids: readonly number[], events: readonly ChainedEvent[
       sequence,
       // The row is known by the id under which it waited.
       event_id: event.repeats ?? event.eventId,
-      // Only what was changed on the way has to come along.
+      // Only what was changed on the way needs to be sent.
       event: event.repeats === undefined ? null : JSON.stringify(event),
       occurred_at: event.timestamp,
       event_type: event.eventType,

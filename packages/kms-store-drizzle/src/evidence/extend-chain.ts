@@ -15,14 +15,15 @@ export async function extendChain(
   limit: number,
   make: Parameters<EvidenceStore['extendChain']>[2],
 ): Promise<number> {
-  // What waits is read by the statement after the lock, so it sees what whoever held the lock before has sealed.
+  // What is waiting is read by the statement after the lock, so it sees what the previous holder of the lock has
+  // sealed.
   const [, [chain], [last], unsealed] = await inOrder([
     beginChain(db).execute({ tenantId }),
     lockChain(db).execute({ tenantId }),
     readLast(db).execute({ tenantId }),
     readUnsealed(db).execute({ tenantId, limit }),
   ]);
-  // Without a chain another node is at it.
+  // Without a chain, another node is working on it.
   if (chain === undefined || unsealed.length === 0) return 0;
   const { sequence, hash, checkpoint } = chain;
   const batch = await make(
@@ -89,8 +90,8 @@ const addCheckpoint = builtOnce((db) =>
 );
 
 /**
- * The text of what waited goes into the chain as it was, but for what names itself a repetition, under the id that it names: the outbox refuses to give up a row whose
- * id is another.
+ * The text of what waited goes into the chain unchanged, except for what names itself a repetition, which goes in under
+ * the id that it names: the outbox refuses to release a row under a different id.
  */
 const moveEvents = builtOnce((db) => {
   const waiting = evidenceOutbox;

@@ -4,7 +4,10 @@ import type { Db } from '../driver/driver.ts';
 import { inOrder } from '../driver/in-order.ts';
 import { evidenceChains, evidenceCheckpoints, evidenceEvents } from '../schema/evidence.ts';
 
-/** Removes the events of old, delivered batches and says so in their checkpoints, which stay. Answers how many batches. */
+/**
+ * Removes the events of old, delivered batches and says so in their checkpoints, which stay. Returns the number of
+ * batches.
+ */
 export async function retireBatches(db: Db, before: Date, limit: number): Promise<number> {
   const old = await db
     .select({
@@ -20,7 +23,7 @@ export async function retireBatches(db: Db, before: Date, limit: number): Promis
         isNull(evidenceCheckpoints.retiredAt),
         sql`exists (select from ${evidenceChains} h where h.tenant_id = ${evidenceCheckpoints}.tenant_id
           and h.delivered >= ${evidenceCheckpoints}.last_sequence)`,
-        // The audit service does not have these: they stay until somebody has looked at them.
+        // The audit service does not have these: they stay until somebody has dealt with them.
         isNull(evidenceCheckpoints.refusal),
       ),
     )
@@ -37,7 +40,9 @@ export async function retireBatches(db: Db, before: Date, limit: number): Promis
   return ids.length;
 }
 
-/** By place, which has an index, and batch by batch: of a range in a join the planner can not tell how few rows it has. */
+/**
+ * By place, which has an index, and batch by batch: of a range in a join the planner cannot tell how few rows it has.
+ */
 const removeEvents = builtOnce((db) =>
   db
     .delete(evidenceEvents)

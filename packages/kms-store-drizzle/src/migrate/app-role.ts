@@ -5,10 +5,10 @@ import { APP_ROLE } from '../driver/scope.ts';
 import { toStoreError } from '../driver/store-errors.ts';
 
 /**
- * Makes the role that units of work take and lets the connecting user take it, where that is not so already.
+ * Creates the role that units of work take and lets the connecting user take it, unless that is already so.
  *
  * Roles belong to the whole server, so a service on another database may do the same at this moment. An administrator
- * may have made the role instead; then the connecting user needs no right to make one.
+ * may have created the role instead; then the connecting user needs no right to create one.
  */
 const ENSURE_ROLE = `
 do $$

@@ -7,7 +7,7 @@ import type { PostgresStoreOptions } from '../postgres/options.ts';
 import { toStoreError } from '../driver/store-errors.ts';
 import { ensureAppRole, requireAppRole } from './app-role.ts';
 
-/** The table where drizzle-kit, too, looks up which migrations were applied. */
+/** The table in which drizzle-kit, too, looks up which migrations were applied. */
 const JOURNAL = 'drizzle.kms_migrations';
 const OLDEST_SERVER = 15;
 /** A number that no other user of the database locks: the first 52 bits of SHA-256("qnsp-kms migrations"). */
@@ -38,7 +38,7 @@ export async function prepareDatabase(
   });
 }
 
-/** The migrations of this version, the oldest first. */
+/** The migrations of this version, oldest first. */
 export function allMigrations(): readonly MigrationMeta[] {
   return readMigrationFiles({ migrationsFolder: fileURLToPath(new URL('../../migrations', import.meta.url)) });
 }
@@ -93,7 +93,7 @@ async function journalExists(db: Db): Promise<boolean> {
 }
 
 async function requireMigrated(db: Db, migrations: readonly MigrationMeta[]): Promise<void> {
-  // Whoever may take the role may read the journal.
+  // Anyone who may take the role may read the journal.
   if (await journalExists(db)) await requireAppRole(db);
   const pending = await pendingMigrations(db, migrations);
   if (pending.length === 0) return;

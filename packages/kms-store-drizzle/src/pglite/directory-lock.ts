@@ -2,8 +2,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { KmsError } from '@qnsp/kms-core';
 
 /**
- * Keeps a directory to one process, as PGlite itself does not: two would destroy the database. The lock is SQLite's on
- * a file beside the directory, which the operating system releases with the process, however it ends.
+ * Limits a directory to one process, which PGlite itself does not: two would destroy the database. The lock is SQLite's
+ * on a file beside the directory, which the operating system releases with the process, however it ends.
  *
  * @returns what releases the lock
  */

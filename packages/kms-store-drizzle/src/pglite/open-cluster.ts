@@ -2,9 +2,9 @@ import { existsSync, lstatSync, mkdirSync, realpathSync, renameSync, rmSync } fr
 import { dirname, join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 
-/** The directory that is meant: behind a link, where it leads. It and those above it are made when they are not there. */
+/** The directory that is meant; a link is followed. It and its parents are created if they do not exist. */
 export function ensureDirectory(directory: string): string {
-  // PGlite makes its files readable for everybody: the directories around them are not.
+  // PGlite makes its files readable by everyone; the directories around them are not.
   mkdirSync(dirname(directory), { recursive: true, mode: 0o700 });
   const isLink = lstatSync(directory, { throwIfNoEntry: false })?.isSymbolicLink() === true;
   if (!isLink) mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -12,8 +12,9 @@ export function ensureDirectory(directory: string): string {
 }
 
 /**
- * Opens the cluster in a directory. A new one is a copy of one that comes as a package, where that is installed, which takes a third
- * of the time and memory of making it. It gets its place when it is whole: what a process leaves that ends meanwhile is made anew.
+ * Opens the cluster in a directory. A new one is a copy of one that comes as a package, where that is installed, which
+ * takes a third of the time and memory of making it. It gets its place once it is complete: what an interrupted process
+ * leaves behind is made again.
  */
 export async function openCluster(directory: string): Promise<PGlite> {
   if (!existsSync(join(directory, 'PG_VERSION'))) await placeCluster(directory);

@@ -10,7 +10,7 @@ import { ensureDirectory, openCluster, openInMemory } from './open-cluster.ts';
 
 const IN_MEMORY = 'memory://';
 
-/** Opens PGlite on a directory of its own. */
+/** Opens PGlite on its own directory. */
 export async function openPglite(dataDir: string, limitMs: number): Promise<PgliteDriver> {
   const isInMemory = dataDir.startsWith(IN_MEMORY);
   let unlock = (): void => undefined;

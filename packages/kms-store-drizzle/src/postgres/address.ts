@@ -13,7 +13,7 @@ export function describeAddress(address: Address): string {
 
 /**
  * A connected socket, prepared as asked. Rejects with `CONNECT_TIMEOUT` when all of that takes too long, or when it is
- * aborted, and with `CONNECTION_CLOSED` when the server hangs up meanwhile.
+ * aborted, and with `CONNECTION_CLOSED` when the server hangs up in the meantime.
  *
  * @param prepare what else has to happen before the socket is of use
  */
@@ -44,7 +44,7 @@ export async function connectSocket(
     aborted.removeEventListener('abort', giveUp);
     socket.off('error', failed.reject);
     socket.off('close', hungUp);
-    // Whoever gets the socket listens for its errors, but not at once.
+    // The recipient of the socket listens for its errors, but not at once.
     failed.promise.catch(() => undefined);
   }
 }

@@ -6,7 +6,7 @@ export interface PoolOptions {
   readonly open: () => Connection;
   readonly max: number;
   readonly idleMs: number;
-  /** How long one use may take, the wait for a connection included. */
+  /** How long one use may take, including the wait for a connection. */
   readonly limitMs: number;
 }
 
@@ -127,7 +127,7 @@ export class ConnectionPool {
     this.#open.delete(connection);
     for (const idle of this.#idle) if (idle.connection === connection) clearTimeout(idle.timer);
     this.#idle = this.#idle.filter((idle) => idle.connection !== connection);
-    // Its place is free: whoever waits longest gets a new one.
+    // Its place is free: the longest waiter gets a new one.
     const next = this.#waiting.shift();
     next?.resolve(this.#add());
     if (this.#open.size === 0) this.#drained();

@@ -1,8 +1,8 @@
-/** Why a database can not be opened, as far as it shows. */
+/** Why a database cannot be opened, as far as can be told. */
 export interface ConnectionProblem {
   /**
-   * What has to be changed: the address with its credentials, the mode of TLS, or the authority that is trusted. With `server` it is
-   * nothing of this side, and may be over soon.
+   * What has to be changed: the address with its credentials, the mode of TLS, or the authority that is trusted. With
+   * `server` it is nothing on this side, and may be over soon.
    */
   readonly lies: 'address' | 'tls' | 'authority' | 'server';
   /** For people; holds no secret. */
@@ -10,7 +10,7 @@ export interface ConnectionProblem {
 }
 
 /** How a failure begins that says by itself what is wrong with each of several servers. */
-export const NO_SERVER_FITS = 'no server matches:  ';
+export const NO_SERVER_FITS = 'no server matches: ';
 
 type Explanation = readonly [ConnectionProblem['lies'], (message: string) => string];
 

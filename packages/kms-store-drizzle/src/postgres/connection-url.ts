@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { KmsError } from '@qnsp/kms-core';
 import type { Address } from './address.ts';
 
-/** What a server has to be, as libpq names it. */
+/** What a server must be, as libpq names it. */
 const SESSION_ATTRIBUTES = ['any', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby'] as const;
 export type SessionAttributes = (typeof SESSION_ATTRIBUTES)[number];
 
@@ -41,8 +41,9 @@ const TLS = /^(?:ssl|requiressl$)/;
 const KNOWN = ['host', 'hostaddr', 'port', 'dbname', 'user', 'password', 'options', 'connect_timeout'];
 
 /**
- * Reads a database URL as libpq does: `postgresql://user:password@host:port,host:port/database?name=value&…`. Every part may
- * be missing, a host may be an IPv6 address in brackets or the directory of a Unix socket, and everything may be percent-encoded.
+ * Reads a database URL as libpq does: `postgresql://user:password@host:port,host:port/database?name=value&…`. Every
+ * part may be omitted, a host may be an IPv6 address in brackets or the directory of a Unix socket, and everything may
+ * be percent-encoded.
  *
  * @throws KmsError `BAD_REQUEST` that says what is wrong, without anything of the password.
  * @example

@@ -21,10 +21,10 @@ interface LookRow {
  */
 const NOTE_STANDBY = `select set_config('kms.has_standby', case when ${HAS_STANDBY} then 'yes' else 'no' end, true); `;
 
-/** For how long a pooler is believed to lead to the server that it led to: it may change that without a word. */
+/** How long a pooler is assumed to lead to the same server: it may change that without notice. */
 const POOLER_KNOWN_MS = 500;
 
-/** Who logs in where. What is left out is as postgres.js has it: from `PGUSER` and the like, or the user of the system. */
+/** Who logs in where. What is left out is as in postgres.js: from `PGUSER` and the like, or the user of the system. */
 type Login = Pick<ConnectionUrl, 'user' | 'password' | 'database' | 'options'>;
 
 export interface ConnectionOptions {
@@ -41,7 +41,7 @@ export interface ConnectionOptions {
    * no prepared statement, and limits of time are set within each transaction.
    */
   readonly pooled: boolean;
-  /** Is given every notification of the channels that this connection listens on, in the order in which they come. */
+  /** Receives every notification of the channels that this connection listens on, in order of arrival. */
   readonly onNotify?: (channel: string, payload: string) => void;
   /** Where the units of work of this connection are counted; nothing is counted without it. */
   readonly marks?: CommitMarks;
@@ -55,10 +55,10 @@ type PlainRows = RowList<Readonly<Record<string, string>>[]>;
 /**
  * One connection to PostgreSQL, opened by its first statement and never reopened.
  *
- * It is a postgres.js client of its own because the pool of postgres.js 3.4 does not survive the loss of a connection in
- * a transaction: the rollback that it sends by itself throws where nobody can catch it (porsager/postgres#1208), and
- * statements that follow may run in another transaction on the connection that replaced the lost one (#1155, #1216).
- * Here a client has one socket in its life, and transactions are begun and ended by this class.
+ * It is a postgres.js client of its own because the pool of postgres.js 3.4 does not survive the loss of a connection
+ * in a transaction: the rollback that it sends on its own throws where nobody can catch it (porsager/postgres#1208),
+ * and statements that follow may run in another transaction on the connection that replaced the lost one (#1155,
+ * #1216). Here a client has one socket in its life, and transactions are begun and ended by this class.
  */
 export class Connection {
   readonly db: Db;
@@ -85,17 +85,17 @@ export class Connection {
     this.#pooled = options.pooled;
   }
 
-  /** Whether what is behind it was seen to have every commit that is known. */
+  /** Whether the server behind it was seen to have every known commit. */
   get isKnown(): boolean {
     return this.#knownUntil === Infinity || performance.now() < this.#knownUntil;
   }
 
-  /** Whether it is of no use any more. */
+  /** Whether it is no longer usable. */
   get lost(): boolean {
     return this.#lost;
   }
 
-  /** Begins a transaction and runs one more statement in the same round trip; answers the first value of its row. */
+  /** Begins a transaction and runs another statement in the same round trip; returns the first value of its row. */
   async begin(statement: string): Promise<string> {
     const results: unknown = await this.#rolledBackOnFailure(`${this.#begin}${statement}`);
     // For several statements postgres.js answers a list of results, each a list of rows.
@@ -127,7 +127,7 @@ export class Connection {
     return this.#marks?.committing(this.#slot);
   }
 
-  /** Whether a unit of work of another connection was committed; waits for one that still is under way. */
+  /** Whether a unit of work of another connection was committed; waits for one that is still in progress. */
   async wasCommitted({ slot, count }: OpenCommit): Promise<boolean> {
     const marks = this.#marks;
     if (marks === undefined) return false;
@@ -136,7 +136,7 @@ export class Connection {
     return Number(row?.['count']) >= count;
   }
 
-  /** Looks at what is behind it, once. Throws when that lacks a commit that is known. */
+  /** Checks the server behind it, once. Throws if it lacks a known commit. */
   async becomeKnown(): Promise<void> {
     const marks = this.#marks;
     if (marks === undefined) return;
@@ -153,7 +153,7 @@ export class Connection {
     await this.simple('rollback').catch(() => this.destroy());
   }
 
-  /** Runs a statement and answers the number of the session of the server in which it ran. */
+  /** Runs a statement and returns the number of the server session in which it ran. */
   async session(statement: string): Promise<number> {
     const results: unknown = await this.simple(`${statement}; select pg_backend_pid()::text as pid`);
     const [, [row] = []] = results as readonly (readonly Readonly<Record<string, string>>[])[];
@@ -161,8 +161,8 @@ export class Connection {
   }
 
   /**
-   * Whether a pooler stands between: it tells its clients a session number that is none of the server's. In session mode
-   * too, which from here looks like transaction mode for as long as nobody else is there.
+   * Whether there is a pooler in between: it tells its clients a session number that is not one of the server's. In
+   * session mode too, which from here looks like transaction mode for as long as nobody else is there.
    */
   async isPooled(): Promise<boolean> {
     const { 0: row, state } = await this.simple('select pg_backend_pid()::text as pid');
@@ -178,7 +178,9 @@ export class Connection {
     }
   }
 
-  /** What fails after its BEGIN leaves a failed transaction, in which whoever has the connection next can do nothing. */
+  /**
+   * What fails after its BEGIN leaves a failed transaction, in which the next user of the connection can do nothing.
+   */
   async #rolledBackOnFailure(text: string): Promise<PlainRows> {
     try {
       return await this.simple(text);
@@ -229,7 +231,7 @@ export class Connection {
       ...(user === undefined ? {} : { user }),
       ...(password === undefined ? {} : { password }),
       ...(database === undefined ? {} : { database }),
-      // The socket comes as it should be: nothing of this is asked for by postgres.js.
+      // The socket arrives ready: postgres.js asks for nothing of this.
       host: 'localhost',
       ssl: false,
       connect_timeout: options.connectTimeoutSeconds,
@@ -271,8 +273,9 @@ export class Connection {
 }
 
 /**
- * When the server has lost a prepared statement, postgres.js 3.4 prepares it anew and runs it with values that are text
- * already. Its own way to write these types makes another value of that: a hash that no token has, `false` of `true`.
+ * When the server has lost a prepared statement, postgres.js 3.4 prepares it again and runs it with values that are
+ * already text. Its own way to write these types makes another value of that: a hash that no token has, `false` of
+ * `true`.
  */
 const REPEATABLE = {
   boolean: {

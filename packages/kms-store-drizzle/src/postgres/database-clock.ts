@@ -2,9 +2,9 @@
 const RESOLUTION_MS = 1;
 
 /**
- * The clock of the database, as this process knows it from what the database says in passing. It goes on with the running
- * time of the process, so that a clock on the wall that is wrong, or is set, moves nothing; a machine that slept is put
- * right by the next answer.
+ * The clock of the database, as this process knows it from what the database says in passing. It advances with the
+ * running time of the process, so that a wall clock that is wrong, or is set, has no effect; after sleep it is
+ * corrected by the next answer.
  */
 export class DatabaseClock {
   /** What to add to `performance.now()`. */
@@ -31,12 +31,12 @@ export class DatabaseClock {
     return this.#ahead === undefined ? Date.now() : Math.floor(performance.now() + this.#ahead);
   }
 
-  /** What `machineAheadMs` was at the last answer, 0 before the first: for whoever asks all the time. */
+  /** What `machineAheadMs` was at the last answer, 0 before the first: for callers that ask all the time. */
   get measuredSkewMs(): number {
     return this.#measuredSkewMs;
   }
 
-  /** By how many milliseconds the clock of this machine goes before the database's, below 0 when behind it. */
+  /** How many milliseconds the clock of this machine is ahead of the database's; negative if it is behind. */
   machineAheadMs(): number | undefined {
     return this.#ahead === undefined ? undefined : Date.now() - this.now();
   }

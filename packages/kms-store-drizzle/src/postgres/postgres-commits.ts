@@ -8,7 +8,7 @@ import { lackingIn } from '../commits/commit-marks.ts';
 
 const RECENT = 16;
 
-/** What this process and others were told of as committed, on PostgreSQL. */
+/** What was acknowledged to this process and others as committed, on PostgreSQL. */
 export class PostgresCommits implements AcknowledgedCommits {
   readonly #driver: PostgresDriver;
 

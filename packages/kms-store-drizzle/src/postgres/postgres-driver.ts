@@ -10,10 +10,10 @@ import { DatabaseClock } from './database-clock.ts';
 import type { PostgresStoreOptions } from './options.ts';
 import { wayTo } from './way-to-server.ts';
 
-/** The server gives up a little before the client does, so that a busy database says so and the connection lives on. */
+/** The server gives up a little before the client does, so that a busy database says so and the connection survives. */
 const SERVER_SHARE = 0.9;
 
-/** Connections come and go, and one that is given up may hold the row of its slot for a while. */
+/** Connections come and go, and an abandoned one may hold the row of its slot for a while. */
 const SLOTS_PER_CONNECTION = 4;
 
 /** Between two questions whether a unit of work was committed. */
@@ -23,7 +23,7 @@ const ASK_AGAIN_MS = 1000;
 export class PostgresDriver implements Driver {
   /** The time of the database, as its answers tell it. */
   readonly clock = new DatabaseClock();
-  /** What this process was told of as committed. */
+  /** What was acknowledged to this process as committed. */
   readonly marks: CommitMarks;
   readonly #closing = new AbortController();
   readonly #pool: ConnectionPool;
@@ -68,7 +68,7 @@ export class PostgresDriver implements Driver {
     return this.#use(async (connection) => query(connection.db));
   }
 
-  /** Looks at the database anew, whatever was seen of it before. */
+  /** Checks the database again, whatever was seen of it before. */
   async lookAgain(): Promise<void> {
     this.marks.requireCurrent();
     await this.#pool.use((connection) => connection.becomeKnown());
@@ -94,12 +94,14 @@ export class PostgresDriver implements Driver {
     }
   }
 
-  /** A connection of its own, beside the pool, for notifications. */
+  /** A dedicated connection, outside the pool, for notifications. */
   listener(onNotify: (channel: string, payload: string) => void): Connection {
     return new Connection({ ...this.#notices, pooled: true, onNotify });
   }
 
-  /** A connection of its own that goes the way of the pool, for heartbeats: they must not wait for a place in it. */
+  /**
+   * A dedicated connection that takes the same path as the pool, for heartbeats: they must not wait for a place in it.
+   */
   sender(): Connection {
     return new Connection({ ...this.#connections, name: 'qnsp-kms-heartbeats', pooled: true });
   }
@@ -145,7 +147,7 @@ export class PostgresDriver implements Driver {
         connection.destroy();
         throw error;
       }
-      // It was refused. What was sent along with the COMMIT may have been, and the transaction is still there.
+      // It was refused. What was sent along with the COMMIT may have been too, and the transaction is still open.
       this.#answered(attempt);
       await connection.rollback();
       throw error;
@@ -163,7 +165,7 @@ export class PostgresDriver implements Driver {
   /**
    * The answer to a COMMIT did not come. Asks the database over another connection whether it was made.
    *
-   * @throws what went wrong when it was not made, `OutcomeUnknown` when the database does not say.
+   * @throws what went wrong if it was not made, `OutcomeUnknown` if the database does not say.
    */
   async #settle<T>({ commit, answer }: Open<T>, error: unknown): Promise<T> {
     let made: boolean;
@@ -207,7 +209,7 @@ interface Attempt<T> {
   open: Open<T> | undefined;
 }
 
-/** A pooler in statement mode says no and hangs up, of which postgres.js tells only the latter. */
+/** A pooler in statement mode refuses and hangs up, of which postgres.js reports only the latter. */
 async function requireTransactions(connection: Connection): Promise<void> {
   try {
     await connection.begin(`select '' as now`);

@@ -4,7 +4,7 @@ import { type Address, describeAddress } from './address.ts';
 import { NO_SERVER_FITS } from './connection-problem.ts';
 import type { SessionAttributes } from './connection-url.ts';
 
-/** What a server says that it is. */
+/** What a server says it is. */
 export interface ServerState {
   readonly isStandby: boolean;
   readonly isReadOnly: boolean;
@@ -29,8 +29,8 @@ const IS_WANTED: Readonly<Record<SessionAttributes, (state: ServerState) => bool
 };
 
 /**
- * Which of several servers is connected to: the first that can be reached and is what was asked for. It stays chosen until a
- * connection to it ends, after which somebody else may be what it was.
+ * Which of several servers is connected to: the first that can be reached and is what was asked for. It stays chosen
+ * until a connection to it ends, after which another one may have taken its role.
  */
 export class ServerChoice {
   readonly #options: ServerChoiceOptions;
@@ -76,7 +76,7 @@ export class ServerChoice {
     return chosen.catch(() => this.#first(async (address) => probe(address).then(() => address)));
   }
 
-  /** What the first of them answers. Throws the only failure, or one that names them all, with the code of the last. */
+  /** What the first of them returns. Throws the only failure, or one that names them all, with the code of the last. */
   async #first<T>(attempt: (address: Address) => Promise<T>): Promise<T> {
     const { addresses } = this.#options;
     const failures: string[] = [];
@@ -85,7 +85,7 @@ export class ServerChoice {
       try {
         return await attempt(address);
       } catch (error) {
-        // As libpq: who is not let in by one server does not ask the next.
+        // As in libpq: a client refused by one server does not ask the next.
         if (/^(?:28|3D)/.test(codeOf(error))) throw error;
         last = error;
         failures.push(messageAt(error, describeAddress(address)));
@@ -97,7 +97,7 @@ export class ServerChoice {
 }
 
 function messageAt(error: unknown, place: string): string {
-  // A store error says less than what it comes from.
+  // A store error says less than its cause.
   const cause = error instanceof KmsError && error.cause !== undefined ? error.cause : error;
   const message = cause instanceof Error ? cause.message : String(cause);
   return message.startsWith(place) ? message : `${place}: ${message}`;

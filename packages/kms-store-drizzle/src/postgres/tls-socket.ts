@@ -14,9 +14,9 @@ export interface TlsSettings {
 }
 
 /**
- * Asks a server for TLS and answers the encrypted socket. Nothing is sent in the clear but the question, and nothing that
- * came in the clear is taken for anything but the answer: a single byte, behind which somebody on the way could put what
- * the session would take for the server's (as in CVE-2021-23222).
+ * Asks a server for TLS and returns the encrypted socket. Nothing but the request is sent in the clear, and nothing
+ * received in the clear is taken for anything but the answer: a single byte, after which somebody in between could
+ * insert what the session would take for the server's (as in CVE-2021-23222).
  *
  * postgres.js would throw further bytes away; here they end the connection.
  */
@@ -40,10 +40,10 @@ export async function secured(socket: Socket, address: Address, settings: TlsSet
   return encrypted;
 }
 
-/** As libpq has it: with an authority at hand `require` verifies it too. */
+/** As in libpq: with an authority at hand, `require` verifies it too. */
 function tlsOptions({ ssl, caPem }: TlsSettings, address: Address): ConnectionOptions {
   const host = hostOf(address);
-  // An address is no name that a server could be asked for (RFC 6066, section 3).
+  // An address is not a name that a server could be asked for (RFC 6066, section 3).
   const servername = host === '' || isIP(host) !== 0 ? {} : { servername: host };
   if (ssl === 'require' && caPem === undefined) return { ...servername, rejectUnauthorized: false };
   return {

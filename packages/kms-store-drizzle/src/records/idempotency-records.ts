@@ -5,7 +5,7 @@ import { idempotencyKeys } from '../schema/idempotency-keys.ts';
 import { ownerOf } from '../driver/scope.ts';
 import type { Session } from '../driver/session.ts';
 
-/** How many expired answers each completed call clears away: more than it adds, so that none gather. */
+/** How many expired answers each completed call removes: more than it adds, so that they do not accumulate. */
 const CLEARED = 3;
 
 export class DrizzleIdempotency implements IdempotencyRecords {

@@ -65,7 +65,7 @@ export async function lockDueKeys(
 ): Promise<readonly KeyRecord[]> {
   requireSystem(session.scope);
   const [condition, at] = due === 'rotation' ? [ROTATES, keys.nextRotationAt] : [DIES, keys.destroyAt];
-  // A shredded tenant's keys can't be worked on any more: nothing opens or authenticates them.
+  // A shredded tenant's keys can no longer be worked on: nothing opens or authenticates them.
   const living = sql`exists (select from kms.tenants t where t.tenant_id = ${keys.tenantId} and t.state = 'active')`;
   const rest = after && sql`(${at}, ${keys.keyId}) > (${after.at.toISOString()}::timestamptz, ${after.keyId}::uuid)`;
   const locked = await session.run((db) =>

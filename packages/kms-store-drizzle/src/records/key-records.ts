@@ -54,8 +54,8 @@ export class DrizzleKeys implements KeyRecords {
     const { added, changed } = versionChanges(known, key);
     const held = this.#held.delete(key.keyId);
     const updated = this.#updateKey(key, expectedRevision);
-    // No other unit gets ahead of one that holds the row: the versions need not wait for the answer. Otherwise they must,
-    // since the work may go on after a conflict, and must have written nothing then.
+    // No other unit gets ahead of one that holds the row: the versions need not wait for the answer. Otherwise they
+    // must, since the work may continue after a conflict, and must have written nothing then.
     if (!held) await updated;
     // The version that was active makes room before the next one comes.
     await inOrder([updated, this.#changeVersions(key, changed), this.#insertVersions(key, added)]);

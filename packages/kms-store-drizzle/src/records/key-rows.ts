@@ -113,7 +113,7 @@ function toMaterial({ tmkVersion, sealed, handle }: StoredVersion): VersionMater
   return { kind: 'none' };
 }
 
-/** PostgreSQL breaks the lines of base64; Node passes over that. */
+/** PostgreSQL breaks base64 into lines; Node ignores that. */
 function bytes(base64: string): Uint8Array {
   return Buffer.from(base64, 'base64');
 }

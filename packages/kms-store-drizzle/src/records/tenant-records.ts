@@ -31,7 +31,7 @@ export class DrizzleTenants implements TenantRecords {
     const where = and(eq(tenants.tenantId, tenantId), within(this.#session.scope, tenants.tenantId));
     const [tenant] = await this.#session.run((db) => {
       const query = db.select().from(tenants).where(where);
-      // What refers to the tenant goes on; what needs it to stay active waits.
+      // What refers to the tenant continues; what needs it to stay active waits.
       return options.lock ? query.for('no key update') : query.prepare('get_tenant').execute();
     });
     return tenant === undefined ? undefined : toTenantRecord(tenant);
@@ -117,7 +117,7 @@ export class DrizzleTenants implements TenantRecords {
 
   async removeRoot({ providerId, checkValue }: RootRecord): Promise<void> {
     requireSystem(this.#session.scope);
-    // Two roots that go at once would each count on the other.
+    // Two roots removed at once would each count on the other.
     await this.lockRoots();
     const wraps = tenantMasterKeyWraps;
     const underIt = and(eq(wraps.providerId, providerId), eq(wraps.rootCheckValue, checkValue));

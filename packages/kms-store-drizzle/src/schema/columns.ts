@@ -1,6 +1,6 @@
 import { customType, pgSchema, timestamp } from 'drizzle-orm/pg-core';
 
-/** Everything of the KMS lives in one schema of its own. */
+/** Everything that belongs to the KMS lives in one schema. */
 export const kms = pgSchema('kms');
 
 /** Bytes, as `Uint8Array` on both sides. */

@@ -2,7 +2,9 @@ import { sql } from 'drizzle-orm';
 import { check, text, uuid } from 'drizzle-orm/pg-core';
 import { instant, kms } from './columns.ts';
 
-/** Where this data has lived: each database that it was served from has a row, the newest for the present one. */
+/**
+ * Where this data has lived: each database that it was served from has a row, the newest one for the present database.
+ */
 export const databaseCopies = kms.table(
   'database_copies',
   {
@@ -11,13 +13,13 @@ export const databaseCopies = kms.table(
     noticedAt: instant('noticed_at').notNull(),
     /** When a service last worked here. */
     aliveAt: instant('alive_at').notNull(),
-    /** Of which time the data was when it came here; `null` where it began. */
+    /** The time of the data when it came here; `null` where it began. */
     dataAsOf: instant('data_as_of'),
     /** How it was noticed: the data is at another place than before, or it lacks commits that a process was told of. */
     cause: text('cause').$type<'place' | 'behind'>().notNull().default('place'),
     settledAt: instant('settled_at'),
     settledBy: text('settled_by').$type<'tombstones' | 'operator'>(),
-    /** Up to when destructions are known that are younger than the data. */
+    /** Up to when destructions newer than the data are known. */
     tombstonesAsOf: instant('tombstones_as_of'),
   },
   (table) => [
@@ -44,7 +46,7 @@ const tombstoneColumns = () => ({
   at: instant('at').notNull(),
 });
 
-/** What an operator brought along with a restored copy: what had ended by the time of the export. */
+/** What an operator supplied with a restored copy: what had ended by the time of the export. */
 export const tombstones = kms.table('tombstones', tombstoneColumns(), (table) => [
   check('tombstones_kind', sql`${table.kind} in ('export', 'tenant', 'key', 'token')`),
   check('tombstones_id', sql`(${table.kind} = 'export') = (${table.id} is null)`),

@@ -25,7 +25,7 @@ export const evidenceChains = kms.table(
     sequence: bigint('sequence', { mode: 'number' }).notNull().default(0),
     hash: text('hash').notNull(),
     checkpoint: text('checkpoint'),
-    /** Up to this one, events were delivered or refused for ever. */
+    /** Up to this one, events were delivered or permanently refused. */
     delivered: bigint('delivered', { mode: 'number' }).notNull().default(0),
     /** How often the batch that is next was tried. */
     attempts: integer('attempts').notNull().default(0),
@@ -36,14 +36,14 @@ export const evidenceChains = kms.table(
   },
   (table) => [
     check('evidence_chains_delivered', sql`${table.delivered} between 0 and ${table.sequence}`),
-    // Most chains are delivered to their end at most times: what waits is found without looking at the others.
+    // Most chains are fully delivered most of the time: what is waiting is found without looking at the others.
     index('evidence_chains_undelivered')
       .on(table.nextAttemptAt.asc().nullsFirst(), table.tenantId)
       .where(sql`${table.delivered} < ${table.sequence}`),
   ],
 );
 
-/** The signed statement about each batch; kept for ever. */
+/** The signed statement about each batch; kept forever. */
 export const evidenceCheckpoints = kms.table(
   'evidence_checkpoints',
   {
@@ -54,7 +54,7 @@ export const evidenceCheckpoints = kms.table(
     sealedAt: instant('sealed_at').notNull(),
     /** The checkpoint as JSON. */
     checkpoint: text('checkpoint').notNull(),
-    /** Why the audit service refused the batch for ever. */
+    /** Why the audit service permanently refused the batch. */
     refusal: text('refusal'),
     /** When retention removed its events. */
     retiredAt: instant('retired_at'),

@@ -99,7 +99,7 @@ export const keys = kms.table('keys', columns(), (table) => [
     .where(sql`${table.destroyAt} is not null and ${table.state} <> 'destroyed'`),
 ]);
 
-/** A version inside of `key_records`: bytes in base64, the instant in milliseconds. */
+/** A version inside `key_records`: bytes in base64, the instant in milliseconds. */
 export interface StoredVersion {
   readonly version: number;
   readonly state: KeyVersionRecord['state'];

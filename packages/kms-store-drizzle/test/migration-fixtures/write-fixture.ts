@@ -8,8 +8,8 @@ import { fillDatabase } from './fill-database.ts';
 import { type Fixture, migrationTags, readRecords, rowsFile, expectedFile } from './fixture-files.ts';
 import { fixtureKms } from './fixture-kms.ts';
 
-// Writes the fixture of the newest migration: a database filled by the core as it is now, as SQL, and what must come out
-// of it for ever after. Run it once for each new migration, by `pnpm run fixture`, and never again for the same one.
+// Writes the fixture of the newest migration: a database filled by the core as it is now, as SQL, and what must come
+// out of it forever after. Run it once for each new migration, by `pnpm run fixture`, and never again for the same one.
 
 const tag = migrationTags().at(-1) ?? '';
 const rootKey = randomBytes(32);

@@ -21,7 +21,7 @@ async function mayRead({ kms, caller }: ChangingCall, keyId: string): Promise<bo
     await requireAccess(kms, caller, { keyId, permission: OPERATIONS.getKey.permission });
     return true;
   } catch (error) {
-    // Also when it can not be found out, as of a store that does not answer: the change was made, and must not seem to fail.
+    // Even when it cannot be determined, for example because the store does not answer: the change was made, and must not seem to fail.
     if (error instanceof KmsError) return false;
     throw error;
   }

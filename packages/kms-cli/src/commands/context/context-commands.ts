@@ -22,7 +22,7 @@ interface SetOptions {
 
 const TITLES = ['name', 'current', 'url', 'token file', 'tenant'];
 
-/** `kms context …`: services under names, and which of them is used. */
+/** `kms context …`: named services, and which of them is used. */
 export const contextCommands: CommandGroup = (program, io) => {
   const context = program.command('context').description('name services, and choose the one to use');
   const path = () => contextsPath(io.environment);

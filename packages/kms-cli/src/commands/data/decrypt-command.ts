@@ -41,7 +41,10 @@ export function addDecrypt(program: Command, io: CommandIo): void {
   });
 }
 
-/** The key and its wrapped data key are named by the input, not by whoever runs this: that they are wrong is a fault of the input. */
+/**
+ * The key and its wrapped data key are named by the input, not by the user: if they are wrong, that is a fault of the
+ * input.
+ */
 function aboutTheInput(error: unknown): unknown {
   if (!(error instanceof KmsClientError) || (error.code !== 'NOT_FOUND' && error.code !== 'BAD_REQUEST')) return error;
   return new CommandError(

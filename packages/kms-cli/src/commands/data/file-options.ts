@@ -9,19 +9,19 @@ export interface OutputOptions {
   readonly force?: boolean;
 }
 
-/** Adds where the result goes. */
+/** Adds the option for the destination. */
 export function withOutputOptions(command: Command, otherwise: string): Command {
   return command
     .option('--out <file>', `where to write the result, or - for standard output (default: ${otherwise})`)
     .option('--force', 'overwrite an existing file');
 }
 
-/** The name that was given, or else the source's with an ending; a pipe goes on as a pipe. */
+/** The given name, otherwise the source's with an ending; a pipe continues as a pipe. */
 export function withEnding(source: string, ending: string, out: string | undefined): string {
   return out ?? (source === PIPE ? PIPE : `${source}${ending}`);
 }
 
-/** The name that was given, or else the source's without its ending. */
+/** The given name, otherwise the source's without its ending. */
 export function withoutEnding(source: string, ending: string, out: string | undefined): string {
   if (out !== undefined) return out;
   if (source === PIPE) return PIPE;

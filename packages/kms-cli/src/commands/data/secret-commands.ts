@@ -38,7 +38,7 @@ export function addSecretCommands(program: Command, io: CommandIo): void {
   addDerive(program, io);
 }
 
-/** As raw bytes into a file or a pipe, and as text where somebody asked for that. */
+/** As raw bytes into a file or a pipe, and as text on request. */
 function withSecretOutput(command: Command): Command {
   return withOutputOptions(command, 'standard output').addOption(
     new Option('--format <format>', 'the encoding of the secret').choices(ENCODINGS).default('raw'),

@@ -1,4 +1,4 @@
-/** What was looked at, how it is, and what to do where something is wrong. */
+/** What was checked, its state, and what to do if something is wrong. */
 export interface Finding {
   readonly check: string;
   readonly status: 'ok' | 'skipped' | 'wrong';

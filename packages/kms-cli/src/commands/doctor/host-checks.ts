@@ -2,7 +2,7 @@ import type { Finding } from './finding.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What of the service looks at its host. */
+/** The part of the service that checks its host. */
 export interface DiagnosisModule {
   diagnose(environment: Environment): Promise<readonly Finding[]>;
 }
@@ -11,7 +11,7 @@ const MODULE: string = '@qnsp/kms-service/diagnosis';
 
 /** Looks at the settings, the database, the HSMs and the Redis of a service on this host, where one is installed. */
 export async function checkHost(environment: Environment): Promise<readonly Finding[]> {
-  // Somebody who names a service elsewhere asks about that one.
+  // A user who names a service elsewhere asks about that one.
   if ((environment['KMS_URL'] ?? '') !== '')
     return [{ check: 'host', status: 'skipped', message: 'KMS_URL names a service; unset it to look at this host' }];
   const diagnosis = await load();

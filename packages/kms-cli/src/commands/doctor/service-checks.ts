@@ -6,11 +6,11 @@ import { CommandError } from '../../terminal/exit-codes.ts';
 import { explainError } from '../../terminal/explain-error.ts';
 import type { Finding } from './finding.ts';
 
-/** So far may a clock be off before tokens and schedules visibly suffer, in seconds. */
+/** How far a clock may be off before tokens and schedules visibly suffer, in seconds. */
 const CLOCK_LIMIT_SECONDS = 5;
 const CALL = { attempts: 1, timeoutMs: 5000 };
 
-/** Looks at a service from outside: the way to it, its health, its clock and the token. */
+/** Checks a service from outside: the way to it, its health, its clock and the token. */
 export async function checkService(
   environment: Readonly<Record<string, string | undefined>>,
   workingDirectory: string,
@@ -77,7 +77,7 @@ async function checkToken(kms: KmsClient): Promise<Finding> {
     await kms.listKeys({ limit: 1 }, CALL);
     return { check: 'token', status: 'ok', message: 'is accepted' };
   } catch (error) {
-    // It is known and may do something else.
+    // It is known, but may only do other things.
     if (error instanceof KmsClientError && error.code === 'FORBIDDEN')
       return { check: 'token', status: 'ok', message: 'is accepted, but may not list keys' };
     return wrong('token', error);

@@ -5,7 +5,7 @@ import type { CommandIo } from '../../terminal/io.ts';
 import { instant, nameAndValue, wholeNumber } from '../../terminal/option-values.ts';
 import { writeKey } from './key-output.ts';
 
-/** What a new key, made or imported, may be told. */
+/** What can be set on a new key, created or imported. */
 export interface NewKeyOptions {
   readonly name?: string;
   readonly purpose?: NonNullable<CreateKeyInput['purpose']>;

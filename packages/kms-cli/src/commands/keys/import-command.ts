@@ -10,7 +10,7 @@ import { newKeyInput, type NewKeyOptions, withNewKeyOptions } from './create-key
 import { writeKey } from './key-output.ts';
 import { wrapMaterial } from './wrap-material.ts';
 
-/** As many as the service takes. Certificates beside a key in a file do not count. */
+/** As many as the service accepts. Certificates beside a key in a file do not count. */
 const MATERIAL_BYTES = 16_384;
 const WRAPPING = 'ML_KEM_768_AES_KWP';
 
@@ -19,7 +19,7 @@ interface ImportOptions extends NewKeyOptions {
   readonly key?: string;
 }
 
-/** `kms import`: brings a key that was made elsewhere. It leaves this machine only wrapped. */
+/** `kms import`: imports a key that was made elsewhere. It leaves this machine only wrapped. */
 export const importCommand: CommandGroup = (program, io) => {
   withNewKeyOptions(
     program

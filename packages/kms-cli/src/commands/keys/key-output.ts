@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { CommandIo } from '../../terminal/io.ts';
 import { type Columns, print, rowOf, warn } from '../command-group.ts';
 
-/** Writes a key, and what the service did differently from what was asked. */
+/** Writes a key, and what the service did differently from the request. */
 export function writeKey(io: CommandIo, command: Command, key: Key): void {
   print(io, command, key, (value) => [row(value)]);
   warn(io, key.warnings);

@@ -12,7 +12,7 @@ import { writeKey } from './key-output.ts';
 
 const POLICY_BYTES = 256 * 1024;
 
-/** `kms keys policy …`: who may do what with one key. */
+/** `kms keys policy …`: who may do what with a key. */
 export function addKeyPolicy(keys: Command, io: CommandIo): void {
   const policy = keys.command('policy').description('show, set and remove the policy of a key');
   policy
@@ -56,7 +56,7 @@ function policyOf(text: string, file: string): KeyPolicy {
   }
   if (typeof document !== 'object' || document === null || Array.isArray(document))
     throw new CommandError(EXIT.data, `${name} holds no policy: a policy begins with a version and has statements.`);
-  // The service checks what stands in it, and names the path of what is wrong.
+  // The service checks its contents, and names the path of what is wrong.
   return document as KeyPolicy;
 }
 

@@ -6,7 +6,7 @@ import { instant, nameAndValue, wholeNumber } from '../../terminal/option-values
 import { KEY_HELP, keyIdOf } from '../named-key.ts';
 import { writeKey } from './key-output.ts';
 
-/** The value of an option that takes a setting away. */
+/** The value of an option that removes a setting. */
 const NONE = 'none';
 type OrNone<T> = T | typeof NONE;
 

@@ -4,7 +4,7 @@ import { CommandError, EXIT } from '../../terminal/exit-codes.ts';
 /** What the service opens: an ML-KEM-768 ciphertext, then the material under AES-KWP (RFC 5649) with the shared secret. */
 export function wrapMaterial(material: Uint8Array, publicKeyPem: string): Uint8Array {
   const publicKey = createPublicKey(publicKeyPem);
-  // `encapsulate` takes RSA keys and curves as well, which protect less than what was asked for.
+  // `encapsulate` accepts RSA keys and curves as well, which protect less than what was asked for.
   if (publicKey.asymmetricKeyType !== 'ml-kem-768')
     throw new CommandError(
       EXIT.failed,

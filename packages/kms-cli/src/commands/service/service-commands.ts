@@ -11,7 +11,7 @@ interface ActivateOptions {
   readonly runtime?: string;
 }
 
-/** `kms service …`: what the service says of itself. */
+/** `kms service …`: what the service reports about itself. */
 export const serviceCommands: CommandGroup = (program, io) => {
   const service = program.command('service').description('show what the service reports about itself');
   addHealth(service, io, 'health', 'show the health of the service; exits with 69 while it cannot serve', (kms) =>

@@ -12,7 +12,7 @@ const ROLES = ['tenant_admin', 'key_admin', 'key_user', 'auditor', 'platform_adm
 interface CreateOptions {
   readonly name: string;
   readonly role?: (typeof ROLES)[number];
-  // The service knows its permissions and says which it does not know.
+  // The service knows its permissions and reports unknown ones.
   readonly permission?: NonNullable<CreateTokenInput['permissions']>;
   readonly expiresAt?: string;
   readonly tokenFile?: string;
@@ -50,7 +50,7 @@ function addCreate(tokens: Command, io: CommandIo): void {
     .option('--expires-at <time>', 'when it expires (default: never)', instant)
     .option('--token-file <file>', 'write the token to this file instead of showing it, for KMS_TOKEN_FILE')
     .action(async ({ name, role, permission, expiresAt, tokenFile }: CreateOptions, command: Command) => {
-      // Looked at before: a token that could not be written would be lost.
+      // Checked first: a token that could not be written would be lost.
       const destination = tokenFile === undefined ? undefined : destinationOf(tokenFile, false, io);
       const input = { name, role, permissions: permission, expiresAt };
       const { token, ...made } = await connect(io).createToken(input, callOptions(io));

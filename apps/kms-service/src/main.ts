@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import { RefusedTokens } from '@qnsp/http-edge';
-import { apiTokenVerifier, installPlatformToken, KmsError } from '@qnsp/kms-core';
+import { apiTokenVerifier, installPlatformToken, KmsError, NEWEST_FORMAT } from '@qnsp/kms-core';
 import { makeHotRoutes } from '@qnsp/wire-qnsp';
 import packageJson from '../package.json' with { type: 'json' };
 import { makeApp } from './app.ts';
@@ -54,7 +54,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   const { gatewayCredential } = config;
   const metrics = makeMetrics(kms, caches);
   if (evidence !== undefined) stops.push(() => evidence.stop());
-  const rootWork = makeRootWork(kms, log, config.hsmSweep);
+  const rootWork = makeRootWork(kms, log, config.hsmSweep, () => composition.format.written === NEWEST_FORMAT);
   const sweeps = () => rootWork.sweeps();
   const parts = qnspParts({
     kms,

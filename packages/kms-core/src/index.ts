@@ -46,6 +46,7 @@ export * from './hierarchy/establish-roots.ts';
 export * from './hierarchy/tenant-master-key.ts';
 export * from './hierarchy/token-authority.ts';
 export * from './hierarchy/tenant-authority.ts';
+export * from './root-ceremony/bind-tenants.ts';
 export * from './root-ceremony/complete-wraps.ts';
 export * from './root-ceremony/root-ceremony.ts';
 export * from './keyring/key-ring.ts';

@@ -60,8 +60,10 @@ import {
   verifyMac,
   wrap,
   wrapWithPadding,
+  bindTenants,
+  RECORD_FORMATS,
 } from '../src/index.ts';
-import { failableRoot, inMemoryStore, softwareResidentKeys } from '../src/testing/index.ts';
+import { addTenant, failableRoot, inMemoryStore, softwareResidentKeys } from '../src/testing/index.ts';
 import { callerOf, type Fixture, makeFixture } from './kms-fixture.ts';
 import { watchUnits } from './watched-units.ts';
 
@@ -223,6 +225,8 @@ describe('no HSM is asked in a unit of work', () => {
     await retireRoot(over(a, b, next), 'hsm-a', await a.checkValue());
     expect(await rootStatus(over(next, b))).toMatchObject({ masterKeys: 2, roots: [{ wraps: 2 }, { wraps: 2 }] });
     await completeWraps(store, over(next, b).hierarchy);
+    await addTenant(store, new KeyHierarchy(store, [next, b], { formats: { ...RECORD_FORMATS, written: 1 } }));
+    expect(await bindTenants(store, over(next, b).hierarchy, 1)).toEqual({ bound: 1, left: 0 });
     expect(made).toHaveLength(3);
     expect(units.refused).toEqual([]);
   });

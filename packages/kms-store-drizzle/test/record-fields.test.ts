@@ -311,7 +311,7 @@ describe('whoever can only write to the database', () => {
     );
     await expect((await start(NEWER)).hierarchy.masterKeys(id)).rejects.toMatchObject({
       code: 'INTERNAL_ERROR',
-      message: expect.stringContaining('does not open'),
+      message: expect.stringContaining('The tenant master key cannot be opened'),
     });
   });
 

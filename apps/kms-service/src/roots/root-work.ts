@@ -1,4 +1,5 @@
 import {
+  bindTenants,
   checkRoots,
   completeWraps,
   type FailedWrap,
@@ -12,6 +13,9 @@ import type { Logger } from '../http/logger.ts';
 
 /** Wraps that other nodes left out are looked for in every so many rounds. */
 const ROUNDS_BETWEEN_COMPLETIONS = 60;
+
+/** How many tenants without a MAC get one in a round. */
+const TENANTS_PER_ROUND = 20;
 
 export interface HsmWorkOptions extends SweepLimits {
   readonly intervalMs: number;
@@ -28,14 +32,19 @@ export interface RootWork {
 }
 
 /**
- * Looks after the roots, gives a root that was away the wraps that it lacks, and reconciles HSMs with the database.
+ * Looks after the roots, gives a root that was away the wraps that it lacks, gives tenants from before records of tenants had
+ * a MAC such a MAC, and reconciles HSMs with the database.
+ *
+ * @param mayBind whether all nodes read records of tenants with a MAC
  */
-export function makeRootWork(kms: Kms, log: Logger, options: HsmWorkOptions): RootWork {
+export function makeRootWork(kms: Kms, log: Logger, options: HsmWorkOptions, mayBind: () => boolean): RootWork {
   const now = options.now ?? (() => performance.now());
   let round = 0;
   let before = kms.hierarchy.roots.status().map(({ state }) => state);
   let reports: readonly SweepReport[] = [];
   let sweptAt = -Infinity;
+  let allAreBound = false;
+  let nextBinding = 0;
 
   const lookAfterRoots = async (): Promise<void> => {
     await checkRoots(kms.store, kms.hierarchy);
@@ -55,6 +64,15 @@ export function makeRootWork(kms: Kms, log: Logger, options: HsmWorkOptions): Ro
     round += 1;
   };
 
+  const bindSomeTenants = async (): Promise<void> => {
+    if (allAreBound || round < nextBinding || !mayBind()) return;
+    const { bound, left } = await bindTenants(kms.store, kms.hierarchy, TENANTS_PER_ROUND);
+    if (bound > 0) log.info({ bound, left }, 'gave records of tenants a MAC');
+    allAreBound = left === 0;
+    // Those that are left although it was tried wait for a root, or for somebody to mend them.
+    nextBinding = bound > 0 ? round : round + ROUNDS_BETWEEN_COMPLETIONS;
+  };
+
   const sweep = async (): Promise<void> => {
     if (kms.resident.length === 0) return;
     // An HSM that is away is not asked in each round for what it was left with.
@@ -69,6 +87,7 @@ export function makeRootWork(kms: Kms, log: Logger, options: HsmWorkOptions): Ro
     run: async () => {
       try {
         await lookAfterRoots();
+        await bindSomeTenants();
       } finally {
         await sweep();
       }

@@ -131,6 +131,8 @@ export interface TenantRecords {
    */
   shred(tenant: Pick<TenantRecord, 'tenantId' | 'mac'>): Promise<void>;
   list(): Promise<readonly TenantRecord[]>;
+  /** Stores the MAC of a tenant that had none, and these wraps of its master keys in the place of all others. System scope only. */
+  bind(tenant: Pick<TenantRecord, 'tenantId' | 'mac'>, wraps: readonly MasterKeyWrap[]): Promise<void>;
   masterKeyWraps(tenantId: TenantId): Promise<readonly MasterKeyWrap[]>;
   /** Throws `CONFLICT` when a root wraps this version of the master key already, and for a root that is not in use. */
   addMasterKeyWraps(wraps: readonly MasterKeyWrap[]): Promise<void>;

@@ -121,8 +121,14 @@ async function wrapAgain(
   try {
     const format = masterKey.tenantHasMac ? NEWEST_FORMAT : 1;
     const wrap = await hierarchy.roots.wrapUnder(provider, inUse, tenantId, tmkVersion, bytes, format);
-    await store.transact({ kind: 'system' }, (unit) => unit.tenants.addMasterKeyWraps([wrap]));
-    return 'added';
+    return await store.transact({ kind: 'system' }, async (unit) => {
+      // Its wraps may have got a new format since they were read: one of the old format must not come back beside them.
+      await unit.tenants.get(tenantId, { lock: true });
+      const now = await unit.tenants.masterKeyWraps(tenantId);
+      if (now.some((other) => other.format !== wrap.format)) return 'not needed';
+      await unit.tenants.addMasterKeyWraps([wrap]);
+      return 'added';
+    });
   } catch (error) {
     // Another node was faster, or the tenant or the root went meanwhile.
     if (error instanceof KmsError && error.code === 'CONFLICT') return 'not needed';

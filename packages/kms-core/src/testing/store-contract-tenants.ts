@@ -56,6 +56,29 @@ export function tenantRules(store: () => Store): void {
     expect(comparable(listed)).toContainEqual(comparable(tenant));
   });
 
+  it('binds a tenant: stores its MAC, and replaces all wraps of its master keys, in the system scope only', async () => {
+    const [tenantId, other] = [await newTenant(store()), await newTenant(store())];
+    const old = [sampleWrap(tenantId), sampleWrap(tenantId, { tmkVersion: 2 })];
+    await asTenant(store(), tenantId, (unit) => unit.tenants.addMasterKeyWraps(old));
+    await asTenant(store(), other, (unit) => unit.tenants.addMasterKeyWraps([sampleWrap(other)]));
+    const bound = sampleTenant(tenantId, { mac: sampleMac() });
+    const wraps = [sampleWrap(tenantId, { format: 2 })];
+    await expect(asTenant(store(), tenantId, (unit) => unit.tenants.bind(bound, wraps))).rejects.toMatchObject({
+      code: 'INTERNAL_ERROR',
+    });
+    await store().transact(SYSTEM, (unit) => unit.tenants.bind(bound, wraps));
+    await asTenant(store(), tenantId, async (unit) => {
+      expect(comparable((await unit.tenants.get(tenantId))?.mac)).toStrictEqual(comparable(bound.mac));
+      expect(comparable(await unit.tenants.masterKeyWraps(tenantId))).toStrictEqual(comparable(wraps));
+    });
+    await asTenant(store(), other, async (unit) => {
+      expect(await unit.tenants.get(other)).toMatchObject({ mac: null });
+      expect(await unit.tenants.masterKeyWraps(other)).toHaveLength(1);
+    });
+    const unknown = store().transact(SYSTEM, (unit) => unit.tenants.bind(sampleTenant(newId()), []));
+    await expect(unknown).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
   it('refuses a tenant id that was ever used', async () => {
     const tenantId = await newTenant(store());
     await store().transact(SYSTEM, (unit) => unit.tenants.shred(shreddedTenant(tenantId)));

@@ -51,6 +51,19 @@ export class MemoryTenants implements TenantRecords {
       .map(copyOf);
   }
 
+  async bind(
+    { tenantId, mac }: Pick<TenantRecord, 'tenantId' | 'mac'>,
+    added: readonly MasterKeyWrap[],
+  ): Promise<void> {
+    requireSystem(this.#unit.scope);
+    const { tenants, wraps } = this.#unit.tables();
+    const tenant = await this.get(tenantId);
+    if (tenant === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
+    tenants.set(tenantId, copyOf({ ...tenant, mac }));
+    for (const [name, wrap] of wraps) if (wrap.tenantId === tenantId) wraps.delete(name);
+    await this.addMasterKeyWraps(added);
+  }
+
   async masterKeyWraps(tenantId: TenantId): Promise<readonly MasterKeyWrap[]> {
     return [...this.#unit.tables().wraps.values()]
       .filter((wrap) => wrap.tenantId === tenantId && sees(this.#unit.scope, tenantId))

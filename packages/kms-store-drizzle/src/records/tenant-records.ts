@@ -85,6 +85,24 @@ export class DrizzleTenants implements TenantRecords {
     return rows.map(toTenantRecord);
   }
 
+  async bind(
+    { tenantId, mac }: Pick<TenantRecord, 'tenantId' | 'mac'>,
+    added: readonly MasterKeyWrap[],
+  ): Promise<void> {
+    requireSystem(this.#session.scope);
+    const changed = await this.#session.run((db) =>
+      db
+        .update(tenants)
+        .set(toMacColumns(mac))
+        .where(eq(tenants.tenantId, tenantId))
+        .returning({ tenantId: tenants.tenantId }),
+    );
+    if (changed.length === 0) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
+    const wraps = tenantMasterKeyWraps;
+    await this.#session.run((db) => db.delete(wraps).where(eq(wraps.tenantId, tenantId)));
+    await this.addMasterKeyWraps(added);
+  }
+
   async masterKeyWraps(tenantId: TenantId): Promise<readonly MasterKeyWrap[]> {
     const table = tenantMasterKeyWraps;
     const where = and(eq(table.tenantId, tenantId), within(this.#session.scope, table.tenantId));

@@ -1,0 +1,77 @@
+import { KmsError } from '../errors/kms-error.ts';
+import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
+import { NEWEST_FORMAT } from '../hierarchy/record-formats.ts';
+import { isMissing } from '../hierarchy/root-set.ts';
+import { TenantAuthority } from '../hierarchy/tenant-authority.ts';
+import { SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
+import type { MasterKeyWrap } from '../model/tenant.ts';
+import type { Store } from '../ports/store.ts';
+
+/** What one run did. */
+export interface BoundTenants {
+  readonly bound: number;
+  /** How many are left: those of the next run, and those of which a root that wraps their master key is away. */
+  readonly left: number;
+}
+
+/**
+ * Gives tenants that were created before records of tenants had a MAC such a MAC, and their master keys wraps that open only
+ * where it is there. Any number of nodes may do so at once.
+ *
+ * @param limit how many at a time: each takes a root some calls
+ */
+export async function bindTenants(store: Store, hierarchy: KeyHierarchy, limit: number): Promise<BoundTenants> {
+  const tenants = await store.transact({ kind: 'system' }, (unit) => unit.tenants.list());
+  const unbound = tenants.filter(
+    ({ tenantId, mac, state }) => mac === null && state === 'active' && tenantId !== SYSTEM_TENANT,
+  );
+  let bound = 0;
+  for (const { tenantId } of unbound.slice(0, limit)) {
+    try {
+      if (await bindOne(store, hierarchy, tenantId)) bound += 1;
+    } catch (error) {
+      // Its root is away, or its master key does not open, which is said where it is used.
+      if (!isMissing(error) && !(error instanceof KmsError && error.code === 'INTERNAL_ERROR')) throw error;
+    }
+  }
+  return { bound, left: unbound.length - bound };
+}
+
+/** Answers whether it did: not where a root is away, and where the tenant or its wraps changed at the same moment. */
+async function bindOne(store: Store, hierarchy: KeyHierarchy, tenantId: TenantId): Promise<boolean> {
+  const chain = await hierarchy.masterKeys(SYSTEM_TENANT);
+  if (chain.formats.written !== NEWEST_FORMAT) return false;
+  const [inUse, before] = await store.transact({ kind: 'system' }, async (unit) => [
+    await unit.tenants.roots(),
+    await unit.tenants.masterKeyWraps(tenantId),
+  ]);
+  const wraps: MasterKeyWrap[] = [];
+  for (const tmkVersion of new Set(before.map((wrap) => wrap.tmkVersion))) {
+    const masterKey = await hierarchy.roots.open(tenantId, tmkVersion, before);
+    const bytes = masterKey.key.export();
+    try {
+      wraps.push(...(await hierarchy.roots.wrap(inUse, tenantId, tmkVersion, bytes, NEWEST_FORMAT)));
+    } finally {
+      bytes.fill(0);
+    }
+  }
+  // Each wrap has its successor: none is lost, and none stays that opens without the MAC.
+  if (!sameNames(before, wraps)) return false;
+  return store.transact({ kind: 'system' }, async (unit) => {
+    const tenant = await unit.tenants.get(tenantId, { lock: true });
+    if (tenant?.state !== 'active' || tenant.mac !== null) return false;
+    if (!sameNames(before, await unit.tenants.masterKeyWraps(tenantId))) return false;
+    const authority = new TenantAuthority(chain);
+    // An optional field in such a row is not of the KMS, and must not get its MAC.
+    authority.verify(tenant, true);
+    await unit.tenants.bind(authority.sign(tenant), wraps);
+    return true;
+  });
+}
+
+/** Whether the same roots wrap the same versions of a master key. */
+function sameNames(a: readonly MasterKeyWrap[], b: readonly MasterKeyWrap[]): boolean {
+  const names = (wraps: readonly MasterKeyWrap[]) =>
+    wraps.map((wrap) => `${wrap.tmkVersion}:${wrap.providerId}:${wrap.rootCheckValue}`).sort();
+  return names(a).join() === names(b).join();
+}

@@ -29,7 +29,6 @@ export function readConfig(environment: Environment): ServiceConfig {
   const env = new Variables(environment);
   const embedded = env.boolean('KMS_EMBEDDED_DEFAULTS', false);
   const dataDir = resolve(env.text('KMS_DATA_DIR') ?? './.kms');
-  refuseUnsupported(env);
   const hsms = readHsms(env);
   const requestTimeoutMs = env.integer('KMS_REQUEST_TIMEOUT_MS', 30_000, { min: 100, max: 600_000 });
   const config: ServiceConfig = {
@@ -237,13 +236,4 @@ export function decodeRootKey(encoded: string): Uint8Array | undefined {
   if (/^[0-9a-f]{64}$/i.test(encoded)) return Buffer.from(encoded, 'hex');
   const bytes = Buffer.from(encoded, 'base64');
   return bytes.length === ROOT_KEY_BYTES && bytes.toString('base64') === encoded ? bytes : undefined;
-}
-
-const NOT_SUPPORTED: Readonly<Record<string, string>> = {};
-
-/** What is set is used: a setting that this version can not honour ends the start instead of being passed over. */
-function refuseUnsupported(env: Variables): void {
-  for (const [name, part] of Object.entries(NOT_SUPPORTED)) {
-    if (env.text(name) !== undefined) env.problem(name, `this version has no ${part} support yet; unset it`);
-  }
 }

@@ -1,5 +1,6 @@
 import { ALGORITHMS, type Algorithm } from '../algorithms/registry.ts';
 import { badRequest } from '../errors/kms-error.ts';
+import { ID_PATTERN } from '../model/identifiers.ts';
 import { BOUNDS } from './bounds.ts';
 
 /** Checks of single values. Each throws `BAD_REQUEST` with the path; none trusts the type that it is told. */
@@ -7,7 +8,7 @@ import { BOUNDS } from './bounds.ts';
 // C0 and C1 controls, and the line separators that some log readers take for a line's end.
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
-const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const ID = new RegExp(`^${ID_PATTERN}$`);
 
 /** Bytes between two lengths. Only compares integers: it stands in front of every operation that uses a key. */
 export function checkBytes(path: string, bytes: Uint8Array, maximum: number, minimum = 0): void {

@@ -9,7 +9,9 @@ export type KeyId = string;
 /** The pseudo-tenant whose master key seals what belongs to the service itself (RFC 9562 nil UUID). */
 export const SYSTEM_TENANT: TenantId = '00000000-0000-0000-0000-000000000000';
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+/** How an id is spelt in lower case, as part of a regular expression. */
+export const ID_PATTERN = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
+const UUID = new RegExp(`^${ID_PATTERN}$`, 'i');
 
 /** A new time-ordered id (RFC 9562 UUID version 7). */
 export function newId(): string {

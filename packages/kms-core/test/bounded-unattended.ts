@@ -67,4 +67,5 @@ export const UNATTENDED: Readonly<Record<string, Cases>> = {
   // These take nothing of a caller's: a signal to stop, and a token that is only compared by its hash.
   runDueWork: { outside: [] },
   authenticateToken: { outside: [] },
+  apiTokenVerifier: { outside: [] },
 };

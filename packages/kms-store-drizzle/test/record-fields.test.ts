@@ -202,6 +202,11 @@ describe('an optional field of a key', () => {
     expect(warnings).toEqual(
       expect.arrayContaining([expect.stringContaining(`the key ${keyId} is of a newer release`)]),
     );
+    const { keyId: parentKeyId } = await createKey(newer, caller, {});
+    await change(newer, keyId, () => ({ parentKeyId }));
+    const revocation = { keyId: parentKeyId, reason: 'end_of_life', cascade: true } as const;
+    const left = await revokeKey({ ...older, alert: (alert) => alerts.push(alert) }, caller, revocation);
+    expect(left.warnings).toEqual([expect.stringMatching(`${keyId} below it was not revoked: .* newer release`)]);
     // Nobody forged it.
     expect(JSON.stringify(alerts)).not.toContain(keyId);
   });

@@ -52,15 +52,19 @@ export async function authenticOf<Record>(
     } catch (error) {
       if (!(error instanceof KmsError) || error.code !== 'INTERNAL_ERROR') throw error;
       const [kind, id] = nameOf(record);
-      const failed =
-        error instanceof NewerRecord
-          ? `The stored record of the ${kind} ${id} is of a newer release, which this one cannot act on`
-          : `The stored record of the ${kind} ${id} failed its integrity check`;
+      const failed = `The stored record of the ${kind} ${id} ${faultOf(error)}`;
       reportForged(kms, `${failed}.`, error);
       warnings.push(`${failed}; the ${kind} is not listed.`);
     }
   }
   return { authentic, ...(warnings.length === 0 ? {} : { warnings }) };
+}
+
+/** What is wrong with a record that is not acted on. */
+export function faultOf(error: KmsError): string {
+  return error instanceof NewerRecord
+    ? 'is of a newer release, which this one cannot act on'
+    : 'failed its integrity check';
 }
 
 /** Tells the operator of a record that somebody changed in the database. One of a newer release is no such record. */

@@ -6,7 +6,7 @@ import type { KeyId } from '../model/identifiers.ts';
 import type { KeyRecord, RevocationReason } from '../model/key.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { OPERATIONS } from './catalog.ts';
-import { reportForged } from './authentic-records.ts';
+import { faultOf, reportForged } from './authentic-records.ts';
 import { applyEvent } from './change-key.ts';
 import type { Kms } from './kms.ts';
 
@@ -20,7 +20,8 @@ interface Left {
   readonly denied: KeyId[];
   /** Denied, and the caller may not read them either. */
   hidden: number;
-  readonly forged: KeyId[];
+  /** Not authentic, or of a newer release. */
+  readonly refused: { readonly keyId: KeyId; readonly fault: string }[];
 }
 
 /**
@@ -36,7 +37,7 @@ export async function revokeBelow(
 ): Promise<readonly string[]> {
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   const scope = { kind: 'tenant', tenantId: caller.tenantId } as const;
-  const left: Left = { denied: [], hidden: 0, forged: [] };
+  const left: Left = { denied: [], hidden: 0, refused: [] };
   const seen = new Set<KeyId>([top]);
   let parents: readonly KeyId[] = [top];
   while (parents.length > 0) {
@@ -83,7 +84,8 @@ async function revokeSome(
   for (const keyId of keyIds) {
     const record = await unit.keys.get(keyId, { lock: true });
     if (record === undefined || record.state === 'destroyed') continue;
-    if (!isAuthentic(kms, chain, record)) left.forged.push(keyId);
+    const fault = faultIn(kms, chain, record);
+    if (fault !== undefined) left.refused.push({ keyId, fault });
     else if (record.state === 'revoked') continue;
     else if (isAllowed(caller, OPERATIONS.revokeKey.permission, record, kms.clock()))
       await applyEvent(kms, unit, chain, record, 'revoke', () => ({ revocation: { reason, at: unit.now } }));
@@ -92,35 +94,33 @@ async function revokeSome(
   }
 }
 
-/** A record that somebody changed in the database is not made authentic by being revoked. */
-function isAuthentic(kms: Kms, chain: MasterKeyChain, record: KeyRecord): boolean {
+/** What is wrong with a record, if anything: one that somebody changed in the database is not made authentic by being revoked. */
+function faultIn(kms: Kms, chain: MasterKeyChain, record: KeyRecord): string | undefined {
   try {
     chain.verifyRecord(record);
-    return true;
+    return undefined;
   } catch (error) {
     if (!(error instanceof KmsError) || error.code !== 'INTERNAL_ERROR') throw error;
-    reportForged(kms, `The stored record of the key ${record.keyId} failed its integrity check.`, error);
-    return false;
+    const fault = faultOf(error);
+    reportForged(kms, `The stored record of the key ${record.keyId} ${fault}.`, error);
+    return fault;
   }
 }
 
-function warningsOf({ denied, hidden, forged }: Left): readonly string[] {
+function warningsOf({ denied, hidden, refused }: Left): readonly string[] {
   return [
     ...named(denied, (keyId) => `The key ${keyId} below it was not revoked: its policy denies kms:keys:delete.`),
-    ...named(
-      forged,
-      (keyId) => `The key ${keyId} below it was not revoked: its stored record failed its integrity check.`,
-    ),
+    ...named(refused, ({ keyId, fault }) => `The key ${keyId} below it was not revoked: its stored record ${fault}.`),
     ...(hidden === 0
       ? []
       : [`${hidden} keys below it that you may not read were not revoked: their policies deny it.`]),
   ];
 }
 
-function named(keyIds: readonly KeyId[], sentence: (keyId: KeyId) => string): readonly string[] {
-  const rest = keyIds.length - NAMED_AT_MOST;
+function named<Item>(left: readonly Item[], sentence: (item: Item) => string): readonly string[] {
+  const rest = left.length - NAMED_AT_MOST;
   return [
-    ...keyIds.slice(0, NAMED_AT_MOST).map(sentence),
+    ...left.slice(0, NAMED_AT_MOST).map(sentence),
     ...(rest > 0 ? [`${rest} more keys below it were not revoked for the same reason.`] : []),
   ];
 }

@@ -229,7 +229,9 @@ describe('a backup', { timeout: 120_000 }, () => {
     await withSealedService({ ...env, ...otherTime }, directory.path, async (baseUrl) => {
       const client = new Client(baseUrl);
       const health = await send(`${client.baseUrl}/readyz`, 'GET', undefined);
-      const message = expect.stringMatching(new RegExp(`from data of ${asOf}, \\d+\\.\\d hours old .*COPY=${asOf}`));
+      const message = expect.stringMatching(
+        new RegExp(`from data of ${asOf}, then \\d+\\.\\d hours old\\. .*COPY=${asOf}`),
+      );
       expect(health).toMatchObject({
         status: 503,
         body: { status: 'critical', checks: { restoredCopy: { status: 'critical', message } } },

@@ -7,7 +7,7 @@ import type { TokenIdentity } from './messages.ts';
  */
 export interface Quirks {
   /**
-   * What it answers to a wrong tag, but also when it is broken itself. Decrypting a block that cannot be wrong tells which of
+   * What it answers to a wrong tag, but also if it is broken itself. Decrypting a block that cannot be wrong tells which of
    * the two it was.
    */
   readonly unclearDecryptFailures: readonly number[];

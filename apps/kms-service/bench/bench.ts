@@ -3,7 +3,7 @@ export interface Bench {
   readonly name: string;
   /** What it shows, in one sentence; stands above its table. */
   readonly summary: string;
-  /** Starts what it needs, measures, and ends it again. `say` tells whoever waits how far it is. */
+  /** Starts what it needs, measures, and ends it again. `say` reports the progress. */
   run(say: (progress: string) => void): Promise<BenchResult>;
 }
 

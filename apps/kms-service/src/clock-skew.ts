@@ -11,7 +11,7 @@ export interface ClockSkew {
   refusal(): string | undefined;
 }
 
-/** @param limitSeconds how far apart the clocks may be; as far as they like with 0 */
+/** @param limitSeconds how far apart the clocks may be; 0 means no limit */
 export function makeClockSkew(clock: DatabaseClock | undefined, limitSeconds: number): ClockSkew {
   const limitMs = limitSeconds === 0 ? Infinity : limitSeconds * 1000;
   const isOverLimit = () => clock !== undefined && Math.abs(clock.measuredSkewMs) > limitMs;

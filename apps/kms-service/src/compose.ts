@@ -37,9 +37,9 @@ export interface Composition {
   readonly kms: Kms;
   /** Absent when no evidence is kept. */
   readonly evidence: Evidence | undefined;
-  /** Where evidence is, also when none is kept any more. */
+  /** Where evidence is, even when it is no longer kept. */
   readonly evidenceStore: EvidenceStore;
-  /** Whether the database is a restored copy; a store that can not tell has none. */
+  /** Whether the database is a restored copy; a store that cannot tell has none. */
   readonly fleet: FleetNodes | undefined;
   /** In which format records are written, which the fleet decides. */
   readonly format: WrittenFormat;

@@ -11,7 +11,7 @@ import type { Environment } from './config/variables.ts';
 import { openPostgres } from './open-database.ts';
 import { openConfigured } from './roots/open-roots.ts';
 
-/** What was looked at on the host of a service, and what to do where something is wrong. Holds no secret. */
+/** What was checked on the host of a service, and what to do if something is wrong. Holds no secret. */
 export interface Finding {
   /** Such as `database` or `HSM hsm`. */
   readonly check: string;
@@ -55,7 +55,7 @@ async function look(check: string, work: () => Promise<Omit<Finding, 'check'>>):
   }
 }
 
-/** What a person can mend; anything else is a fault of this program and goes on. */
+/** What a person can correct; anything else is a bug in this program and is passed on. */
 function problemsOf(check: string, error: unknown): readonly Finding[] {
   if (error instanceof ConfigurationError)
     return error.problems.map(({ variable, reason }) => ({

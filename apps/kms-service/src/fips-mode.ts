@@ -11,7 +11,7 @@ export function enterFipsMode(): void {
     'the OpenSSL FIPS provider is not available to this Node: install a FIPS 140-3 validated provider and point OPENSSL_CONF and OPENSSL_MODULES at it';
   try {
     setFips(true);
-    // OpenSSL sets the flag even where no FIPS provider is loaded; then there is no algorithm to fetch any more.
+    // OpenSSL sets the flag even where no FIPS provider is loaded; then there is no algorithm left to fetch.
     createHash('sha256').update('probe').digest();
   } catch (cause) {
     throw new ConfigurationError([

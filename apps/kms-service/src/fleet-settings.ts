@@ -4,7 +4,7 @@ import type { ServiceConfig } from './config/service-config.ts';
 import type { Logger } from './http/logger.ts';
 import { FORMAT_ANNOUNCEMENT, type WrittenFormat } from './written-format.ts';
 
-/** How many turns of scheduled work may be missed before a node that ended without a word counts as gone. */
+/** How many turns of scheduled work may be missed before a node that ended without notice counts as gone. */
 const MISSED_TURNS = 3;
 const LEAST_ALIVE_MS = 5000;
 
@@ -97,7 +97,7 @@ export async function joinFleet(
     },
     leave: () =>
       nodes.leave(node.nodeId).catch((error: unknown) => {
-        // It counts as gone by itself after a while.
+        // It counts as gone automatically after a while.
         if (!(error instanceof KmsError)) throw error;
         log.warn({ err: error }, 'could not sign this node off from its fleet');
       }),

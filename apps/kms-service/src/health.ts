@@ -54,7 +54,7 @@ type Check = {
   readonly latencyMs?: number;
 };
 
-/** Once is no outage. */
+/** One failure is not an outage. */
 const FAILED_ATTEMPTS = 2;
 const WORST_FIRST = ['critical', 'degraded'] as const;
 

@@ -37,7 +37,7 @@ const STOP_MARGIN_MS = 5000;
 /** What was started and has to be stopped, the last first. */
 type Stops = (() => Promise<void> | void)[];
 
-/** Starts the service, part by part; each part that runs is in `stops`, also when a later one fails. */
+/** Starts the service, part by part; each running part is in `stops`, even if a later one fails. */
 async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<void> {
   const { log } = logs;
   requireRoom(config, machineLimits());
@@ -114,8 +114,8 @@ async function noteSwitchIfPossible({ evidence, evidenceStore, kms }: Compositio
 }
 
 /**
- * Stops once, whoever asks first: a terminal sends Ctrl-C to the whole process group. Work that is still running on the
- * thread pool then, as of a client that went away, does not keep the process.
+ * Stops once, no matter who asks first: a terminal sends Ctrl-C to the whole process group. Work that is still running
+ * on the thread pool then, as of a client that went away, does not keep the process.
  */
 function stopOnSignal(stops: Stops, config: ServiceConfig, log: Logger): void {
   let stopping = false;

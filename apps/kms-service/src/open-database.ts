@@ -11,8 +11,8 @@ const CA_FILE = 'DATABASE_SSL_CA_FILE';
 /**
  * Opens the PostgreSQL that the settings name.
  *
- * @throws ConfigurationError that names the variable when the server can be asked but lets nobody in like this, or is not
- *   the one that the settings trust; KmsError `STORE_UNAVAILABLE` with the reason when it can not serve now
+ * @throws ConfigurationError that names the variable if the server can be reached but rejects these settings, or is not
+ * the one that the settings trust; KmsError `STORE_UNAVAILABLE` with the reason when it cannot serve now
  */
 export async function openPostgres(
   config: PostgresConfig,

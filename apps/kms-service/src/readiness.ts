@@ -5,8 +5,8 @@ export interface Readiness {
   /** Why it should not, `undefined` when it should. */
   reason(): string | undefined;
   /**
-   * Throws `SEALED` until the self test has passed, because nothing is done with cryptography that was not seen to be
-   * right, on a restored copy of the database that was not settled, and while a refusal stands.
+   * Throws `SEALED` until the self test has passed, because nothing is done with cryptography that was not seen to
+   * work, on a restored copy of the database that is not settled, and while a refusal stands.
    */
   requireServing(): void;
   /** What is known about the copy that the database is, `undefined` when it is none. */
@@ -36,7 +36,7 @@ const COPY_RETRY_SECONDS = 30;
 const REFUSAL_RETRY_SECONDS = 5;
 
 /**
- * Not ready until the self test has passed and the start is complete, and not any more once the service stops.
+ * Not ready until the self test has passed and the start is complete, and no longer once the service stops.
  *
  * @param refusal why nothing is served for now; asked for every request
  */

@@ -8,8 +8,8 @@ const MILLISECONDS_PER_HOUR = 60 * 60 * 1000;
 
 /**
  * Finds out whether the database is a restored older copy, and whether it may serve. A copy knows nothing of what was
- * destroyed after it was made: until an operator brought tombstones or took the responsibility, nothing is served. A
- * database that lacks what an earlier life of this service, or another node, was told of as committed is such a copy, too.
+ * destroyed after it was made: until an operator supplies tombstones or takes the responsibility, nothing is served. A
+ * database that lacks what was acknowledged to an earlier life of this service, or to another node, is such a copy too.
  *
  * @param acceptedAsOf the copy that the operator lets serve without tombstones, by the time of its data
  * @returns whether the service may go on
@@ -48,7 +48,7 @@ async function lookAtPlace({ commits }: Composition, copies: DatabaseCopies): Pr
   return copies.look();
 }
 
-/** What was remembered until now is in the database, and what this process commits from now on says so, too. */
+/** What was remembered until now is in the database, and so is what this process commits from now on. */
 async function beginToRemember({ commits }: Composition, copies: DatabaseCopies, found: DatabaseCopy): Promise<void> {
   if (commits === undefined) return;
   commits.memory.concerns(found.noticedAt);
@@ -82,8 +82,9 @@ async function declareBehind({ commits, copies }: Composition, readiness: Readin
 }
 
 /**
- * Notes down that the data is alive here, and looks whether it has everything that it had. When it is not this service's data
- * any more, because a database was restored under it or failed over to a standby that lagged, nothing is served from then on.
+ * Records that the data is alive here, and checks that it has everything that it had. When it is no longer this
+ * service's data, because a database was restored under it or failed over to a lagging standby, nothing is served from
+ * then on.
  */
 export async function isStillHere(composition: Composition, readiness: Readiness, log: Logger): Promise<boolean> {
   const { copies, commits } = composition;
@@ -96,7 +97,7 @@ export async function isStillHere(composition: Composition, readiness: Readiness
     await commits?.told.check();
     if (await copies.keepAlive()) return true;
   } catch (error) {
-    // Whoever listens for it has sealed the service.
+    // The listener for it has sealed the service.
     if (error instanceof KmsError && error.code === 'SEALED') return false;
     throw error;
   }
@@ -119,7 +120,7 @@ async function settle(kms: Kms, copies: DatabaseCopies, dataAsOf: Date, accepted
   if (brought !== undefined && brought.exportedAt >= dataAsOf) {
     const tenants = brought.toApply.filter(({ kind }) => kind === 'tenant');
     await applyTombstones(kms, tenants);
-    // The keys of those tenants are out of reach now, and not asked for any more.
+    // The keys of those tenants are out of reach now, and no longer asked for.
     const others = await copies.tombstones();
     await applyTombstones(kms, others?.toApply ?? []);
     await copies.settle({ by: 'tombstones', tombstonesAsOf: brought.exportedAt });

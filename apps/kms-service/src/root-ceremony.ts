@@ -25,14 +25,14 @@ import { hsmRoot, makeRootIn, openConfigured, type OpenedRoots } from './roots/o
 /** Runs one operation on the roots of a service, on its host and with its environment, beside it or without it. */
 export interface RootOperations {
   status(): Promise<RootsReport>;
-  /** Takes the configured roots into use in a fresh database. */
+  /** Starts using the configured roots in a fresh database. */
   init(): Promise<RootsReport>;
-  /** Takes the root of a configured provider into use beside the others. */
+  /** Adds the root of a configured provider beside the others. */
   addProvider(providerId: string): Promise<AddedRoot>;
   /** @param checkValue which root, for a provider that has two */
   retireProvider(providerId: string, checkValue?: string): Promise<RootRecord>;
   /**
-   * Makes a new root in a provider and takes it into use beside the old one.
+   * Creates a new root in a provider and starts using it beside the old one.
    *
    * @param label the label of the new root in an HSM; the software root takes its new key from `KMS_NEW_ROOT_KEY`
    */
@@ -129,7 +129,7 @@ async function openNext(
   return { provider, make: () => makeRootIn([opened])(provider), close: () => opened.close() };
 }
 
-/** What a command line tells apart by its exit code. */
+/** What a command line distinguishes by its exit code. */
 export function isConfigurationError(error: unknown): boolean {
   return error instanceof ConfigurationError;
 }

@@ -6,7 +6,7 @@ export interface ScheduledWorkOptions {
   /** What the roots need, done after what schedules ask for. */
   readonly rootWork: RootWork;
   readonly intervalMs: number;
-  /** Asked before each turn: a turn that may not work is passed over. */
+  /** Asked before each turn: a turn that may not work is skipped. */
   readonly mayWork: () => Promise<boolean>;
   readonly log: Logger;
 }

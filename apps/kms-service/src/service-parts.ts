@@ -22,7 +22,7 @@ export interface ServiceParts {
   readonly evidence?: Evidence | undefined;
   /** What records that a known token was not let in. */
   readonly refusedTokens: RefusedTokens;
-  /** What the gateway in front of the service proves itself by; none without it. */
+  /** The credential of the gateway in front of the service; default: none. */
   readonly gatewayCredential?: string | undefined;
   readonly skew: ClockSkew;
   /** How this node gets on with the others of its fleet. */

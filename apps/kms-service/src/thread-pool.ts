@@ -8,8 +8,8 @@ const TASKS = '/proc/self/task';
 
 /**
  * Lets the thread pool give way to the event loop. Signing with RSA, ML-DSA and SLH-DSA runs on the pool and takes all
- * processors that it gets; where they are few, everything quick would wait behind it. Linux counts priority by thread; elsewhere
- * the threads stay as they are. The pool has its threads once it was used.
+ * processors that it gets; if there are few, everything quick would wait behind it. Linux counts priority by thread;
+ * elsewhere the threads stay as they are. The pool has its threads once it has been used.
  */
 export function yieldThreadPool(log: Logger): void {
   if (process.platform !== 'linux') return;

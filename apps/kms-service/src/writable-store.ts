@@ -3,7 +3,10 @@ import { type EvidenceStore, KmsError } from '@qnsp/kms-core';
 /** Probes may be asked by many, and each write that is tried costs the database one. */
 const VALID_MS = 1000;
 
-/** Why the store takes no writes at the moment, `undefined` when it takes them; tried anew once a second at most, when asked. */
+/**
+ * Why the store accepts no writes at the moment, `undefined` if it accepts them; tried again at most once a second,
+ * when asked.
+ */
 export function writableStore(evidence: Pick<EvidenceStore, 'requireWritable'>): () => Promise<string | undefined> {
   let held: { readonly until: number; readonly answer: Promise<string | undefined> } | undefined;
   return () => {

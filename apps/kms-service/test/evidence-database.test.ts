@@ -140,7 +140,7 @@ test('rows that their owner changed are found in the export', { timeout: 60_000 
   // Nothing is sealed any more behind the batch that counts as the last.
   await allDelivered();
   const witness = (await exported(cut)).latest;
-  // Reading evidence leaves evidence. A batch that is cut off before it was delivered would wait for ever.
+  // Reading evidence leaves evidence. A batch that is cut off before it was delivered would wait forever.
   await allDelivered();
   const idAt = async (tenantId: string, sequence: number) => {
     const [row] =

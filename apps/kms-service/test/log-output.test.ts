@@ -10,7 +10,7 @@ import { openOutput } from '../src/http/log-output.ts';
 const report = (dropped: number, reason: string) => `dropped ${dropped} ${reason}\n`;
 const failure = (code: string) => Object.assign(new Error(code), { code });
 
-/** An output that takes only so many bytes until it is given room. */
+/** An output that takes only this many bytes until it is given room. */
 function limited(code: string) {
   let room = 0;
   const taken: Buffer[] = [];

@@ -39,7 +39,7 @@ async function costOf<T>(
 const head = (token: string, target: string, more: string) =>
   `POST ${target} HTTP/1.1\r\nhost: kms\r\nauthorization: Bearer ${token}\r\ncontent-type: application/json\r\n${more}\r\n\r\n`;
 
-/** A chunked request with chunks of so many bytes; those of one byte take six on the wire. */
+/** A chunked request with chunks of this many bytes; those of one byte take six on the wire. */
 function inChunks(bytes: number, token: string, target: string, body: string): Buffer {
   const size = `${bytes.toString(16)}\r\n`;
   const each = size.length + bytes + 2;

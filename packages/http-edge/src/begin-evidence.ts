@@ -11,8 +11,8 @@ import {
 const SANE_USER_AGENT = /^[\u0020-\u007e]{1,256}$/;
 
 /**
- * Begins the evidence of a request whose credential is known and of which nothing else was looked at yet. Operations without an event
- * in the catalogue leave nothing.
+ * Begins the evidence of a request whose credential is known and of which nothing else has been examined yet.
+ * Operations without an event in the catalogue leave nothing.
  */
 export function beginEvidence(
   trail: EvidenceTrail,

@@ -7,7 +7,7 @@ import { hasMoreValues } from './json-values.ts';
 export interface LargeBody {
   /** How many bytes are kept without asking. */
   readonly above: number;
-  /** Throws for who may not send more. */
+  /** Throws for callers who may not send more. */
   admit(): Promise<void>;
 }
 

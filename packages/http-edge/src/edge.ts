@@ -11,7 +11,7 @@ export interface Edge {
   readonly metrics: { observe(operation: OperationName, status: number, durationMs: number): void };
   /** Throws while nothing is served. */
   readonly readiness: { requireServing(): void };
-  /** What the gateway in front of the service proves itself by; none without it. */
+  /** The credential of the gateway in front of the service; default: none. */
   readonly gatewayCredential?: string | undefined;
   /** Where evidence goes; absent when none is kept. */
   readonly trail?: EvidenceTrail | undefined;

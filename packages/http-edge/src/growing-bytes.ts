@@ -24,7 +24,7 @@ export class GrowingBytes {
     this.#length = length;
   }
 
-  /** All bytes; nothing may be added any more. */
+  /** All bytes; nothing more may be added. */
   take(): Buffer {
     return this.#single ?? this.#bytes?.subarray(0, this.#length) ?? Buffer.alloc(0);
   }

@@ -1,16 +1,16 @@
 import { andThen, type CredentialVerifier, type MaybePromise } from '@qnsp/kms-core';
 import { identify } from './authenticate.ts';
 
-/** A credential that was looked at no longer ago than this counts as looked at now. */
+/** A credential that was checked no longer ago than this counts as checked now. */
 const FRESH_MS = 100;
 
 /**
- * Looks at the credential of a request once more when that was done too long ago. A client can let a request wait between
- * its headers and its body, or send many items at once, and a token that is revoked meanwhile must not finish them.
- * Begins with a credential that was looked at now.
+ * Checks the credential of a request again if that was done too long ago. A client can let a request wait between its
+ * headers and its body, or send many items at once, and a token that is revoked in between must not finish them. Begins
+ * with a credential that was just checked.
  *
- * @returns what throws `UNAUTHORIZED` for a credential that is not valid any more; without a promise when it was looked at
- *   just now or is held in memory
+ * @returns what throws `UNAUTHORIZED` for a credential that is no longer valid; without a promise if it was just
+ * checked or is held in memory
  */
 export function identifyAgain(
   verifiers: readonly CredentialVerifier[],

@@ -4,7 +4,10 @@ const COMMA = 0x2c;
 const BRACKET = 0x5b;
 const BRACE = 0x7b;
 
-/** Whether a JSON text has more than so many values: what opens a list or an object, and what follows a comma, outside of strings. */
+/**
+ * Whether a JSON text has more than this many values: what opens a list or an object, and what follows a comma, outside
+ * strings.
+ */
 export function hasMoreValues(json: Buffer, most: number): boolean {
   let values = 1;
   for (let at = 0; at < json.length; at += 1) {

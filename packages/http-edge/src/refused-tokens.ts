@@ -14,7 +14,10 @@ import type { EdgeLogs } from './edge-logs.ts';
 /** A refused token leaves at most one event in this time, and those of one tenant at most this many. */
 const PERIOD_MS = 60_000;
 const MOST_OF_A_TENANT = 20;
-/** How many tokens and tenants are remembered: more than can come in a period from who has that many revoked tokens. */
+/**
+ * How many tokens and tenants are remembered: more than can arrive in a period from somebody who has that many revoked
+ * tokens.
+ */
 const MOST_REMEMBERED = 10_000;
 
 /** What the edge has that a refusal is recorded with. */
@@ -26,8 +29,9 @@ interface RefusalParts {
 }
 
 /**
- * The evidence of tokens that are known and not let in any more: somebody has what was revoked or has expired. Who holds one may
- * present it without end, so not each time leaves an event; a token that nobody knows never does, as anybody can make one up.
+ * The evidence of tokens that are known but no longer accepted: somebody has one that was revoked or has expired. Its
+ * holder may present it without end, so not every use leaves an event; an unknown token never does, as anyone can make
+ * one up.
  */
 export class RefusedTokens {
   readonly #events = new Map<string, { readonly since: number; count: number }>();

@@ -1,7 +1,7 @@
 /**
- * What a path must not hold: an empty segment, a dot segment, a backslash, or a percent-encoding of a character that needs
- * none (RFC 3986, section 6.2.2.2), of a slash, a backslash or NUL. What has two spellings is taken for one thing by a gateway
- * and for another one by what is behind it.
+ * What a path must not hold: an empty segment, a dot segment, a backslash, or a percent-encoding of a character that
+ * needs none (RFC 3986, section 6.2.2.2), of a slash, a backslash or NUL. A path with two spellings may be taken for
+ * one thing by a gateway and for another by the service behind it.
  */
 const AMBIGUOUS = /\/\/|\\|\/\.{1,2}(?:\/|$)|%(?:2[def]|3\d|4[1-9a-f]|5[0-9acf]|6[1-9a-f]|7[0-9ae]|00)/i;
 const ABSOLUTE = /^https?:\/\/([^/?#]*)([^#]*)$/i;

@@ -29,7 +29,7 @@ function idIn(fields: unknown, name: string): string | null {
 function contextKeysOf(body: unknown): readonly string[] {
   if (typeof body !== 'object' || body === null || !('context' in body)) return [];
   const { context } = body;
-  // A signature has a context of bytes, which are no names.
+  // A signature has a context of bytes, which are not names.
   if (typeof context !== 'object' || context === null || context instanceof Uint8Array) return [];
   return Object.keys(context)
     .map((name) => name.toWellFormed())

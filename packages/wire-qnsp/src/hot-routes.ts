@@ -22,9 +22,10 @@ interface Found {
 }
 
 /**
- * The operations that use a key, under their path with the key or without it, spelt plainly: they are nearly all requests of a
- * KMS, and the router and the web objects above them cost as much as their cryptography. Everything that is decided about a
- * request is decided by `answerRoute`, for these as for all; only what finds the route and what writes the answer are others.
+ * The operations that use a key, under their path with the key or without it, spelt plainly: they are nearly all
+ * requests of a KMS, and the router and the web objects above them cost as much as their cryptography. Everything that
+ * is decided about a request is decided by `answerRoute`, for these as for all; only what finds the route and what
+ * writes the answer differ.
  */
 export function makeHotRoutes(parts: QnspParts): HotRoutes {
   const byAction = new Map<string, Route>();

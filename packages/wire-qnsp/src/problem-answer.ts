@@ -2,7 +2,9 @@ import type { Answer } from '@qnsp/http-edge';
 import { activationProblem, ERROR_STATUS, type Failure, problem } from '@qnsp/kms-contract';
 import { KmsError } from '@qnsp/kms-core';
 
-/** What a failure tells the outside: an error of the KMS as it is, anything else as an internal error without a word. */
+/**
+ * What a failure tells the outside: an error of the KMS as it is, anything else as an internal error without notice.
+ */
 export function failureOf(error: unknown): Failure {
   const known = error instanceof KmsError && error.code !== 'INTERNAL_ERROR';
   return {

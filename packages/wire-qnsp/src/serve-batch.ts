@@ -18,13 +18,13 @@ import { requireSameTenant } from './tenant.ts';
 
 /** How many items of one batch are waited for at a time, so that one batch does not take the whole thread pool. */
 const ITEMS_AT_ONCE = 8;
-/** For so long a batch works without a pause. Then everybody else has a turn. */
+/** How long a batch works without a pause. Then everybody else has a turn. */
 const TURN_MS = 4;
 
 export interface BatchCall {
   readonly requestId: string;
   readonly evidence: OperationEvidence | undefined;
-  /** Throws when the credential is not valid any more. */
+  /** Throws if the credential is no longer valid. */
   readonly requireValid: (() => MaybePromise<void>) | undefined;
   readonly isGone: () => boolean;
 }

@@ -116,7 +116,7 @@ function bodyOf(
 }
 
 /**
- * Lets a caller send a large body who may do the call only by the policy of a key. The path has to name that key.
+ * Allows a large body from a caller who may make the call only because of a key's policy. The path must name that key.
  *
  * @throws KmsError `FORBIDDEN`
  */
@@ -209,7 +209,7 @@ function warning(result: unknown, warnings: readonly string[]): unknown {
   return { ...list, warnings: [...(list.warnings ?? []), ...warnings] };
 }
 
-/** Health answers come with 503, too: the answer says so itself. */
+/** Health answers also come with 503: the answer says so itself. */
 function statusOf(route: Route, result: unknown): number {
   const critical =
     route.otherStatuses !== undefined &&

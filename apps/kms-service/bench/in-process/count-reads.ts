@@ -3,7 +3,7 @@ import postgres, { type Sql } from 'postgres';
 
 /** What a database was asked for. */
 export interface Reads {
-  /** A statement outside of a transaction is one of its own. */
+  /** A statement outside a transaction is one of its own. */
   readonly transactions: number;
   /** Of the tables of the service. */
   readonly indexScans: number;
@@ -14,8 +14,8 @@ const LIMIT_MS = 30_000;
 const POLL_MS = 20;
 
 /**
- * What PostgreSQL counts while `work` runs. The work opens its own connections and ends them: a connection is certain to
- * have reported its share only when it is gone. Nobody else may use the database meanwhile.
+ * What PostgreSQL counts while `work` runs. The work opens its own connections and ends them: a connection is certain
+ * to have reported its share only when it is gone. Nobody else may use the database in the meantime.
  */
 export async function countReads(databaseUrl: string, work: () => Promise<void>): Promise<Reads> {
   const sql = postgres(databaseUrl, { max: 1 });

@@ -2,9 +2,9 @@ import { type Connection, openConnection } from './connection.ts';
 
 /** Where load goes, over connections that are open already. */
 export interface Target {
-  /** Sends so many requests, on every connection the next one as soon as the one before is answered. */
+  /** Sends this many requests, on every connection the next one as soon as the previous one is answered. */
   closedLoop(request: Buffer, count: number): Promise<void>;
-  /** The same for so many milliseconds, and answers how many each request took. */
+  /** The same for this many milliseconds; returns how long each request took. */
   closedLoopFor(request: Buffer, milliseconds: number): Promise<readonly number[]>;
   /**
    * Sends requests at a steady rate, whatever becomes of those before, and answers how long each took in milliseconds from

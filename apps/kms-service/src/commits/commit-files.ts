@@ -12,7 +12,7 @@ export class CommitFiles {
   readonly #directory: string;
   #oldAreGone = false;
 
-  /** @throws ConfigurationError when the directory can not be made. */
+  /** @throws ConfigurationError if the directory cannot be created. */
   constructor(directory: string) {
     this.#directory = directory;
     try {
@@ -56,7 +56,7 @@ export class CommitFiles {
   }
 }
 
-/** Also of a file that another process has removed meanwhile. */
+/** Even of a file that another process has removed in the meantime. */
 async function isOld(path: string): Promise<boolean> {
   const found = await stat(path, { throwIfNoEntry: false });
   return found === undefined || Date.now() - found.mtimeMs > REMEMBERED_MS;

@@ -29,8 +29,9 @@ export interface OutsideMemoryOptions {
 }
 
 /**
- * Remembers outside of the database what processes were told of as committed: in Redis and in a directory, where there are such.
- * What is there is sealed, so that nobody who can write there can make the service take its database for an older one.
+ * Remembers outside the database what processes were told of as committed: in Redis and in a directory, where there are
+ * such. What is there is sealed, so that nobody who can write there can make the service mistake its database for an
+ * older one.
  */
 export class OutsideMemory implements CommitMemory {
   readonly #options: OutsideMemoryOptions;
@@ -90,7 +91,8 @@ export class OutsideMemory implements CommitMemory {
     try {
       remembered = openCommits(this.#options.chain, holder, sealed);
     } catch (error) {
-      // Whoever made it up could otherwise stop the service, and whoever damages it could as well remove it.
+      // Somebody who forged it could otherwise stop the service, and somebody who damages it could just as well remove
+      // it.
       this.#options.log.error({ holder, err: error }, 'the record of commits was not written by this service');
       return [];
     }
@@ -118,7 +120,7 @@ export class OutsideMemory implements CommitMemory {
   }
 }
 
-/** Ends when Redis is not left alone any more, or has been for too long. */
+/** Ends when Redis is in use again, or has not been for too long. */
 async function untilTried(redis: RedisCache): Promise<void> {
   const end = performance.now() + PATIENCE_MS;
   while (performance.now() < end) {

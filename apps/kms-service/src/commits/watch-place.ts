@@ -2,8 +2,8 @@ import { type ChangeFeed, KmsError } from '@qnsp/kms-core';
 import type { Logger } from '../http/logger.ts';
 
 /**
- * Looks at the place of the database whenever notices were interrupted, as by a failover, or somebody says that it is another
- * one now. One look at a time, and another one after it when it was asked for meanwhile.
+ * Checks the place of the database whenever notices were interrupted, as by a failover, or somebody says that it has
+ * changed. One check at a time, followed by another one if it was requested in the meantime.
  *
  * @param look throws when the database does not answer; the next interruption, or the next turn of other work, looks again
  */

@@ -4,7 +4,10 @@ import { ConfigurationError } from './configuration-error.ts';
 
 const CERTIFICATE = /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[\s\S]*?-----END (?:TRUSTED )?CERTIFICATE-----/g;
 
-/** The content of a PEM file that a variable names. Throws `ConfigurationError` when it can not be read or holds no certificate. */
+/**
+ * The content of a PEM file that a variable names. Throws `ConfigurationError` when it cannot be read or holds no
+ * certificate.
+ */
 export function readCertificate(variable: string, path: string): string {
   const refuse = (reason: string) => new ConfigurationError([{ variable, reason }]);
   let pem: string;

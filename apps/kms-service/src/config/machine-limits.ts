@@ -3,7 +3,7 @@ import { ConfigurationError, type ConfigurationProblem } from './configuration-e
 import type { ServiceConfig } from './service-config.ts';
 
 const MEBIBYTE = 1024 * 1024;
-/** The first start on the embedded database was seen to take 430 MiB; with less it is killed without a word. */
+/** The first start on the embedded database was seen to take 430 MiB; with less it is killed without notice. */
 export const EMBEDDED_MEMORY_BYTES = 512 * MEBIBYTE;
 /** The embedded database alone opens some 60 files; connections of clients and of the store come on top. */
 export const LEAST_OPEN_FILES = 256;

@@ -10,7 +10,7 @@ export interface EvidenceConfig {
   /** Names that may lead to private addresses. */
   readonly allowedHosts: ReadonlySet<string>;
   readonly caFile: string | undefined;
-  /** For ever without it. */
+  /** Default: forever. */
   readonly retentionDays: number | undefined;
   readonly maxBacklog: number;
 }

@@ -13,15 +13,15 @@ export interface ServiceConfig {
   readonly dataDir: string;
   /** The settings that are being changed in the whole fleet, so that a node may start that differs in them. */
   readonly fleetChange: readonly string[];
-  /** Where it remembers, beside the database, what was committed; nowhere without it. */
+  /** Where it remembers, outside the database, what was committed; default: nowhere. */
   readonly stateDir: string | undefined;
-  /** The tenant that is made, with a token, at the first start; none without it. */
+  /** The tenant that is created, with a token, at the first start; default: none. */
   readonly bootstrapTenant: string | undefined;
-  /** A token for the whole platform that the operator chose; none without it. */
+  /** A token for the whole platform, chosen by the operator; default: none. */
   readonly platformToken: string | undefined;
   /** The restored copy that may serve although what ended since is not known, by the time of its data. */
   readonly acceptRestoredCopy: Date | undefined;
-  /** What the gateway in front of the service proves itself by; none without it. */
+  /** The credential of the gateway in front of the service; default: none. */
   readonly gatewayCredential: string | undefined;
   readonly defaultAlgorithm: Algorithm;
   readonly requireFips: boolean;
@@ -58,7 +58,7 @@ export interface CacheConfig {
   readonly ttlSeconds: number;
   readonly maxKeys: number;
   readonly maxBytes: number;
-  /** The Redis that nodes share; none without it. */
+  /** The Redis that nodes share; default: none. */
   readonly redisUrl: string | undefined;
   readonly redisCaFile: string | undefined;
 }
@@ -68,7 +68,7 @@ export type DatabaseConfig =
   | {
       readonly kind: 'postgres';
       readonly url: string;
-      /** Where to listen for notices of changes; at `url` without it. */
+      /** Where to listen for notices of changes; default: at `url`. */
       readonly notifyUrl: string | undefined;
       readonly poolMax: number;
       readonly idleMs: number;

@@ -1,7 +1,7 @@
 const SAMPLE_MS = 200;
 const BUSY_UTILIZATION = 0.8;
 
-/** Whether the event loop had little time left lately, whoever asks and however often. */
+/** Whether the event loop had little time left lately, no matter who asks and how often. */
 export interface EventLoopLoad {
   readonly isBusy: () => boolean;
 }

@@ -12,8 +12,8 @@ const { on: ON, off: OFF } = AUDIT_SWITCH;
 const AT_ONCE = 256;
 
 /**
- * Leaves an event in each chain when evidence is kept from now on, or is not any more: between the two nothing that was done is in
- * evidence, and whoever reads it sees that. Nothing is left where nothing changed, nor where evidence was never kept.
+ * Leaves an event in each chain when evidence is kept from now on, or no longer is: nothing that was done in between is
+ * in evidence, and the reader sees that. Nothing is left where nothing changed, nor where evidence was never kept.
  */
 export async function noteSwitch(store: EvidenceStore, isOn: boolean, clock: () => number): Promise<void> {
   const now = isOn ? ON : OFF;

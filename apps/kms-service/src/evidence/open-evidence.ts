@@ -35,11 +35,11 @@ export interface Evidence {
   /** For what the service does without a caller. */
   readonly ofService: OperationEvidence;
   /**
-   * Begins to seal and deliver. On a restored copy this waits until it is settled: its chains may go on elsewhere, and go on here in
-   * an epoch of their own.
+   * Begins to seal and deliver. On a restored copy this waits until it is settled: its chains may continue elsewhere,
+   * and continue here in a new epoch.
    */
   start(log: Logger, epoch: EvidenceEpoch | null, onReport: (report: EvidenceReport) => void): void;
-  /** Ends sealing and delivering for good, with what is under way; what is given still becomes durable. */
+  /** Ends sealing and delivering for good, including work in progress; what is recorded still becomes durable. */
   halt(log: Logger): Promise<void>;
   /** Ends when all evidence that was given is durable. */
   stop(): Promise<void>;

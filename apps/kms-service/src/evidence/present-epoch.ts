@@ -1,8 +1,8 @@
 import type { DatabaseCopies, EvidenceEpoch } from '@qnsp/kms-core';
 
 /**
- * The life that the database is in, for the chains of evidence: a copy that was let serve begins one. `null` where the data has
- * been at one place since its beginning, or the store can not tell.
+ * The epoch of the database, for the chains of evidence: an accepted copy begins one. `null` where the data has been at
+ * one place since its beginning, or the store cannot tell.
  */
 export async function presentEpoch(copies: DatabaseCopies | undefined): Promise<EvidenceEpoch | null> {
   const copy = await copies?.look();

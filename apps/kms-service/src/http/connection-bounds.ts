@@ -1,7 +1,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** How often it is looked who has read nothing for too long. */
+/** How often to check who has read nothing for too long. */
 const LOOK_MS = 50;
 /** How many requests of one connection may wait for the answer to the one before. */
 const MOST_QUEUED = 16;
@@ -43,7 +43,7 @@ export class ConnectionBounds {
   readonly #waiting = new Map<Socket, Waiting>();
   /** How much was waiting when each of them was counted last: at least what waits now. */
   #total = 0;
-  /** Answers behind another one on their connection: Node keeps them apart from what the connection holds. */
+  /** Answers queued after another one on their connection: Node keeps them apart from what the connection holds. */
   readonly #queued = new Map<Socket, Set<ServerResponse>>();
   readonly #timer: NodeJS.Timeout;
 
@@ -65,7 +65,7 @@ export class ConnectionBounds {
   /** The responses of a server whose connections are watched. They cost a comparison where nothing waits. */
   responses(): typeof ServerResponse<IncomingMessage> {
     const count = (response: ServerResponse) => {
-      // An answer behind another one has no socket yet.
+      // An answer queued after another one has no socket yet.
       if (response.socket === null || response.socket.writableLength > 0) this.#count(response.req.socket);
     };
     return class CountedResponse extends ServerResponse {
@@ -141,7 +141,7 @@ export class ConnectionBounds {
 
   #makeRoom(): void {
     const now = performance.now();
-    // One of which something was taken moves behind the others while they are counted.
+    // One from which something was taken moves behind the others while they are counted.
     const counted = [...this.#waiting.keys()];
     for (const socket of counted) this.#recount(socket, now);
     for (const socket of this.#waiting.keys()) {

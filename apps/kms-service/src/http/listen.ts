@@ -13,7 +13,7 @@ import { ConnectionBounds } from './connection-bounds.ts';
 import type { Logs } from './logger.ts';
 import { refusalOf, refuseGarbage, refuseRequest } from './refusals.ts';
 
-/** For so long a server that stops goes on serving kept connections, when requests go on coming. */
+/** For this long a stopping server continues to serve kept-alive connections, as long as requests keep coming. */
 const FAREWELL_MS = 2000;
 /** Without a request for so long, nothing is coming. */
 const QUIET_MS = 500;
@@ -25,8 +25,8 @@ export interface Listening {
   /** Where a client on this machine reaches the service. */
   readonly baseUrl: string;
   /**
-   * Goes on for `drainDelayMs`, in which who asks for readiness sends its requests elsewhere. Then takes no new connection, and
-   * says with each answer that its own ends. When nothing comes any more, or {@link FAREWELL_MS}
+   * Continues for `drainDelayMs`, in which whatever polls readiness sends its requests elsewhere. Then accepts no new
+   * connection, and says with each answer that its own is closing. When nothing more arrives, or {@link FAREWELL_MS}
    * are over, closes those without a request, lets running requests end for `shutdownTimeoutMs`, and cuts what is left.
    */
   stop(): Promise<void>;
@@ -73,7 +73,7 @@ export async function listen(app: Hono<AppEnv>, hot: HotRoutes, config: ServiceC
   server.maxConnections = config.maxConnections;
   server.on('connection', (socket) => bounds.watch(socket));
   server.on('drop', countDropped(logs));
-  // What a client asks before it sends its body is answered by whoever reads the body, or by the refusal.
+  // What a client asks before it sends its body is answered when the body is read, or by the refusal.
   server.on('checkContinue', (request, response) => {
     awaitsGoAhead(request, () => response.writeContinue());
     serve(request, response);
@@ -139,7 +139,7 @@ async function drain(server: Server, timeoutMs: number, lastRequestAt: () => num
   });
   await Promise.race([ended, quiet(lastRequestAt)]);
   const cut = setTimeout(() => server.closeAllConnections(), timeoutMs);
-  // A connection whose last request came before all this is out of use when that is answered.
+  // A connection whose last request came before all this is idle once that is answered.
   const close = setInterval(() => server.closeIdleConnections(), CLOSE_MS);
   server.closeIdleConnections();
   try {

@@ -24,8 +24,8 @@ export interface Output {
 }
 
 /**
- * Opens the output. The service goes on when nothing can be written, as to a disk that is full: lines are dropped and
- * counted, and as soon as something can be written again a line says how many they were.
+ * Opens the output. The service continues when nothing can be written, for example because the disk is full: lines are
+ * dropped and counted, and as soon as something can be written again a line says how many they were.
  *
  * @param report makes the line that says how many were dropped, and why
  * @param writeBytes writes as many of the bytes as it can and answers how many; throws what the system says otherwise
@@ -95,7 +95,7 @@ function writeAll(bytes: Buffer, writeBytes: (bytes: Buffer) => number): { writt
     while (written < bytes.length) written += writeBytes(bytes.subarray(written));
     return { written };
   } catch (error) {
-    // Whatever it is, the service goes on without its log, and the line that says so names it.
+    // Whatever it is, the service continues without its log, and the line that says so names it.
     return { written, failure: error instanceof Error && 'code' in error ? String(error.code) : String(error) };
   }
 }

@@ -6,7 +6,7 @@ import { KmsError } from '@qnsp/kms-core';
 import { answerProblem, logFailure } from '@qnsp/wire-qnsp';
 import type { Logs } from './logger.ts';
 
-/** For so long what is still sent of a refused request is read and dropped: closed at once, its answer might not arrive. */
+/** For this long, the rest of a refused request is read and dropped: if closed at once, its answer might not arrive. */
 const FAREWELL_MS = 500;
 
 /**
@@ -43,7 +43,9 @@ export function refuseRequest(logs: Logs, request: IncomingMessage, response: Se
   sendAnswer(response, answer);
 }
 
-/** What is not HTTP, or took too long to become it, gets the one error shape, too, and its connection ends. */
+/**
+ * What is not HTTP, or took too long to become a request, also gets the one error shape, and its connection is closed.
+ */
 export function refuseGarbage(logs: Logs, error: NodeJS.ErrnoException, socket: Duplex): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();

@@ -25,7 +25,7 @@ export interface OpenedRoots {
  *
  * @param known the roots that the database uses
  * @param ceremony whether this is for the operations on roots, which take in roots that the database does not use yet
- * @throws ConfigurationError naming the variable of what can not be used and is not merely away.
+ * @throws ConfigurationError naming the variable of what cannot be used and is not merely away.
  */
 export async function openRoots(
   config: Pick<ServiceConfig, 'root' | 'hsms'>,

@@ -16,7 +16,7 @@ export function rootsCheck(hierarchy: KeyHierarchy): Check {
   };
 }
 
-/** Degraded while keys have lost their objects, an HSM does not answer, or objects can not be destroyed. */
+/** Degraded while keys have lost their objects, an HSM does not answer, or objects cannot be destroyed. */
 export function residentKeysCheck(sweeps: readonly SweepReport[]): Check {
   const messages = sweeps.flatMap(({ providerId, answers, missing, failed }) => [
     ...(answers ? [] : [`${providerId} does not answer`]),

@@ -11,7 +11,7 @@ import {
 } from '@qnsp/kms-core';
 import type { Logger } from '../http/logger.ts';
 
-/** Wraps that other nodes left out are looked for in every so many rounds. */
+/** Every this many rounds, wraps that other nodes left out are looked for. */
 const ROUNDS_BETWEEN_COMPLETIONS = 60;
 
 /** How many tenants without a MAC get one in a round. */

@@ -4,7 +4,7 @@ import type { Logger } from '../http/logger.ts';
 import type { ToPrimary } from './messages.ts';
 import { WorkerMetricsSum } from './worker-metrics.ts';
 
-/** A worker that ends by itself is replaced after this, and after twice as long each time until one serves again. */
+/** A worker that ends on its own is replaced after this, and after twice as long each time until one serves again. */
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 
@@ -15,11 +15,11 @@ export interface WorkerOptions {
 }
 
 /**
- * Runs the service in several processes that share its port and nothing else: each has its own caches and connections, and is
- * to the others like a node on another machine. This process serves nothing; it replaces workers that end, passes signals on,
- * and adds up their metrics.
+ * Runs the service in several processes that share its port and nothing else: each has its own caches and connections,
+ * and treats the others like nodes on other machines. This process serves nothing; it replaces workers that end, passes
+ * signals on, and adds up their metrics.
  *
- * @returns the exit code: 0 when a signal ended it, or that of a worker that can not start
+ * @returns the exit code: 0 when a signal ended it, or that of a worker that cannot start
  */
 export async function superviseWorkers(options: WorkerOptions, log: Logger): Promise<number> {
   const workers = new Workers(options, log);
@@ -48,7 +48,7 @@ class Workers {
   }
 
   run(): Promise<number> {
-    // Numbers as they are: in JSON there is no infinity, which the age of a proof that never came is.
+    // Numbers as they are: JSON has no infinity, which is the age of a proof that never came.
     cluster.setupPrimary({ serialization: 'advanced' });
     // What comes from a worker is what this same program sends.
     cluster.on('message', (worker, message: ToPrimary) => this.#onMessage(worker, message));
@@ -108,7 +108,7 @@ class Workers {
       this.stop('SIGTERM', code ?? 1);
       return;
     }
-    // The others go on serving. What is wrong with the configuration takes somebody to mend it, and a PIN is not tried often.
+    // The others keep serving. A wrong configuration needs somebody to correct it, and a PIN must not be tried often.
     if (code === EXIT_CONFIGURATION) this.#pauseMs = LONGEST_PAUSE_MS;
     this.#log.error({ ...ended, pauseMs: this.#pauseMs }, 'a worker ended; another takes its place');
     setTimeout(() => this.#start(), this.#pauseMs);

@@ -54,7 +54,7 @@ export class WorkerMetricsSum {
     this.#without(worker, this.#rounds.get(id));
   }
 
-  /** A worker ended, and will not answer any more. */
+  /** A worker ended, and will no longer answer. */
   gone(worker: Worker): void {
     const latest = this.#latest.get(worker);
     this.#latest.delete(worker);
@@ -93,6 +93,6 @@ function mutable(part: WorkerMetrics): MetricObjectWithValues<MetricValue<string
 }
 
 function tell(worker: Worker, message: ToWorker): void {
-  // One that has just ended asks for nothing any more, and that it has may not be known yet.
+  // One that has just ended asks for nothing more, and its end may not be known yet.
   if (worker.isConnected()) worker.send(message, () => undefined);
 }

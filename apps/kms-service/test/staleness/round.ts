@@ -25,7 +25,7 @@ export interface Trouble {
   afterChange?(fleet: Fleet): Promise<void>;
   /** Makes everything well again. */
   end(fleet: Fleet): Promise<void>;
-  /** A node that is halted for a while: it can not take back what it had decided before. */
+  /** A node that is halted for a while: it cannot take back what it had decided before. */
   readonly halted?: number;
 }
 

@@ -7,8 +7,8 @@ import type { TokenIdentity } from './messages.ts';
  */
 export interface Quirks {
   /**
-   * What it answers to a wrong tag, but also if it is broken itself. Decrypting a block that cannot be wrong tells which of
-   * the two it was.
+   * What it answers to a wrong tag, and to any request if it is broken itself. Decrypting a block that cannot be wrong tells
+   * which of the two it was.
    */
   readonly unclearDecryptFailures: readonly number[];
   /** How it says that it has RSA-OAEP, but not with SHA-256. Only a try tells: the list of mechanisms names no hash. */

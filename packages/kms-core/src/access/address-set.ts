@@ -56,7 +56,7 @@ function parseBlock(block: string): { readonly groups: Uint16Array; readonly pre
   const bits = isIpv4 ? 32 : 128;
   const length = slash < 0 ? undefined : block.slice(slash + 1);
   const prefix = length === undefined ? bits : /^\d{1,3}$/.test(length) ? Number(length) : Number.NaN;
-  // Also for NaN.
+  // Includes NaN.
   if (!(prefix <= bits)) return undefined;
   return { groups, prefix: isIpv4 ? MAPPED_BITS + prefix : prefix };
 }

@@ -12,7 +12,7 @@ export interface Caller {
   readonly permissions: ReadonlySet<Permission>;
   /** Facts that policy conditions look at. */
   readonly attributes: { readonly ip: string | null; readonly mfa: boolean };
-  /** The only keys that the credential is for; every key without it. */
+  /** The only keys that the credential is for; default: every key. */
   readonly keys?: Identity['keys'];
 }
 

@@ -17,7 +17,7 @@ function coveredByOne(action: string): readonly Permission[] {
   const held = known.get(action);
   if (held !== undefined) return held;
   const covered = PERMISSIONS.filter((permission) => covers(action, permission));
-  // There are only so many actions that cover something.
+  // There are only this many actions that cover something.
   if (covered.length > 0) known.set(action, covered);
   return covered;
 }

@@ -26,7 +26,8 @@ export function authorize(caller: Caller, permission: Permission, key: Guarded, 
 
 /** Whether {@link authorize} would let the caller do it. */
 export function isAllowed(caller: Caller, permission: Permission, key: Guarded, now: number): boolean {
-  // Before the policy: it says who may use the key, and this credential is not meant for it whoever has it.
+  // Before the policy: it says who may use the key, and this credential is not meant for that, regardless of its
+  // holder.
   if (!isForKey(caller, key.keyId)) return false;
   if (key.policy === null) return caller.permissions.has(permission);
   switch (compiledPolicy(key.policy).ask(caller, permission, key.keyId, now)) {

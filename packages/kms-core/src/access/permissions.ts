@@ -57,7 +57,7 @@ export type Role = (typeof ROLES)[number];
 
 /**
  * What `kms:keys:use` stands for. Written out, as the roles are: what is added to the operations is not held by every
- * credential that uses keys until somebody decided so.
+ * credential that uses keys until somebody decides so.
  */
 const USES_OF_A_KEY = [
   'kms:encrypt',
@@ -78,8 +78,8 @@ const USES_OF_A_KEY = [
 const usesOfAKey: ReadonlySet<Permission> = new Set(USES_OF_A_KEY);
 
 /**
- * The permissions that each role bundles, all of them written out: a permission that is added is held by nobody until it is
- * written here, and in `docs/roles.md`. Crypto use and lifecycle are apart on purpose: only admins hold both.
+ * The permissions that each role bundles, all of them written out: a permission that is added is held by nobody until
+ * it is written here, and in `docs/roles.md`. Crypto use and lifecycle are separate on purpose: only admins hold both.
  */
 export const ROLE_PERMISSIONS: Readonly<Record<Role, ReadonlySet<Permission>>> = {
   platform_admin: new Set<Permission>([
@@ -142,7 +142,7 @@ export function permissionToUse(operation: CryptoOperation): Permission {
   return `kms:${operation}`;
 }
 
-/** Whether a permission is one to use a key, as against managing it. */
+/** Whether a permission is for using a key, as opposed to managing it. */
 export function isCryptoPermission(permission: Permission): boolean {
   return usesOfAKey.has(permission);
 }

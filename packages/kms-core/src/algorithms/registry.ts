@@ -40,7 +40,7 @@ export type KeyForm =
       readonly kind: 'secret';
       /** The length of a key that is made here. */
       readonly bytes: number;
-      /** The lengths that imported keys may have; only `bytes` without it. */
+      /** The lengths that imported keys may have; default: only `bytes`. */
       readonly imported?: { readonly minimumBytes: number; readonly maximumBytes: number };
     }
   | { readonly kind: 'rsa'; readonly modulusBits: 2048 | 3072 | 4096 }
@@ -154,8 +154,8 @@ function slhDsa(hash: 'sha2' | 'shake', bits: 128 | 192 | 256, variant: 'f' | 's
 }
 
 /**
- * HMAC takes keys of any length (RFC 2104, section 2). Below 112 bits none is strong enough (SP 800-131A Rev. 2, section
- * 10), and above 1 KiB it is no key that somebody made.
+ * HMAC takes keys of any length (RFC 2104, section 2). Below 112 bits none is strong enough (SP 800-131A Rev. 2,
+ * section 10), and nobody makes keys above 1 KiB.
  */
 const HMAC_KEYS = { minimumBytes: 14, maximumBytes: 1024 };
 

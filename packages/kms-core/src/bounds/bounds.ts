@@ -1,8 +1,8 @@
 const KIB = 1024;
 
 /**
- * The bounds of everything that the operations take. Each operation checks its own input against them, whoever calls it; the
- * HTTP contract takes its limits from here. Bytes are bytes, characters UTF-16 code units.
+ * The bounds of everything that the operations take. Each operation checks its own input against them, no matter who
+ * calls it; the HTTP contract takes its limits from here. Bytes are bytes, characters UTF-16 code units.
  */
 export const BOUNDS = {
   plaintextBytes: 64 * KIB,

@@ -7,7 +7,7 @@ import { checkPolicy } from './check-policy.ts';
 import { metadataProblem } from './metadata-problem.ts';
 import { checkBoolean, checkId, checkInstant, checkInteger, checkLine, checkOneOf } from './check-values.ts';
 
-/** The settings that whoever creates or imports a key chooses. */
+/** The settings that can be chosen when a key is created or imported. */
 export function checkKeySettings(settings: KeySettings): void {
   const { name, purpose, rotation, usageLimits, metadata, policy, allowLockout, parentKeyId } = settings;
   checkName(name);

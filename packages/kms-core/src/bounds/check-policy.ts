@@ -19,7 +19,7 @@ export function checkPolicy(path: string, policy: PolicyDocument): void {
   checkList(`${path}.statements`, policy.statements, 0, bounds.statements);
   for (const [index, statement] of policy.statements.entries())
     checkStatement(`${path}.statements.${index}`, statement);
-  // Last, where nothing in it can be circular or of another type any more.
+  // Last, where nothing in it can still be circular or of another type.
   if (JSON.stringify(policy).length > bounds.totalCharacters)
     throw badRequest(path, `must be at most ${bounds.totalCharacters} characters of JSON`);
 }

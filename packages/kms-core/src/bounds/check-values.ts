@@ -5,7 +5,7 @@ import { BOUNDS } from './bounds.ts';
 
 /** Checks of single values. Each throws `BAD_REQUEST` with the path; none trusts the type that it is told. */
 
-// C0 and C1 controls, and the line separators that some log readers take for a line's end.
+// C0 and C1 controls, and the line separators that some log readers treat as the end of a line.
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 const ID = new RegExp(`^${ID_PATTERN}$`);

@@ -14,9 +14,10 @@ interface Count {
 }
 
 /**
- * The first thing that keeps a value from being metadata. What is taken comes back as it was sent: from JSON, from a column of
- * `jsonb`, and from the canonical form that the MAC of a record covers. So a number is one that all three write alike, text is
- * well-formed Unicode, which has a UTF-8 form, without U+0000, which PostgreSQL has not, and nothing is called `__proto__`.
+ * The first thing that keeps a value from being metadata. What is taken comes back as it was sent: from JSON, from a
+ * column of `jsonb`, and from the canonical form that the MAC of a record covers. So a number is one that all three
+ * write alike, text is well-formed Unicode, which has a UTF-8 form, without U+0000, which PostgreSQL does not support,
+ * and nothing is called `__proto__`.
  */
 export function metadataProblem(value: unknown): MetadataProblem | undefined {
   if (!isPlainObject(value)) return { path: [], reason: 'must be an object' };
@@ -35,7 +36,7 @@ function problemInside(
   count: Count,
 ): MetadataProblem | undefined {
   if (path.length >= bounds.levels) return { path, reason: `must have at most ${bounds.levels} levels` };
-  // Brackets and commas count in what is nested, so that a document of empty lists has an end, too.
+  // Brackets and commas count in what is nested, so that a document of empty lists is bounded too.
   if (path.length > 0) count.bytes += 2;
   if (Array.isArray(value)) {
     for (const [index, item] of value.entries()) {
@@ -101,7 +102,10 @@ function digitsOf(value: number): number {
   return digits.length + Number(exponent);
 }
 
-/** Larger whole numbers, and ones that no double holds, have lost digits already by the time that they are looked at (RFC 8259, section 6). */
+/**
+ * Larger whole numbers, and ones that do not fit in a double, have already lost digits by the time they are checked
+ * (RFC 8259, section 6).
+ */
 function problemOfNumber(value: number): string | undefined {
   if (!Number.isFinite(value)) return 'must be a number that fits in a double; send it as text';
   if (Object.is(value, -0)) return 'must not be -0, which many programs treat as 0';

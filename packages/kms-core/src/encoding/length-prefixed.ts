@@ -30,7 +30,7 @@ export function lengthPrefixed(fields: readonly Field[]): Buffer {
   return encoded;
 }
 
-/** How many bytes a field takes behind its length. */
+/** How many bytes a field takes after its length. */
 function bytesOf(field: Field): number {
   if (field === null) return 0;
   if (typeof field === 'string') return Buffer.byteLength(field, 'utf8');

@@ -11,8 +11,8 @@ import { xWingPublicKey, X_WING_SEED_BYTES } from './kem.ts';
 import { xWingSpki } from './x-wing-spki.ts';
 
 /**
- * The material of a software key version in the form in which it is sealed: the bytes of a secret key, a private
- * key as PKCS #8 in DER, or the seed of X-Wing. Whoever holds it wipes it.
+ * The material of a software key version in the form in which it is sealed: the bytes of a secret key, a private key as
+ * PKCS #8 in DER, or the seed of X-Wing. Its holder wipes it.
  */
 export interface GeneratedMaterial {
   readonly secret: Uint8Array;

@@ -22,8 +22,8 @@ export function encodeContext(context: EncryptionContext | undefined): Buffer {
 }
 
 /**
- * The bytes of the associated data of `wrap`. Never equal to those of a context, so that a wrapped key can not be
- * opened by `decrypt`, nor a ciphertext by `unwrap`: the two are different permissions.
+ * The bytes of the associated data of `wrap`. Never equal to those of a context, so that a wrapped key cannot be opened
+ * by `decrypt`, nor a ciphertext by `unwrap`: the two are different permissions.
  */
 export function encodeWrapData(associatedData: Uint8Array | undefined): Buffer {
   const data = associatedData ?? Buffer.alloc(0);

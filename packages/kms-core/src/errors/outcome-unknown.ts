@@ -1,8 +1,8 @@
 import { KmsError } from './kms-error.ts';
 
 /**
- * The store was asked to commit and has not said whether it did, and could not be asked again yet. Whoever wants to know waits
- * for `made`, which ends when the store answers again; it may never do so in the life of this process.
+ * The store was asked to commit and has not said whether it did, and could not be asked again yet. Anyone who wants to
+ * know waits for `made`, which ends when the store answers again; it may never do so in the lifetime of this process.
  */
 export class OutcomeUnknown extends KmsError {
   /** Whether the unit of work was committed. Never rejects. */

@@ -59,7 +59,7 @@ export class OperationEvidence {
     this.#call = call;
   }
 
-  /** For work that a part of the service does by itself, within this operation or without any. */
+  /** For work that a part of the service does on its own, within this operation or outside any. */
   unattended(action: string, eventType: AuditEventType, tenantId: TenantId = this.#call.tenantId): OperationEvidence {
     return new OperationEvidence(this.#trail, this.#clock, {
       tenantId,
@@ -104,7 +104,10 @@ export class OperationEvidence {
     this.#resource = { type: 'key', id: keyId, version };
   }
 
-  /** A part of the operation is done with the key in use, and it goes on with another: the part leaves an event of its own. */
+  /**
+   * A part of the operation is done with the key in use, and it continues with another key: that part leaves its own
+   * event.
+   */
   async passes(eventType: AuditEventType): Promise<void> {
     await this.#record(this.#event(eventType, 'success', this.#resource, undefined));
   }
@@ -132,7 +135,7 @@ export class OperationEvidence {
 
   async failed(error: unknown): Promise<void> {
     const code = error instanceof KmsError ? error.code : 'INTERNAL_ERROR';
-    // There is no use in asking for room that was just refused.
+    // There is no point in asking for room that was just refused.
     if (code === 'AUDIT_UNAVAILABLE') return;
     const denied = code === 'FORBIDDEN' || code === 'TENANT_MISMATCH';
     if (denied && this.#isDeniedAgain(error)) return;
@@ -203,7 +206,7 @@ export class OperationEvidence {
 }
 
 /**
- * Runs an operation so that its answer waits for its evidence: when that can not be written, there is no answer, also when
+ * Runs an operation so that its answer waits for its evidence: if that cannot be written, there is no answer, even if
  * the work was done.
  *
  * @throws KmsError what `work` throws, or `AUDIT_UNAVAILABLE`.

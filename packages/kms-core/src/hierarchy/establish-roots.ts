@@ -12,8 +12,8 @@ export type MakeRoot = (provider: RootProvider) => Promise<void>;
 
 /**
  * Makes sure, before anything is served, that the configured roots are those of this database. The first start makes
- * the roots that are not there, stores the check value of each and makes the service's own master key. Every later start
- * compares, and goes on when at least one root answers.
+ * the roots that are not there, stores the check value of each and makes the service's own master key. Every later
+ * start compares, and continues if at least one root answers.
  *
  * @throws KmsError `SEALED` naming the expected and the found check value when a root is another one, `HSM_UNAVAILABLE`
  *   when no root answers, or at the first start not all of them.
@@ -30,10 +30,11 @@ export async function establishRoots(
 }
 
 /**
- * Takes the configured roots into use in a database that has none, and makes the service's own master key. Roots may take
- * longer than a unit of work may: everything is made first, and stored only where the database has no roots then either.
+ * Starts using the configured roots in a database that has none, and makes the service's own master key. Roots may take
+ * longer than a unit of work may: everything is made first, and stored only where the database has no roots then
+ * either.
  *
- * @returns whether it did: `false` when roots are in use already, also where another node was faster
+ * @returns whether it did: `false` if roots are already in use, even because another node was faster
  * @throws KmsError `SEALED` when the database has tenants whose roots are gone.
  */
 export async function initRoots(

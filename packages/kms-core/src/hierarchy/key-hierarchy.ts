@@ -16,7 +16,7 @@ import { TenantAuthority } from './tenant-authority.ts';
 import { TMK_BYTES } from './tenant-master-key.ts';
 
 export interface KeyHierarchyOptions {
-  /** Where master keys come from; the operating system's generator without it. */
+  /** Where master keys come from; default: the operating system's generator. */
   readonly random?: (bytes: number) => MaybePromise<Uint8Array>;
   /** Hears of roots that go, come back or are refused. */
   readonly alert?: AlertSink;
@@ -78,7 +78,7 @@ export class KeyHierarchy {
    * Makes the first master key of a tenant that is about to be made, before the unit of work that makes it: a unit must
    * not stay open for as long as an HSM takes.
    *
-   * @param toBe the roots, where they are to be taken into use in that same unit; without it those that are in use
+   * @param toBe the roots, if they are to be added in that same unit; default: those in use
    */
   async prepareMasterKey(tenantId: TenantId, toBe?: readonly RootRecord[]): Promise<PreparedMasterKey> {
     const inUse = toBe ?? (await this.#store.transact({ kind: 'system' }, (unit) => unit.tenants.roots()));
@@ -137,7 +137,7 @@ export class KeyHierarchy {
    */
   doubtTenants(): void {
     this.#gaps += 1;
-    // What can not be compared now is compared before it is used.
+    // What cannot be compared now is compared before it is used.
     this.#dropShredded(this.#gaps).catch(() => undefined);
   }
 

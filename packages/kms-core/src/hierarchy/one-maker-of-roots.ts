@@ -9,13 +9,13 @@ const PROVIDER = 'roots';
 const KEY_ID = '00000000-0000-0000-0000-000000000000';
 const OWNERS = 2 ** 31;
 const RENEWED_EACH_MS = 2000;
-/** A claim that was not renewed for so long is that of a node that ended. */
+/** A claim that was not renewed for this long belongs to a node that ended. */
 const OVER_AFTER_MS = 10_000;
 const LOOK_EACH_MS = 250;
 
 /**
  * Lets one node at a time make roots. An HSM takes longer than a unit of work may, so no lock of the store can be held
- * meanwhile; instead the maker has a claim in the store that it renews, and that counts once more when it stores.
+ * for that time; instead the maker has a claim in the store that it renews, and that is checked again when it stores.
  *
  * @param work its argument is for the unit that stores what was made
  * @throws KmsError `CONFLICT` from that argument where the claim was lost: another node may be making roots
@@ -26,7 +26,7 @@ export async function asOnlyMakerOfRoots<T>(
 ): Promise<T> {
   const own: ResidentKeyName = { tenantId: SYSTEM_TENANT, keyId: KEY_ID, version: randomInt(1, OWNERS) };
   while (!(await isTaken(store, own))) await new Promise((resolve) => setTimeout(resolve, LOOK_EACH_MS));
-  // What can not be renewed now is renewed the next time, or lost; the unit that stores finds out.
+  // What cannot be renewed now is renewed the next time, or lost; the unit that stores finds out.
   const renewal = setInterval(() => void renew(store, own).catch(() => undefined), RENEWED_EACH_MS);
   try {
     return await work(async (unit) => {
@@ -62,7 +62,7 @@ async function renew(store: Store, own: ResidentKeyName): Promise<void> {
   });
 }
 
-/** Where the store does not answer, the claim ends by itself. */
+/** If the store does not answer, the claim expires on its own. */
 async function giveUp(store: Store, own: ResidentKeyName): Promise<void> {
   try {
     await store.transact({ kind: 'system' }, (unit) => unit.residents.release(PROVIDER, own));

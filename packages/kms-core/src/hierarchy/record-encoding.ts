@@ -7,8 +7,8 @@ import type { UnsignedTenantRecord } from '../model/tenant.ts';
 import type { RecordFormat } from './record-formats.ts';
 
 /**
- * The bytes of a key record that its MAC covers: every field, so that who can only write to the database cannot bring a
- * revoked key back, widen a policy, lift a limit or swap a version.
+ * The bytes of a key record that its MAC covers: every field, so that somebody who can only write to the database
+ * cannot bring a revoked key back, widen a policy, lift a limit or swap a version.
  */
 export function encodeKeyRecord(record: UnsignedKeyRecord, format: RecordFormat): Buffer {
   if (format === 1) return lengthPrefixed(['qnsp-kms/v1/key-record', ...fieldsOfKey(record, fieldsOfVersion)]);

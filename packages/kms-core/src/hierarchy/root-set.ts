@@ -16,8 +16,8 @@ export interface RootStatus {
 }
 
 /**
- * The configured roots, in the order in which they are tried. One that does not answer is passed over. Which root a
- * provider has now is asked each time before it is used: a token that was away may come back as another one.
+ * The configured roots, in the order in which they are tried. One that does not answer is skipped. Each time before it
+ * is used, a provider is asked which root it has now: a token that was away may come back as a different one.
  */
 export class RootSet {
   readonly providers: readonly RootProvider[];
@@ -42,7 +42,7 @@ export class RootSet {
    * The root that a provider has now.
    *
    * @throws KmsError `HSM_UNAVAILABLE` when it does not answer, `SEALED` naming the expected and the found check value
-   *   when it is none of the roots in use.
+   * if it is not one of the roots in use.
    */
   async identify(provider: RootProvider, inUse: readonly RootRecord[]): Promise<RootRecord> {
     const expected = inUse.filter((root) => root.providerId === provider.id);
@@ -200,7 +200,7 @@ export class RootSet {
   }
 }
 
-/** Whether one root can not be used now, which others can make up for. */
+/** Whether one root cannot be used now, which others can make up for. */
 export function isMissing(error: unknown): error is KmsError {
   return error instanceof KmsError && (error.code === 'HSM_UNAVAILABLE' || error.code === 'SEALED');
 }

@@ -9,7 +9,10 @@ import type { TenantMasterKey } from './tenant-master-key.ts';
 const VERSION_BYTES = 4;
 const LABEL = 'qnsp-kms/v1/cache-entry';
 
-/** The cipher of each master key, set up once. Entries are many, so the nonce is one that may be random for ever. */
+/**
+ * The cipher of each master key, set up once. There are many entries, so the nonce is one that may be random without
+ * limit.
+ */
 const ciphers = new WeakMap<TenantMasterKey, Xaes256Gcm>();
 
 /**

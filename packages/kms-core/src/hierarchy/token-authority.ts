@@ -9,8 +9,8 @@ import { encodeTokenRecord } from './record-encoding.ts';
 import { formatToSign, isEmpty, type RecordFormat, requireKnown } from './record-formats.ts';
 
 /**
- * Decides which stored records of API tokens are authentic. Both keys come from the service's own master key: who has
- * only the database can neither test a guess of a token nor change what a token may do.
+ * Decides which stored records of API tokens are authentic. Both keys come from the service's own master key: somebody
+ * somebody who has only the database can neither test a guess of a token nor change what a token may do.
  */
 export class TokenAuthority {
   readonly #pepper: KeyObject;
@@ -46,8 +46,8 @@ export class TokenAuthority {
   }
 
   /**
-   * Checks the MAC of a stored record. Only a record that is found by its legacy hash may have none: an outsider can not
-   * give that hash to a token that was made since.
+   * Checks the MAC of a stored record. Only a record that is found by its legacy hash may have none: an outsider cannot
+   * give that hash to a newer token.
    *
    * @throws KmsError `INTERNAL_ERROR` for a record that the KMS did not write, and for one with a critical field that this
    *   release does not know.

@@ -18,8 +18,8 @@ export function contextTag(number: 0 | 1, kind: 'primitive' | 'constructed'): nu
 
 /**
  * Reads DER (X.690, section 10) and nothing else: definite lengths in the fewest octets, the shortest integers, bit
- * strings of whole octets. Each element is asked for by its tag, so nothing that is not understood is passed over;
- * {@link DerReader.end} refuses what is left.
+ * strings of whole octets. Each element is asked for by its tag, so nothing that is not understood is ignored; {@link
+ * DerReader.end} refuses what is left.
  */
 export class DerReader {
   readonly #bytes: Buffer;
@@ -48,7 +48,7 @@ export class DerReader {
     return content;
   }
 
-  /** What is inside of the next element. */
+  /** What is inside the next element. */
   inside(tag: number, what: string): DerReader {
     return new DerReader(this.content(tag, what), `the ${what}`);
   }
@@ -121,7 +121,7 @@ export class DerReader {
   }
 }
 
-/** Whether an octet goes on with an arc that an octet before it began. */
+/** Whether an octet continues an arc that an earlier octet began. */
 function isInsideArc(content: Uint8Array, at: number): boolean {
   return (content[at - 1] ?? 0) >= 0x80;
 }

@@ -12,8 +12,8 @@ import { demandPrimesNow } from './rsa-key.ts';
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----([^]*?)-----END \1-----/g;
 
 /**
- * The private key in a PEM file (RFC 7468) as PKCS #8, PKCS #1 or SEC 1, held against the standard of its type as imported
- * material is. It computes for as long as it takes, so it is for keys that are read once, at the start.
+ * The private key in a PEM file (RFC 7468) as PKCS #8, PKCS #1 or SEC 1, checked against the standard of its type as
+ * imported material is. It computes for as long as it takes, so it is for keys that are read once, at the start.
  *
  * @throws RefusedMaterial with the rule that it breaks, and nothing of the key.
  */

@@ -21,7 +21,7 @@ export interface ReadPrivateKey {
   readonly rsa: RsaNumbers | null;
 }
 
-/** The largest modulus that is looked at: what its numbers cost grows with it. */
+/** The largest modulus that is examined: the cost of its numbers grows with it. */
 const MAX_MODULUS_BITS = 16_384;
 
 /**
@@ -29,7 +29,7 @@ const MAX_MODULUS_BITS = 16_384;
  * the rules of its type, and a public half in the container against the one that is computed. For RSA the primality of
  * the factors is left to do.
  *
- * @param accept refuses types that are not wanted, before anything of the key is looked at
+ * @param accept refuses types that are not wanted, before any of the key is examined
  * @throws RefusedMaterial
  */
 export function readPrivateKey(
@@ -50,7 +50,7 @@ export function readPrivateKey(
   }
 }
 
-/** The same key alone in a container that this code wrote: OpenSSL gets to see nothing that was not looked at here. */
+/** The same key alone in a container that this code wrote: OpenSSL sees nothing that was not checked here. */
 function validContainer(
   type: KeyType,
   { algorithm, privateKey }: PrivateKeyInfo,

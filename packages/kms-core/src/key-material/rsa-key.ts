@@ -42,8 +42,8 @@ export function readRsaPrivateKey(der: Uint8Array): RsaNumbers {
 }
 
 /**
- * Refuses what is no RSAPublicKey (RFC 8017, appendix A.1.1). Which modulus and exponent may still be used is for whoever
- * verifies with it: old signatures stay to be verified.
+ * Refuses what is no RSAPublicKey (RFC 8017, appendix A.1.1). Which modulus and exponent may still be used is for the
+ * verifier to decide: old signatures must remain verifiable.
  *
  * @throws RefusedMaterial
  */
@@ -111,7 +111,10 @@ export function validateRsa(key: RsaNumbers): RsaNumbers {
   return { ...key, d: least };
 }
 
-/** OpenSSL runs this many rounds of Miller-Rabin with random bases: a composite passes with 2^-128, whoever chose it. */
+/**
+ * OpenSSL runs this many rounds of Miller-Rabin with random bases: a composite passes with a probability of 2^-128,
+ * regardless of who chose it.
+ */
 const CHECKS = 64;
 
 const NOT_PRIME = 'a factor of the modulus is not prime (SP 800-56B, 6.4.1)';

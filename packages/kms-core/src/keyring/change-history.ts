@@ -17,11 +17,12 @@ const NOWHERE = -1;
  * unknown, and nothing can be said about it.
  *
  * Somebody who may write to the channel of the feed can repeat a mark after a change, so that what was read before it
- * looks newer. So a mark stays where it came first, and one that may have come before this node remembers is unknown for good.
+ * looks newer. So a mark keeps the position of its first arrival, and one that may have come before this node remembers
+ * is unknown for good.
  */
 export class ChangeHistory {
   readonly #limits: HistoryLimits;
-  /** Where in the order each mark stands, with its number; the one that came first is the first. */
+  /** The position of each mark in the order, with its number; the first to arrive comes first. */
   readonly #marks = new Map<string, { readonly place: number; readonly at: number }>();
   /** Where in the order a key or a tenant changed last; the one that changed longest ago first. */
   readonly #changes = new Map<string, number>();
@@ -38,8 +39,8 @@ export class ChangeHistory {
   }
 
   /**
-   * The last mark of this node that was delivered: a read that begins now sees every change before it. One of somebody
-   * else may be made up, with a number that keeps it valid for ever.
+   * The last mark of this node that was delivered: a read that begins now sees every change before it. One from
+   * somebody else may be forged, with a number that keeps it valid forever.
    */
   get latest(): string | undefined {
     return this.#latest;

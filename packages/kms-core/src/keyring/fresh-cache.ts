@@ -9,7 +9,10 @@ import type { MemoryCache } from '../ports/memory-cache.ts';
 export const TRUST_MS = 750;
 /** A store that is too slow this many times in a row counts as unavailable. */
 const ATTEMPTS = 3;
-/** After so many milliseconds no further attempt begins: an answer has to come, and be it that there is none. */
+/**
+ * After this many milliseconds no further attempt begins: the caller must get an answer, even if that answer is a
+ * failure.
+ */
 const LIMIT_MS = 3000;
 
 interface Flight<V> {
@@ -30,8 +33,8 @@ export interface CacheCounts {
  *
  * Two rules keep the bound. A held value is used only while everything that was committed until {@link TRUST_MS} ago is
  * known to be delivered. A value that is being read is used only when its read began no longer ago than that, and it is
- * held only when no change of it was delivered meanwhile: `forget` parts the read from the name, so that whoever comes
- * later reads anew.
+ * held only if no change of it was delivered in the meantime: `forget` detaches the read from the name, so that later
+ * callers read again.
  */
 export class FreshCache<V extends object> {
   readonly counts: CacheCounts = { hits: 0, misses: 0, untrusted: 0 };
@@ -42,7 +45,7 @@ export class FreshCache<V extends object> {
   readonly #flights = new Map<string, Flight<V>>();
 
   /**
-   * @param memory where values are held; without it each call reads for itself
+   * @param memory where values are held; if absent, each call reads for itself
    * @param bytesOf roughly what a value takes in memory
    */
   constructor(
@@ -80,14 +83,14 @@ export class FreshCache<V extends object> {
     return held;
   }
 
-  /** Counts what `get` just answered as if it were not held: it is nothing for whoever asked. */
+  /** Counts what `get` just returned as if it were not held: it was of no use to the caller. */
   countAsMiss(): void {
     this.counts.hits -= 1;
     this.counts.misses += 1;
   }
 
   /**
-   * Reads a value and holds it. Whoever asks for the same while it is being read gets the same answer.
+   * Reads a value and holds it. A caller that asks for the same while it is being read gets the same answer.
    *
    * @param name what `get` finds it by
    * @param owner who may share the answer of a read, as a part of its name
@@ -146,7 +149,7 @@ export class FreshCache<V extends object> {
     for (let attempt = 0; attempt < ATTEMPTS && begun - first < LIMIT_MS; attempt += 1) {
       const value = await read();
       const ended = this.#monotonic();
-      // As of when the value was true is not known better than this. A process that was halted meanwhile finds out here.
+      // This bounds how old the value can be. A process that was halted in between finds out here.
       if (ended - begun <= TRUST_MS) return value;
       begun = ended;
     }

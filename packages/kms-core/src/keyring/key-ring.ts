@@ -65,7 +65,7 @@ export class KeyRing {
     // Only here: what is held has right ids.
     checkId('tenantId', tenantId);
     checkId('keyId', keyId);
-    // Before the read, whose time counts: a root that is slow is no slow store.
+    // Before the read, whose time counts: a slow root is not a slow store.
     await this.#hierarchy.warm(tenantId);
     return this.#keys.load(keyId, tenantId, () => this.#read(tenantId, keyId));
   }
@@ -78,7 +78,7 @@ export class KeyRing {
     return record;
   }
 
-  /** Drops what is held of a key: whoever changed it reads its own change from now on. */
+  /** Drops what is held of a key: its change takes effect here from now on. */
   forget(keyId: KeyId): void {
     this.#keys.forget(keyId);
   }

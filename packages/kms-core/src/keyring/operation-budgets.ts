@@ -24,7 +24,7 @@ interface LocalLease {
 export interface BudgetOptions {
   /** Lowers the message budget of the algorithms, for tests of its end. */
   readonly messageBudget?: number;
-  /** How many leases are held; the one that was used longest ago is forgotten first. 100,000 without it. */
+  /** How many leases are held; the least recently used one is forgotten first. Default: 100,000. */
   readonly maxLeases?: number;
 }
 

@@ -2,12 +2,12 @@ import type { KeyEngine } from '../engines/engine.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { KeyVersionRecord } from '../model/key.ts';
 
-/** For so long after a version was made its object may not have come to every part of an HSM. */
+/** For this long after a version was made its object may not have reached every part of an HSM. */
 const YOUNG_MS = 60_000;
 
 /**
- * The engine of a version in an HSM, for which "the HSM does not hold this key" is no last word while the version is young:
- * what one node made a moment ago may not be seen by the HSM, or the module, of another yet.
+ * The engine of a version in an HSM, for which "the HSM does not hold this key" is not final while the version is
+ * young: what one node made a moment ago may not be seen by the HSM, or the module, of another yet.
  */
 export function patientEngine(engine: KeyEngine, { createdAt }: KeyVersionRecord, clock: () => number): KeyEngine {
   const patient = <A extends readonly unknown[], T>(method: (...args: A) => T) => {

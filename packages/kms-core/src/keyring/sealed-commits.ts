@@ -9,12 +9,12 @@ export interface RememberedCommits extends KnownCommits {
   readonly placeNoticedAt: string;
 }
 
-/** The name under which the commits of a process are kept outside of the database. */
+/** The name under which the commits of a process are kept outside the database. */
 export function commitsName(holder: string): string {
   return `commits:${holder}`;
 }
 
-/** Seals what is kept outside of the database, bound to its holder, under the service's own master key. */
+/** Seals what is kept outside the database, bound to its holder, under the service's own master key. */
 export function sealCommits(chain: MasterKeyChain, remembered: RememberedCommits): Uint8Array {
   return sealCacheEntry(chain, commitsName(remembered.holder), Buffer.from(JSON.stringify(remembered), 'utf8'));
 }

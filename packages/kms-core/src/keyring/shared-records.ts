@@ -22,7 +22,7 @@ export interface SharedCounts {
 /**
  * Key records that nodes share, sealed under the master key of their tenant and bound to their place. An entry carries
  * the mark of the change feed after which it was read from the store; it counts only when no change of its key was
- * delivered after that mark. So an old entry that somebody puts back is no more than a miss.
+ * delivered after that mark. So an old entry that somebody puts back is nothing but a miss.
  */
 export class SharedRecords {
   readonly counts: SharedCounts = { hits: 0, misses: 0, outdated: 0, rejected: 0 };
@@ -30,7 +30,7 @@ export class SharedRecords {
   readonly #history: ChangeHistory;
   readonly #onRejected: (keyId: KeyId, cause: unknown) => void;
 
-  /** @param onRejected is told of entries that are not what a node put there */
+  /** @param onRejected called with entries that are not what a node put there */
   constructor(cache: SharedCache, feed: ChangeFeed, onRejected: (keyId: KeyId, cause: unknown) => void) {
     this.#cache = cache;
     this.#history = new ChangeHistory(feed);
@@ -61,7 +61,7 @@ export class SharedRecords {
     return entry.record;
   }
 
-  /** The point in the order of changes that a read stands behind that begins now. */
+  /** The latest change that a read starting now is guaranteed to see. */
   mark(): string | undefined {
     return this.#history.latest;
   }

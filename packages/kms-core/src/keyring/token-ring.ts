@@ -54,7 +54,7 @@ export class TokenRing {
     return this.#tokens.get(name) ?? this.#tokens.load(name, '', () => this.#read(token));
   }
 
-  /** Drops what is held of a token: whoever revoked it is refused from now on. */
+  /** Drops what is held of a token: its revocation takes effect here from now on. */
   forget(tokenId: string): void {
     this.#tokens.forgetWhere(({ identity }) => identity.subject === tokenId);
   }

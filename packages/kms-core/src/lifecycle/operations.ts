@@ -18,8 +18,8 @@ export type CryptoOperation = (typeof CRYPTO_OPERATIONS)[number];
 
 export const KEY_STATES = ['active', 'suspended', 'deactivated', 'revoked', 'destroyed'] as const;
 /**
- * The state of a key. In the terms of SP 800-57 Part 1 Rev. 5, section 7: `active`; `suspended`; `deactivated`
- * (pending destruction); `revoked` is compromised or otherwise withdrawn for ever; `destroyed` has no material left.
+ * The state of a key. In the terms of SP 800-57 Part 1 Rev. 5, section 7: `active`; `suspended`; `deactivated` (pending
+ * destruction); `revoked` is compromised or otherwise permanently withdrawn; `destroyed` has no material left.
  */
 export type KeyState = (typeof KEY_STATES)[number];
 
@@ -27,7 +27,7 @@ export const VERSION_STATES = ['active', 'decrypt-only', 'deactivated', 'destroy
 /** The state of one version: `decrypt-only` still processes what it protected, `deactivated` was retired. */
 export type VersionState = (typeof VERSION_STATES)[number];
 
-/** The operations that process what a key protected earlier, as against protecting something new. */
+/** The operations that process what a key protected earlier, as opposed to protecting something new. */
 const PROCESSING: readonly CryptoOperation[] = ['decrypt', 'verify', 'unwrap', 'mac-verify', 'decapsulate'];
 
 const all = new Set<CryptoOperation>(CRYPTO_OPERATIONS);

@@ -3,7 +3,7 @@ import type { KeyState, VersionState } from './operations.ts';
 
 /**
  * What can happen to a key. `purge` is the end of the waiting period, `shred` the destruction that does not wait;
- * `condemn` takes a key in an HSM out of use for ever before its objects are destroyed.
+ * `condemn` takes a key in an HSM permanently out of use before its objects are destroyed.
  */
 export const KEY_EVENTS = [
   'update',
@@ -24,7 +24,7 @@ export type KeyEvent = (typeof KEY_EVENTS)[number];
 type Target = KeyState | 'prior';
 
 /**
- * The one transition table. What is absent is illegal. A revoked key stays revoked until it is destroyed, also while
+ * The one transition table. What is absent is illegal. A revoked key stays revoked until it is destroyed, even while
  * its destruction is scheduled; `destroyed` is terminal.
  */
 export const KEY_TRANSITIONS: Readonly<Record<KeyState, Readonly<Partial<Record<KeyEvent, Target>>>>> = {
@@ -66,7 +66,7 @@ export const KEY_TRANSITIONS: Readonly<Record<KeyState, Readonly<Partial<Record<
 /** The fields of a key that decide where an event leads. */
 export interface LifecyclePosition {
   readonly state: KeyState;
-  /** The state to return to when a scheduled destruction is taken back. */
+  /** The state to return to when a scheduled destruction is cancelled. */
   readonly stateBeforeDestroy: 'active' | 'suspended' | null;
   /** When the key will be destroyed, if its destruction is scheduled. */
   readonly destroyAt: Date | null;

@@ -12,7 +12,7 @@ export interface KeySettings {
   readonly usageLimits?: Partial<UsageLimits>;
   readonly metadata?: Metadata;
   readonly policy?: PolicyDocument | null;
-  /** Takes a policy, too, that keeps its writer from changing it again. */
+  /** Also accepts a policy that keeps its writer from changing it again. */
   readonly allowLockout?: boolean;
   /** The key that protects this one in the tenant's own hierarchy. */
   readonly parentKeyId?: KeyId | null;

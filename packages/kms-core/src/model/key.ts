@@ -50,7 +50,7 @@ export interface RotationSettings {
 }
 
 export interface UsageLimits {
-  /** How many operations a key may serve in its life; `null` is no limit. */
+  /** How many operations a key may perform in its lifetime; `null` means no limit. */
   readonly maxOperations: number | null;
   readonly expiresAt: Date | null;
 }

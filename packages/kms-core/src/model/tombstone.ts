@@ -2,8 +2,8 @@ import type { KeyId, TenantId } from './identifiers.ts';
 import type { RevocationReason } from './key.ts';
 
 /**
- * That something had ended, as was written down outside of the database. `scheduled` is a key whose destruction was set
- * for `at`, `restored` one for which it had been taken back.
+ * That something had ended, as recorded outside the database. `scheduled` is a key whose destruction was set for `at`,
+ * `restored` one for which it had been cancelled.
  */
 export type Tombstone =
   | { readonly kind: 'tenant'; readonly tenantId: TenantId }

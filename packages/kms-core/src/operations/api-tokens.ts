@@ -46,7 +46,7 @@ export interface CreateApiTokenInput {
   readonly name: string;
   readonly role?: Role | null;
   readonly permissions?: readonly Permission[];
-  /** Later than now; the token never expires without it. */
+  /** Later than now; if absent, the token never expires. */
   readonly expiresAt?: Date | null;
   readonly idempotency?: IdempotencyRequest;
 }
@@ -177,7 +177,7 @@ export async function revokeApiToken(
       }),
     );
   } finally {
-    // Also when it failed: the answer of a commit can be lost.
+    // Even if it failed: the answer to a commit can be lost.
     kms.tokens.forget(input.tokenId);
   }
 }

@@ -15,8 +15,8 @@ import type { Kms } from './kms.ts';
 import { endTenant } from './tenants.ts';
 
 /**
- * Ends in a restored copy of the database what had ended before the restore. Each is a unit of work of its own, and what
- * has ended already is passed over, so that several nodes may do it at once and a start that was cut short goes on.
+ * Ends in a restored copy of the database what had ended before the restore. Each is a unit of work of its own, and
+ * what has already ended is skipped, so that several nodes may do it at once and an interrupted start can continue.
  */
 export async function applyTombstones(kms: Kms, tombstones: readonly Tombstone[]): Promise<void> {
   for (const tombstone of tombstones) checkTombstone(tombstone);
@@ -25,7 +25,7 @@ export async function applyTombstones(kms: Kms, tombstones: readonly Tombstone[]
 
 const ENDED_STATES = ['suspended', 'scheduled', 'restored', 'revoked', 'destroyed'] as const;
 
-/** The reason is not looked at: one that this version does not know is read as another. */
+/** The reason is not checked: one that this version does not know is read as another. */
 function checkTombstone(tombstone: Tombstone): void {
   switch (tombstone.kind) {
     case 'tenant':
@@ -128,7 +128,7 @@ async function endKey(
   }
 }
 
-/** Takes a key out of use for ever, once. */
+/** Takes a key permanently out of use, once. */
 async function condemn(
   kms: Pick<Kms, 'evidence'>,
   unit: UnitOfWork,

@@ -175,7 +175,7 @@ export const OPERATIONS = {
   getMetrics: { permission: null, event: null, uses: 'service', cost: 'read', changes: false },
   getOpenApi: { permission: null, event: null, uses: 'service', cost: 'memory', changes: false },
 
-  // What the service does by itself. Nobody calls for it, so it has no permission, and no wire has a name for it.
+  // What the service does on its own. Nobody calls for it, so it has no permission, and no wire has a name for it.
   start: { permission: null, event: null, uses: 'service', cost: 'write', changes: true },
   bootstrapTenant: { permission: null, event: null, uses: 'tenant', cost: 'write', changes: true },
   installPlatformToken: { permission: null, event: null, uses: 'token', cost: 'write', changes: true },
@@ -205,7 +205,7 @@ export const KEY_EVENT_TYPES = {
   shred: OPERATIONS.shredKey.event,
 } as const satisfies Readonly<Record<KeyEvent, AuditEventType>>;
 
-/** What a start leaves in each chain when evidence is kept from then on, and when it is not any more. */
+/** What a start leaves in each chain when evidence is kept from then on, and when it no longer is. */
 export const AUDIT_SWITCH = { on: 'kms.audit.enabled', off: 'kms.audit.disabled' } as const satisfies Readonly<
   Record<string, AuditEventType>
 >;

@@ -26,9 +26,9 @@ export interface ChangeOptions {
   /** What the answer says was done differently from what was asked. */
   readonly warnings?: readonly string[];
   /**
-   * Whether the change is done already, by whoever: by an earlier attempt of this call whose answer was lost, by another
-   * caller, by another node or by scheduled work. Then the answer is the key as it is, and nothing is written. May finish
-   * what else the call asks for.
+   * Whether the change has already been made, by anyone: by an earlier attempt of this call whose answer was lost, by
+   * another caller, by another node or by scheduled work. Then the answer is the key as it is, and nothing is written.
+   * May finish what else the call asks for.
    */
   readonly isDone?: (record: KeyRecord, context: Omit<ChangeContext, 'state'>) => boolean | Promise<boolean>;
 }
@@ -61,7 +61,7 @@ export async function changeKey(
   try {
     return await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, async (unit) => {
       const record = await lockKey(unit, chain, request.keyId);
-      // Before the idempotency key: who may not do this any more gets no stored answer either.
+      // Before the idempotency key: a caller who may no longer do this gets no stored answer either.
       authorize(caller, permission, record, kms.clock());
       return runOnce({ unit, chain, caller, operation: event }, request.idempotency, async () => {
         // Before the revision: it is another one since the change was made.
@@ -75,12 +75,12 @@ export async function changeKey(
       });
     });
   } finally {
-    // Also when it failed: the answer of a commit can be lost.
+    // Even if it failed: the answer to a commit can be lost.
     kms.keyRing.forget(request.keyId);
   }
 }
 
-/** @param revision the one that the key has, for who may read it */
+/** @param revision the one that the key has, for callers who may read it */
 function otherRevision(revision: number | undefined): KmsError {
   const message = 'The key is not at the revision named in the call.';
   if (revision === undefined) return new KmsError('CONFLICT', message);

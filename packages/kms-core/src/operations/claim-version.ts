@@ -27,7 +27,7 @@ export interface VersionClaim {
 }
 
 /**
- * Claims a version before it is made in an HSM. Whoever stores it releases the claim in the same unit.
+ * Claims a version before it is made in an HSM. The caller that stores it releases the claim in the same unit.
  *
  * @throws BeingMade where it is claimed already
  */

@@ -10,7 +10,7 @@ import type { WrapResult } from './wrap.ts';
 
 export interface CreateDataKeyInput {
   readonly keyId: KeyId;
-  /** The length of the data key, 16 to 64; 32 without it. */
+  /** The length of the data key, 16 to 64; default: 32. */
   readonly bytes?: number;
   readonly associatedData?: Uint8Array;
   /** Whether the answer holds the data key itself beside the wrapped one; it does without this. */

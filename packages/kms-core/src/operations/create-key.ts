@@ -22,7 +22,7 @@ import type { IdempotencyRequest } from '../model/change-request.ts';
 import { requireApproved } from './require-approved.ts';
 
 export interface CreateKeyInput extends KeySettings {
-  /** The default algorithm of the service without it. */
+  /** Default: the default algorithm of the service. */
   readonly algorithm?: Algorithm | null;
   readonly protectionLevel?: ProtectionLevel;
   readonly idempotency?: IdempotencyRequest;

@@ -11,7 +11,7 @@ import { openEnvelope } from './open-envelope.ts';
 export interface DecryptInput {
   readonly ciphertext: Uint8Array;
   readonly context?: EncryptionContext;
-  /** The key that it must be under; without it the ciphertext names its own. */
+  /** The key that it must be under; default: the one that the ciphertext names. */
   readonly keyId?: KeyId;
 }
 
@@ -25,7 +25,7 @@ export interface DecryptResult {
  * Decrypts under whichever version made the ciphertext.
  *
  * @throws KmsError `DECRYPT_FAILED`, the same for every way in which ciphertext or context can be wrong;
- *   `KEY_STATE_INVALID` when the key or that version may not decrypt any more.
+ * `KEY_STATE_INVALID` if the key or that version may no longer decrypt.
  */
 export async function decrypt(kms: Kms, caller: Caller, input: DecryptInput): Promise<DecryptResult> {
   return decryptNow(kms, caller, input);

@@ -13,7 +13,7 @@ export interface DeriveInput {
   readonly salt?: Uint8Array;
   /** What the derived key is for, and between whom (SP 800-56C Rev. 2, FixedInfo). */
   readonly info?: Uint8Array;
-  /** 16 to 64 bytes; 32 without it. */
+  /** 16 to 64 bytes; default: 32. */
   readonly length?: number;
   readonly keyVersion?: number;
 }

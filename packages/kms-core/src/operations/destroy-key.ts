@@ -15,7 +15,7 @@ import type { Kms } from './kms.ts';
 const MILLISECONDS_PER_DAY = 24 * 60 * 60 * 1000;
 
 export interface DestroyKeyInput extends ChangeRequest {
-  /** Days until the destruction, 1 to 90; 7 without it. */
+  /** Days until the destruction, 1 to 90; default: 7. */
   readonly pendingDays?: number;
 }
 
@@ -48,7 +48,7 @@ function isDestroyed({ state }: KeyRecord): boolean {
   return state === 'destroyed';
 }
 
-/** Whether the destruction of a key is due by then; where it is due now, nobody takes it back any more. */
+/** Whether the destruction of a key is due by then; once it is due, nobody can cancel it any more. */
 function isDueBy({ destroyAt }: KeyRecord, then: Date): boolean {
   return destroyAt !== null && destroyAt <= then;
 }
@@ -57,7 +57,7 @@ function scheduledDestruction(record: KeyRecord, destroyAt: Date): KeyChange {
   return { stateBeforeDestroy: stateToReturnTo(record), destroyAt };
 }
 
-/** The state that a key returns to when a destruction that is scheduled now is taken back. */
+/** The state that a key returns to when a destruction scheduled now is cancelled. */
 export function stateToReturnTo({ state, stateBeforeDestroy }: KeyRecord): KeyRecord['stateBeforeDestroy'] {
   return state === 'active' || state === 'suspended' ? state : stateBeforeDestroy;
 }
@@ -91,13 +91,13 @@ export interface ShredKeyInput extends ChangeRequest {
 }
 
 /**
- * Destroys the material of every version now and for ever. The record stays for audit.
+ * Destroys the material of every version immediately and irrevocably. The record stays for audit.
  *
- * A key in an HSM goes out of use for ever first, then its objects are destroyed, and only then it is `destroyed`: a
- * crash in between is gone on with by scheduled work, and no key that is called destroyed has an object left.
+ * A key in an HSM is first put permanently out of use, then its objects are destroyed, and only then is it `destroyed`:
+ * scheduled work continues after a crash in between, and no key that is called destroyed has an object left.
  *
- * @throws KmsError `HSM_UNAVAILABLE` when the key is out of use for ever, but its HSM does not answer; its material is
- *   destroyed as soon as it does.
+ * @throws KmsError `HSM_UNAVAILABLE` if the key is permanently out of use, but its HSM does not answer; its material is
+ * destroyed as soon as it does.
  */
 export async function shredKey(kms: Kms, caller: Caller, input: ShredKeyInput): Promise<KeyDescription> {
   checkChange(input);
@@ -138,7 +138,7 @@ export async function shredKey(kms: Kms, caller: Caller, input: ShredKeyInput): 
   );
 }
 
-/** The change that takes a key out of use for ever, until scheduled work destroys what it has in HSMs. */
+/** The change that takes a key permanently out of use, until scheduled work destroys what it has in HSMs. */
 export function condemnation(record: KeyRecord, now: Date): KeyChange {
   return {
     ...scheduledDestruction(record, now),

@@ -10,8 +10,8 @@ export function isResident(version: KeyVersionRecord): boolean {
 }
 
 /**
- * Destroys the objects of a key in HSMs. What is gone already is no error. Only for a key that can not come back into
- * use.
+ * Destroys the objects of a key in HSMs. What is already gone is not an error. Only for a key that cannot be used
+ * again.
  *
  * @throws KmsError `HSM_UNAVAILABLE` when an HSM does not answer or is not configured.
  */

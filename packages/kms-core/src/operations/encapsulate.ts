@@ -32,7 +32,7 @@ export async function encapsulate(
 export interface DecapsulateInput {
   readonly keyId: KeyId;
   readonly ciphertext: Uint8Array;
-  /** The version that it was made to; without it the current one. A KEM ciphertext does not name its version. */
+  /** The version that it was made for; default: the current one. A KEM ciphertext does not name its version. */
   readonly keyVersion?: number;
 }
 

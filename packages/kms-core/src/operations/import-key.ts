@@ -23,7 +23,7 @@ import { requireApproved } from './require-approved.ts';
 
 export interface ImportKeyInput extends KeySettings, WrappedMaterial {
   readonly algorithm: Algorithm;
-  /** Only `software`: what was outside of an HSM is not protected by one. */
+  /** Only `software`: what was outside an HSM is not protected by one. */
   readonly protectionLevel?: ProtectionLevel;
   /** An imported key to give a new version; if absent, the import creates a new key. */
   readonly keyId?: KeyId;

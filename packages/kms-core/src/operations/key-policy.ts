@@ -25,7 +25,7 @@ export async function getKeyPolicy(
 
 export interface PutKeyPolicyInput extends ChangeRequest {
   readonly policy: PolicyDocument;
-  /** Takes a policy, too, that keeps the caller from changing it again. */
+  /** Also accepts a policy that keeps the caller from changing it again. */
   readonly allowLockout?: boolean;
 }
 

@@ -25,7 +25,7 @@ export interface Kms {
   /** Random bytes for key material and for `random`. */
   readonly random: (bytes: number) => MaybePromise<Uint8Array>;
   readonly settings: KmsSettings;
-  /** Hears of records that somebody changed in the store; nobody does without it. */
+  /** Called with records that somebody changed in the store; default: nobody. */
   readonly alert?: AlertSink;
   /** What the operation that runs leaves behind; absent when no evidence is kept. */
   readonly evidence?: OperationEvidence | undefined;

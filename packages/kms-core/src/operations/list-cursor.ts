@@ -9,7 +9,7 @@ const USE = 'qnsp-kms/v1/list-cursor';
 
 /** The cursors of one list under one query. */
 export interface ListCursors<Position> {
-  /** Where the list goes on, as a text that tells nothing: the last thing of a page may be one that the caller may not see. */
+  /** Where the list continues, as an opaque text: the last item of a page may be one that the caller may not see. */
   seal(position: Position): string;
   /** Throws `BAD_REQUEST` for anything but a cursor of this list, tenant and query. */
   open(cursor: string): Position;

@@ -13,7 +13,7 @@ import type { Kms } from './kms.ts';
 import { listCursors } from './list-cursor.ts';
 
 export interface ListKeysInput {
-  /** From 1 to 200; 50 without it. */
+  /** From 1 to 200; default: 50. */
   readonly limit?: number;
   readonly cursor?: string;
   readonly state?: KeyState;

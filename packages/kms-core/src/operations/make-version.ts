@@ -36,7 +36,7 @@ type Outcome = 'stored' | 'not-stored' | 'unknown';
  *
  * @param name what the version will be, for a key in an HSM; while another call makes that version, or may have left it
  *   half made, the answer is `HSM_UNAVAILABLE`
- * @param purpose what the key is for: an HSM that can not do it is found out before the key is stored
+ * @param purpose what the key is for: an HSM that cannot do it is found out before the key is stored
  */
 export async function withNewVersion<T>(
   kms: Kms,
@@ -173,7 +173,7 @@ async function residentVersion(
     },
     dispose: async (outcome) => {
       if (outcome !== 'not-stored') return;
-      // The claim stays when the object can not be removed now.
+      // The claim stays when the object cannot be removed now.
       await unlessItFails(async () => {
         await provider.destroy(key.handle);
         await release();
@@ -195,7 +195,7 @@ async function claimedWhileMade<T>(making: Promise<T>, release: () => Promise<un
   }
 }
 
-/** What can not be cleaned up now is left to the sweep; the caller's own error says what went wrong. */
+/** What cannot be cleaned up now is left to the sweep; the caller's own error says what went wrong. */
 async function unlessItFails(cleanUp: () => Promise<unknown>): Promise<void> {
   try {
     await cleanUp();

@@ -14,11 +14,11 @@ import { useKey } from './use-key.ts';
 export interface ReencryptInput {
   readonly ciphertext: Uint8Array;
   readonly context?: EncryptionContext;
-  /** The context of the new ciphertext; without it the old one stays. */
+  /** The context of the new ciphertext; default: that of the old one. */
   readonly newContext?: EncryptionContext;
-  /** The key that the ciphertext must be under; without it the ciphertext names its own. */
+  /** The key that the ciphertext must be under; default: the one that the ciphertext names. */
   readonly sourceKeyId?: KeyId;
-  /** The key to encrypt under; without it the same key's current version. */
+  /** The key to encrypt under; default: the current version of the same key. */
   readonly destinationKeyId?: KeyId;
 }
 

@@ -9,18 +9,20 @@ const VERSION_BYTES = 4;
 const STORED_BYTES = VERSION_BYTES + 32;
 
 /**
- * What is stored of a request that runs once: `tmkVersion(4, big-endian) ‖ HMAC-SHA-256(32)`, under a key derived from the
- * tenant's master key. Requests are small and often easy to guess: whoever reads the database must not be able to try.
+ * What is stored of a request that runs once: `tmkVersion(4, big-endian) ‖ HMAC-SHA-256(32)`, under a key derived from
+ * the tenant's master key. Requests are small and often easy to guess: somebody who reads the database must not be able
+ * to try guesses.
  *
- * @param request what the request is, and the idempotency key that it came under: no two rows tell that they are of like requests
+ * @param request what the request is, and the idempotency key that it came under: no two rows reveal that their
+ * requests are alike
  */
 export function fingerprintToStore(chain: MasterKeyChain, request: readonly Field[]): Buffer {
   return under(chain.current, request);
 }
 
 /**
- * Whether a stored fingerprint is of this request, whatever version of the master key it was made under; `undefined` when it
- * can not be told, because it is none of this format.
+ * Whether a stored fingerprint is of this request, whatever version of the master key it was made under; `undefined` if
+ * that is unknown, because it is not of this format.
  */
 export function isFingerprintOf(
   chain: MasterKeyChain,

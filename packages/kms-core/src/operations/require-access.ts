@@ -11,8 +11,8 @@ export interface AccessQuestion {
 }
 
 /**
- * Looks whether the caller may do something with a key, before anything large is taken for it or more is shown of it. The
- * operation itself asks again.
+ * Checks whether the caller may do something with a key, before anything large is accepted for it or more of it is
+ * shown. The operation itself asks again.
  *
  * @throws KmsError `FORBIDDEN`, or `NOT_FOUND` when the tenant has no such key.
  */

@@ -15,9 +15,9 @@ export interface RevokeKeyInput extends ChangeRequest {
 }
 
 /**
- * Ends every use of a key at once and for ever. With `cascade` the keys below it follow, some at a time: what keeps one of
- * them from being revoked keeps neither the key itself nor the others, and the answer's warnings say what is left. Asking
- * again, also for a key that is revoked, goes on with what is left.
+ * Ends every use of a key immediately and permanently. With `cascade` the keys below it follow, some at a time: what
+ * keeps one of them from being revoked keeps neither the key itself nor the others, and the answer's warnings say what
+ * is left. Calling it again, even for a revoked key, continues with what is left.
  */
 export async function revokeKey(kms: Kms, caller: Caller, input: RevokeKeyInput): Promise<KeyDescription> {
   checkOneOf('reason', input.reason, REVOCATION_REASONS);

@@ -69,7 +69,7 @@ async function renewKey(
   );
 }
 
-/** What a key is for when it goes on with an algorithm: what it was for, where the algorithm can do that. */
+/** What a key is for when it continues with an algorithm: what it was for, if the algorithm can do that. */
 export function nextPurpose(record: KeyRecord, algorithm: Algorithm): KeyRecord['purpose'] {
   return algorithm.purposes.includes(record.purpose) ? record.purpose : algorithm.purposes[0];
 }
@@ -79,7 +79,7 @@ export function nextVersionName({ tenantId, keyId, currentVersion }: KeyRecord):
   return { tenantId, keyId, version: currentVersion + 1 };
 }
 
-/** Whether the current version was imported, so that the KMS can not make the next one. */
+/** Whether the current version was imported, so that the KMS cannot make the next one. */
 export function isImported(record: KeyRecord): boolean {
   return record.versions.find((version) => version.version === record.currentVersion)?.origin === 'imported';
 }

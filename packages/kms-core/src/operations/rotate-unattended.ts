@@ -7,8 +7,8 @@ import { withNewVersion } from './make-version.ts';
 import { addVersion, isImported, nextPurpose, nextVersionName } from './rotate-key.ts';
 
 /**
- * Rotates a key by itself, without a caller: when its schedule says so, or when a version is spent. Any number of nodes
- * may try at once: whether it is still needed is decided again under the lock.
+ * Rotates a key automatically, without a caller: when its schedule says so, or when a version is spent. Any number of
+ * nodes may try at once: whether it is still needed is decided again under the lock.
  *
  * @param stillNeeded decides by the locked record and the store's clock
  * @returns whether this call rotated

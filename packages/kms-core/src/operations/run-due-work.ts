@@ -18,8 +18,8 @@ export interface DueWorkReport {
 const KEYS_PER_PAGE = 100;
 
 /**
- * Does what schedules ask for: destroys keys whose waiting period is over, rotates keys whose rotation is due. Any number
- * of nodes may run it at once: each key is looked at again under its lock, and only the store's clock counts.
+ * Does what schedules ask for: destroys keys whose waiting period is over, rotates keys whose rotation is due. Any
+ * number of nodes may run it at once: each key is checked again under its lock, and only the store's clock counts.
  *
  * @param signal ends the run after the page of keys that it is at
  */
@@ -44,7 +44,7 @@ async function forEachDue(
       try {
         if (await work(kms, key)) done += 1;
       } catch (error) {
-        // One key that can not be worked on must not keep the others from their turn; the report names it.
+        // One key that cannot be worked on must not keep the others from their turn; the report names it.
         failed.push({ key, error });
       }
     }
@@ -77,7 +77,7 @@ async function destroyIfDue(kms: Kms, { tenantId, keyId }: KeyRecord): Promise<b
   }
 }
 
-/** What is due never comes back into use, so its objects can be destroyed without holding the record. */
+/** What is due is never used again, so its objects can be destroyed without holding the record. */
 async function purgeResident(kms: Kms, due: KeyRecord, evidence: Kms['evidence']): Promise<void> {
   const { tenantId, keyId } = due;
   await destroyResident(kms, due);

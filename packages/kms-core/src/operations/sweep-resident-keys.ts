@@ -82,7 +82,7 @@ async function sweepOne(kms: Kms, provider: ResidentKeyProvider, limits: SweepLi
       await provider.destroy(object.handle);
       destroyed.push(object.name);
     } catch (error) {
-      // One object that can not be judged or destroyed must not keep the others from their turn; the report names it.
+      // One object that cannot be judged or destroyed must not keep the others from their turn; the report names it.
       failed.push({ name: object.name, error });
     }
   }
@@ -173,7 +173,10 @@ function isOver(claim: ResidentClaim, now: Date, limits: SweepLimits): boolean {
   return now.getTime() - claim.claimedAt.getTime() >= seconds * 1000;
 }
 
-/** Claims of nothing that waits: of calls that made no object, of objects that went meanwhile or that a version names. */
+/**
+ * Claims of nothing that waits: of calls that made no object, of objects that have gone in the meantime or that a
+ * version names.
+ */
 async function releaseVain(kms: Kms, claims: readonly ResidentClaim[], limits: SweepLimits): Promise<void> {
   for (const claim of claims) {
     await kms.store.transact({ kind: 'system' }, async (unit) => {

@@ -58,7 +58,7 @@ export async function createTenant(kms: Kms, caller: Caller, input: CreateTenant
   );
 }
 
-/** A call that needs no new master key, as a repeated one does, is answered also where none can be made. */
+/** A call that needs no new master key, such as a repeated one, is answered even where none can be made. */
 async function prepared(masterKey: Promise<PreparedMasterKey>): Promise<PreparedMasterKey> {
   try {
     return await masterKey;
@@ -156,8 +156,9 @@ export interface ShredTenantInput {
 }
 
 /**
- * Destroys a tenant's master key and with it every key of the tenant, for ever. Live rows, memory and caches lose it at
- * once, and so do HSMs; a backup still holds the wrapped master key until it expires or the root is rotated (`docs/cryptography.md`).
+ * Destroys a tenant's master key and with it every key of the tenant, forever. Live rows, memory and caches lose it at
+ * once, and so do HSMs; a backup still holds the wrapped master key until it expires or the root is rotated
+ * (`docs/cryptography.md`).
  */
 export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantInput): Promise<TenantDescription> {
   requirePermission(caller, OPERATIONS.shredTenant.permission);

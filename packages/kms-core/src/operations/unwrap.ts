@@ -10,7 +10,7 @@ import { openEnvelope } from './open-envelope.ts';
 export interface UnwrapInput {
   readonly wrappedKey: Uint8Array;
   readonly associatedData?: Uint8Array;
-  /** The key that it must be under; without it the wrapped key names its own. */
+  /** The key that it must be under; default: the one that the wrapped key names. */
   readonly keyId?: KeyId;
 }
 

@@ -54,7 +54,7 @@ export function useKey(
   });
 }
 
-/** How a key comes to be used, for when that took so long that it has to be asked once more. */
+/** How a key is made ready for use, for when that took so long that it must be asked again. */
 export interface Again {
   admit(): MaybePromise<LoadedKey>;
   choose(record: KeyRecord): KeyVersionRecord;
@@ -68,7 +68,7 @@ export function versionOf(record: KeyRecord, versionNumber: number | null): KeyV
   return version;
 }
 
-/** A version at the end of its message budget gives way to a new one where the key rotates by itself. */
+/** A version at the end of its message budget gives way to a new one if the key rotates automatically. */
 async function rotatedAtBudgetEnd(kms: Kms, record: KeyRecord, error: unknown): Promise<boolean> {
   const spent =
     error instanceof KmsError &&

@@ -13,7 +13,7 @@ export interface VerifyInput {
   readonly data: Uint8Array;
   readonly signature: Uint8Array;
   readonly options?: SignatureOptions;
-  /** Only this version; without it every version that may still verify is tried, newest first. */
+  /** Only this version; if absent, every version that may still verify is tried, newest first. */
   readonly keyVersion?: number;
 }
 

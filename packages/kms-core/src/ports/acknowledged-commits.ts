@@ -1,8 +1,10 @@
-/** Commits that one process was told of. A database that lacks one of them is an older one than that process worked on. */
+/**
+ * Commits acknowledged to one process. A database that lacks one of them is an older one than that process worked on.
+ */
 export interface KnownCommits {
   /** One life of one process. */
   readonly holder: string;
-  /** How many commits it was told of, by the connection that they were made on. */
+  /** How many commits were acknowledged to it, by the connection that they were made on. */
   readonly counts: Readonly<Record<string, number>>;
 }
 
@@ -18,20 +20,24 @@ export interface CommitMemory {
 }
 
 /**
- * What this process was told of as committed, held against what the database has. Each new connection is looked at before it
- * is used for anything; once something is missing, everything but the work on {@link DatabaseCopies} is refused as `SEALED`.
+ * What was acknowledged to this process as committed, compared with what the database has. Each new connection is
+ * checked before it is used for anything; once something is missing, everything but the work on {@link DatabaseCopies}
+ * is refused as `SEALED`.
  */
 export interface AcknowledgedCommits {
   readonly known: KnownCommits;
   /** Whose commits the database was found to lack; nobody's as long as it is complete. */
   readonly lacking: readonly string[];
-  /** Keeps what is known there, too, and asks it about other processes before a new connection is used. */
+  /** Also keeps what is known there, and asks it about other processes before a new connection is used. */
   rememberIn(memory: CommitMemory): void;
   /** Processes that committed something lately, the last one first. */
   recentHolders(): Promise<readonly string[]>;
   /** Whose commits of these the database lacks. Asks it and decides nothing. */
   lackingOf(known: readonly KnownCommits[]): Promise<readonly string[]>;
-  /** Looks again whether anything is missing, for who works through something that changes the server behind a connection. */
+  /**
+   * Checks again whether anything is missing, for callers that work through something that can change the server behind
+   * a connection.
+   */
   check(): Promise<void>;
   /** Calls the listener once, when something is found to be missing. */
   onBehind(listener: () => void): void;

@@ -9,13 +9,13 @@ export type StoreChange =
 /** What a feed delivers, in an order in which every feed of the same store delivers it. */
 export type FeedEvent =
   | StoreChange
-  /** Changes may have been missed: nothing that was read before counts any more. */
+  /** Changes may have been missed: nothing that was read before counts any longer. */
   | { readonly kind: 'gap' }
   | Mark;
 
 /**
- * A point in the order, by a name that no other point of the store has. Every change after it stands behind it. Whoever
- * may write to the store's channel can repeat one or make one up.
+ * A point in the order, by a name that no other point of the store has. Every change after it comes after it in the
+ * order. Anyone who may write to the store's channel can repeat or forge one.
  */
 export interface Mark {
   readonly kind: 'mark';
@@ -27,7 +27,7 @@ export interface Mark {
 }
 
 /**
- * Tells what changes in a store, whoever changes it, and proves up to when it has told everything.
+ * Reports what changes in a store, no matter who changes it, and proves up to when it has reported everything.
  *
  * Contract (`testing/change-feed-contract.ts`): a committed change of a key, a revoked token and a shredded tenant are
  * delivered in the order of their commits, and nothing that was rolled back; what is added is not a change. When

@@ -3,7 +3,7 @@ import type { MaybePromise } from '../engines/engine.ts';
 
 /** All that one call presents to prove who makes it, as it was sent: nothing of it was judged yet. */
 export interface PresentedCredentials {
-  /** A secret that whoever has it may use: an API token, a JWT. */
+  /** A secret that its bearer may use: an API token, a JWT. */
   readonly bearer?: string | undefined;
 }
 

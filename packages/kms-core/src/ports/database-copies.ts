@@ -17,7 +17,7 @@ export interface DatabaseCopy {
 
 export type SettledCopy =
   | { readonly at: Date; readonly by: 'operator' }
-  /** What had ended until `tombstonesAsOf` has ended in this copy, too. */
+  /** What had ended by `tombstonesAsOf` has ended in this copy too. */
   | { readonly at: Date; readonly by: 'tombstones'; readonly tombstonesAsOf: Date };
 
 /** What an operator brought along with a restored copy. */
@@ -30,7 +30,7 @@ export interface BroughtTombstones {
 
 /**
  * How a service finds out that its database is a restored older copy: a copy is at another place than the data says. A
- * store that can not tell has none of these.
+ * store that cannot tell has none of these.
  */
 export interface DatabaseCopies {
   /** The present place, which is noted down at the first look. */
@@ -41,11 +41,11 @@ export interface DatabaseCopies {
    * time: then somebody has said so already.
    */
   declareBehind(noticedAt: Date, lacking: readonly string[]): Promise<void>;
-  /** Forgets what processes were told of that have committed nothing since. */
+  /** Forgets what was acknowledged to processes that have committed nothing since. */
   forgetProcesses(unusedSince: Date): Promise<void>;
   /**
-   * Notes down that the data is served here now, which is the age of every copy that is made from here on. Answers
-   * whether it may be: not at a place that nobody looked at, nor in a copy that is not settled.
+   * Records that the data is served here now, which is the age of every copy made from here on. Returns whether it may
+   * be: not at a place that was not checked, nor in a copy that is not settled.
    */
   keepAlive(): Promise<boolean>;
   /** The tombstones that were brought along, `undefined` without any. */

@@ -17,7 +17,7 @@ export interface EvidenceStore {
   tenants(): Promise<readonly TenantId[]>;
   /** The type of the newest event of a tenant that has one of these types, sealed or not; `undefined` when there is none. */
   newestType(tenantId: TenantId, types: readonly AuditEventType[]): Promise<AuditEventType | undefined>;
-  /** How many events of each tenant wait; of those that are not sealed up to `limit` are looked at. */
+  /** How many events of each tenant are waiting; of those not yet sealed, up to `limit` are counted. */
   backlogByTenant(limit: number): Promise<ReadonlyMap<TenantId, number>>;
   /** Tenants with events that are not sealed. */
   unsealedTenants(): Promise<readonly TenantId[]>;
@@ -26,7 +26,7 @@ export interface EvidenceStore {
    *
    * @param make gives the events their places after the head and signs them; how many it takes, the first ones, is its
    *   choice
-   * @returns how many events were sealed: 0 when there are none, or when another node is at it
+   * @returns how many events were sealed: 0 when there are none, or when another node is doing it
    */
   extendChain(
     tenantId: TenantId,
@@ -60,9 +60,9 @@ export interface EvidenceBacklog {
   readonly unsealed: number;
   /** Events that are sealed and not delivered. */
   readonly undelivered: number;
-  /** Batches that the audit service refused for ever. */
+  /** Batches that the audit service permanently refused. */
   readonly refused: number;
-  /** How often the batch was tried in vain that was tried most of those that are next; 0 when all goes well. */
+  /** The highest number of failed attempts among the batches that are next; 0 if all is well. */
   readonly attempts: number;
 }
 

@@ -7,11 +7,11 @@ export interface FleetNode {
   readonly startedAt: Date;
 }
 
-/** The processes that work on one database, so that they can be held against each other. */
+/** The processes that work on one database, so that they can be compared with each other. */
 export interface FleetNodes {
   /**
-   * Says that this process is there, for so long without being said again, unless it may not be beside the others. Nobody else
-   * joins meanwhile, so that of two that do not get on one sees the other.
+   * Announces this process, for this long without a renewal, unless it may not run beside the others. Nobody else joins
+   * at the same time, so that of two incompatible ones, one sees the other.
    *
    * @returns the others that are there
    */
@@ -20,7 +20,7 @@ export interface FleetNodes {
     forMs: number,
     mayJoin: (others: readonly FleetNode[]) => boolean,
   ): Promise<readonly FleetNode[]>;
-  /** Says once more that this process is there. Answers the others. */
+  /** Announces this process again. Returns the others. */
   renew(nodeId: string, forMs: number): Promise<readonly FleetNode[]>;
   /** Says that this process is there no longer. */
   leave(nodeId: string): Promise<void>;

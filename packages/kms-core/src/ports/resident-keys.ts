@@ -3,7 +3,7 @@ import type { KeyEngine } from '../engines/engine.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { KeyId, TenantId } from '../model/identifiers.ts';
 
-/** Names one version of a key for ever: what an HSM object is labelled with and found by. */
+/** Permanently names one version of a key: what an HSM object is labelled with and found by. */
 export interface ResidentKeyName {
   readonly tenantId: TenantId;
   readonly keyId: KeyId;

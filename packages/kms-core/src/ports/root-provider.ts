@@ -4,8 +4,8 @@
  *
  * Contract (`testing/root-provider-contract.ts`): `unwrap(wrap(k, aad), aad)` is `k`; another `aad` or a changed byte
  * is `DECRYPT_FAILED`; a root that can't be reached is `HSM_UNAVAILABLE`, one that is missing or not as a root must be
- * is `SEALED`; the check value is the same for the same
- * root for ever and different for another root, and says nothing about it.
+ * is `SEALED`; the check value is the same for the same root forever and different for another root, and says nothing
+ * about it.
  */
 export interface RootProvider {
   /** Names the provider in wraps and in diagnosis, e.g. `software` or `hsm-a`. Stable across restarts. */

@@ -29,9 +29,9 @@ export interface Store {
 }
 
 /**
- * One atomic unit of work. Adding or changing a record of another tenant than its own throws `TENANT_MISMATCH`; a record
- * that no operation makes (two active versions, material in a destroyed version, …) throws `INTERNAL_ERROR`. After a
- * `CONFLICT` the work may go on; after any other error of a call nothing of the unit is kept.
+ * One atomic unit of work. Adding or changing a record of another tenant than its own throws `TENANT_MISMATCH`; a
+ * record that no operation makes (two active versions, material in a destroyed version, …) throws `INTERNAL_ERROR`.
+ * After a `CONFLICT` the work may continue; after any other error of a call nothing of the unit is kept.
  */
 export interface UnitOfWork {
   /** The store's clock when the unit began, in whole milliseconds: the only clock that schedules and expiries know. */
@@ -65,9 +65,9 @@ export interface KeyRecords {
   children(keyId: KeyId): Promise<readonly KeyId[]>;
   /**
    * Up to `limit` keys for which a scheduled rotation or destruction is due now, locked, the longest due first; what
-   * another node has locked is passed over, and so are the keys of shredded tenants. Only in the system scope.
+   * another node has locked is skipped, and so are the keys of shredded tenants. Only in the system scope.
    *
-   * @param after where to go on: behind this key in the order of what is due
+   * @param after where to continue: after this key in the order of what is due
    */
   lockDue(due: 'rotation' | 'destruction', limit: number, after?: DueKey): Promise<readonly KeyRecord[]>;
   /** The tenant's keys with automatic rotation, the next due first. */
@@ -108,7 +108,7 @@ export interface KeyQuery {
 
 export interface KeyPage {
   readonly items: readonly KeyRecord[];
-  /** Whether there is more behind the last item. */
+  /** Whether there is more after the last item. */
   readonly more: boolean;
 }
 
@@ -125,13 +125,17 @@ export interface TenantRecords {
   /** Adds a tenant. Throws `CONFLICT` when the id was ever used. */
   insert(tenant: TenantRecord): Promise<void>;
   /**
-   * Stores that a tenant is shredded, with the MAC that covers it, and removes every wrap of its master key, all sealed material and all sealed answers, for
-   * ever: from then on `CONFLICT` answers every attempt to make or change a key of the tenant, to add a master key or a
-   * token, or to claim an idempotency key. Throws `NOT_FOUND` when there is no such tenant.
+   * Stores that a tenant is shredded, with the MAC that covers it, and removes every wrap of its master key, all sealed
+   * material and all sealed answers, forever: from then on `CONFLICT` answers every attempt to make or change a key of
+   * the tenant, to add a master key or a token, or to claim an idempotency key. Throws `NOT_FOUND` when there is no
+   * such tenant.
    */
   shred(tenant: Pick<TenantRecord, 'tenantId' | 'mac'>): Promise<void>;
   list(): Promise<readonly TenantRecord[]>;
-  /** Stores the MAC of a tenant that had none, and these wraps of its master keys in the place of all others. System scope only. */
+  /**
+   * Stores the MAC of a tenant that had none, and these wraps of its master keys in place of all others. System scope
+   * only.
+   */
   bind(tenant: Pick<TenantRecord, 'tenantId' | 'mac'>, wraps: readonly MasterKeyWrap[]): Promise<void>;
   masterKeyWraps(tenantId: TenantId): Promise<readonly MasterKeyWrap[]>;
   /** Throws `CONFLICT` when a root wraps this version of the master key already, and for a root that is not in use. */
@@ -145,8 +149,8 @@ export interface TenantRecords {
   /** Throws `CONFLICT` when the root is in use already. System scope only. */
   addRoot(root: RootRecord): Promise<void>;
   /**
-   * Takes a root out of use and removes every wrap under it. System scope only. Throws `CONFLICT` when it is the last
-   * root, or when a master key has no wrap under another one; `NOT_FOUND` when it is not in use.
+   * Retires a root and removes every wrap under it. System scope only. Throws `CONFLICT` when it is the last root, or
+   * when a master key has no wrap under another one; `NOT_FOUND` when it is not in use.
    */
   removeRoot(root: RootRecord): Promise<void>;
   /** Lets one unit of work at a time look at the roots and change them. System scope only. */
@@ -206,7 +210,7 @@ export interface TokenRecords {
 export interface TokenQuery {
   /** From 1 to 200. */
   readonly limit: number;
-  /** Where the page starts: behind this token in the order of the list; without it at the beginning. */
+  /** Where the page starts: after this token in the order of the list; default: at the beginning. */
   readonly after?: { readonly createdAt: Date; readonly tokenId: string } | null;
   /** Only those of one tenant, or for `null` the platform's. */
   readonly tenantId?: TenantId | null;
@@ -216,7 +220,7 @@ export interface TokenQuery {
 
 export interface TokenPage {
   readonly items: readonly ApiTokenRecord[];
-  /** Whether there is more behind the last item. */
+  /** Whether there is more after the last item. */
   readonly more: boolean;
 }
 
@@ -232,7 +236,7 @@ export interface IdempotencyRecord {
   readonly fingerprint: Uint8Array;
   /** The sealed answer. */
   readonly answer: Uint8Array;
-  /** The moment from which on the answer is not answered any more. */
+  /** The moment from which the answer is no longer returned. */
   readonly expiresAt: Date;
 }
 

@@ -21,7 +21,7 @@ export async function checkRoots(store: Store, hierarchy: KeyHierarchy): Promise
       await hierarchy.roots.identify(provider, inUse);
       ready.push(provider);
     } catch (error) {
-      // What is wrong with it stands in its status, and was said in an alert.
+      // What is wrong with it is in its status, and was said in an alert.
       if (!isMissing(error)) throw error;
     }
   }
@@ -32,7 +32,7 @@ export async function checkRoots(store: Store, hierarchy: KeyHierarchy): Promise
 export interface CompletedWraps {
   readonly providerId: string;
   readonly added: number;
-  /** Master keys that were passed over, because no root opens them: `HSM_UNAVAILABLE` for those whose roots are away. */
+  /** Master keys that were skipped, because no root opens them: `HSM_UNAVAILABLE` for those whose roots are away. */
   readonly failed: readonly FailedWrap[];
 }
 
@@ -44,7 +44,7 @@ export interface FailedWrap {
 
 /**
  * Gives every root that answers the wraps that it lacks: of master keys that were made while it was away. Any number of
- * nodes may do so at once, and a run that ends early is gone on with by the next.
+ * nodes may do so at once, and the next run continues where an interrupted one stopped.
  */
 export async function completeWraps(store: Store, hierarchy: KeyHierarchy): Promise<readonly CompletedWraps[]> {
   const completed: CompletedWraps[] = [];
@@ -91,7 +91,8 @@ export async function completeWrapsUnder(
       }
     }
     added += addedNow;
-    // What is still lacking does not open, belongs to tenants that were shredded meanwhile, or is being added by another node.
+    // What is still missing cannot be opened, belongs to tenants that were shredded in the meantime, or is being added
+    // by another node.
     if (addedNow === 0 && failed.length === failedBefore) return { added, failed };
   }
 }
@@ -130,7 +131,7 @@ async function wrapAgain(
       return 'added';
     });
   } catch (error) {
-    // Another node was faster, or the tenant or the root went meanwhile.
+    // Another node was faster, or the tenant or the root has gone in the meantime.
     if (error instanceof KmsError && error.code === 'CONFLICT') return 'not needed';
     throw error;
   } finally {

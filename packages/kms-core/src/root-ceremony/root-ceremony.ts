@@ -74,7 +74,7 @@ async function presentRoot(provider: RootProvider): Promise<Pick<RootReport, 'pr
 }
 
 /**
- * Takes the configured roots into use in a fresh database.
+ * Starts using the configured roots in a fresh database.
  *
  * @throws KmsError `CONFLICT` when the database has roots already.
  */
@@ -92,8 +92,8 @@ export interface AddedRoot {
 }
 
 /**
- * Takes the root of a configured provider into use and wraps every master key under it. A run that ended early is gone
- * on with by the next.
+ * Adds the root of a configured provider and wraps every master key under it. The next run continues where an
+ * interrupted one stopped.
  *
  * @throws KmsError `NOT_FOUND` when no provider has this name, `SEALED` when the database has no roots yet,
  *   `HSM_UNAVAILABLE` when the new root, or every one that opens a master key, does not answer.
@@ -122,8 +122,8 @@ export async function addRoot(ceremony: RootCeremony, providerId: string): Promi
 }
 
 /**
- * Takes a new root of a provider into use beside the one that it replaces, and wraps every master key under it. The old
- * one stays in use until {@link retireRoot}. A run that ended early is gone on with by the next.
+ * Adds a new root of a provider beside the one that it replaces, and wraps every master key under it. The old one stays
+ * in use until {@link retireRoot}. The next run continues where an interrupted one stopped.
  *
  * @param next the new root, under the name of its provider
  * @throws KmsError `NOT_FOUND` when the provider has no root in use; else as {@link addRoot}.
@@ -148,7 +148,7 @@ export async function rotateRoot(ceremony: RootCeremony, next: RootProvider): Pr
   return { root, added: await wrapEverything(ceremony, next) };
 }
 
-/** Without the lock: what depends on it is looked at once more in the unit that stores. */
+/** Without the lock: what depends on it is checked again in the unit that stores. */
 function rootsInUse(store: Store): Promise<readonly RootRecord[]> {
   return store.transact({ kind: 'system' }, requireRoots);
 }
@@ -168,7 +168,7 @@ function requireProvider(inUse: readonly RootRecord[], providerId: string): void
     throw new KmsError('NOT_FOUND', `The provider ${providerId} has no root in use that could be rotated.`);
 }
 
-/** Whoever adds a root has to know which master keys it does not open. */
+/** The caller that adds a root must know which master keys it does not open. */
 async function wrapEverything({ store, hierarchy }: RootCeremony, provider: RootProvider): Promise<number> {
   const { added, failed } = await completeWrapsUnder(store, hierarchy, provider);
   const [first] = failed;
@@ -184,9 +184,9 @@ async function wrapEverything({ store, hierarchy }: RootCeremony, provider: Root
 }
 
 /**
- * Takes a root out of use and removes its wraps.
+ * Retires a root and removes its wraps.
  *
- * @param checkValue which root, for a provider that has two; without it the only one
+ * @param checkValue which root, for a provider that has two; default: the only one
  * @throws KmsError `NOT_FOUND` when it is not in use; `CONFLICT` when it is the last one, the only one that wraps some
  *   master key, or when keys live in the HSM of a provider that has no other root.
  */

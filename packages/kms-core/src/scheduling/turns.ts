@@ -1,4 +1,4 @@
-/** For so long a loop works without a pause. */
+/** How long a loop works without a pause. */
 const TURN_MS = 2;
 
 /** Loops that wait for their turn, by whom they work for. Of the process, as the event loop is that they share. */
@@ -6,9 +6,9 @@ const waiting = new Map<string, (() => void)[]>();
 let isTurning = false;
 
 /**
- * The turns of a loop over records. After two milliseconds of work it waits until the event loop has been round, so that
- * requests of others are read and answered meanwhile. In each round one loop goes on, however many wait, and those of one
- * tenant take turns with those of another.
+ * The turns of a loop over records. After two milliseconds of work it waits for one round of the event loop, so that
+ * other requests are read and answered in the meantime. In each round one loop continues, however many wait, and those
+ * of one tenant take turns with those of another.
  *
  * @example
  * const turns = new Turns(caller.tenantId);

@@ -24,7 +24,7 @@ export interface VerifierTrial {
 /**
  * What every verifier of credentials owes, as tests.
  *
- * @param open makes a verifier and its credentials anew for each test
+ * @param open makes a new verifier and new credentials for each test
  */
 export function credentialVerifierContract(name: string, open: () => Promise<VerifierTrial>): void {
   describe(name, () => {

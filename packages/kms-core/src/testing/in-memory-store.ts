@@ -14,13 +14,13 @@ import { MemoryTenants } from './store-memory-tenants.ts';
 import { MemoryTokens, tokenByHash } from './store-memory-tokens.ts';
 
 export interface InMemoryStoreOptions {
-  /** The clock of the units of work; the system's without it. */
+  /** The clock of the units of work; default: that of the system. */
   readonly now?: () => Date;
 }
 
 /**
  * A store for tests that keeps the whole contract in memory. Units of work run one after another, each on a draft that
- * is kept or dropped as a whole; a unit that starts another one and waits for it waits for ever.
+ * is kept or dropped as a whole; a unit that starts another one and waits for it waits forever.
  *
  * @example
  * const store = inMemoryStore({ now: () => new Date('2026-01-01T00:00:00Z') });

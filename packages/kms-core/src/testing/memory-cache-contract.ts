@@ -8,7 +8,7 @@ interface Value {
 /**
  * What every memory cache owes, as tests.
  *
- * @param open makes an empty cache that holds at most so many entries and bytes
+ * @param open makes an empty cache that holds at most this many entries and bytes
  * @example
  * memoryCacheContract('map', (maxEntries, maxBytes) => new MapCache(maxEntries, maxBytes));
  */

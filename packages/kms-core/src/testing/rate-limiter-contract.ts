@@ -10,7 +10,7 @@ export interface LimiterTrial {
   advance(milliseconds: number): void;
 }
 
-/** What each tenant may take in these tests: so many units at once, and so many more every second. */
+/** What each tenant may take in these tests: this many units at once, and this many more every second. */
 export interface TrialLimit {
   readonly burst: number;
   readonly perSecond: number;

@@ -10,7 +10,7 @@ import {
   type ResidentKeyProvider,
 } from '../ports/resident-keys.ts';
 
-/** An HSM, and the same one opened anew. */
+/** An HSM, and the same one reopened. */
 export interface OpenedResidentKeys {
   readonly provider: ResidentKeyProvider;
   readonly reopened: ResidentKeyProvider;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RootProvider } from '../ports/root-provider.ts';
 
-/** Two roots that are not the same, and the first of them opened anew. */
+/** Two different roots, and the first of them reopened. */
 export interface OpenedRoots {
   readonly root: RootProvider;
   readonly sameRoot: RootProvider;

@@ -21,7 +21,7 @@ export interface SoftwareResidentKeys extends ResidentKeyProvider {
   lose(name: ResidentKeyName): void;
   /** Puts an object in that no version knows. */
   plant(name: ResidentKeyName): Promise<void>;
-  /** Puts a second object of a name in, as an HSM does that makes it after nobody waits for it any more. */
+  /** Adds a second object of the same name, as an HSM does that makes it after everybody has stopped waiting for it. */
   plantLate(name: ResidentKeyName): void;
   readonly size: number;
 }

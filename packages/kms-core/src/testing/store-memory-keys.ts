@@ -144,7 +144,7 @@ export class MemoryKeys implements KeyRecords {
   }
 }
 
-/** When the key rotates by itself, or never. */
+/** When the key rotates automatically, or never. */
 function rotationInstant({ state, rotation }: KeyRecord): number {
   return state === 'active' && rotation.auto ? (rotation.nextRotationAt?.getTime() ?? Infinity) : Infinity;
 }

@@ -120,7 +120,7 @@ export function revoked(token: ApiTokenRecord, at: Date): ApiTokenRecord {
 /** A root that several tests share. */
 export const SAMPLE_ROOT: RootRecord = { providerId: 'software', checkValue: 'c0ffee' };
 
-/** Takes a root into use, unless it is. */
+/** Starts using a root, unless it is already in use. */
 export async function useRoot(store: Store, root: RootRecord = SAMPLE_ROOT): Promise<void> {
   await store.transact(SYSTEM, async (unit) => {
     await unit.tenants.lockRoots();

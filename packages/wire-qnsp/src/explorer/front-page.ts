@@ -1,6 +1,6 @@
 import type { Env, Hono } from 'hono';
 
-/** What somebody who knows only the address of the service can go on with. */
+/** Where somebody who knows only the address of the service can continue. */
 const PLACES = {
   explorer: { path: '/explorer', what: 'try the interface in the browser' },
   openapi: { path: '/openapi.json', what: 'the interface as an OpenAPI 3.1 document' },

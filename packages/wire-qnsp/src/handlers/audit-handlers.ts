@@ -68,7 +68,7 @@ function cefLines({ events }: EvidenceBatch, version: string): string {
   return events.map((event) => `${toCef(event, version)}\n`).join('');
 }
 
-/** Throws `FORBIDDEN` for who may not read evidence, and `NOT_FOUND` where none is kept. */
+/** Throws `FORBIDDEN` for callers who may not read evidence, and `NOT_FOUND` if none is kept. */
 function evidenceOf({ evidence }: ServiceFacts, caller: Caller): EvidenceStore {
   requirePermission(caller, OPERATIONS.listAuditEvents.permission);
   if (evidence === undefined)

@@ -6,7 +6,10 @@ interface ChangingCall {
   readonly caller: Caller;
 }
 
-/** What a change of a key answers: the key to who may read it as it is now, and to everybody else that it was changed. */
+/**
+ * What a change of a key returns: the key to callers who may read it as it is now, and to everybody else that it was
+ * changed.
+ */
 export async function shownChange(
   call: ChangingCall,
   change: Promise<KeyDescription>,

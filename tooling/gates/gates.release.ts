@@ -29,6 +29,24 @@ const violations: readonly Violation[] = [
     named: 'seeded-violation.ts',
   },
   {
+    gate: 'wording',
+    what: 'a wrong phrase in a comment, even over two lines',
+    files: () => ({ [CORE]: '/**\n * What can\n * not be.\n */\nexport const word = 1;\n' }),
+    named: /seeded-violation\.ts:2: .*write cannot/,
+  },
+  {
+    gate: 'wording',
+    what: 'a wrong phrase in a message',
+    files: () => ({ [CORE]: "export const message = 'The key is revoked for ever.';\n" }),
+    named: /seeded-violation\.ts:1: .*write forever/,
+  },
+  {
+    gate: 'wording',
+    what: 'a wrong phrase in a document',
+    files: () => ({ 'docs/seeded-violation.md': 'Whoever has the key can use it.\n' }),
+    named: /seeded-violation\.md:1: .*write anyone who/,
+  },
+  {
     gate: 'typecheck',
     what: 'a wrong type',
     files: () => ({ [CORE]: "export const count: number = 'three';\n" }),

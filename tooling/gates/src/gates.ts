@@ -1,4 +1,13 @@
 /** The scripts of the workspace's package.json that every change has to pass, the quickest first. */
-export const gates = ['format:check', 'lint', 'boundaries', 'typecheck', 'knip', 'build', 'publint'] as const;
+export const gates = [
+  'format:check',
+  'wording',
+  'lint',
+  'boundaries',
+  'typecheck',
+  'knip',
+  'build',
+  'publint',
+] as const;
 
 export type Gate = (typeof gates)[number];

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bootstrapTenant, type Kms } from '@qnsp/kms-core';
+import { bootstrapTenant, type Kms, operationOfService } from '@qnsp/kms-core';
 import type { ServiceConfig } from './config/service-config.ts';
 import { ConfigurationError } from './config/configuration-error.ts';
 import { writeFileDurably } from './config/durable-file.ts';
@@ -31,14 +31,13 @@ export async function bootstrap(
     writeFileDurably(path, `${JSON.stringify(client, undefined, 2)}\n`);
     return client;
   };
-  const first = await bootstrapTenant(
-    kms,
-    config.bootstrapTenant,
-    { name: 'first token', role: 'tenant_admin' },
-    ({ tenantId, token }) => {
+  const first = await bootstrapTenant(operationOfService(kms, 'bootstrapTenant'), {
+    name: config.bootstrapTenant,
+    token: { name: 'first token', role: 'tenant_admin' },
+    publish: ({ tenantId, token }) => {
       write(tenantId, token);
     },
-  );
+  });
   const known = first === undefined ? readClientFile(path) : { tenantId: first.tenantId, apiToken: first.token };
   return known === undefined ? undefined : { path, client: write(known.tenantId, known.apiToken) };
 }

@@ -96,7 +96,7 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
       random,
       alert,
       settings: { defaultAlgorithm: config.defaultAlgorithm, requireFips: config.requireFips },
-      evidence: evidence?.ofService,
+      evidence,
     };
     return {
       kms,

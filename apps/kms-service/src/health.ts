@@ -10,7 +10,6 @@ import type { ServiceParts } from './service-parts.ts';
 export function factsOf(parts: ServiceParts): ServiceFacts {
   return {
     version: parts.version,
-    evidence: parts.evidence?.store,
     health: () => health(parts),
     liveness: () => ({ ...about(parts), status: 'ok', checks: {} }),
     metrics: () => parts.metrics.text(),

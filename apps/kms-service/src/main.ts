@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import { RefusedTokens } from '@qnsp/http-edge';
-import { apiTokenVerifier, installPlatformToken, KmsError, NEWEST_FORMAT } from '@qnsp/kms-core';
+import { apiTokenVerifier, installPlatformToken, KmsError, NEWEST_FORMAT, operationOfService } from '@qnsp/kms-core';
 import { makeHotRoutes } from '@qnsp/wire-qnsp';
 import packageJson from '../package.json' with { type: 'json' };
 import { makeApp } from './app.ts';
@@ -77,7 +77,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   const works = await runSelfTest(readiness, log, config);
   yieldThreadPool(log);
   const settled = works && (await settleCopy(composition, config.acceptRestoredCopy, readiness, log));
-  if (settled) await installPlatformToken(kms, config.platformToken);
+  if (settled) await installPlatformToken(operationOfService(kms, 'installPlatformToken'), config.platformToken);
   const listening = await listen(makeApp(parts), makeHotRoutes(parts), config, logs);
   stops.push(() => listening.stop());
   const mayWork = async () => {

@@ -1,5 +1,12 @@
 import type { Composition } from './compose.ts';
-import { applyTombstones, type DatabaseCopies, type DatabaseCopy, type Kms, KmsError } from '@qnsp/kms-core';
+import {
+  applyTombstones,
+  type DatabaseCopies,
+  type DatabaseCopy,
+  type Kms,
+  KmsError,
+  operationOfService,
+} from '@qnsp/kms-core';
 import { FORGOTTEN_AFTER_MS } from './commits/retention.ts';
 import type { Logger } from './http/logger.ts';
 import type { Readiness } from './readiness.ts';
@@ -118,11 +125,12 @@ async function settle(kms: Kms, copies: DatabaseCopies, dataAsOf: Date, accepted
   const brought = await copies.tombstones();
   // Older ones say nothing about the time after the copy, which is what is asked.
   if (brought !== undefined && brought.exportedAt >= dataAsOf) {
+    const service = operationOfService(kms, 'applyTombstones');
     const tenants = brought.toApply.filter(({ kind }) => kind === 'tenant');
-    await applyTombstones(kms, tenants);
+    await applyTombstones(service, tenants);
     // The keys of those tenants are out of reach now, and no longer asked for.
     const others = await copies.tombstones();
-    await applyTombstones(kms, others?.toApply ?? []);
+    await applyTombstones(service, others?.toApply ?? []);
     await copies.settle({ by: 'tombstones', tombstonesAsOf: brought.exportedAt });
   } else if (acceptedAsOf?.getTime() === dataAsOf.getTime()) {
     await copies.settle({ by: 'operator' });

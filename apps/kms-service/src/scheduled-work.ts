@@ -1,4 +1,4 @@
-import { type Kms, runDueWork } from '@qnsp/kms-core';
+import { type Kms, operationOfService, runDueWork } from '@qnsp/kms-core';
 import type { Logger } from './http/logger.ts';
 import type { RootWork } from './roots/root-work.ts';
 
@@ -22,7 +22,7 @@ export function startScheduledWork(
 
   const work = async () => {
     await kms.counter.flush(kms.store);
-    const { rotated, destroyed, failed } = await runDueWork(kms, stopping.signal);
+    const { rotated, destroyed, failed } = await runDueWork(operationOfService(kms, 'runDueWork'), stopping.signal);
     if (rotated + destroyed > 0) log.info({ rotated, destroyed }, 'scheduled work done');
     for (const { key, error } of failed)
       log.error({ tenantId: key.tenantId, keyId: key.keyId, err: error }, 'scheduled work on a key failed');

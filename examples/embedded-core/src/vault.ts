@@ -12,6 +12,7 @@ import {
   listTenants,
   OperationBudgets,
   OperationCounter,
+  operationOfService,
   resolveAlgorithm,
   ROLE_PERMISSIONS,
   SILENT_FEED,
@@ -56,15 +57,15 @@ export async function openVault(dataDir: string, rootKey: Uint8Array): Promise<V
     settings: { defaultAlgorithm: resolveAlgorithm('AES-256-GCM'), requireFips: false },
   };
   const caller = await ownCaller(kms);
-  const { items } = await listKeys(kms, caller, { name: KEY, limit: 1 });
-  const { keyId } = items[0] ?? (await createKey(kms, caller, { name: KEY }));
+  const { items } = await listKeys({ kms, caller }, { name: KEY, limit: 1 });
+  const { keyId } = items[0] ?? (await createKey({ kms, caller }, { name: KEY }));
   return {
     async seal(secret) {
-      const { ciphertext } = await encrypt(kms, caller, { keyId, plaintext: Buffer.from(secret) });
+      const { ciphertext } = await encrypt({ kms, caller }, { keyId, plaintext: Buffer.from(secret) });
       return Buffer.from(ciphertext).toString('base64');
     },
     async open(sealed) {
-      const { plaintext } = await decrypt(kms, caller, { ciphertext: Buffer.from(sealed, 'base64') });
+      const { plaintext } = await decrypt({ kms, caller }, { ciphertext: Buffer.from(sealed, 'base64') });
       return Buffer.from(plaintext).toString('utf8');
     },
     close: () => opened.close(),
@@ -73,7 +74,11 @@ export async function openVault(dataDir: string, rootKey: Uint8Array): Promise<V
 
 /** The program itself is the one tenant and the one caller; it authenticates nobody. */
 async function ownCaller(kms: Kms): Promise<Caller> {
-  const first = await bootstrapTenant(kms, 'this program', { name: 'not used', role: 'auditor' }, () => undefined);
+  const first = await bootstrapTenant(operationOfService(kms, 'bootstrapTenant'), {
+    name: 'this program',
+    token: { name: 'not used', role: 'auditor' },
+    publish: () => undefined,
+  });
   const program = {
     subject: 'vault',
     permissions: ROLE_PERMISSIONS.tenant_admin,
@@ -81,7 +86,7 @@ async function ownCaller(kms: Kms): Promise<Caller> {
   };
   if (first !== undefined) return { ...program, tenantId: first.tenantId };
   const platform = { ...program, tenantId: SYSTEM_TENANT, permissions: ROLE_PERMISSIONS.platform_admin };
-  const [tenant] = (await listTenants(kms, platform)).items;
+  const [tenant] = (await listTenants({ kms, caller: platform })).items;
   if (tenant === undefined) throw new Error('The database has no tenant, although it was set up.');
   return { ...program, tenantId: tenant.tenantId };
 }

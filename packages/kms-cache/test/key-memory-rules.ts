@@ -109,7 +109,7 @@ export function keyMemoryRules(keys: number, held: number, zipfAtLeast: number):
   async function use(keyRing: KeyRing, keyId: string): Promise<void> {
     const loaded = await keyRing.load(tenantId, keyId);
     const [version] = loaded.record.versions;
-    if (version !== undefined) await loaded.engine(version);
+    if (version !== undefined) loaded.engine(version);
   }
 
   describe(`${keys} keys and a memory for ${held}`, () => {

@@ -136,6 +136,8 @@ describe('the route table', () => {
       'bootstrapTenant',
       'installPlatformToken',
       'applyTombstones',
+      'runDueWork',
+      'sweepResidentKeys',
     ]);
   });
 

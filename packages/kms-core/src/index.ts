@@ -31,6 +31,7 @@ export * from './access/policy-document.ts';
 export { isAddressBlock } from './access/address-set.ts';
 export * from './envelope/header.ts';
 export * from './envelope/associated-data.ts';
+export * from './maybe-promise.ts';
 export * from './engines/engine.ts';
 export * from './key-material/key-in-pem.ts';
 export { RefusedMaterial } from './key-material/refused-material.ts';
@@ -73,7 +74,7 @@ export * from './ports/shared-cache.ts';
 export * from './ports/store.ts';
 export * from './operations/catalog.ts';
 export * from './operations/kms.ts';
-export * from './operations/run-once.ts';
+export { type Operation, operationOfService } from './operations/operation.ts';
 export * from './operations/api-tokens.ts';
 export * from './operations/authenticate-token.ts';
 export * from './operations/platform-token.ts';
@@ -82,7 +83,13 @@ export * from './operations/create-data-key.ts';
 export { createKey, type CreateKeyInput } from './operations/create-key.ts';
 export * from './operations/decrypt.ts';
 export * from './operations/derive.ts';
-export * from './operations/destroy-key.ts';
+export {
+  destroyKey,
+  type DestroyKeyInput,
+  restoreKey,
+  shredKey,
+  type ShredKeyInput,
+} from './operations/destroy-key.ts';
 export * from './operations/encapsulate.ts';
 export * from './operations/encrypt.ts';
 export * from './operations/get-key.ts';
@@ -94,10 +101,11 @@ export * from './operations/list-keys.ts';
 export * from './operations/list-api-tokens.ts';
 export * from './operations/mac.ts';
 export * from './operations/random.ts';
+export * from './operations/read-evidence.ts';
 export * from './operations/reencrypt.ts';
 export * from './operations/require-access.ts';
 export * from './operations/revoke-key.ts';
-export * from './operations/rotate-key.ts';
+export { rotateKey, upgradeKey } from './operations/rotate-key.ts';
 export * from './operations/rotation-schedules.ts';
 export * from './operations/sign.ts';
 export * from './operations/suspend-key.ts';

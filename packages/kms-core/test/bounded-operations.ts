@@ -1,19 +1,28 @@
 import { createCipheriv, createPublicKey, encapsulate as encapsulateKem, generateKeyPairSync } from 'node:crypto';
 import * as core from '../src/index.ts';
-import { BOUNDS, type Caller, type EncryptionContext, type Kms, newId, type PolicyDocument } from '../src/index.ts';
+import { BOUNDS, type EncryptionContext, newId, type Operation, type PolicyDocument } from '../src/index.ts';
 import type { Fixture } from './kms-fixture.ts';
 
 type Core = typeof core;
-/** Whether something exported is an operation: it takes the KMS and a caller. */
-type IsOperation<F> = F extends (kms: infer K, caller: infer C, ...rest: never[]) => unknown
-  ? [K, C] extends [{ readonly hierarchy: unknown }, { readonly permissions: unknown }]
+/** Whether something exported is an operation. */
+type IsOperation<F> = F extends (op: infer O, ...rest: never[]) => unknown
+  ? [O] extends [{ readonly kms: { readonly hierarchy: unknown }; readonly caller: unknown }]
     ? true
     : false
   : false;
-export type BoundedOperation = {
-  [Name in keyof Core]: IsOperation<Core[Name]> extends true ? Name : never;
-}[keyof Core];
-type InputOf<F> = F extends (kms: Kms, caller: Caller, ...rest: infer Rest) => unknown
+/** What the service does by itself: `bounded-unattended.ts`. */
+type Unattended =
+  | 'isSweepDue'
+  | 'runDueWork'
+  | 'sweepResidentKeys'
+  | 'applyTombstones'
+  | 'bootstrapTenant'
+  | 'installPlatformToken';
+export type BoundedOperation = Exclude<
+  { [Name in keyof Core]: IsOperation<Core[Name]> extends true ? Name : never }[keyof Core],
+  Unattended
+>;
+type InputOf<F> = F extends (op: Operation, ...rest: infer Rest) => unknown
   ? Rest extends readonly [infer Input, ...unknown[]]
     ? Input
     : object
@@ -28,7 +37,10 @@ interface Field<Value> {
 interface Row<Input> {
   /** An input that is taken. */
   readonly base: (fixture: Fixture) => Promise<Input>;
-  readonly fields: { readonly [Name in keyof Required<Input>]: Field<Required<Input>[Name]> };
+  readonly fields: { readonly [Name in keyof Required<Input>]: Field<Required<Input>[Name]> } & {
+    /** Not of the input, but of the operation itself. */
+    readonly idempotency?: Field<core.IdempotencyRequest>;
+  };
 }
 
 const bytes = (length: number) => new Uint8Array(length);
@@ -246,7 +258,7 @@ const optionalAlgorithm: Field<core.Algorithm | null> = {
 const protectionLevel: Field<core.ProtectionLevel> = { inside: ['software'], outside: ['hardware', '', 7, {}] };
 
 const newKey = async (f: Fixture, algorithmName = 'AES-256-GCM') =>
-  (await core.createKey(f.kms, f.admin, { algorithm: core.resolveAlgorithm(algorithmName) })).keyId;
+  (await core.createKey({ kms: f.kms, caller: f.admin }, { algorithm: core.resolveAlgorithm(algorithmName) })).keyId;
 const some = Buffer.from('some data');
 const change = {
   keyId: id(),
@@ -274,7 +286,7 @@ const options: Field<core.SignatureOptions> = {
 
 async function encrypted(f: Fixture) {
   const keyId = await newKey(f);
-  return core.encrypt(f.kms, f.admin, { keyId, plaintext: some });
+  return core.encrypt({ kms: f.kms, caller: f.admin }, { keyId, plaintext: some });
 }
 const encryptRow: Row<core.EncryptInput> = {
   base: async (f) => ({ keyId: await newKey(f), plaintext: some }),
@@ -291,7 +303,7 @@ const wrapRow: Row<core.WrapInput> = {
 };
 const unwrapRow: Row<core.UnwrapInput> = {
   base: async (f) => {
-    const { wrappedKey } = await core.wrap(f.kms, f.admin, { keyId: await newKey(f), dataKey: some });
+    const { wrappedKey } = await core.wrap({ kms: f.kms, caller: f.admin }, { keyId: await newKey(f), dataKey: some });
     return { wrappedKey };
   },
   fields: {
@@ -313,7 +325,10 @@ const agreement = generateKeyPairSync('x25519').publicKey.export({ format: 'der'
 
 async function imported(): Promise<(f: Fixture) => Promise<core.ImportKeyInput>> {
   return async (f) => {
-    const parameters = await core.createImportParameters(f.kms, f.admin, { wrappingAlgorithm: 'ML_KEM_768_AES_KWP' });
+    const parameters = await core.createImportParameters(
+      { kms: f.kms, caller: f.admin },
+      { wrappingAlgorithm: 'ML_KEM_768_AES_KWP' },
+    );
     const publicKey = createPublicKey({ key: Buffer.from(parameters.publicKey), format: 'der', type: 'spki' });
     const { sharedKey, ciphertext } = encapsulateKem(publicKey);
     const wrap = createCipheriv('aes256-wrap-pad', sharedKey, Buffer.from('a65959a6', 'hex'));
@@ -326,12 +341,15 @@ async function imported(): Promise<(f: Fixture) => Promise<core.ImportKeyInput>>
   };
 }
 
+const someInstant: Field<Date> = {
+  inside: [new Date(0), new Date(BOUNDS.instant.latest)],
+  outside: [...instants.outside, null],
+};
+
 /** The bounds of every operation with a caller, and of every field that it takes: the compiler asks for all of them. */
 export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Name]>> } = {
   encrypt: encryptRow,
-  encryptNow: encryptRow,
   decrypt: decryptRow,
-  decryptNow: decryptRow,
   reencrypt: {
     base: async (f) => ({ ciphertext: (await encrypted(f)).ciphertext }),
     fields: {
@@ -343,9 +361,7 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
     },
   },
   wrap: wrapRow,
-  wrapNow: wrapRow,
   unwrap: unwrapRow,
-  unwrapNow: unwrapRow,
   createDataKey: {
     base: changed,
     fields: {
@@ -356,7 +372,6 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
     },
   },
   sign: signRow,
-  signNow: signRow,
   verify: {
     base: async (f) => ({ keyId: await newKey(f, 'Ed25519'), data: some, signature: bytes(64) }),
     fields: {
@@ -367,7 +382,6 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
     },
   },
   mac: macRow,
-  macNow: macRow,
   verifyMac: {
     base: async (f) => ({ keyId: await newKey(f, 'HMAC-SHA256'), data: some, mac: bytes(32) }),
     fields: { ...signing, mac: sized(BOUNDS.macBytes), keyVersion: version },
@@ -376,7 +390,7 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
   decapsulate: {
     base: async (f) => {
       const keyId = await newKey(f, 'ML-KEM-512');
-      return { keyId, ciphertext: (await core.encapsulate(f.kms, f.admin, { keyId })).ciphertext };
+      return { keyId, ciphertext: (await core.encapsulate({ kms: f.kms, caller: f.admin }, { keyId })).ciphertext };
     },
     fields: { keyId: id(), ciphertext: lengths(BOUNDS.kemCiphertextBytes), keyVersion: version },
   },
@@ -452,7 +466,7 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
   resumeKey: {
     base: async (f) => {
       const { keyId } = await changed(f);
-      await core.suspendKey(f.kms, f.admin, { keyId });
+      await core.suspendKey({ kms: f.kms, caller: f.admin }, { keyId });
       return { keyId };
     },
     fields: { ...change, ifRevision: { ...change.ifRevision, inside: [2] } },
@@ -465,7 +479,7 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
   restoreKey: {
     base: async (f) => {
       const { keyId } = await changed(f);
-      await core.destroyKey(f.kms, f.admin, { keyId });
+      await core.destroyKey({ kms: f.kms, caller: f.admin }, { keyId });
       return { keyId };
     },
     fields: { ...change, ifRevision: { ...change.ifRevision, inside: [2] } },
@@ -490,10 +504,29 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
       idempotency,
     },
   },
+  listAuditEvents: {
+    base: async () => ({}),
+    fields: {
+      limit: whole(1, 200),
+      cursor,
+      keyId: id([newId()]),
+      eventType: oneOf<core.AuditEventType>(...core.AUDIT_EVENT_TYPES),
+      actor: line(BOUNDS.subjectCharacters),
+      result: oneOf<core.AuditResult>(...core.AUDIT_RESULTS),
+      from: someInstant,
+      to: someInstant,
+    },
+  },
+  getAuditBatch: { base: async () => ({ eventId: newId() }), fields: { eventId: id() } },
+  listAuditCheckpoints: { base: async () => ({}), fields: { limit: whole(1, 200), cursor } },
+  exportAudit: {
+    base: async () => ({}),
+    fields: { after: whole(0, Number.MAX_SAFE_INTEGER), batches: whole(1, 100) },
+  },
   listApiTokens: { base: async () => ({}), fields: { limit: whole(1, 200), cursor } },
   revokeApiToken: {
     base: async (f) => ({
-      tokenId: (await core.createApiToken(f.kms, f.admin, { name: 't', role: 'auditor' })).tokenId,
+      tokenId: (await core.createApiToken({ kms: f.kms, caller: f.admin }, { name: 't', role: 'auditor' })).tokenId,
     }),
     fields: { tokenId: id(), idempotency },
   },

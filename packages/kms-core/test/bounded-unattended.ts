@@ -8,14 +8,26 @@ interface Cases {
 
 const none = () => undefined;
 const first = (name: unknown, token: unknown) => (f: Fixture) =>
-  core.bootstrapTenant(f.kms, name as string, token as core.CreateApiTokenInput, none);
+  core.bootstrapTenant(core.operationOfService(f.kms, 'bootstrapTenant'), {
+    name: name as string,
+    token: token as core.CreateApiTokenInput,
+    publish: none,
+  });
 const token = { name: 'first', role: 'tenant_admin' } as const;
 const sweep = (limits: object) => (f: Fixture) =>
-  core.sweepResidentKeys(f.kms, { createLimitSeconds: 300, orphanGraceSeconds: 600, ...limits });
+  core.sweepResidentKeys(core.operationOfService(f.kms, 'sweepResidentKeys'), {
+    createLimitSeconds: 300,
+    orphanGraceSeconds: 600,
+    ...limits,
+  });
 const isDue = (limits: object) => (f: Fixture) =>
-  core.isSweepDue(f.kms, { createLimitSeconds: 300, orphanGraceSeconds: 600, ...limits });
+  core.isSweepDue(core.operationOfService(f.kms, 'sweepResidentKeys'), {
+    createLimitSeconds: 300,
+    orphanGraceSeconds: 600,
+    ...limits,
+  });
 const entomb = (part: object) => (f: Fixture) =>
-  core.applyTombstones(f.kms, [
+  core.applyTombstones(core.operationOfService(f.kms, 'applyTombstones'), [
     {
       kind: 'key',
       tenantId: f.tenantId,
@@ -47,7 +59,7 @@ export const UNATTENDED: Readonly<Record<string, Cases>> = {
   installPlatformToken: {
     outside: ['', 'secret', `qnsp_pqc_${'x'.repeat(42)}`, `qnsp_pqc_${'x'.repeat(44)}`].map((text) => ({
       path: 'token',
-      run: (f: Fixture) => core.installPlatformToken(f.kms, text),
+      run: (f: Fixture) => core.installPlatformToken(core.operationOfService(f.kms, 'installPlatformToken'), text),
     })),
   },
   // A negative grace would destroy what a restored database does not know yet.

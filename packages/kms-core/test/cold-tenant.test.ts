@@ -6,7 +6,7 @@ import { makeFixture } from './kms-fixture.ts';
 
 test('1,000 concurrent uses of a key of a tenant that a node has not met are one read and one unwrap', async () => {
   const f = await makeFixture();
-  const { keyId } = await createKey(f.kms, f.admin, {});
+  const { keyId } = await createKey({ kms: f.kms, caller: f.admin }, {});
   const [root] = f.roots;
   if (root === undefined) throw new Error('the fixture has no root');
   let [unwraps, reads] = [0, 0];
@@ -34,6 +34,10 @@ test('1,000 concurrent uses of a key of a tenant that a node has not met are one
   // The service's own is opened when it starts.
   await hierarchy.masterKeys(SYSTEM_TENANT);
   unwraps = 0;
-  await Promise.all(Array.from({ length: 1000 }, () => encrypt(node, f.admin, { keyId, plaintext: randomBytes(8) })));
+  await Promise.all(
+    Array.from({ length: 1000 }, async () =>
+      encrypt({ kms: node, caller: f.admin }, { keyId, plaintext: randomBytes(8) }),
+    ),
+  );
   expect({ unwraps, reads }).toEqual({ unwraps: 1, reads: 1 });
 });

@@ -18,11 +18,14 @@ import { makeFixture } from './kms-fixture.ts';
 credentialVerifierContract('API tokens as credentials', async () => {
   const { kms, admin, tenantId, advance } = await makeFixture();
   const make = (name: string, expiresAt?: Date) =>
-    createApiToken(kms, admin, { name, role: 'key_user', ...(expiresAt === undefined ? {} : { expiresAt }) });
+    createApiToken(
+      { kms, caller: admin },
+      { name, role: 'key_user', ...(expiresAt === undefined ? {} : { expiresAt }) },
+    );
   const live = await make('live');
   const revoked = await make('revoked');
   const expired = await make('expired', new Date(kms.clock() + 60_000));
-  await revokeApiToken(kms, admin, { tokenId: revoked.tokenId });
+  await revokeApiToken({ kms, caller: admin }, { tokenId: revoked.tokenId });
   advance(120_000);
   return {
     verifier: apiTokenVerifier(kms),
@@ -37,7 +40,7 @@ credentialVerifierContract('API tokens as credentials', async () => {
     ended: [revoked, expired].map(({ token, tokenId }) => ({ presented: { bearer: token }, subject: tokenId })),
     foreign: [{ bearer: 'eyJhbGciOiJFUzI1NiJ9.e30.c2ln' }, { bearer: '' }, { bearer: 'qnsp' }],
     end: async () => {
-      await revokeApiToken(kms, admin, { tokenId: live.tokenId });
+      await revokeApiToken({ kms, caller: admin }, { tokenId: live.tokenId });
     },
   };
 });

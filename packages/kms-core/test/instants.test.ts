@@ -20,25 +20,30 @@ describe('an instant that no record can hold', () => {
     new Date(-8.64e15),
     new Date(Number.NaN),
   ])('%s is refused wherever one goes in', async (at) => {
-    const { keyId } = await createKey(f.kms, f.admin, {});
+    const { keyId } = await createKey({ kms: f.kms, caller: f.admin }, {});
     const usageLimits = { expiresAt: at };
-    await expect(createKey(f.kms, f.admin, { usageLimits })).rejects.toMatchObject(refused('usageLimits.expiresAt'));
-    await expect(updateKey(f.kms, f.admin, { keyId, usageLimits })).rejects.toMatchObject(
+    await expect(createKey({ kms: f.kms, caller: f.admin }, { usageLimits })).rejects.toMatchObject(
       refused('usageLimits.expiresAt'),
     );
-    await expect(createApiToken(f.kms, f.admin, { name: 'a', role: 'auditor', expiresAt: at })).rejects.toMatchObject(
-      refused('expiresAt'),
+    await expect(updateKey({ kms: f.kms, caller: f.admin }, { keyId, usageLimits })).rejects.toMatchObject(
+      refused('usageLimits.expiresAt'),
     );
+    await expect(
+      createApiToken({ kms: f.kms, caller: f.admin }, { name: 'a', role: 'auditor', expiresAt: at }),
+    ).rejects.toMatchObject(refused('expiresAt'));
   });
 });
 
 describe('the expiry of a new token', () => {
   const expiring = (milliseconds: number) =>
-    createApiToken(f.kms, f.admin, {
-      name: 'a',
-      role: 'auditor',
-      expiresAt: new Date(f.kms.clock() + milliseconds),
-    });
+    createApiToken(
+      { kms: f.kms, caller: f.admin },
+      {
+        name: 'a',
+        role: 'auditor',
+        expiresAt: new Date(f.kms.clock() + milliseconds),
+      },
+    );
 
   it('lies ahead', async () => {
     await expect(expiring(-1)).rejects.toMatchObject(refused('expiresAt'));
@@ -62,6 +67,6 @@ describe('a cursor that no list answered', () => {
     ['a surplus part', `1.${newId()}.1`],
   ])('is refused: %s', async (_what, text) => {
     const cursor = Buffer.from(text).toString('base64url');
-    await expect(listKeys(f.kms, f.admin, { cursor })).rejects.toMatchObject(refused('cursor'));
+    await expect(listKeys({ kms: f.kms, caller: f.admin }, { cursor })).rejects.toMatchObject(refused('cursor'));
   });
 });

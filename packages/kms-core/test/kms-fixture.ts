@@ -103,3 +103,8 @@ export function callerOf(tenantId: string, role: Role | null, permissions: reado
     attributes: { ip: '127.0.0.1', mfa: false },
   };
 }
+
+/** Runs what may answer or throw at once, so that either comes later. */
+export async function promised<T>(work: () => T | Promise<T>): Promise<T> {
+  return work();
+}

@@ -13,11 +13,13 @@ import {
   resumeKey,
   revokeKey,
   rotateKey,
+  type Operation,
+  operationOfService,
   runDueWork,
   shredKey,
   suspendKey,
 } from '../src/index.ts';
-import { type Fixture, makeFixture } from './kms-fixture.ts';
+import { type Fixture, makeFixture, promised } from './kms-fixture.ts';
 
 const DAY = 86_400_000;
 
@@ -127,19 +129,19 @@ function callAct(kms: Kms, fixture: Fixture, keyId: string, act: Act): Promise<K
   const { admin } = fixture;
   switch (act) {
     case 'rotate':
-      return rotateKey(kms, admin, { keyId });
+      return rotateKey({ kms, caller: admin }, { keyId });
     case 'suspend':
-      return suspendKey(kms, admin, { keyId });
+      return suspendKey({ kms, caller: admin }, { keyId });
     case 'resume':
-      return resumeKey(kms, admin, { keyId });
+      return resumeKey({ kms, caller: admin }, { keyId });
     case 'revoke':
-      return revokeKey(kms, admin, { keyId, reason: 'end_of_life' });
+      return revokeKey({ kms, caller: admin }, { keyId, reason: 'end_of_life' });
     case 'destroy':
-      return destroyKey(kms, admin, { keyId, pendingDays: 1 });
+      return destroyKey({ kms, caller: admin }, { keyId, pendingDays: 1 });
     case 'restore':
-      return restoreKey(kms, admin, { keyId });
+      return restoreKey({ kms, caller: admin }, { keyId });
     case 'shred':
-      return shredKey(kms, admin, { keyId, confirmation: `SHRED-${keyId}` });
+      return shredKey({ kms, caller: admin }, { keyId, confirmation: `SHRED-${keyId}` });
   }
 }
 
@@ -149,12 +151,16 @@ function nodeOf(real: Real, index: number): Kms {
   return node;
 }
 
+function callOn(real: Real, index: number): Operation {
+  return { kms: nodeOf(real, index), caller: real.fixture.admin };
+}
+
 function keyOf(model: Model, index: number): ModelKey | undefined {
   return model.keys[index % Math.max(1, model.keys.length)];
 }
 
 async function checkKey(real: Real, key: ModelKey): Promise<void> {
-  const shown = await getKey(nodeOf(real, 0), real.fixture.admin, { keyId: key.keyId });
+  const shown = await getKey(callOn(real, 0), { keyId: key.keyId });
   expect(shown.state).toBe(key.state);
   expect(shown.revision).toBe(key.revision);
   expect(shown.versions.map((version) => version.version)).toEqual(
@@ -185,11 +191,12 @@ const commands = [
         (model) => model.keys.length < 4,
         async (model, real) => {
           const idempotency = { key: `key-${model.keys.length}`, fingerprint: Buffer.alloc(32, 1) };
-          const input = { rotation: { retainVersions: retain }, ...(kind === 'replayed' ? { idempotency } : {}) };
-          const created = await createKey(nodeOf(real, node), real.fixture.admin, input);
+          const input = { rotation: { retainVersions: retain } };
+          const once = kind === 'replayed' ? { idempotency } : {};
+          const created = await createKey({ ...callOn(real, node), ...once }, input);
           if (kind === 'replayed') {
             const known = model.replays.get(idempotency.key);
-            expect(await createKey(nodeOf(real, node + 1), real.fixture.admin, input)).toEqual(known ?? created);
+            expect(await createKey({ ...callOn(real, node + 1), ...once }, input)).toEqual(known ?? created);
             model.replays.set(idempotency.key, created);
           }
           if (model.keys.some((key) => key.keyId === created.keyId)) return;
@@ -214,10 +221,9 @@ const commands = [
       async (model, real) => {
         const key = keyOf(model, index);
         if (key === undefined) return;
-        const call = encrypt(nodeOf(real, node), real.fixture.admin, {
-          keyId: key.keyId,
-          plaintext: Buffer.from(plaintext),
-        });
+        const call = promised(() =>
+          encrypt(callOn(real, node), { keyId: key.keyId, plaintext: Buffer.from(plaintext) }),
+        );
         if (key.state !== 'active') {
           expect(await outcome(call)).toBe('KEY_STATE_INVALID');
           return;
@@ -237,7 +243,7 @@ const commands = [
         const made = key?.ciphertexts[which % key.ciphertexts.length];
         if (key === undefined || made === undefined) return;
         const retired = key.retain !== null && made.version <= key.versions - key.retain;
-        const call = decrypt(nodeOf(real, node), real.fixture.admin, { ciphertext: made.bytes });
+        const call = promised(() => decrypt(callOn(real, node), { ciphertext: made.bytes }));
         if (retired || (key.state !== 'active' && key.state !== 'suspended'))
           expect(await outcome(call)).toBe('KEY_STATE_INVALID');
         else expect(Buffer.from((await call).plaintext).toString()).toBe(made.plaintext);
@@ -273,7 +279,9 @@ const commands = [
         real.fixture.advance(hours * 3_600_000);
         model.now += hours * 3_600_000;
         const due = model.keys.filter((key) => key.destroyAt !== null && key.destroyAt <= model.now);
-        const reports = await Promise.all(real.nodes.map((node) => runDueWork(node, new AbortController().signal)));
+        const reports = await Promise.all(
+          real.nodes.map((node) => runDueWork(operationOfService(node, 'runDueWork'), new AbortController().signal)),
+        );
         expect(reports.flatMap((report) => report.failed)).toEqual([]);
         expect(reports.reduce((sum, report) => sum + report.destroyed, 0)).toBe(due.length);
         for (const key of due) {

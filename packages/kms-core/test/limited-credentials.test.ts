@@ -30,16 +30,19 @@ const data = Buffer.from('data');
 
 beforeAll(async () => {
   f = await makeFixture();
-  own = (await createKey(f.kms, f.admin, { name: 'own' })).keyId;
-  other = (await createKey(f.kms, f.admin, { name: 'other' })).keyId;
+  own = (await createKey({ kms: f.kms, caller: f.admin }, { name: 'own' })).keyId;
+  other = (await createKey({ kms: f.kms, caller: f.admin }, { name: 'other' })).keyId;
   limited = { ...f.admin, permissions: new Set(PERMISSIONS), keys: new Set([own]) };
-  await putKeyPolicy(f.kms, f.admin, {
-    keyId: other,
-    policy: {
-      version: '1',
-      statements: [{ effect: 'allow', actions: ['kms:keys:*', 'kms:encrypt'], resources: ['*'] }],
+  await putKeyPolicy(
+    { kms: f.kms, caller: f.admin },
+    {
+      keyId: other,
+      policy: {
+        version: '1',
+        statements: [{ effect: 'allow', actions: ['kms:keys:*', 'kms:encrypt'], resources: ['*'] }],
+      },
     },
-  });
+  );
 });
 
 describe('a credential for some keys', () => {
@@ -54,35 +57,39 @@ describe('a credential for some keys', () => {
   });
 
   test('uses its key and is refused every other one', async () => {
-    const { ciphertext } = await encrypt(f.kms, limited, { keyId: own, plaintext: data });
-    expect(Buffer.from((await decrypt(f.kms, limited, { ciphertext })).plaintext)).toEqual(data);
-    const foreign = (await encrypt(f.kms, f.admin, { keyId: other, plaintext: data })).ciphertext;
+    const { ciphertext } = await encrypt({ kms: f.kms, caller: limited }, { keyId: own, plaintext: data });
+    expect(Buffer.from((await decrypt({ kms: f.kms, caller: limited }, { ciphertext })).plaintext)).toEqual(data);
+    const foreign = (await encrypt({ kms: f.kms, caller: f.admin }, { keyId: other, plaintext: data })).ciphertext;
     const calls = [
-      () => encrypt(f.kms, limited, { keyId: other, plaintext: data }),
-      () => decrypt(f.kms, limited, { ciphertext: foreign }),
-      () => getKey(f.kms, limited, { keyId: other }),
-      () => rotateKey(f.kms, limited, { keyId: other }),
-      () => revokeKey(f.kms, limited, { keyId: other, reason: 'suspected_compromise' }),
+      async () => encrypt({ kms: f.kms, caller: limited }, { keyId: other, plaintext: data }),
+      async () => decrypt({ kms: f.kms, caller: limited }, { ciphertext: foreign }),
+      () => getKey({ kms: f.kms, caller: limited }, { keyId: other }),
+      () => rotateKey({ kms: f.kms, caller: limited }, { keyId: other }),
+      () => revokeKey({ kms: f.kms, caller: limited }, { keyId: other, reason: 'suspected_compromise' }),
     ];
     for (const call of calls)
       await expect(call(), String(call)).rejects.toMatchObject({
         code: 'FORBIDDEN',
         message: 'The credential is limited to other keys.',
       });
-    expect((await listKeys(f.kms, limited, {})).items.map(({ keyId }) => keyId)).toEqual([own]);
+    expect((await listKeys({ kms: f.kms, caller: limited }, {})).items.map(({ keyId }) => keyId)).toEqual([own]);
   });
 
   test('is refused what reaches beyond its keys, so that it cannot get itself an unlimited credential', async () => {
     const platform = { ...limited, tenantId: SYSTEM_TENANT };
-    const made = await createApiToken(f.kms, f.admin, { name: 'token', role: 'auditor' });
+    const made = await createApiToken({ kms: f.kms, caller: f.admin }, { name: 'token', role: 'auditor' });
     const calls = [
-      () => createKey(f.kms, limited, {}),
-      () => createImportParameters(f.kms, limited, { wrappingAlgorithm: 'RSA_AES_KEY_WRAP_SHA_256' }),
-      () => createApiToken(f.kms, limited, { name: 'more', role: 'key_user' }),
-      () => listApiTokens(f.kms, limited, {}),
-      () => revokeApiToken(f.kms, limited, { tokenId: made.tokenId }),
-      () => createTenant(f.kms, platform, { name: 'tenant' }),
-      () => shredTenant(f.kms, limited, { tenantId: f.tenantId, confirmation: f.tenantId, reason: 'test' }),
+      () => createKey({ kms: f.kms, caller: limited }, {}),
+      () => createImportParameters({ kms: f.kms, caller: limited }, { wrappingAlgorithm: 'RSA_AES_KEY_WRAP_SHA_256' }),
+      () => createApiToken({ kms: f.kms, caller: limited }, { name: 'more', role: 'key_user' }),
+      () => listApiTokens({ kms: f.kms, caller: limited }, {}),
+      () => revokeApiToken({ kms: f.kms, caller: limited }, { tokenId: made.tokenId }),
+      () => createTenant({ kms: f.kms, caller: platform }, { name: 'tenant' }),
+      () =>
+        shredTenant(
+          { kms: f.kms, caller: limited },
+          { tenantId: f.tenantId, confirmation: f.tenantId, reason: 'test' },
+        ),
     ];
     for (const call of calls)
       await expect((async () => call())(), String(call)).rejects.toMatchObject({

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createKey, encrypt, KmsError, listCursors, listKeys, newId } from '../src/index.ts';
-import { addTenant, callerOf, type Fixture, makeFixture } from './kms-fixture.ts';
+import { addTenant, callerOf, type Fixture, makeFixture, promised } from './kms-fixture.ts';
 
 let f: Fixture;
 beforeEach(async () => {
@@ -31,34 +31,36 @@ describe('a cursor', () => {
   });
 
   test('of another tenant is refused by a list', async () => {
-    for (let made = 0; made < 3; made += 1) await createKey(f.kms, f.admin, {});
-    const { nextCursor } = await listKeys(f.kms, f.admin, { limit: 1 });
+    for (let made = 0; made < 3; made += 1) await createKey({ kms: f.kms, caller: f.admin }, {});
+    const { nextCursor } = await listKeys({ kms: f.kms, caller: f.admin }, { limit: 1 });
     const other = newId();
     await addTenant(f.kms, other);
     await expect(
-      listKeys(f.kms, callerOf(other, 'tenant_admin'), { cursor: String(nextCursor) }),
+      listKeys({ kms: f.kms, caller: callerOf(other, 'tenant_admin') }, { cursor: String(nextCursor) }),
     ).rejects.toMatchObject({ code: 'BAD_REQUEST' });
-    const second = await listKeys(f.kms, f.admin, { limit: 1, cursor: String(nextCursor) });
+    const second = await listKeys({ kms: f.kms, caller: f.admin }, { limit: 1, cursor: String(nextCursor) });
     expect(second.items).toHaveLength(1);
   });
 });
 
 test('the numbers of the cache do not tell a held key of another tenant from one that does not exist', async () => {
-  const { keyId } = await createKey(f.kms, f.admin, {});
+  const { keyId } = await createKey({ kms: f.kms, caller: f.admin }, {});
   const plaintext = Buffer.from('data');
-  await encrypt(f.kms, f.admin, { keyId, plaintext });
+  await encrypt({ kms: f.kms, caller: f.admin }, { keyId, plaintext });
   const other = newId();
   await addTenant(f.kms, other);
   const stranger = callerOf(other, 'tenant_admin');
   const countsOf = async (wanted: string) => {
     const before = { ...f.kms.keyRing.counts };
-    await expect(encrypt(f.kms, stranger, { keyId: wanted, plaintext })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(
+      promised(() => encrypt({ kms: f.kms, caller: stranger }, { keyId: wanted, plaintext })),
+    ).rejects.toMatchObject({ code: 'NOT_FOUND' });
     const { hits, misses, untrusted } = f.kms.keyRing.counts;
     return [hits - before.hits, misses - before.misses, untrusted - before.untrusted];
   };
   await countsOf(newId());
   expect(await countsOf(keyId)).toEqual(await countsOf(newId()));
   const before = f.kms.keyRing.counts.hits;
-  await encrypt(f.kms, f.admin, { keyId, plaintext });
+  await encrypt({ kms: f.kms, caller: f.admin }, { keyId, plaintext });
   expect(f.kms.keyRing.counts.hits).toBe(before + 1);
 });

@@ -15,7 +15,7 @@ import {
   TokenRing,
 } from '../src/index.ts';
 import { MapCache } from '../src/testing/map-cache.ts';
-import { type Fixture, makeFixture } from './kms-fixture.ts';
+import { type Fixture, makeFixture, promised } from './kms-fixture.ts';
 
 let f: Fixture;
 let opened: string[];
@@ -57,7 +57,7 @@ class LossyFeed extends InProcessFeed {
 
 const shred = () => {
   const confirmation = `SHRED-${f.tenantId}`;
-  return shredTenant(f.kms, f.admin, { tenantId: f.tenantId, confirmation, reason: 'test' });
+  return shredTenant({ kms: f.kms, caller: f.admin }, { tenantId: f.tenantId, confirmation, reason: 'test' });
 };
 const refused = expect.objectContaining({ code: 'NOT_FOUND' });
 
@@ -86,11 +86,13 @@ describe('the master keys of a tenant that was shredded elsewhere', () => {
 
   test('are not used by a node that holds nothing, and hears nothing', async () => {
     const other = await node(SILENT_FEED, false);
-    const { keyId } = await createKey(other, f.admin, {});
-    await encrypt(other, f.admin, { keyId, plaintext: randomBytes(8) });
+    const { keyId } = await createKey({ kms: other, caller: f.admin }, {});
+    await encrypt({ kms: other, caller: f.admin }, { keyId, plaintext: randomBytes(8) });
     await shred();
-    await expect(createKey(other, f.admin, {})).rejects.toThrow(refused);
-    await expect(encrypt(other, f.admin, { keyId, plaintext: randomBytes(8) })).rejects.toThrow(refused);
+    await expect(createKey({ kms: other, caller: f.admin }, {})).rejects.toThrow(refused);
+    await expect(
+      promised(() => encrypt({ kms: other, caller: f.admin }, { keyId, plaintext: randomBytes(8) })),
+    ).rejects.toThrow(refused);
   });
 });
 

@@ -35,13 +35,13 @@ describe('metadata', () => {
     ['as many characters', { [x(bounds.nameCharacters)]: x(bounds.valueCharacters) }],
     ['names that mean something to JavaScript', { constructor: 1, toString: 'a', hasOwnProperty: null, '0': 'zero' }],
   ])('is answered as it was sent: %s', async (_what, metadata) => {
-    const { keyId, metadata: answered } = await createKey(f.kms, f.admin, { metadata });
+    const { keyId, metadata: answered } = await createKey({ kms: f.kms, caller: f.admin }, { metadata });
     expect(answered).toEqual(metadata);
-    const { keyId: other } = await createKey(f.kms, f.admin, {});
-    await updateKey(f.kms, f.admin, { keyId: other, metadata });
+    const { keyId: other } = await createKey({ kms: f.kms, caller: f.admin }, {});
+    await updateKey({ kms: f.kms, caller: f.admin }, { keyId: other, metadata });
     // From the store, past its MAC.
     for (const id of [keyId, other])
-      await expect(getKey(f.kms, f.admin, { keyId: id })).resolves.toMatchObject({ metadata });
+      await expect(getKey({ kms: f.kms, caller: f.admin }, { keyId: id })).resolves.toMatchObject({ metadata });
   });
 
   it.each<[string, unknown, string]>([
@@ -85,7 +85,9 @@ describe('metadata', () => {
     ['too many empty lists', { a: Array.from({ length: 6000 }, () => []) }, 'metadata'],
   ])('is refused where it would not come back as it was sent: %s', async (_what, metadata, path) => {
     const refused = { code: 'BAD_REQUEST', details: { issues: [{ path, reason: expect.any(String) }] } };
-    await expect(createKey(f.kms, f.admin, { metadata: metadata as Metadata })).rejects.toMatchObject(refused);
+    await expect(createKey({ kms: f.kms, caller: f.admin }, { metadata: metadata as Metadata })).rejects.toMatchObject(
+      refused,
+    );
   });
 
   it('that holds itself is refused, and what holds one thing many times ends', () => {

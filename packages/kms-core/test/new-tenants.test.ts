@@ -45,16 +45,22 @@ describe('a new tenant', () => {
       const hierarchy = new KeyHierarchy(kms.store, [hsm, other]);
       await addRoot({ store: kms.store, hierarchy, makeRoot: async () => undefined }, 'hsm-b');
     };
-    await expect(createTenant(kms, operator, { tenantId, name: 'raced' })).rejects.toThrow(failure('CONFLICT'));
+    await expect(createTenant({ kms, caller: operator }, { tenantId, name: 'raced' })).rejects.toThrow(
+      failure('CONFLICT'),
+    );
     expect(await kms.store.transact(SYSTEM, (unit) => unit.tenants.get(tenantId))).toBeUndefined();
-    await expect(createTenant(kms, operator, { tenantId, name: 'raced' })).resolves.toMatchObject({ tenantId });
+    await expect(createTenant({ kms, caller: operator }, { tenantId, name: 'raced' })).resolves.toMatchObject({
+      tenantId,
+    });
   });
 
   test('that was made already is answered from before while no HSM answers', async () => {
     const idempotency = { key: 'once', fingerprint: Buffer.alloc(32, 1) };
-    const made = await createTenant(kms, operator, { name: 'once', idempotency });
+    const made = await createTenant({ kms, caller: operator, idempotency }, { name: 'once' });
     hsm.goAway();
-    await expect(createTenant(kms, operator, { name: 'once', idempotency })).resolves.toEqual(made);
-    await expect(createTenant(kms, operator, { name: 'other' })).rejects.toThrow(failure('HSM_UNAVAILABLE'));
+    await expect(createTenant({ kms, caller: operator, idempotency }, { name: 'once' })).resolves.toEqual(made);
+    await expect(createTenant({ kms, caller: operator }, { name: 'other' })).rejects.toThrow(
+      failure('HSM_UNAVAILABLE'),
+    );
   });
 });

@@ -7,6 +7,7 @@ import {
   encrypt,
   getKey,
   type Kms,
+  type Operation,
   KmsError,
   newId,
   OperationEvidence,
@@ -23,9 +24,11 @@ import {
   suspendKey,
   upgradeKey,
   withEvidence,
+  operationOfService,
 } from '../src/index.ts';
 import { inMemoryStore } from '../src/testing/in-memory-store.ts';
 import { callerOf, type Fixture, makeFixture } from './kms-fixture.ts';
+import { SealedEvidence } from './sealed-evidence.ts';
 
 const DATA = new TextEncoder().encode('data');
 let fixture: Fixture;
@@ -51,15 +54,19 @@ const trail = {
 };
 
 /** Runs one operation as the edge does, with evidence of its own. */
-async function run<T>(work: (kms: Kms) => Promise<T>): Promise<T> {
+async function run<T>(
+  work: (op: Operation) => T | Promise<T>,
+  kms: Kms = fixture.kms,
+  caller: Caller = fixture.admin,
+): Promise<T> {
   const evidence = new OperationEvidence(trail, fixture.kms.clock, {
     tenantId: fixture.tenantId,
-    actor: { type: 'service', id: fixture.admin.subject },
+    actor: { type: 'service', id: caller.subject },
     context: { requestId: 'r-1', userAgent: null, source: 'api', ip: null },
     action: 'encrypt',
     eventType: 'kms.encrypt',
   });
-  return withEvidence(evidence, () => work({ ...fixture.kms, evidence }));
+  return withEvidence(evidence, () => work({ kms, caller, evidence }));
 }
 
 /** What units of work left. */
@@ -68,36 +75,36 @@ function committed(): readonly AuditEvent[] {
 }
 
 async function newKey(): Promise<string> {
-  return (await createKey(fixture.kms, fixture.admin, {})).keyId;
+  return (await createKey({ kms: fixture.kms, caller: fixture.admin }, {})).keyId;
 }
 
 describe('the reason of a change', () => {
-  const CHANGES: readonly (readonly [string, (kms: Kms, change: ChangeRequest) => Promise<unknown>])[] = [
-    ['rotated', (kms, change) => rotateKey(kms, fixture.admin, change)],
-    ['upgraded', (kms, change) => upgradeKey(kms, fixture.admin, change)],
-    ['suspended', (kms, change) => suspendKey(kms, fixture.admin, change)],
-    ['resumed', (kms, change) => resumeKey(kms, fixture.admin, change)],
-    ['destruction-scheduled', (kms, change) => destroyKey(kms, fixture.admin, change)],
-    ['restored', (kms, change) => restoreKey(kms, fixture.admin, change)],
-    ['shredded', (kms, change) => shredKey(kms, fixture.admin, { ...change, confirmation: `SHRED-${change.keyId}` })],
+  const CHANGES: readonly (readonly [string, (op: Operation, change: ChangeRequest) => Promise<unknown>])[] = [
+    ['rotated', (op, change) => rotateKey(op, change)],
+    ['upgraded', (op, change) => upgradeKey(op, change)],
+    ['suspended', (op, change) => suspendKey(op, change)],
+    ['resumed', (op, change) => resumeKey(op, change)],
+    ['destruction-scheduled', (op, change) => destroyKey(op, change)],
+    ['restored', (op, change) => restoreKey(op, change)],
+    ['shredded', (op, change) => shredKey(op, { ...change, confirmation: `SHRED-${change.keyId}` })],
   ];
 
   test('is in its evidence, and in no other', async () => {
     const keyId = await newKey();
     for (const [name, change] of CHANGES)
-      await run((kms) => change(kms, { keyId, statedReason: `because it is to be ${name}` }));
+      await run((op) => change(op, { keyId, statedReason: `because it is to be ${name}` }));
     const found = committed().map(({ eventType, changes }) => [
       eventType,
       changes?.before?.['reason'],
       changes?.after?.['reason'],
     ]);
     expect(found).toEqual(CHANGES.map(([name]) => [`kms.key.${name}`, undefined, `because it is to be ${name}`]));
-    await expect(getKey(fixture.kms, fixture.admin, { keyId })).resolves.not.toHaveProperty('reason');
+    await expect(getKey({ kms: fixture.kms, caller: fixture.admin }, { keyId })).resolves.not.toHaveProperty('reason');
   });
 
   test('need not be given', async () => {
     const keyId = await newKey();
-    await run((kms) => rotateKey(kms, fixture.admin, { keyId }));
+    await run((op) => rotateKey(op, { keyId }));
     expect(committed().at(-1)?.changes?.after).not.toHaveProperty('reason');
   });
 });
@@ -105,7 +112,7 @@ describe('the reason of a change', () => {
 describe('an operation that leaves evidence', () => {
   test('is answered when its event is durable', async () => {
     const keyId = await newKey();
-    await run((kms) => encrypt(kms, fixture.admin, { keyId, plaintext: DATA }));
+    await run((op) => encrypt(op, { keyId, plaintext: DATA }));
     expect(recorded).toMatchObject([
       { eventType: 'kms.encrypt', result: 'success', resource: { id: keyId, version: 1 } },
     ]);
@@ -114,14 +121,16 @@ describe('an operation that leaves evidence', () => {
   test('gives no output when its event cannot be written, though the work was done', async () => {
     const keyId = await newKey();
     trailFailure = new KmsError('STORE_UNAVAILABLE', 'the database is away');
-    const answer = run((kms) => encrypt(kms, fixture.admin, { keyId, plaintext: DATA }));
+    const answer = run((op) => encrypt(op, { keyId, plaintext: DATA }));
     await expect(answer).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE', retryAfterSeconds: 1 });
   });
 
   test('that failed answers AUDIT_UNAVAILABLE when not even that can be written', async () => {
     trailFailure = new Error('no');
-    const denied = run((kms) =>
-      encrypt(kms, callerOf(fixture.tenantId, 'auditor'), { keyId: 'none', plaintext: DATA }),
+    const denied = run(
+      (op) => encrypt(op, { keyId: 'none', plaintext: DATA }),
+      fixture.kms,
+      callerOf(fixture.tenantId, 'auditor'),
     );
     await expect(denied).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' });
   });
@@ -138,7 +147,11 @@ describe('an operation that leaves evidence', () => {
 
   test('leaves a denial under its own type, with the key that it was about', async () => {
     const keyId = await newKey();
-    const denied = run((kms) => encrypt(kms, callerOf(fixture.tenantId, 'auditor'), { keyId, plaintext: DATA }));
+    const denied = run(
+      (op) => encrypt(op, { keyId, plaintext: DATA }),
+      fixture.kms,
+      callerOf(fixture.tenantId, 'auditor'),
+    );
     await expect(denied).rejects.toMatchObject({ code: 'FORBIDDEN' });
     expect(recorded).toMatchObject([
       {
@@ -158,11 +171,11 @@ describe('a ciphertext that moves to another key', () => {
   let ciphertext: Uint8Array;
   beforeEach(async () => {
     [source, destination] = [await newKey(), await newKey()];
-    ({ ciphertext } = await encrypt(fixture.kms, fixture.admin, { keyId: source, plaintext: DATA }));
+    ({ ciphertext } = await encrypt({ kms: fixture.kms, caller: fixture.admin }, { keyId: source, plaintext: DATA }));
   });
 
   test('leaves an event for each of the keys', async () => {
-    await run((kms) => reencrypt(kms, fixture.admin, { ciphertext, destinationKeyId: destination }));
+    await run((op) => reencrypt(op, { ciphertext, destinationKeyId: destination }));
     expect(recorded).toMatchObject([
       { eventType: 'kms.decrypt', result: 'success', resource: { id: source, version: 1 } },
       { eventType: 'kms.encrypt', result: 'success', resource: { id: destination, version: 1 } },
@@ -170,8 +183,8 @@ describe('a ciphertext that moves to another key', () => {
   });
 
   test('leaves one for a key that stays', async () => {
-    await rotateKey(fixture.kms, fixture.admin, { keyId: source });
-    await run((kms) => reencrypt(kms, fixture.admin, { ciphertext, destinationKeyId: source }));
+    await rotateKey({ kms: fixture.kms, caller: fixture.admin }, { keyId: source });
+    await run((op) => reencrypt(op, { ciphertext, destinationKeyId: source }));
     expect(recorded).toMatchObject([{ resource: { id: source, version: 2 } }]);
   });
 
@@ -180,22 +193,25 @@ describe('a ciphertext that moves to another key', () => {
       version: '1' as const,
       statements: [{ effect: 'deny' as const, actions: [action], resources: ['*'] }],
     });
-    await putKeyPolicy(fixture.kms, fixture.admin, { keyId: destination, policy: deny('kms:encrypt') });
-    const move = () => run((kms) => reencrypt(kms, fixture.admin, { ciphertext, destinationKeyId: destination }));
+    await putKeyPolicy(
+      { kms: fixture.kms, caller: fixture.admin },
+      { keyId: destination, policy: deny('kms:encrypt') },
+    );
+    const move = () => run((op) => reencrypt(op, { ciphertext, destinationKeyId: destination }));
     await expect(move()).rejects.toMatchObject({ code: 'FORBIDDEN' });
     expect(recorded).toMatchObject([
       { eventType: 'kms.decrypt', result: 'success', resource: { id: source } },
       { eventType: 'kms.access.denied', result: 'denied', resource: { id: destination } },
     ]);
     recorded = [];
-    await putKeyPolicy(fixture.kms, fixture.admin, { keyId: source, policy: deny('kms:decrypt') });
+    await putKeyPolicy({ kms: fixture.kms, caller: fixture.admin }, { keyId: source, policy: deny('kms:decrypt') });
     await expect(move()).rejects.toMatchObject({ code: 'FORBIDDEN' });
     expect(recorded).toMatchObject([{ eventType: 'kms.access.denied', resource: { id: source } }]);
   });
 
   test('to one that does not exist names that one, too', async () => {
     const unknown = newId();
-    const moved = run((kms) => reencrypt(kms, fixture.admin, { ciphertext, destinationKeyId: unknown }));
+    const moved = run((op) => reencrypt(op, { ciphertext, destinationKeyId: unknown }));
     await expect(moved).rejects.toMatchObject({ code: 'NOT_FOUND' });
     expect(recorded).toMatchObject([
       { eventType: 'kms.decrypt', resource: { id: source } },
@@ -205,7 +221,7 @@ describe('a ciphertext that moves to another key', () => {
 
   test('gives no output when the event of its own key cannot be written', async () => {
     trailFailure = new Error('no');
-    const moved = run((kms) => reencrypt(kms, fixture.admin, { ciphertext, destinationKeyId: destination }));
+    const moved = run((op) => reencrypt(op, { ciphertext, destinationKeyId: destination }));
     await expect(moved).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' });
   });
 });
@@ -229,7 +245,7 @@ describe('several operations in one request', () => {
 describe('a change', () => {
   test('commits with its event, which is then the only one', async () => {
     const keyId = await newKey();
-    await run((kms) => suspendKey(kms, fixture.admin, { keyId }));
+    await run((op) => suspendKey(op, { keyId }));
     expect(recorded).toEqual([]);
     expect(committed()).toMatchObject([
       {
@@ -252,7 +268,7 @@ describe('a change', () => {
           ),
       }),
     };
-    const answer = run((kms) => suspendKey({ ...broken, evidence: kms.evidence }, fixture.admin, { keyId }));
+    const answer = run((op) => suspendKey(op, { keyId }), broken);
     await expect(answer).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' });
     expect(await fixture.store.readKey(fixture.tenantId, keyId)).toMatchObject({ state: 'active', revision: 1 });
     expect(committed()).toEqual([]);
@@ -260,30 +276,26 @@ describe('a change', () => {
 
   test('that is refused leaves its event outside of any unit of work', async () => {
     const keyId = await newKey();
-    await run((kms) => revokeKey(kms, fixture.admin, { keyId, reason: 'policy_violation' }));
-    const refused = run((kms) => rotateKey(kms, fixture.admin, { keyId }));
+    await run((op) => revokeKey(op, { keyId, reason: 'policy_violation' }));
+    const refused = run((op) => rotateKey(op, { keyId }));
     await expect(refused).rejects.toMatchObject({ code: 'KEY_STATE_INVALID' });
     expect(committed()).toHaveLength(1);
     expect(recorded).toMatchObject([{ result: 'failure', errorCode: 'KEY_STATE_INVALID' }]);
   });
 
   test('names no value of metadata', async () => {
-    await run((kms) => createKey(kms, fixture.admin, { metadata: { owner: 'somebody with a name' } }));
+    await run((op) => createKey(op, { metadata: { owner: 'somebody with a name' } }));
     expect(committed()[0]?.changes?.after).toMatchObject({ metadataKeys: ['owner'] });
     expect(JSON.stringify(committed())).not.toContain('somebody');
   });
 
   test('that a schedule makes is the act of the service itself', async () => {
-    const evidence = new OperationEvidence(trail, fixture.kms.clock, {
-      tenantId: fixture.tenantId,
-      actor: SERVICE_ITSELF,
-      context: { requestId: null, userAgent: null, source: 'service', ip: null },
-      action: 'start',
-      eventType: 'kms.tenant.created',
-    });
-    const { keyId } = await createKey(fixture.kms, fixture.admin, { rotation: { periodSeconds: 60 } });
+    const { keyId } = await createKey({ kms: fixture.kms, caller: fixture.admin }, { rotation: { periodSeconds: 60 } });
     fixture.advance(61_000);
-    await runDueWork({ ...fixture.kms, evidence }, new AbortController().signal);
+    await runDueWork(
+      operationOfService({ ...fixture.kms, evidence: { trail, store: new SealedEvidence() } }, 'runDueWork'),
+      new AbortController().signal,
+    );
     expect(committed()).toMatchObject([
       { eventType: 'kms.key.rotated', actor: SERVICE_ITSELF, resource: { id: keyId, version: 2 }, action: 'rotateKey' },
     ]);
@@ -309,13 +321,12 @@ describe('a batch that is refused at the permission', () => {
     evidence.comesInItems();
     for (const keyId of keyIds) {
       const item = evidence.item();
-      const kms = { ...fixture.kms, evidence: item };
-      const work = async () => encrypt(kms, caller, { keyId, plaintext: DATA });
+      const work = async () => encrypt({ kms: fixture.kms, caller, evidence: item }, { keyId, plaintext: DATA });
       await expect(withEvidence(item, work)).rejects.toMatchObject({ code: 'FORBIDDEN' });
     }
     await evidence.succeeded();
   }
-  const freshKey = async () => (await createKey(fixture.kms, fixture.admin, {})).keyId;
+  const freshKey = async () => (await createKey({ kms: fixture.kms, caller: fixture.admin }, {})).keyId;
 
   test('leaves one event, however many items and keys it names', async () => {
     const [first, second] = [await freshKey(), await freshKey()];
@@ -329,7 +340,8 @@ describe('a batch that is refused at the permission', () => {
       version: '1',
       statements: [{ effect: 'deny', actions: ['kms:encrypt'], resources: ['*'] }],
     } as const;
-    for (const keyId of [first, second]) await putKeyPolicy(fixture.kms, fixture.admin, { keyId, policy });
+    for (const keyId of [first, second])
+      await putKeyPolicy({ kms: fixture.kms, caller: fixture.admin }, { keyId, policy });
     await batch(fixture.admin, [first, second, first, second]);
     expect(recorded.map(({ resource }) => resource.id)).toEqual([first, second]);
   });

@@ -62,6 +62,7 @@ import {
   wrapWithPadding,
   bindTenants,
   RECORD_FORMATS,
+  operationOfService,
 } from '../src/index.ts';
 import { addTenant, failableRoot, inMemoryStore, softwareResidentKeys } from '../src/testing/index.ts';
 import { callerOf, type Fixture, makeFixture } from './kms-fixture.ts';
@@ -96,17 +97,17 @@ async function prepare(): Promise<Prepared> {
   });
   const { kms, admin } = f;
   const create = async (algorithm: string) =>
-    (await createKey(kms, admin, { algorithm: resolveAlgorithm(algorithm), protectionLevel: 'hsm' })).keyId;
+    (await createKey({ kms, caller: admin }, { algorithm: resolveAlgorithm(algorithm), protectionLevel: 'hsm' })).keyId;
   const keyIds = { aes: await create('aes-256-gcm'), hmac: await create('hmac-sha256'), pair: await create('ed25519') };
   return {
     f,
     admin,
     keyIds,
-    ciphertext: (await encrypt(kms, admin, { keyId: keyIds.aes, plaintext: DATA })).ciphertext,
-    wrappedKey: (await wrap(kms, admin, { keyId: keyIds.aes, dataKey: DATA })).wrappedKey,
-    signature: (await sign(kms, admin, { keyId: keyIds.pair, data: DATA })).signature,
-    tag: (await mac(kms, admin, { keyId: keyIds.hmac, data: DATA })).mac,
-    token: await createApiToken(kms, admin, { name: 'token', role: 'key_user' }),
+    ciphertext: (await encrypt({ kms, caller: admin }, { keyId: keyIds.aes, plaintext: DATA })).ciphertext,
+    wrappedKey: (await wrap({ kms, caller: admin }, { keyId: keyIds.aes, dataKey: DATA })).wrappedKey,
+    signature: (await sign({ kms, caller: admin }, { keyId: keyIds.pair, data: DATA })).signature,
+    tag: (await mac({ kms, caller: admin }, { keyId: keyIds.hmac, data: DATA })).mac,
+    token: await createApiToken({ kms, caller: admin }, { name: 'token', role: 'key_user' }),
   };
 }
 
@@ -117,80 +118,94 @@ const once = (name: string) => ({ key: name, fingerprint: Buffer.alloc(32, 1) })
 /** Each begins on a node with nothing in memory: whatever it needs of an HSM it has to ask for. */
 const OPERATIONS: Readonly<Record<string, Operation>> = {
   authenticateToken: (kms, { token }) => authenticateToken(kms, token.token),
-  createKey: (kms, { admin }) => createKey(kms, admin, { protectionLevel: 'hsm', idempotency: once('create') }),
-  'createKey in software': (kms, { admin }) => createKey(kms, admin, { algorithm: resolveAlgorithm('x-wing') }),
-  getKey: (kms, { admin, keyIds }) => getKey(kms, admin, { keyId: keyIds.aes }),
-  listKeys: (kms, { admin }) => listKeys(kms, admin, {}),
-  keyStatistics: (kms, { admin }) => keyStatistics(kms, admin),
-  rotationSchedules: (kms, { admin }) => rotationSchedules(kms, admin, {}),
-  getPublicKey: (kms, { admin, keyIds }) => getPublicKey(kms, admin, { keyId: keyIds.pair }),
-  updateKey: (kms, { admin, keyIds }) => updateKey(kms, admin, { keyId: keyIds.aes, name: 'other' }),
-  putKeyPolicy: (kms, { admin, keyIds }) => putKeyPolicy(kms, admin, { keyId: keyIds.aes, policy: POLICY }),
-  getKeyPolicy: (kms, { admin, keyIds }) => getKeyPolicy(kms, admin, { keyId: keyIds.aes }),
-  deleteKeyPolicy: (kms, { admin, keyIds }) => deleteKeyPolicy(kms, admin, { keyId: keyIds.aes }),
-  rotateKey: (kms, { admin, keyIds }) => rotateKey(kms, admin, { keyId: keyIds.aes, idempotency: once('rotate') }),
-  upgradeKey: (kms, { admin, keyIds }) => upgradeKey(kms, admin, { keyId: keyIds.pair }),
+  createKey: (kms, { admin }) =>
+    createKey({ kms, caller: admin, idempotency: once('create') }, { protectionLevel: 'hsm' }),
+  'createKey in software': (kms, { admin }) =>
+    createKey({ kms, caller: admin }, { algorithm: resolveAlgorithm('x-wing') }),
+  getKey: (kms, { admin, keyIds }) => getKey({ kms, caller: admin }, { keyId: keyIds.aes }),
+  listKeys: (kms, { admin }) => listKeys({ kms, caller: admin }, {}),
+  keyStatistics: (kms, { admin }) => keyStatistics({ kms, caller: admin }),
+  rotationSchedules: (kms, { admin }) => rotationSchedules({ kms, caller: admin }, {}),
+  getPublicKey: (kms, { admin, keyIds }) => getPublicKey({ kms, caller: admin }, { keyId: keyIds.pair }),
+  updateKey: (kms, { admin, keyIds }) => updateKey({ kms, caller: admin }, { keyId: keyIds.aes, name: 'other' }),
+  putKeyPolicy: (kms, { admin, keyIds }) => putKeyPolicy({ kms, caller: admin }, { keyId: keyIds.aes, policy: POLICY }),
+  getKeyPolicy: (kms, { admin, keyIds }) => getKeyPolicy({ kms, caller: admin }, { keyId: keyIds.aes }),
+  deleteKeyPolicy: (kms, { admin, keyIds }) => deleteKeyPolicy({ kms, caller: admin }, { keyId: keyIds.aes }),
+  rotateKey: (kms, { admin, keyIds }) =>
+    rotateKey({ kms, caller: admin, idempotency: once('rotate') }, { keyId: keyIds.aes }),
+  upgradeKey: (kms, { admin, keyIds }) => upgradeKey({ kms, caller: admin }, { keyId: keyIds.pair }),
   'suspendKey, resumeKey': async (kms, { admin, keyIds }) => {
-    await suspendKey(kms, admin, { keyId: keyIds.aes });
-    await resumeKey(kms, admin, { keyId: keyIds.aes });
+    await suspendKey({ kms, caller: admin }, { keyId: keyIds.aes });
+    await resumeKey({ kms, caller: admin }, { keyId: keyIds.aes });
   },
   revokeKey: (kms, { admin, keyIds }) =>
-    revokeKey(kms, admin, { keyId: keyIds.aes, reason: 'end_of_life', cascade: true }),
+    revokeKey({ kms, caller: admin }, { keyId: keyIds.aes, reason: 'end_of_life', cascade: true }),
   'destroyKey, restoreKey': async (kms, { admin, keyIds }) => {
-    await destroyKey(kms, admin, { keyId: keyIds.aes });
-    await restoreKey(kms, admin, { keyId: keyIds.aes });
+    await destroyKey({ kms, caller: admin }, { keyId: keyIds.aes });
+    await restoreKey({ kms, caller: admin }, { keyId: keyIds.aes });
   },
   shredKey: (kms, { admin, keyIds }) =>
-    shredKey(kms, admin, { keyId: keyIds.aes, confirmation: `SHRED-${keyIds.aes}`, idempotency: once('shred') }),
+    shredKey(
+      { kms, caller: admin, idempotency: once('shred') },
+      { keyId: keyIds.aes, confirmation: `SHRED-${keyIds.aes}` },
+    ),
   importKey: async (kms, { admin }) => {
     const wrappingAlgorithm = 'ML_KEM_768_AES_KWP';
-    const { importToken, publicKey } = await createImportParameters(kms, admin, { wrappingAlgorithm });
+    const { importToken, publicKey } = await createImportParameters({ kms, caller: admin }, { wrappingAlgorithm });
     const key = createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' });
     const { sharedKey, ciphertext } = encapsulate(key);
     const wrappedMaterial = Buffer.concat([ciphertext, wrapWithPadding(sharedKey, randomBytes(32))]);
     const algorithm = resolveAlgorithm('aes-256-gcm');
-    await importKey(kms, admin, { algorithm, wrappingAlgorithm, importToken, wrappedMaterial });
+    await importKey({ kms, caller: admin }, { algorithm, wrappingAlgorithm, importToken, wrappedMaterial });
   },
-  encrypt: (kms, { admin, keyIds }) => encrypt(kms, admin, { keyId: keyIds.aes, plaintext: DATA }),
-  decrypt: (kms, { admin, ciphertext }) => decrypt(kms, admin, { ciphertext }),
-  reencrypt: (kms, { admin, ciphertext }) => reencrypt(kms, admin, { ciphertext }),
-  wrap: (kms, { admin, keyIds }) => wrap(kms, admin, { keyId: keyIds.aes, dataKey: DATA }),
-  unwrap: (kms, { admin, wrappedKey }) => unwrap(kms, admin, { wrappedKey }),
-  createDataKey: (kms, { admin, keyIds }) => createDataKey(kms, admin, { keyId: keyIds.aes }),
-  random: (kms, { admin }) => random(kms, admin, { bytes: 32 }),
-  sign: (kms, { admin, keyIds }) => sign(kms, admin, { keyId: keyIds.pair, data: DATA }),
-  verify: (kms, { admin, keyIds, signature }) => verify(kms, admin, { keyId: keyIds.pair, data: DATA, signature }),
-  mac: (kms, { admin, keyIds }) => mac(kms, admin, { keyId: keyIds.hmac, data: DATA }),
-  verifyMac: (kms, { admin, keyIds, tag }) => verifyMac(kms, admin, { keyId: keyIds.hmac, data: DATA, mac: tag }),
+  encrypt: (kms, { admin, keyIds }) => encrypt({ kms, caller: admin }, { keyId: keyIds.aes, plaintext: DATA }),
+  decrypt: (kms, { admin, ciphertext }) => decrypt({ kms, caller: admin }, { ciphertext }),
+  reencrypt: (kms, { admin, ciphertext }) => reencrypt({ kms, caller: admin }, { ciphertext }),
+  wrap: (kms, { admin, keyIds }) => wrap({ kms, caller: admin }, { keyId: keyIds.aes, dataKey: DATA }),
+  unwrap: (kms, { admin, wrappedKey }) => unwrap({ kms, caller: admin }, { wrappedKey }),
+  createDataKey: (kms, { admin, keyIds }) => createDataKey({ kms, caller: admin }, { keyId: keyIds.aes }),
+  random: (kms, { admin }) => random({ kms, caller: admin }, { bytes: 32 }),
+  sign: (kms, { admin, keyIds }) => sign({ kms, caller: admin }, { keyId: keyIds.pair, data: DATA }),
+  verify: (kms, { admin, keyIds, signature }) =>
+    verify({ kms, caller: admin }, { keyId: keyIds.pair, data: DATA, signature }),
+  mac: (kms, { admin, keyIds }) => mac({ kms, caller: admin }, { keyId: keyIds.hmac, data: DATA }),
+  verifyMac: (kms, { admin, keyIds, tag }) =>
+    verifyMac({ kms, caller: admin }, { keyId: keyIds.hmac, data: DATA, mac: tag }),
   createApiToken: (kms, { admin }) =>
-    createApiToken(kms, admin, { name: 'second', role: 'key_user', idempotency: once('token') }),
-  listApiTokens: (kms, { admin }) => listApiTokens(kms, admin, {}),
-  revokeApiToken: (kms, { admin, token }) => revokeApiToken(kms, admin, { tokenId: token.tokenId }),
-  installPlatformToken: (kms) => installPlatformToken(kms, `qnsp_pqc_${randomBytes(32).toString('base64url')}`),
-  createTenant: (kms) => createTenant(kms, operator, { name: 'second', idempotency: once('tenant') }),
-  listTenants: (kms) => listTenants(kms, operator),
+    createApiToken({ kms, caller: admin, idempotency: once('token') }, { name: 'second', role: 'key_user' }),
+  listApiTokens: (kms, { admin }) => listApiTokens({ kms, caller: admin }, {}),
+  revokeApiToken: (kms, { admin, token }) => revokeApiToken({ kms, caller: admin }, { tokenId: token.tokenId }),
+  installPlatformToken: (kms) =>
+    installPlatformToken(
+      operationOfService(kms, 'installPlatformToken'),
+      `qnsp_pqc_${randomBytes(32).toString('base64url')}`,
+    ),
+  createTenant: (kms) => createTenant({ kms, caller: operator, idempotency: once('tenant') }, { name: 'second' }),
+  listTenants: (kms) => listTenants({ kms, caller: operator }),
   shredTenant: (kms, { admin, f }) =>
-    shredTenant(kms, admin, { tenantId: f.tenantId, confirmation: `SHRED-${f.tenantId}`, reason: 'test' }),
+    shredTenant({ kms, caller: admin }, { tenantId: f.tenantId, confirmation: `SHRED-${f.tenantId}`, reason: 'test' }),
   'runDueWork: rotation': async (kms, { admin, f, keyIds }) => {
-    await updateKey(kms, admin, { keyId: keyIds.aes, rotation: { periodSeconds: 3600 } });
+    await updateKey({ kms, caller: admin }, { keyId: keyIds.aes, rotation: { periodSeconds: 3600 } });
     f.advance(DAY);
-    expect(await runDueWork(await f.restarted(), AbortSignal.timeout(60_000))).toMatchObject({
+    expect(
+      await runDueWork(operationOfService(await f.restarted(), 'runDueWork'), AbortSignal.timeout(60_000)),
+    ).toMatchObject({
       rotated: 1,
       failed: [],
     });
   },
   'runDueWork: destruction': async (kms, { admin, f, keyIds }) => {
-    await destroyKey(kms, admin, { keyId: keyIds.aes, pendingDays: 1 });
+    await destroyKey({ kms, caller: admin }, { keyId: keyIds.aes, pendingDays: 1 });
     f.advance(2 * DAY);
-    const report = await runDueWork(await f.restarted(), AbortSignal.timeout(60_000));
+    const report = await runDueWork(operationOfService(await f.restarted(), 'runDueWork'), AbortSignal.timeout(60_000));
     expect(report).toMatchObject({ destroyed: 1, failed: [] });
   },
   sweepResidentKeys: async (kms) => {
-    const [report] = await sweepResidentKeys(kms, LIMITS);
+    const [report] = await sweepResidentKeys(operationOfService(kms, 'sweepResidentKeys'), LIMITS);
     expect(report).toMatchObject({ answers: true, failed: [] });
   },
   applyTombstones: (kms, { f, keyIds }) =>
-    applyTombstones(kms, [
+    applyTombstones(operationOfService(kms, 'applyTombstones'), [
       { kind: 'key', tenantId: f.tenantId, keyId: keyIds.aes, state: 'destroyed', reason: null, at: new Date() },
       { kind: 'tenant', tenantId: f.tenantId },
     ]),
@@ -219,7 +234,9 @@ describe('no HSM is asked in a unit of work', () => {
     await initialiseRoots(over(a));
     await establishRoots(store, over(a).hierarchy, [a], makeRoot);
     const { hierarchy } = over(a);
-    await bootstrapTenant({ store, hierarchy }, 'first', { name: 'token', role: 'tenant_admin' }, () => undefined);
+    const token = { name: 'token', role: 'tenant_admin' } as const;
+    const service = operationOfService({ store, hierarchy, clock: () => Date.now() }, 'bootstrapTenant');
+    await bootstrapTenant(service, { name: 'first', token, publish: () => undefined });
     expect(await addRoot(over(a, b), 'hsm-b')).toMatchObject({ added: 2 });
     expect(await rotateRoot(over(a, b, next), next)).toMatchObject({ added: 2 });
     await retireRoot(over(a, b, next), 'hsm-a', await a.checkValue());

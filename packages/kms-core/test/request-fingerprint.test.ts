@@ -25,7 +25,11 @@ function caller() {
   const call = (chain: MasterKeyChain, key = 'once', fingerprint: Uint8Array = FINGERPRINT): Promise<number> => {
     const by: Caller = { tenantId, subject: 'somebody', permissions: new Set(), attributes: { ip: null, mfa: false } };
     return asTenant(store, tenantId, (unit) =>
-      runOnce({ unit, chain, caller: by, operation: 'test' }, { key, fingerprint }, async () => (done += 1)),
+      runOnce(
+        { caller: by, idempotency: { key, fingerprint } },
+        { unit, chain, what: 'test' },
+        async () => (done += 1),
+      ),
     );
   };
   return { call, done: () => done };

@@ -30,10 +30,11 @@ import {
   verify,
   verifyMac,
   wrap,
+  operationOfService,
 } from '../src/index.ts';
 import { softwareResidentKeys, type SoftwareResidentKeys, SYSTEM } from '../src/testing/index.ts';
 import { failure } from './crypto-samples.ts';
-import { type Fixture, makeFixture } from './kms-fixture.ts';
+import { type Fixture, makeFixture, promised } from './kms-fixture.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
 const LIMITS = { createLimitSeconds: 60, orphanGraceSeconds: 3600 };
@@ -53,9 +54,9 @@ beforeEach(async () => {
 });
 
 const create = (algorithm = 'aes-256-gcm') =>
-  createKey(kms, admin, { algorithm: resolveAlgorithm(algorithm), protectionLevel: 'hsm' });
-const shred = (keyId: string) => shredKey(kms, admin, { keyId, confirmation: `SHRED-${keyId}` });
-const sweep = async () => (await sweepResidentKeys(kms, LIMITS))[0];
+  createKey({ kms, caller: admin }, { algorithm: resolveAlgorithm(algorithm), protectionLevel: 'hsm' });
+const shred = (keyId: string) => shredKey({ kms, caller: admin }, { keyId, confirmation: `SHRED-${keyId}` });
+const sweep = async () => (await sweepResidentKeys(operationOfService(kms, 'sweepResidentKeys'), LIMITS))[0];
 const nameOf = (keyId: string, version = 1) => ({ tenantId: fixture.tenantId, keyId, version });
 
 /** The store, but a unit of work that is committed or not says that it does not know. */
@@ -81,31 +82,41 @@ describe('a key in an HSM', () => {
     const record = await kms.store.readKey(fixture.tenantId, key.keyId);
     expect(record?.versions[0]?.material.kind).toBe('resident');
     const context = { for: 'a' };
-    const { ciphertext } = await encrypt(kms, admin, { keyId: key.keyId, plaintext: DATA, context });
+    const { ciphertext } = await encrypt({ kms, caller: admin }, { keyId: key.keyId, plaintext: DATA, context });
     expect(parseHeader(ciphertext).suite).toBe(2);
-    expect(Buffer.from((await decrypt(kms, admin, { ciphertext, context })).plaintext)).toEqual(DATA);
-    await expect(decrypt(kms, admin, { ciphertext })).rejects.toThrow(failure('DECRYPT_FAILED'));
+    expect(Buffer.from((await decrypt({ kms, caller: admin }, { ciphertext, context })).plaintext)).toEqual(DATA);
+    await expect(promised(() => decrypt({ kms, caller: admin }, { ciphertext }))).rejects.toThrow(
+      failure('DECRYPT_FAILED'),
+    );
     const forged = Buffer.from(ciphertext);
     forged[1] = 1;
-    await expect(decrypt(kms, admin, { ciphertext: forged, context })).rejects.toThrow(failure('DECRYPT_FAILED'));
+    await expect(promised(() => decrypt({ kms, caller: admin }, { ciphertext: forged, context }))).rejects.toThrow(
+      failure('DECRYPT_FAILED'),
+    );
   });
 
   test('serves every operation of its algorithm', async () => {
     const { keyId } = await create();
-    const wrapped = await wrap(kms, admin, { keyId, dataKey: DATA });
+    const wrapped = await wrap({ kms, caller: admin }, { keyId, dataKey: DATA });
     expect(wrapped.provider).toBe('hsm-a');
-    expect(Buffer.from((await unwrap(kms, admin, { wrappedKey: wrapped.wrappedKey })).dataKey)).toEqual(DATA);
-    const dataKey = await createDataKey(kms, admin, { keyId });
-    expect((await unwrap(kms, admin, { wrappedKey: dataKey.wrappedKey })).dataKey).toEqual(dataKey.dataKey);
-    const { ciphertext } = await encrypt(kms, admin, { keyId, plaintext: DATA });
-    expect((await reencrypt(kms, admin, { ciphertext })).keyVersion).toBe(1);
+    expect(Buffer.from((await unwrap({ kms, caller: admin }, { wrappedKey: wrapped.wrappedKey })).dataKey)).toEqual(
+      DATA,
+    );
+    const dataKey = await createDataKey({ kms, caller: admin }, { keyId });
+    expect((await unwrap({ kms, caller: admin }, { wrappedKey: dataKey.wrappedKey })).dataKey).toEqual(dataKey.dataKey);
+    const { ciphertext } = await encrypt({ kms, caller: admin }, { keyId, plaintext: DATA });
+    expect((await reencrypt({ kms, caller: admin }, { ciphertext })).keyVersion).toBe(1);
     const hmac = await create('hmac-sha256');
-    const tag = await mac(kms, admin, { keyId: hmac.keyId, data: DATA });
-    expect(await verifyMac(kms, admin, { keyId: hmac.keyId, data: DATA, mac: tag.mac })).toMatchObject({ valid: true });
+    const tag = await mac({ kms, caller: admin }, { keyId: hmac.keyId, data: DATA });
+    expect(await verifyMac({ kms, caller: admin }, { keyId: hmac.keyId, data: DATA, mac: tag.mac })).toMatchObject({
+      valid: true,
+    });
     for (const algorithm of ['ecdsa-p256', 'ecdsa-p384', 'ed25519', 'rsa-2048']) {
       const pair = await create(algorithm);
-      const { signature } = await sign(kms, admin, { keyId: pair.keyId, data: DATA });
-      expect(await verify(kms, admin, { keyId: pair.keyId, data: DATA, signature })).toMatchObject({ valid: true });
+      const { signature } = await sign({ kms, caller: admin }, { keyId: pair.keyId, data: DATA });
+      expect(await verify({ kms, caller: admin }, { keyId: pair.keyId, data: DATA, signature })).toMatchObject({
+        valid: true,
+      });
     }
   });
 
@@ -113,20 +124,23 @@ describe('a key in an HSM', () => {
     fixture = await makeFixture({ resident: [hsm], messageBudget: 3 });
     ({ kms, admin } = fixture);
     const { keyId } = await create();
-    for (let count = 0; count < 3; count += 1) await encrypt(kms, admin, { keyId, plaintext: DATA });
-    await expect(encrypt(kms, admin, { keyId, plaintext: DATA })).rejects.toThrow(failure('KEY_USAGE_EXCEEDED'));
-    const software = await createKey(kms, admin, {});
-    for (let count = 0; count < 5; count += 1) await encrypt(kms, admin, { keyId: software.keyId, plaintext: DATA });
+    for (let count = 0; count < 3; count += 1) await encrypt({ kms, caller: admin }, { keyId, plaintext: DATA });
+    await expect(promised(() => encrypt({ kms, caller: admin }, { keyId, plaintext: DATA }))).rejects.toThrow(
+      failure('KEY_USAGE_EXCEEDED'),
+    );
+    const software = await createKey({ kms, caller: admin }, {});
+    for (let count = 0; count < 5; count += 1)
+      await encrypt({ kms, caller: admin }, { keyId: software.keyId, plaintext: DATA });
   });
 
   test('rotates in the HSM, and its old versions still decrypt there', async () => {
     const { keyId } = await create();
-    const { ciphertext } = await encrypt(kms, admin, { keyId, plaintext: DATA });
-    const rotated = await rotateKey(kms, admin, { keyId });
+    const { ciphertext } = await encrypt({ kms, caller: admin }, { keyId, plaintext: DATA });
+    const rotated = await rotateKey({ kms, caller: admin }, { keyId });
     expect(rotated).toMatchObject({ currentVersion: 2, protectionLevel: 'hsm' });
     expect(hsm.size).toBe(2);
-    expect(Buffer.from((await decrypt(kms, admin, { ciphertext })).plaintext)).toEqual(DATA);
-    expect((await encrypt(kms, admin, { keyId, plaintext: DATA })).keyVersion).toBe(2);
+    expect(Buffer.from((await decrypt({ kms, caller: admin }, { ciphertext })).plaintext)).toEqual(DATA);
+    expect((await encrypt({ kms, caller: admin }, { keyId, plaintext: DATA })).keyVersion).toBe(2);
   });
 
   test('is refused where no HSM holds its algorithm, with the list of what there is', async () => {
@@ -135,7 +149,7 @@ describe('a key in an HSM', () => {
     );
     await expect(create('x25519')).rejects.toThrow(failure('BAD_REQUEST'));
     const without = await makeFixture();
-    const asking = createKey(without.kms, without.admin, { protectionLevel: 'hsm' });
+    const asking = createKey({ kms: without.kms, caller: without.admin }, { protectionLevel: 'hsm' });
     await expect(asking).rejects.toThrow('no HSM that can hold keys is configured');
   });
 
@@ -145,19 +159,22 @@ describe('a key in an HSM', () => {
     expect(key.warnings).toEqual([expect.stringMatching(/No HSM supports dilithium-3 keys.*software key/)]);
     expect(hsm.size).toBe(0);
     const pair = await create('ecdsa-p256');
-    const upgraded = await upgradeKey(kms, admin, { keyId: pair.keyId });
+    const upgraded = await upgradeKey({ kms, caller: admin }, { keyId: pair.keyId });
     expect(upgraded).toMatchObject({ protectionLevel: 'software', algorithm: 'dilithium-3' });
     expect(upgraded.warnings).toHaveLength(1);
   });
 
   test('is not made by import', async () => {
-    const importing = importKey(kms, admin, {
-      algorithm: resolveAlgorithm('aes-256-gcm'),
-      protectionLevel: 'hsm',
-      wrappingAlgorithm: 'ML_KEM_768_AES_KWP',
-      importToken: Buffer.alloc(0),
-      wrappedMaterial: Buffer.alloc(0),
-    });
+    const importing = importKey(
+      { kms, caller: admin },
+      {
+        algorithm: resolveAlgorithm('aes-256-gcm'),
+        protectionLevel: 'hsm',
+        wrappingAlgorithm: 'ML_KEM_768_AES_KWP',
+        importToken: Buffer.alloc(0),
+        wrappedMaterial: Buffer.alloc(0),
+      },
+    );
     await expect(importing).rejects.toThrow(/outside an HSM cannot be imported into one/);
   });
 
@@ -185,9 +202,9 @@ describe('a key in an HSM', () => {
     const { keyId } = await create();
     expect([hsm.size, other.size]).toEqual([1, 1]);
     fixture.advance(61_000);
-    await sweepResidentKeys(kms, LIMITS);
+    await sweepResidentKeys(operationOfService(kms, 'sweepResidentKeys'), LIMITS);
     expect([hsm.size, other.size]).toEqual([0, 1]);
-    await encrypt(kms, admin, { keyId, plaintext: DATA });
+    await encrypt({ kms, caller: admin }, { keyId, plaintext: DATA });
   });
 
   test('is asked for again at once after an HSM refused to make it, and only then', async () => {
@@ -200,7 +217,8 @@ describe('a key in an HSM', () => {
           throw error;
         },
       });
-    const rotateWith = async (...resident: SoftwareResidentKeys[]) => rotateKey({ ...kms, resident }, admin, { keyId });
+    const rotateWith = async (...resident: SoftwareResidentKeys[]) =>
+      rotateKey({ kms: { ...kms, resident }, caller: admin }, { keyId });
     const refused = rotateWith(failing(new NothingLeft(busy)));
     await expect(refused).rejects.toMatchObject({
       code: 'HSM_UNAVAILABLE',
@@ -215,7 +233,7 @@ describe('a key in an HSM', () => {
 
   test('is made once for one idempotency key', async () => {
     const idempotency = { key: 'once', fingerprint: Buffer.alloc(32, 1) };
-    const make = () => createKey(kms, admin, { protectionLevel: 'hsm', idempotency });
+    const make = () => createKey({ kms, caller: admin, idempotency }, { protectionLevel: 'hsm' });
     const [first, second] = [await make(), await make()];
     expect(second).toEqual(first);
     expect(hsm.size).toBe(1);
@@ -223,21 +241,21 @@ describe('a key in an HSM', () => {
   });
 
   test('leaves nothing in the HSM when it is refused', async () => {
-    await expect(createKey(kms, admin, { protectionLevel: 'hsm', parentKeyId: newId() })).rejects.toThrow(
+    await expect(createKey({ kms, caller: admin }, { protectionLevel: 'hsm', parentKeyId: newId() })).rejects.toThrow(
       'parentKeyId',
     );
     expect(hsm.size).toBe(0);
     const { keyId } = await create();
-    await expect(rotateKey(kms, admin, { keyId, ifRevision: 9 })).rejects.toThrow(failure('CONFLICT'));
+    await expect(rotateKey({ kms, caller: admin }, { keyId, ifRevision: 9 })).rejects.toThrow(failure('CONFLICT'));
     expect(hsm.size).toBe(1);
-    expect(await rotateKey(kms, admin, { keyId })).toMatchObject({ currentVersion: 2 });
+    expect(await rotateKey({ kms, caller: admin }, { keyId })).toMatchObject({ currentVersion: 2 });
   });
 });
 
 describe('destruction', () => {
   test('destroys the objects of every version, then the key', async () => {
     const { keyId } = await create();
-    await rotateKey(kms, admin, { keyId });
+    await rotateKey({ kms, caller: admin }, { keyId });
     const shredded = await shred(keyId);
     expect(shredded).toMatchObject({ state: 'destroyed' });
     expect(hsm.size).toBe(0);
@@ -248,30 +266,37 @@ describe('destruction', () => {
     const { keyId } = await create();
     hsm.goAway();
     await expect(shred(keyId)).rejects.toThrow(/permanently out of use/);
-    expect(await getKey(kms, admin, { keyId })).toMatchObject({ state: 'deactivated' });
-    await expect(restoreKey(kms, admin, { keyId })).rejects.toThrow(KEY_STATE_INVALID);
-    expect((await runDueWork(kms, new AbortController().signal)).failed).toHaveLength(1);
+    expect(await getKey({ kms, caller: admin }, { keyId })).toMatchObject({ state: 'deactivated' });
+    await expect(restoreKey({ kms, caller: admin }, { keyId })).rejects.toThrow(KEY_STATE_INVALID);
+    expect((await runDueWork(operationOfService(kms, 'runDueWork'), new AbortController().signal)).failed).toHaveLength(
+      1,
+    );
     hsm.comeBack();
-    expect(await runDueWork(kms, new AbortController().signal)).toMatchObject({ destroyed: 1, failed: [] });
-    expect(await getKey(kms, admin, { keyId })).toMatchObject({ state: 'destroyed' });
+    expect(await runDueWork(operationOfService(kms, 'runDueWork'), new AbortController().signal)).toMatchObject({
+      destroyed: 1,
+      failed: [],
+    });
+    expect(await getKey({ kms, caller: admin }, { keyId })).toMatchObject({ state: 'destroyed' });
     expect(hsm.size).toBe(0);
   });
 
   test('also of a key whose waiting period runs or that is revoked', async () => {
     const { keyId } = await create();
-    await destroyKey(kms, admin, { keyId });
+    await destroyKey({ kms, caller: admin }, { keyId });
     expect(await shred(keyId)).toMatchObject({ state: 'destroyed' });
     expect(hsm.size).toBe(0);
   });
 
   test('comes at the end of the waiting period, until which the key can be restored', async () => {
     const { keyId } = await create();
-    await destroyKey(kms, admin, { keyId });
-    await restoreKey(kms, admin, { keyId });
-    await destroyKey(kms, admin, { keyId });
+    await destroyKey({ kms, caller: admin }, { keyId });
+    await restoreKey({ kms, caller: admin }, { keyId });
+    await destroyKey({ kms, caller: admin }, { keyId });
     fixture.advance(8 * DAY);
-    await expect(restoreKey(kms, admin, { keyId })).rejects.toThrow(/waiting period is over/);
-    expect(await runDueWork(kms, new AbortController().signal)).toMatchObject({ destroyed: 1 });
+    await expect(restoreKey({ kms, caller: admin }, { keyId })).rejects.toThrow(/waiting period is over/);
+    expect(await runDueWork(operationOfService(kms, 'runDueWork'), new AbortController().signal)).toMatchObject({
+      destroyed: 1,
+    });
     expect(hsm.size).toBe(0);
   });
 
@@ -279,7 +304,7 @@ describe('destruction', () => {
     await create();
     await hsm.plant({ tenantId: newId(), keyId: newId(), version: 1 });
     const { tenantId } = fixture;
-    await shredTenant(kms, admin, { tenantId, confirmation: `SHRED-${tenantId}`, reason: 'test' });
+    await shredTenant({ kms, caller: admin }, { tenantId, confirmation: `SHRED-${tenantId}`, reason: 'test' });
     expect(hsm.size).toBe(1);
   });
 
@@ -287,7 +312,10 @@ describe('destruction', () => {
     await create();
     const { tenantId } = fixture;
     hsm.goAway();
-    const shredding = shredTenant(kms, admin, { tenantId, confirmation: `SHRED-${tenantId}`, reason: 'test' });
+    const shredding = shredTenant(
+      { kms, caller: admin },
+      { tenantId, confirmation: `SHRED-${tenantId}`, reason: 'test' },
+    );
     await expect(shredding).rejects.toThrow(/The tenant is shredded/);
     hsm.comeBack();
     expect((await sweep())?.destroyed).toHaveLength(1);
@@ -306,16 +334,16 @@ describe('a version that somebody makes', () => {
       unit.residents.claim({ providerId: 'hsm-a', name, kind: 'create' }),
     );
     await hsm.plant(name);
-    const rotate = () => rotateKey(both, admin, { keyId });
+    const rotate = () => rotateKey({ kms: both, caller: admin }, { keyId });
     await expect(rotate()).rejects.toMatchObject({ code: 'HSM_UNAVAILABLE', retryAfterSeconds: 5 });
     fixture.advance(59_000);
     await sweep();
-    expect(await isSweepDue(both, LIMITS)).toBe(false);
+    expect(await isSweepDue(operationOfService(both, 'sweepResidentKeys'), LIMITS)).toBe(false);
     await expect(rotate()).rejects.toMatchObject({ code: 'HSM_UNAVAILABLE', retryAfterSeconds: 5 });
     fixture.advance(2000);
-    expect(await isSweepDue(both, LIMITS)).toBe(true);
+    expect(await isSweepDue(operationOfService(both, 'sweepResidentKeys'), LIMITS)).toBe(true);
     await sweep();
-    expect(await isSweepDue(both, LIMITS)).toBe(false);
+    expect(await isSweepDue(operationOfService(both, 'sweepResidentKeys'), LIMITS)).toBe(false);
     await expect(rotate()).resolves.toMatchObject({ currentVersion: 2 });
     expect([hsm.size, other.size]).toEqual([2, 0]);
     expect(await sweep()).toMatchObject({ destroyed: [], waiting: 0, missing: [] });
@@ -344,7 +372,7 @@ describe('the sweep', () => {
     fixture.advance(61_000);
     expect(await sweep()).toMatchObject({ destroyed: [], missing: [] });
     expect(await kms.store.transact(SYSTEM, (unit) => unit.residents.claims('hsm-a'))).toEqual([]);
-    await encrypt(kms, admin, { keyId, plaintext: DATA });
+    await encrypt({ kms, caller: admin }, { keyId, plaintext: DATA });
   });
 
   test('leaves a key alone that is being made, and removes what a crash left', async () => {
@@ -375,9 +403,9 @@ describe('the sweep', () => {
           return key;
         },
       });
-      const key = await createKey({ ...kms, resident: [slow] }, admin, { protectionLevel: 'hsm' });
+      const key = await createKey({ kms: { ...kms, resident: [slow] }, caller: admin }, { protectionLevel: 'hsm' });
       expect(vi.getTimerCount()).toBe(0);
-      await encrypt(kms, admin, { keyId: key.keyId, plaintext: DATA });
+      await encrypt({ kms, caller: admin }, { keyId: key.keyId, plaintext: DATA });
       expect(await kms.store.transact(SYSTEM, (unit) => unit.residents.claims('hsm-a'))).toEqual([]);
     } finally {
       vi.useRealTimers();
@@ -393,7 +421,7 @@ describe('the sweep', () => {
     fixture.advance(100_000);
     expect(await sweep()).toMatchObject({ waiting: 0, destroyed: [nameOf(keyId)], missing: [] });
     expect(hsm.size).toBe(1);
-    await encrypt(kms, admin, { keyId, plaintext: DATA });
+    await encrypt({ kms, caller: admin }, { keyId, plaintext: DATA });
     expect(await sweep()).toMatchObject({ waiting: 0, destroyed: [], missing: [] });
   });
 
@@ -410,13 +438,13 @@ describe('the sweep', () => {
       generate: async (...args: Parameters<typeof generate>) => {
         const key = await generate(...args);
         fixture.advance(61_000);
-        await sweepResidentKeys(fixture.kms, LIMITS);
+        await sweepResidentKeys(operationOfService(fixture.kms, 'sweepResidentKeys'), LIMITS);
         return key;
       },
     });
-    await expect(createKey({ ...kms, resident: [slow] }, admin, { protectionLevel: 'hsm' })).rejects.toThrow(
-      /creating it took too long/,
-    );
+    await expect(
+      createKey({ kms: { ...kms, resident: [slow] }, caller: admin }, { protectionLevel: 'hsm' }),
+    ).rejects.toThrow(/creating it took too long/);
     expect(hsm.size).toBe(0);
   });
 
@@ -433,7 +461,7 @@ describe('the sweep', () => {
       },
     });
     await expect(
-      createKey({ ...kms, store: lossy, resident: [losing] }, admin, { protectionLevel: 'hsm' }),
+      createKey({ kms: { ...kms, store: lossy, resident: [losing] }, caller: admin }, { protectionLevel: 'hsm' }),
     ).rejects.toThrow(failure('STORE_UNAVAILABLE'));
     expect(hsm.size).toBe(1);
     fixture.advance(61_000);
@@ -471,7 +499,9 @@ describe('the sweep', () => {
     hsm.lose(nameOf(keyId));
     expect(await sweep()).toMatchObject({ missing: [nameOf(keyId)] });
     fixture.advance(60_000);
-    await expect(encrypt(kms, admin, { keyId, plaintext: DATA })).rejects.toThrow(failure('NOT_FOUND'));
+    await expect(promised(() => encrypt({ kms, caller: admin }, { keyId, plaintext: DATA }))).rejects.toThrow(
+      failure('NOT_FOUND'),
+    );
     await shred(keyId);
     expect(await sweep()).toMatchObject({ missing: [] });
   });
@@ -480,14 +510,14 @@ describe('the sweep', () => {
     const algorithms = ['aes-256-gcm', 'hmac-sha256', 'ed25519', 'rsa-2048'] as const;
     for (const algorithm of algorithms) {
       const { keyId } = await create(algorithm);
-      await rotateKey(kms, admin, { keyId });
+      await rotateKey({ kms, caller: admin }, { keyId });
       hsm.lose(nameOf(keyId, 2));
       const use = () =>
         algorithm === 'aes-256-gcm'
-          ? encrypt(kms, admin, { keyId, plaintext: DATA })
+          ? encrypt({ kms, caller: admin }, { keyId, plaintext: DATA })
           : algorithm === 'hmac-sha256'
-            ? mac(kms, admin, { keyId, data: DATA })
-            : sign(kms, admin, { keyId, data: DATA });
+            ? mac({ kms, caller: admin }, { keyId, data: DATA })
+            : sign({ kms, caller: admin }, { keyId, data: DATA });
       await expect(use()).rejects.toMatchObject({ code: 'HSM_UNAVAILABLE', retryAfterSeconds: 1 });
       fixture.advance(59_000);
       await expect(use()).rejects.toThrow(HSM_UNAVAILABLE);

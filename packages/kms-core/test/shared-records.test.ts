@@ -46,8 +46,8 @@ function node(): { readonly kms: Kms; readonly shared: SharedRecords } {
   };
 }
 
-const seal = (kms: Kms, keyId: string) => encrypt(kms, f.admin, { keyId, plaintext: randomBytes(8) });
-const newKey = async () => (await createKey(f.kms, f.admin, {})).keyId;
+const seal = (kms: Kms, keyId: string) => encrypt({ kms, caller: f.admin }, { keyId, plaintext: randomBytes(8) });
+const newKey = async () => (await createKey({ kms: f.kms, caller: f.admin }, {})).keyId;
 
 beforeEach(async () => {
   f = await makeFixture();
@@ -93,10 +93,13 @@ describe('a record that another node shared', () => {
   });
 
   test('holds nothing that can be read without the master key', async () => {
-    const { keyId } = await createKey(f.kms, f.admin, {
-      name: 'a telling name',
-      metadata: { owner: 'a telling owner' },
-    });
+    const { keyId } = await createKey(
+      { kms: f.kms, caller: f.admin },
+      {
+        name: 'a telling name',
+        metadata: { owner: 'a telling owner' },
+      },
+    );
     await seal(node().kms, keyId);
     const [bytes] = [...cache.values.values()];
     expect(Buffer.from(bytes ?? []).toString('latin1')).not.toMatch(/telling|revision|sealed/);
@@ -109,7 +112,7 @@ describe('a record that another node shared', () => {
     f.store.changes.deliver({ kind: 'tenant', tenantId: 'another' });
     await seal(first.kms, keyId);
     const old = new Map(cache.values);
-    await revokeKey(f.kms, f.admin, { keyId, reason: 'suspected_compromise' });
+    await revokeKey({ kms: f.kms, caller: f.admin }, { keyId, reason: 'suspected_compromise' });
     for (const [name, bytes] of old) cache.values.set(name, bytes);
     await expect(seal(second.kms, keyId)).rejects.toMatchObject({ code: 'KEY_STATE_INVALID' });
     expect(second.shared.counts).toMatchObject({ hits: 0, outdated: 1, rejected: 0 });
@@ -172,9 +175,12 @@ describe('what is wrong in the cache', () => {
 
     const tenantId = crypto.randomUUID();
     await addTenant(f.kms, tenantId);
-    const foreign = await createKey(f.kms, callerOf(tenantId, 'tenant_admin'), {});
+    const foreign = await createKey({ kms: f.kms, caller: callerOf(tenantId, 'tenant_admin') }, {});
     cache.values.set(`${tenantId}:${foreign.keyId}`, mine.bytes);
-    await encrypt(kms, callerOf(tenantId, 'tenant_admin'), { keyId: foreign.keyId, plaintext: randomBytes(8) });
+    await encrypt(
+      { kms, caller: callerOf(tenantId, 'tenant_admin') },
+      { keyId: foreign.keyId, plaintext: randomBytes(8) },
+    );
     expect(rejected).toEqual([mine.keyId, foreign.keyId]);
   });
 });
@@ -273,6 +279,6 @@ test('a change of a key by its own node is seen by it at once', async () => {
   const keyId = await newKey();
   const { kms } = node();
   await seal(kms, keyId);
-  await updateKey(kms, f.admin, { keyId, name: 'renamed' });
+  await updateKey({ kms, caller: f.admin }, { keyId, name: 'renamed' });
   expect((await kms.keyRing.load(f.tenantId, keyId)).record.name).toBe('renamed');
 });

@@ -9,6 +9,7 @@ import {
   newId,
   shredTenant,
   tokenAuthority,
+  operationOfService,
 } from '../src/index.ts';
 import { type Fixture, makeFixture } from './kms-fixture.ts';
 
@@ -45,7 +46,10 @@ async function everyToken(f: Fixture, limit: number): Promise<readonly string[]>
   const found: string[] = [];
   let cursor: string | undefined;
   do {
-    const page = await listApiTokens(f.kms, f.admin, { limit, ...(cursor === undefined ? {} : { cursor }) });
+    const page = await listApiTokens(
+      { kms: f.kms, caller: f.admin },
+      { limit, ...(cursor === undefined ? {} : { cursor }) },
+    );
     expect(page.items.length).toBeLessThanOrEqual(limit);
     found.push(...page.items.map(({ tokenId }) => tokenId));
     cursor = page.nextCursor ?? undefined;
@@ -59,14 +63,14 @@ describe('the list of tokens', () => {
     const made = await insert(f, 25, f.tenantId);
     for (const limit of [1, 4, 25, 200])
       expect((await everyToken(f, limit)).toSorted()).toEqual(made.map(({ tokenId }) => tokenId).toSorted());
-    expect((await listApiTokens(f.kms, f.admin, {})).nextCursor).toBeNull();
+    expect((await listApiTokens({ kms: f.kms, caller: f.admin }, {})).nextCursor).toBeNull();
   });
 
   it('has no more than 50 items unless more are asked for, and 200 at most', async () => {
     const f = await makeFixture();
     await insert(f, 250, f.tenantId);
-    expect((await listApiTokens(f.kms, f.admin, {})).items).toHaveLength(50);
-    expect((await listApiTokens(f.kms, f.admin, { limit: 200 })).items).toHaveLength(200);
+    expect((await listApiTokens({ kms: f.kms, caller: f.admin }, {})).items).toHaveLength(50);
+    expect((await listApiTokens({ kms: f.kms, caller: f.admin }, { limit: 200 })).items).toHaveLength(200);
   });
 
   it('leaves out records that the KMS did not write, names them and tells the operator', async () => {
@@ -83,7 +87,7 @@ describe('the list of tokens', () => {
       { mac: null },
     ] satisfies Partial<ApiTokenRecord>[])
       forged.push(...(await insert(f, 1, f.tenantId, change)));
-    const { items, warnings } = await listApiTokens(kms, f.admin, {});
+    const { items, warnings } = await listApiTokens({ kms, caller: f.admin }, {});
     expect(items.map(({ tokenId }) => tokenId)).toEqual([genuine?.tokenId]);
     expect(warnings).toHaveLength(forged.length);
     for (const { tokenId } of forged) {
@@ -101,9 +105,9 @@ describe('work on all tokens of somebody', () => {
     const f = await makeFixture();
     const other = await insert(f, 3, null);
     await insert(f, 450, f.tenantId);
-    await createApiToken(f.kms, f.admin, { name: 'made as usual', role: 'auditor' });
+    await createApiToken({ kms: f.kms, caller: f.admin }, { name: 'made as usual', role: 'auditor' });
     const confirmation = `SHRED-${f.tenantId}`;
-    await shredTenant(f.kms, f.admin, { tenantId: f.tenantId, confirmation, reason: 'test' });
+    await shredTenant({ kms: f.kms, caller: f.admin }, { tenantId: f.tenantId, confirmation, reason: 'test' });
     expect((await live(f, f.tenantId)).items).toEqual([]);
     expect((await live(f, null)).items).toHaveLength(other.length);
   });
@@ -111,12 +115,12 @@ describe('work on all tokens of somebody', () => {
   it('ends each token of the platform but the one of the configuration, however many there are', async () => {
     const f = await makeFixture();
     const token = `qnsp_pqc_${randomBytes(32).toString('base64url')}`;
-    await installPlatformToken(f.kms, token);
+    await installPlatformToken(operationOfService(f.kms, 'installPlatformToken'), token);
     await insert(f, 450, null);
-    await installPlatformToken(f.kms, token);
+    await installPlatformToken(operationOfService(f.kms, 'installPlatformToken'), token);
     const left = await live(f, null);
     expect(left.items.map(({ name }) => name)).toEqual(['platform token of the configuration']);
-    await installPlatformToken(f.kms, undefined);
+    await installPlatformToken(operationOfService(f.kms, 'installPlatformToken'), undefined);
     expect((await live(f, null)).items).toEqual([]);
   });
 });

@@ -18,9 +18,10 @@ import {
   shredKey,
   suspendKey,
   type Tombstone,
+  operationOfService,
 } from '../src/index.ts';
 import { softwareResidentKeys } from '../src/testing/index.ts';
-import { addTenant, callerOf, type Fixture, makeFixture } from './kms-fixture.ts';
+import { addTenant, callerOf, type Fixture, makeFixture, promised } from './kms-fixture.ts';
 
 const AT = new Date('2026-05-06T07:08:09.010Z');
 type KeyTombstoneState = Extract<Tombstone, { readonly kind: 'key' }>['state'];
@@ -30,14 +31,16 @@ describe('a tombstone', () => {
   let kms: Kms;
   let keyId: string;
   const end = (state: KeyTombstoneState, reason: RevocationReason | null = null) =>
-    applyTombstones(kms, [{ kind: 'key', tenantId: fixture.tenantId, keyId, state, reason, at: AT }]);
-  const key = () => getKey(kms, fixture.admin, { keyId });
+    applyTombstones(operationOfService(kms, 'applyTombstones'), [
+      { kind: 'key', tenantId: fixture.tenantId, keyId, state, reason, at: AT },
+    ]);
+  const key = () => getKey({ kms, caller: fixture.admin }, { keyId });
   const record = () => fixture.store.readKey(fixture.tenantId, keyId);
 
   beforeEach(async () => {
     fixture = await makeFixture();
     ({ kms } = fixture);
-    ({ keyId } = await createKey(kms, fixture.admin, {}));
+    ({ keyId } = await createKey({ kms, caller: fixture.admin }, {}));
   });
 
   test('ends an active key as it had ended, in an authentic record', async () => {
@@ -55,8 +58,8 @@ describe('a tombstone', () => {
   });
 
   test('takes a destruction back that had been taken back', async () => {
-    await suspendKey(kms, fixture.admin, { keyId });
-    await destroyKey(kms, fixture.admin, { keyId });
+    await suspendKey({ kms, caller: fixture.admin }, { keyId });
+    await destroyKey({ kms, caller: fixture.admin }, { keyId });
     await end('restored');
     expect(await record()).toMatchObject({
       state: 'suspended',
@@ -79,11 +82,14 @@ describe('a tombstone', () => {
   test('changes nothing of a key that has ended as far already', async () => {
     const { admin } = fixture;
     const ended: readonly (readonly [() => Promise<unknown>, readonly KeyTombstoneState[]])[] = [
-      [() => suspendKey(kms, admin, { keyId }), ['suspended']],
-      [() => destroyKey(kms, admin, { keyId }), ['suspended', 'scheduled']],
-      [() => revokeKey(kms, admin, { keyId, reason: 'end_of_life' }), ['suspended', 'scheduled', 'revoked']],
+      [() => suspendKey({ kms, caller: admin }, { keyId }), ['suspended']],
+      [() => destroyKey({ kms, caller: admin }, { keyId }), ['suspended', 'scheduled']],
       [
-        () => shredKey(kms, admin, { keyId, confirmation: `SHRED-${keyId}` }),
+        () => revokeKey({ kms, caller: admin }, { keyId, reason: 'end_of_life' }),
+        ['suspended', 'scheduled', 'revoked'],
+      ],
+      [
+        () => shredKey({ kms, caller: admin }, { keyId, confirmation: `SHRED-${keyId}` }),
         ['suspended', 'scheduled', 'revoked', 'destroyed'],
       ],
     ];
@@ -99,14 +105,14 @@ describe('a tombstone', () => {
     const hsm = softwareResidentKeys('hsm-a');
     const data = Buffer.from('data');
     let ciphertext: Uint8Array;
-    const dueWork = () => runDueWork(kms, new AbortController().signal);
+    const dueWork = () => runDueWork(operationOfService(kms, 'runDueWork'), new AbortController().signal);
 
     beforeEach(async () => {
       fixture = await makeFixture({ resident: [hsm] });
       ({ kms } = fixture);
-      ({ keyId } = await createKey(kms, fixture.admin, { protectionLevel: 'hsm' }));
-      ({ ciphertext } = await encrypt(kms, fixture.admin, { keyId, plaintext: data }));
-      await rotateKey(kms, fixture.admin, { keyId });
+      ({ keyId } = await createKey({ kms, caller: fixture.admin }, { protectionLevel: 'hsm' }));
+      ({ ciphertext } = await encrypt({ kms, caller: fixture.admin }, { keyId, plaintext: data }));
+      await rotateKey({ kms, caller: fixture.admin }, { keyId });
       expect(hsm.size).toBe(2);
     });
 
@@ -116,9 +122,13 @@ describe('a tombstone', () => {
       const condemned = await record();
       expect(condemned).toMatchObject({ state: 'deactivated' });
       const refused = { code: 'KEY_STATE_INVALID' };
-      await expect(encrypt(kms, fixture.admin, { keyId, plaintext: data })).rejects.toMatchObject(refused);
-      await expect(decrypt(kms, fixture.admin, { ciphertext })).rejects.toMatchObject(refused);
-      await expect(restoreKey(kms, fixture.admin, { keyId })).rejects.toMatchObject(refused);
+      await expect(
+        promised(() => encrypt({ kms, caller: fixture.admin }, { keyId, plaintext: data })),
+      ).rejects.toMatchObject(refused);
+      await expect(promised(() => decrypt({ kms, caller: fixture.admin }, { ciphertext }))).rejects.toMatchObject(
+        refused,
+      );
+      await expect(restoreKey({ kms, caller: fixture.admin }, { keyId })).rejects.toMatchObject(refused);
       for (const state of ['destroyed', 'scheduled', 'suspended'] as const) await end(state);
       expect(await record()).toEqual(condemned);
       expect((await dueWork()).failed).toHaveLength(1);
@@ -135,23 +145,25 @@ describe('a tombstone', () => {
     });
 
     test('condemns one that was shredded while its HSM was away and whose waiting period runs in the copy', async () => {
-      await destroyKey(kms, fixture.admin, { keyId });
+      await destroyKey({ kms, caller: fixture.admin }, { keyId });
       await end('scheduled');
-      await expect(restoreKey(kms, fixture.admin, { keyId })).rejects.toMatchObject({ code: 'KEY_STATE_INVALID' });
+      await expect(restoreKey({ kms, caller: fixture.admin }, { keyId })).rejects.toMatchObject({
+        code: 'KEY_STATE_INVALID',
+      });
       expect(await dueWork()).toMatchObject({ destroyed: 1, failed: [] });
       expect(hsm.size).toBe(0);
     });
 
     test('leaves a waiting period alone that is not over', async () => {
-      await destroyKey(kms, fixture.admin, { keyId });
+      await destroyKey({ kms, caller: fixture.admin }, { keyId });
       const before = await record();
       const at = new Date(Date.now() + 60_000);
-      await applyTombstones(kms, [
+      await applyTombstones(operationOfService(kms, 'applyTombstones'), [
         { kind: 'key', tenantId: fixture.tenantId, keyId, state: 'scheduled', reason: null, at },
       ]);
       expect(await record()).toEqual(before);
       expect(await dueWork()).toMatchObject({ destroyed: 0 });
-      await restoreKey(kms, fixture.admin, { keyId });
+      await restoreKey({ kms, caller: fixture.admin }, { keyId });
     });
   });
 
@@ -159,10 +171,10 @@ describe('a tombstone', () => {
     const other = randomUUID();
     await addTenant(kms, other);
     const [own, others] = await Promise.all([
-      createApiToken(kms, fixture.admin, { name: 'own', role: 'auditor' }),
-      createApiToken(kms, callerOf(other, 'tenant_admin'), { name: 'of the other', role: 'auditor' }),
+      createApiToken({ kms, caller: fixture.admin }, { name: 'own', role: 'auditor' }),
+      createApiToken({ kms, caller: callerOf(other, 'tenant_admin') }, { name: 'of the other', role: 'auditor' }),
     ]);
-    await applyTombstones(kms, [
+    await applyTombstones(operationOfService(kms, 'applyTombstones'), [
       { kind: 'tenant', tenantId: other },
       { kind: 'token', tokenId: own.tokenId },
     ]);

@@ -20,14 +20,22 @@ const VERSIONS = BOUNDS.triedVersions + 8;
 /** What makes a signature or a MAC, and what verifies it. */
 const KINDS = {
   Ed25519: {
-    make: async (kms: Kms, f: Fixture, keyId: string) => (await sign(kms, f.admin, { keyId, data: DATA })).signature,
+    make: async (kms: Kms, f: Fixture, keyId: string) =>
+      (await sign({ kms, caller: f.admin }, { keyId, data: DATA })).signature,
     verify: (kms: Kms, f: Fixture, keyId: string, made: Uint8Array, keyVersion?: number) =>
-      verify(kms, f.admin, { keyId, data: DATA, signature: made, ...(keyVersion === undefined ? {} : { keyVersion }) }),
+      verify(
+        { kms, caller: f.admin },
+        { keyId, data: DATA, signature: made, ...(keyVersion === undefined ? {} : { keyVersion }) },
+      ),
   },
   'HMAC-SHA256': {
-    make: async (kms: Kms, f: Fixture, keyId: string) => (await mac(kms, f.admin, { keyId, data: DATA })).mac,
+    make: async (kms: Kms, f: Fixture, keyId: string) =>
+      (await mac({ kms, caller: f.admin }, { keyId, data: DATA })).mac,
     verify: (kms: Kms, f: Fixture, keyId: string, made: Uint8Array, keyVersion?: number) =>
-      verifyMac(kms, f.admin, { keyId, data: DATA, mac: made, ...(keyVersion === undefined ? {} : { keyVersion }) }),
+      verifyMac(
+        { kms, caller: f.admin },
+        { keyId, data: DATA, mac: made, ...(keyVersion === undefined ? {} : { keyVersion }) },
+      ),
   },
 } as const;
 
@@ -38,10 +46,10 @@ describe.each(Object.entries(KINDS))('a key with more versions than are asked: %
   const made: Uint8Array[] = [];
   beforeAll(async () => {
     f = await makeFixture();
-    ({ keyId } = await createKey(f.kms, f.admin, { algorithm: resolveAlgorithm(name) }));
+    ({ keyId } = await createKey({ kms: f.kms, caller: f.admin }, { algorithm: resolveAlgorithm(name) }));
     for (let version = 1; version <= VERSIONS; version += 1) {
       made[version] = await kind.make(f.kms, f, keyId);
-      if (version < VERSIONS) await rotateKey(f.kms, f.admin, { keyId });
+      if (version < VERSIONS) await rotateKey({ kms: f.kms, caller: f.admin }, { keyId });
     }
   });
   const of = (version: number) => made[version] ?? new Uint8Array();
@@ -80,7 +88,7 @@ describe.each(Object.entries(KINDS))('a key with more versions than are asked: %
   });
 
   it('takes each from the limit of the key', async () => {
-    await updateKey(f.kms, f.admin, { keyId, usageLimits: { maxOperations: 4 } });
+    await updateKey({ kms: f.kms, caller: f.admin }, { keyId, usageLimits: { maxOperations: 4 } });
     expect(await kind.verify(f.kms, f, keyId, of(VERSIONS - 1))).toMatchObject({ valid: true });
     await expect(kind.verify(f.kms, f, keyId, of(VERSIONS - 4))).rejects.toMatchObject({ code: 'KEY_USAGE_EXCEEDED' });
   });

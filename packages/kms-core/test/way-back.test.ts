@@ -19,7 +19,7 @@ import {
   revokeKey,
   shredKey,
 } from '../src/index.ts';
-import { callerOf, type Fixture, makeFixture } from './kms-fixture.ts';
+import { callerOf, type Fixture, makeFixture, promised } from './kms-fixture.ts';
 
 const everything: PolicyStatement = { effect: 'deny', actions: ['*'], resources: ['*'] };
 const locked: PolicyDocument = { version: '1', statements: [everything] };
@@ -41,16 +41,16 @@ async function codeOf(attempt: Promise<unknown>): Promise<string> {
 /** The administrator's ways to end a key, each of which must work whatever its policy says. */
 const WAYS: Readonly<Record<string, (kms: Kms, admin: Caller, keyId: string) => Promise<unknown>>> = {
   'remove the policy': async (kms, admin, keyId) => {
-    await deleteKeyPolicy(kms, admin, { keyId });
-    expect(await getKeyPolicy(kms, admin, { keyId })).toBeNull();
-    await encrypt(kms, admin, { keyId, plaintext: Buffer.from('used again') });
+    await deleteKeyPolicy({ kms, caller: admin }, { keyId });
+    expect(await getKeyPolicy({ kms, caller: admin }, { keyId })).toBeNull();
+    await encrypt({ kms, caller: admin }, { keyId, plaintext: Buffer.from('used again') });
   },
-  revoke: (kms, admin, keyId) => revokeKey(kms, admin, { keyId, reason: 'policy_violation' }),
+  revoke: (kms, admin, keyId) => revokeKey({ kms, caller: admin }, { keyId, reason: 'policy_violation' }),
   'schedule its destruction and take it back': async (kms, admin, keyId) => {
-    await destroyKey(kms, admin, { keyId });
-    await restoreKey(kms, admin, { keyId });
+    await destroyKey({ kms, caller: admin }, { keyId });
+    await restoreKey({ kms, caller: admin }, { keyId });
   },
-  shred: (kms, admin, keyId) => shredKey(kms, admin, { keyId, confirmation: `SHRED-${keyId}` }),
+  shred: (kms, admin, keyId) => shredKey({ kms, caller: admin }, { keyId, confirmation: `SHRED-${keyId}` }),
 };
 
 const action = fc.constantFrom(
@@ -102,11 +102,14 @@ describe('the way back from a policy', () => {
       let changed = 0;
       await fc.assert(
         fc.asyncProperty(fc.option(policy), steps, async (atCreation, changes) => {
-          const made = await createKey(f.kms, f.admin, { policy: grantable(f.admin, atCreation), allowLockout: true });
+          const made = await createKey(
+            { kms: f.kms, caller: f.admin },
+            { policy: grantable(f.admin, atCreation), allowLockout: true },
+          );
           const { keyId } = made;
           for (const [by, next] of changes) {
             try {
-              await putKeyPolicy(f.kms, by, { keyId, policy: next, allowLockout: true });
+              await putKeyPolicy({ kms: f.kms, caller: by }, { keyId, policy: next, allowLockout: true });
               changed += 1;
             } catch (error) {
               // Whoever may not do that does not; what counts is what the others can do afterwards.
@@ -123,20 +126,22 @@ describe('the way back from a policy', () => {
 
   it('is not open to anybody else', async () => {
     const f = await makeFixture();
-    const { keyId } = await createKey(f.kms, f.admin, { policy: locked, allowLockout: true });
+    const { keyId } = await createKey({ kms: f.kms, caller: f.admin }, { policy: locked, allowLockout: true });
     const nearly = PERMISSIONS.filter((permission) => permission !== 'kms:audit:read');
     for (const caller of [callerOf(f.tenantId, 'key_admin'), callerOf(f.tenantId, null, nearly)]) {
-      expect(await codeOf(deleteKeyPolicy(f.kms, caller, { keyId }))).toBe('FORBIDDEN');
-      expect(await codeOf(revokeKey(f.kms, caller, { keyId, reason: 'end_of_life' }))).toBe('FORBIDDEN');
-      expect(await codeOf(destroyKey(f.kms, caller, { keyId }))).toBe('FORBIDDEN');
+      expect(await codeOf(deleteKeyPolicy({ kms: f.kms, caller }, { keyId }))).toBe('FORBIDDEN');
+      expect(await codeOf(revokeKey({ kms: f.kms, caller }, { keyId, reason: 'end_of_life' }))).toBe('FORBIDDEN');
+      expect(await codeOf(destroyKey({ kms: f.kms, caller }, { keyId }))).toBe('FORBIDDEN');
     }
   });
 
   it('is no way to use a key, nor to read it', async () => {
     const f = await makeFixture();
-    const { keyId } = await createKey(f.kms, f.admin, { policy: locked, allowLockout: true });
-    expect(await codeOf(encrypt(f.kms, f.admin, { keyId, plaintext: Buffer.from('x') }))).toBe('FORBIDDEN');
-    expect(await codeOf(getKey(f.kms, f.admin, { keyId }))).toBe('FORBIDDEN');
+    const { keyId } = await createKey({ kms: f.kms, caller: f.admin }, { policy: locked, allowLockout: true });
+    expect(
+      await codeOf(promised(() => encrypt({ kms: f.kms, caller: f.admin }, { keyId, plaintext: Buffer.from('x') }))),
+    ).toBe('FORBIDDEN');
+    expect(await codeOf(getKey({ kms: f.kms, caller: f.admin }, { keyId }))).toBe('FORBIDDEN');
   });
 });
 
@@ -151,9 +156,11 @@ describe('setting a policy', () => {
   it('takes kms:keys:policy at the creation of a key, too', async () => {
     const f = await makeFixture();
     const creator = callerOf(f.tenantId, null, ['kms:keys:create']);
-    await createKey(f.kms, creator, {});
+    await createKey({ kms: f.kms, caller: creator }, {});
     for (const policy of [locked, { version: '1', statements: [] } as const])
-      expect(await codeOf(createKey(f.kms, creator, { policy, allowLockout: true }))).toBe('FORBIDDEN');
+      expect(await codeOf(createKey({ kms: f.kms, caller: creator }, { policy, allowLockout: true }))).toBe(
+        'FORBIDDEN',
+      );
   });
 
   it('refuses one that locks out its writer, now or for ever later, unless they insist', async () => {
@@ -171,13 +178,13 @@ describe('setting a policy', () => {
     ];
     for (const statement of locking) {
       const policy = { version: '1', statements: [statement] } as const;
-      const { keyId } = await createKey(f.kms, keyAdmin, {});
-      const refused = await refusal(putKeyPolicy(f.kms, keyAdmin, { keyId, policy }));
+      const { keyId } = await createKey({ kms: f.kms, caller: keyAdmin }, {});
+      const refused = await refusal(putKeyPolicy({ kms: f.kms, caller: keyAdmin }, { keyId, policy }));
       expect(refused.code).toBe('BAD_REQUEST');
       expect(refused.message).toMatch(/^policy: .*allowLockout/);
-      expect(await codeOf(createKey(f.kms, keyAdmin, { policy }))).toBe('BAD_REQUEST');
-      await putKeyPolicy(f.kms, keyAdmin, { keyId, policy, allowLockout: true });
-      await createKey(f.kms, keyAdmin, { policy, allowLockout: true });
+      expect(await codeOf(createKey({ kms: f.kms, caller: keyAdmin }, { policy }))).toBe('BAD_REQUEST');
+      await putKeyPolicy({ kms: f.kms, caller: keyAdmin }, { keyId, policy, allowLockout: true });
+      await createKey({ kms: f.kms, caller: keyAdmin }, { policy, allowLockout: true });
     }
   });
 
@@ -191,17 +198,17 @@ describe('setting a policy', () => {
       { ...everything, conditions: { time: freeze } },
     ]) {
       const policy = { version: '1', statements: [statement] } as const;
-      const { keyId } = await createKey(f.kms, f.admin, { policy });
-      await putKeyPolicy(f.kms, f.admin, { keyId, policy });
+      const { keyId } = await createKey({ kms: f.kms, caller: f.admin }, { policy });
+      await putKeyPolicy({ kms: f.kms, caller: f.admin }, { keyId, policy });
     }
   });
 });
 
 describe('revoking a key with what is below it', () => {
   async function tree(f: Fixture) {
-    const top = await createKey(f.kms, f.admin, {});
+    const top = await createKey({ kms: f.kms, caller: f.admin }, {});
     const below = (policy: PolicyDocument | null, parentKeyId = top.keyId) =>
-      createKey(f.kms, f.admin, { parentKeyId, policy, allowLockout: true });
+      createKey({ kms: f.kms, caller: f.admin }, { parentKeyId, policy, allowLockout: true });
     return { top: top.keyId, below };
   }
   const stateOf = async (f: Fixture, keyId: string) => (await f.kms.store.readKey(f.tenantId, keyId))?.state;
@@ -216,11 +223,14 @@ describe('revoking a key with what is below it', () => {
     } as const;
     const [free, kept, hidden] = [await below(null), await below(protectedFromDeletion), await below(locked)];
     const grandchild = await below(null, kept.keyId);
-    const { state, warnings } = await revokeKey(f.kms, keyAdmin, {
-      keyId: top,
-      reason: 'suspected_compromise',
-      cascade: true,
-    });
+    const { state, warnings } = await revokeKey(
+      { kms: f.kms, caller: keyAdmin },
+      {
+        keyId: top,
+        reason: 'suspected_compromise',
+        cascade: true,
+      },
+    );
     expect(state).toBe('revoked');
     expect(await stateOf(f, top)).toBe('revoked');
     expect(await stateOf(f, free.keyId)).toBe('revoked');
@@ -232,7 +242,10 @@ describe('revoking a key with what is below it', () => {
     expect(warnings?.join('\n')).not.toContain(hidden.keyId);
     expect(warnings).toHaveLength(2);
     // The administrator goes on from there.
-    const again = await revokeKey(f.kms, f.admin, { keyId: top, reason: 'suspected_compromise', cascade: true });
+    const again = await revokeKey(
+      { kms: f.kms, caller: f.admin },
+      { keyId: top, reason: 'suspected_compromise', cascade: true },
+    );
     expect(again.warnings).toBeUndefined();
     for (const { keyId } of [kept, hidden]) expect(await stateOf(f, keyId)).toBe('revoked');
   });
@@ -253,7 +266,10 @@ describe('revoking a key with what is below it', () => {
       if (record === undefined) throw new Error('the key is gone');
       await unit.keys.update({ ...record, name: 'forged', revision: record.revision + 1 }, record.revision);
     });
-    const { state, warnings } = await revokeKey(kms, f.admin, { keyId: top, reason: 'end_of_life', cascade: true });
+    const { state, warnings } = await revokeKey(
+      { kms, caller: f.admin },
+      { keyId: top, reason: 'end_of_life', cascade: true },
+    );
     expect(state).toBe('revoked');
     expect(await stateOf(f, free.keyId)).toBe('revoked');
     expect(warnings).toEqual([expect.stringContaining(forged.keyId)]);
@@ -265,7 +281,10 @@ describe('revoking a key with what is below it', () => {
     const { top, below } = await tree(f);
     const children = [];
     for (let index = 0; index < 120; index += 1) children.push((await below(null)).keyId);
-    const { warnings } = await revokeKey(f.kms, f.admin, { keyId: top, reason: 'end_of_life', cascade: true });
+    const { warnings } = await revokeKey(
+      { kms: f.kms, caller: f.admin },
+      { keyId: top, reason: 'end_of_life', cascade: true },
+    );
     expect(warnings).toBeUndefined();
     for (const keyId of children) expect(await stateOf(f, keyId)).toBe('revoked');
   });

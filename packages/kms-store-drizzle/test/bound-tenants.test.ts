@@ -39,7 +39,7 @@ beforeEach(async () => {
   const before = await fixtureKms(store, rootKey, FIRST);
   const made: string[] = [];
   for (const name of ['a', 'b', 'c'])
-    made.push((await createTenant(before, administrator(SYSTEM_TENANT), { name })).tenantId);
+    made.push((await createTenant({ kms: before, caller: administrator(SYSTEM_TENANT) }, { name })).tenantId);
   tenants = made;
   kms = await fixtureKms(store, rootKey);
 });
@@ -54,7 +54,7 @@ const record = (tenantId: string) => store.transact(SYSTEM, (unit) => unit.tenan
 const wrapsOf = (tenantId: string) => store.transact(SYSTEM, (unit) => unit.tenants.masterKeyWraps(tenantId));
 
 it('tenants from before records of tenants had a MAC get one, some at a time, and keep their keys', async () => {
-  const { keyId } = await createKey(kms, administrator(first()), {});
+  const { keyId } = await createKey({ kms, caller: administrator(first()) }, {});
   expect(await bindTenants(store, kms.hierarchy, 2)).toEqual({ bound: 2, left: 1 });
   expect(await bindTenants(store, kms.hierarchy, 2)).toEqual({ bound: 1, left: 0 });
   expect(await bindTenants(store, kms.hierarchy, 2)).toEqual({ bound: 0, left: 0 });
@@ -64,8 +64,8 @@ it('tenants from before records of tenants had a MAC get one, some at a time, an
   }
   // By a node that had opened the tenant before, and by one that starts now.
   for (const node of [kms, await fixtureKms(store, rootKey)])
-    expect(await getKey(node, administrator(first()), { keyId })).toMatchObject({ keyId });
-  expect((await listTenants(kms, administrator(SYSTEM_TENANT))).items).toHaveLength(3);
+    expect(await getKey({ kms: node, caller: administrator(first()) }, { keyId })).toMatchObject({ keyId });
+  expect((await listTenants({ kms, caller: administrator(SYSTEM_TENANT) })).items).toHaveLength(3);
 });
 
 it('their MAC cannot be taken away again', async () => {

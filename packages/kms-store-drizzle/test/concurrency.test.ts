@@ -137,14 +137,17 @@ describe('units at the same time', () => {
   });
 
   async function makeTenant(): Promise<string> {
-    const { tenantId } = await createTenant(kms, administrator(SYSTEM_TENANT), { name: 'acme' });
+    const { tenantId } = await createTenant({ kms, caller: administrator(SYSTEM_TENANT) }, { name: 'acme' });
     return tenantId;
   }
 
   function shred(tenantId: string) {
     const idempotency = { key: newId(), fingerprint: someBytes(32) };
     const confirmation = `SHRED-${tenantId}`;
-    return shredTenant(kms, administrator(tenantId), { tenantId, confirmation, reason: 'test', idempotency });
+    return shredTenant(
+      { kms, caller: administrator(tenantId), idempotency },
+      { tenantId, confirmation, reason: 'test' },
+    );
   }
 
   /** Waits until so many calls wait for a lock of another; one that ends instead ends the wait, too. */

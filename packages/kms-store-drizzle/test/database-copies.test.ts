@@ -101,7 +101,7 @@ it('tombstones name what has ended, and are asked for as long as the copy does n
   const kms = await fixtureKms(store, new Uint8Array(32));
   const { tenantId } = await fillDatabase(kms);
   const caller = administrator(tenantId);
-  const { keyId } = await createKey(kms, caller, {});
+  const { keyId } = await createKey({ kms, caller }, {});
   expect(await copies.tombstones()).toBeUndefined();
   const bring = () =>
     execute(original, 'truncate kms.tombstones; insert into kms.tombstones select * from kms.tombstones_now');
@@ -124,7 +124,7 @@ it('tombstones name what has ended, and are asked for as long as the copy does n
   expect((await copies.tombstones())?.toApply).toEqual([
     { kind: 'key', tenantId, keyId, state: 'revoked', reason: 'end_of_life', at: new Date('2026-01-01T00:00:00Z') },
   ]);
-  await revokeKey(kms, caller, { keyId, reason: 'end_of_life' });
+  await revokeKey({ kms, caller }, { keyId, reason: 'end_of_life' });
   expect((await copies.tombstones())?.toApply).toEqual([]);
   await close();
 });

@@ -14,6 +14,7 @@ import {
   SILENT_FEED,
   softwareRoot,
   TokenRing,
+  operationOfService,
 } from '@qnsp/kms-core';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { addTenant } from '@qnsp/kms-core/testing';
@@ -58,7 +59,7 @@ it('background jobs of three nodes rotate each due key once', async () => {
   const chain = await first.hierarchy.masterKeys(tenantId);
   const keyIds: string[] = [];
   for (let index = 0; index < KEYS; index += 1) {
-    const { keyId } = await createKey(first, admin, {});
+    const { keyId } = await createKey({ kms: first, caller: admin }, {});
     await first.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
       const record = await unit.keys.get(keyId, { lock: true });
       if (record === undefined) throw new Error('the key is not there');
@@ -67,7 +68,11 @@ it('background jobs of three nodes rotate each due key once', async () => {
     });
     keyIds.push(keyId);
   }
-  const reports = await Promise.all([...nodes, ...nodes].map((node) => runDueWork(node, new AbortController().signal)));
+  const reports = await Promise.all(
+    [...nodes, ...nodes].map((node) =>
+      runDueWork(operationOfService(node, 'runDueWork'), new AbortController().signal),
+    ),
+  );
   expect(reports.flatMap(({ failed }) => failed)).toEqual([]);
   expect(reports.reduce((sum, { rotated }) => sum + rotated, 0)).toBe(KEYS);
   for (const keyId of keyIds) {

@@ -107,7 +107,7 @@ it('writes rows of format 1, which a new node verifies and changes', async () =>
     fields: {},
     versions: record.versions.map(() => ({ fields: {} })),
   });
-  expect(await getKey(kms, caller, { keyId: copy.keyId })).toMatchObject({ keyId: copy.keyId });
+  expect(await getKey({ kms, caller }, { keyId: copy.keyId })).toMatchObject({ keyId: copy.keyId });
   const [token] = await earlier`update kms.api_tokens set revoked_at = now() where revoked_at is null
     and tenant_id = ${uses.tenantId} returning mac_format, fields`;
   expect(token).toEqual({ mac_format: 1, fields: {} });
@@ -115,7 +115,7 @@ it('writes rows of format 1, which a new node verifies and changes', async () =>
 
 it('finds what a new node changes for its sake in format 1, and reads it', async () => {
   const { keyId } = uses.mac;
-  await rotateKey(kms, caller, { keyId });
+  await rotateKey({ kms, caller }, { keyId });
   const read = await kms.store.transact(scopeOf(uses.tenantId), (unit) => unit.keys.get(keyId));
   expect(read).toMatchObject({ mac: { format: 1 }, currentVersion: 2 });
   const [row] = await statement('readKey', uses.tenantId, keyId);

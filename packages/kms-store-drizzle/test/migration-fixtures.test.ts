@@ -81,25 +81,27 @@ describe.each(fixtures)('the rows of $tag', ({ tag, migration }) => {
       'revoked',
       'suspended',
     ]);
-    for (const { keyId } of items) await expect(getKey(kms, caller, { keyId })).resolves.toMatchObject({ keyId });
+    for (const { keyId } of items) await expect(getKey({ kms, caller }, { keyId })).resolves.toMatchObject({ keyId });
   });
 
   it('open what was encrypted, verify what was signed, decapsulate what was encapsulated', async () => {
     for (const ciphertext of uses.ciphertexts)
-      expect((await decrypt(kms, caller, { ciphertext: bytes(ciphertext) })).plaintext).toEqual(plaintext);
+      expect((await decrypt({ kms, caller }, { ciphertext: bytes(ciphertext) })).plaintext).toEqual(plaintext);
     const { signature, mac, kem } = uses;
     const signed = { keyId: signature.keyId, data: plaintext, signature: bytes(signature.signature) };
-    expect(await verify(kms, caller, signed)).toMatchObject({ valid: true });
+    expect(await verify({ kms, caller }, signed)).toMatchObject({ valid: true });
     const tagged = { keyId: mac.keyId, data: plaintext, mac: bytes(mac.mac) };
-    expect(await verifyMac(kms, caller, tagged)).toMatchObject({ valid: true });
-    const opened = await decapsulate(kms, caller, { keyId: kem.keyId, ciphertext: bytes(kem.kemCiphertext) });
+    expect(await verifyMac({ kms, caller }, tagged)).toMatchObject({ valid: true });
+    const opened = await decapsulate({ kms, caller }, { keyId: kem.keyId, ciphertext: bytes(kem.kemCiphertext) });
     expect(opened.sharedSecret).toEqual(bytes(kem.sharedSecret));
   });
 
   it('remember how much of a budget is used', async () => {
     const { keyId } = uses.budget;
-    await encrypt(kms, caller, { keyId, plaintext });
-    await expect(encrypt(kms, caller, { keyId, plaintext })).rejects.toMatchObject({ code: 'KEY_USAGE_EXCEEDED' });
+    await encrypt({ kms, caller }, { keyId, plaintext });
+    await expect(encrypt({ kms, caller }, { keyId, plaintext })).rejects.toMatchObject({
+      code: 'KEY_USAGE_EXCEEDED',
+    });
   });
 
   it('authenticate a live token and no revoked one', async () => {
@@ -115,9 +117,9 @@ describe.each(fixtures)('the rows of $tag', ({ tag, migration }) => {
     const { keyId } = uses.mac;
     const before = await store.readKey(uses.tenantId, keyId);
     expect(before?.mac.format).toBe(migration < FORMATS ? 1 : NEWEST_FORMAT);
-    expect(await rotateKey(kms, caller, { keyId })).toMatchObject({ keyId, currentVersion: 2 });
+    expect(await rotateKey({ kms, caller }, { keyId })).toMatchObject({ keyId, currentVersion: 2 });
     expect((await store.readKey(uses.tenantId, keyId))?.mac.format).toBe(NEWEST_FORMAT);
-    expect(await getKey(kms, caller, { keyId })).toMatchObject({ currentVersion: 2 });
+    expect(await getKey({ kms, caller }, { keyId })).toMatchObject({ currentVersion: 2 });
   });
 
   it('of a token get the newest format when it is revoked, and of a tenant when it is shredded', async () => {
@@ -129,13 +131,13 @@ describe.each(fixtures)('the rows of $tag', ({ tag, migration }) => {
       }));
     const formatBefore = migration < FORMATS ? undefined : NEWEST_FORMAT;
     expect((await read()).tenant?.mac?.format).toBe(formatBefore);
-    await revokeApiToken(kms, caller, { tokenId });
+    await revokeApiToken({ kms, caller }, { tokenId });
     expect((await read()).token?.mac?.format).toBe(NEWEST_FORMAT);
     await expect(authenticateToken(kms, uses.liveToken)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
     const shred = { confirmation: `SHRED-${uses.tenantId}`, reason: 'the end of the test' };
-    await shredTenant(kms, caller, { tenantId: uses.tenantId, ...shred });
+    await shredTenant({ kms, caller }, { tenantId: uses.tenantId, ...shred });
     expect((await read()).tenant).toMatchObject({ state: 'shredded', mac: { format: NEWEST_FORMAT } });
-    const { items, warnings } = await listTenants(kms, administrator(SYSTEM_TENANT));
+    const { items, warnings } = await listTenants({ kms, caller: administrator(SYSTEM_TENANT) });
     expect(items).toContainEqual(expect.objectContaining({ tenantId: uses.tenantId, state: 'shredded' }));
     expect(warnings).toBeUndefined();
   });

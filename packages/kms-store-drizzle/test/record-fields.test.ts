@@ -79,7 +79,7 @@ beforeAll(async () => {
   ({ store, close } = await openPostgresStore({ url: database.url, ssl: 'disable', migrate: 'auto' }));
   sql = rawSql(database.url);
   newer = await start(NEWER);
-  ({ tenantId } = await createTenant(newer, administrator(SYSTEM_TENANT), { name: 'acme' }));
+  ({ tenantId } = await createTenant({ kms: newer, caller: administrator(SYSTEM_TENANT) }, { name: 'acme' }));
   caller = administrator(tenantId);
 });
 beforeEach(async () => {
@@ -106,8 +106,8 @@ async function change(kms: Kms, keyId: string, changed: (record: KeyRecord) => P
 
 /** A key of two versions with an optional field of its own and one of each version. */
 async function keyWithFields(): Promise<string> {
-  const { keyId } = await createKey(newer, caller, { metadata: { team: 'a' } });
-  await rotateKey(newer, caller, { keyId });
+  const { keyId } = await createKey({ kms: newer, caller }, { metadata: { team: 'a' } });
+  await rotateKey({ kms: newer, caller }, { keyId });
   await change(newer, keyId, ({ fields, versions }) => ({
     fields: withField(fields, DESCRIPTION, 'of payments'),
     versions: versions.map((version) => ({
@@ -139,33 +139,33 @@ describe('an optional field of a key', () => {
   it('is there for each read, and may change and go', async () => {
     const keyId = await keyWithFields();
     await expectFields(keyId);
-    expect(await getKey(newer, caller, { keyId })).toMatchObject({ keyId, metadata: { team: 'a' } });
-    expect((await listKeys(newer, caller, { limit: 200 })).warnings).toBeUndefined();
+    expect(await getKey({ kms: newer, caller }, { keyId })).toMatchObject({ keyId, metadata: { team: 'a' } });
+    expect((await listKeys({ kms: newer, caller }, { limit: 200 })).warnings).toBeUndefined();
     const without = await change(newer, keyId, ({ fields, versions }) => ({
       fields: withField(fields, DESCRIPTION, undefined),
       versions: versions.map((version) => ({ ...version, fields: withField(version.fields, VALID_TO, undefined) })),
     }));
     expect([without.fields, ...without.versions.map(({ fields }) => fields)]).toEqual([{}, {}, {}]);
-    await getKey(await start(NEWER), caller, { keyId });
+    await getKey({ kms: await start(NEWER), caller }, { keyId });
     expect(await formatOf(keyId)).toBe(2);
   });
 
   it('is kept by every operation of a release that does not know it', async () => {
     const keyId = await keyWithFields();
     const plaintext = randomBytes(8);
-    const { ciphertext } = await encrypt(older, caller, { keyId, plaintext });
-    expect(await decrypt(older, caller, { ciphertext })).toMatchObject({ plaintext });
+    const { ciphertext } = await encrypt({ kms: older, caller }, { keyId, plaintext });
+    expect(await decrypt({ kms: older, caller }, { ciphertext })).toMatchObject({ plaintext });
     const policy = { version: '1', statements: [{ effect: 'allow', actions: ['kms:*'], resources: ['*'] }] } as const;
     const changes = [
-      () => updateKey(older, caller, { keyId, name: 'renamed', metadata: {} }),
-      () => rotateKey(older, caller, { keyId }),
-      () => putKeyPolicy(older, caller, { keyId, policy }),
-      () => deleteKeyPolicy(older, caller, { keyId }),
-      () => suspendKey(older, caller, { keyId }),
-      () => resumeKey(older, caller, { keyId }),
-      () => destroyKey(older, caller, { keyId }),
-      () => restoreKey(older, caller, { keyId }),
-      () => revokeKey(older, caller, { keyId, reason: 'end_of_life' }),
+      () => updateKey({ kms: older, caller }, { keyId, name: 'renamed', metadata: {} }),
+      () => rotateKey({ kms: older, caller }, { keyId }),
+      () => putKeyPolicy({ kms: older, caller }, { keyId, policy }),
+      () => deleteKeyPolicy({ kms: older, caller }, { keyId }),
+      () => suspendKey({ kms: older, caller }, { keyId }),
+      () => resumeKey({ kms: older, caller }, { keyId }),
+      () => destroyKey({ kms: older, caller }, { keyId }),
+      () => restoreKey({ kms: older, caller }, { keyId }),
+      () => revokeKey({ kms: older, caller }, { keyId, reason: 'end_of_life' }),
     ];
     for (const each of changes) {
       await each();
@@ -175,37 +175,41 @@ describe('an optional field of a key', () => {
 
   it('is given to a key of format 1, which becomes format 2', async () => {
     const first = await start(FIRST);
-    const { keyId } = await createKey(first, caller, {});
+    const { keyId } = await createKey({ kms: first, caller }, {});
     expect(await formatOf(keyId)).toBe(1);
-    await rotateKey(first, caller, { keyId });
+    await rotateKey({ kms: first, caller }, { keyId });
     expect(await formatOf(keyId)).toBe(1);
-    expect(await getKey(older, caller, { keyId })).toMatchObject({ keyId });
+    expect(await getKey({ kms: older, caller }, { keyId })).toMatchObject({ keyId });
     const changed = await change(newer, keyId, () => ({ fields: { [DESCRIPTION.tag]: 'late' } }));
     expect(changed.mac.format).toBe(2);
-    expect(await updateKey(first, caller, { keyId, name: 'still format 2' })).toMatchObject({ keyId });
+    expect(await updateKey({ kms: first, caller }, { keyId, name: 'still format 2' })).toMatchObject({ keyId });
     expect(await formatOf(keyId)).toBe(2);
   });
 
   it('that is critical keeps a release from acting on the key that does not know it', async () => {
     const keyId = await keyWithFields();
     await change(newer, keyId, ({ fields }) => ({ fields: withField(fields, APPROVAL, 'of two') }));
-    expect(await getKey(newer, caller, { keyId })).toMatchObject({ keyId });
+    expect(await getKey({ kms: newer, caller }, { keyId })).toMatchObject({ keyId });
     const refused = { code: 'INTERNAL_ERROR', message: expect.stringContaining('!approval') };
-    await expect(getKey(older, caller, { keyId })).rejects.toMatchObject(refused);
-    await expect(encrypt(older, caller, { keyId, plaintext: randomBytes(8) })).rejects.toMatchObject(refused);
-    await expect(updateKey(older, caller, { keyId, name: 'x' })).rejects.toMatchObject(refused);
+    await expect(getKey({ kms: older, caller }, { keyId })).rejects.toMatchObject(refused);
+    await expect(encrypt({ kms: older, caller }, { keyId, plaintext: randomBytes(8) })).rejects.toMatchObject(refused);
+    await expect(updateKey({ kms: older, caller }, { keyId, name: 'x' })).rejects.toMatchObject(refused);
     const alerts: unknown[] = [];
-    const { items, warnings } = await listKeys({ ...older, alert: (alert) => alerts.push(alert) }, caller, {
-      limit: 200,
-    });
+    const { items, warnings } = await listKeys(
+      { kms: { ...older, alert: (alert) => alerts.push(alert) }, caller },
+      {
+        limit: 200,
+      },
+    );
     expect(items.map((key) => key.keyId)).not.toContain(keyId);
     expect(warnings).toEqual(
       expect.arrayContaining([expect.stringContaining(`the key ${keyId} is of a newer release`)]),
     );
-    const { keyId: parentKeyId } = await createKey(newer, caller, {});
+    const { keyId: parentKeyId } = await createKey({ kms: newer, caller }, {});
     await change(newer, keyId, () => ({ parentKeyId }));
     const revocation = { keyId: parentKeyId, reason: 'end_of_life', cascade: true } as const;
-    const left = await revokeKey({ ...older, alert: (alert) => alerts.push(alert) }, caller, revocation);
+    const alerting: Kms = { ...older, alert: (alert) => alerts.push(alert) };
+    const left = await revokeKey({ kms: alerting, caller }, revocation);
     expect(left.warnings).toEqual([expect.stringMatching(`${keyId} below it was not revoked: .* newer release`)]);
     // Nobody forged it.
     expect(JSON.stringify(alerts)).not.toContain(keyId);
@@ -247,8 +251,8 @@ describe('whoever can only write to the database', () => {
     const keyId = await keyWithFields();
     await asOwner(statement.replaceAll('KEY', keyId));
     for (const node of [newer, older, await start(FIRST)]) {
-      await expect(getKey(node, caller, { keyId })).rejects.toMatchObject(FORGED);
-      await expect(updateKey(node, caller, { keyId, name: 'x' })).rejects.toMatchObject(FORGED);
+      await expect(getKey({ kms: node, caller }, { keyId })).rejects.toMatchObject(FORGED);
+      await expect(updateKey({ kms: node, caller }, { keyId, name: 'x' })).rejects.toMatchObject(FORGED);
     }
   });
 
@@ -260,9 +264,9 @@ describe('whoever can only write to the database', () => {
     ],
     ['calls a key of format 1 one of format 2', `update kms.keys set mac_format = 2 ${WHERE}`],
   ])('and %s has a key that is refused', async (_what, statement) => {
-    const { keyId } = await createKey(await start(FIRST), caller, {});
+    const { keyId } = await createKey({ kms: await start(FIRST), caller }, {});
     await asOwner(statement.replaceAll('KEY', keyId));
-    await expect(getKey(newer, caller, { keyId })).rejects.toMatchObject(FORGED);
+    await expect(getKey({ kms: newer, caller }, { keyId })).rejects.toMatchObject(FORGED);
   });
 
   const OF_TOKEN = `where token_id = 'TOKEN'`;
@@ -282,7 +286,7 @@ describe('whoever can only write to the database', () => {
     await asOwner(statement.replaceAll('TOKEN', tokenId));
     for (const node of [await start(NEWER), await start(OLDER)]) {
       await expect(authenticateToken(node, token)).rejects.toMatchObject(FORGED);
-      expect((await listApiTokens(node, caller, { limit: 200 })).warnings).toEqual(
+      expect((await listApiTokens({ kms: node, caller }, { limit: 200 })).warnings).toEqual(
         expect.arrayContaining([expect.stringContaining(tokenId)]),
       );
     }
@@ -323,7 +327,7 @@ describe('whoever can only write to the database', () => {
   it('and changes the record of a tenant keeps nobody from seeing the others', async () => {
     const [id, other] = [await tenantWithField(), await tenantWithField()];
     await asOwner(`update kms.tenants set name = 'another' ${OF_TENANT}`.replaceAll('TENANT', id));
-    const { items, warnings } = await listTenants(newer, administrator(SYSTEM_TENANT));
+    const { items, warnings } = await listTenants({ kms: newer, caller: administrator(SYSTEM_TENANT) });
     const listed = items.map((tenant) => tenant.tenantId);
     expect(listed).toContain(other);
     expect(listed).not.toContain(id);
@@ -333,7 +337,7 @@ describe('whoever can only write to the database', () => {
 
 /** A token with an optional field. */
 async function tokenWithField(): Promise<{ readonly token: string; readonly tokenId: string }> {
-  const made = await createApiToken(newer, caller, { name: 'ci', role: 'auditor' });
+  const made = await createApiToken({ kms: newer, caller }, { name: 'ci', role: 'auditor' });
   const authority = await tokenAuthority(newer.hierarchy);
   const record = await store.transact(SYSTEM, (unit) => unit.tokens.get(made.tokenId));
   if (record === undefined) throw new Error('there is no such token');
@@ -346,7 +350,10 @@ async function tokenWithField(): Promise<{ readonly token: string; readonly toke
 
 /** A tenant with an optional field, without anything in memory. */
 async function tenantWithField(): Promise<string> {
-  const { tenantId: id } = await createTenant(newer, administrator(SYSTEM_TENANT), { name: 'limited' });
+  const { tenantId: id } = await createTenant(
+    { kms: newer, caller: administrator(SYSTEM_TENANT) },
+    { name: 'limited' },
+  );
   const authority = new TenantAuthority(await newer.hierarchy.masterKeys(SYSTEM_TENANT));
   const record = await store.transact(SYSTEM, (unit) => unit.tenants.get(id));
   if (record === undefined) throw new Error('there is no such tenant');
@@ -360,7 +367,7 @@ async function tenantWithField(): Promise<string> {
 describe('an optional field of a token', () => {
   it('is kept when a release that does not know it revokes the token, and covered before and after', async () => {
     const { token, tokenId } = await tokenWithField();
-    await revokeApiToken(older, caller, { tokenId });
+    await revokeApiToken({ kms: older, caller }, { tokenId });
     await expect(authenticateToken(await start(NEWER), token)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
     const record = await store.transact(SYSTEM, (unit) => unit.tokens.get(tokenId));
     if (record === undefined) throw new Error('there is no such token');
@@ -384,10 +391,10 @@ describe('an optional field of a token', () => {
   });
 
   it('is not there for a token of format 1, which gets format 2 with its revocation', async () => {
-    const { tokenId } = await createApiToken(await start(FIRST), caller, { name: 'first', role: 'auditor' });
+    const { tokenId } = await createApiToken({ kms: await start(FIRST), caller }, { name: 'first', role: 'auditor' });
     const read = () => store.transact(SYSTEM, (unit) => unit.tokens.get(tokenId));
     expect(await read()).toMatchObject({ mac: { format: 1 }, fields: {} });
-    await revokeApiToken(newer, caller, { tokenId });
+    await revokeApiToken({ kms: newer, caller }, { tokenId });
     const record = await read();
     expect(record).toMatchObject({ mac: { format: 2 }, fields: {}, revokedAt: expect.any(Date) });
     if (record !== undefined) (await tokenAuthority(older.hierarchy)).verify(record, 'hash');
@@ -397,11 +404,17 @@ describe('an optional field of a token', () => {
 describe('a tenant', () => {
   it('of format 1 stays valid, and gets a MAC when it changes', async () => {
     const first = await start(FIRST);
-    const { tenantId: id } = await createTenant(first, administrator(SYSTEM_TENANT), { name: 'first' });
+    const { tenantId: id } = await createTenant(
+      { kms: first, caller: administrator(SYSTEM_TENANT) },
+      { name: 'first' },
+    );
     const read = () => store.transact(SYSTEM, (unit) => unit.tenants.get(id));
     expect(await read()).toMatchObject({ mac: null, fields: {} });
     await (await start(NEWER)).hierarchy.masterKeys(id);
-    await shredTenant(newer, administrator(id), { tenantId: id, confirmation: `SHRED-${id}`, reason: 'over' });
+    await shredTenant(
+      { kms: newer, caller: administrator(id) },
+      { tenantId: id, confirmation: `SHRED-${id}`, reason: 'over' },
+    );
     const record = await read();
     expect(record).toMatchObject({ state: 'shredded', mac: { format: 2 } });
     if (record !== undefined)
@@ -410,12 +423,15 @@ describe('a tenant', () => {
 
   it('keeps its optional fields through a shred by a release that does not know them', async () => {
     const id = await tenantWithField();
-    await shredTenant(older, administrator(id), { tenantId: id, confirmation: `SHRED-${id}`, reason: 'over' });
+    await shredTenant(
+      { kms: older, caller: administrator(id) },
+      { tenantId: id, confirmation: `SHRED-${id}`, reason: 'over' },
+    );
     const record = await store.transact(SYSTEM, (unit) => unit.tenants.get(id));
     if (record === undefined) throw new Error('there is no such tenant');
     expect(fieldOf(record.fields, DESCRIPTION)).toBe('of a limit');
     new TenantAuthority(await newer.hierarchy.masterKeys(SYSTEM_TENANT)).verify(record, false);
-    const { warnings } = await listTenants(older, administrator(SYSTEM_TENANT));
+    const { warnings } = await listTenants({ kms: older, caller: administrator(SYSTEM_TENANT) });
     expect(warnings?.filter((warning) => warning.includes(id)) ?? []).toEqual([]);
   });
 });

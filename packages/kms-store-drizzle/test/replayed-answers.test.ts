@@ -71,28 +71,31 @@ beforeAll(async () => {
     calls.push({ name, caller, row, first, repeat });
   };
   for (const subject of ['one', 'two']) {
-    const { tenantId } = await createTenant(kms, platform, { name: subject });
+    const { tenantId } = await createTenant({ kms, caller: platform }, { name: subject });
     const admin: Caller = { ...administrator(tenantId), subject };
-    const { keyId } = await createKey(kms, admin, {});
-    await make('createKey', admin, (caller, idempotency) => createKey(kms, caller, { name: 'made', idempotency }));
-    await make('rotateKey', admin, (caller, idempotency) => rotateKey(kms, caller, { keyId, idempotency }));
+    const { keyId } = await createKey({ kms, caller: admin }, {});
+    await make('createKey', admin, (caller, idempotency) => createKey({ kms, caller, idempotency }, { name: 'made' }));
+    await make('rotateKey', admin, (caller, idempotency) => rotateKey({ kms, caller, idempotency }, { keyId }));
     await make('createToken', admin, (caller, idempotency) =>
-      createApiToken(kms, caller, { name: 'made', role: 'tenant_admin', idempotency }),
+      createApiToken({ kms, caller, idempotency }, { name: 'made', role: 'tenant_admin' }),
     );
-    const { tokenId } = await createApiToken(kms, admin, { name: 'revoked', role: 'auditor' });
-    await make('revokeToken', admin, (caller, idempotency) => revokeApiToken(kms, caller, { tokenId, idempotency }));
-    const gone = { ...administrator((await createTenant(kms, platform, { name: 'gone' })).tenantId), subject };
+    const { tokenId } = await createApiToken({ kms, caller: admin }, { name: 'revoked', role: 'auditor' });
+    await make('revokeToken', admin, (caller, idempotency) =>
+      revokeApiToken({ kms, caller, idempotency }, { tokenId }),
+    );
+    const gone = {
+      ...administrator((await createTenant({ kms, caller: platform }, { name: 'gone' })).tenantId),
+      subject,
+    };
     await make('shredTenant', gone, (caller, idempotency) =>
-      shredTenant(kms, caller, {
-        tenantId: gone.tenantId,
-        confirmation: `SHRED-${gone.tenantId}`,
-        reason: 'test',
-        idempotency,
-      }),
+      shredTenant(
+        { kms, caller, idempotency },
+        { tenantId: gone.tenantId, confirmation: `SHRED-${gone.tenantId}`, reason: 'test' },
+      ),
     );
   }
   await make('createTenant', platform, (caller, idempotency) =>
-    createTenant(kms, caller, { name: 'made', idempotency }),
+    createTenant({ kms, caller, idempotency }, { name: 'made' }),
   );
   rows = await sql<Row[]>`select * from kms.idempotency_keys order by key`;
 }, 60_000);
@@ -295,18 +298,21 @@ describe('the stored answer of an idempotency key', () => {
     const admin = administrator(rowOf(calls[0] as Call).tenant_id);
     const fingerprint = randomBytes(32);
     for (const key of ['like one', 'like two'])
-      await createKey(kms, admin, { name: 'like', idempotency: { key, fingerprint } });
+      await createKey({ kms, caller: admin, idempotency: { key, fingerprint } }, { name: 'like' });
     const like = await sql<Row[]>`select * from kms.idempotency_keys where key in ('like one', 'like two')`;
     expect(new Set(like.map((row) => row.fingerprint.toString('hex'))).size).toBe(2);
     await sql`delete from kms.idempotency_keys where key in ('like one', 'like two')`;
   });
 
   it('holds no secret', async () => {
-    const token = await createApiToken(kms, administrator(rowOf(calls[0] as Call).tenant_id), {
-      name: 'secret',
-      role: 'auditor',
-      idempotency: { key: 'secret', fingerprint: randomBytes(32) },
-    });
+    const token = await createApiToken(
+      {
+        kms,
+        caller: administrator(rowOf(calls[0] as Call).tenant_id),
+        idempotency: { key: 'secret', fingerprint: randomBytes(32) },
+      },
+      { name: 'secret', role: 'auditor' },
+    );
     const [row] = await sql<Row[]>`select * from kms.idempotency_keys where key = 'secret'`;
     // Sealed by a stream: as long as what it seals, with 32 bytes around it. The token alone would take 61 more.
     const { token: _secret, ...described } = token;
@@ -318,16 +324,14 @@ describe('the stored answer of an idempotency key', () => {
 describe('an idempotency key', () => {
   it('of one tenant is of no meaning to another one, also for calls that end a tenant', async () => {
     const shred = async () => {
-      const { tenantId } = await createTenant(kms, platform, { name: 'to be shredded' });
+      const { tenantId } = await createTenant({ kms, caller: platform }, { name: 'to be shredded' });
       return shredTenant(
-        kms,
-        { ...administrator(tenantId), subject: newId() },
         {
-          tenantId,
-          confirmation: `SHRED-${tenantId}`,
-          reason: 'test',
+          kms,
+          caller: { ...administrator(tenantId), subject: newId() },
           idempotency: { key: 'the same for both', fingerprint: randomBytes(32) },
         },
+        { tenantId, confirmation: `SHRED-${tenantId}`, reason: 'test' },
       );
     };
     await expect(shred()).resolves.toMatchObject({ state: 'shredded' });

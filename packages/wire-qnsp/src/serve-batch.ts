@@ -3,7 +3,6 @@ import { encodeAnswer, itemProblem, parseBatch, type RawRequest, type Route } fr
 import {
   andThen,
   type Caller,
-  type Kms,
   KmsError,
   type MaybePromise,
   type OperationEvidence,
@@ -60,7 +59,7 @@ export async function serveBatch(
     if (caller !== undefined) requireSameTenant(caller, item.body);
     const request = { params: {}, query: {}, ...item };
     if (left !== undefined) describeRequest(left, request);
-    const call = { facts, kms: leaving(edge.kms, left), caller, request, once: {} };
+    const call = { facts, op: { kms: edge.kms, caller, evidence: left }, request };
     const done = item.sentNames === undefined ? handler(call) : namingAsSent(item.sentNames, () => handler(call));
     return andThen(done, (result) => encodeAnswer(route, result, item.dialect));
   };
@@ -88,9 +87,4 @@ export async function serveBatch(
   };
   await Promise.all(Array.from({ length: ITEMS_AT_ONCE }, work));
   return { items: answers };
-}
-
-/** The service as one operation sees it that leaves evidence. */
-export function leaving(kms: Kms, evidence: OperationEvidence | undefined): Kms {
-  return evidence === undefined ? kms : { ...kms, evidence };
 }

@@ -42,7 +42,7 @@ import { authenticate } from './authenticate.ts';
 import { describeRequest } from './begin-evidence.ts';
 import { handlerOf } from './handlers/handlers.ts';
 import { namingAsSent } from './naming-as-sent.ts';
-import { leaving, serveBatch } from './serve-batch.ts';
+import { serveBatch } from './serve-batch.ts';
 import type { QnspParts } from './handlers/service-facts.ts';
 
 /** What the path and the query of a request say. */
@@ -130,7 +130,7 @@ async function admitByPolicy(
   const caller = callerOf(identity, identity.tenantId ?? SYSTEM_TENANT, callerAddress(incoming, gatewayCredential));
   const keyId = params['keyId'];
   if (keyId === undefined || !isUuid(keyId)) requirePermission(caller, permission);
-  else await requireAccess(kms, caller, { keyId: keyId.toLowerCase(), permission });
+  else await requireAccess({ kms, caller }, { keyId: keyId.toLowerCase(), permission });
 }
 
 /** Serves a request whose body is there, for a credential that is known, or for nobody on an open route. */
@@ -175,8 +175,8 @@ function serveIdentified(
     });
   const request = parseRequest(route, raw);
   if (evidence !== undefined) describeRequest(evidence, request);
-  const once = idempotencyOf(route, raw, request.idempotencyKey, caller);
-  const call = { facts: parts.facts, kms: leaving(parts.edge.kms, evidence), caller, request, once };
+  const idempotency = idempotencyOf(route, raw, request.idempotencyKey, caller);
+  const call = { facts: parts.facts, op: { kms: parts.edge.kms, caller, evidence, idempotency }, request };
   const done =
     request.sentNames === undefined
       ? handlerOf(route)(call)
@@ -225,8 +225,8 @@ function idempotencyOf(
   raw: RawRequest,
   key: string | undefined,
   caller: Caller | undefined,
-): { idempotency?: IdempotencyRequest } {
-  if (key === undefined || caller === undefined) return {};
+): IdempotencyRequest | undefined {
+  if (key === undefined || caller === undefined) return undefined;
   const what = lengthPrefixed([
     caller.subject,
     route.operationId,
@@ -235,5 +235,5 @@ function idempotencyOf(
     canonicalJson(raw.body),
     String(raw.headers?.['if-match'] ?? ''),
   ]);
-  return { idempotency: { key, fingerprint: createHash('sha256').update(what).digest() } };
+  return { key, fingerprint: createHash('sha256').update(what).digest() };
 }

@@ -22,7 +22,7 @@ export async function measureLifecycle(
   const sql = postgres(database.url, { max: Math.max(...CONCURRENCIES), fetch_types: false });
   const rows: string[][] = [];
   try {
-    const { keyId } = await createKey(opened.kms, opened.admin, {});
+    const { keyId } = await createKey({ kms: opened.kms, caller: opened.admin }, {});
     const bare = await bareRows(sql, keyId);
     // Keys of its own for each side; none of them comes twice in a slice, so that no call waits for another's lock.
     const [bareKeys, keys] = [
@@ -72,7 +72,7 @@ const OPERATIONS: readonly Operation[] = [
     onKms:
       ({ kms, admin }) =>
       () =>
-        createKey(kms, admin, {}),
+        createKey({ kms, caller: admin }, {}),
   },
   {
     name: 'rotate a key',
@@ -80,7 +80,7 @@ const OPERATIONS: readonly Operation[] = [
     onKms:
       ({ kms, admin }, keyIds) =>
       (index) =>
-        rotateKey(kms, admin, { keyId: keyOf(keyIds, index) }),
+        rotateKey({ kms, caller: admin }, { keyId: keyOf(keyIds, index) }),
   },
 ];
 

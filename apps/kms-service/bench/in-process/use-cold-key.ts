@@ -5,5 +5,5 @@ export async function useColdKey(ring: KeyRing, tenantId: TenantId, keyId: KeyId
   const key = await ring.load(tenantId, keyId);
   const version = key.record.versions.find((candidate) => candidate.version === key.record.currentVersion);
   if (version === undefined) throw new Error('a loaded key has its current version');
-  await key.engine(version);
+  key.engine(version);
 }

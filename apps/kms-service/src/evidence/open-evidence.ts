@@ -11,9 +11,6 @@ import {
   type EvidenceStore,
   type EvidenceTrail,
   KmsError,
-  OperationEvidence,
-  OPERATIONS,
-  SERVICE_ITSELF,
   SYSTEM_TENANT,
 } from '@qnsp/kms-core';
 import { readCertificate } from '../config/certificate-file.ts';
@@ -32,8 +29,6 @@ export interface Evidence {
   refusal(): string | undefined;
   /** What was waiting when it was counted last; `undefined` before that. */
   backlog(): EvidenceBacklog | undefined;
-  /** For what the service does without a caller. */
-  readonly ofService: OperationEvidence;
   /**
    * Begins to seal and deliver. On a restored copy this waits until it is settled: its chains may continue elsewhere,
    * and continue here in a new epoch.
@@ -71,13 +66,6 @@ export function openEvidence(config: EvidenceConfig, store: EvidenceStore, clock
       }
     },
     backlog: () => backlog,
-    ofService: new OperationEvidence(trail, clock, {
-      tenantId: SYSTEM_TENANT,
-      actor: SERVICE_ITSELF,
-      action: 'start',
-      eventType: OPERATIONS.createTenant.event,
-      context: { requestId: null, userAgent: null, source: 'service', ip: null },
-    }),
     start: (log, epoch, onReport) => {
       log.info({ algorithm: signer.algorithm, signingKeyId: signer.keyId, epoch }, 'keeping evidence');
       state.begin(epoch);

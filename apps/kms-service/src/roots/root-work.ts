@@ -5,6 +5,7 @@ import {
   type FailedWrap,
   isSweepDue,
   type Kms,
+  operationOfService,
   type SweepLimits,
   type SweepReport,
   sweepResidentKeys,
@@ -77,8 +78,12 @@ export function makeRootWork(kms: Kms, log: Logger, options: HsmWorkOptions, may
     if (kms.resident.length === 0) return;
     // An HSM that is away is not asked in each round for what it was left with.
     const mayBeEarly = now() >= sweptAt + Math.min(options.intervalMs, options.createLimitSeconds * 1000);
-    if (now() < sweptAt + options.intervalMs && !(mayBeEarly && (await isSweepDue(kms, options)))) return;
-    reports = await sweepResidentKeys(kms, options);
+    if (
+      now() < sweptAt + options.intervalMs &&
+      !(mayBeEarly && (await isSweepDue(operationOfService(kms, 'sweepResidentKeys'), options)))
+    )
+      return;
+    reports = await sweepResidentKeys(operationOfService(kms, 'sweepResidentKeys'), options);
     sweptAt = now();
     for (const report of reports) logSweep(log, report);
   };

@@ -13,7 +13,7 @@ export const LIMITS = {
   /** The body of a route that takes `{items: […]}`. */
   batchBodyBytes: 8 * MIB,
   batchItems: 1000,
-  exportBatches: { default: 10, maximum: 100 },
+  exportBatches: BOUNDS.exportedBatches,
   pendingWindowDays: BOUNDS.pendingDays,
   /** The contract's own bounds; a deployment's lower bound is a setting, by default an hour. */
   rotationSeconds: { ...BOUNDS.rotationSeconds, defaultMinimum: 60 * 60 },

@@ -137,11 +137,6 @@ export function effectivePermissions(role: Role | null, permissions: readonly Pe
   return all;
 }
 
-/** The permission to use keys in one way. */
-export function permissionToUse(operation: CryptoOperation): Permission {
-  return `kms:${operation}`;
-}
-
 /** Whether a permission is for using a key, as opposed to managing it. */
 export function isCryptoPermission(permission: Permission): boolean {
   return usesOfAKey.has(permission);

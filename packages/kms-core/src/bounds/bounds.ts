@@ -45,6 +45,7 @@ export const BOUNDS = {
     totalCharacters: 32 * KIB,
   },
   pageItems: { default: 50, maximum: 200 },
+  exportedBatches: { default: 10, maximum: 100 },
   pendingDays: { minimum: 1, maximum: 90, default: 7 },
   upcomingDays: { maximum: 3650, default: 30 },
   rotationSeconds: { minimum: 60, maximum: 10 * 365 * 24 * 60 * 60 },

@@ -1,11 +1,13 @@
 import { badRequest } from '../errors/kms-error.ts';
+import type { ChangeRequest, IdempotencyRequest } from '../model/change-request.ts';
 import { BOUNDS } from './bounds.ts';
 import { checkBytes, checkId, checkInteger, checkLine } from './check-values.ts';
-import type { ChangeRequest } from '../model/change-request.ts';
-import type { IdempotencyRequest } from '../model/change-request.ts';
 
 /** What every change of a key may carry. */
-export function checkChange({ keyId, ifRevision, statedReason, idempotency }: ChangeRequest): void {
+export function checkChange(
+  { keyId, ifRevision, statedReason }: ChangeRequest,
+  idempotency: IdempotencyRequest | undefined,
+): void {
   checkId('keyId', keyId);
   if (ifRevision !== undefined) checkInteger('ifRevision', ifRevision, 1, Number.MAX_SAFE_INTEGER);
   if (statedReason !== undefined) checkLine('statedReason', statedReason, BOUNDS.reasonCharacters);

@@ -9,7 +9,8 @@ import {
 } from 'node:crypto';
 import { decryptFailed, HEADER_BYTES } from '../envelope/header.ts';
 import { type AeadCipher, NONCE_BYTES, openAead, sealAead } from './aead.ts';
-import { andThen, type KeyEngine, type MaybePromise } from './engine.ts';
+import type { KeyEngine } from './engine.ts';
+import { andThen, type MaybePromise } from '../maybe-promise.ts';
 import { hkdfOneBlock } from './hkdf-one-block.ts';
 import type { Kem } from './kem.ts';
 import { randomNonce } from './random-nonce.ts';

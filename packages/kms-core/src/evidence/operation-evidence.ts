@@ -1,4 +1,4 @@
-import type { MaybePromise } from '../engines/engine.ts';
+import type { MaybePromise } from '../maybe-promise.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import { OutcomeUnknown } from '../errors/outcome-unknown.ts';
 import { newId, type TenantId } from '../model/identifiers.ts';
@@ -22,7 +22,8 @@ export interface OperationCall {
   readonly context: AuditContext;
   /** The operation's id in the catalogue. */
   readonly action: string;
-  readonly eventType: AuditEventType;
+  /** The type of its event; `null` where it leaves only those of the changes that it makes. */
+  readonly eventType: AuditEventType | null;
 }
 
 /** A change that commits together with its event. */
@@ -59,15 +60,11 @@ export class OperationEvidence {
     this.#call = call;
   }
 
-  /** For work that a part of the service does on its own, within this operation or outside any. */
-  unattended(action: string, eventType: AuditEventType, tenantId: TenantId = this.#call.tenantId): OperationEvidence {
-    return new OperationEvidence(this.#trail, this.#clock, {
-      tenantId,
-      actor: SERVICE_ITSELF,
-      context: { requestId: this.#call.context.requestId, userAgent: null, source: 'service', ip: null },
-      action,
-      eventType,
-    });
+  /** For work that the service does by itself, within this operation. */
+  unattended(call: Pick<OperationCall, 'tenantId' | 'action' | 'eventType'>): OperationEvidence {
+    const { requestId } = this.#call.context;
+    const context = { requestId, userAgent: null, source: 'service', ip: null };
+    return new OperationEvidence(this.#trail, this.#clock, { ...call, actor: SERVICE_ITSELF, context });
   }
 
   /** The request holds several operations, and each leaves its own event. This one leaves one only when it fails. */
@@ -124,8 +121,9 @@ export class OperationEvidence {
   }
 
   succeeded(): Promise<void> {
-    if (this.#recorded) return Promise.resolve();
-    return this.#record(this.#event(this.#call.eventType, 'success', this.#resource, undefined));
+    const { eventType } = this.#call;
+    if (this.#recorded || eventType === null) return Promise.resolve();
+    return this.#record(this.#event(eventType, 'success', this.#resource, undefined));
   }
 
   /** The credential is known, and was not let in. */
@@ -140,6 +138,7 @@ export class OperationEvidence {
     const denied = code === 'FORBIDDEN' || code === 'TENANT_MISMATCH';
     if (denied && this.#isDeniedAgain(error)) return;
     const type = denied ? ACCESS_DENIED : this.#call.eventType;
+    if (type === null) return;
     const event = this.#event(type, denied ? 'denied' : 'failure', this.#resource, code);
     if (this.#recorded && error instanceof OutcomeUnknown) this.#recordUnlessMade(event, error);
     else await this.#record(event);

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { MaybePromise } from '../engines/engine.ts';
+import type { MaybePromise } from '../maybe-promise.ts';
 import { checkId } from '../bounds/check-values.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { AlertSink } from '../model/alert.ts';

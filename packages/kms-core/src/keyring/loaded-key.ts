@@ -1,5 +1,5 @@
 import { algorithmById } from '../algorithms/resolve.ts';
-import type { KeyEngine, MaybePromise } from '../engines/engine.ts';
+import type { KeyEngine } from '../engines/engine.ts';
 import { softwareEngine } from '../engines/software-engine.ts';
 import { loadMaterial } from '../engines/software-material.ts';
 import { KmsError } from '../errors/kms-error.ts';
@@ -12,7 +12,7 @@ import type { ResidentKeyProvider } from '../ports/resident-keys.ts';
 export interface LoadedKey {
   readonly record: KeyRecord;
   /** The engine of one of its versions: made when it is first asked for, then the same one. */
-  engine(version: KeyVersionRecord): MaybePromise<KeyEngine>;
+  engine(version: KeyVersionRecord): KeyEngine;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { cipherOf } from '../algorithms/version-cipher.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { CryptoOperation } from '../lifecycle/operations.ts';
-import type { MaybePromise } from '../engines/engine.ts';
+import type { MaybePromise } from '../maybe-promise.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
 import type { Store } from '../ports/store.ts';
 

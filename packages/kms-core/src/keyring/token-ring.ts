@@ -2,7 +2,7 @@ import { hash, randomBytes } from 'node:crypto';
 import type { Identity } from '../access/identity.ts';
 import { effectivePermissions } from '../access/permissions.ts';
 import { notAuthorized, RefusedCredential } from '../access/refused-credential.ts';
-import type { MaybePromise } from '../engines/engine.ts';
+import type { MaybePromise } from '../maybe-promise.ts';
 import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
 import { type TokenAuthority, tokenAuthority } from '../hierarchy/token-authority.ts';
 import type { ApiTokenRecord } from '../model/api-token.ts';

@@ -1,5 +1,14 @@
 import type { KeyId } from './identifiers.ts';
 
+/** What every change of a key may carry. */
+export interface ChangeRequest {
+  readonly keyId: KeyId;
+  /** The revision that the caller saw last: with another one the change is refused. */
+  readonly ifRevision?: number;
+  /** Why, in the caller's words: kept in the evidence of the change and nowhere else. */
+  readonly statedReason?: string;
+}
+
 /** The idempotency of one mutating call, as the edge read it from the request. */
 export interface IdempotencyRequest {
   /** The caller's key, at most 255 characters. */
@@ -9,14 +18,4 @@ export interface IdempotencyRequest {
    * keyed.
    */
   readonly fingerprint: Uint8Array;
-}
-
-/** What every change of a key may carry. */
-export interface ChangeRequest {
-  readonly keyId: KeyId;
-  /** The revision that the caller saw last: with another one the change is refused. */
-  readonly ifRevision?: number;
-  /** Why, in the caller's words: kept in the evidence of the change and nowhere else. */
-  readonly statedReason?: string;
-  readonly idempotency?: IdempotencyRequest;
 }

@@ -13,9 +13,8 @@ import { newId, type TenantId } from '../model/identifiers.ts';
 import { KNOWN_FIELDS, NO_FIELDS } from '../model/record-fields.ts';
 import type { StoreScope, UnitOfWork } from '../ports/store.ts';
 import { OPERATIONS } from './catalog.ts';
-import type { Kms } from './kms.ts';
+import type { Operation } from './operation.ts';
 import { runOnce } from './run-once.ts';
-import type { IdempotencyRequest } from '../model/change-request.ts';
 
 export const TOKEN_PREFIX = 'qnsp_pqc_';
 const TOKEN_BYTES = 32;
@@ -48,14 +47,14 @@ export interface CreateApiTokenInput {
   readonly permissions?: readonly Permission[];
   /** Later than now; if absent, the token never expires. */
   readonly expiresAt?: Date | null;
-  readonly idempotency?: IdempotencyRequest;
 }
 
 /** Creates an API token for the caller's tenant. Throws `FORBIDDEN` when it would hold more than the caller does, `CONFLICT` for a repeated call. */
-export async function createApiToken(kms: Kms, caller: Caller, input: CreateApiTokenInput): Promise<CreatedApiToken> {
+export async function createApiToken(op: Operation, input: CreateApiTokenInput): Promise<CreatedApiToken> {
+  const { kms, caller } = op;
   requirePermission(caller, OPERATIONS.createToken.permission);
   checkToken(input);
-  checkIdempotency(input.idempotency);
+  checkIdempotency(op.idempotency);
   const granted = effectivePermissions(input.role ?? null, input.permissions ?? []);
   for (const permission of granted) {
     if (!caller.permissions.has(permission)) {
@@ -70,12 +69,12 @@ export async function createApiToken(kms: Kms, caller: Caller, input: CreateApiT
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   let token: string | undefined;
   const described = await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) =>
-    runOnce({ unit, chain, caller, operation: 'create-token' }, input.idempotency, async () => {
+    runOnce(op, { unit, chain, what: 'create-token' }, async () => {
       if (input.expiresAt && input.expiresAt <= unit.now)
         throw badRequest('expiresAt', 'has already passed: the token could never be used');
       const made = makeToken(authority, caller.tenantId, input, unit.now);
       await unit.tokens.insert(made.record);
-      await kms.evidence?.changed(unit, tokenCreated(made.record));
+      await op.evidence?.changed(unit, tokenCreated(made.record));
       ({ token } = made);
       // Without the token: what is stored for a repeated call must not show it again.
       return describeToken(made.record);
@@ -155,24 +154,21 @@ export function makeToken(
 }
 
 /** Ends a token now; one that ended already stays so. Throws `NOT_FOUND` when the tenant never had such a token. */
-export async function revokeApiToken(
-  kms: Kms,
-  caller: Caller,
-  input: { readonly tokenId: string; readonly idempotency?: IdempotencyRequest },
-): Promise<void> {
+export async function revokeApiToken(op: Operation, input: { readonly tokenId: string }): Promise<void> {
+  const { kms, caller } = op;
   requirePermission(caller, OPERATIONS.revokeToken.permission);
   checkId('tokenId', input.tokenId);
-  checkIdempotency(input.idempotency);
+  checkIdempotency(op.idempotency);
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   const authority = await tokenAuthority(kms.hierarchy);
   try {
     await kms.store.transact(scopeOf(caller), (unit) =>
-      runOnce({ unit, chain, caller, operation: 'revoke-token' }, input.idempotency, async () => {
+      runOnce(op, { unit, chain, what: 'revoke-token' }, async () => {
         const record = await unit.tokens.get(input.tokenId, { lock: true });
         if (record === undefined) throw new KmsError('NOT_FOUND', 'There is no token with this id.');
         if (record.revokedAt !== null) return null;
         await endToken(unit, authority, record);
-        await kms.evidence?.changed(unit, tokenRevoked(record, unit.now));
+        await op.evidence?.changed(unit, tokenRevoked(record, unit.now));
         return null;
       }),
     );

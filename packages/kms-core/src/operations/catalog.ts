@@ -180,6 +180,8 @@ export const OPERATIONS = {
   bootstrapTenant: { permission: null, event: null, uses: 'tenant', cost: 'write', changes: true },
   installPlatformToken: { permission: null, event: null, uses: 'token', cost: 'write', changes: true },
   applyTombstones: { permission: null, event: null, uses: 'service', cost: 'slow', changes: true },
+  runDueWork: { permission: null, event: null, uses: 'service', cost: 'slow', changes: true },
+  sweepResidentKeys: { permission: null, event: null, uses: 'service', cost: 'slow', changes: true },
 } as const satisfies Readonly<Record<string, CataloguedOperation>>;
 
 /** The id of an operation. */

@@ -1,5 +1,3 @@
-import type { ChangeRequest } from '../model/change-request.ts';
-import type { Caller } from '../access/caller.ts';
 import { authorize, isAllowed } from '../access/evaluate-policy.ts';
 import type { Permission } from '../access/permissions.ts';
 import { checkChange } from '../bounds/check-change.ts';
@@ -8,18 +6,35 @@ import { KmsError } from '../errors/kms-error.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { keyNotFound } from '../keyring/key-ring.ts';
 import { type KeyEvent, next } from '../lifecycle/transitions.ts';
+import type { ChangeRequest } from '../model/change-request.ts';
 import { describeKey, type KeyDescription } from '../model/describe-key.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
+import type { KeyChange } from '../model/key-change.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { KEY_EVENT_TYPES, OPERATIONS } from './catalog.ts';
-import type { Kms } from './kms.ts';
+import type { Operation } from './operation.ts';
 import { runOnce } from './run-once.ts';
 
-/** The fields of a record that a change sets; `state` and `revision` follow from the event. */
-export type KeyChange = Partial<
-  Omit<KeyRecord, 'tenantId' | 'keyId' | 'state' | 'revision' | 'createdAt' | 'updatedAt' | 'mac'>
->;
+/** What a change of a key is: what it takes, and what happens to the key. Operations of the catalogue that change a key are such. */
+export interface KindOfChange {
+  readonly permission: Permission;
+  readonly lifecycle: KeyEvent;
+}
+
+/** What a change is made in. */
+export interface ChangeContext {
+  readonly unit: UnitOfWork;
+  readonly chain: MasterKeyChain;
+}
+
+/** A key that is locked until its unit of work ends, and is authentic. */
+export interface LockedKey extends ChangeContext {
+  readonly record: KeyRecord;
+}
+
+/** Says what becomes of a key. */
+export type Change = (record: KeyRecord, context: ChangeContext) => KeyChange | Promise<KeyChange>;
 
 /** What some changes need beside their event. */
 export interface ChangeOptions {
@@ -30,14 +45,7 @@ export interface ChangeOptions {
    * another caller, by another node or by scheduled work. Then the answer is the key as it is, and nothing is written.
    * May finish what else the call asks for.
    */
-  readonly isDone?: (record: KeyRecord, context: Omit<ChangeContext, 'state'>) => boolean | Promise<boolean>;
-}
-
-export interface ChangeContext {
-  readonly unit: UnitOfWork;
-  readonly chain: MasterKeyChain;
-  /** The state after the event. */
-  readonly state: KeyRecord['state'];
+  readonly isDone?: (record: KeyRecord, context: ChangeContext) => boolean | Promise<boolean>;
 }
 
 /**
@@ -48,30 +56,26 @@ export interface ChangeContext {
  * @throws KmsError `NOT_FOUND`, `FORBIDDEN`, `KEY_STATE_INVALID`, or `CONFLICT` for another revision than the caller's.
  */
 export async function changeKey(
-  kms: Kms,
-  caller: Caller,
+  op: Operation,
+  { permission, lifecycle }: KindOfChange,
   request: ChangeRequest,
-  permission: Permission,
-  event: KeyEvent,
-  change: (record: KeyRecord, context: ChangeContext) => KeyChange | Promise<KeyChange>,
+  change: Change,
   { warnings = [], isDone = () => false }: ChangeOptions = {},
 ): Promise<KeyDescription> {
-  checkChange(request);
+  const { kms, caller } = op;
+  checkChange(request, op.idempotency);
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   try {
     return await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, async (unit) => {
-      const record = await lockKey(unit, chain, request.keyId);
+      const locked = await lockKey(unit, chain, request.keyId);
+      const { record } = locked;
       // Before the idempotency key: a caller who may no longer do this gets no stored answer either.
       authorize(caller, permission, record, kms.clock());
-      return runOnce({ unit, chain, caller, operation: event }, request.idempotency, async () => {
+      return runOnce(op, { unit, chain, what: lifecycle }, async () => {
         // Before the revision: it is another one since the change was made.
-        if (await isDone(record, { unit, chain })) return describeKey(record, warnings);
-        if (request.ifRevision !== undefined && request.ifRevision !== record.revision) {
-          throw otherRevision(
-            isAllowed(caller, OPERATIONS.getKey.permission, record, kms.clock()) ? record.revision : undefined,
-          );
-        }
-        return describeKey(await applyEvent(kms, unit, chain, record, event, change, request.statedReason), warnings);
+        if (await isDone(record, locked)) return describeKey(record, warnings);
+        requireRevision(op, record, request.ifRevision);
+        return describeKey(await applyEvent(op, locked, lifecycle, change, request.statedReason), warnings);
       });
     });
   } finally {
@@ -80,37 +84,38 @@ export async function changeKey(
   }
 }
 
-/** @param revision the one that the key has, for callers who may read it */
-function otherRevision(revision: number | undefined): KmsError {
+/** Throws `CONFLICT` when a key is at another revision than the caller saw last, and names that to who may read it. */
+function requireRevision({ kms, caller }: Operation, record: KeyRecord, seen: number | undefined): void {
+  const { revision } = record;
+  if (seen === undefined || seen === revision) return;
   const message = 'The key is not at the revision named in the call.';
-  if (revision === undefined) return new KmsError('CONFLICT', message);
-  return new KmsError('CONFLICT', `${message} It is at ${revision}: read it again.`, { details: { revision } });
+  if (!isAllowed(caller, OPERATIONS.getKey.permission, record, kms.clock())) throw new KmsError('CONFLICT', message);
+  throw new KmsError('CONFLICT', `${message} It is at ${revision}: read it again.`, { details: { revision } });
 }
 
 /** Reads a key for change. Throws `NOT_FOUND`, or `INTERNAL_ERROR` when the record is not authentic. */
-export async function lockKey(unit: UnitOfWork, chain: MasterKeyChain, keyId: KeyId): Promise<KeyRecord> {
+export async function lockKey(unit: UnitOfWork, chain: MasterKeyChain, keyId: KeyId): Promise<LockedKey> {
   const record = await unit.keys.get(keyId, { lock: true });
   if (record === undefined) throw keyNotFound();
   chain.verifyRecord(record);
-  return record;
+  return { unit, chain, record };
 }
 
 /** Applies an event to a locked key and writes it. */
 export async function applyEvent(
-  kms: Pick<Kms, 'evidence'>,
-  unit: UnitOfWork,
-  chain: MasterKeyChain,
-  record: KeyRecord,
+  { evidence }: Pick<Operation, 'evidence'>,
+  locked: LockedKey,
   event: KeyEvent,
-  change: (record: KeyRecord, context: ChangeContext) => KeyChange | Promise<KeyChange>,
+  change: Change,
   statedReason?: string,
 ): Promise<KeyRecord> {
+  const { unit, chain, record } = locked;
   const state = next(record, event);
-  const changed = await change(record, { unit, chain, state });
+  const changed = await change(record, locked);
   const signed = chain.signRecord({ ...record, ...changed, state, revision: record.revision + 1, updatedAt: unit.now });
   await unit.keys.update(signed, record.revision);
   const { before, after } = changedFacts(keyFacts(record), keyFacts(signed));
-  await kms.evidence?.changed(unit, {
+  await evidence?.changed(unit, {
     eventType: KEY_EVENT_TYPES[event],
     resource: { type: 'key', id: record.keyId, version: signed.currentVersion },
     before,

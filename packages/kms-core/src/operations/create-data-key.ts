@@ -1,10 +1,10 @@
-import type { Caller } from '../access/caller.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { boundedWrapData } from '../bounds/bounded-data.ts';
 import { checkBoolean, checkInteger } from '../bounds/check-values.ts';
 import type { KeyId } from '../model/identifiers.ts';
+import { OPERATIONS } from './catalog.ts';
 import { sealWith } from './encrypt.ts';
-import type { Kms } from './kms.ts';
+import type { Operation } from './operation.ts';
 import { useKey } from './use-key.ts';
 import type { WrapResult } from './wrap.ts';
 
@@ -22,13 +22,13 @@ export interface CreateDataKeyResult extends WrapResult {
 }
 
 /** Makes a fresh data key and wraps it; `unwrap` opens it. */
-export async function createDataKey(kms: Kms, caller: Caller, input: CreateDataKeyInput): Promise<CreateDataKeyResult> {
+export async function createDataKey(op: Operation, input: CreateDataKeyInput): Promise<CreateDataKeyResult> {
   const { bytes = 32 } = input;
   checkInteger('bytes', bytes, BOUNDS.dataKeyBytes.minimum, BOUNDS.dataKeyBytes.maximum);
   if (input.withPlaintext !== undefined) checkBoolean('withPlaintext', input.withPlaintext);
   const associatedData = boundedWrapData(input.associatedData);
-  const used = await useKey(kms, caller, input.keyId, 'data-key');
-  const dataKey = await kms.random(bytes);
+  const used = await useKey(op, OPERATIONS.createDataKey, input.keyId);
+  const dataKey = await op.kms.random(bytes);
   const { ciphertext, keyId, keyVersion, algorithm } = await sealWith(used, dataKey, associatedData, 'data-key');
   const result = { keyId, keyVersion, wrappedKey: ciphertext, algorithm, provider: used.version.provider };
   if (input.withPlaintext ?? true) return { ...result, dataKey };

@@ -1,12 +1,12 @@
-import type { Caller } from '../access/caller.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { boundedContext } from '../bounds/bounded-data.ts';
 import { checkBytes } from '../bounds/check-values.ts';
 import type { EncryptionContext } from '../envelope/associated-data.ts';
-import { andThen, type MaybePromise } from '../engines/engine.ts';
+import { andThen, type MaybePromise } from '../maybe-promise.ts';
 import type { KeyId } from '../model/identifiers.ts';
-import type { Kms } from './kms.ts';
+import { OPERATIONS } from './catalog.ts';
 import { openEnvelope } from './open-envelope.ts';
+import type { Operation } from './operation.ts';
 
 export interface DecryptInput {
   readonly ciphertext: Uint8Array;
@@ -22,21 +22,20 @@ export interface DecryptResult {
 }
 
 /**
- * Decrypts under whichever version made the ciphertext.
+ * Decrypts under whichever version made the ciphertext. Answers without a promise when the key is held in memory and its engine needs none.
  *
  * @throws KmsError `DECRYPT_FAILED`, the same for every way in which ciphertext or context can be wrong;
  * `KEY_STATE_INVALID` if the key or that version may no longer decrypt.
  */
-export async function decrypt(kms: Kms, caller: Caller, input: DecryptInput): Promise<DecryptResult> {
-  return decryptNow(kms, caller, input);
-}
-
-/** As `decrypt`, but answers, or throws, at once when there is nothing to wait for: the key is held in memory. */
-export function decryptNow(kms: Kms, caller: Caller, input: DecryptInput): MaybePromise<DecryptResult> {
+export function decrypt(op: Operation, input: DecryptInput): MaybePromise<DecryptResult> {
   checkBytes('ciphertext', input.ciphertext, BOUNDS.ciphertextBytes);
   const context = boundedContext(input.context);
   return andThen(
-    openEnvelope(kms, caller, input.keyId ?? null, 'decrypt', input.ciphertext, context),
+    openEnvelope(op, OPERATIONS.decrypt, {
+      keyId: input.keyId ?? null,
+      ciphertext: input.ciphertext,
+      associatedData: context,
+    }),
     ({ plaintext, used }) => ({ plaintext, keyId: used.key.keyId, keyVersion: used.version.version }),
   );
 }

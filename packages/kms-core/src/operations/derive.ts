@@ -1,9 +1,9 @@
 import { hkdfSync } from 'node:crypto';
-import type { Caller } from '../access/caller.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { checkBytes, checkInteger, checkVersion } from '../bounds/check-values.ts';
 import type { KeyId } from '../model/identifiers.ts';
-import type { Kms } from './kms.ts';
+import { OPERATIONS } from './catalog.ts';
+import type { Operation } from './operation.ts';
 import { capability, useKey } from './use-key.ts';
 
 export interface DeriveInput {
@@ -28,14 +28,14 @@ export interface DeriveResult {
 const NO_BYTES = new Uint8Array(0);
 
 /** Key agreement, then HKDF-SHA-256 (RFC 5869): the raw shared secret never leaves. */
-export async function derive(kms: Kms, caller: Caller, input: DeriveInput): Promise<DeriveResult> {
+export async function derive(op: Operation, input: DeriveInput): Promise<DeriveResult> {
   const { length = 32, salt = NO_BYTES, info = NO_BYTES } = input;
   checkBytes('peerPublicKey', input.peerPublicKey, BOUNDS.publicKeyBytes, 1);
   checkBytes('salt', salt, BOUNDS.deriveInfoBytes);
   checkBytes('info', info, BOUNDS.deriveInfoBytes);
   checkInteger('length', length, BOUNDS.derivedKeyBytes.minimum, BOUNDS.derivedKeyBytes.maximum);
   checkVersion('keyVersion', input.keyVersion);
-  const used = await useKey(kms, caller, input.keyId, 'derive', input.keyVersion ?? null);
+  const used = await useKey(op, OPERATIONS.derive, input.keyId, input.keyVersion ?? null);
   const secret = await capability(used, 'agree')(input.peerPublicKey);
   try {
     const derivedKey = new Uint8Array(hkdfSync('sha256', secret, salt, info, length));

@@ -1,16 +1,24 @@
-import type { Caller } from '../access/caller.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { checkChange } from '../bounds/check-change.ts';
 import { checkInteger } from '../bounds/check-values.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
-import { nextVersionState } from '../lifecycle/transitions.ts';
+import {
+  condemnation,
+  destruction,
+  isDestroyed,
+  isDestructionDue,
+  scheduledDestruction,
+  takenBack,
+} from '../lifecycle/destruction.ts';
+import { isResident } from '../lifecycle/versions.ts';
+import type { ChangeRequest } from '../model/change-request.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
 import type { KeyRecord } from '../model/key.ts';
 import { OPERATIONS } from './catalog.ts';
-import { type ChangeContext, changeKey, type KeyChange } from './change-key.ts';
-import type { ChangeRequest } from '../model/change-request.ts';
-import { destroyResident, isResident } from './destroy-resident.ts';
+import { type Change, changeKey, type KindOfChange } from './change-key.ts';
+import { destroyResident } from './destroy-resident.ts';
 import type { Kms } from './kms.ts';
+import type { Operation } from './operation.ts';
 
 const MILLISECONDS_PER_DAY = 24 * 60 * 60 * 1000;
 
@@ -20,20 +28,18 @@ export interface DestroyKeyInput extends ChangeRequest {
 }
 
 /** Deactivates a key now and destroys it after a waiting period, within which it can be restored. */
-export async function destroyKey(kms: Kms, caller: Caller, input: DestroyKeyInput): Promise<KeyDescription> {
+export async function destroyKey(op: Operation, input: DestroyKeyInput): Promise<KeyDescription> {
   const { minimum, maximum, default: usual } = BOUNDS.pendingDays;
   const { pendingDays = usual } = input;
   checkInteger('pendingDays', pendingDays, minimum, maximum);
   const dueAt = (now: Date) => new Date(now.getTime() + pendingDays * MILLISECONDS_PER_DAY);
   return changeKey(
-    kms,
-    caller,
+    op,
+    OPERATIONS.destroyKey,
     input,
-    OPERATIONS.destroyKey.permission,
-    'destroy',
     (record, { unit }) => scheduledDestruction(record, dueAt(unit.now)),
     // A destruction that comes sooner is not this one; one that was asked for at the same time, in days, is.
-    { isDone: (record, { unit }) => isDestroyed(record) || isDueBy(record, soonAfter(dueAt(unit.now))) },
+    { isDone: (record, { unit }) => isDestroyed(record) || isDestructionDue(record, soonAfter(dueAt(unit.now))) },
   );
 }
 
@@ -44,45 +50,22 @@ function soonAfter(at: Date): Date {
   return new Date(at.getTime() + SAME_TIME_MS);
 }
 
-function isDestroyed({ state }: KeyRecord): boolean {
-  return state === 'destroyed';
-}
-
-/** Whether the destruction of a key is due by then; once it is due, nobody can cancel it any more. */
-function isDueBy({ destroyAt }: KeyRecord, then: Date): boolean {
-  return destroyAt !== null && destroyAt <= then;
-}
-
-function scheduledDestruction(record: KeyRecord, destroyAt: Date): KeyChange {
-  return { stateBeforeDestroy: stateToReturnTo(record), destroyAt };
-}
-
-/** The state that a key returns to when a destruction scheduled now is cancelled. */
-export function stateToReturnTo({ state, stateBeforeDestroy }: KeyRecord): KeyRecord['stateBeforeDestroy'] {
-  return state === 'active' || state === 'suspended' ? state : stateBeforeDestroy;
-}
-
 /**
  * Takes a scheduled destruction back: the key is again what it was before.
  *
  * @throws KmsError `KEY_STATE_INVALID` when the waiting period is over: material in an HSM may be gone already.
  */
-export function restoreKey(kms: Kms, caller: Caller, input: ChangeRequest): Promise<KeyDescription> {
-  const restore = (record: KeyRecord, { unit }: ChangeContext): KeyChange => {
-    if (isDueBy(record, unit.now))
+export function restoreKey(op: Operation, input: ChangeRequest): Promise<KeyDescription> {
+  const restore: Change = (record, { unit }) => {
+    if (isDestructionDue(record, unit.now))
       throw new KmsError('KEY_STATE_INVALID', 'The waiting period is over: the key is being destroyed.', {
         details: { state: record.state, event: 'restore' },
       });
     return takenBack();
   };
-  return changeKey(kms, caller, input, OPERATIONS.restoreKey.permission, 'restore', restore, {
+  return changeKey(op, OPERATIONS.restoreKey, input, restore, {
     isDone: (record) => record.destroyAt === null && !isDestroyed(record),
   });
-}
-
-/** The change that takes a scheduled destruction back. */
-export function takenBack(): KeyChange {
-  return { stateBeforeDestroy: null, destroyAt: null };
 }
 
 export interface ShredKeyInput extends ChangeRequest {
@@ -99,57 +82,28 @@ export interface ShredKeyInput extends ChangeRequest {
  * @throws KmsError `HSM_UNAVAILABLE` if the key is permanently out of use, but its HSM does not answer; its material is
  * destroyed as soon as it does.
  */
-export async function shredKey(kms: Kms, caller: Caller, input: ShredKeyInput): Promise<KeyDescription> {
-  checkChange(input);
+export async function shredKey(op: Operation, input: ShredKeyInput): Promise<KeyDescription> {
+  const { kms, caller } = op;
+  checkChange(input, op.idempotency);
   if (typeof input.confirmation !== 'string' || input.confirmation.toLowerCase() !== `shred-${input.keyId}`)
     throw badRequest('confirmation', 'must be SHRED- followed by the id of the key');
   const seen = await kms.keyRing.read(caller.tenantId, input.keyId);
   const done = { isDone: isDestroyed };
   if (isDestroyed(seen) || !seen.versions.some(isResident))
-    return changeKey(
-      kms,
-      caller,
-      input,
-      OPERATIONS.shredKey.permission,
-      'shred',
-      (record) => destruction(record),
-      done,
-    );
-  await changeKey(
-    kms,
-    caller,
-    withoutIdempotency(input),
-    OPERATIONS.shredKey.permission,
-    'condemn',
-    (record, { unit }) => condemnation(record, unit.now),
-    { isDone: (record, { unit }) => isDestroyed(record) || isDueBy(record, unit.now) },
-  );
+    return changeKey(op, OPERATIONS.shredKey, input, (record) => destruction(record), done);
+  // The answer that is kept under an idempotency key is that of the whole operation.
+  const once = { ...op, idempotency: undefined };
+  await changeKey(once, CONDEMNATION, input, (record, { unit }) => condemnation(record, unit.now), {
+    isDone: (record, { unit }) => isDestroyed(record) || isDestructionDue(record, unit.now),
+  });
   const condemned = await kms.keyRing.read(caller.tenantId, input.keyId);
   await destroyCondemned(kms, condemned);
   const { ifRevision: _checked, ...rest } = input;
-  return changeKey(
-    kms,
-    caller,
-    rest,
-    OPERATIONS.shredKey.permission,
-    'shred',
-    (record) => destruction(record, condemned),
-    done,
-  );
+  return changeKey(op, OPERATIONS.shredKey, rest, (record) => destruction(record, condemned), done);
 }
 
-/** The change that takes a key permanently out of use, until scheduled work destroys what it has in HSMs. */
-export function condemnation(record: KeyRecord, now: Date): KeyChange {
-  return {
-    ...scheduledDestruction(record, now),
-    rotation: { ...record.rotation, auto: false, nextRotationAt: null },
-  };
-}
-
-/** The answer that is kept under an idempotency key is that of the whole operation. */
-function withoutIdempotency({ idempotency: _kept, ...rest }: ChangeRequest): ChangeRequest {
-  return rest;
-}
+/** The first step of a shred that has to wait for an HSM. */
+const CONDEMNATION: KindOfChange = { permission: OPERATIONS.shredKey.permission, lifecycle: 'condemn' };
 
 async function destroyCondemned(kms: Kms, record: KeyRecord): Promise<void> {
   try {
@@ -162,26 +116,4 @@ async function destroyCondemned(kms: Kms, record: KeyRecord): Promise<void> {
       { retryAfterSeconds: error.retryAfterSeconds ?? 1, cause: error },
     );
   }
-}
-
-/**
- * The change that removes all material of a key.
- *
- * @param withoutObjects the record as it was when its objects in HSMs were destroyed
- * @throws KmsError `CONFLICT` when a version in an HSM was added since.
- */
-export function destruction(record: KeyRecord, withoutObjects?: KeyRecord): KeyChange {
-  const gone = new Set(withoutObjects?.versions.map((version) => version.version));
-  if (record.versions.some((version) => isResident(version) && !gone.has(version.version)))
-    throw new KmsError('CONFLICT', 'The key changed at the same moment. Try again.');
-  return {
-    stateBeforeDestroy: null,
-    destroyAt: null,
-    rotation: { ...record.rotation, auto: false, nextRotationAt: null },
-    versions: record.versions.map((version) => ({
-      ...version,
-      state: nextVersionState(version.state, 'destroy'),
-      material: { kind: 'none' },
-    })),
-  };
 }

@@ -1,13 +1,8 @@
 import { KmsError } from '../errors/kms-error.ts';
 import type { TenantId } from '../model/identifiers.ts';
-import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
+import type { KeyRecord } from '../model/key.ts';
 import type { ResidentKeyProvider } from '../ports/resident-keys.ts';
 import type { Kms } from './kms.ts';
-
-/** Whether the material of a version is in an HSM. */
-export function isResident(version: KeyVersionRecord): boolean {
-  return version.material.kind === 'resident';
-}
 
 /**
  * Destroys the objects of a key in HSMs. What is already gone is not an error. Only for a key that cannot be used

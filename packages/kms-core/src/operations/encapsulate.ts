@@ -1,9 +1,9 @@
-import type { Caller } from '../access/caller.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { checkBytes, checkVersion } from '../bounds/check-values.ts';
 import type { Encapsulation } from '../engines/engine.ts';
 import type { KeyId } from '../model/identifiers.ts';
-import type { Kms } from './kms.ts';
+import { OPERATIONS } from './catalog.ts';
+import type { Operation } from './operation.ts';
 import { capability, useKey } from './use-key.ts';
 
 export interface EncapsulateResult extends Encapsulation {
@@ -13,12 +13,8 @@ export interface EncapsulateResult extends Encapsulation {
 }
 
 /** Makes a shared secret and its encapsulation to the current version of a KEM key. */
-export async function encapsulate(
-  kms: Kms,
-  caller: Caller,
-  input: { readonly keyId: KeyId },
-): Promise<EncapsulateResult> {
-  const used = await useKey(kms, caller, input.keyId, 'encapsulate');
+export async function encapsulate(op: Operation, input: { readonly keyId: KeyId }): Promise<EncapsulateResult> {
+  const used = await useKey(op, OPERATIONS.encapsulate, input.keyId);
   const { sharedSecret, ciphertext } = await capability(used, 'encapsulate')();
   return {
     sharedSecret,
@@ -44,10 +40,10 @@ export interface DecapsulateResult {
 }
 
 /** The shared secret of an encapsulation. Throws `DECRYPT_FAILED` for a ciphertext of the wrong length. */
-export async function decapsulate(kms: Kms, caller: Caller, input: DecapsulateInput): Promise<DecapsulateResult> {
+export async function decapsulate(op: Operation, input: DecapsulateInput): Promise<DecapsulateResult> {
   checkBytes('ciphertext', input.ciphertext, BOUNDS.kemCiphertextBytes);
   checkVersion('keyVersion', input.keyVersion);
-  const used = await useKey(kms, caller, input.keyId, 'decapsulate', input.keyVersion ?? null);
+  const used = await useKey(op, OPERATIONS.decapsulate, input.keyId, input.keyVersion ?? null);
   const sharedSecret = await capability(used, 'decapsulate')(input.ciphertext);
   return { sharedSecret, keyId: used.key.keyId, keyVersion: used.version.version };
 }

@@ -1,15 +1,15 @@
-import type { Caller } from '../access/caller.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { boundedContext } from '../bounds/bounded-data.ts';
 import { checkBytes } from '../bounds/check-values.ts';
 import type { EncryptionContext } from '../envelope/associated-data.ts';
 import { headerOf } from '../envelope/header.ts';
 import { cipherOf } from '../algorithms/version-cipher.ts';
-import { andThen, type MaybePromise } from '../engines/engine.ts';
+import { andThen, type MaybePromise } from '../maybe-promise.ts';
 import { badRequest } from '../errors/kms-error.ts';
 import type { CryptoOperation } from '../lifecycle/operations.ts';
 import type { KeyId } from '../model/identifiers.ts';
-import type { Kms } from './kms.ts';
+import { OPERATIONS } from './catalog.ts';
+import type { Operation } from './operation.ts';
 import { capability, type UsableVersion, useKey } from './use-key.ts';
 
 /** The largest plaintext in bytes; what is larger is encrypted by the client under a data key. */
@@ -31,16 +31,11 @@ export interface EncryptResult {
   readonly algorithm: string;
 }
 
-/** Encrypts under the current version of a key. */
-export async function encrypt(kms: Kms, caller: Caller, input: EncryptInput): Promise<EncryptResult> {
-  return encryptNow(kms, caller, input);
-}
-
-/** As `encrypt`, but answers, or throws, at once when there is nothing to wait for: the key is held in memory. */
-export function encryptNow(kms: Kms, caller: Caller, input: EncryptInput): MaybePromise<EncryptResult> {
+/** Encrypts under the current version of a key. Answers without a promise when the key is held in memory and its engine needs none. */
+export function encrypt(op: Operation, input: EncryptInput): MaybePromise<EncryptResult> {
   checkBytes('plaintext', input.plaintext, BOUNDS.plaintextBytes);
   const context = boundedContext(input.context);
-  return andThen(useKey(kms, caller, input.keyId, 'encrypt'), (used) =>
+  return andThen(useKey(op, OPERATIONS.encrypt, input.keyId), (used) =>
     sealWith(used, input.plaintext, context, 'encrypt'),
   );
 }

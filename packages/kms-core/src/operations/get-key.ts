@@ -1,12 +1,11 @@
-import type { Caller } from '../access/caller.ts';
 import { authorize } from '../access/evaluate-policy.ts';
 import { describeKey, type KeyDescription } from '../model/describe-key.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import { OPERATIONS } from './catalog.ts';
-import type { Kms } from './kms.ts';
+import type { Operation } from './operation.ts';
 
 /** Shows a key, whatever its state. */
-export async function getKey(kms: Kms, caller: Caller, input: { readonly keyId: KeyId }): Promise<KeyDescription> {
+export async function getKey({ kms, caller }: Operation, input: { readonly keyId: KeyId }): Promise<KeyDescription> {
   const record = await kms.keyRing.read(caller.tenantId, input.keyId);
   authorize(caller, OPERATIONS.getKey.permission, record, kms.clock());
   return describeKey(record);

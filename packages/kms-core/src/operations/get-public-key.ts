@@ -1,10 +1,9 @@
-import type { Caller } from '../access/caller.ts';
 import { authorize } from '../access/evaluate-policy.ts';
 import { checkVersion } from '../bounds/check-values.ts';
 import { badRequest } from '../errors/kms-error.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import { OPERATIONS } from './catalog.ts';
-import type { Kms } from './kms.ts';
+import type { Operation } from './operation.ts';
 
 export interface PublicKeyResult {
   readonly keyId: KeyId;
@@ -16,8 +15,7 @@ export interface PublicKeyResult {
 
 /** The public key of a version, of the current one without `keyVersion`. It stays readable whatever the key's state. */
 export async function getPublicKey(
-  kms: Kms,
-  caller: Caller,
+  { kms, caller }: Operation,
   input: { readonly keyId: KeyId; readonly keyVersion?: number },
 ): Promise<PublicKeyResult> {
   checkVersion('keyVersion', input.keyVersion);

@@ -1,12 +1,12 @@
 import { constants, createPrivateKey, decapsulate, generateKeyPair, type KeyObject, privateDecrypt } from 'node:crypto';
-import { type Caller, requirePermission } from '../access/caller.ts';
+import { requirePermission } from '../access/caller.ts';
 import { unwrapWithPadding } from '../engines/key-wrap.ts';
 import { checkOneOf } from '../bounds/check-values.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { openJson, sealJson } from '../hierarchy/sealed-json.ts';
 import { OPERATIONS } from './catalog.ts';
-import type { Kms } from './kms.ts';
+import type { Operation } from './operation.ts';
 
 /** How imported material is wrapped; `docs/cryptography.md` has the byte layouts. */
 export const WRAPPING_ALGORITHMS = ['RSA_AES_KEY_WRAP_SHA_256', 'ML_KEM_768_AES_KWP'] as const;
@@ -30,8 +30,7 @@ export interface ImportParameters {
 
 /** A fresh wrapping key, valid for a day. */
 export async function createImportParameters(
-  kms: Kms,
-  caller: Caller,
+  { kms, caller }: Operation,
   input: { readonly wrappingAlgorithm: WrappingAlgorithm },
 ): Promise<ImportParameters> {
   requirePermission(caller, OPERATIONS.getImportParameters.permission);

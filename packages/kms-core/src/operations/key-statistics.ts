@@ -1,7 +1,7 @@
-import { type Caller, requirePermission } from '../access/caller.ts';
+import { requirePermission } from '../access/caller.ts';
 import { checkId } from '../bounds/check-values.ts';
 import { OPERATIONS } from './catalog.ts';
-import type { Kms } from './kms.ts';
+import type { Operation } from './operation.ts';
 
 export interface KeyStatistics {
   readonly total: number;
@@ -12,7 +12,7 @@ export interface KeyStatistics {
 }
 
 /** How many keys the tenant has, by state and by algorithm. */
-export async function keyStatistics(kms: Kms, caller: Caller): Promise<KeyStatistics> {
+export async function keyStatistics({ kms, caller }: Operation): Promise<KeyStatistics> {
   requirePermission(caller, OPERATIONS.getKeyStats.permission);
   const { tenantId } = caller;
   checkId('tenantId', tenantId);

@@ -1,16 +1,17 @@
 import type { Algorithm } from '../algorithms/registry.ts';
-import type { MaybePromise } from '../engines/engine.ts';
-import type { OperationEvidence } from '../evidence/operation-evidence.ts';
 import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
 import type { KeyRing } from '../keyring/key-ring.ts';
+import type { OperationBudgets } from '../keyring/operation-budgets.ts';
 import type { OperationCounter } from '../keyring/operation-counter.ts';
 import type { TokenRing } from '../keyring/token-ring.ts';
-import type { OperationBudgets } from '../keyring/operation-budgets.ts';
+import type { MaybePromise } from '../maybe-promise.ts';
 import type { AlertSink } from '../model/alert.ts';
+import type { EvidenceReader } from '../ports/evidence-store.ts';
+import type { EvidenceTrail } from '../ports/evidence-trail.ts';
 import type { ResidentKeyProvider } from '../ports/resident-keys.ts';
 import type { Store } from '../ports/store.ts';
 
-/** What the operations work with; the application puts it together once. */
+/** What the operations work with; the application puts it together once, and no call changes it. */
 export interface Kms {
   readonly store: Store;
   readonly hierarchy: KeyHierarchy;
@@ -27,8 +28,16 @@ export interface Kms {
   readonly settings: KmsSettings;
   /** Called with records that somebody changed in the store; default: nobody. */
   readonly alert?: AlertSink;
-  /** What the operation that runs leaves behind; absent when no evidence is kept. */
-  readonly evidence?: OperationEvidence | undefined;
+  /** Where evidence is left and read; absent when none is kept. */
+  readonly evidence?: KeptEvidence | undefined;
+}
+
+/** Evidence as the operations work with it. */
+export interface KeptEvidence {
+  /** Takes what operations leave. */
+  readonly trail: EvidenceTrail;
+  /** Answers what was left. */
+  readonly store: EvidenceReader;
 }
 
 export interface KmsSettings {

@@ -1,4 +1,4 @@
-import { type Caller, requirePermission } from '../access/caller.ts';
+import { requirePermission } from '../access/caller.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { checkId, checkInteger } from '../bounds/check-values.ts';
 import { tokenAuthority } from '../hierarchy/token-authority.ts';
@@ -7,7 +7,7 @@ import { Turns } from '../scheduling/turns.ts';
 import { OPERATIONS } from './catalog.ts';
 import { type ApiTokenDescription, describeToken } from './api-tokens.ts';
 import { authenticOf } from './authentic-records.ts';
-import type { Kms } from './kms.ts';
+import type { Operation } from './operation.ts';
 import { listCursors } from './list-cursor.ts';
 
 export interface ListApiTokensInput {
@@ -28,7 +28,10 @@ export interface ListApiTokensResult {
  * A page of the tenant's tokens, newest first, without the tokens themselves. A record without a MAC, as tokens once had,
  * can be anybody's: like one with a wrong MAC it is named in the warnings and not shown.
  */
-export async function listApiTokens(kms: Kms, caller: Caller, input: ListApiTokensInput): Promise<ListApiTokensResult> {
+export async function listApiTokens(
+  { kms, caller }: Operation,
+  input: ListApiTokensInput,
+): Promise<ListApiTokensResult> {
   requirePermission(caller, OPERATIONS.listTokens.permission);
   const { tenantId } = caller;
   const { limit = BOUNDS.pageItems.default, cursor } = input;

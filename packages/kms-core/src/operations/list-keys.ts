@@ -1,4 +1,4 @@
-import { type Caller, requirePermission } from '../access/caller.ts';
+import { requirePermission } from '../access/caller.ts';
 import { isAllowed } from '../access/evaluate-policy.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { checkInteger, checkLine, checkOneOf } from '../bounds/check-values.ts';
@@ -9,7 +9,7 @@ import type { KeyQuery } from '../ports/store.ts';
 import { Turns } from '../scheduling/turns.ts';
 import { OPERATIONS } from './catalog.ts';
 import { authenticRecords } from './authentic-records.ts';
-import type { Kms } from './kms.ts';
+import type { Operation } from './operation.ts';
 import { listCursors } from './list-cursor.ts';
 
 export interface ListKeysInput {
@@ -31,7 +31,7 @@ export interface ListKeysResult {
 }
 
 /** A page of the tenant's keys, newest first. */
-export async function listKeys(kms: Kms, caller: Caller, input: ListKeysInput): Promise<ListKeysResult> {
+export async function listKeys({ kms, caller }: Operation, input: ListKeysInput): Promise<ListKeysResult> {
   requirePermission(caller, OPERATIONS.listKeys.permission);
   const { limit = BOUNDS.pageItems.default, cursor, ...filters } = input;
   checkInteger('limit', limit, 1, BOUNDS.pageItems.maximum);

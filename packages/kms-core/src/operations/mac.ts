@@ -1,9 +1,9 @@
-import type { Caller } from '../access/caller.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { checkBytes } from '../bounds/check-values.ts';
-import { andThen, type MaybePromise } from '../engines/engine.ts';
+import { andThen, type MaybePromise } from '../maybe-promise.ts';
 import type { KeyId } from '../model/identifiers.ts';
-import type { Kms } from './kms.ts';
+import { OPERATIONS } from './catalog.ts';
+import type { Operation } from './operation.ts';
 import { tryVersions, type VersionMatch } from './try-versions.ts';
 import { capability, useKey } from './use-key.ts';
 
@@ -19,15 +19,10 @@ export interface MacResult {
   readonly algorithm: string;
 }
 
-/** The MAC of the data under the current version of a key. */
-export async function mac(kms: Kms, caller: Caller, input: MacInput): Promise<MacResult> {
-  return macNow(kms, caller, input);
-}
-
-/** As `mac`, but answers, or throws, at once when there is nothing to wait for: the key is held in memory. */
-export function macNow(kms: Kms, caller: Caller, input: MacInput): MaybePromise<MacResult> {
+/** The MAC of the data under the current version of a key. Answers without a promise when the key is held in memory and its engine needs none. */
+export function mac(op: Operation, input: MacInput): MaybePromise<MacResult> {
   checkBytes('data', input.data, BOUNDS.messageBytes);
-  return andThen(useKey(kms, caller, input.keyId, 'mac'), (used) =>
+  return andThen(useKey(op, OPERATIONS.mac, input.keyId), (used) =>
     andThen(capability(used, 'mac')(input.data), (tag) => ({
       mac: tag,
       keyId: used.key.keyId,
@@ -43,10 +38,8 @@ export interface VerifyMacInput extends MacInput {
 }
 
 /** Whether the MAC is one of this key's over the data. */
-export async function verifyMac(kms: Kms, caller: Caller, input: VerifyMacInput): Promise<VersionMatch> {
+export async function verifyMac(op: Operation, input: VerifyMacInput): Promise<VersionMatch> {
   checkBytes('data', input.data, BOUNDS.messageBytes);
   checkBytes('mac', input.mac, BOUNDS.macBytes);
-  return tryVersions(kms, caller, input.keyId, 'mac-verify', input.keyVersion, (used) =>
-    capability(used, 'verifyMac')(input.data, input.mac),
-  );
+  return tryVersions(op, OPERATIONS.verifyMac, input, (used) => capability(used, 'verifyMac')(input.data, input.mac));
 }

@@ -1,15 +1,20 @@
 import { algorithmById } from '../algorithms/resolve.ts';
 import { cipherOf } from '../algorithms/version-cipher.ts';
-import type { Caller } from '../access/caller.ts';
-import { andThen, type MaybePromise } from '../engines/engine.ts';
 import { decryptFailed, type EnvelopeHeader, parseHeader } from '../envelope/header.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { LoadedKey } from '../keyring/loaded-key.ts';
-import type { CryptoOperation } from '../lifecycle/operations.ts';
+import { andThen, type MaybePromise } from '../maybe-promise.ts';
 import type { KeyId } from '../model/identifiers.ts';
-import type { KeyRecord } from '../model/key.ts';
-import type { Kms } from './kms.ts';
-import { type Again, admit, ready, type UsableVersion, versionOf } from './use-key.ts';
+import type { Operation } from './operation.ts';
+import { admit, type KeyRequest, type KeyUse, ready, type UsableVersion, versionOf } from './use-key.ts';
+
+/** A ciphertext of the envelope, or of another system under a key for that. */
+export interface SealedText {
+  /** The key that the caller named, or `null` to take the one that the ciphertext names. */
+  readonly keyId: KeyId | null;
+  readonly ciphertext: Uint8Array;
+  readonly associatedData: Uint8Array;
+}
 
 /** What was opened, and by what. */
 export interface OpenedEnvelope {
@@ -20,31 +25,15 @@ export interface OpenedEnvelope {
 /**
  * Opens a ciphertext of the envelope: finds key and version from its header.
  *
- * @param keyId the key that the caller named, or `null` to take the one that the ciphertext names
  * @throws KmsError `DECRYPT_FAILED` for every way in which the ciphertext can be wrong.
  */
-export function openEnvelope(
-  kms: Kms,
-  caller: Caller,
-  keyId: KeyId | null,
-  operation: 'decrypt' | 'unwrap',
-  ciphertext: Uint8Array,
-  associatedData: Uint8Array,
-  permission: CryptoOperation = operation,
-): MaybePromise<OpenedEnvelope> {
-  const header = readHeader(ciphertext);
-  const readmit = () => admitNamed(kms, caller, keyId, header, operation, permission);
-  return andThen(readmit(), (loaded) => {
-    if (isLegacy(loaded.record)) return openLegacy(kms, loaded, readmit, operation, ciphertext, associatedData);
-    if (header === undefined || header.keyId !== loaded.record.keyId) throw decryptFailed();
-    const version = loaded.record.versions.find((candidate) => candidate.version === header.keyVersion);
-    if (version === undefined || cipherOf(version).suite !== header.suite) throw decryptFailed();
-    const again: Again = { admit: readmit, choose: (record) => versionOf(record, version.version) };
-    return andThen(ready(kms, loaded, version, operation, again), (used) => {
-      if (used.engine.open === undefined) throw decryptFailed();
-      return andThen(used.engine.open(ciphertext, associatedData), (plaintext) => ({ plaintext, used }));
-    });
-  });
+export function openEnvelope(op: Operation, use: KeyUse, sealed: SealedText): MaybePromise<OpenedEnvelope> {
+  const header = readHeader(sealed.ciphertext);
+  const keyId = sealed.keyId ?? header?.keyId;
+  if (keyId === undefined) throw decryptFailed();
+  const loaded = op.kms.keyRing.load(op.caller.tenantId, keyId);
+  if (!(loaded instanceof Promise)) return openWith(op, use, loaded, sealed, header);
+  return foundFor(sealed, loaded).then((late) => openWith(op, use, late, sealed, header));
 }
 
 function readHeader(ciphertext: Uint8Array): EnvelopeHeader | undefined {
@@ -57,51 +46,50 @@ function readHeader(ciphertext: Uint8Array): EnvelopeHeader | undefined {
   }
 }
 
-function admitNamed(
-  kms: Kms,
-  caller: Caller,
-  keyId: KeyId | null,
-  header: EnvelopeHeader | undefined,
-  operation: CryptoOperation,
-  permission: CryptoOperation,
-): MaybePromise<LoadedKey> {
-  if (keyId !== null) return admit(kms, caller, keyId, operation, permission);
-  if (header === undefined) throw decryptFailed();
-  return admitFound(kms, caller, header.keyId, operation, permission);
-}
-
-async function admitFound(
-  kms: Kms,
-  caller: Caller,
-  keyId: KeyId,
-  operation: CryptoOperation,
-  permission: CryptoOperation,
-): Promise<LoadedKey> {
-  try {
-    return await admit(kms, caller, keyId, operation, permission);
-  } catch (error) {
-    // The caller named no key: a ciphertext of an unknown key is just a wrong ciphertext.
+/** Where the caller named no key, a ciphertext of an unknown key is just a wrong ciphertext. */
+function foundFor<T>({ keyId }: SealedText, found: Promise<T>): Promise<T> {
+  if (keyId !== null) return found;
+  return found.catch((error: unknown) => {
     if (error instanceof KmsError && error.code === 'NOT_FOUND') throw decryptFailed(error);
     throw error;
-  }
+  });
 }
 
-/** Whether the key opens data of another system, which has no envelope. */
-function isLegacy(record: KeyRecord): boolean {
-  return algorithmById(versionOf(record, null).algorithm).family === 'legacy-cipher';
-}
-
-async function openLegacy(
-  kms: Kms,
+function openWith(
+  op: Operation,
+  use: KeyUse,
   loaded: LoadedKey,
-  readmit: Again['admit'],
-  operation: CryptoOperation,
-  ciphertext: Uint8Array,
-  associatedData: Uint8Array,
+  sealed: SealedText,
+  header: EnvelopeHeader | undefined,
+): MaybePromise<OpenedEnvelope> {
+  const { record } = loaded;
+  admit(op, use, record);
+  const current = versionOf(record, null);
+  if (algorithmById(current.algorithm).family === 'legacy-cipher') {
+    const request = { use, keyId: record.keyId, version: current.version };
+    return openLegacy(op, request, loaded, sealed);
+  }
+  if (header === undefined || header.keyId !== record.keyId) throw decryptFailed();
+  const version = record.versions.find((candidate) => candidate.version === header.keyVersion);
+  if (version === undefined || cipherOf(version).suite !== header.suite) throw decryptFailed();
+  const used = ready(op, { use, keyId: record.keyId, version: version.version }, loaded);
+  return used instanceof Promise ? foundFor(sealed, used).then((late) => openBy(late, sealed)) : openBy(used, sealed);
+}
+
+function openBy(used: UsableVersion, { ciphertext, associatedData }: SealedText): MaybePromise<OpenedEnvelope> {
+  if (used.engine.open === undefined) throw decryptFailed();
+  return andThen(used.engine.open(ciphertext, associatedData), (plaintext) => ({ plaintext, used }));
+}
+
+/** Opens data of another system, which has no envelope. */
+async function openLegacy(
+  op: Operation,
+  request: KeyRequest,
+  loaded: LoadedKey,
+  sealed: SealedText,
 ): Promise<OpenedEnvelope> {
-  const { version } = versionOf(loaded.record, null);
-  const again: Again = { admit: readmit, choose: (record) => versionOf(record, version) };
-  const used = await ready(kms, loaded, again.choose(loaded.record), operation, again);
+  const { ciphertext, associatedData } = sealed;
+  const used = await foundFor(sealed, Promise.resolve(ready(op, request, loaded)));
   if (used.engine.openLegacy === undefined) throw decryptFailed();
   if (associatedData.some((byte) => byte !== 0))
     throw badRequest('context', 'data from another system has no authenticated context');

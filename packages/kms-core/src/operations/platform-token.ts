@@ -5,16 +5,16 @@ import { Turns } from '../scheduling/turns.ts';
 import { NO_FIELDS } from '../model/record-fields.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { newId, SYSTEM_TENANT } from '../model/identifiers.ts';
-import { OPERATIONS } from './catalog.ts';
 import { endToken, isApiToken, tokenCreated, tokenRevoked } from './api-tokens.ts';
 import type { Kms } from './kms.ts';
+import type { Operation } from './operation.ts';
 
 /**
  * Makes the token that the operator chose the only one that is valid for the whole platform: an earlier one is revoked,
  * and without a token every one is. A token that was revoked once stays revoked.
  */
 export async function installPlatformToken(
-  kms: Pick<Kms, 'store' | 'hierarchy' | 'evidence'>,
+  { kms, evidence }: Operation<Pick<Kms, 'store' | 'hierarchy'>>,
   token: string | undefined,
 ): Promise<void> {
   if (token !== undefined && !isApiToken(token))
@@ -32,8 +32,7 @@ export async function installPlatformToken(
       if (isWanted(candidate)) isKnown = true;
       if (isWanted(candidate) || candidate.revokedAt !== null) continue;
       await endToken(unit, authority, candidate);
-      const ended = kms.evidence?.unattended('installPlatformToken', OPERATIONS.revokeToken.event, SYSTEM_TENANT);
-      await ended?.changed(unit, tokenRevoked(candidate, unit.now));
+      await evidence?.changed(unit, tokenRevoked(candidate, unit.now));
     }
     if (token === undefined || isKnown) return;
     const record = authority.sign({
@@ -49,7 +48,6 @@ export async function installPlatformToken(
       fields: NO_FIELDS,
     });
     await unit.tokens.insert(record);
-    const evidence = kms.evidence?.unattended('installPlatformToken', OPERATIONS.createToken.event, SYSTEM_TENANT);
     await evidence?.changed(unit, tokenCreated(record));
   });
 }

@@ -1,9 +1,8 @@
-import type { Caller } from '../access/caller.ts';
 import { authorize } from '../access/evaluate-policy.ts';
 import { type Permission, PERMISSIONS } from '../access/permissions.ts';
 import { checkOneOf } from '../bounds/check-values.ts';
 import type { KeyId } from '../model/identifiers.ts';
-import type { Kms } from './kms.ts';
+import type { Operation } from './operation.ts';
 
 export interface AccessQuestion {
   readonly keyId: KeyId;
@@ -16,7 +15,7 @@ export interface AccessQuestion {
  *
  * @throws KmsError `FORBIDDEN`, or `NOT_FOUND` when the tenant has no such key.
  */
-export async function requireAccess(kms: Kms, caller: Caller, { keyId, permission }: AccessQuestion): Promise<void> {
+export async function requireAccess({ kms, caller }: Operation, { keyId, permission }: AccessQuestion): Promise<void> {
   checkOneOf('permission', permission, PERMISSIONS);
   const { record } = await kms.keyRing.load(caller.tenantId, keyId);
   authorize(caller, permission, record, kms.clock());

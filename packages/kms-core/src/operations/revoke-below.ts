@@ -1,4 +1,3 @@
-import type { Caller } from '../access/caller.ts';
 import { isAllowed } from '../access/evaluate-policy.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
@@ -7,8 +6,9 @@ import type { KeyRecord, RevocationReason } from '../model/key.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { OPERATIONS } from './catalog.ts';
 import { faultOf, reportForged } from './authentic-records.ts';
-import { applyEvent } from './change-key.ts';
+import { applyEvent, type ChangeContext } from './change-key.ts';
 import type { Kms } from './kms.ts';
+import type { Operation } from './operation.ts';
 
 /** How many keys one unit of work revokes: it holds their records until it ends. */
 const KEYS_PER_UNIT = 50;
@@ -29,12 +29,8 @@ interface Left {
  *
  * @returns what the caller should know of the keys that are left
  */
-export async function revokeBelow(
-  kms: Kms,
-  caller: Caller,
-  top: KeyId,
-  reason: RevocationReason,
-): Promise<readonly string[]> {
+export async function revokeBelow(op: Operation, top: KeyId, reason: RevocationReason): Promise<readonly string[]> {
+  const { kms, caller } = op;
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   const scope = { kind: 'tenant', tenantId: caller.tenantId } as const;
   const left: Left = { denied: [], hidden: 0, refused: [] };
@@ -51,7 +47,7 @@ export async function revokeBelow(
     level.sort();
     for (const some of inParts(level)) {
       try {
-        await kms.store.transact(scope, (unit) => revokeSome(kms, caller, unit, chain, some, reason, left));
+        await kms.store.transact(scope, (unit) => revokeSome(op, { unit, chain }, some, reason, left));
       } finally {
         for (const keyId of some) kms.keyRing.forget(keyId);
       }
@@ -73,14 +69,13 @@ async function childrenOf(unit: UnitOfWork, parents: readonly KeyId[]): Promise<
 }
 
 async function revokeSome(
-  kms: Kms,
-  caller: Caller,
-  unit: UnitOfWork,
-  chain: MasterKeyChain,
+  op: Operation,
+  { unit, chain }: ChangeContext,
   keyIds: readonly KeyId[],
   reason: RevocationReason,
   left: Left,
 ): Promise<void> {
+  const { kms, caller } = op;
   for (const keyId of keyIds) {
     const record = await unit.keys.get(keyId, { lock: true });
     if (record === undefined || record.state === 'destroyed') continue;
@@ -88,7 +83,7 @@ async function revokeSome(
     if (fault !== undefined) left.refused.push({ keyId, fault });
     else if (record.state === 'revoked') continue;
     else if (isAllowed(caller, OPERATIONS.revokeKey.permission, record, kms.clock()))
-      await applyEvent(kms, unit, chain, record, 'revoke', () => ({ revocation: { reason, at: unit.now } }));
+      await applyEvent(op, { unit, chain, record }, 'revoke', () => ({ revocation: { reason, at: unit.now } }));
     else if (isAllowed(caller, OPERATIONS.getKey.permission, record, kms.clock())) left.denied.push(keyId);
     else left.hidden += 1;
   }

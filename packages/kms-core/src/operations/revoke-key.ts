@@ -1,11 +1,10 @@
-import type { Caller } from '../access/caller.ts';
 import { checkBoolean, checkOneOf } from '../bounds/check-values.ts';
+import type { ChangeRequest } from '../model/change-request.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
 import { REVOCATION_REASONS, type RevocationReason } from '../model/key.ts';
 import { OPERATIONS } from './catalog.ts';
 import { changeKey } from './change-key.ts';
-import type { ChangeRequest } from '../model/change-request.ts';
-import type { Kms } from './kms.ts';
+import type { Operation } from './operation.ts';
 import { revokeBelow } from './revoke-below.ts';
 
 export interface RevokeKeyInput extends ChangeRequest {
@@ -19,22 +18,20 @@ export interface RevokeKeyInput extends ChangeRequest {
  * keeps one of them from being revoked keeps neither the key itself nor the others, and the answer's warnings say what
  * is left. Calling it again, even for a revoked key, continues with what is left.
  */
-export async function revokeKey(kms: Kms, caller: Caller, input: RevokeKeyInput): Promise<KeyDescription> {
+export async function revokeKey(op: Operation, input: RevokeKeyInput): Promise<KeyDescription> {
   checkOneOf('reason', input.reason, REVOCATION_REASONS);
   if (input.cascade !== undefined) checkBoolean('cascade', input.cascade);
   const revoked = await changeKey(
-    kms,
-    caller,
+    op,
+    OPERATIONS.revokeKey,
     input,
-    OPERATIONS.revokeKey.permission,
-    'revoke',
     (_record, { unit }) => ({ revocation: { reason: input.reason, at: unit.now } }),
     { isDone: ({ revocation }) => revocation !== null },
   );
   const warnings = [
     ...(revoked.warnings ?? []),
     ...earlierReason(revoked, input.reason),
-    ...(input.cascade === true ? await revokeBelow(kms, caller, input.keyId, input.reason) : []),
+    ...(input.cascade === true ? await revokeBelow(op, input.keyId, input.reason) : []),
   ];
   return warnings.length === 0 ? revoked : { ...revoked, warnings };
 }

@@ -1,124 +1,79 @@
-import type { Caller } from '../access/caller.ts';
 import { authorize } from '../access/evaluate-policy.ts';
 import type { Algorithm } from '../algorithms/registry.ts';
 import { algorithmById, postQuantumDefault } from '../algorithms/resolve.ts';
 import { KmsError } from '../errors/kms-error.ts';
-import { KEY_TRANSITIONS, nextVersionState } from '../lifecycle/transitions.ts';
-import type { KeyDescription } from '../model/describe-key.ts';
-import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
-import type { ResidentKeyName } from '../ports/resident-keys.ts';
-import { OPERATIONS } from './catalog.ts';
-import { type ChangeContext, changeKey, type KeyChange } from './change-key.ts';
+import { KEY_TRANSITIONS } from '../lifecycle/transitions.ts';
+import { isImported, nextPurpose } from '../lifecycle/versions.ts';
 import type { ChangeRequest } from '../model/change-request.ts';
-import { planRotation } from './create-key.ts';
-import type { Kms } from './kms.ts';
-import { type PreparedVersion, withNewVersion } from './make-version.ts';
+import type { KeyDescription } from '../model/describe-key.ts';
+import type { KeyId } from '../model/identifiers.ts';
+import type { KeyRecord } from '../model/key.ts';
+import { addVersion, nextVersionName } from './add-version.ts';
+import { OPERATIONS } from './catalog.ts';
+import { changeKey } from './change-key.ts';
+import type { Operation } from './operation.ts';
+import { prepareVersion, type VersionPlan } from './prepare-version.ts';
 import { requireApproved } from './require-approved.ts';
 
+type Renewal = typeof OPERATIONS.rotateKey | typeof OPERATIONS.upgradeKey;
+
 /** Makes a new version; the old ones still decrypt, verify and unwrap. */
-export function rotateKey(kms: Kms, caller: Caller, input: ChangeRequest): Promise<KeyDescription> {
-  return renewKey(kms, caller, input, 'rotate', (record) => algorithmById(record.algorithm));
+export function rotateKey(op: Operation, input: ChangeRequest): Promise<KeyDescription> {
+  return renewKey(op, OPERATIONS.rotateKey, input);
 }
 
 /** Makes a new version under the post-quantum default for what the key does. */
-export function upgradeKey(kms: Kms, caller: Caller, input: ChangeRequest): Promise<KeyDescription> {
-  return renewKey(kms, caller, input, 'upgrade', (record) =>
-    postQuantumDefault(algorithmById(record.algorithm), record.purpose),
-  );
+export function upgradeKey(op: Operation, input: ChangeRequest): Promise<KeyDescription> {
+  return renewKey(op, OPERATIONS.upgradeKey, input);
 }
 
-async function renewKey(
-  kms: Kms,
-  caller: Caller,
-  input: ChangeRequest,
-  event: 'rotate' | 'upgrade',
-  choose: (record: KeyRecord) => Algorithm,
-): Promise<KeyDescription> {
-  const seen = await kms.keyRing.read(caller.tenantId, input.keyId);
-  authorize(caller, OPERATIONS.rotateKey.permission, seen, kms.clock());
-  const algorithm = choose(seen);
+async function renewKey(op: Operation, renewal: Renewal, input: ChangeRequest): Promise<KeyDescription> {
+  const plan = await planRenewal(op, renewal, input.keyId);
+  if (plan === undefined) return changeKey(op, renewal, input, refuseRenewal);
+  await using prepared = await prepareVersion(op, plan);
+  const { algorithm, warnings } = prepared.facts;
+  const renewed = changeKey(
+    op,
+    renewal,
+    input,
+    (record, context) => {
+      if (isImported(record) || algorithmAfter(renewal, record) !== algorithm) return refuseRenewal(record);
+      return addVersion(record, context, prepared);
+    },
+    { warnings },
+  );
+  return await prepared.stored(renewed);
+}
+
+/** What the new version is to be; `undefined` for a key that may not get one, as the change itself finds out and says. */
+async function planRenewal(
+  { kms, caller }: Operation,
+  renewal: Renewal,
+  keyId: KeyId,
+): Promise<VersionPlan | undefined> {
+  const seen = await kms.keyRing.read(caller.tenantId, keyId);
+  authorize(caller, renewal.permission, seen, kms.clock());
+  const algorithm = algorithmAfter(renewal, seen);
   requireApproved(kms, algorithm);
-  const change = (prepared: PreparedVersion | undefined) =>
-    changeKey(
-      kms,
-      caller,
-      input,
-      OPERATIONS.rotateKey.permission,
-      event,
-      (record, context) => {
-        if (isImported(record))
-          throw new KmsError(
-            'KEY_STATE_INVALID',
-            'The material of the key was imported: import a new version instead.',
-            { details: { origin: 'imported' } },
-          );
-        if (prepared === undefined || choose(record) !== algorithm)
-          throw new KmsError('CONFLICT', 'The key changed at the same moment. Try again.');
-        return addVersion(record, context, prepared);
-      },
-      prepared && { warnings: prepared.warnings },
-    );
-  if (KEY_TRANSITIONS[seen.state][event] === undefined || isImported(seen)) return change(undefined);
-  return withNewVersion(
-    kms,
-    nextVersionName(seen),
-    algorithm,
-    seen.protectionLevel,
-    nextPurpose(seen, algorithm),
-    change,
-  );
-}
-
-/** What a key is for when it continues with an algorithm: what it was for, if the algorithm can do that. */
-export function nextPurpose(record: KeyRecord, algorithm: Algorithm): KeyRecord['purpose'] {
-  return algorithm.purposes.includes(record.purpose) ? record.purpose : algorithm.purposes[0];
-}
-
-/** The name of the version that a rotation makes. */
-export function nextVersionName({ tenantId, keyId, currentVersion }: KeyRecord): ResidentKeyName {
-  return { tenantId, keyId, version: currentVersion + 1 };
-}
-
-/** Whether the current version was imported, so that the KMS cannot make the next one. */
-export function isImported(record: KeyRecord): boolean {
-  return record.versions.find((version) => version.version === record.currentVersion)?.origin === 'imported';
-}
-
-/** The change that adds a version: it becomes the active one, and what `retainVersions` does not keep is retired. */
-export async function addVersion(
-  record: KeyRecord,
-  { unit, chain }: Pick<ChangeContext, 'unit' | 'chain'>,
-  prepared: PreparedVersion,
-): Promise<KeyChange> {
-  const { algorithm, protectionLevel } = prepared;
-  const version = record.currentVersion + 1;
-  const added = await prepared.store(unit, chain, nextVersionName(record));
-  const superseded = record.versions.map((old) =>
-    old.state === 'active' ? { ...old, state: nextVersionState(old.state, 'supersede') } : old,
-  );
+  if (KEY_TRANSITIONS[seen.state][renewal.lifecycle] === undefined || isImported(seen)) return undefined;
   return {
-    algorithm: algorithm.id,
-    protectionLevel,
-    purpose: nextPurpose(record, algorithm),
-    currentVersion: version,
-    versions: [...retire(superseded, record.rotation.retainVersions), added],
-    rotation: planRotation(record.rotation, unit.now),
+    name: nextVersionName(seen),
+    algorithm,
+    protectionLevel: seen.protectionLevel,
+    purpose: nextPurpose(seen, algorithm),
   };
 }
 
-/** Retires the oldest versions beyond the number that the key keeps beside its active one. */
-function retire(superseded: readonly KeyVersionRecord[], retainVersions: number | null): KeyVersionRecord[] {
-  if (retainVersions === null) return [...superseded];
-  const kept = new Set(
-    superseded
-      .filter((version) => version.state === 'decrypt-only')
-      .map((version) => version.version)
-      .toReversed()
-      .slice(0, retainVersions - 1),
-  );
-  return superseded.map((version) =>
-    version.state === 'decrypt-only' && !kept.has(version.version)
-      ? { ...version, state: nextVersionState(version.state, 'retire') }
-      : version,
-  );
+function algorithmAfter({ lifecycle }: Renewal, { algorithm, purpose }: KeyRecord): Algorithm {
+  const present = algorithmById(algorithm);
+  return lifecycle === 'rotate' ? present : postQuantumDefault(present, purpose);
+}
+
+/** For a key that is another one than the new version was made for, or may get none. */
+function refuseRenewal(record: KeyRecord): never {
+  if (isImported(record))
+    throw new KmsError('KEY_STATE_INVALID', 'The material of the key was imported: import a new version instead.', {
+      details: { origin: 'imported' },
+    });
+  throw new KmsError('CONFLICT', 'The key changed at the same moment. Try again.');
 }

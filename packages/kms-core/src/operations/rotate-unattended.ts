@@ -1,46 +1,46 @@
 import { algorithmById } from '../algorithms/resolve.ts';
+import { isImported, nextPurpose } from '../lifecycle/versions.ts';
 import type { KeyRecord } from '../model/key.ts';
-import { OPERATIONS } from './catalog.ts';
+import { addVersion, nextVersionName } from './add-version.ts';
 import { applyEvent, lockKey } from './change-key.ts';
-import type { Kms } from './kms.ts';
-import { withNewVersion } from './make-version.ts';
-import { addVersion, isImported, nextPurpose, nextVersionName } from './rotate-key.ts';
+import { type Operation, unattended } from './operation.ts';
+import { prepareVersion } from './prepare-version.ts';
 
 /**
  * Rotates a key automatically, without a caller: when its schedule says so, or when a version is spent. Any number of
  * nodes may try at once: whether it is still needed is decided again under the lock.
  *
+ * @param during what found out that it is needed
  * @param stillNeeded decides by the locked record and the store's clock
  * @returns whether this call rotated
  */
 export async function rotateUnattended(
-  kms: Kms,
+  during: Operation,
   seen: KeyRecord,
   stillNeeded: (record: KeyRecord, now: Date) => boolean,
 ): Promise<boolean> {
+  const { kms } = during;
   const { tenantId, keyId } = seen;
   if (seen.state !== 'active' || isImported(seen)) return false;
   const chain = await kms.hierarchy.masterKeys(tenantId);
   const algorithm = algorithmById(seen.algorithm);
-  const evidence = kms.evidence?.unattended('rotateKey', OPERATIONS.rotateKey.event, tenantId);
+  const op = unattended(during, 'rotateKey', tenantId);
   try {
-    return await withNewVersion(
-      kms,
-      nextVersionName(seen),
+    await using prepared = await prepareVersion(op, {
+      name: nextVersionName(seen),
       algorithm,
-      seen.protectionLevel,
-      nextPurpose(seen, algorithm),
-      (prepared) =>
-        kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
-          const record = await lockKey(unit, chain, keyId);
-          const possible = record.state === 'active' && record.algorithm === algorithm.id && !isImported(record);
-          if (!possible || !stillNeeded(record, unit.now)) return false;
-          await applyEvent({ evidence }, unit, chain, record, 'rotate', (key, context) =>
-            addVersion(key, context, prepared),
-          );
-          return true;
-        }),
-    );
+      protectionLevel: seen.protectionLevel,
+      purpose: nextPurpose(seen, algorithm),
+    });
+    const rotated = kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
+      const locked = await lockKey(unit, chain, keyId);
+      const { record } = locked;
+      const possible = record.state === 'active' && record.algorithm === algorithm.id && !isImported(record);
+      if (!possible || !stillNeeded(record, unit.now)) return false;
+      await applyEvent(op, locked, 'rotate', (key, context) => addVersion(key, context, prepared));
+      return true;
+    });
+    return await prepared.stored(rotated);
   } finally {
     kms.keyRing.forget(keyId);
   }

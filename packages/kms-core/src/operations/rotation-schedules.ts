@@ -1,4 +1,4 @@
-import { type Caller, requirePermission } from '../access/caller.ts';
+import { requirePermission } from '../access/caller.ts';
 import { isAllowed } from '../access/evaluate-policy.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { checkInteger } from '../bounds/check-values.ts';
@@ -8,7 +8,7 @@ import { formatDuration } from '../model/iso-duration.ts';
 import { Turns } from '../scheduling/turns.ts';
 import { OPERATIONS } from './catalog.ts';
 import { authenticRecords } from './authentic-records.ts';
-import type { Kms } from './kms.ts';
+import type { Operation } from './operation.ts';
 
 export interface RotationSchedule {
   readonly keyId: KeyId;
@@ -26,8 +26,7 @@ export interface RotationSchedules {
 
 /** The tenant's keys with automatic rotation, the next due first; with `withinDays` only those due by then. */
 export async function rotationSchedules(
-  kms: Kms,
-  caller: Caller,
+  { kms, caller }: Operation,
   input: { readonly limit?: number; readonly withinDays?: number },
 ): Promise<RotationSchedules> {
   requirePermission(caller, OPERATIONS.listRotationSchedules.permission);

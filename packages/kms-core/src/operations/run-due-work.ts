@@ -1,10 +1,10 @@
+import { destruction, isDestructionDue } from '../lifecycle/destruction.ts';
+import { isResident } from '../lifecycle/versions.ts';
 import type { KeyRecord } from '../model/key.ts';
 import type { DueKey } from '../ports/store.ts';
-import { KEY_EVENT_TYPES } from './catalog.ts';
 import { applyEvent, lockKey } from './change-key.ts';
-import { destruction } from './destroy-key.ts';
-import { destroyResident, isResident } from './destroy-resident.ts';
-import type { Kms } from './kms.ts';
+import { destroyResident } from './destroy-resident.ts';
+import { type Operation, unattended } from './operation.ts';
 import { rotateUnattended } from './rotate-unattended.ts';
 
 /** What one run did. */
@@ -23,26 +23,28 @@ const KEYS_PER_PAGE = 100;
  *
  * @param signal ends the run after the page of keys that it is at
  */
-export async function runDueWork(kms: Kms, signal: AbortSignal): Promise<DueWorkReport> {
-  const destroyed = await forEachDue(kms, 'destruction', destroyIfDue, signal);
-  const rotated = await forEachDue(kms, 'rotation', rotateIfDue, signal);
+export async function runDueWork(service: Operation, signal: AbortSignal): Promise<DueWorkReport> {
+  const destroyed = await forEachDue(service, 'destruction', destroyIfDue, signal);
+  const rotated = await forEachDue(service, 'rotation', rotateIfDue, signal);
   return { destroyed: destroyed.done, rotated: rotated.done, failed: [...destroyed.failed, ...rotated.failed] };
 }
 
 async function forEachDue(
-  kms: Kms,
+  service: Operation,
   due: 'rotation' | 'destruction',
-  work: (kms: Kms, key: KeyRecord) => Promise<boolean>,
+  work: (service: Operation, key: KeyRecord) => Promise<boolean>,
   signal: AbortSignal,
 ) {
   const failed: { key: KeyRecord; error: unknown }[] = [];
   let done = 0;
   let after: DueKey | undefined;
   do {
-    const page = await kms.store.transact({ kind: 'system' }, (unit) => unit.keys.lockDue(due, KEYS_PER_PAGE, after));
+    const page = await service.kms.store.transact({ kind: 'system' }, (unit) =>
+      unit.keys.lockDue(due, KEYS_PER_PAGE, after),
+    );
     for (const key of page) {
       try {
-        if (await work(kms, key)) done += 1;
+        if (await work(service, key)) done += 1;
       } catch (error) {
         // One key that cannot be worked on must not keep the others from their turn; the report names it.
         failed.push({ key, error });
@@ -59,18 +61,19 @@ function placeOf(key: KeyRecord | undefined, due: 'rotation' | 'destruction'): D
   return key === undefined || !at ? undefined : { at, keyId: key.keyId };
 }
 
-async function destroyIfDue(kms: Kms, { tenantId, keyId }: KeyRecord): Promise<boolean> {
+async function destroyIfDue(service: Operation, { tenantId, keyId }: KeyRecord): Promise<boolean> {
+  const op = unattended(service, 'destroyKey', tenantId);
+  const { kms } = op;
   const chain = await kms.hierarchy.masterKeys(tenantId);
-  const evidence = kms.evidence?.unattended('destroyKey', KEY_EVENT_TYPES.purge, tenantId);
   try {
     const due = await kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
-      const record = await lockKey(unit, chain, keyId);
-      if (!isDue(record, unit.now)) return undefined;
-      if (!record.versions.some(isResident))
-        await applyEvent({ evidence }, unit, chain, record, 'purge', (key) => destruction(key));
+      const locked = await lockKey(unit, chain, keyId);
+      const { record } = locked;
+      if (!isDestructionDue(record, unit.now)) return undefined;
+      if (!record.versions.some(isResident)) await applyEvent(op, locked, 'purge', (key) => destruction(key));
       return record;
     });
-    if (due?.versions.some(isResident)) await purgeResident(kms, due, evidence);
+    if (due?.versions.some(isResident)) await purgeResident(op, due);
     return due !== undefined;
   } finally {
     kms.keyRing.forget(keyId);
@@ -78,25 +81,22 @@ async function destroyIfDue(kms: Kms, { tenantId, keyId }: KeyRecord): Promise<b
 }
 
 /** What is due is never used again, so its objects can be destroyed without holding the record. */
-async function purgeResident(kms: Kms, due: KeyRecord, evidence: Kms['evidence']): Promise<void> {
+async function purgeResident(op: Operation, due: KeyRecord): Promise<void> {
+  const { kms } = op;
   const { tenantId, keyId } = due;
   await destroyResident(kms, due);
   const chain = await kms.hierarchy.masterKeys(tenantId);
   await kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
-    const record = await lockKey(unit, chain, keyId);
+    const locked = await lockKey(unit, chain, keyId);
     // Another node may have been faster.
-    if (isDue(record, unit.now))
-      await applyEvent({ evidence }, unit, chain, record, 'purge', (key) => destruction(key, due));
+    if (isDestructionDue(locked.record, unit.now))
+      await applyEvent(op, locked, 'purge', (key) => destruction(key, due));
   });
 }
 
-function isDue({ destroyAt }: KeyRecord, now: Date): boolean {
-  return destroyAt !== null && destroyAt <= now;
-}
-
-function rotateIfDue(kms: Kms, seen: KeyRecord): Promise<boolean> {
+function rotateIfDue(service: Operation, seen: KeyRecord): Promise<boolean> {
   return rotateUnattended(
-    kms,
+    service,
     seen,
     ({ rotation }, now) => rotation.auto && rotation.nextRotationAt !== null && rotation.nextRotationAt <= now,
   );

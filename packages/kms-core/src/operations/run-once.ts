@@ -1,19 +1,17 @@
-import type { IdempotencyRequest } from '../model/change-request.ts';
-import type { Caller } from '../access/caller.ts';
 import type { Field } from '../encoding/length-prefixed.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { openJson, sealJson } from '../hierarchy/sealed-json.ts';
 import type { UnitOfWork } from '../ports/store.ts';
+import type { Operation } from './operation.ts';
 import { fingerprintToStore, isFingerprintOf } from './request-fingerprint.ts';
 
-/** Whose call of what runs once. */
-export interface OnceContext {
+/** Where the answer is kept, and what it answers. */
+export interface KeptAnswer {
   readonly unit: UnitOfWork;
   readonly chain: MasterKeyChain;
-  readonly caller: Caller;
-  /** The name of the operation, which an answer is bound to. */
-  readonly operation: string;
+  /** What was done, which an answer is bound to. What is stored depends on it: it never changes. */
+  readonly what: string;
 }
 
 const TTL_SECONDS = 24 * 60 * 60;
@@ -30,8 +28,8 @@ const USE = 'qnsp-kms/v2/idempotency-answer';
  *   is not an answer to this call: the work is not done again, as it may have been done.
  */
 export async function runOnce<T>(
-  { unit, chain, caller, operation }: OnceContext,
-  idempotency: IdempotencyRequest | undefined,
+  { caller, idempotency }: Pick<Operation, 'caller' | 'idempotency'>,
+  { unit, chain, what }: KeptAnswer,
   work: () => Promise<T>,
 ): Promise<T> {
   if (idempotency === undefined) return work();
@@ -39,7 +37,7 @@ export async function runOnce<T>(
   const boundTo = (expiresAt: Date): readonly Field[] => [
     caller.tenantId,
     caller.subject,
-    operation,
+    what,
     key,
     fingerprint,
     expiresAt.getTime(),

@@ -1,8 +1,9 @@
-import type { Caller } from '../access/caller.ts';
 import { checkSignatureInput } from '../bounds/check-signature-input.ts';
-import { andThen, type MaybePromise, type SignatureOptions } from '../engines/engine.ts';
+import type { SignatureOptions } from '../engines/engine.ts';
+import { andThen, type MaybePromise } from '../maybe-promise.ts';
 import type { KeyId } from '../model/identifiers.ts';
-import type { Kms } from './kms.ts';
+import { OPERATIONS } from './catalog.ts';
+import type { Operation } from './operation.ts';
 import { capability, useKey } from './use-key.ts';
 
 export interface SignInput {
@@ -19,15 +20,10 @@ export interface SignResult {
   readonly algorithm: string;
 }
 
-/** Signs with the current version of a key. */
-export async function sign(kms: Kms, caller: Caller, input: SignInput): Promise<SignResult> {
-  return signNow(kms, caller, input);
-}
-
-/** As `sign`, but answers, or throws, at once when there is nothing to wait for: the key is held in memory. */
-export function signNow(kms: Kms, caller: Caller, input: SignInput): MaybePromise<SignResult> {
+/** Signs with the current version of a key. Answers without a promise when the key is held in memory and its engine needs none. */
+export function sign(op: Operation, input: SignInput): MaybePromise<SignResult> {
   checkSignatureInput(input.data, input.options);
-  return andThen(useKey(kms, caller, input.keyId, 'sign'), (used) =>
+  return andThen(useKey(op, OPERATIONS.sign, input.keyId), (used) =>
     andThen(capability(used, 'sign')(input.data, input.options ?? {}), (signature) => ({
       signature,
       keyId: used.key.keyId,

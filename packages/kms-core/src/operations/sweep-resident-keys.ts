@@ -4,6 +4,7 @@ import type { KeyRecord } from '../model/key.ts';
 import type { ResidentKeyName, ResidentKeyProvider, ResidentObject } from '../ports/resident-keys.ts';
 import type { ResidentClaim, UnitOfWork } from '../ports/store.ts';
 import type { Kms } from './kms.ts';
+import type { Operation } from './operation.ts';
 
 export interface SweepLimits {
   /** How long who makes a key in an HSM may say nothing of it; a claim that is older was left by a crash or a failure. */
@@ -34,7 +35,7 @@ export interface SweepReport {
  * unit before the object is destroyed, and a call that makes a key stores its version only in a unit that releases the
  * same claim, so that one of the two wins.
  */
-export async function sweepResidentKeys(kms: Kms, limits: SweepLimits): Promise<readonly SweepReport[]> {
+export async function sweepResidentKeys({ kms }: Operation, limits: SweepLimits): Promise<readonly SweepReport[]> {
   checkLimits(limits);
   const reports: SweepReport[] = [];
   for (const provider of kms.resident) reports.push(await sweepOne(kms, provider, limits));
@@ -42,7 +43,7 @@ export async function sweepResidentKeys(kms: Kms, limits: SweepLimits): Promise<
 }
 
 /** Whether a crash or a failure left something behind, so that a version cannot be made until it is swept. */
-export async function isSweepDue(kms: Kms, limits: SweepLimits): Promise<boolean> {
+export async function isSweepDue({ kms }: Operation, limits: SweepLimits): Promise<boolean> {
   checkLimits(limits);
   const ids = kms.resident.map(({ id }) => id);
   return kms.store.transact({ kind: 'system' }, async (unit) => {

@@ -1,4 +1,4 @@
-import { type Caller, requirePermission } from '../access/caller.ts';
+import { requirePermission } from '../access/caller.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { checkIdempotency } from '../bounds/check-change.ts';
 import { checkId, checkLine } from '../bounds/check-values.ts';
@@ -20,8 +20,8 @@ import { authenticOf } from './authentic-records.ts';
 import { checkToken, type CreateApiTokenInput, endedToken, makeToken, tokenCreated } from './api-tokens.ts';
 import { destroyResidentOfTenant } from './destroy-resident.ts';
 import type { Kms } from './kms.ts';
+import { type Operation, unattended } from './operation.ts';
 import { runOnce } from './run-once.ts';
-import type { IdempotencyRequest } from '../model/change-request.ts';
 
 export interface TenantDescription {
   readonly tenantId: TenantId;
@@ -33,26 +33,26 @@ export interface TenantDescription {
 export interface CreateTenantInput {
   readonly tenantId?: TenantId;
   readonly name: string;
-  readonly idempotency?: IdempotencyRequest;
 }
 
 /** Creates a tenant with its master key. */
-export async function createTenant(kms: Kms, caller: Caller, input: CreateTenantInput): Promise<TenantDescription> {
+export async function createTenant(op: Operation, input: CreateTenantInput): Promise<TenantDescription> {
+  const { kms, caller } = op;
   requirePermission(caller, OPERATIONS.createTenant.permission);
   if (input.tenantId !== undefined) checkId('tenantId', input.tenantId);
   checkLine('name', input.name, BOUNDS.nameCharacters);
-  checkIdempotency(input.idempotency);
+  checkIdempotency(op.idempotency);
   const chain = await kms.hierarchy.masterKeys(SYSTEM_TENANT);
   const tenantId = input.tenantId ?? newId();
   if (!isVersionedUuid(tenantId))
     throw badRequest('tenantId', 'must be a UUID of version 1 to 8 and the variant of RFC 9562');
   const masterKey = await prepared(kms.hierarchy.prepareMasterKey(tenantId));
   return kms.store.transact({ kind: 'system' }, (unit) =>
-    runOnce({ unit, chain, caller, operation: 'create-tenant' }, input.idempotency, async () => {
+    runOnce(op, { unit, chain, what: 'create-tenant' }, async () => {
       const tenant = newTenant(chain, tenantId, input.name, unit.now);
       await unit.tenants.insert(tenant);
       await masterKey.store(unit);
-      await kms.evidence?.changed(unit, tenantCreated(tenant));
+      await op.evidence?.changed(unit, tenantCreated(tenant));
       return describeTenant(tenant);
     }),
   );
@@ -84,7 +84,7 @@ export interface ListTenantsResult {
 }
 
 /** All tenants of the service. */
-export async function listTenants(kms: Kms, caller: Caller): Promise<ListTenantsResult> {
+export async function listTenants({ kms, caller }: Operation): Promise<ListTenantsResult> {
   requirePermission(caller, OPERATIONS.listTenants.permission);
   const authority = new TenantAuthority(await kms.hierarchy.masterKeys(SYSTEM_TENANT));
   const tenants = await kms.store.transact({ kind: 'system' }, (unit) => unit.tenants.list());
@@ -105,26 +105,35 @@ export interface FirstTenant {
   readonly token: string;
 }
 
+/** The first tenant, and what its token may do. */
+export interface FirstTenantInput {
+  readonly name: string;
+  readonly token: CreateApiTokenInput;
+  /**
+   * Hands the token over before the unit is committed: a crash in between leaves a token that is not valid and a next start that makes
+   * another, never a tenant that nobody has a token for.
+   */
+  readonly publish: (first: FirstTenant) => void;
+}
+
 /**
  * Makes a tenant and its first token in one unit of work, for the first start of a service that has no tenant yet and so
  * nobody who could ask for one.
  *
- * @param publish hands the token over before the unit is committed: a crash in between leaves a token that is not valid
- *   and a next start that makes another, never a tenant that nobody has a token for
  * @returns `undefined` when there is a tenant already
  */
 export async function bootstrapTenant(
-  kms: Pick<Kms, 'store' | 'hierarchy' | 'evidence'>,
-  name: string,
-  token: CreateApiTokenInput,
-  publish: (first: FirstTenant) => void,
+  service: Operation<Pick<Kms, 'store' | 'hierarchy'>>,
+  { name, token, publish }: FirstTenantInput,
 ): Promise<FirstTenant | undefined> {
+  const { kms } = service;
   checkLine('name', name, BOUNDS.nameCharacters);
   checkToken(token);
   if (await kms.store.transact({ kind: 'system' }, hasTenant)) return undefined;
   const chain = await kms.hierarchy.masterKeys(SYSTEM_TENANT);
   const tenantId = newId();
   const masterKey = await kms.hierarchy.prepareMasterKey(tenantId);
+  const { evidence } = unattended(service, 'bootstrapTenant', tenantId);
   return kms.store.transact({ kind: 'system' }, async (unit) => {
     await unit.tenants.lockRoots();
     if (await hasTenant(unit)) return undefined;
@@ -133,7 +142,6 @@ export async function bootstrapTenant(
     await masterKey.store(unit);
     const made = makeToken(new TokenAuthority(chain), tenantId, token, unit.now);
     await unit.tokens.insert(made.record);
-    const evidence = kms.evidence?.unattended('bootstrapTenant', OPERATIONS.createTenant.event, tenantId);
     await evidence?.changed(unit, tenantCreated(tenant));
     await evidence?.changed(unit, tokenCreated(made.record));
     const first = { tenantId, token: made.token };
@@ -152,7 +160,6 @@ export interface ShredTenantInput {
   readonly confirmation: string;
   /** Why, for the audit trail. */
   readonly reason: string;
-  readonly idempotency?: IdempotencyRequest;
 }
 
 /**
@@ -160,11 +167,12 @@ export interface ShredTenantInput {
  * once, and so do HSMs; a backup still holds the wrapped master key until it expires or the root is rotated
  * (`docs/cryptography.md`).
  */
-export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantInput): Promise<TenantDescription> {
+export async function shredTenant(op: Operation, input: ShredTenantInput): Promise<TenantDescription> {
+  const { kms, caller } = op;
   requirePermission(caller, OPERATIONS.shredTenant.permission);
   checkId('tenantId', input.tenantId);
   checkLine('reason', input.reason, BOUNDS.reasonCharacters);
-  checkIdempotency(input.idempotency);
+  checkIdempotency(op.idempotency);
   if (caller.tenantId !== input.tenantId)
     throw new KmsError('TENANT_MISMATCH', 'The credential is for another tenant.');
   if (typeof input.confirmation !== 'string' || input.confirmation.toLowerCase() !== `shred-${input.tenantId}`)
@@ -173,12 +181,12 @@ export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantIn
   let shredded: TenantDescription;
   try {
     shredded = await kms.store.transact({ kind: 'system' }, (unit) =>
-      runOnce({ unit, chain, caller, operation: 'shred-tenant' }, ofTenant(input), async () => {
+      runOnce(ofTenant(op, input.tenantId), { unit, chain, what: 'shred-tenant' }, async () => {
         const found = await unit.tenants.get(input.tenantId, { lock: true });
         if (found === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
         if (found.state === 'shredded') return describeTenant(found);
         await endTenant(unit, chain, input.tenantId);
-        await kms.evidence?.changed(unit, {
+        await op.evidence?.changed(unit, {
           eventType: OPERATIONS.shredTenant.event,
           resource: { type: 'tenant', id: input.tenantId, version: null },
           before: { state: found.state },
@@ -196,8 +204,8 @@ export async function shredTenant(kms: Kms, caller: Caller, input: ShredTenantIn
 }
 
 /** The answers to calls of the service are kept in one place for all tenants, so each tenant's keys are kept apart there. */
-function ofTenant({ tenantId, idempotency }: ShredTenantInput): IdempotencyRequest | undefined {
-  return idempotency && { ...idempotency, key: `${tenantId}/${idempotency.key}` };
+function ofTenant({ caller, idempotency }: Operation, tenantId: TenantId): Pick<Operation, 'caller' | 'idempotency'> {
+  return { caller, idempotency: idempotency && { ...idempotency, key: `${tenantId}/${idempotency.key}` } };
 }
 
 /** How many tokens are read, signed and written at a time. */

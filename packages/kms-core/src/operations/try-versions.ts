@@ -1,14 +1,13 @@
 import { algorithmById } from '../algorithms/resolve.ts';
-import type { Caller } from '../access/caller.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { checkVersion } from '../bounds/check-values.ts';
-import type { MaybePromise } from '../engines/engine.ts';
+import type { MaybePromise } from '../maybe-promise.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import { type CryptoOperation, VERSION_STATE_ALLOWS } from '../lifecycle/operations.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
-import type { Kms } from './kms.ts';
-import { admit, type Again, ready, type UsableVersion, versionOf } from './use-key.ts';
+import type { Operation } from './operation.ts';
+import { type KeyUse, loadAdmitted, ready, type UsableVersion } from './use-key.ts';
 
 /** Which version, if any, accepted a signature or a MAC; for `valid: false` the newest that was asked. */
 export interface VersionMatch {
@@ -25,26 +24,20 @@ export interface VersionMatch {
  * @throws KmsError `BAD_REQUEST` when none of these accepts and there are older ones: whether it is valid was not found out.
  */
 export async function tryVersions(
-  kms: Kms,
-  caller: Caller,
-  keyId: KeyId,
-  operation: CryptoOperation,
-  keyVersion: number | undefined,
+  op: Operation,
+  use: KeyUse,
+  { keyId, keyVersion }: { readonly keyId: KeyId; readonly keyVersion?: number },
   accepts: (used: UsableVersion) => MaybePromise<boolean>,
 ): Promise<VersionMatch> {
   checkVersion('keyVersion', keyVersion);
-  const loaded = await admit(kms, caller, keyId, operation);
-  const candidates = candidatesOf(loaded.record, operation, keyVersion);
+  const loaded = await loadAdmitted(op, { use, keyId, version: null });
+  const candidates = candidatesOf(loaded.record, use.crypto, keyVersion);
   const [newest] = candidates;
   let refusal: KmsError | undefined;
   let asked = 0;
   for (const { version: number, algorithm } of candidates.slice(0, BOUNDS.triedVersions)) {
     // Each version that is asked is an operation, and counted as one.
-    const again: Again = {
-      admit: () => admit(kms, caller, keyId, operation),
-      choose: (record) => versionOf(record, number),
-    };
-    const used = await ready(kms, loaded, again.choose(loaded.record), operation, again);
+    const used = await ready(op, { use, keyId, version: number }, loaded);
     try {
       if (await accepts(used)) return { valid: true, keyId, keyVersion: number, algorithm };
       asked += 1;

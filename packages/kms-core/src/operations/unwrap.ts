@@ -1,11 +1,11 @@
-import type { Caller } from '../access/caller.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { boundedWrapData } from '../bounds/bounded-data.ts';
 import { checkBytes } from '../bounds/check-values.ts';
-import { andThen, type MaybePromise } from '../engines/engine.ts';
+import { andThen, type MaybePromise } from '../maybe-promise.ts';
 import type { KeyId } from '../model/identifiers.ts';
-import type { Kms } from './kms.ts';
+import { OPERATIONS } from './catalog.ts';
 import { openEnvelope } from './open-envelope.ts';
+import type { Operation } from './operation.ts';
 
 export interface UnwrapInput {
   readonly wrappedKey: Uint8Array;
@@ -21,16 +21,11 @@ export interface UnwrapResult {
 }
 
 /** Opens a wrapped key under whichever version wrapped it. Throws `DECRYPT_FAILED` for anything else. */
-export async function unwrap(kms: Kms, caller: Caller, input: UnwrapInput): Promise<UnwrapResult> {
-  return unwrapNow(kms, caller, input);
-}
-
-/** As `unwrap`, but answers, or throws, at once when there is nothing to wait for: the key is held in memory. */
-export function unwrapNow(kms: Kms, caller: Caller, input: UnwrapInput): MaybePromise<UnwrapResult> {
+export function unwrap(op: Operation, input: UnwrapInput): MaybePromise<UnwrapResult> {
   checkBytes('wrappedKey', input.wrappedKey, BOUNDS.ciphertextBytes);
   const associatedData = boundedWrapData(input.associatedData);
   return andThen(
-    openEnvelope(kms, caller, input.keyId ?? null, 'unwrap', input.wrappedKey, associatedData),
+    openEnvelope(op, OPERATIONS.unwrap, { keyId: input.keyId ?? null, ciphertext: input.wrappedKey, associatedData }),
     ({ plaintext, used }) => ({ dataKey: plaintext, keyId: used.key.keyId, keyVersion: used.version.version }),
   );
 }

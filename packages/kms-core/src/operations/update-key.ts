@@ -1,16 +1,15 @@
-import type { Caller } from '../access/caller.ts';
 import { checkMetadata, checkName, checkRotation, checkUsageLimits } from '../bounds/check-key-settings.ts';
 import { badRequest } from '../errors/kms-error.ts';
+import { planRotation } from '../lifecycle/rotation-plan.ts';
+import { isImported } from '../lifecycle/versions.ts';
+import type { ChangeRequest } from '../model/change-request.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
 import type { UsageLimits } from '../model/key.ts';
+import type { RotationInput } from '../model/key-settings.ts';
 import type { Metadata } from '../model/metadata.ts';
 import { OPERATIONS } from './catalog.ts';
 import { changeKey } from './change-key.ts';
-import type { ChangeRequest } from '../model/change-request.ts';
-import { planRotation } from './create-key.ts';
-import type { RotationInput } from '../model/key-settings.ts';
-import type { Kms } from './kms.ts';
-import { isImported } from './rotate-key.ts';
+import type { Operation } from './operation.ts';
 
 export interface UpdateKeyInput extends ChangeRequest {
   readonly name?: string | null;
@@ -22,12 +21,12 @@ export interface UpdateKeyInput extends ChangeRequest {
 }
 
 /** Changes what may change about a key without touching its material. */
-export async function updateKey(kms: Kms, caller: Caller, input: UpdateKeyInput): Promise<KeyDescription> {
+export async function updateKey(op: Operation, input: UpdateKeyInput): Promise<KeyDescription> {
   checkName(input.name);
   checkMetadata(input.metadata);
   checkRotation(input.rotation);
   checkUsageLimits(input.usageLimits);
-  return changeKey(kms, caller, input, OPERATIONS.updateKey.permission, 'update', (record, { unit }) => {
+  return changeKey(op, OPERATIONS.updateKey, input, (record, { unit }) => {
     const { name, metadata, rotation, usageLimits } = input;
     const rotates = rotation?.auto ?? (rotation?.periodSeconds !== undefined && rotation.periodSeconds !== null);
     if (rotates && isImported(record)) throw badRequest('rotation', 'an imported key cannot rotate automatically');

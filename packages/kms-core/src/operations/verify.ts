@@ -1,10 +1,10 @@
-import type { Caller } from '../access/caller.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { checkBytes } from '../bounds/check-values.ts';
 import { checkSignatureInput } from '../bounds/check-signature-input.ts';
 import type { SignatureOptions } from '../engines/engine.ts';
 import type { KeyId } from '../model/identifiers.ts';
-import type { Kms } from './kms.ts';
+import { OPERATIONS } from './catalog.ts';
+import type { Operation } from './operation.ts';
 import { tryVersions, type VersionMatch } from './try-versions.ts';
 import { capability } from './use-key.ts';
 
@@ -18,10 +18,10 @@ export interface VerifyInput {
 }
 
 /** Whether the signature is one of this key's over the data. */
-export async function verify(kms: Kms, caller: Caller, input: VerifyInput): Promise<VersionMatch> {
+export async function verify(op: Operation, input: VerifyInput): Promise<VersionMatch> {
   checkSignatureInput(input.data, input.options);
   checkBytes('signature', input.signature, BOUNDS.signatureBytes);
-  return tryVersions(kms, caller, input.keyId, 'verify', input.keyVersion, (used) =>
+  return tryVersions(op, OPERATIONS.verify, input, (used) =>
     capability(used, 'verify')(input.data, input.signature, input.options ?? {}),
   );
 }

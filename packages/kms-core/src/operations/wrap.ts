@@ -1,11 +1,11 @@
-import type { Caller } from '../access/caller.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { boundedWrapData } from '../bounds/bounded-data.ts';
 import { checkBytes } from '../bounds/check-values.ts';
-import { andThen, type MaybePromise } from '../engines/engine.ts';
+import { andThen, type MaybePromise } from '../maybe-promise.ts';
 import type { KeyId } from '../model/identifiers.ts';
+import { OPERATIONS } from './catalog.ts';
 import { sealWith } from './encrypt.ts';
-import type { Kms } from './kms.ts';
+import type { Operation } from './operation.ts';
 import { useKey } from './use-key.ts';
 
 export interface WrapInput {
@@ -24,16 +24,11 @@ export interface WrapResult {
   readonly provider: string;
 }
 
-/** Wraps a key of the caller's under the current version of a key. */
-export async function wrap(kms: Kms, caller: Caller, input: WrapInput): Promise<WrapResult> {
-  return wrapNow(kms, caller, input);
-}
-
-/** As `wrap`, but answers, or throws, at once when there is nothing to wait for: the key is held in memory. */
-export function wrapNow(kms: Kms, caller: Caller, input: WrapInput): MaybePromise<WrapResult> {
+/** Wraps a key of the caller's under the current version of a key. Answers without a promise when the key is held in memory and its engine needs none. */
+export function wrap(op: Operation, input: WrapInput): MaybePromise<WrapResult> {
   checkBytes('dataKey', input.dataKey, BOUNDS.plaintextBytes, 1);
   const associatedData = boundedWrapData(input.associatedData);
-  return andThen(useKey(kms, caller, input.keyId, 'wrap'), (used) =>
+  return andThen(useKey(op, OPERATIONS.wrap, input.keyId), (used) =>
     andThen(sealWith(used, input.dataKey, associatedData, 'wrap'), ({ ciphertext, ...named }) => ({
       ...named,
       wrappedKey: ciphertext,

@@ -55,6 +55,9 @@ export interface EvidenceStore {
   retire(before: Date, limit: number): Promise<number>;
 }
 
+/** What reads evidence that is sealed. */
+export type EvidenceReader = Pick<EvidenceStore, 'events' | 'batchOf' | 'checkpoints' | 'batchesAfter'>;
+
 export interface EvidenceBacklog {
   /** Events that are not sealed, or the limit when there are more. */
   readonly unsealed: number;

@@ -42,11 +42,11 @@ export interface Uses {
 /** Makes a key of each kind and state, tokens and tenants, by the operations of the core. */
 export async function fillDatabase(kms: Kms): Promise<Uses> {
   const platform = administrator(SYSTEM_TENANT);
-  const { tenantId } = await createTenant(kms, platform, { name: 'acme' });
-  const { tenantId: shreddedTenantId } = await createTenant(kms, platform, { name: 'gone' });
+  const { tenantId } = await createTenant({ kms, caller: platform }, { name: 'acme' });
+  const { tenantId: shreddedTenantId } = await createTenant({ kms, caller: platform }, { name: 'gone' });
   const caller = administrator(tenantId);
   const create = async (algorithm: string, settings: object = {}): Promise<string> => {
-    const key = await createKey(kms, caller, { algorithm: resolveAlgorithm(algorithm), ...settings });
+    const key = await createKey({ kms, caller }, { algorithm: resolveAlgorithm(algorithm), ...settings });
     return key.keyId;
   };
   const plaintext = Buffer.from('written before the newest migration');
@@ -59,42 +59,43 @@ export async function fillDatabase(kms: Kms): Promise<Uses> {
     policy: { version: '1', statements: [{ effect: 'allow', actions: ['kms:*'], resources: ['*'] }] },
     usageLimits: { expiresAt: new Date('2999-12-31T23:59:59.999Z') },
   });
-  const first = await encrypt(kms, caller, { keyId, plaintext });
-  await rotateKey(kms, caller, { keyId });
-  const second = await encrypt(kms, caller, { keyId, plaintext });
+  const first = await encrypt({ kms, caller }, { keyId, plaintext });
+  await rotateKey({ kms, caller }, { keyId });
+  const second = await encrypt({ kms, caller }, { keyId, plaintext });
 
   const signing = await create('ML-DSA-65', { parentKeyId: keyId });
-  const { signature } = await sign(kms, caller, { keyId: signing, data: plaintext });
+  const { signature } = await sign({ kms, caller }, { keyId: signing, data: plaintext });
   const macKey = await create('HMAC-SHA256');
-  const tag = await mac(kms, caller, { keyId: macKey, data: plaintext });
+  const tag = await mac({ kms, caller }, { keyId: macKey, data: plaintext });
   const kem = await create('X-Wing');
-  const { ciphertext: kemCiphertext, sharedSecret } = await encapsulate(kms, caller, { keyId: kem });
+  const { ciphertext: kemCiphertext, sharedSecret } = await encapsulate({ kms, caller }, { keyId: kem });
 
   const budget = await create('ChaCha20-Poly1305', { usageLimits: { maxOperations: BUDGET } });
-  for (let used = 0; used < BUDGET - 1; used += 1) await encrypt(kms, caller, { keyId: budget, plaintext });
+  for (let used = 0; used < BUDGET - 1; used += 1) await encrypt({ kms, caller }, { keyId: budget, plaintext });
 
-  await suspendKey(kms, caller, { keyId: await create('AES-128-GCM') });
-  await revokeKey(kms, caller, { keyId: await create('Ed25519'), reason: 'suspected_compromise' });
-  await destroyKey(kms, caller, { keyId: await create('X25519') });
+  await suspendKey({ kms, caller }, { keyId: await create('AES-128-GCM') });
+  await revokeKey({ kms, caller }, { keyId: await create('Ed25519'), reason: 'suspected_compromise' });
+  await destroyKey({ kms, caller }, { keyId: await create('X25519') });
   const shredded = await create('AES-256-GCM');
-  await shredKey(kms, caller, { keyId: shredded, confirmation: `SHRED-${shredded}` });
+  await shredKey({ kms, caller }, { keyId: shredded, confirmation: `SHRED-${shredded}` });
 
-  const live = await createApiToken(kms, caller, {
-    name: 'deploy',
-    role: 'key_user',
-    permissions: ['kms:random'],
-    idempotency: { key: newId(), fingerprint: randomBytes(32) },
-  });
-  const revoked = await createApiToken(kms, caller, { name: 'lost', role: 'auditor' });
-  await revokeApiToken(kms, caller, { tokenId: revoked.tokenId });
+  const live = await createApiToken(
+    { kms, caller, idempotency: { key: newId(), fingerprint: randomBytes(32) } },
+    { name: 'deploy', role: 'key_user', permissions: ['kms:random'] },
+  );
+  const revoked = await createApiToken({ kms, caller }, { name: 'lost', role: 'auditor' });
+  await revokeApiToken({ kms, caller }, { tokenId: revoked.tokenId });
 
   const gone = administrator(shreddedTenantId);
-  await createKey(kms, gone, {});
-  await shredTenant(kms, gone, {
-    tenantId: shreddedTenantId,
-    confirmation: `SHRED-${shreddedTenantId}`,
-    reason: 'test',
-  });
+  await createKey({ kms, caller: gone }, {});
+  await shredTenant(
+    { kms, caller: gone },
+    {
+      tenantId: shreddedTenantId,
+      confirmation: `SHRED-${shreddedTenantId}`,
+      reason: 'test',
+    },
+  );
   kms.counter.count(tenantId);
   await kms.counter.flush(kms.store);
 

@@ -14,28 +14,27 @@ import type { Handlers } from './handler.ts';
 import { shownChange } from './shown-change.ts';
 
 export const administrationHandlers = {
-  createToken: ({ kms, caller, request, once }) => createApiToken(kms, caller, { ...request.body, ...once }),
-  listTokens: ({ kms, caller, request }) => listApiTokens(kms, caller, request.query),
-  revokeToken: async ({ kms, caller, request, once }) => {
-    await revokeApiToken(kms, caller, { ...request.params, ...once });
+  createToken: ({ op, request }) => createApiToken(op, request.body),
+  listTokens: ({ op, request }) => listApiTokens(op, request.query),
+  revokeToken: async ({ op, request }) => {
+    await revokeApiToken(op, request.params);
     return { ...request.params, revoked: true };
   },
-  createTenant: ({ kms, caller, request, once }) => createTenant(kms, caller, { ...request.body, ...once }),
-  listTenants: ({ kms, caller }) => listTenants(kms, caller),
-  shredTenant: ({ kms, caller, request, once }) =>
-    shredTenant(kms, caller, { ...request.body, ...request.params, ...once }),
-  getImportParameters: async ({ kms, caller, request }) => {
+  createTenant: ({ op, request }) => createTenant(op, request.body),
+  listTenants: ({ op }) => listTenants(op),
+  shredTenant: ({ op, request }) => shredTenant(op, { ...request.body, ...request.params }),
+  getImportParameters: async ({ op, request }) => {
     const { wrappingAlgorithm = 'RSA_AES_KEY_WRAP_SHA_256' } = request.query;
-    const result = await createImportParameters(kms, caller, { wrappingAlgorithm });
+    const result = await createImportParameters(op, { wrappingAlgorithm });
     return { ...result, publicKeyPem: publicKeyPem(result.publicKey) };
   },
   // A new key is what its maker made of it; of one that was there the caller may not know the rest.
-  importKey: (call) => {
-    const imported = importKey(call.kms, call.caller, { ...call.request.body, ...call.once });
-    return call.request.body.keyId === undefined ? imported : shownChange(call, imported);
+  importKey: ({ op, request }) => {
+    const imported = importKey(op, request.body);
+    return request.body.keyId === undefined ? imported : shownChange(op, imported);
   },
-  getRandom: async ({ kms, caller, request }) => {
+  getRandom: async ({ op, request }) => {
     const { bytes = 32 } = request.query;
-    return { random: await random(kms, caller, { bytes }), bytes };
+    return { random: await random(op, { bytes }), bytes };
   },
 } satisfies Partial<Handlers>;

@@ -1,37 +1,35 @@
 import {
   createDataKey,
   decapsulate,
-  decryptNow,
+  decrypt,
   derive,
   encapsulate,
-  encryptNow,
-  macNow,
+  encrypt,
+  mac,
   reencrypt,
-  signNow,
+  sign,
   type SignatureOptions,
-  unwrapNow,
+  unwrap,
   verify,
   verifyMac,
-  wrapNow,
+  wrap,
 } from '@qnsp/kms-core';
 import type { Handlers } from './handler.ts';
 
 export const cryptoHandlers = {
-  encrypt: ({ kms, caller, request }) => encryptNow(kms, caller, request.body),
-  decrypt: ({ kms, caller, request }) => decryptNow(kms, caller, request.body),
-  reencrypt: ({ kms, caller, request }) => reencrypt(kms, caller, request.body),
-  sign: ({ kms, caller, request }) =>
-    signNow(kms, caller, { ...request.body, options: signatureOptions(request.body) }),
-  verify: ({ kms, caller, request }) =>
-    verify(kms, caller, { ...request.body, options: signatureOptions(request.body) }),
-  wrap: ({ kms, caller, request }) => wrapNow(kms, caller, request.body),
-  unwrap: ({ kms, caller, request }) => unwrapNow(kms, caller, request.body),
-  createDataKey: ({ kms, caller, request }) => createDataKey(kms, caller, request.body),
-  mac: ({ kms, caller, request }) => macNow(kms, caller, request.body),
-  verifyMac: ({ kms, caller, request }) => verifyMac(kms, caller, request.body),
-  encapsulate: ({ kms, caller, request }) => encapsulate(kms, caller, request.body),
-  decapsulate: ({ kms, caller, request }) => decapsulate(kms, caller, request.body),
-  derive: ({ kms, caller, request }) => derive(kms, caller, request.body),
+  encrypt: ({ op, request }) => encrypt(op, request.body),
+  decrypt: ({ op, request }) => decrypt(op, request.body),
+  reencrypt: ({ op, request }) => reencrypt(op, request.body),
+  sign: ({ op, request }) => sign(op, { ...request.body, options: signatureOptions(request.body) }),
+  verify: ({ op, request }) => verify(op, { ...request.body, options: signatureOptions(request.body) }),
+  wrap: ({ op, request }) => wrap(op, request.body),
+  unwrap: ({ op, request }) => unwrap(op, request.body),
+  createDataKey: ({ op, request }) => createDataKey(op, request.body),
+  mac: ({ op, request }) => mac(op, request.body),
+  verifyMac: ({ op, request }) => verifyMac(op, request.body),
+  encapsulate: ({ op, request }) => encapsulate(op, request.body),
+  decapsulate: ({ op, request }) => decapsulate(op, request.body),
+  derive: ({ op, request }) => derive(op, request.body),
 } satisfies Partial<Handlers>;
 
 function signatureOptions({ context, format, scheme }: SignatureOptions): SignatureOptions {

@@ -1,5 +1,5 @@
 import type { OperationId, Route } from '@qnsp/kms-contract';
-import type { Caller } from '@qnsp/kms-core';
+import type { Caller, Operation } from '@qnsp/kms-core';
 import { administrationHandlers } from './administration-handlers.ts';
 import { cryptoHandlers } from './crypto-handlers.ts';
 import { auditHandlers } from './audit-handlers.ts';
@@ -20,8 +20,8 @@ const HANDLERS: Handlers = {
 
 /** A handler whose operation is known only at run time. */
 type AnyHandler = (
-  call: Pick<Call<OperationId>, 'facts' | 'kms' | 'once'> & {
-    readonly caller: Caller | undefined;
+  call: Pick<Call<OperationId>, 'facts'> & {
+    readonly op: Omit<Operation, 'caller'> & { readonly caller: Caller | undefined };
     readonly request: unknown;
   },
 ) => unknown;

@@ -1,33 +1,33 @@
 import { createKey, getKey, getPublicKey, keyStatistics, listKeys, rotationSchedules, updateKey } from '@qnsp/kms-core';
 import { publicKeyPem } from './public-key-pem.ts';
-import { changeOf } from './change-of.ts';
+import { changeRequest } from './change-request.ts';
 import type { Handlers } from './handler.ts';
 import { shownChange } from './shown-change.ts';
 
 export const keyHandlers = {
-  createKey: ({ kms, caller, request, once }) => createKey(kms, caller, { ...request.body, ...once }),
+  createKey: ({ op, request }) => createKey(op, request.body),
 
-  listKeys: ({ kms, caller, request }) => {
+  listKeys: ({ op, request }) => {
     const { algorithm, ...query } = request.query;
-    return listKeys(kms, caller, { ...query, ...(algorithm === undefined ? {} : { algorithm: algorithm.id }) });
+    return listKeys(op, { ...query, ...(algorithm === undefined ? {} : { algorithm: algorithm.id }) });
   },
 
-  getKeyStats: ({ kms, caller }) => keyStatistics(kms, caller),
+  getKeyStats: ({ op }) => keyStatistics(op),
 
-  getKey: ({ kms, caller, request }) => getKey(kms, caller, request.params),
+  getKey: ({ op, request }) => getKey(op, request.params),
 
-  updateKey: (call) => shownChange(call, updateKey(call.kms, call.caller, { ...call.request.body, ...changeOf(call) })),
+  updateKey: ({ op, request }) => shownChange(op, updateKey(op, { ...request.body, ...changeRequest(request) })),
 
-  getPublicKey: async ({ kms, caller, request }) => {
+  getPublicKey: async ({ op, request }) => {
     const { version } = request.query;
-    const result = await getPublicKey(kms, caller, {
+    const result = await getPublicKey(op, {
       ...request.params,
       ...(version === undefined ? {} : { keyVersion: version }),
     });
     return { ...result, publicKeyPem: publicKeyPem(result.publicKey) };
   },
 
-  listRotationSchedules: ({ kms, caller, request }) => rotationSchedules(kms, caller, request.query),
+  listRotationSchedules: ({ op, request }) => rotationSchedules(op, request.query),
 
-  listUpcomingRotations: ({ kms, caller, request }) => rotationSchedules(kms, caller, request.query),
+  listUpcomingRotations: ({ op, request }) => rotationSchedules(op, request.query),
 } satisfies Partial<Handlers>;

@@ -11,7 +11,7 @@ export const serviceHandlers = {
   getMetrics: ({ facts }) => facts.metrics(),
   getOpenApi: ({ facts }): ResponseOf<'getOpenApi'> => document(facts.version),
 
-  activateSdk: ({ caller, kms }) => {
+  activateSdk: ({ op: { caller, kms } }) => {
     const now = kms.clock();
     return {
       activated: true,

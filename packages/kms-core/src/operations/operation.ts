@@ -1,0 +1,62 @@
+import type { Caller } from '../access/caller.ts';
+import { OperationEvidence, SERVICE_ITSELF } from '../evidence/operation-evidence.ts';
+import type { IdempotencyRequest } from '../model/change-request.ts';
+import { SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
+import { OPERATIONS, type OperationName } from './catalog.ts';
+import type { Kms } from './kms.ts';
+
+/**
+ * One call of an operation, made once for it: what it works with, who calls, and what it leaves. The first parameter of each operation.
+ *
+ * @example
+ * await encrypt({ kms, caller }, { keyId, plaintext });
+ */
+export interface Operation<Parts = Kms> {
+  readonly kms: Parts;
+  /** Who calls; {@link operationOfService} for what nobody calls. */
+  readonly caller: Caller;
+  /** What the call leaves behind; absent when no evidence is kept. */
+  readonly evidence?: OperationEvidence | undefined;
+  /** Has an operation that changes something run once, however often it is asked for. */
+  readonly idempotency?: IdempotencyRequest | undefined;
+}
+
+/** The parts of the service that its own evidence needs. */
+type ServiceParts = Pick<Kms, 'clock' | 'evidence'>;
+
+/**
+ * An operation that the service does by itself, at its start or on a schedule.
+ *
+ * @param tenantId whose chain its events are in; the service's own without it
+ */
+export function operationOfService<Parts extends ServiceParts>(
+  kms: Parts,
+  name: OperationName,
+  tenantId: TenantId = SYSTEM_TENANT,
+): Operation<Parts> {
+  const evidence =
+    kms.evidence &&
+    new OperationEvidence(kms.evidence.trail, kms.clock, {
+      tenantId,
+      actor: SERVICE_ITSELF,
+      context: { requestId: null, userAgent: null, source: 'service', ip: null },
+      action: name,
+      eventType: OPERATIONS[name].event,
+    });
+  return { kms, caller: theService(tenantId), evidence };
+}
+
+/** An operation that the service does by itself while it does another one: its events lead to the request of that. */
+export function unattended<Parts>(
+  { kms, evidence }: Operation<Parts>,
+  name: OperationName,
+  tenantId: TenantId,
+): Operation<Parts> {
+  const own = evidence?.unattended({ tenantId, action: name, eventType: OPERATIONS[name].event });
+  return { kms, caller: theService(tenantId), evidence: own };
+}
+
+/** No operation asks for a permission where nobody calls, so the service holds none. */
+function theService(tenantId: TenantId): Caller {
+  return { tenantId, subject: SERVICE_ITSELF.id, permissions: new Set(), attributes: { ip: null, mfa: false } };
+}

@@ -74,7 +74,7 @@ export class KeyRing {
   async read(tenantId: TenantId, keyId: KeyId): Promise<KeyRecord> {
     checkId('tenantId', tenantId);
     checkId('keyId', keyId);
-    const { record } = await this.#readStore(tenantId, keyId);
+    const { record } = await this.#readRecord(tenantId, keyId);
     return record;
   }
 
@@ -120,9 +120,14 @@ export class KeyRing {
   }
 
   async #readStore(tenantId: TenantId, keyId: KeyId): Promise<LoadedKey> {
+    const { record, chain } = await this.#readRecord(tenantId, keyId);
+    return loadedKey(record, chain, this.#resident);
+  }
+
+  async #readRecord(tenantId: TenantId, keyId: KeyId): Promise<{ record: KeyRecord; chain: MasterKeyChain }> {
     const record = await this.#store.readKey(tenantId, keyId);
     if (record === undefined) throw keyNotFound();
-    return loadedKey(record, await this.#authenticate(record), this.#resident);
+    return { record, chain: await this.#authenticate(record) };
   }
 
   /**

@@ -4,7 +4,7 @@ import { checkBytes } from '../bounds/check-values.ts';
 import type { EncryptionContext } from '../envelope/associated-data.ts';
 import { headerOf } from '../envelope/header.ts';
 import { cipherOf } from '../algorithms/version-cipher.ts';
-import { andThen, type MaybePromise } from '../maybe-promise.ts';
+import type { MaybePromise } from '../maybe-promise.ts';
 import { badRequest } from '../errors/kms-error.ts';
 import type { CryptoOperation } from '../lifecycle/operations.ts';
 import type { KeyId } from '../model/identifiers.ts';
@@ -35,9 +35,10 @@ export interface EncryptResult {
 export function encrypt(op: Operation, input: EncryptInput): MaybePromise<EncryptResult> {
   checkBytes('plaintext', input.plaintext, BOUNDS.plaintextBytes);
   const context = boundedContext(input.context);
-  return andThen(useKey(op, OPERATIONS.encrypt, input.keyId), (used) =>
-    sealWith(used, input.plaintext, context, 'encrypt'),
-  );
+  const used = useKey(op, OPERATIONS.encrypt, input.keyId);
+  return used instanceof Promise
+    ? used.then((late) => sealWith(late, input.plaintext, context, 'encrypt'))
+    : sealWith(used, input.plaintext, context, 'encrypt');
 }
 
 /** Seals a plaintext with a version that is ready. */
@@ -53,5 +54,8 @@ export function sealWith(
   const { keyId } = used.key;
   const { version } = used.version;
   const sealed = capability(used, 'seal')(headerOf(used.version, suite, keyId, version), associatedData, plaintext);
-  return andThen(sealed, (ciphertext) => ({ ciphertext, keyId, keyVersion: version, algorithm: used.algorithm.id }));
+  const algorithm = used.algorithm.id;
+  return sealed instanceof Promise
+    ? sealed.then((ciphertext) => ({ ciphertext, keyId, keyVersion: version, algorithm }))
+    : { ciphertext: sealed, keyId, keyVersion: version, algorithm };
 }

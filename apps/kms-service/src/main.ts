@@ -1,9 +1,8 @@
 import cluster from 'node:cluster';
 import { RefusedTokens } from '@qnsp/http-edge';
 import { apiTokenVerifier, installPlatformToken, KmsError, NEWEST_FORMAT, operationOfService } from '@qnsp/kms-core';
-import { makeHotRoutes } from '@qnsp/wire-qnsp';
+import { qnspDialect } from '@qnsp/wire-qnsp';
 import packageJson from '../package.json' with { type: 'json' };
-import { makeApp } from './app.ts';
 import { bootstrap } from './bootstrap.ts';
 import { watchPlace } from './commits/watch-place.ts';
 import { compose, type Composition, migrate } from './compose.ts';
@@ -14,15 +13,17 @@ import type { ServiceConfig } from './config/service-config.ts';
 import { machineLimits, requireRoom } from './config/machine-limits.ts';
 import { noteSwitch } from './evidence/note-switch.ts';
 import { presentEpoch } from './evidence/present-epoch.ts';
+import { edgeOf } from './edge-of.ts';
 import { enterFipsMode } from './fips-mode.ts';
 import { joinFleet } from './fleet-settings.ts';
+import { factsOf } from './health.ts';
 import { listen } from './http/listen.ts';
 import { type Logger, type Logs, makeLogs } from './http/logger.ts';
 import { makeMetrics } from './metrics.ts';
-import { qnspParts } from './qnsp-parts.ts';
 import { makeReadiness } from './readiness.ts';
 import { isStillHere, sealWhenBehind, settleCopy } from './restored-copy.ts';
 import { makeRootWork } from './roots/root-work.ts';
+import type { ServiceParts } from './service-parts.ts';
 import { runSelfTest } from './self-test.ts';
 import { startScheduledWork } from './scheduled-work.ts';
 import { yieldThreadPool } from './thread-pool.ts';
@@ -56,7 +57,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   if (evidence !== undefined) stops.push(() => evidence.stop());
   const rootWork = makeRootWork(kms, log, config.hsmSweep, () => composition.format.written === NEWEST_FORMAT);
   const sweeps = () => rootWork.sweeps();
-  const parts = qnspParts({
+  const parts: ServiceParts = {
     kms,
     verifiers: [apiTokenVerifier(kms)],
     logs,
@@ -72,13 +73,13 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
     writeProblem,
     hardware,
     sweeps,
-  });
+  };
   // Before anybody can connect: a gateway tries another node when nobody listens, not when one refuses.
   const works = await runSelfTest(readiness, log, config);
   yieldThreadPool(log);
   const settled = works && (await settleCopy(composition, config.acceptRestoredCopy, readiness, log));
   if (settled) await installPlatformToken(operationOfService(kms, 'installPlatformToken'), config.platformToken);
-  const listening = await listen(makeApp(parts), makeHotRoutes(parts), config, logs);
+  const listening = await listen(edgeOf(parts), [qnspDialect(factsOf(parts))], config);
   stops.push(() => listening.stop());
   const mayWork = async () => {
     const here = await isStillHere(composition, readiness, log);

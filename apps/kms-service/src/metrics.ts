@@ -8,12 +8,12 @@ import { metricsReader } from './workers/worker.ts';
 
 /** The metrics of the service, in the text format of Prometheus. */
 export interface Metrics {
-  observe(operation: OperationName, status: number, durationMs: number): void;
+  observe(wire: string, operation: OperationName, status: number, durationMs: number): void;
   observeEvidence(report: EvidenceReport): void;
   text(): Promise<string>;
 }
 
-/** Counts requests by operation and status, times them, and reads what Node and the caches know. */
+/** Counts requests by wire, operation and status, times them, and reads what Node and the caches know. */
 export function makeMetrics(kms: Pick<Kms, 'keyRing' | 'tokens'>, caches: Caches): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -48,7 +48,7 @@ export function makeMetrics(kms: Pick<Kms, 'keyRing' | 'tokens'>, caches: Caches
       } else if (report.kind === 'postponed') failures.inc({ work: 'deliver' });
       else if (report.kind === 'failed') failures.inc({ work: report.work });
     },
-    observe: (operation, status, durationMs) => operations.observe(operation, status, durationMs),
+    observe: (wire, operation, status, durationMs) => operations.observe(wire, operation, status, durationMs),
     text: metricsReader(registry),
   };
 }

@@ -20,11 +20,24 @@ class Times {
   }
 }
 
-interface Series {
+/** What a series of numbers is of. */
+interface Labels extends Readonly<Record<string, string>> {
+  readonly wire: string;
   readonly operation: OperationName;
+}
+
+interface Series {
+  readonly labels: Labels;
   readonly status: number;
   readonly times: Times;
   count: number;
+}
+
+/** What is counted of one operation by one wire. */
+interface Counted {
+  readonly labels: Labels;
+  readonly times: Times;
+  readonly byStatus: Map<number, Series>;
 }
 
 /**
@@ -32,18 +45,18 @@ interface Series {
  * numbers when somebody asks for them.
  */
 export class OperationMetrics {
-  readonly #series = new Map<OperationName, Map<number, Series>>();
-  readonly #times = new Map<OperationName, Times>();
+  readonly #byWire = new Map<string, Map<OperationName, Counted>>();
 
   constructor(registry: Registry) {
     const requests: Counter = new Counter({
       name: 'kms_operations_total',
-      help: 'Requests by operation and status.',
-      labelNames: ['operation', 'status'],
+      help: 'Requests by wire, operation and status.',
+      labelNames: ['wire', 'operation', 'status'],
       registers: [registry],
       collect: () => {
         requests.reset();
-        for (const { operation, status, count } of this.#all()) requests.inc({ operation, status }, count);
+        for (const { byStatus } of this.#all())
+          for (const { labels, status, count } of byStatus.values()) requests.inc({ ...labels, status }, count);
       },
     });
     const duration = {
@@ -56,43 +69,45 @@ export class OperationMetrics {
         help: duration.help,
         type: duration.type,
         aggregator: duration.aggregator,
-        values: [...this.#times].flatMap(([operation, times]) => samplesOf(duration.name, operation, times)),
+        values: [...this.#all()].flatMap(({ labels, times }) => samplesOf(duration.name, labels, times)),
       }),
     };
     // All that a registry asks of a metric is its name and what `get` answers.
     registry.registerMetric(duration as unknown as Histogram);
   }
 
-  observe(operation: OperationName, status: number, durationMs: number): void {
-    const series = this.#series.get(operation)?.get(status) ?? this.#add(operation, status);
+  observe(wire: string, operation: OperationName, status: number, durationMs: number): void {
+    const series =
+      this.#byWire.get(wire)?.get(operation)?.byStatus.get(status) ?? this.#add({ wire, operation }, status);
     series.count += 1;
     series.times.add(durationMs / 1000);
   }
 
-  #add(operation: OperationName, status: number): Series {
-    const times = this.#times.get(operation) ?? new Times();
-    const byStatus = this.#series.get(operation) ?? new Map<number, Series>();
-    const series = { operation, status, times, count: 0 };
-    this.#times.set(operation, times);
-    this.#series.set(operation, byStatus.set(status, series));
+  #add(labels: Labels, status: number): Series {
+    const ofWire = this.#byWire.get(labels.wire) ?? new Map<OperationName, Counted>();
+    this.#byWire.set(labels.wire, ofWire);
+    const counted = ofWire.get(labels.operation) ?? { labels, times: new Times(), byStatus: new Map<number, Series>() };
+    ofWire.set(labels.operation, counted);
+    const series = { labels: counted.labels, status, times: counted.times, count: 0 };
+    counted.byStatus.set(status, series);
     return series;
   }
 
-  *#all(): Generator<Series> {
-    for (const byStatus of this.#series.values()) yield* byStatus.values();
+  *#all(): Generator<Counted> {
+    for (const ofWire of this.#byWire.values()) yield* ofWire.values();
   }
 }
 
 /** A histogram in the exposition format of Prometheus: its buckets count everything up to their bound. */
-function samplesOf(name: string, operation: string, { buckets, sum, count }: Times) {
+function samplesOf(name: string, labels: Labels, { buckets, sum, count }: Times) {
   let upTo = 0;
   return [
     ...BOUNDS.map((le, index) => {
       upTo += buckets[index] ?? 0;
-      return { metricName: `${name}_bucket`, labels: { operation, le }, value: upTo };
+      return { metricName: `${name}_bucket`, labels: { ...labels, le }, value: upTo };
     }),
-    { metricName: `${name}_bucket`, labels: { operation, le: '+Inf' }, value: count },
-    { metricName: `${name}_sum`, labels: { operation }, value: sum },
-    { metricName: `${name}_count`, labels: { operation }, value: count },
+    { metricName: `${name}_bucket`, labels: { ...labels, le: '+Inf' }, value: count },
+    { metricName: `${name}_sum`, labels, value: sum },
+    { metricName: `${name}_count`, labels, value: count },
   ];
 }

@@ -14,17 +14,18 @@ import {
   TokenRing,
 } from '@qnsp/kms-core';
 import { inMemoryStore } from '@qnsp/kms-core/testing';
-import { makeHotRoutes } from '@qnsp/wire-qnsp';
+import { qnspDialect } from '@qnsp/wire-qnsp';
 import { afterEach, describe, expect, test } from 'vitest';
-import { makeApp } from '../src/app.ts';
 import { openCaches } from '../src/caches.ts';
 import { readConfig } from '../src/config/env.ts';
+import { edgeOf } from '../src/edge-of.ts';
+import { factsOf } from '../src/health.ts';
 import { listen, type Listening } from '../src/http/listen.ts';
 import { makeLogs } from '../src/http/logger.ts';
 import { makeMetrics } from '../src/metrics.ts';
 import { makeClockSkew } from '../src/clock-skew.ts';
-import { qnspParts } from '../src/qnsp-parts.ts';
 import { makeReadiness } from '../src/readiness.ts';
+import type { ServiceParts } from '../src/service-parts.ts';
 import { runSelfTest } from '../src/self-test.ts';
 import { send } from './local-service.ts';
 
@@ -55,7 +56,7 @@ async function startApp() {
     settings: { defaultAlgorithm: resolveAlgorithm('aes-256-gcm'), requireFips: false },
   };
   const readiness = makeReadiness();
-  const parts = qnspParts({
+  const parts: ServiceParts = {
     kms,
     verifiers: [apiTokenVerifier(kms)],
     caches,
@@ -69,8 +70,8 @@ async function startApp() {
     writeProblem: async () => undefined,
     hardware: { configured: false, randomIsMissing: () => false },
     sweeps: () => [],
-  });
-  listening = await listen(makeApp(parts), makeHotRoutes(parts), config, logs);
+  };
+  listening = await listen(edgeOf(parts), [qnspDialect(factsOf(parts))], config);
   readiness.started();
   return { readiness, log: logs.log, baseUrl: listening.baseUrl };
 }

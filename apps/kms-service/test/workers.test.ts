@@ -71,8 +71,8 @@ async function metric(name: RegExp): Promise<number> {
   return Number(name.exec(await response.text())?.[1]);
 }
 
-const ENCRYPTIONS = /^kms_operations_total\{operation="encrypt",status="200"\} (\d+)$/m;
-const TIMED = /^kms_operation_seconds_bucket\{operation="encrypt",le="\+Inf"\} (\d+)$/m;
+const ENCRYPTIONS = /^kms_operations_total\{wire="qnsp",operation="encrypt",status="200"\} (\d+)$/m;
+const TIMED = /^kms_operation_seconds_bucket\{wire="qnsp",operation="encrypt",le="\+Inf"\} (\d+)$/m;
 
 describe('a service of several workers', { timeout: 60_000 }, () => {
   test('has as many as it was told', async () => {

@@ -5,6 +5,8 @@
  */
 export interface RequestFields {
   readonly requestId: string;
+  /** The interface that it came by. */
+  readonly wire?: string | undefined;
   readonly operation?: string | undefined;
   readonly status: number;
   readonly durationMs?: number | undefined;
@@ -30,8 +32,9 @@ export type AccessLog = (fields: RequestFields) => void;
 export function makeAccessLog(service: string, time: () => string, write: (line: string) => void): AccessLog {
   const begin = '{"level":"info"';
   const member = `,"service":${JSON.stringify(service)},"requestId":"`;
-  return ({ requestId, operation, status, durationMs, tenantId, subject, code, address, userAgent }) => {
+  return ({ requestId, wire, operation, status, durationMs, tenantId, subject, code, address, userAgent }) => {
     let line = `${begin}${time()}${member}${requestId}"`;
+    if (wire !== undefined) line += `,"wire":"${wire}"`;
     if (operation !== undefined) line += `,"operation":"${operation}"`;
     line += `,"status":${status}`;
     if (durationMs !== undefined) line += `,"durationMs":${Math.round(durationMs * 1000) / 1000}`;

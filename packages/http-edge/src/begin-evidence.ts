@@ -1,31 +1,22 @@
-import type { IncomingMessage } from 'node:http';
-import {
-  type EvidenceTrail,
-  type Identity,
-  OperationEvidence,
-  type OperationName,
-  OPERATIONS,
-  SYSTEM_TENANT,
-} from '@qnsp/kms-core';
+import { type EvidenceTrail, type Identity, OperationEvidence, OPERATIONS, SYSTEM_TENANT } from '@qnsp/kms-core';
+import type { Call } from './call.ts';
 
 const SANE_USER_AGENT = /^[\u0020-\u007e]{1,256}$/;
 
 /**
- * Begins the evidence of a request whose credential is known and of which nothing else has been examined yet.
- * Operations without an event in the catalogue leave nothing.
+ * Begins the evidence of a call whose credential is known and of which nothing else was looked at yet. Operations without an event
+ * in the catalogue leave nothing.
  */
 export function beginEvidence(
   trail: EvidenceTrail,
-  clock: () => number,
-  operation: OperationName,
+  { edge, wire, target, incoming, requestId }: Call,
   identity: Pick<Identity, 'subject' | 'tenantId'>,
-  incoming: IncomingMessage,
-  requestId: string,
 ): OperationEvidence | undefined {
+  const { operation } = target.kind;
   const eventType = OPERATIONS[operation].event;
   if (eventType === null) return undefined;
   const userAgent = incoming.headers['user-agent'] ?? '';
-  return new OperationEvidence(trail, clock, {
+  return new OperationEvidence(trail, edge.kms.clock, {
     tenantId: identity.tenantId ?? SYSTEM_TENANT,
     actor: { type: 'service', id: identity.subject },
     action: operation,
@@ -33,7 +24,7 @@ export function beginEvidence(
     context: {
       requestId,
       userAgent: SANE_USER_AGENT.test(userAgent) ? userAgent : null,
-      source: 'api',
+      source: wire.source,
       ip: incoming.socket.remoteAddress ?? null,
     },
   });

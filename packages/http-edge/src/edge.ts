@@ -1,20 +1,27 @@
-import type { CredentialVerifier, EvidenceTrail, Kms, OperationName } from '@qnsp/kms-core';
+import type { CredentialVerifier, EvidenceTrail, Kms, OperationName, RateLimiter } from '@qnsp/kms-core';
 import type { EdgeLogs } from './edge-logs.ts';
 import type { RefusedTokens } from './refused-tokens.ts';
+
+/** Counts and times calls. */
+export interface EdgeMetrics {
+  observe(wire: string, operation: OperationName, status: number, durationMs: number): void;
+}
 
 /** What every call needs, whatever it asks for. */
 export interface Edge {
   readonly kms: Kms;
   /** The kinds of credentials that are taken, in the order in which they are asked. */
   readonly verifiers: readonly CredentialVerifier[];
+  /** Holds callers to their share; absent where nobody is held to any. */
+  readonly rateLimiter?: RateLimiter | undefined;
   readonly logs: EdgeLogs;
-  readonly metrics: { observe(operation: OperationName, status: number, durationMs: number): void };
+  readonly metrics: EdgeMetrics;
   /** Throws while nothing is served. */
   readonly readiness: { requireServing(): void };
-  /** The credential of the gateway in front of the service; default: none. */
+  /** What the gateway in front of the service proves itself by; none without it. */
   readonly gatewayCredential?: string | undefined;
   /** Where evidence goes; absent when none is kept. */
   readonly trail?: EvidenceTrail | undefined;
-  /** What records that a known token was not let in. */
-  readonly refusedTokens: RefusedTokens;
+  /** Which refusals of known credentials are worth an event. */
+  readonly refusedTokens: Pick<RefusedTokens, 'takes'>;
 }

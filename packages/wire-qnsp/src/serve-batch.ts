@@ -1,18 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
-import { encodeAnswer, itemProblem, parseBatch, type RawRequest, type Route } from '@qnsp/kms-contract';
-import {
-  andThen,
-  type Caller,
-  KmsError,
-  type MaybePromise,
-  type OperationEvidence,
-  withEvidence,
-} from '@qnsp/kms-core';
-import { describeRequest } from './begin-evidence.ts';
+import { type Call, failureOf } from '@qnsp/http-edge';
+import { encodeAnswer, itemProblem, parseBatch, type RawRequest } from '@qnsp/kms-contract';
+import { andThen, KmsError, type MaybePromise, type OperationEvidence, withEvidence } from '@qnsp/kms-core';
+import { describeRequest } from './describe-request.ts';
 import { handlerOf } from './handlers/handlers.ts';
 import { namingAsSent } from './naming-as-sent.ts';
-import { failureOf } from './problem-answer.ts';
-import type { QnspParts } from './handlers/service-facts.ts';
+import type { QnspTarget } from './qnsp-target.ts';
+import type { ServiceFacts } from './handlers/service-facts.ts';
 import { requireSameTenant } from './tenant.ts';
 
 /** How many items of one batch are waited for at a time, so that one batch does not take the whole thread pool. */
@@ -20,26 +14,18 @@ const ITEMS_AT_ONCE = 8;
 /** How long a batch works without a pause. Then everybody else has a turn. */
 const TURN_MS = 4;
 
-export interface BatchCall {
-  readonly requestId: string;
-  readonly evidence: OperationEvidence | undefined;
-  /** Throws if the credential is no longer valid. */
-  readonly requireValid: (() => MaybePromise<void>) | undefined;
-  readonly isGone: () => boolean;
-}
-
 type Item = ReturnType<typeof parseBatch>[number];
 
 /** Serves the items of a batch. Each answers for itself; an item that fails is only its own failure. */
-export async function serveBatch(
-  { edge, facts }: QnspParts,
-  route: Route,
-  raw: RawRequest,
-  caller: Caller | undefined,
-  { requestId, evidence, requireValid, isGone }: BatchCall,
-): Promise<unknown> {
+export async function serveBatch(facts: ServiceFacts, call: Call<QnspTarget>, raw: RawRequest): Promise<unknown> {
+  const { edge, incoming, requestId, target, caller, evidence } = call;
+  const { route } = target.kind;
   const handler = handlerOf(route);
   const items = parseBatch(route, raw);
+  const requireValid = call.recheck();
+  // The first item was paid for with the call.
+  const paid = call.pay(items.length - 1);
+  if (paid instanceof Promise) await paid;
   evidence?.comesInItems();
   const answers: unknown[] = Array(items.length);
   const queue = items.entries();
@@ -59,8 +45,9 @@ export async function serveBatch(
     if (caller !== undefined) requireSameTenant(caller, item.body);
     const request = { params: {}, query: {}, ...item };
     if (left !== undefined) describeRequest(left, request);
-    const call = { facts, op: { kms: edge.kms, caller, evidence: left }, request };
-    const done = item.sentNames === undefined ? handler(call) : namingAsSent(item.sentNames, () => handler(call));
+    const operation = { facts, op: { kms: edge.kms, caller, evidence: left }, request };
+    const done =
+      item.sentNames === undefined ? handler(operation) : namingAsSent(item.sentNames, () => handler(operation));
     return andThen(done, (result) => encodeAnswer(route, result, item.dialect));
   };
   const failed = (error: unknown) => {
@@ -73,7 +60,7 @@ export async function serveBatch(
     for (const [index, item] of queue) {
       while (performance.now() >= turnEndsAt) await rest();
       // Nobody waits for the rest of a batch whose client went away.
-      if (isGone()) return;
+      if (incoming.socket.destroyed) return;
       try {
         const left = evidence?.item();
         // Within the evidence of the item: that a credential ended in the middle of a batch is to be seen in it.

@@ -26,5 +26,5 @@ test('PostgreSQL is killed with -9 under load and started again', RIDE, async ()
     readyz: 503,
   });
   const metrics = await (await fetch(`${kms.baseUrl()}/metrics`)).text();
-  expect(metrics).toMatch(/kms_operations_total\{operation="\w+",status="503"\} [1-9]/);
+  expect(metrics).toMatch(/kms_operations_total\{wire="qnsp",operation="\w+",status="503"\} [1-9]/);
 });

@@ -1,4 +1,3 @@
-import type { Edge } from '@qnsp/http-edge';
 import type { ResponseOf } from '@qnsp/kms-contract';
 
 /** What the routes about the service itself answer from. */
@@ -8,10 +7,4 @@ export interface ServiceFacts {
   liveness(): ResponseOf<'getLiveness'>;
   /** The metrics in the text format of Prometheus. */
   metrics(): Promise<string>;
-}
-
-/** What this interface works with. */
-export interface QnspParts {
-  readonly edge: Edge;
-  readonly facts: ServiceFacts;
 }

@@ -1,10 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { isHost, plainTarget, requestId, sendAnswer } from '@qnsp/http-edge';
-import { KmsError } from '@qnsp/kms-core';
-import { answerProblem, logFailure } from '@qnsp/wire-qnsp';
-import type { Logs } from './logger.ts';
+import { KmsError, type KmsErrorCode } from '@qnsp/kms-core';
+import type { Answer } from './answer.ts';
+import type { Dialect } from './dialect.ts';
+import type { Edge } from './edge.ts';
+import { failureOf } from './failure.ts';
+import { logFailure } from './log-failure.ts';
+import { requestId } from './request-id.ts';
+import { isHost, plainTarget } from './request-target.ts';
+import { sendAnswer } from './send-answer.ts';
 
 /** For this long, the rest of a refused request is read and dropped: if closed at once, its answer might not arrive. */
 const FAREWELL_MS = 500;
@@ -29,34 +34,49 @@ export function refusalOf(request: IncomingMessage): KmsError | undefined {
   return undefined;
 }
 
-/** Refuses a request that has no route. Its connection ends, as nobody reads what else it sends. */
-export function refuseRequest(logs: Logs, request: IncomingMessage, response: ServerResponse, error: KmsError): void {
-  const id = requestId(request.headers['x-request-id']);
-  const answer = answerProblem(error, id, false, { connection: 'close' });
-  logFailure(logs, { requestId: id, status: answer.status, address: request.socket.remoteAddress }, error);
-  const { socket } = request;
-  response.once('finish', () => {
-    if (request.complete) return;
-    request.resume();
+/** Refuses a request before anybody looks what it asks for. Its connection ends, as nobody reads what else it sends. */
+export function refuseRequest(
+  { logs }: Pick<Edge, 'logs'>,
+  dialect: Dialect,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  error: KmsError,
+): void {
+  const id = requestId(incoming.headers['x-request-id']);
+  const answer = lastAnswer(dialect.problem(failureOf(error), { requestId: id, incoming }));
+  const { socket } = incoming;
+  const { status } = answer;
+  logFailure(logs, { requestId: id, wire: dialect.name, status, address: socket.remoteAddress }, error);
+  outgoing.once('finish', () => {
+    if (incoming.complete) return;
+    incoming.resume();
     setTimeout(() => socket.destroy(), FAREWELL_MS).unref();
   });
-  sendAnswer(response, answer);
+  sendAnswer(outgoing, answer);
 }
 
 /**
- * What is not HTTP, or took too long to become a request, also gets the one error shape, and its connection is closed.
+ * What is not HTTP, or took too long to become it, gets the error shape of the dialect that its connection speaks, or a bare status
+ * where nobody knows which that is, and its connection ends.
  */
-export function refuseGarbage(logs: Logs, error: NodeJS.ErrnoException, socket: Duplex): void {
+export function refuseGarbage(
+  { logs }: Pick<Edge, 'logs'>,
+  dialect: Dialect | undefined,
+  error: NodeJS.ErrnoException,
+  socket: Duplex,
+): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();
     return;
   }
-  const failure = failureOf(error);
+  const failure = garbageOf(error);
   const id = randomUUID();
-  const { status, body, headers } = answerProblem(failure, id, false, { connection: 'close' });
+  const { status, body, headers } = lastAnswer(
+    dialect === undefined ? bareAnswer(failure, id) : dialect.problem(failureOf(failure), { requestId: id }),
+  );
   const address =
     'remoteAddress' in socket && typeof socket.remoteAddress === 'string' ? socket.remoteAddress : undefined;
-  logFailure(logs, { requestId: id, status, address }, failure);
+  logFailure(logs, { requestId: id, wire: dialect?.name, status, address }, failure);
   const fields = Object.entries({ ...headers, 'content-length': String(Buffer.byteLength(body)) });
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`,
@@ -67,7 +87,17 @@ export function refuseGarbage(logs: Logs, error: NodeJS.ErrnoException, socket: 
   socket.resume();
 }
 
-function failureOf({ code }: NodeJS.ErrnoException): KmsError {
+function lastAnswer(answer: Answer): Answer {
+  return { ...answer, headers: { ...answer.headers, connection: 'close' } };
+}
+
+const BARE_STATUS: Readonly<Partial<Record<KmsErrorCode, number>>> = { PAYLOAD_TOO_LARGE: 413, HEADERS_TOO_LARGE: 431 };
+
+function bareAnswer({ code }: KmsError, id: string): Answer {
+  return { status: BARE_STATUS[code] ?? 400, headers: { 'x-request-id': id }, body: '' };
+}
+
+function garbageOf({ code }: NodeJS.ErrnoException): KmsError {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new KmsError('BAD_REQUEST', 'The request took too long to arrive.');
   if (code === 'HPE_HEADER_OVERFLOW')
     return new KmsError('HEADERS_TOO_LARGE', 'The request line and the headers are larger than 16 KiB.');

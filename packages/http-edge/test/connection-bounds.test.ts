@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { ConnectionBounds } from '../src/http/connection-bounds.ts';
+import { ConnectionBounds } from '../src/connection-bounds.ts';
 
 const MIB = 1024 * 1024;
 const ALLOWED = 16 * MIB;

@@ -1,5 +1,10 @@
-import { andThen, type CredentialVerifier, type MaybePromise } from '@qnsp/kms-core';
-import { identify } from './authenticate.ts';
+import {
+  andThen,
+  type CredentialVerifier,
+  type MaybePromise,
+  type PresentedCredentials,
+  verifyCredentials,
+} from '@qnsp/kms-core';
 
 /** A credential that was checked no longer ago than this counts as checked now. */
 const FRESH_MS = 100;
@@ -12,15 +17,15 @@ const FRESH_MS = 100;
  * @returns what throws `UNAUTHORIZED` for a credential that is no longer valid; without a promise if it was just
  * checked or is held in memory
  */
-export function identifyAgain(
+export function recheckCredential(
   verifiers: readonly CredentialVerifier[],
-  authorization: string | undefined,
+  presented: PresentedCredentials,
 ): () => MaybePromise<void> {
   let seenAt = performance.now();
   return () => {
     const now = performance.now();
     if (now - seenAt <= FRESH_MS) return undefined;
-    return andThen(identify(verifiers, authorization), () => {
+    return andThen(verifyCredentials(verifiers, presented), () => {
       seenAt = now;
     });
   };

@@ -1,0 +1,8 @@
+import type { Edge } from '@qnsp/http-edge';
+import type { ServiceParts } from './service-parts.ts';
+
+/** What every call needs, out of the parts of the service. */
+export function edgeOf({ evidence, ...parts }: ServiceParts): Edge {
+  const { kms, verifiers, logs, metrics, readiness, gatewayCredential, refusedTokens } = parts;
+  return { kms, verifiers, logs, metrics, readiness, gatewayCredential, refusedTokens, trail: evidence?.trail };
+}

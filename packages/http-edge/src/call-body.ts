@@ -1,0 +1,38 @@
+import { isUuid, type MaybePromise, OPERATIONS, requireAccess, requirePermission, SYSTEM_TENANT } from '@qnsp/kms-core';
+import { readBody, requireIdentity } from './body.ts';
+import type { Call } from './call.ts';
+
+/** A body that was read before the call was looked at, or why it could not be. */
+export type BodyRead = Buffer | { readonly error: unknown };
+
+/** This much of a body is kept of everybody with a credential. */
+const SMALL_BODY_BYTES = 128 * 1024;
+const NO_BODY = Buffer.alloc(0);
+
+/** Reads the body of a call within the limit of what it asks for. */
+export function readCallBody(call: Call): MaybePromise<Buffer> {
+  const { incoming, target, signedIn } = call;
+  const { operation, bodyBytes } = target.kind;
+  if (bodyBytes === 0) return NO_BODY;
+  requireIdentity(incoming.headers['content-encoding']);
+  const { permission } = OPERATIONS[operation];
+  const large =
+    signedIn !== undefined && permission !== null && !signedIn.identity.permissions.has(permission)
+      ? { above: SMALL_BODY_BYTES, admit: () => admitByPolicy(call) }
+      : undefined;
+  return readBody(incoming, bodyBytes, large);
+}
+
+/**
+ * Lets a caller send a large body who may do the call only by the policy of a key. The address has to name that key.
+ *
+ * @throws KmsError `FORBIDDEN`
+ */
+async function admitByPolicy(call: Call): Promise<void> {
+  const { kind, keyId } = call.target;
+  const { permission } = OPERATIONS[kind.operation];
+  if (permission === null) return;
+  const caller = call.callerFor(call.signedIn?.identity.tenantId ?? SYSTEM_TENANT, call.callerAddress());
+  if (keyId === undefined || !isUuid(keyId)) requirePermission(caller, permission);
+  else await requireAccess({ kms: call.edge.kms, caller }, { keyId: keyId.toLowerCase(), permission });
+}

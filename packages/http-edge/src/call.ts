@@ -1,0 +1,95 @@
+import type { IncomingMessage } from 'node:http';
+import {
+  type Caller,
+  callerOf,
+  type Identity,
+  KmsError,
+  type MaybePromise,
+  type OperationEvidence,
+  type PresentedCredentials,
+  type TenantId,
+} from '@qnsp/kms-core';
+import { callerAddress } from './caller-address.ts';
+import type { CallTarget } from './call-target.ts';
+import { costOf } from './cost.ts';
+import type { Edge } from './edge.ts';
+import { recheckCredential } from './recheck-credential.ts';
+
+/** What a dialect is called. */
+export interface Wire {
+  /** By metrics and the log. */
+  readonly name: string;
+  /** By evidence. */
+  readonly source: string;
+}
+
+/** Who signed in, by what. */
+export interface SignedIn {
+  readonly identity: Identity;
+  readonly presented: PresentedCredentials;
+}
+
+/** One call on its way through the edge: what is known of it so far. */
+export class Call<Target extends CallTarget = CallTarget> {
+  readonly edge: Edge;
+  readonly wire: Wire;
+  readonly incoming: IncomingMessage;
+  readonly requestId: string;
+  readonly target: Target;
+  readonly startedAt = performance.now();
+  /** Absent on an open call, which nobody signs in to, and before anybody has signed in. */
+  signedIn: SignedIn | undefined;
+  /** What it leaves behind; absent where it leaves nothing. */
+  evidence: OperationEvidence | undefined;
+  #caller: Caller | undefined;
+
+  constructor(edge: Edge, wire: Wire, incoming: IncomingMessage, requestId: string, target: Target) {
+    this.edge = edge;
+    this.wire = wire;
+    this.incoming = incoming;
+    this.requestId = requestId;
+    this.target = target;
+  }
+
+  /** Who calls, as far as that is settled. */
+  get caller(): Caller | undefined {
+    return this.#caller;
+  }
+
+  /**
+   * The address that it comes from.
+   *
+   * @throws KmsError when a gateway does not say where it has the call from
+   */
+  callerAddress(): string | null {
+    return callerAddress(this.incoming, this.edge.gatewayCredential);
+  }
+
+  /** Settles for which tenant a signed in call is: from here on that is known to the log and the evidence. */
+  settle(tenantId: TenantId, address: string | null): Caller {
+    const caller = this.callerFor(tenantId, address);
+    this.evidence?.actsFor(tenantId, address);
+    this.#caller = caller;
+    return caller;
+  }
+
+  /** The caller that this would be for a tenant, which settles nothing. */
+  callerFor(tenantId: TenantId, address: string | null): Caller {
+    // Nothing in an open call asks who calls.
+    if (this.signedIn === undefined) throw new KmsError('INTERNAL_ERROR', 'Nobody signed in to this call.');
+    return callerOf(this.signedIn.identity, tenantId, address);
+  }
+
+  /** What throws `UNAUTHORIZED` once the credential is not valid any more; `undefined` where nobody signed in. */
+  recheck(): (() => MaybePromise<void>) | undefined {
+    return this.signedIn && recheckCredential(this.edge.verifiers, this.signedIn.presented);
+  }
+
+  /** Takes what so many calls of this kind cost from the limit of whoever signed in. Throws `TOO_MANY_REQUESTS`. */
+  pay(calls: number): MaybePromise<void> {
+    const { rateLimiter } = this.edge;
+    if (rateLimiter === undefined || this.signedIn === undefined || calls === 0) return undefined;
+    const { operation } = this.target.kind;
+    return rateLimiter.take(this.signedIn.identity, operation, costOf(operation) * calls);
+  }
+}

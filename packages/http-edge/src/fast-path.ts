@@ -1,0 +1,40 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { collectBody } from './body.ts';
+import { Call } from './call.ts';
+import type { BodyRead } from './call-body.ts';
+import type { CallTarget } from './call-target.ts';
+import type { Dialect } from './dialect.ts';
+import type { Edge } from './edge.ts';
+import { requestId } from './request-id.ts';
+import { sendAnswer } from './send-answer.ts';
+import { serveTarget } from './serve-call.ts';
+
+const PLAIN_HOST = /^[\w.-]+(?::\d+)?$/;
+
+/**
+ * Serves a request on the fast path of its dialect, or answers `false` and leaves it as it is. The body is read first, without a
+ * promise: nearly every one comes in one piece. One that does not come whole is an error of the call like any other.
+ */
+export function takeFastPath<Target extends CallTarget>(
+  edge: Edge,
+  dialect: Dialect<Target>,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): boolean {
+  const { fastPath } = dialect;
+  const target = fastPath?.targetOf(incoming);
+  if (fastPath === undefined || target === undefined) return false;
+  const { headers } = incoming;
+  // A body that stays unread is read to its end by Node, so it must be a small one whose end is known.
+  if (!(Number(headers['content-length']) <= fastPath.bodyBytes)) return false;
+  if (headers.expect !== undefined || headers['content-encoding'] !== undefined || !PLAIN_HOST.test(headers.host ?? ''))
+    return false;
+  const answer = (body: BodyRead) => {
+    const call = new Call(edge, dialect, incoming, requestId(headers['x-request-id']), target);
+    const answered = serveTarget(call, dialect, body);
+    if (answered instanceof Promise) void answered.then((later) => sendAnswer(outgoing, later));
+    else sendAnswer(outgoing, answered);
+  };
+  collectBody(incoming, fastPath.bodyBytes, answer, (error) => answer({ error }));
+  return true;
+}

@@ -1,0 +1,165 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
+import { KmsError } from '@qnsp/kms-core';
+import { awaitsGoAhead } from './body.ts';
+import { ConnectionBounds } from './connection-bounds.ts';
+import type { Dialect } from './dialect.ts';
+import { dialectOf, type Dialects, onlyDialectOf } from './dialects.ts';
+import { drain } from './drain.ts';
+import type { Edge } from './edge.ts';
+import type { EdgeLogs } from './edge-logs.ts';
+import { takeFastPath } from './fast-path.ts';
+import { refusalOf, refuseGarbage, refuseRequest } from './refusals.ts';
+import { sendAnswer } from './send-answer.ts';
+import { serveCall } from './serve-call.ts';
+
+/** What one port takes from its clients. */
+export interface HttpLimits {
+  /** How long a request may take to arrive, and an answer to be read. */
+  readonly requestTimeoutMs: number;
+  readonly headersTimeoutMs: number;
+  readonly maxConnections: number;
+  /** How many bytes of answers may wait for their clients, all together. */
+  readonly maxAnswerBytes: number;
+  /** How long a server that stops goes on as if it did not. */
+  readonly drainDelayMs: number;
+  /** How long running requests may take to end after that. */
+  readonly shutdownTimeoutMs: number;
+}
+
+export interface HttpServer {
+  /** To be bound to a port. */
+  readonly server: Server;
+  /**
+   * Goes on for `drainDelayMs`, in which who asks for readiness sends its requests elsewhere. Then takes no new connection, and
+   * says with each answer that its own ends. When nothing comes any more, or after a few seconds, closes those without a request,
+   * lets running requests end for `shutdownTimeoutMs`, and cuts what is left.
+   */
+  stop(): Promise<void>;
+}
+
+/** Serves a request that takes the general path; its address and host are well formed. */
+export type GeneralPath = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
+
+/** Time limits are kept to within so much of them, or {@link CHECK_MS}. */
+const CHECK_SHARE = 0.05;
+const CHECK_MS = 1000;
+
+/**
+ * A server for the dialects of one port.
+ *
+ * @param general what serves requests on the general path, where more than the dialects is to be served
+ */
+export function makeHttpServer(
+  edge: Edge,
+  dialects: Dialects,
+  limits: HttpLimits,
+  general: GeneralPath = generalPath(edge, dialects),
+): HttpServer {
+  let draining = false;
+  let lastRequestAt = -Infinity;
+  const spoken = new SpokenDialects(dialects);
+  const bounds = new ConnectionBounds(
+    { readTimeoutMs: limits.requestTimeoutMs, bufferedBytes: limits.maxAnswerBytes },
+    (closed) => edge.logs.log.warn(closed, 'connection closed'),
+  );
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
+    // A connection that is kept open would bring one request after another, and be cut in the middle of the last one.
+    if (draining) {
+      lastRequestAt = performance.now();
+      response.setHeader('connection', 'close');
+    }
+    if (response.socket === null && !bounds.admitQueued(request, response)) return;
+    const dialect = spoken.of(request);
+    if (takeFastPath(edge, dialect, request, response)) return;
+    const refusal = refusalOf(request);
+    if (refusal === undefined) general(request, response);
+    else refuseRequest(edge, dialect, request, response, refusal);
+  };
+  const server = createServer(
+    // A client that is slow with its headers or body holds a connection for no longer than this.
+    {
+      requestTimeout: limits.requestTimeoutMs,
+      headersTimeout: limits.headersTimeoutMs,
+      connectionsCheckingInterval: Math.min(CHECK_MS, Math.ceil(limits.headersTimeoutMs * CHECK_SHARE)),
+      keepAliveTimeout: 65_000,
+      // Refused here, in the shape of the dialect.
+      requireHostHeader: false,
+      ServerResponse: bounds.responses(),
+    },
+    serve,
+  );
+  server.maxConnections = limits.maxConnections;
+  server.on('connection', (socket) => bounds.watch(socket));
+  server.on('drop', countDropped(edge.logs));
+  // What a client asks before it sends its body is answered by whoever reads the body, or by the refusal.
+  server.on('checkContinue', (request, response) => {
+    awaitsGoAhead(request, () => response.writeContinue());
+    serve(request, response);
+  });
+  server.on('checkExpectation', (request, response) => {
+    const error = new KmsError('BAD_REQUEST', 'Nothing but 100-continue can be expected.');
+    refuseRequest(edge, spoken.of(request), request, response, error);
+  });
+  server.on('connect', (_request, socket) => refuseGarbage(edge, spoken.on(socket), new Error('CONNECT'), socket));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
+    refuseGarbage(edge, spoken.on(socket), error, socket),
+  );
+  return {
+    server,
+    stop: async () => {
+      await sleep(limits.drainDelayMs);
+      // What waits to be taken when the listener closes is cut off: this comes right after a look for it.
+      await setImmediate();
+      draining = true;
+      await drain(server, limits.shutdownTimeoutMs, () => lastRequestAt);
+      bounds.stop();
+    },
+  };
+}
+
+function generalPath(edge: Edge, dialects: Dialects): GeneralPath {
+  return (incoming, outgoing) => {
+    const answered = serveCall(edge, incoming, dialectOf(dialects, incoming));
+    if (answered instanceof Promise) void answered.then((answer) => sendAnswer(outgoing, answer));
+    else sendAnswer(outgoing, answered);
+  };
+}
+
+/** Which dialect each connection speaks: the only one, or that of the request before. */
+class SpokenDialects {
+  readonly #dialects: Dialects;
+  readonly #only: Dialect | undefined;
+  readonly #last = new WeakMap<Duplex, Dialect>();
+
+  constructor(dialects: Dialects) {
+    this.#dialects = dialects;
+    this.#only = onlyDialectOf(dialects);
+  }
+
+  of(request: IncomingMessage): Dialect {
+    if (this.#only !== undefined) return this.#only;
+    const dialect = dialectOf(this.#dialects, request);
+    this.#last.set(request.socket, dialect);
+    return dialect;
+  }
+
+  on(socket: Duplex): Dialect | undefined {
+    return this.#only ?? this.#last.get(socket);
+  }
+}
+
+/** Says now and then how many connections were refused because there are as many as there may be. */
+function countDropped({ log }: EdgeLogs): () => void {
+  let dropped = 0;
+  let timer: NodeJS.Timeout | undefined;
+  return () => {
+    dropped += 1;
+    timer ??= setTimeout(() => {
+      log.warn({ dropped }, 'connections refused: there are as many as KMS_MAX_CONNECTIONS allows');
+      dropped = 0;
+      timer = undefined;
+    }, CHECK_MS).unref();
+  };
+}

@@ -1,0 +1,103 @@
+import type { IncomingMessage } from 'node:http';
+import { KmsError, type MaybePromise, RefusedCredential } from '@qnsp/kms-core';
+import type { RequestFields } from './access-log.ts';
+import type { Answer } from './answer.ts';
+import type { Call } from './call.ts';
+import type { CallTarget } from './call-target.ts';
+import { knownAddress } from './caller-address.ts';
+import type { Dialect, FailedCall } from './dialect.ts';
+import type { Edge } from './edge.ts';
+import { failureOf } from './failure.ts';
+import { logFailure } from './log-failure.ts';
+import { recordRefusal } from './record-refusal.ts';
+
+const MOST_USER_AGENT = 256;
+
+/** Does the work of a call and leaves its line in the log and its mark in the metrics. Never throws or rejects. */
+export function recordCall<Target extends CallTarget>(
+  call: Call<Target>,
+  dialect: Dialect<Target>,
+  work: () => MaybePromise<Answer>,
+): MaybePromise<Answer> {
+  try {
+    const answer = work();
+    if (!(answer instanceof Promise)) return succeeded(call, answer);
+    return answer.then(
+      (later) => succeeded(call, later),
+      (error: unknown) => failed(call, dialect, error),
+    );
+  } catch (error) {
+    return failed(call, dialect, error);
+  }
+}
+
+/** Answers a request that asks for nothing that there is. */
+export function refuseCall<Target extends CallTarget>(
+  { logs }: Pick<Edge, 'logs'>,
+  dialect: Dialect<Target>,
+  call: FailedCall<Target>,
+  error: unknown,
+): Answer {
+  const answer = dialect.problem(failureOf(error), call);
+  logFailure(logs, { requestId: call.requestId, wire: dialect.name, status: answer.status }, error);
+  return answer;
+}
+
+function succeeded(call: Call, answer: Answer): Answer {
+  call.edge.logs.access(observed(call, answer));
+  return answer;
+}
+
+/** Of a credential that is known the refusal is in the evidence before it is answered. */
+function failed<Target extends CallTarget>(
+  call: Call<Target>,
+  dialect: Dialect<Target>,
+  error: unknown,
+): MaybePromise<Answer> {
+  if (error instanceof RefusedCredential && call.edge.trail !== undefined && call.evidence === undefined)
+    return recordRefusal(call, error).then(() => answerFailure(call, dialect, error));
+  return answerFailure(call, dialect, error);
+}
+
+function answerFailure<Target extends CallTarget>(
+  call: Call<Target>,
+  dialect: Dialect<Target>,
+  error: unknown,
+): Answer {
+  const { edge, incoming } = call;
+  const answer = dialect.problem(failureOf(error), call);
+  const fields = { ...observed(call, answer), ...refusedFields(edge.gatewayCredential, incoming, error) };
+  logFailure(edge.logs, fields, error);
+  return answer;
+}
+
+function observed(call: Call, { status }: Answer): RequestFields {
+  const { edge, wire, requestId, target, caller, startedAt } = call;
+  const { operation } = target.kind;
+  const durationMs = performance.now() - startedAt;
+  edge.metrics.observe(wire.name, operation, status, durationMs);
+  return {
+    requestId,
+    wire: wire.name,
+    operation,
+    status,
+    durationMs,
+    tenantId: caller?.tenantId,
+    subject: caller?.subject,
+  };
+}
+
+/** Who was refused: nobody knows more of a call without a valid credential than where it came from and what it says it is. */
+function refusedFields(
+  gatewayCredential: string | undefined,
+  incoming: IncomingMessage,
+  error: unknown,
+): Partial<RequestFields> {
+  if (!(error instanceof KmsError) || error.code !== 'UNAUTHORIZED') return {};
+  const userAgent = incoming.headers['user-agent'];
+  return {
+    address: knownAddress(incoming, gatewayCredential),
+    ...(userAgent === undefined ? {} : { userAgent: userAgent.slice(0, MOST_USER_AGENT) }),
+    ...(error instanceof RefusedCredential ? { subject: error.subject, tenantId: error.tenantId ?? undefined } : {}),
+  };
+}

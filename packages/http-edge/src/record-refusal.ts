@@ -1,0 +1,26 @@
+import { KmsError, type RefusedCredential, SYSTEM_TENANT } from '@qnsp/kms-core';
+import { beginEvidence } from './begin-evidence.ts';
+import type { Call } from './call.ts';
+import { callerAddress } from './caller-address.ts';
+
+/**
+ * Leaves in evidence that a known credential was not let in, where that is to be recorded. Never throws: the call did nothing, and
+ * is refused all the same.
+ */
+export async function recordRefusal(call: Call, refused: RefusedCredential): Promise<void> {
+  const { edge, incoming, requestId } = call;
+  if (edge.trail === undefined || !edge.refusedTokens.takes(refused)) return;
+  const { subject, tenantId } = refused;
+  const event = beginEvidence(edge.trail, call, refused);
+  try {
+    event?.requireRoom();
+    event?.actsFor(tenantId ?? SYSTEM_TENANT, callerAddress(incoming, edge.gatewayCredential));
+    await event?.refused();
+  } catch (error) {
+    if (!(error instanceof KmsError)) throw error;
+    edge.logs.log.warn(
+      { requestId, tokenId: subject, reason: error.message },
+      'the refusal of a token could not be recorded as evidence',
+    );
+  }
+}

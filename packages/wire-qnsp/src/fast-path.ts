@@ -1,0 +1,40 @@
+import type { FastPath } from '@qnsp/http-edge';
+import { ALL_ROUTES } from '@qnsp/kms-contract';
+import { kindOf, type QnspTarget, type RouteKind } from './qnsp-target.ts';
+
+const PREFIX = '/kms/v1/keys/';
+const UUID_LENGTH = 36;
+const UUID = /^[0-9a-fA-F-]{36}$/;
+/** Room for the largest plaintext in base64. */
+const MAX_BODY_BYTES = 128 * 1024;
+const NO_QUERY = {};
+const NO_PARAMS = {};
+
+/**
+ * The operations that use a key, under their path with the key or without it, spelt plainly: they are nearly all requests of a
+ * KMS, and a router and the web objects above it cost as much as their cryptography.
+ */
+export function makeFastPath(): FastPath<QnspTarget> {
+  const byAction = new Map<string, RouteKind>();
+  const byPath = new Map<string, QnspTarget>();
+  for (const route of ALL_ROUTES) {
+    if (route.crypto === undefined) continue;
+    const kind = kindOf(route);
+    for (const { method, path } of route.also ?? [])
+      if (method === 'POST' && !path.includes('{')) byPath.set(path, { kind, params: NO_PARAMS, query: NO_QUERY });
+    const action = /^\/kms\/v1\/keys\/\{keyId\}\/([a-z/-]+)$/.exec(route.path)?.[1];
+    if (route.method === 'POST' && action !== undefined) byAction.set(action, kind);
+  }
+  return {
+    bodyBytes: MAX_BODY_BYTES,
+    targetOf: ({ method, url = '' }) => {
+      if (method !== 'POST') return undefined;
+      const plain = byPath.get(url);
+      if (plain !== undefined) return plain;
+      if (!url.startsWith(PREFIX) || url[PREFIX.length + UUID_LENGTH] !== '/') return undefined;
+      const kind = byAction.get(url.slice(PREFIX.length + UUID_LENGTH + 1));
+      const keyId = url.slice(PREFIX.length, PREFIX.length + UUID_LENGTH);
+      return kind === undefined || !UUID.test(keyId) ? undefined : { kind, params: { keyId }, query: NO_QUERY, keyId };
+    },
+  };
+}

@@ -1,0 +1,21 @@
+import { bearerCredential, type Dialect } from '@qnsp/http-edge';
+import { makeFastPath } from './fast-path.ts';
+import { findTarget } from './find-target.ts';
+import { perform } from './perform.ts';
+import { problemAnswer } from './problem.ts';
+import type { QnspTarget } from './qnsp-target.ts';
+import type { ServiceFacts } from './handlers/service-facts.ts';
+
+/** The routes of the contract. They have whatever path no other dialect has. */
+export function qnspDialect(facts: ServiceFacts): Dialect<QnspTarget> {
+  return {
+    name: 'qnsp',
+    source: 'api',
+    claims: () => true,
+    targetOf: findTarget,
+    presented: ({ headers }) => bearerCredential(headers.authorization),
+    perform: (call, body) => perform(facts, call, body),
+    problem: problemAnswer,
+    fastPath: makeFastPath(),
+  };
+}

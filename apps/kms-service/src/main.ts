@@ -95,7 +95,8 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
     evidence?.start(log, await presentEpoch(composition.copies), (report) => metrics.observeEvidence(report));
     const first = await bootstrap(kms, config, listening.baseUrl);
     if (first !== undefined && isFirstWorker()) process.stderr.write(welcomeText(first));
-    const work = startScheduledWork(kms, { rootWork, intervalMs: config.jobIntervalMs, mayWork, log });
+    const { jobIntervalMs: intervalMs, tokenRetentionSeconds } = config;
+    const work = startScheduledWork(kms, { rootWork, intervalMs, tokenRetentionSeconds, mayWork, log });
     stops.push(() => work.stop());
   }
   readiness.started();

@@ -1,4 +1,4 @@
-import { type Kms, operationOfService, runDueWork } from '@qnsp/kms-core';
+import { type Kms, operationOfService, removeEndedTokens, runDueWork } from '@qnsp/kms-core';
 import type { Logger } from './http/logger.ts';
 import type { RootWork } from './roots/root-work.ts';
 
@@ -6,6 +6,8 @@ export interface ScheduledWorkOptions {
   /** What the roots need, done after what schedules ask for. */
   readonly rootWork: RootWork;
   readonly intervalMs: number;
+  /** How long tokens are kept after they ended; `undefined` keeps them forever. */
+  readonly tokenRetentionSeconds: number | undefined;
   /** Asked before each turn: a turn that may not work is skipped. */
   readonly mayWork: () => Promise<boolean>;
   readonly log: Logger;
@@ -14,9 +16,10 @@ export interface ScheduledWorkOptions {
 /** Runs what schedules ask for, again and again with a pause between, until it is stopped. */
 export function startScheduledWork(
   kms: Kms,
-  { rootWork, intervalMs, mayWork, log }: ScheduledWorkOptions,
+  { rootWork, intervalMs, tokenRetentionSeconds, mayWork, log }: ScheduledWorkOptions,
 ): { stop(): Promise<void> } {
   const stopping = new AbortController();
+  let keptTokens = 0;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
 
@@ -26,7 +29,23 @@ export function startScheduledWork(
     if (rotated + destroyed > 0) log.info({ rotated, destroyed }, 'scheduled work done');
     for (const { key, error } of failed)
       log.error({ tenantId: key.tenantId, keyId: key.keyId, err: error }, 'scheduled work on a key failed');
-    await rootWork.run();
+    try {
+      await rootWork.run();
+    } finally {
+      await removeTokens();
+    }
+  };
+  const removeTokens = async () => {
+    if (tokenRetentionSeconds === undefined || stopping.signal.aborted) return;
+    const { removed, kept } = await removeEndedTokens(
+      operationOfService(kms, 'removeEndedTokens'),
+      { seconds: tokenRetentionSeconds },
+      stopping.signal,
+    );
+    if (removed > 0) log.info({ removed }, 'removed tokens that ended long ago');
+    // Said once, not in each turn.
+    if (kept > keptTokens) log.warn({ kept }, 'tokens that ended long ago are kept: their records are not authentic');
+    keptTokens = kept;
   };
   const run = async () => {
     try {

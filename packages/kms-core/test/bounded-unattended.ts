@@ -64,6 +64,17 @@ export const UNATTENDED: Readonly<Record<string, Cases>> = {
   },
   // A negative grace would destroy what a restored database does not know yet.
   sweepResidentKeys: { outside: outsideLimits(sweep) },
+  removeEndedTokens: {
+    outside: [-1, 0, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 101 * 365 * 24 * 60 * 60].map((seconds) => ({
+      path: 'seconds',
+      run: (f: Fixture) =>
+        core.removeEndedTokens(
+          core.operationOfService(f.kms, 'removeEndedTokens'),
+          { seconds },
+          new AbortController().signal,
+        ),
+    })),
+  },
   isSweepDue: { outside: outsideLimits(isDue) },
   applyTombstones: {
     outside: [

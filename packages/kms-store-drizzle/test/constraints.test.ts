@@ -18,6 +18,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rawSql } from './raw-sql.ts';
 
 const WITHOUT_MATERIAL = `material_kind = 'none', tmk_version = null, sealed = null`;
+/** Tokens by their names. */
+const [LIVING, EXPIRING, ENDED, PLATFORM] = ['living', 'expiring', 'ended', 'of the platform'] as const;
+const ENDED_LONG_AGO = 'only tokens of tenants that ended long ago are removed';
 const GONE = `state = 'destroyed', ${WITHOUT_MATERIAL}`;
 
 /** Everything here is done as the owner of the tables and without the store: what remains is the database. */
@@ -42,9 +45,13 @@ describe('constraints of the database', () => {
     await asTenant(store, tenantId, async (unit) => {
       await unit.keys.update(key, 1);
       await unit.keys.leaseOperations({ keyId: key.keyId, version: 0, budget: 10, count: 5 });
-      await unit.tokens.insert(sampleToken(tenantId));
+      await unit.tokens.insert(sampleToken(tenantId, { name: LIVING }));
+      await unit.tokens.insert(sampleToken(tenantId, { name: EXPIRING, expiresAt: new Date('9998-01-01') }));
+      await unit.tokens.insert(sampleToken(tenantId, { name: ENDED, revokedAt: new Date('2026-06-01') }));
       await unit.tenants.addMasterKeyWraps([sampleWrap(tenantId)]);
     });
+    const platform = sampleToken(null, { name: PLATFORM, revokedAt: new Date('2026-06-01') });
+    await store.transact(SYSTEM, (unit) => unit.tokens.insert(platform));
     await insertKey(store, sampleKey(shredded));
     await store.transact(SYSTEM, (unit) => unit.tenants.shred(shreddedTenant(shredded)));
   });
@@ -124,7 +131,14 @@ describe('constraints of the database', () => {
     ['the removal of versions', () => 'delete from kms.key_versions', 'rows of kms.key_versions are never removed'],
     ['the removal of budgets', () => 'truncate kms.operation_leases', 'rows of kms.operation_leases are never removed'],
     ['the removal of a tenant', () => 'delete from kms.tenants', 'rows of kms.tenants are never removed'],
-    ['the removal of a token', () => 'delete from kms.api_tokens', 'rows of kms.api_tokens are never removed'],
+    ['the removal of all tokens', () => 'truncate kms.api_tokens', 'rows of kms.api_tokens are never removed'],
+    ['the removal of a living token', () => removeToken(LIVING, '2028-01-01'), ENDED_LONG_AGO],
+    ['the removal of a token that will end', () => removeToken(EXPIRING, '2028-01-01'), ENDED_LONG_AGO],
+    ['the removal of a token that ended later', () => removeToken(ENDED, '2026-01-01'), ENDED_LONG_AGO],
+    ['the removal of a token without a time', () => removeToken(ENDED, ''), ENDED_LONG_AGO],
+    ['the removal of a token by a time to come', () => removeToken(ENDED, '9999-01-01'), ENDED_LONG_AGO],
+    ['the removal of a token by a tenant', () => removeToken(ENDED, '2026-06-02', 'tenant'), ENDED_LONG_AGO],
+    ['the removal of a token of the platform', () => removeToken(PLATFORM, '2026-06-02'), ENDED_LONG_AGO],
     ['two active versions', () => addVersion(`3, 'active'`), 'key_versions_one_active'],
     ['an unknown state of a version', () => addVersion(`3, 'lost'`), 'key_versions_state'],
     ['a gap between versions', () => addVersion(`4, 'deactivated'`), 'versions count without gaps'],
@@ -235,6 +249,11 @@ describe('constraints of the database', () => {
     ],
   ];
 
+  function removeToken(name: string, endedBefore: string, scope = 'system'): string {
+    return `select set_config('kms.scope', '${scope}', true), set_config('kms.remove_tokens_before', '${endedBefore}', true);
+      delete from kms.api_tokens where name = '${name}'`;
+  }
+
   function setKey(change: string): string {
     return `update kms.keys set revision = revision + 1, ${change} where key_id = '${key.keyId}'; set constraints all immediate`;
   }
@@ -261,8 +280,10 @@ describe('constraints of the database', () => {
     expect(`${message} ${constraint ?? ''}`).toContain(says);
   });
 
-  it('let through what they are for: a change of state and the end of material', async () => {
+  it('let through what they are for: a change of state, the end of material and of tokens', async () => {
     const attempt = sql.begin(async (tx) => {
+      await tx.unsafe(removeToken(ENDED, '2026-06-02'));
+      expect(await tx`select from kms.api_tokens where name = ${ENDED}`).toHaveLength(0);
       await tx.unsafe(setVersion(1, GONE));
       await tx.unsafe(setVersion(2, GONE));
       await tx.unsafe(setKey(`state = 'destroyed'`));

@@ -70,6 +70,7 @@ describe.each<[string, readonly Unit[]]>([
       ['a read of a key', ['select from kms.keys limit 1', 'select from kms.key_versions limit 1']],
     ],
   ],
+  ['0013_record_formats', [TOKEN]],
 ])('the migration of a database in use, as of %s,', (tag, units) => {
   beforeEach(() => loadFixture(database.url, migrationTags().indexOf(tag)));
 

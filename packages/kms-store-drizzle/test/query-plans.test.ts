@@ -309,6 +309,15 @@ describe('query plans', () => {
       work: () => store.transact(SYSTEM, (unit) => unit.residents.versions('hsm 7')),
       indexes: ['key_versions_resident_in'],
     },
+    {
+      name: 'tokens that ended',
+      work: () =>
+        store.transact(SYSTEM, async (unit) => {
+          await unit.tokens.lockEnded(new Date(), 100);
+          await unit.tokens.lockEnded(new Date(), 100, { endedAt: new Date(), tokenId: newId() });
+        }),
+      indexes: ['api_tokens_ended'],
+    },
     { name: 'what tombstones end', work: tombstonesBody, indexes: ['keys_pkey', 'api_tokens_pkey'] },
   ])('reach $name without reading a large table', async ({ work, indexes, scope }) => {
     const plans = (await plansOfAll(scope?.() ?? SYSTEM, work)).join('\n');

@@ -201,7 +201,7 @@ describe('row-level security', () => {
       'delete from kms.key_versions',
       'delete from kms.operation_leases',
       'delete from kms.tenants',
-      'delete from kms.api_tokens',
+      'truncate kms.api_tokens',
       'truncate kms.keys cascade',
       "update kms.key_versions set algorithm = 'x'",
       "update kms.tenants set name = 'x'",
@@ -215,6 +215,17 @@ describe('row-level security', () => {
       const attempt = underScope(sql, SYSTEM, (tx) => tx.unsafe(statement));
       await expect(attempt, statement).rejects.toThrow(/permission denied|must be owner/);
     }
+  });
+
+  it('lets the role remove a token only of a tenant, and only one that ended before a time that it names', async () => {
+    for (const scope of [SYSTEM, { kind: 'tenant', tenantId: theirs } as const])
+      for (const before of ['', '2026-01-01']) {
+        const attempt = underScope(sql, scope, async (tx) => {
+          await tx`select set_config('kms.remove_tokens_before', ${before}, true)`;
+          return tx`delete from kms.api_tokens`;
+        });
+        await expect(attempt).rejects.toThrow('only tokens of tenants that ended long ago are removed');
+      }
   });
 
   it('binds the function that reads a key in one round trip', async () => {

@@ -63,6 +63,7 @@ export function readConfig(environment: Environment): ServiceConfig {
     maxAnswerBytes: env.integer('KMS_MAX_ANSWER_BYTES', 64 * MEBIBYTE, { min: MEBIBYTE, max: 64 * 1024 * MEBIBYTE }),
     shutdownTimeoutMs: env.integer('KMS_SHUTDOWN_TIMEOUT_MS', 10_000, { min: 0, max: 600_000 }),
     drainDelayMs: env.integer('KMS_DRAIN_DELAY_MS', 0, { min: 0, max: 600_000 }),
+    tokenRetentionSeconds: readTokenRetention(env),
     jobIntervalMs: env.integer('KMS_JOB_INTERVAL_MS', 10_000, { min: 100, max: 3_600_000 }),
     workers: readWorkers(env),
     evidence: readEvidence(env),
@@ -236,4 +237,10 @@ export function decodeRootKey(encoded: string): Uint8Array | undefined {
   if (/^[0-9a-f]{64}$/i.test(encoded)) return Buffer.from(encoded, 'hex');
   const bytes = Buffer.from(encoded, 'base64');
   return bytes.length === ROOT_KEY_BYTES && bytes.toString('base64') === encoded ? bytes : undefined;
+}
+
+/** Longer than the oldest backup that is restored: what a copy is held against are the revocations that are still known. */
+function readTokenRetention(env: Variables): number | undefined {
+  const days = env.integer('KMS_TOKEN_RETENTION_DAYS', 400, { min: 0, max: 36_500 });
+  return days === 0 ? undefined : days * 24 * 60 * 60;
 }

@@ -91,3 +91,28 @@ test('two processes run a scheduled destruction exactly once', async () => {
   );
   await expectSoundRows(sql);
 });
+
+test('two processes remove tokens that ended long ago exactly once, and no other token', async () => {
+  const tokens = await Promise.all(
+    Array.from({ length: KEYS }, (_, index) => {
+      const body = { name: `job ${index}`, role: 'key_user' };
+      return kms.call({ method: 'POST', path: '/kms/v1/tokens', body }, index % 2);
+    }),
+  );
+  const ids = tokens.map(({ body }) => String(body['tokenId']));
+  const [living, ...ended] = ids;
+  for (const id of ended) {
+    const { status } = await kms.call({ method: 'DELETE', path: `/kms/v1/tokens/${id}` });
+    expect(status).toBeLessThan(300);
+  }
+  const left = async (): Promise<readonly string[]> =>
+    (await sql`select token_id from kms.api_tokens where name like 'job %'`).map((row) => String(row['token_id']));
+  await shiftClock(sql, '399 days');
+  await letBothLook();
+  expect(await left()).toHaveLength(KEYS);
+  await shiftClock(sql, '2 days');
+  await expect.poll(left, PATIENCE).toEqual([living]);
+  const lines = kms.logs().matchAll(/"removed":(\d+),.*removed tokens that ended long ago/g);
+  expect([...lines].reduce((sum, [, removed]) => sum + Number(removed), 0)).toBe(ended.length);
+  await expectSoundRows(sql);
+});

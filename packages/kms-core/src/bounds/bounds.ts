@@ -52,6 +52,8 @@ export const BOUNDS = {
   retainVersions: 1000,
   /** A key version is four bytes in the header of a ciphertext. */
   keyVersion: 2 ** 32 - 1,
+  /** How long what has ended is kept: up to a hundred years. */
+  retentionSeconds: { minimum: 1, maximum: 100 * 365 * 24 * 60 * 60 },
   tokenPermissions: 64,
   /** How many versions are asked whether they made a signature or a MAC that does not name its own. */
   triedVersions: 32,

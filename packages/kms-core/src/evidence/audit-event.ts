@@ -26,6 +26,7 @@ const EVENT_TYPES = [
   'kms.token.created',
   'kms.token.revoked',
   'kms.token.listed',
+  'kms.token.removed',
   'kms.tenant.created',
   'kms.tenant.shredded',
   'kms.tenant.listed',

@@ -205,6 +205,24 @@ export interface TokenRecords {
    * and revokes none, when the scope lacks a live token with one of the ids.
    */
   revoke(...tokens: readonly ApiTokenRecord[]): Promise<void>;
+  /**
+   * Up to `limit` tokens of tenants that ended before this time, by revocation or expiry, locked, those that ended first at the
+   * beginning; what another node has locked is passed over. None of the platform's. Only in the system scope.
+   *
+   * @param after where to go on: behind this token in that order
+   */
+  lockEnded(endedBefore: Date, limit: number, after?: EndedToken): Promise<readonly ApiTokenRecord[]>;
+  /**
+   * Removes tokens of tenants that ended before this time. Throws `INTERNAL_ERROR`, and removes none, when one did not or is of
+   * the platform. Only in the system scope.
+   */
+  remove(tokenIds: readonly string[], endedBefore: Date): Promise<void>;
+}
+
+/** A token's place among those that ended. */
+export interface EndedToken {
+  readonly endedAt: Date;
+  readonly tokenId: string;
 }
 
 export interface TokenQuery {

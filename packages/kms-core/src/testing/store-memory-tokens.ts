@@ -1,12 +1,13 @@
 import { KmsError } from '../errors/kms-error.ts';
-import type { ApiTokenRecord } from '../model/api-token.ts';
-import type { TokenPage, TokenQuery, TokenRecords } from '../ports/store.ts';
+import { type ApiTokenRecord, endOfToken } from '../model/api-token.ts';
+import type { EndedToken, TokenPage, TokenQuery, TokenRecords } from '../ports/store.ts';
 import {
   copyOf,
   type MemoryTables,
   type MemoryUnit,
   requireActiveTenant,
   requireSeen,
+  requireSystem,
   sees,
 } from './store-memory-tables.ts';
 
@@ -52,6 +53,35 @@ export class MemoryTokens implements TokenRecords {
       if (token !== undefined) tokens.set(tokenId, copyOf({ ...token, revokedAt, mac }));
     }
   }
+
+  async lockEnded(endedBefore: Date, limit: number, after?: EndedToken): Promise<readonly ApiTokenRecord[]> {
+    requireSystem(this.#unit.scope);
+    return [...this.#unit.tables().tokens.values()]
+      .filter((token) => hasEnded(token, endedBefore))
+      .map((token) => ({ token, endedAt: endOfToken(token) ?? endedBefore, tokenId: token.tokenId }))
+      .filter((place) => after === undefined || firstEnded(after, place) < 0)
+      .sort(firstEnded)
+      .slice(0, limit)
+      .map(({ token }) => copyOf(token));
+  }
+
+  async remove(tokenIds: readonly string[], endedBefore: Date): Promise<void> {
+    requireSystem(this.#unit.scope);
+    const { tokens } = this.#unit.tables();
+    const found = tokenIds.map((tokenId) => tokens.get(tokenId));
+    if (!found.every((token) => token !== undefined && hasEnded(token, endedBefore)) || endedBefore > this.#unit.now)
+      throw new KmsError('INTERNAL_ERROR', 'Only tokens that ended long ago are removed.');
+    for (const tokenId of tokenIds) tokens.delete(tokenId);
+  }
+}
+
+function hasEnded(token: ApiTokenRecord, before: Date): boolean {
+  const end = endOfToken(token);
+  return token.tenantId !== null && end !== undefined && end < before;
+}
+
+function firstEnded(a: EndedToken, b: EndedToken): number {
+  return a.endedAt.getTime() - b.endedAt.getTime() || (a.tokenId < b.tokenId ? -1 : a.tokenId > b.tokenId ? 1 : 0);
 }
 
 type Place = NonNullable<TokenQuery['after']>;

@@ -1,14 +1,15 @@
 import {
   type ApiTokenRecord,
+  type EndedToken,
   KmsError,
   type TenantId,
   type TokenPage,
   type TokenQuery,
   type TokenRecords,
 } from '@qnsp/kms-core';
-import { and, desc, eq, isNull, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm';
 import { apiTokens } from '../schema/api-tokens.ts';
-import { requireSeen, within } from '../driver/scope.ts';
+import { requireSeen, requireSystem, within } from '../driver/scope.ts';
 import type { Session } from '../driver/session.ts';
 import { toTokenRecord, toTokenRow } from './token-rows.ts';
 
@@ -77,7 +78,43 @@ export class DrizzleTokens implements TokenRecords {
     // All or none: the unit of work is not kept after this.
     if (revoked.length !== tokens.length) throw new KmsError('NOT_FOUND', 'There is no live token with this id.');
   }
+
+  async lockEnded(endedBefore: Date, limit: number, after?: EndedToken): Promise<readonly ApiTokenRecord[]> {
+    requireSystem(this.#session.scope);
+    const rest = after && sql`(${END}, ${apiTokens.tokenId}) > (${timeOf(after.endedAt)}, ${after.tokenId}::uuid)`;
+    const rows = await this.#session.run((db) =>
+      db
+        .select()
+        .from(apiTokens)
+        .where(and(OF_TENANTS, sql`${END} < ${timeOf(endedBefore)}`, rest))
+        .orderBy(asc(END), asc(apiTokens.tokenId))
+        .limit(limit)
+        .for('update', { skipLocked: true }),
+    );
+    return rows.map(toTokenRecord);
+  }
+
+  async remove(tokenIds: readonly string[], endedBefore: Date): Promise<void> {
+    requireSystem(this.#session.scope);
+    if (tokenIds.length === 0) return;
+    // Without this the database removes no token, and with it none that ended later.
+    await this.#session.run((db) =>
+      db.execute(sql`select set_config('kms.remove_tokens_before', ${endedBefore.toISOString()}, true)`),
+    );
+    const removed = await this.#session.run((db) =>
+      db
+        .delete(apiTokens)
+        .where(inArray(apiTokens.tokenId, [...tokenIds]))
+        .returning({ tokenId: apiTokens.tokenId }),
+    );
+    if (removed.length !== tokenIds.length)
+      throw new KmsError('INTERNAL_ERROR', 'A token that is to be removed is not there.');
+  }
 }
+
+/** In the words of the partial index. */
+const END = sql`least(revoked_at, expires_at)`;
+const OF_TENANTS = sql`tenant_id is not null`;
 
 /** What changes of a token, as a row of values. */
 function revocationOf(token: ApiTokenRecord): SQL {

@@ -85,7 +85,7 @@ export class Call<Target extends CallTarget = CallTarget> {
     return this.signedIn && recheckCredential(this.edge.verifiers, this.signedIn.presented);
   }
 
-  /** Takes what so many calls of this kind cost from the limit of whoever signed in. Throws `TOO_MANY_REQUESTS`. */
+  /** Takes what this many calls of this kind cost from the limit of the caller. Throws `TOO_MANY_REQUESTS`. */
   pay(calls: number): MaybePromise<void> {
     const { rateLimiter } = this.edge;
     if (rateLimiter === undefined || this.signedIn === undefined || calls === 0) return undefined;

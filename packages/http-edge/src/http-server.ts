@@ -93,7 +93,7 @@ export function makeHttpServer(
   server.maxConnections = limits.maxConnections;
   server.on('connection', (socket) => bounds.watch(socket));
   server.on('drop', countDropped(edge.logs));
-  // What a client asks before it sends its body is answered by whoever reads the body, or by the refusal.
+  // What a client asks before it sends its body is answered when the body is read, or by the refusal.
   server.on('checkContinue', (request, response) => {
     awaitsGoAhead(request, () => response.writeContinue());
     serve(request, response);

@@ -1,6 +1,6 @@
 import type { RefusedCredential } from '@qnsp/kms-core';
 
-/** A refused token leaves at most one event in this time, and those of one tenant at most so many. */
+/** A refused token leaves at most one event in this time, and those of one tenant at most this many. */
 const PERIOD_MS = 60_000;
 const MOST_OF_A_TENANT = 20;
 /** How many tokens and tenants are remembered: more than can come in a period from who has that many revoked tokens. */

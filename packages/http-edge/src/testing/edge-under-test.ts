@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto';
+import {
+  apiTokenVerifier,
+  type AuditEvent,
+  type Caller,
+  createApiToken,
+  createKey,
+  establishRoots,
+  KeyHierarchy,
+  KeyRing,
+  type Kms,
+  OperationBudgets,
+  OperationCounter,
+  PERMISSIONS,
+  resolveAlgorithm,
+  softwareRoot,
+  TokenRing,
+} from '@qnsp/kms-core';
+import { addTenant, inMemoryStore } from '@qnsp/kms-core/testing';
+import { makeAccessLog } from '../access-log.ts';
+import type { Edge } from '../edge.ts';
+import { RefusedTokens } from '../refused-tokens.ts';
+
+const HOUR_MS = 60 * 60_000;
+
+/** An edge over the core and a store in memory, with a key, its tenant's tokens and whatever calls leave. */
+export async function edgeUnderTest() {
+  const store = inMemoryStore();
+  const roots = [softwareRoot('software', randomBytes(32))];
+  const hierarchy = new KeyHierarchy(store, roots);
+  await establishRoots(store, hierarchy, roots);
+  let ahead = 0;
+  const kms: Kms = {
+    store,
+    hierarchy,
+    keyRing: new KeyRing(store, hierarchy, { feed: store.changes }),
+    tokens: new TokenRing(store, hierarchy, { feed: store.changes }),
+    budgets: new OperationBudgets(store),
+    resident: [],
+    counter: new OperationCounter(),
+    clock: () => Date.now() + ahead,
+    random: randomBytes,
+    settings: { defaultAlgorithm: resolveAlgorithm('aes-256-gcm'), requireFips: false },
+  };
+  const tenantId = await addTenant(store, hierarchy);
+  const otherTenantId = await addTenant(store, hierarchy);
+  const caller: Caller = {
+    tenantId,
+    subject: 'setup',
+    permissions: new Set(PERMISSIONS),
+    attributes: { ip: null, mfa: false },
+  };
+  const { keyId } = await createKey({ kms, caller }, { name: 'letters' });
+  const live = await createApiToken({ kms, caller }, { name: 'live', role: 'tenant_admin' });
+  const expiresAt = new Date(Date.now() + HOUR_MS);
+  const expired = await createApiToken({ kms, caller }, { name: 'expired', role: 'tenant_admin', expiresAt });
+  ahead = 2 * HOUR_MS;
+
+  const lines: string[] = [];
+  const events: AuditEvent[] = [];
+  const observed: { readonly wire: string; readonly operation: string; readonly status: number }[] = [];
+  const note = (fields: object, msg: string) => lines.push(JSON.stringify({ ...fields, msg }));
+  const edge: Edge = {
+    kms,
+    verifiers: [apiTokenVerifier(kms)],
+    logs: {
+      log: { error: note, warn: note },
+      access: makeAccessLog(
+        'edge',
+        () => '',
+        (line) => lines.push(line),
+      ),
+    },
+    metrics: { observe: (wire, operation, status) => observed.push({ wire, operation, status }) },
+    readiness: { requireServing: () => undefined },
+    trail: { requireRoom: () => undefined, record: async (event) => void events.push(event) },
+    refusedTokens: new RefusedTokens(),
+  };
+  return { edge, keyId, otherTenantId, token: live.token, expiredToken: expired.token, lines, events, observed };
+}

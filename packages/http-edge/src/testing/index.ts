@@ -1,0 +1,2 @@
+export { dialectContract, type DialectUnderTest } from './dialect-contract.ts';
+export { edgeUnderTest } from './edge-under-test.ts';

@@ -1,0 +1,48 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { makeHttpServer } from '@qnsp/http-edge';
+import { edgeUnderTest } from '@qnsp/http-edge/testing';
+import { BucketLimiter } from '@qnsp/kms-core/testing';
+import { expect, test } from 'vitest';
+import { qnsp } from './dialects.ts';
+
+const LIMITS = {
+  requestTimeoutMs: 10_000,
+  headersTimeoutMs: 5000,
+  maxConnections: 100,
+  maxAnswerBytes: 1024 * 1024,
+  drainDelayMs: 0,
+  shutdownTimeoutMs: 1000,
+};
+
+test('a call takes what its operation costs, and a batch what its items do', async () => {
+  const under = await edgeUnderTest();
+  const rateLimiter = new BucketLimiter({ burst: 5, perSecond: 1 }, () => 0);
+  const http = makeHttpServer({ ...under.edge, rateLimiter }, [qnsp.dialect], LIMITS);
+  http.server.listen(0, '127.0.0.1');
+  await once(http.server, 'listening');
+  const { port } = http.server.address() as AddressInfo;
+  const item = { plaintext: 'aGk=' };
+  const ask = async (path: string, body?: unknown) => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: { 'content-type': 'application/json', ...qnsp.credential(under.token) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const { code } = (await response.json()) as { readonly code?: string };
+    return { status: response.status, code };
+  };
+  const encrypt = qnsp.encryptPath(under.keyId);
+  try {
+    // A read costs more than there is.
+    expect(await ask('/kms/v1/keys')).toEqual({ status: 429, code: 'TOO_MANY_REQUESTS' });
+    expect(await ask(encrypt, { items: [item, item, item] })).toMatchObject({ status: 200 });
+    expect(await ask(encrypt, { items: [item, item, item] })).toEqual({ status: 429, code: 'TOO_MANY_REQUESTS' });
+    // The first item of the refused batch was paid for.
+    expect(await ask(encrypt, item)).toMatchObject({ status: 200 });
+    expect(await ask(encrypt, item)).toEqual({ status: 429, code: 'TOO_MANY_REQUESTS' });
+    expect((await ask('/livez')).status).toBe(200);
+  } finally {
+    await http.stop();
+  }
+});

@@ -90,7 +90,7 @@ export async function joinFleet(
       return { status: 'degraded', message: all.join('; ') };
     },
     async renew() {
-      const there = await nodes.renew(node.nodeId, aliveMs);
+      const there = await nodes.renew(node, aliveMs);
       format.heardOf(there);
       differing = differences(settings, there);
       warn();

@@ -1,5 +1,6 @@
 import { createDatabase, type Service, startService, type TestDatabase } from '@qnsp/test-harness';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { openAdminSession } from './faults/database-invariants.ts';
 import { evidenceEnv, type Receiver, startReceiver } from './evidence-sample.ts';
 
 let database: TestDatabase;
@@ -69,6 +70,18 @@ describe('nodes of one database', () => {
       message: 'KMS_ALGORITHM is dilithium-3 here and aes-256-gcm on another node',
     });
     await expect.poll(() => fleetOf(usual)).toMatchObject({ status: 'degraded' });
+  });
+
+  test('that counted as gone are counted again when they come back', async () => {
+    await start(withEvidence);
+    const sql = openAdminSession(database.url);
+    const left = () => sql`select node_id from kms.fleet_nodes`;
+    const before = await left();
+    expect(before).toHaveLength(1);
+    await sql`delete from kms.fleet_nodes`;
+    await expect.poll(left, { timeout: 10_000 }).toEqual(before);
+    await sql.end({ timeout: 1 });
+    await expect(start({})).rejects.toThrow('KMS_EVIDENCE_ENABLED');
   });
 
   test('are gone for the others a while after they were killed', async () => {

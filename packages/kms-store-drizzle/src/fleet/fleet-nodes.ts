@@ -30,13 +30,15 @@ export class DrizzleFleetNodes implements FleetNodes {
     });
   }
 
-  renew(nodeId: string, forMs: number): Promise<readonly FleetNode[]> {
+  renew(node: Omit<FleetNode, 'startedAt'>, forMs: number): Promise<readonly FleetNode[]> {
     return this.#run(async (db, now) => {
+      const aliveUntil = later(now, forMs);
+      // Another one removes the row of a node that was cut off from the database for longer than it said.
       await db
-        .update(fleetNodes)
-        .set({ aliveUntil: later(now, forMs) })
-        .where(eq(fleetNodes.nodeId, nodeId));
-      return othersThan(db, now, nodeId);
+        .insert(fleetNodes)
+        .values({ ...node, startedAt: now, aliveUntil })
+        .onConflictDoUpdate({ target: fleetNodes.nodeId, set: { aliveUntil } });
+      return othersThan(db, now, node.nodeId);
     });
   }
 

@@ -101,7 +101,7 @@ export function bundlesOf({ out, entry, build }) {
 }
 
 /** How everything is bundled. */
-export const BUNDLING = {
+const BUNDLING = {
   absWorkingDir: workspaceRoot,
   bundle: true,
   splitting: true,
@@ -119,4 +119,20 @@ export const BUNDLING = {
 /** The workspace's own files that went into a bundle. */
 export function ownInputs(metafile) {
   return Object.keys(metafile.inputs).filter((path) => !path.includes('node_modules'));
+}
+
+/**
+ * Bundles, and ends esbuild's own process, which would otherwise stay for as long as this one.
+ *
+ * @returns what esbuild says of the files that went into it
+ */
+export async function bundle(options) {
+  // Here, not at the top: a launcher that must install the dependencies first could not be loaded.
+  const { build, stop } = await import('esbuild');
+  try {
+    const { metafile } = await build({ ...BUNDLING, ...options });
+    return metafile;
+  } finally {
+    await stop();
+  }
 }

@@ -1,6 +1,6 @@
 import { copyFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { BUNDLING, bundlesOf, ownInputs } from './bundles.mjs';
+import { bundle, bundlesOf, ownInputs } from './bundles.mjs';
 import { workspaceRoot } from './workspace-root.mjs';
 
 const CLI = join(workspaceRoot, 'packages', 'kms-cli');
@@ -12,10 +12,7 @@ const CLI = join(workspaceRoot, 'packages', 'kms-cli');
  * @returns the workspace's own files that went into it
  */
 export async function bundleCli(directory) {
-  // Here, not at the top: a launcher that must install the dependencies first could not be loaded.
-  const { build } = await import('esbuild');
-  const { metafile } = await build({
-    ...BUNDLING,
+  const metafile = await bundle({
     entryPoints: { main: join(CLI, 'src', 'main.ts') },
     outdir: join(directory, 'bundle'),
     external: ['@qnsp/kms-service'],

@@ -1,6 +1,6 @@
 import { cpSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { BUNDLING, bundlesOf, filesBelow, ownInputs } from './bundles.mjs';
+import { bundle, bundlesOf, filesBelow, ownInputs } from './bundles.mjs';
 import { workspaceRoot } from './workspace-root.mjs';
 
 const APP = join(workspaceRoot, 'apps', 'kms-service');
@@ -21,11 +21,8 @@ const EXTERNAL = ['pkcs11js', '@electric-sql/pglite', '@electric-sql/pglite-prep
  * @returns the workspace's own files that went into it
  */
 export async function bundleService(directory) {
-  // Here, not at the top: a launcher that must install the dependencies first could not be loaded.
-  const { build } = await import('esbuild');
   const child = join(workspaceRoot, 'packages', 'hsm-pkcs11', 'src', 'child');
-  const { metafile } = await build({
-    ...BUNDLING,
+  const metafile = await bundle({
     entryPoints: {
       'service/main': join(APP, 'src', 'main.ts'),
       'child/main': join(child, 'main.ts'),

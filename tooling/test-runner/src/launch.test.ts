@@ -59,6 +59,25 @@ function runBound(): Running {
   `);
 }
 
+describe('a bundle', () => {
+  it('leaves no process of the bundler behind', async () => {
+    const entry = join(home.path, 'bundled.js');
+    writeFileSync(entry, 'console.log(1);');
+    const bundling = runScript(`
+      import { bundle } from '${new URL('bundles.mjs', launch).href}';
+      import { readFileSync } from 'node:fs';
+      const children = () => readFileSync('/proc/self/task/' + process.pid + '/children', 'utf8').trim();
+      const made = bundle({ entryPoints: [${JSON.stringify(entry)}], outdir: ${JSON.stringify(join(home.path, 'out'))}, write: false });
+      await new Promise((resolve) => { setTimeout(resolve, 5); });
+      const during = children() !== '';
+      await made;
+      console.log(JSON.stringify({ during, after: children() }));
+    `);
+    expect(await bundling.ended).toBe(0);
+    expect(JSON.parse(bundling.output())).toEqual({ during: true, after: '' });
+  });
+});
+
 describe('runBoundChild', () => {
   it('passes a signal on once however often it comes at a time, and ends as the child does', async () => {
     const launcher = runBound();

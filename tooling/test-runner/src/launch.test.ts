@@ -71,6 +71,9 @@ describe('a bundle', () => {
       await new Promise((resolve) => { setTimeout(resolve, 5); });
       const during = children() !== '';
       await made;
+      // It is told to end, and is gone a moment later.
+      for (let waits = 0; children() !== '' && waits < 500; waits += 1)
+        await new Promise((resolve) => { setTimeout(resolve, 10); });
       console.log(JSON.stringify({ during, after: children() }));
     `);
     expect(await bundling.ended).toBe(0);

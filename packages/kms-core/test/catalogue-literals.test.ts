@@ -9,7 +9,7 @@ const ROOT = new URL('../../../', import.meta.url);
 const MAY_NAME = [
   'packages/kms-core/src/operations/catalog.ts',
   'packages/kms-core/src/access/permissions.ts',
-  'packages/kms-core/src/evidence/audit-event.ts',
+  'packages/kms-core/src/model/audit-event.ts',
 ];
 const isGenerated = (path: string) => path.includes('/src/generated/');
 

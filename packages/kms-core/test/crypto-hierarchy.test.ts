@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { MasterKeyChain } from '../src/hierarchy/master-key-chain.ts';
-import { canonicalJson, encodeKeyRecord } from '../src/hierarchy/record-encoding.ts';
+import { encodeKeyRecord } from '../src/hierarchy/record-encoding.ts';
+import { sortedJson } from '../src/encoding/sorted-json.ts';
 import { softwareRoot } from '../src/hierarchy/software-root.ts';
 import { TenantMasterKey, wrapBinding } from '../src/hierarchy/tenant-master-key.ts';
 import type { KeyRecord, KeyVersionRecord, UnsignedKeyRecord } from '../src/model/key.ts';
@@ -233,6 +234,6 @@ describe('the MAC of a key record', () => {
       expect(encodeKeyRecord({ ...RECORD, metadata: reordered, fields: { more: [reordered] } }, format)).toEqual(
         encodeKeyRecord({ ...RECORD, metadata, fields: { more: [metadata] } }, format),
       );
-    expect(canonicalJson({ b: [{ d: 1, c: 2 }], a: null })).toBe('{"a":null,"b":[{"c":2,"d":1}]}');
+    expect(sortedJson({ b: [{ d: 1, c: 2 }], a: null })).toBe('{"a":null,"b":[{"c":2,"d":1}]}');
   });
 });

@@ -36,9 +36,9 @@ test('every file and function on the documented way of a request is there', () =
 
 test('a file or a function that is not there is found', () => {
   const page =
-    '## The way of a request\n\n1. `packages/kms-core/src/gone.ts`: `x`\n2. `packages/kms-core/src/maybe-promise.ts`: `andThen`, `gone`\n\n## Next\n';
+    '## The way of a request\n\n1. `packages/kms-core/src/gone.ts`: `x`\n2. `packages/kms-core/src/base/maybe-promise.ts`: `andThen`, `gone`\n\n## Next\n';
   expect(stepsOf(page).flatMap(problemsOf)).toEqual([
     'packages/kms-core/src/gone.ts is not there',
-    'packages/kms-core/src/maybe-promise.ts has no gone',
+    'packages/kms-core/src/base/maybe-promise.ts has no gone',
   ]);
 });

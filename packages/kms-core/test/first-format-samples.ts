@@ -1,4 +1,4 @@
-import type { UnsignedApiTokenRecord } from '../src/model/api-token.ts';
+import type { UnsignedApiTokenRecord } from '../src/access/api-token.ts';
 import type { UnsignedKeyRecord } from '../src/model/key.ts';
 
 const TENANT = '018f0000-0000-7000-8000-000000000001';

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { FreshCache, TRUST_MS } from '../src/keyring/fresh-cache.ts';
+import { FreshCache } from '../src/keyring/fresh-cache.ts';
+import { TRUST_MS } from '../src/ports/change-feed.ts';
 import { MapCache } from '../src/testing/map-cache.ts';
 
 interface Value {

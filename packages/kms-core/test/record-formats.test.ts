@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { UnsignedApiTokenRecord } from '../src/model/api-token.ts';
+import type { UnsignedApiTokenRecord } from '../src/access/api-token.ts';
 import type { KeyRecord, UnsignedKeyRecord } from '../src/model/key.ts';
 import { isCritical, KNOWN_FIELDS, type KnownFields, type RecordFields } from '../src/model/record-fields.ts';
 import type { UnsignedTenantRecord } from '../src/model/tenant.ts';

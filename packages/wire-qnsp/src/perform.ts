@@ -12,7 +12,7 @@ import {
 import {
   andThen,
   type Caller,
-  canonicalJson,
+  sortedJson,
   type IdempotencyRequest,
   KmsError,
   lengthPrefixed,
@@ -101,9 +101,9 @@ function idempotencyOf(
   const what = lengthPrefixed([
     caller.subject,
     route.operationId,
-    canonicalJson(raw.params),
-    canonicalJson(raw.query),
-    canonicalJson(raw.body),
+    sortedJson(raw.params),
+    sortedJson(raw.query),
+    sortedJson(raw.body),
     String(raw.headers?.['if-match'] ?? ''),
   ]);
   return { key, fingerprint: createHash('sha256').update(what).digest() };

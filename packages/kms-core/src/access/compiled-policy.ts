@@ -2,7 +2,7 @@ import { AddressSet } from './address-set.ts';
 import type { Caller } from './caller.ts';
 import { coveredBy } from './covered-permissions.ts';
 import type { Permission } from './permissions.ts';
-import type { PolicyConditions, PolicyDocument, PolicyStatement } from './policy-document.ts';
+import type { PolicyConditions, PolicyDocument, PolicyStatement } from '../model/policy-document.ts';
 
 /** What a policy says to one call: a matching `deny` wins, and where no statement matches it says nothing. */
 export type PolicyVerdict = 'allowed' | 'denied' | 'silent';

@@ -1,7 +1,7 @@
 import { KmsError } from '../errors/kms-error.ts';
 import type { Caller } from './caller.ts';
 import { coveredBy } from './covered-permissions.ts';
-import type { PolicyDocument } from './policy-document.ts';
+import type { PolicyDocument } from '../model/policy-document.ts';
 
 /**
  * Checks that nobody grants what they don't hold: every permission that an `allow` statement covers must be the

@@ -2,7 +2,7 @@ import { badRequest } from '../errors/kms-error.ts';
 import type { Caller } from './caller.ts';
 import { compiledPolicy } from './compiled-policy.ts';
 import { SET_POLICIES } from './permissions.ts';
-import type { PolicyDocument } from './policy-document.ts';
+import type { PolicyDocument } from '../model/policy-document.ts';
 
 /**
  * Refuses a policy that keeps its own writer from changing it again, now or once its times are over, unless they insist. An

@@ -1,4 +1,4 @@
-import { CRYPTO_OPERATIONS, type CryptoOperation } from '../lifecycle/operations.ts';
+import { CRYPTO_OPERATIONS, type CryptoOperation } from '../algorithms/crypto-operation.ts';
 
 const LIFECYCLE_PERMISSIONS = [
   'kms:keys:create',

@@ -1,4 +1,4 @@
-import type { CryptoOperation } from '../lifecycle/operations.ts';
+import type { CryptoOperation } from './crypto-operation.ts';
 
 /** What a key may be created for. `encrypt`, `sign`, … are the documented spellings of the broader purposes. */
 export const KEY_PURPOSES = [

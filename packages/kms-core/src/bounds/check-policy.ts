@@ -1,6 +1,6 @@
 import { isAddressBlock } from '../access/address-set.ts';
 import { PERMISSIONS } from '../access/permissions.ts';
-import type { PolicyConditions, PolicyDocument, PolicyStatement } from '../access/policy-document.ts';
+import type { PolicyConditions, PolicyDocument, PolicyStatement } from '../model/policy-document.ts';
 import { badRequest } from '../errors/kms-error.ts';
 import { isUuid } from '../model/identifiers.ts';
 import { BOUNDS } from './bounds.ts';

@@ -1,4 +1,4 @@
-import type { MaybePromise } from '../maybe-promise.ts';
+import type { MaybePromise } from '../base/maybe-promise.ts';
 
 export interface SignatureOptions {
   /** Context string of FIPS 204 and 205, at most 255 bytes. */

@@ -10,7 +10,7 @@ import {
 import { decryptFailed, HEADER_BYTES } from '../envelope/header.ts';
 import { type AeadCipher, NONCE_BYTES, openAead, sealAead } from './aead.ts';
 import type { KeyEngine } from './engine.ts';
-import { andThen, type MaybePromise } from '../maybe-promise.ts';
+import { andThen, type MaybePromise } from '../base/maybe-promise.ts';
 import { hkdfOneBlock } from './hkdf-one-block.ts';
 import type { Kem } from './kem.ts';
 import { randomNonce } from './random-nonce.ts';

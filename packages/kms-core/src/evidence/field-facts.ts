@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { canonicalJson } from '../hierarchy/record-encoding.ts';
+import { sortedJson } from '../encoding/sorted-json.ts';
 import type { JsonValue } from '../model/metadata.ts';
 import type { KnownField, RecordFields } from '../model/record-fields.ts';
-import type { AuditFact, AuditFacts } from './audit-event.ts';
+import type { AuditFact, AuditFacts } from '../model/audit-event.ts';
 
 /**
  * The optional fields of a record as facts, each by `field:` and its tag. Whether the value of a field may be shown is said
@@ -25,5 +25,5 @@ function isFact(value: JsonValue): value is Exclude<AuditFact, readonly string[]
 
 /** The SHA-256 of a value, in hexadecimal. */
 export function sha256(value: unknown): string {
-  return createHash('sha256').update(canonicalJson(value)).digest('hex');
+  return createHash('sha256').update(sortedJson(value)).digest('hex');
 }

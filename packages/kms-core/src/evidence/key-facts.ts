@@ -1,7 +1,7 @@
-import { canonicalJson } from '../hierarchy/record-encoding.ts';
+import { sortedJson } from '../encoding/sorted-json.ts';
 import type { KeyRecord } from '../model/key.ts';
 import { KNOWN_FIELDS } from '../model/record-fields.ts';
-import type { AuditFact, AuditFacts } from './audit-event.ts';
+import type { AuditFact, AuditFacts } from '../model/audit-event.ts';
 import { fieldFacts, sha256 } from './field-facts.ts';
 
 /** What a key's record says, as far as evidence may say it: values of metadata stay out, because it is free text; a policy is named by its hash. */
@@ -52,5 +52,5 @@ function pick(facts: AuditFacts, names: readonly string[]): AuditFacts {
 }
 
 function isSame(one: AuditFact | undefined, other: AuditFact | undefined): boolean {
-  return canonicalJson(one ?? null) === canonicalJson(other ?? null);
+  return sortedJson(one ?? null) === sortedJson(other ?? null);
 }

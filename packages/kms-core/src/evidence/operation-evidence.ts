@@ -1,4 +1,4 @@
-import type { MaybePromise } from '../maybe-promise.ts';
+import type { MaybePromise } from '../base/maybe-promise.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import { OutcomeUnknown } from '../errors/outcome-unknown.ts';
 import { newId, type TenantId } from '../model/identifiers.ts';
@@ -13,7 +13,7 @@ import {
   type AuditFacts,
   type AuditResource,
   type AuditResult,
-} from './audit-event.ts';
+} from '../model/audit-event.ts';
 
 /** What is known of an operation when it begins. */
 export interface OperationCall {

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import type { MaybePromise } from '../maybe-promise.ts';
+import type { MaybePromise } from '../base/maybe-promise.ts';
 import { checkId } from '../bounds/check-values.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { AlertSink } from '../model/alert.ts';
-import { TRUST_MS } from '../keyring/fresh-cache.ts';
+import { TRUST_MS } from '../ports/change-feed.ts';
 import { SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import type { MasterKeyWrap, RootRecord } from '../model/tenant.ts';
 import type { ChangeFeed } from '../ports/change-feed.ts';

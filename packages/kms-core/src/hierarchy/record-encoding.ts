@@ -1,6 +1,7 @@
+import { sortedJson } from '../encoding/sorted-json.ts';
 import { hash } from 'node:crypto';
 import { type Field, lengthPrefixed } from '../encoding/length-prefixed.ts';
-import type { UnsignedApiTokenRecord } from '../model/api-token.ts';
+import type { UnsignedApiTokenRecord } from '../access/api-token.ts';
 import type { KeyVersionRecord, UnsignedKeyRecord } from '../model/key.ts';
 import type { RecordFields } from '../model/record-fields.ts';
 import type { UnsignedTenantRecord } from '../model/tenant.ts';
@@ -40,8 +41,8 @@ function fieldsOfKey(
     instant(rotation.nextRotationAt),
     usageLimits.maxOperations,
     instant(usageLimits.expiresAt),
-    record.policy === null ? null : canonicalJson(record.policy),
-    canonicalJson(record.metadata),
+    record.policy === null ? null : sortedJson(record.policy),
+    sortedJson(record.metadata),
     record.parentKeyId,
     record.revision,
     instant(record.createdAt),
@@ -102,20 +103,9 @@ export function encodeTenantRecord({ tenantId, name, state, createdAt, fields }:
 /** How many optional fields there are, and each by its tag and its value. */
 function encodeFields(fields: RecordFields): readonly Field[] {
   const tags = Object.keys(fields).sort();
-  return [tags.length, ...tags.flatMap((tag) => [tag, canonicalJson(fields[tag])])];
+  return [tags.length, ...tags.flatMap((tag) => [tag, sortedJson(fields[tag])])];
 }
 
 function instant(at: Date | null): Field {
   return at === null ? null : at.getTime();
-}
-
-/**
- * JSON with the members of every object in the order of their names: the same value gives the same text, also after
- * the database has stored it as `jsonb`, which reorders members.
- */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_name, member: unknown) => {
-    if (member === null || typeof member !== 'object' || Array.isArray(member)) return member;
-    return Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)));
-  });
 }

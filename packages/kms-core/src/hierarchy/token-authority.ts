@@ -1,6 +1,6 @@
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { KmsError } from '../errors/kms-error.ts';
-import type { ApiTokenRecord, UnsignedApiTokenRecord } from '../model/api-token.ts';
+import type { ApiTokenRecord, UnsignedApiTokenRecord } from '../access/api-token.ts';
 import { SYSTEM_TENANT } from '../model/identifiers.ts';
 import { deriveKey } from './derive.ts';
 import type { KeyHierarchy } from './key-hierarchy.ts';

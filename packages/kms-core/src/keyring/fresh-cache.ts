@@ -1,12 +1,8 @@
+import { TRUST_MS } from '../ports/change-feed.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { ChangeFeed } from '../ports/change-feed.ts';
 import type { MemoryCache } from '../ports/memory-cache.ts';
 
-/**
- * For how long what was read may be used without a newer proof that it is still so, in milliseconds. A change takes
- * effect everywhere within a second; the rest of that second is for the operation that was just let in.
- */
-export const TRUST_MS = 750;
 /** A store that is too slow this many times in a row counts as unavailable. */
 const ATTEMPTS = 3;
 /**

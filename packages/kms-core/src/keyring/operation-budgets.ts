@@ -1,7 +1,7 @@
-import { cipherOf } from '../algorithms/version-cipher.ts';
+import { cipherOf } from '../model/version-cipher.ts';
 import { KmsError } from '../errors/kms-error.ts';
-import type { CryptoOperation } from '../lifecycle/operations.ts';
-import type { MaybePromise } from '../maybe-promise.ts';
+import type { CryptoOperation } from '../algorithms/crypto-operation.ts';
+import type { MaybePromise } from '../base/maybe-promise.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
 import type { Store } from '../ports/store.ts';
 

@@ -1,7 +1,8 @@
 import { PURPOSE_OPERATIONS } from '../algorithms/registry.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
-import { type CryptoOperation, KEY_STATE_ALLOWS, VERSION_STATE_ALLOWS } from './operations.ts';
+import { KEY_STATE_ALLOWS, VERSION_STATE_ALLOWS } from './operations.ts';
+import type { CryptoOperation } from '../algorithms/crypto-operation.ts';
 
 /**
  * Checks that the purpose, the state and the expiry of a key allow an operation.

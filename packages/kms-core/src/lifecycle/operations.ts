@@ -1,31 +1,5 @@
-/** The operations that use key material. */
-export const CRYPTO_OPERATIONS = [
-  'encrypt',
-  'decrypt',
-  'reencrypt',
-  'sign',
-  'verify',
-  'wrap',
-  'unwrap',
-  'data-key',
-  'mac',
-  'mac-verify',
-  'encapsulate',
-  'decapsulate',
-  'derive',
-] as const;
-export type CryptoOperation = (typeof CRYPTO_OPERATIONS)[number];
-
-export const KEY_STATES = ['active', 'suspended', 'deactivated', 'revoked', 'destroyed'] as const;
-/**
- * The state of a key. In the terms of SP 800-57 Part 1 Rev. 5, section 7: `active`; `suspended`; `deactivated` (pending
- * destruction); `revoked` is compromised or otherwise permanently withdrawn; `destroyed` has no material left.
- */
-export type KeyState = (typeof KEY_STATES)[number];
-
-export const VERSION_STATES = ['active', 'decrypt-only', 'deactivated', 'destroyed'] as const;
-/** The state of one version: `decrypt-only` still processes what it protected, `deactivated` was retired. */
-export type VersionState = (typeof VERSION_STATES)[number];
+import { CRYPTO_OPERATIONS, type CryptoOperation } from '../algorithms/crypto-operation.ts';
+import type { KeyState, VersionState } from '../model/states.ts';
 
 /** The operations that process what a key protected earlier, as opposed to protecting something new. */
 const PROCESSING: readonly CryptoOperation[] = ['decrypt', 'verify', 'unwrap', 'mac-verify', 'decapsulate'];

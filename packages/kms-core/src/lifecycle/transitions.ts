@@ -1,5 +1,5 @@
 import { KmsError } from '../errors/kms-error.ts';
-import type { KeyState, VersionState } from './operations.ts';
+import type { KeyState, VersionState } from '../model/states.ts';
 
 /**
  * What can happen to a key. `purge` is the end of the waiting period, `shred` the destruction that does not wait;

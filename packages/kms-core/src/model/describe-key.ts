@@ -1,6 +1,6 @@
 import { type KeyPurpose, PURPOSE_OPERATIONS } from '../algorithms/registry.ts';
 import { algorithmById } from '../algorithms/resolve.ts';
-import type { KeyState, VersionState } from '../lifecycle/operations.ts';
+import type { KeyState, VersionState } from './states.ts';
 import { formatDuration } from './iso-duration.ts';
 import type { KeyRecord, ProtectionLevel } from './key.ts';
 import type { Metadata } from './metadata.ts';

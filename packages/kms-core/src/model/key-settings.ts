@@ -1,4 +1,4 @@
-import type { PolicyDocument } from '../access/policy-document.ts';
+import type { PolicyDocument } from './policy-document.ts';
 import type { KeyPurpose } from '../algorithms/registry.ts';
 import type { KeyId } from './identifiers.ts';
 import type { UsageLimits } from './key.ts';

@@ -1,6 +1,6 @@
 import type { KeyPurpose } from '../algorithms/registry.ts';
-import type { PolicyDocument } from '../access/policy-document.ts';
-import type { KeyState, VersionState } from '../lifecycle/operations.ts';
+import type { PolicyDocument } from './policy-document.ts';
+import type { KeyState, VersionState } from './states.ts';
 import type { KeyId, TenantId } from './identifiers.ts';
 import type { Metadata } from './metadata.ts';
 import type { RecordFields } from './record-fields.ts';

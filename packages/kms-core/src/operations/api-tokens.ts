@@ -8,7 +8,7 @@ import { badRequest, KmsError } from '../errors/kms-error.ts';
 import { fieldFacts } from '../evidence/field-facts.ts';
 import type { RecordedChange } from '../evidence/operation-evidence.ts';
 import { type TokenAuthority, tokenAuthority } from '../hierarchy/token-authority.ts';
-import type { ApiTokenRecord } from '../model/api-token.ts';
+import type { ApiTokenRecord } from '../access/api-token.ts';
 import { newId, type TenantId } from '../model/identifiers.ts';
 import { KNOWN_FIELDS, NO_FIELDS } from '../model/record-fields.ts';
 import type { StoreScope, UnitOfWork } from '../ports/store.ts';

@@ -1,6 +1,6 @@
 import type { Identity } from '../access/identity.ts';
 import { RefusedCredential } from '../access/refused-credential.ts';
-import { andThen, type MaybePromise } from '../maybe-promise.ts';
+import { andThen, type MaybePromise } from '../base/maybe-promise.ts';
 import type { CredentialVerifier } from '../ports/credential-verifier.ts';
 import { TOKEN_PREFIX } from './api-tokens.ts';
 import type { Kms } from './kms.ts';

@@ -1,6 +1,6 @@
 import type { Permission } from '../access/permissions.ts';
-import type { AuditEventType } from '../evidence/audit-event.ts';
-import type { CryptoOperation } from '../lifecycle/operations.ts';
+import type { AuditEventType } from '../model/audit-event.ts';
+import type { CryptoOperation } from '../algorithms/crypto-operation.ts';
 import type { KeyEvent } from '../lifecycle/transitions.ts';
 
 /**

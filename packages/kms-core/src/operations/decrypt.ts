@@ -2,7 +2,7 @@ import { BOUNDS } from '../bounds/bounds.ts';
 import { boundedContext } from '../bounds/bounded-data.ts';
 import { checkBytes } from '../bounds/check-values.ts';
 import type { EncryptionContext } from '../envelope/associated-data.ts';
-import { andThen, type MaybePromise } from '../maybe-promise.ts';
+import { andThen, type MaybePromise } from '../base/maybe-promise.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import { OPERATIONS } from './catalog.ts';
 import { openEnvelope } from './open-envelope.ts';

@@ -3,7 +3,7 @@ import { checkBoolean } from '../bounds/check-values.ts';
 import { checkPolicy } from '../bounds/check-policy.ts';
 import { assertNoLockout } from '../access/lockout.ts';
 import { assertGrantable } from '../access/grantable-policy.ts';
-import type { PolicyDocument } from '../access/policy-document.ts';
+import type { PolicyDocument } from '../model/policy-document.ts';
 import type { ChangeRequest } from '../model/change-request.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
 import type { KeyId } from '../model/identifiers.ts';

@@ -4,7 +4,7 @@ import type { KeyRing } from '../keyring/key-ring.ts';
 import type { OperationBudgets } from '../keyring/operation-budgets.ts';
 import type { OperationCounter } from '../keyring/operation-counter.ts';
 import type { TokenRing } from '../keyring/token-ring.ts';
-import type { MaybePromise } from '../maybe-promise.ts';
+import type { MaybePromise } from '../base/maybe-promise.ts';
 import type { AlertSink } from '../model/alert.ts';
 import type { EvidenceReader } from '../ports/evidence-store.ts';
 import type { EvidenceTrail } from '../ports/evidence-trail.ts';

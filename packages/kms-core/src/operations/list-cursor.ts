@@ -1,5 +1,5 @@
 import { KmsError, badRequest } from '../errors/kms-error.ts';
-import { canonicalJson } from '../hierarchy/record-encoding.ts';
+import { sortedJson } from '../encoding/sorted-json.ts';
 import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
 import { openJson, sealJson } from '../hierarchy/sealed-json.ts';
 import { SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
@@ -31,7 +31,7 @@ export async function listCursors<Position>(
   const given = Object.entries(query).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, value instanceof Date ? value.toISOString() : value] as const],
   );
-  const boundTo = [tenantId, list, canonicalJson(Object.fromEntries(given))];
+  const boundTo = [tenantId, list, sortedJson(Object.fromEntries(given))];
   return {
     seal: (position) => Buffer.from(sealJson(chain, USE, boundTo, position)).toString('base64url'),
     open: (cursor) => {

@@ -2,7 +2,7 @@ import { requirePermission } from '../access/caller.ts';
 import { isAllowed } from '../access/evaluate-policy.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { checkInteger, checkLine, checkOneOf } from '../bounds/check-values.ts';
-import { KEY_STATES, type KeyState } from '../lifecycle/operations.ts';
+import { KEY_STATES, type KeyState } from '../model/states.ts';
 import { describeKey, type KeyDescription } from '../model/describe-key.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { KeyQuery } from '../ports/store.ts';

@@ -1,6 +1,6 @@
 import { BOUNDS } from '../bounds/bounds.ts';
 import { checkBytes } from '../bounds/check-values.ts';
-import { andThen, type MaybePromise } from '../maybe-promise.ts';
+import { andThen, type MaybePromise } from '../base/maybe-promise.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import { OPERATIONS } from './catalog.ts';
 import type { Operation } from './operation.ts';

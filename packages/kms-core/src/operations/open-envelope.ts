@@ -1,9 +1,9 @@
 import { algorithmById } from '../algorithms/resolve.ts';
-import { cipherOf } from '../algorithms/version-cipher.ts';
+import { cipherOf } from '../model/version-cipher.ts';
 import { decryptFailed, type EnvelopeHeader, parseHeader } from '../envelope/header.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { LoadedKey } from '../keyring/loaded-key.ts';
-import { andThen, type MaybePromise } from '../maybe-promise.ts';
+import { andThen, type MaybePromise } from '../base/maybe-promise.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { Operation } from './operation.ts';
 import { admit, type KeyRequest, type KeyUse, ready, type UsableVersion, versionOf } from './use-key.ts';

@@ -1,6 +1,6 @@
 import { badRequest } from '../errors/kms-error.ts';
 import { tokenAuthority } from '../hierarchy/token-authority.ts';
-import type { ApiTokenRecord } from '../model/api-token.ts';
+import type { ApiTokenRecord } from '../access/api-token.ts';
 import { Turns } from '../scheduling/turns.ts';
 import { NO_FIELDS } from '../model/record-fields.ts';
 import type { UnitOfWork } from '../ports/store.ts';

@@ -2,7 +2,7 @@ import { BOUNDS } from '../bounds/bounds.ts';
 import { checkInteger } from '../bounds/check-values.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import { type TokenAuthority, tokenAuthority } from '../hierarchy/token-authority.ts';
-import { type ApiTokenRecord, endOfToken } from '../model/api-token.ts';
+import { type ApiTokenRecord, endOfToken } from '../access/api-token.ts';
 import { SYSTEM_TENANT } from '../model/identifiers.ts';
 import type { EndedToken, UnitOfWork } from '../ports/store.ts';
 import { OPERATIONS } from './catalog.ts';

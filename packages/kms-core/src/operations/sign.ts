@@ -1,6 +1,6 @@
 import { checkSignatureInput } from '../bounds/check-signature-input.ts';
 import type { SignatureOptions } from '../engines/engine.ts';
-import { andThen, type MaybePromise } from '../maybe-promise.ts';
+import { andThen, type MaybePromise } from '../base/maybe-promise.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import { OPERATIONS } from './catalog.ts';
 import type { Operation } from './operation.ts';

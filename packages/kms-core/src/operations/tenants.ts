@@ -10,7 +10,7 @@ import { TokenAuthority } from '../hierarchy/token-authority.ts';
 import { fieldFacts } from '../evidence/field-facts.ts';
 import type { RecordedChange } from '../evidence/operation-evidence.ts';
 import { isVersionedUuid, newId, SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
-import type { ApiTokenRecord } from '../model/api-token.ts';
+import type { ApiTokenRecord } from '../access/api-token.ts';
 import { KNOWN_FIELDS, NO_FIELDS } from '../model/record-fields.ts';
 import { Turns } from '../scheduling/turns.ts';
 import type { TenantRecord } from '../model/tenant.ts';

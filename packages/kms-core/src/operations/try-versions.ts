@@ -1,9 +1,10 @@
 import { algorithmById } from '../algorithms/resolve.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { checkVersion } from '../bounds/check-values.ts';
-import type { MaybePromise } from '../maybe-promise.ts';
+import type { MaybePromise } from '../base/maybe-promise.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
-import { type CryptoOperation, VERSION_STATE_ALLOWS } from '../lifecycle/operations.ts';
+import { VERSION_STATE_ALLOWS } from '../lifecycle/operations.ts';
+import type { CryptoOperation } from '../algorithms/crypto-operation.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
 import type { Operation } from './operation.ts';

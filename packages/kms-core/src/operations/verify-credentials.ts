@@ -1,6 +1,6 @@
 import type { Identity } from '../access/identity.ts';
 import { notAuthorized } from '../access/refused-credential.ts';
-import type { MaybePromise } from '../maybe-promise.ts';
+import type { MaybePromise } from '../base/maybe-promise.ts';
 import type { CredentialVerifier, PresentedCredentials } from '../ports/credential-verifier.ts';
 
 /**

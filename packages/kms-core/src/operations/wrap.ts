@@ -1,7 +1,7 @@
 import { BOUNDS } from '../bounds/bounds.ts';
 import { boundedWrapData } from '../bounds/bounded-data.ts';
 import { checkBytes } from '../bounds/check-values.ts';
-import { andThen, type MaybePromise } from '../maybe-promise.ts';
+import { andThen, type MaybePromise } from '../base/maybe-promise.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import { OPERATIONS } from './catalog.ts';
 import { sealWith } from './encrypt.ts';

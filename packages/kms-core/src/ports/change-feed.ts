@@ -1,5 +1,11 @@
 import type { KeyId, TenantId } from '../model/identifiers.ts';
 
+/**
+ * For how long what was read may be used without a newer proof that it is still so, in milliseconds. A change takes
+ * effect everywhere within a second; the rest of that second is for the operation that was just let in.
+ */
+export const TRUST_MS = 750;
+
 /** Something that a store changed, as its feed tells it. */
 export type StoreChange =
   | { readonly kind: 'key'; readonly keyId: KeyId }

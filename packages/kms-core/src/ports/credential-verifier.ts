@@ -1,5 +1,5 @@
 import type { Identity } from '../access/identity.ts';
-import type { MaybePromise } from '../maybe-promise.ts';
+import type { MaybePromise } from '../base/maybe-promise.ts';
 
 /** All that one call presents to prove who makes it, as it was sent: nothing of it was judged yet. */
 export interface PresentedCredentials {

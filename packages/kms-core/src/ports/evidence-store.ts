@@ -1,5 +1,5 @@
-import type { AuditEvent, AuditEventType, AuditResult } from '../evidence/audit-event.ts';
-import type { ChainedEvent, ChainHead, Checkpoint, EvidenceBatch, SealedBatch } from '../evidence/chain.ts';
+import type { AuditEvent, AuditEventType, AuditResult } from '../model/audit-event.ts';
+import type { ChainedEvent, ChainHead, Checkpoint, EvidenceBatch, SealedBatch } from '../model/chain.ts';
 import type { TenantId } from '../model/identifiers.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { AuditEvent } from '../evidence/audit-event.ts';
+import type { AuditEvent } from '../model/audit-event.ts';
 import type { TenantId } from '../model/identifiers.ts';
 
 /** Where the operations of callers leave what they did. */

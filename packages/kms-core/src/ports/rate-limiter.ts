@@ -1,5 +1,5 @@
 import type { Identity } from '../access/identity.ts';
-import type { MaybePromise } from '../maybe-promise.ts';
+import type { MaybePromise } from '../base/maybe-promise.ts';
 
 /** What a call was refused with: `TOO_MANY_REQUESTS` has these details. */
 export interface RateLimitDetails {

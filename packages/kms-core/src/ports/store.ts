@@ -1,10 +1,10 @@
-import type { AuditEvent } from '../evidence/audit-event.ts';
-import type { ApiTokenRecord } from '../model/api-token.ts';
+import type { AuditEvent } from '../model/audit-event.ts';
+import type { ApiTokenRecord } from '../access/api-token.ts';
 import type { KeyId, TenantId } from '../model/identifiers.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
 import type { ResidentKeyName } from './resident-keys.ts';
 import type { MasterKeyName, MasterKeyWrap, RootRecord, TenantRecord } from '../model/tenant.ts';
-import type { KeyState } from '../lifecycle/operations.ts';
+import type { KeyState } from '../model/states.ts';
 
 /** Whose rows a unit of work may see: one tenant's, or for the service's own work everybody's. */
 export type StoreScope = { readonly kind: 'tenant'; readonly tenantId: TenantId } | { readonly kind: 'system' };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { newId } from '../model/identifiers.ts';
-import { type ApiTokenRecord, endOfToken } from '../model/api-token.ts';
+import { type ApiTokenRecord, endOfToken } from '../access/api-token.ts';
 import { OPERATIONS } from '../operations/catalog.ts';
 import type { EndedToken, Store, TokenQuery } from '../ports/store.ts';
 import { asTenant, comparable, newTenant, revoked, sampleToken, someBytes, SYSTEM } from './store-samples.ts';

@@ -1,4 +1,4 @@
-import type { AuditEvent } from '../evidence/audit-event.ts';
+import type { AuditEvent } from '../model/audit-event.ts';
 import type { EvidenceRecords } from '../ports/store.ts';
 import { copyOf, type MemoryUnit, requireSeen } from './store-memory-tables.ts';
 

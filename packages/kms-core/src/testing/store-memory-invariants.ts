@@ -1,5 +1,5 @@
 import { KmsError } from '../errors/kms-error.ts';
-import { VERSION_STATES } from '../lifecycle/operations.ts';
+import { VERSION_STATES } from '../model/states.ts';
 import type { KeyRecord, KeyVersionRecord, VersionMaterial } from '../model/key.ts';
 
 function refuse(why: string): never {

@@ -1,6 +1,6 @@
 import { KmsError } from '../errors/kms-error.ts';
-import type { AuditEvent } from '../evidence/audit-event.ts';
-import type { ApiTokenRecord } from '../model/api-token.ts';
+import type { AuditEvent } from '../model/audit-event.ts';
+import type { ApiTokenRecord } from '../access/api-token.ts';
 import { SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
 import type { MasterKeyWrap, RootRecord, TenantRecord } from '../model/tenant.ts';

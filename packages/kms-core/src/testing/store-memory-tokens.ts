@@ -1,5 +1,5 @@
 import { KmsError } from '../errors/kms-error.ts';
-import { type ApiTokenRecord, endOfToken } from '../model/api-token.ts';
+import { type ApiTokenRecord, endOfToken } from '../access/api-token.ts';
 import type { EndedToken, TokenPage, TokenQuery, TokenRecords } from '../ports/store.ts';
 import {
   copyOf,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { ApiTokenRecord } from '../model/api-token.ts';
+import type { ApiTokenRecord } from '../access/api-token.ts';
 import { newId, SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import type { KeyRecord, KeyVersionRecord, RecordMac } from '../model/key.ts';
 import { NO_FIELDS } from '../model/record-fields.ts';

@@ -1,4 +1,4 @@
-import { canonicalJson, type KeyRecord, type KeyVersionRecord, KmsError } from '@qnsp/kms-core';
+import { sortedJson, type KeyRecord, type KeyVersionRecord, KmsError } from '@qnsp/kms-core';
 
 /** What an update has to write about the versions of a key, and no more. */
 export interface VersionChanges {
@@ -33,7 +33,7 @@ export function versionChanges(stored: KeyRecord, next: KeyRecord): VersionChang
     }
     const drop = old.material.kind !== 'none' && version.material.kind === 'none';
     if (!sameIdentity(old, version) || (!drop && !sameMaterial(old, version))) refuse(version.version);
-    const fields = canonicalJson(old.fields) === canonicalJson(version.fields) ? {} : { fields: version.fields };
+    const fields = sortedJson(old.fields) === sortedJson(version.fields) ? {} : { fields: version.fields };
     if (drop || old.state !== version.state || fields.fields !== undefined)
       changed.push({ version: version.version, state: version.state, drop, ...fields });
   }

@@ -1,6 +1,6 @@
 import type { KmsErrorCode } from '../errors/kms-error.ts';
-import { CRYPTO_OPERATIONS, type CryptoOperation } from '../lifecycle/operations.ts';
-import type { TenantId } from '../model/identifiers.ts';
+import { CRYPTO_OPERATIONS, type CryptoOperation } from '../algorithms/crypto-operation.ts';
+import type { TenantId } from './identifiers.ts';
 
 /** What was tried and not allowed, whatever it was. */
 export const ACCESS_DENIED = 'kms.access.denied';

@@ -1,7 +1,7 @@
-import type { Permission, Role } from '../access/permissions.ts';
-import type { TenantId } from './identifiers.ts';
-import type { RecordMac } from './key.ts';
-import type { RecordFields } from './record-fields.ts';
+import type { Permission, Role } from './permissions.ts';
+import type { TenantId } from '../model/identifiers.ts';
+import type { RecordMac } from '../model/key.ts';
+import type { RecordFields } from '../model/record-fields.ts';
 
 /** An API token as it is stored: never the token, only its keyed hash. */
 export interface ApiTokenRecord {

@@ -1,4 +1,4 @@
-import type { TenantId } from '../model/identifiers.ts';
+import type { TenantId } from './identifiers.ts';
 import type { AuditEvent } from './audit-event.ts';
 
 /** An event at its place in the chain of its tenant. Hashes are SHA3-256 in lower-case hexadecimal. */

@@ -1,6 +1,6 @@
-import type { KeyVersionRecord } from '../model/key.ts';
-import type { Algorithm, Suite } from './registry.ts';
-import { algorithmById } from './resolve.ts';
+import type { KeyVersionRecord } from './key.ts';
+import type { Algorithm, Suite } from '../algorithms/registry.ts';
+import { algorithmById } from '../algorithms/resolve.ts';
 
 /** How the ciphertexts of one version are made. */
 export interface VersionCipher {

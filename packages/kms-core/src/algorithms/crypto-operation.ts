@@ -1,0 +1,17 @@
+/** The operations that use key material. */
+export const CRYPTO_OPERATIONS = [
+  'encrypt',
+  'decrypt',
+  'reencrypt',
+  'sign',
+  'verify',
+  'wrap',
+  'unwrap',
+  'data-key',
+  'mac',
+  'mac-verify',
+  'encapsulate',
+  'decapsulate',
+  'derive',
+] as const;
+export type CryptoOperation = (typeof CRYPTO_OPERATIONS)[number];

@@ -1,12 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { folderCycles } from './folder-cycles.ts';
 
-/** Packages whose folders still do. */
-const OPEN: readonly string[] = ['packages/kms-core'];
-
-const cycles = folderCycles(fileURLToPath(new URL('../../..', import.meta.url))).filter(
-  (cycle) => !OPEN.includes(cycle.package),
-);
+const cycles = folderCycles(fileURLToPath(new URL('../../..', import.meta.url)));
 for (const cycle of cycles) {
   process.stdout.write(`${cycle.package}: these folders import one another: ${cycle.folders.join(', ')}\n`);
   for (const example of cycle.examples) process.stdout.write(`  ${example}\n`);

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
-import { type KmsErrorCode, KmsError } from '@qnsp/kms-core';
+import { type KmsErrorCode, KmsError, OPERATIONS } from '@qnsp/kms-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Dialect } from '../dialect.ts';
 import type { Dialects } from '../dialects.ts';
@@ -94,7 +94,7 @@ export function dialectContract(name: string, subject: DialectUnderTest): void {
       for (const list of [events, lines, observed]) list.length = 0;
       expect((await encrypt(subject.credential(token))).status).toBe(200);
       expect(events).toEqual([
-        expect.objectContaining({ eventType: 'kms.encrypt', result: 'success', action: 'encrypt' }),
+        expect.objectContaining({ eventType: OPERATIONS.encrypt.event, result: 'success', action: 'encrypt' }),
       ]);
       expect(observed).toEqual([{ wire: subject.dialect.name, operation: 'encrypt', status: 200 }]);
       expect(lines).toHaveLength(1);

@@ -99,7 +99,7 @@ const violations: readonly Violation[] = [
         const kept = manifest['dependencies'] as Record<string, string>;
         manifest['dependencies'] = { ...kept, '@qnsp/kms-store-drizzle': 'workspace:*' };
       }),
-    named: /`@qnsp\/kms-store-drizzle` found without any tag listed in allowlist/,
+    named: /`@qnsp\/kms-store-drizzle` found without any tag listed in[\s|]+allowlist/,
   },
   {
     gate: 'boundaries',

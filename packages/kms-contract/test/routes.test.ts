@@ -135,6 +135,7 @@ describe('the route table', () => {
       'start',
       'bootstrapTenant',
       'installPlatformToken',
+      'removeEndedTokens',
       'applyTombstones',
       'runDueWork',
       'sweepResidentKeys',

@@ -8,7 +8,7 @@ export interface ClockSkew {
   /** What `/health` says; nothing when there is one clock only. */
   check(): { readonly status: 'ok' | 'degraded' | 'critical'; readonly message?: string } | undefined;
   /** Why nothing is served, when the clocks are further apart than the operator lets them be. Cheap. */
-  refusal(): string | undefined;
+  readonly refusal: () => string | undefined;
 }
 
 /** @param limitSeconds how far apart the clocks may be; 0 means no limit */

@@ -51,7 +51,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   const fleet = await joinFleet(composition.fleet, config, VERSION, log, composition.format);
   stops.push(() => fleet.leave());
   const skew = makeClockSkew(composition.clock, config.clockSkewLimitSeconds);
-  const readiness = makeReadiness(() => skew.refusal());
+  const readiness = makeReadiness(skew.refusal);
   const { gatewayCredential } = config;
   const metrics = makeMetrics(kms, caches);
   if (evidence !== undefined) stops.push(() => evidence.stop());

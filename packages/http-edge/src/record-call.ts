@@ -13,24 +13,6 @@ import { recordRefusal } from './record-refusal.ts';
 
 const MOST_USER_AGENT = 256;
 
-/** Does the work of a call and leaves its line in the log and its mark in the metrics. Never throws or rejects. */
-export function recordCall<Target extends CallTarget>(
-  call: Call<Target>,
-  dialect: Dialect<Target>,
-  work: () => MaybePromise<Answer>,
-): MaybePromise<Answer> {
-  try {
-    const answer = work();
-    if (!(answer instanceof Promise)) return succeeded(call, answer);
-    return answer.then(
-      (later) => succeeded(call, later),
-      (error: unknown) => failed(call, dialect, error),
-    );
-  } catch (error) {
-    return failed(call, dialect, error);
-  }
-}
-
 /** Answers a request that asks for nothing that there is. */
 export function refuseCall<Target extends CallTarget>(
   { logs }: Pick<Edge, 'logs'>,
@@ -43,13 +25,17 @@ export function refuseCall<Target extends CallTarget>(
   return answer;
 }
 
-function succeeded(call: Call, answer: Answer): Answer {
+/** Leaves the line in the log and the mark in the metrics of a call that went well. */
+export function recordSuccess(call: Call, answer: Answer): Answer {
   call.edge.logs.access(observed(call, answer));
   return answer;
 }
 
-/** Of a credential that is known the refusal is in the evidence before it is answered. */
-function failed<Target extends CallTarget>(
+/**
+ * Answers a call that failed, and leaves its line and its mark. Of a credential that is known the refusal is in the evidence before it is
+ * answered.
+ */
+export function recordFailure<Target extends CallTarget>(
   call: Call<Target>,
   dialect: Dialect<Target>,
   error: unknown,

@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http';
-import { andThen, type Identity, type MaybePromise, verifyCredentials, withEvidence } from '@qnsp/kms-core';
+import { andThen, type MaybePromise, verifyCredentials, withEvidence } from '@qnsp/kms-core';
 import type { Answer } from './answer.ts';
 import { beginEvidence } from './begin-evidence.ts';
-import { Call } from './call.ts';
+import { Call, type SignedIn } from './call.ts';
 import { type BodyRead, readCallBody } from './call-body.ts';
 import type { CallTarget } from './call-target.ts';
 import type { Dialect } from './dialect.ts';
 import type { Edge } from './edge.ts';
-import { recordCall, refuseCall } from './record-call.ts';
+import { recordFailure, recordSuccess, refuseCall } from './record-call.ts';
 import { requestId } from './request-id.ts';
 
 /**
@@ -36,7 +36,16 @@ export function serveTarget<Target extends CallTarget>(
   dialect: Dialect<Target>,
   body?: BodyRead,
 ): MaybePromise<Answer> {
-  return recordCall(call, dialect, () => authenticateCall(call, dialect, body));
+  try {
+    const answer = authenticateCall(call, dialect, body);
+    if (!(answer instanceof Promise)) return recordSuccess(call, answer);
+    return answer.then(
+      (later) => recordSuccess(call, later),
+      (error: unknown) => recordFailure(call, dialect, error),
+    );
+  } catch (error) {
+    return recordFailure(call, dialect, error);
+  }
 }
 
 function authenticateCall<Target extends CallTarget>(
@@ -48,18 +57,38 @@ function authenticateCall<Target extends CallTarget>(
   if (target.kind.isOpen) return performCall(call, dialect, body);
   edge.readiness.requireServing();
   const presented = dialect.presented(incoming);
-  return andThen(verifyCredentials(edge.verifiers, presented), (identity) => {
-    call.signedIn = { identity, presented };
-    return andThen(call.pay(1), () => leaveEvidence(call, identity, () => performCall(call, dialect, body)));
-  });
+  const identity = verifyCredentials(edge.verifiers, presented);
+  return identity instanceof Promise
+    ? identity.then((late) => admitCall(call, dialect, body, { identity: late, presented }))
+    : admitCall(call, dialect, body, { identity, presented });
+}
+
+/** It is known who calls: takes what the call costs from the limit of the caller. */
+function admitCall<Target extends CallTarget>(
+  call: Call<Target>,
+  dialect: Dialect<Target>,
+  body: BodyRead | undefined,
+  signedIn: SignedIn,
+): MaybePromise<Answer> {
+  call.signedIn = signedIn;
+  const paid = call.pay(1);
+  return paid instanceof Promise
+    ? paid.then(() => leaveEvidence(call, dialect, body, signedIn))
+    : leaveEvidence(call, dialect, body, signedIn);
 }
 
 /** Evidence begins when it is known who calls, so that whatever goes wrong from here on is in it. */
-function leaveEvidence(call: Call, identity: Identity, work: () => MaybePromise<Answer>): MaybePromise<Answer> {
+function leaveEvidence<Target extends CallTarget>(
+  call: Call<Target>,
+  dialect: Dialect<Target>,
+  body: BodyRead | undefined,
+  { identity }: SignedIn,
+): MaybePromise<Answer> {
   const { trail } = call.edge;
-  const evidence = trail && beginEvidence(trail, call, identity);
+  if (trail === undefined) return performCall(call, dialect, body);
+  const evidence = beginEvidence(trail, call, identity);
   call.evidence = evidence;
-  return evidence === undefined ? work() : withEvidence(evidence, work);
+  return withEvidence(evidence, () => performCall(call, dialect, body));
 }
 
 function performCall<Target extends CallTarget>(

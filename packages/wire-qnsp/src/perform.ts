@@ -5,12 +5,12 @@ import {
   entityTag,
   isBatch,
   LIMITS,
+  type ParsedRequest,
   parseRequest,
   type RawRequest,
   type Route,
 } from '@qnsp/kms-contract';
 import {
-  andThen,
   type Caller,
   sortedJson,
   type IdempotencyRequest,
@@ -52,19 +52,15 @@ export function perform(facts: ServiceFacts, call: Call<QnspTarget>, bytes: Buff
     request.sentNames === undefined
       ? handlerOf(route)(operation)
       : namingAsSent(request.sentNames, () => handlerOf(route)(operation));
-  return andThen(done, (result) =>
-    respond(
-      route,
-      requestId,
-      encodeAnswerText(
-        route,
-        request.warnings === undefined ? result : warning(result, request.warnings),
-        request.dialect,
-      ),
-      statusOf(route, result),
-      entityTag(route, result),
-    ),
-  );
+  return done instanceof Promise
+    ? done.then((late: unknown) => answerTo(route, requestId, request, late))
+    : answerTo(route, requestId, request, done);
+}
+
+function answerTo(route: Route, requestId: string, request: ParsedRequest, result: unknown): Answer {
+  const { dialect, warnings } = request;
+  const text = encodeAnswerText(route, warnings === undefined ? result : warning(result, warnings), dialect);
+  return respond(route, requestId, text, statusOf(route, result), entityTag(route, result));
 }
 
 function respond(route: Route, requestId: string, text: string, status: number = route.status, etag?: string): Answer {

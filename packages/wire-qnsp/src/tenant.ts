@@ -1,8 +1,6 @@
 import type { RawRequest } from '@qnsp/kms-contract';
 import { badRequest, type Caller, isUuid, KmsError, SYSTEM_TENANT, type TenantId } from '@qnsp/kms-core';
 
-const TENANT_HEADERS = ['x-qnsp-tenant', 'x-qnsp-tenant-id', 'x-tenant-id'] as const;
-
 /**
  * The tenant of a call: the credential's, which every one that the request names must equal, or for a platform
  * credential the one that it names.
@@ -11,8 +9,7 @@ const TENANT_HEADERS = ['x-qnsp-tenant', 'x-qnsp-tenant-id', 'x-tenant-id'] as c
  */
 export function namedTenant(ofCredential: TenantId | null, raw: RawRequest): TenantId {
   let tenantId = ofCredential;
-  for (let index = 0; index < CLAIMS.length; index += 1) {
-    const claim = CLAIMS[index]?.(raw);
+  for (const claim of claimsOf(raw)) {
     if (!isClaim(claim)) continue;
     if (typeof claim !== 'string') throw badRequest('tenantId', 'must be one UUID');
     tenantId ??= claim.toLowerCase();
@@ -27,20 +24,20 @@ export function namedTenant(ofCredential: TenantId | null, raw: RawRequest): Ten
 
 /** Whether a request names a tenant at all. */
 export function namesTenant(raw: RawRequest): boolean {
-  return CLAIMS.some((read) => isClaim(read(raw)));
+  return claimsOf(raw).some(isClaim);
 }
 
-/** Where a request may name a tenant. */
-const CLAIMS: readonly ((raw: RawRequest) => unknown)[] = [
-  ...TENANT_HEADERS.map(
-    (name) =>
-      ({ headers }: RawRequest) =>
-        headers?.[name],
-  ),
-  ({ query }) => query?.['tenantId'],
-  ({ body }) => (typeof body === 'object' && body !== null && 'tenantId' in body ? body.tenantId : undefined),
-  ({ params }) => params?.['tenantId'],
-];
+/** What stands in the places where a request may name a tenant. */
+function claimsOf({ headers, query, body, params }: RawRequest): readonly unknown[] {
+  return [
+    headers?.['x-qnsp-tenant'],
+    headers?.['x-qnsp-tenant-id'],
+    headers?.['x-tenant-id'],
+    query?.['tenantId'],
+    typeof body === 'object' && body !== null && 'tenantId' in body ? body.tenantId : undefined,
+    params?.['tenantId'],
+  ];
+}
 
 function isClaim(value: unknown): boolean {
   return value !== undefined && value !== null && value !== '';

@@ -18,7 +18,7 @@ export interface Output {
   /** Writes a line at the end of this turn of the event loop. */
   write(line: string): void;
   /** Writes a line together with others that come within a few milliseconds: each write is a call of the system. */
-  gather(line: string): void;
+  readonly gather: (line: string) => void;
   /** Writes what is left, before the process ends. */
   finish(): void;
 }

@@ -52,9 +52,7 @@ export function makeLogs(config: Pick<ServiceConfig, 'logLevel'>): Logs {
   );
   return {
     log,
-    access: log.isLevelEnabled('info')
-      ? makeAccessLog(SERVICE, timestamp, (line) => output.gather(line))
-      : () => undefined,
+    access: log.isLevelEnabled('info') ? makeAccessLog(SERVICE, timestamp, output.gather) : () => undefined,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Identity } from '../access/identity.ts';
 import { RefusedCredential } from '../access/refused-credential.ts';
-import { andThen, type MaybePromise } from '../base/maybe-promise.ts';
+import type { MaybePromise } from '../base/maybe-promise.ts';
+import type { LiveToken } from '../keyring/token-ring.ts';
 import type { CredentialVerifier } from '../ports/credential-verifier.ts';
 import { TOKEN_PREFIX } from './api-tokens.ts';
 import type { Kms } from './kms.ts';
@@ -12,10 +13,13 @@ import type { Kms } from './kms.ts';
  *   whose record somebody changed.
  */
 export function authenticateToken(kms: Pick<Kms, 'tokens' | 'clock'>, token: string): MaybePromise<Identity> {
-  return andThen(kms.tokens.find(token), ({ expiresAt, identity }) => {
-    if (expiresAt !== null && expiresAt.getTime() <= kms.clock()) throw new RefusedCredential(identity);
-    return identity;
-  });
+  const found = kms.tokens.find(token);
+  return found instanceof Promise ? found.then((late) => unexpired(kms, late)) : unexpired(kms, found);
+}
+
+function unexpired({ clock }: Pick<Kms, 'clock'>, { expiresAt, identity }: LiveToken): Identity {
+  if (expiresAt !== null && expiresAt.getTime() <= clock()) throw new RefusedCredential(identity);
+  return identity;
 }
 
 /** Checks API tokens: whatever begins as one is taken for one. */

@@ -117,13 +117,13 @@ async function stepsOf(inspector: Inspector, request: () => Promise<unknown>): P
 const fileOf = (step: string): string => step.slice(0, step.indexOf(':'));
 const nameOf = (step: string): string => step.slice(step.indexOf(' ') + 1);
 
-function print(title: string, entered: readonly string[]): void {
+function print(title: string, functions: readonly string[]): void {
   const isStep = (step: string) =>
     !OF_A_FIELD.some((files) => files.test(fileOf(step))) && !OF_A_CLASS.test(nameOf(step));
-  const steps = entered.filter(isStep);
+  const steps = functions.filter(isStep);
   const filesOf = (some: readonly string[]) => new Set(some.map(fileOf)).size;
   process.stdout.write(
-    `${title}: ${steps.length} steps in ${filesOf(steps)} files; ${entered.length} functions in ${filesOf(entered)} files with those of a field\n`,
+    `${title}: ${steps.length} steps in ${filesOf(steps)} files; ${functions.length} functions in ${filesOf(functions)} files with those of a field\n`,
   );
   for (const [file, inFile] of Map.groupBy(steps, fileOf))
     process.stdout.write(`  ${file}: ${inFile.map(nameOf).join(', ')}\n`);

@@ -26,12 +26,19 @@ function problemsOf({ path, functions }: Step): readonly string[] {
   return functions.filter((name) => !isThere(name)).map((name) => `${path} has no ${name}`);
 }
 
-const steps = stepsOf(readFileSync(new URL('docs/architecture.md', ROOT), 'utf8'));
+const architecture = readFileSync(new URL('docs/architecture.md', ROOT), 'utf8');
+const steps = stepsOf(architecture);
 
 test('every file and function on the documented way of a request is there', () => {
   expect(steps.length).toBeGreaterThan(60);
   for (const step of steps) expect(step.functions.length, step.path).toBeGreaterThan(0);
   expect(steps.flatMap(problemsOf)).toEqual([]);
+});
+
+test('every other file that is named beside the steps is there', () => {
+  const named = [...architecture.matchAll(/`((?:apps|packages)\/[^`\s*]+\.ts)`/g)].map(([, path]) => path ?? '');
+  expect(named.length).toBeGreaterThan(steps.length);
+  expect(named.filter((path) => !existsSync(new URL(path, ROOT)))).toEqual([]);
 });
 
 test('a file or a function that is not there is found', () => {

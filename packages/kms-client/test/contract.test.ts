@@ -22,7 +22,7 @@ const tokens = (text: string) => text.replaceAll(/[\s;,()|'"]|\/?\*+\/?/g, '');
 
 describe('the generated files', () => {
   test.each(Object.entries(generatedFiles()))(
-    '%s is as the contract has it; if not, run "pnpm run generate" in this package',
+    '%s is as the contract has it; if not, run "npm run generate" in this package',
     (name, text) => {
       const committed = readFileSync(new URL(`../src/generated/${name}`, import.meta.url), 'utf8');
       expect(tokens(committed)).toBe(tokens(text));

@@ -36,7 +36,7 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
 );
 
 describe('the OpenAPI document', () => {
-  it('is the one that is committed; if not, run "pnpm run openapi" in this package', () => {
+  it('is the one that is committed; if not, run "npm run openapi" in this package', () => {
     const committed: unknown = JSON.parse(readFileSync(new URL('../openapi.json', import.meta.url), 'utf8'));
     expect(committed).toEqual(document);
   });

@@ -1,12 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, connect } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { type KmsErrorCode, KmsError, OPERATIONS } from '@qnsp/kms-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Dialect } from '../dialect.ts';
 import type { Dialects } from '../dialects.ts';
 import { failureOf } from '../failure.ts';
 import { type HttpServer, makeHttpServer } from '../http-server.ts';
 import { edgeUnderTest } from './edge-under-test.ts';
+import { RawConnection } from './raw-call.ts';
 
 /** Every code, as the compiler knows them. */
 const CODES: Readonly<Record<KmsErrorCode, true>> = {
@@ -42,6 +44,9 @@ const LIMITS = {
   shutdownTimeoutMs: 5000,
 };
 
+/** A call that takes so long is still in progress when a draining server closes what is out of use. */
+const OUTLASTING_MS = 800;
+
 /** How a dialect says what every dialect has to be able to say. */
 export interface DialectUnderTest {
   readonly dialect: Dialect;
@@ -65,15 +70,17 @@ export function dialectContract(name: string, subject: DialectUnderTest): void {
     let under: Awaited<ReturnType<typeof edgeUnderTest>>;
     let http: HttpServer;
     let port: number;
+    const listen = async () => {
+      const made = makeHttpServer(under.edge, subject.dialects ?? [subject.dialect], LIMITS);
+      made.server.listen(0, '127.0.0.1');
+      await once(made.server, 'listening');
+      return { http: made, port: (made.server.address() as AddressInfo).port };
+    };
     beforeAll(async () => {
       under = await edgeUnderTest();
-      http = makeHttpServer(under.edge, subject.dialects ?? [subject.dialect], LIMITS);
-      http.server.listen(0, '127.0.0.1');
-      await once(http.server, 'listening');
-      port = (http.server.address() as AddressInfo).port;
+      ({ http, port } = await listen());
     });
-    let stopped: Promise<void> | undefined;
-    afterAll(() => stopped ?? http.stop());
+    afterAll(() => http.stop());
 
     const send = async (path: string, headers: Readonly<Record<string, string>>, body: string) => {
       const response = await fetch(`http://127.0.0.1:${port}${path}`, {
@@ -89,9 +96,21 @@ export function dialectContract(name: string, subject: DialectUnderTest): void {
     const encrypt = (headers: Readonly<Record<string, string>>) =>
       send(subject.encryptPath(under.keyId), headers, subject.encryptBody(under.keyId, secret));
 
-    test('does a call, with one event, one line and one mark, and tells the log no secret', async () => {
-      const { events, lines, observed, token } = under;
+    const encryption = (token: string) => ({
+      path: subject.encryptPath(under.keyId),
+      headers: subject.credential(token),
+      body: subject.encryptBody(under.keyId, secret),
+    });
+    /** What the next calls leave behind. */
+    const forgetTraces = () => {
+      const { events, lines, observed } = under;
       for (const list of [events, lines, observed]) list.length = 0;
+      return { events, lines, observed };
+    };
+
+    test('does a call, with one event, one line and one mark, and tells the log no secret', async () => {
+      const { token } = under;
+      const { events, lines, observed } = forgetTraces();
       expect((await encrypt(subject.credential(token))).status).toBe(200);
       expect(events).toEqual([
         expect.objectContaining({ eventType: OPERATIONS.encrypt.event, result: 'success', action: 'encrypt' }),
@@ -101,6 +120,83 @@ export function dialectContract(name: string, subject: DialectUnderTest): void {
       expect(lines[0]).toContain(`"wire":"${subject.dialect.name}"`);
       for (const text of [token, secret.toString(), secret.toString('base64')])
         expect(lines.join()).not.toContain(text);
+    });
+
+    /** A call that comes to nothing, and what its event says of it. */
+    interface Unsuccessful {
+      readonly code: KmsErrorCode;
+      readonly result: 'denied' | 'failure';
+      call(): Promise<{
+        readonly path: string;
+        readonly headers: Readonly<Record<string, string>>;
+        readonly body: string;
+      }>;
+    }
+    const UNSUCCESSFUL: Readonly<Record<string, Unsuccessful>> = {
+      'that its credential does not permit': {
+        code: 'FORBIDDEN',
+        result: 'denied',
+        call: async () => encryption((await under.issue('auditor')).token),
+      },
+      'with bad input': {
+        code: 'BAD_REQUEST',
+        result: 'failure',
+        call: async () => ({ ...encryption(under.token), body: '{"attack' }),
+      },
+      'with a key that there is not': {
+        code: 'NOT_FOUND',
+        result: 'failure',
+        call: async () => {
+          const keyId = randomUUID();
+          return {
+            ...encryption(under.token),
+            path: subject.encryptPath(keyId),
+            body: subject.encryptBody(keyId, secret),
+          };
+        },
+      },
+      'with a credential that is known but ended': {
+        code: 'UNAUTHORIZED',
+        result: 'denied',
+        call: async () => {
+          const { token, revoke } = await under.issue('tenant_admin');
+          await revoke();
+          return encryption(token);
+        },
+      },
+    };
+    test.each(Object.entries(UNSUCCESSFUL))(
+      'leaves one event, one line and one mark of a call %s',
+      async (_name, { code, result, call }) => {
+        const { path, headers, body } = await call();
+        const { events, lines, observed } = forgetTraces();
+        const answer = await send(path, headers, body);
+        expect(answer.code).toBe(code);
+        expect(events).toEqual([expect.objectContaining({ action: 'encrypt', result })]);
+        expect(lines).toHaveLength(1);
+        expect(lines[0]).toContain(`"wire":"${subject.dialect.name}"`);
+        expect(lines[0]).not.toContain(secret.toString());
+        expect(observed).toEqual([{ wire: subject.dialect.name, operation: 'encrypt', status: answer.status }]);
+      },
+    );
+
+    test('refuses malformed percent-encoding in a path, with one line', async () => {
+      const paths = [
+        ...['%', '%zz', '%c3', '%c3%28'].map((malformed) => subject.encryptPath(malformed)),
+        ...['%', '%zz', '%c3%28'].flatMap((malformed) => [
+          `${subject.unknownPath}${malformed}`,
+          `${subject.encryptPath(under.keyId)}${malformed}`,
+        ]),
+        // A dialect may name the key in the body only.
+      ].filter((path) => path.includes('%'));
+      for (const path of paths) {
+        const { lines } = forgetTraces();
+        const answer = await send(path, subject.credential(under.token), subject.encryptBody(under.keyId, secret));
+        expect(answer.status, path).toBeGreaterThanOrEqual(400);
+        expect(answer.status, path).toBeLessThan(500);
+        expect(['BAD_REQUEST', 'NOT_FOUND'], path).toContain(answer.code);
+        expect(lines, path).toHaveLength(1);
+      }
     });
 
     test('has nothing at an unknown path', async () => {
@@ -132,20 +228,26 @@ export function dialectContract(name: string, subject: DialectUnderTest): void {
       expect(await sent).toMatchObject({ code: 'PAYLOAD_TOO_LARGE' });
     });
 
-    test('takes a body that comes long after its head, and looks at the credential once more', async () => {
-      const body = subject.encryptBody(under.keyId, secret);
-      const fields = { host: 'kms', 'content-type': 'application/json', ...subject.credential(under.token) };
-      const head = Object.entries({ ...fields, 'content-length': String(body.length), connection: 'close' });
-      const socket = connect(port, '127.0.0.1');
-      socket.write(
-        `POST ${subject.encryptPath(under.keyId)} HTTP/1.1\r\n${head.map(([field, value]) => `${field}: ${value}\r\n`).join('')}\r\n`,
-      );
-      await new Promise((resolve) => setTimeout(resolve, 150));
-      socket.write(body);
-      const [answer] = (await once(socket, 'data')) as [Buffer];
-      expect(answer.toString('latin1')).toMatch(/^HTTP\/1\.1 200 /);
-      socket.destroy();
-    });
+    test.each(['content-length', 'chunked'] as const)(
+      'takes a body that comes long after its head (%s), unless the credential ended meanwhile',
+      async (framing) => {
+        for (const ends of [false, true]) {
+          const { token, revoke } = await under.issue('tenant_admin');
+          const connection = new RawConnection(port);
+          const { events, observed } = forgetTraces();
+          const finish = await connection.begin({ ...encryption(token), framing });
+          if (ends) await revoke();
+          const answer = await finish();
+          connection.close();
+          const [head = '', body = ''] = answer.split('\r\n\r\n');
+          const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(head)?.[1]);
+          if (ends) expect(subject.codeOf(status, body)).toBe('UNAUTHORIZED');
+          else expect(status).toBe(200);
+          expect(events.map(({ result }) => result === 'success')).toEqual([!ends]);
+          expect(observed).toEqual([{ wire: subject.dialect.name, operation: 'encrypt', status }]);
+        }
+      },
+    );
 
     test('has an answer for every error, which says nothing of an internal one', () => {
       for (const code of Object.keys(CODES) as KmsErrorCode[]) {
@@ -159,24 +261,33 @@ export function dialectContract(name: string, subject: DialectUnderTest): void {
     });
 
     test('says with an answer that its connection ends while it drains', async () => {
-      const body = subject.encryptBody(under.keyId, secret);
-      const fields = { host: 'kms', 'content-type': 'application/json', ...subject.credential(under.token) };
-      const head = Object.entries({ ...fields, 'content-length': String(body.length) });
-      const request = `POST ${subject.encryptPath(under.keyId)} HTTP/1.1\r\n${head.map(([field, value]) => `${field}: ${value}\r\n`).join('')}\r\n${body}`;
-      const socket = connect(port, '127.0.0.1');
-      const ask = async () => {
-        socket.write(request);
-        const [answer] = (await once(socket, 'data')) as [Buffer];
-        return answer.toString('latin1');
-      };
-      expect(await ask()).not.toMatch(/connection: close/i);
-      stopped = http.stop();
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      const last = await ask();
+      const draining = await listen();
+      const connection = new RawConnection(draining.port);
+      expect(await connection.ask(encryption(under.token))).not.toMatch(/connection: close/i);
+      const stopped = draining.http.stop();
+      await vi.waitFor(() => expect(draining.http.server.listening).toBe(false));
+      const last = await connection.ask(encryption(under.token));
       expect(last).toMatch(/^HTTP\/1\.1 200 /);
       expect(last).toMatch(/connection: close/i);
       await stopped;
-      await expect(fetch(`http://127.0.0.1:${port}${subject.unknownPath}`)).rejects.toThrow('fetch failed');
+      await expect(fetch(`http://127.0.0.1:${draining.port}${subject.unknownPath}`)).rejects.toThrow('fetch failed');
+    });
+
+    test('answers a call that is in progress when draining begins, and closes its connection', async () => {
+      const draining = await listen();
+      const connection = new RawConnection(draining.port);
+      const finish = await connection.begin(encryption(under.token));
+      const stopped = draining.http.stop();
+      await vi.waitFor(() => expect(draining.http.server.listening).toBe(false));
+      await expect(fetch(`http://127.0.0.1:${draining.port}${subject.unknownPath}`)).rejects.toThrow('fetch failed');
+      // Connections out of use are closed by then, and this one is not.
+      await new Promise((resolve) => setTimeout(resolve, OUTLASTING_MS));
+      expect(await finish()).toMatch(/^HTTP\/1\.1 200 /);
+      const answeredAt = performance.now();
+      await connection.closed;
+      // By the answer, not by what cuts what is left.
+      expect(performance.now() - answeredAt).toBeLessThan(LIMITS.shutdownTimeoutMs / 2);
+      await stopped;
     });
   });
 }

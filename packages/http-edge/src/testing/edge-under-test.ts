@@ -13,6 +13,8 @@ import {
   OperationCounter,
   PERMISSIONS,
   resolveAlgorithm,
+  revokeApiToken,
+  type Role,
   softwareRoot,
   TokenRing,
 } from '@qnsp/kms-core';
@@ -76,5 +78,10 @@ export async function edgeUnderTest() {
     trail: { requireRoom: () => undefined, record: async (event) => void events.push(event) },
     refusedTokens: new RefusedTokens(),
   };
-  return { edge, keyId, otherTenantId, token: live.token, expiredToken: expired.token, lines, events, observed };
+  /** A further token of the tenant, with what ends it. */
+  const issue = async (role: Role) => {
+    const { token, tokenId } = await createApiToken({ kms, caller }, { name: 'further', role });
+    return { token, revoke: () => revokeApiToken({ kms, caller }, { tokenId }) };
+  };
+  return { edge, keyId, otherTenantId, token: live.token, expiredToken: expired.token, issue, lines, events, observed };
 }

@@ -1,0 +1,51 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+
+/** Reaches the server and is taken in by it: later than what counts as just now for a credential. */
+const PAUSE_MS = 150;
+
+/** How the end of a body is told: by its length, or by its last chunk, which nobody knows before it comes. */
+type Framing = 'content-length' | 'chunked';
+
+export interface RawCall {
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly framing?: Framing;
+}
+
+/** A connection of a client that sends a call in pieces. */
+export class RawConnection {
+  readonly #socket: Socket;
+  /** When the server has ended the connection. */
+  readonly closed: Promise<unknown>;
+
+  constructor(port: number) {
+    this.#socket = connect(port, '127.0.0.1');
+    this.closed = once(this.#socket, 'close');
+  }
+
+  /** Sends the head of a call and the first bytes of its body. Resolves with what sends the others and reads the answer. */
+  async begin({ path, headers, body, framing = 'content-length' }: RawCall): Promise<() => Promise<string>> {
+    const length =
+      framing === 'chunked' ? { 'transfer-encoding': 'chunked' } : { 'content-length': String(body.length) };
+    const fields = Object.entries({ host: 'kms', 'content-type': 'application/json', ...headers, ...length });
+    const chunk = (text: string) => (framing === 'chunked' ? `${text.length.toString(16)}\r\n${text}\r\n` : text);
+    const lines = fields.map(([field, value]) => `${field}: ${value}\r\n`).join('');
+    this.#socket.write(`POST ${path} HTTP/1.1\r\n${lines}\r\n${chunk(body.slice(0, 5))}`);
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    return async () => {
+      this.#socket.write(`${chunk(body.slice(5))}${framing === 'chunked' ? '0\r\n\r\n' : ''}`);
+      const [answer] = (await once(this.#socket, 'data')) as [Buffer];
+      return answer.toString('latin1');
+    };
+  }
+
+  async ask(call: RawCall): Promise<string> {
+    return (await this.begin(call))();
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}

@@ -33,7 +33,7 @@ function fieldsOfKey(
     record.protectionLevel,
     record.state,
     record.stateBeforeDestroy,
-    revocation === null ? null : lengthPrefixed([revocation.reason, revocation.at.getTime()]),
+    revocation === null ? null : lengthPrefixed([revocation.reason, instant(revocation.at)]),
     record.currentVersion,
     rotation.periodSeconds,
     rotation.auto,
@@ -80,7 +80,7 @@ export function encodeTokenRecord(record: UnsignedApiTokenRecord, format: Record
     record.role,
     record.permissions.length,
     ...record.permissions,
-    record.createdAt.getTime(),
+    instant(record.createdAt),
     instant(record.expiresAt),
     instant(record.revokedAt),
   ];
@@ -95,7 +95,7 @@ export function encodeTenantRecord({ tenantId, name, state, createdAt, fields }:
     tenantId,
     name,
     state,
-    createdAt.getTime(),
+    instant(createdAt),
     ...encodeFields(fields),
   ]);
 }
@@ -106,6 +106,12 @@ function encodeFields(fields: RecordFields): readonly Field[] {
   return [tags.length, ...tags.flatMap((tag) => [tag, sortedJson(fields[tag])])];
 }
 
+/**
+ * Milliseconds since 1970. The KMS writes no instant before it; one that somebody else wrote, or none that is a date at all, is
+ * text, so that a record with it is not authentic instead of one that nobody can look at.
+ */
 function instant(at: Date | null): Field {
-  return at === null ? null : at.getTime();
+  if (at === null) return null;
+  const milliseconds = at.getTime();
+  return Number.isSafeInteger(milliseconds) && milliseconds >= 0 ? milliseconds : String(milliseconds);
 }

@@ -45,6 +45,14 @@ export function formatToSign(
   );
 }
 
+/**
+ * The format in which a record is signed that ends for good. It is never refused: an optional field that somebody put into a
+ * record of format 1 is not covered, so the record stays as unauthentic as it was, and has ended.
+ */
+export function formatOfEnd({ written }: RecordFormats, before: RecordMac | null | undefined): RecordFormat {
+  return written === NEWEST_FORMAT || before?.format === NEWEST_FORMAT ? NEWEST_FORMAT : written;
+}
+
 export function isEmpty(fields: RecordFields): boolean {
   return Object.keys(fields).length === 0;
 }

@@ -4,7 +4,14 @@ import type { TenantRecord, UnsignedTenantRecord } from '../model/tenant.ts';
 import { deriveKey } from './derive.ts';
 import type { MasterKeyChain } from './master-key-chain.ts';
 import { encodeTenantRecord } from './record-encoding.ts';
-import { formatToSign, isEmpty, NEWEST_FORMAT, requireKnown } from './record-formats.ts';
+import {
+  formatOfEnd,
+  formatToSign,
+  isEmpty,
+  NEWEST_FORMAT,
+  type RecordFormat,
+  requireKnown,
+} from './record-formats.ts';
 
 /**
  * Decides which stored records of tenants are authentic. The key comes from the service's own master key: that of the tenant
@@ -20,7 +27,15 @@ export class TenantAuthority {
 
   /** Adds the MAC; the record has none while nodes may run that would not keep it. */
   sign(record: UnsignedTenantRecord & Partial<Pick<TenantRecord, 'mac'>>): TenantRecord {
-    const format = formatToSign(this.#chain.formats, record.mac, record.fields);
+    return this.#signAs(formatToSign(this.#chain.formats, record.mac, record.fields), record);
+  }
+
+  /** As {@link sign}, of a tenant that is shredded, whatever somebody may have written into its record. Never refused. */
+  signShredded(record: TenantRecord & { readonly state: 'shredded' }): TenantRecord {
+    return this.#signAs(formatOfEnd(this.#chain.formats, record.mac), record);
+  }
+
+  #signAs(format: RecordFormat, record: UnsignedTenantRecord): TenantRecord {
     if (format === 1) return { ...record, mac: null };
     const { version } = this.#chain.current;
     return { ...record, mac: { format, tmkVersion: version, tag: this.#mac(version, record) } };

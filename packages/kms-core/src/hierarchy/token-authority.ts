@@ -6,7 +6,7 @@ import { deriveKey } from './derive.ts';
 import type { KeyHierarchy } from './key-hierarchy.ts';
 import type { MasterKeyChain } from './master-key-chain.ts';
 import { encodeTokenRecord } from './record-encoding.ts';
-import { formatToSign, isEmpty, type RecordFormat, requireKnown } from './record-formats.ts';
+import { formatOfEnd, formatToSign, isEmpty, type RecordFormat, requireKnown } from './record-formats.ts';
 
 /**
  * Decides which stored records of API tokens are authentic. Both keys come from the service's own master key: somebody
@@ -40,8 +40,16 @@ export class TokenAuthority {
    * @param record with the MAC that it had, if it is a change: its format never goes back
    */
   sign(record: UnsignedApiTokenRecord & Partial<Pick<ApiTokenRecord, 'mac'>>): ApiTokenRecord {
+    return this.#signAs(formatToSign(this.#chain.formats, record.mac, record.fields), record);
+  }
+
+  /** As {@link sign}, of a token that is revoked, whatever somebody may have written into its record. Never refused. */
+  signRevoked(record: ApiTokenRecord & { readonly revokedAt: Date }): ApiTokenRecord {
+    return this.#signAs(formatOfEnd(this.#chain.formats, record.mac), record);
+  }
+
+  #signAs(format: RecordFormat, record: UnsignedApiTokenRecord): ApiTokenRecord {
     const { version } = this.#chain.current;
-    const format = formatToSign(this.#chain.formats, record.mac, record.fields);
     return { ...record, mac: { format, tmkVersion: version, tag: this.#mac(format, version, record) } };
   }
 

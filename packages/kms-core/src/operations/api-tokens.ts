@@ -185,7 +185,7 @@ export async function endToken(unit: UnitOfWork, authority: TokenAuthority, reco
 
 /** The record of a live token as its revocation leaves it. */
 export function endedToken(unit: UnitOfWork, authority: TokenAuthority, record: ApiTokenRecord): ApiTokenRecord {
-  return authority.sign({ ...record, revokedAt: unit.now });
+  return authority.signRevoked({ ...record, revokedAt: unit.now });
 }
 
 /** Shows a token, without the token itself. */

@@ -219,7 +219,7 @@ const TOKENS_AT_ONCE = 200;
 export async function endTenant(unit: UnitOfWork, system: MasterKeyChain, tenantId: TenantId): Promise<void> {
   const tenant = await unit.tenants.get(tenantId, { lock: true });
   if (tenant === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
-  await unit.tenants.shred(new TenantAuthority(system).sign({ ...tenant, state: 'shredded' }));
+  await unit.tenants.shred(new TenantAuthority(system).signShredded({ ...tenant, state: 'shredded' }));
   const authority = new TokenAuthority(system);
   const turns = new Turns(tenantId);
   for (let more = true; more; ) {

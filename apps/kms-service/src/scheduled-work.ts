@@ -1,4 +1,4 @@
-import { type Kms, operationOfService, removeEndedTokens, runDueWork } from '@qnsp/kms-core';
+import { type Kms, operationOfService, removeExpiredTokens, runDueWork } from '@qnsp/kms-core';
 import type { Logger } from './http/logger.ts';
 import type { RootWork } from './roots/root-work.ts';
 
@@ -6,7 +6,7 @@ export interface ScheduledWorkOptions {
   /** What the roots need, done after what schedules ask for. */
   readonly rootWork: RootWork;
   readonly intervalMs: number;
-  /** How long tokens are kept after they ended; `undefined` keeps them forever. */
+  /** How long tokens are kept after they expired; `undefined` keeps them forever. */
   readonly tokenRetentionSeconds: number | undefined;
   /** Asked before each turn: a turn that may not work is skipped. */
   readonly mayWork: () => Promise<boolean>;
@@ -37,14 +37,14 @@ export function startScheduledWork(
   };
   const removeTokens = async () => {
     if (tokenRetentionSeconds === undefined || stopping.signal.aborted) return;
-    const { removed, kept } = await removeEndedTokens(
-      operationOfService(kms, 'removeEndedTokens'),
+    const { removed, kept } = await removeExpiredTokens(
+      operationOfService(kms, 'removeExpiredTokens'),
       { seconds: tokenRetentionSeconds },
       stopping.signal,
     );
-    if (removed > 0) log.info({ removed }, 'removed tokens that ended long ago');
+    if (removed > 0) log.info({ removed }, 'removed tokens that expired long ago');
     // Said once, not in each turn.
-    if (kept > keptTokens) log.warn({ kept }, 'tokens that ended long ago are kept: their records are not authentic');
+    if (kept > keptTokens) log.warn({ kept }, 'tokens that expired long ago are kept: their records are not authentic');
     keptTokens = kept;
   };
   const run = async () => {

@@ -135,7 +135,7 @@ describe('the route table', () => {
       'start',
       'bootstrapTenant',
       'installPlatformToken',
-      'removeEndedTokens',
+      'removeExpiredTokens',
       'applyTombstones',
       'runDueWork',
       'sweepResidentKeys',

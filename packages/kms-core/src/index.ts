@@ -106,7 +106,7 @@ export * from './operations/mac.ts';
 export * from './operations/random.ts';
 export * from './operations/read-evidence.ts';
 export * from './operations/reencrypt.ts';
-export * from './operations/remove-ended-tokens.ts';
+export * from './operations/remove-expired-tokens.ts';
 export * from './operations/require-access.ts';
 export * from './operations/revoke-key.ts';
 export { rotateKey, upgradeKey } from './operations/rotate-key.ts';

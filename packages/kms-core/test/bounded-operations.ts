@@ -13,7 +13,7 @@ type IsOperation<F> = F extends (op: infer O, ...rest: never[]) => unknown
 /** What the service does by itself: `bounded-unattended.ts`. */
 type Unattended =
   | 'isSweepDue'
-  | 'removeEndedTokens'
+  | 'removeExpiredTokens'
   | 'runDueWork'
   | 'sweepResidentKeys'
   | 'applyTombstones'

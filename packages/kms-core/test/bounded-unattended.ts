@@ -64,12 +64,12 @@ export const UNATTENDED: Readonly<Record<string, Cases>> = {
   },
   // A negative grace would destroy what a restored database does not know yet.
   sweepResidentKeys: { outside: outsideLimits(sweep) },
-  removeEndedTokens: {
+  removeExpiredTokens: {
     outside: [-1, 0, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 101 * 365 * 24 * 60 * 60].map((seconds) => ({
       path: 'seconds',
       run: (f: Fixture) =>
-        core.removeEndedTokens(
-          core.operationOfService(f.kms, 'removeEndedTokens'),
+        core.removeExpiredTokens(
+          core.operationOfService(f.kms, 'removeExpiredTokens'),
           { seconds },
           new AbortController().signal,
         ),

@@ -19,8 +19,14 @@ import { rawSql } from './raw-sql.ts';
 
 const WITHOUT_MATERIAL = `material_kind = 'none', tmk_version = null, sealed = null`;
 /** Tokens by their names. */
-const [LIVING, EXPIRING, ENDED, PLATFORM] = ['living', 'expiring', 'ended', 'of the platform'] as const;
-const ENDED_LONG_AGO = 'only tokens of tenants that ended long ago are removed';
+const [LIVING, EXPIRING, REVOKED, EXPIRED, PLATFORM] = [
+  'living',
+  'expiring',
+  'revoked',
+  'expired',
+  'of the platform',
+] as const;
+const EXPIRED_LONG_AGO = 'only tokens of tenants that expired long ago are removed';
 const GONE = `state = 'destroyed', ${WITHOUT_MATERIAL}`;
 
 /** Everything here is done as the owner of the tables and without the store: what remains is the database. */
@@ -47,10 +53,11 @@ describe('constraints of the database', () => {
       await unit.keys.leaseOperations({ keyId: key.keyId, version: 0, budget: 10, count: 5 });
       await unit.tokens.insert(sampleToken(tenantId, { name: LIVING }));
       await unit.tokens.insert(sampleToken(tenantId, { name: EXPIRING, expiresAt: new Date('9998-01-01') }));
-      await unit.tokens.insert(sampleToken(tenantId, { name: ENDED, revokedAt: new Date('2026-06-01') }));
+      await unit.tokens.insert(sampleToken(tenantId, { name: REVOKED, revokedAt: new Date('2026-06-01') }));
+      await unit.tokens.insert(sampleToken(tenantId, { name: EXPIRED, expiresAt: new Date('2026-06-01') }));
       await unit.tenants.addMasterKeyWraps([sampleWrap(tenantId)]);
     });
-    const platform = sampleToken(null, { name: PLATFORM, revokedAt: new Date('2026-06-01') });
+    const platform = sampleToken(null, { name: PLATFORM, expiresAt: new Date('2026-06-01') });
     await store.transact(SYSTEM, (unit) => unit.tokens.insert(platform));
     await insertKey(store, sampleKey(shredded));
     await store.transact(SYSTEM, (unit) => unit.tenants.shred(shreddedTenant(shredded)));
@@ -132,13 +139,14 @@ describe('constraints of the database', () => {
     ['the removal of budgets', () => 'truncate kms.operation_leases', 'rows of kms.operation_leases are never removed'],
     ['the removal of a tenant', () => 'delete from kms.tenants', 'rows of kms.tenants are never removed'],
     ['the removal of all tokens', () => 'truncate kms.api_tokens', 'rows of kms.api_tokens are never removed'],
-    ['the removal of a living token', () => removeToken(LIVING, '2028-01-01'), ENDED_LONG_AGO],
-    ['the removal of a token that will end', () => removeToken(EXPIRING, '2028-01-01'), ENDED_LONG_AGO],
-    ['the removal of a token that ended later', () => removeToken(ENDED, '2026-01-01'), ENDED_LONG_AGO],
-    ['the removal of a token without a time', () => removeToken(ENDED, ''), ENDED_LONG_AGO],
-    ['the removal of a token by a time to come', () => removeToken(ENDED, '9999-01-01'), ENDED_LONG_AGO],
-    ['the removal of a token by a tenant', () => removeToken(ENDED, '2026-06-02', 'tenant'), ENDED_LONG_AGO],
-    ['the removal of a token of the platform', () => removeToken(PLATFORM, '2026-06-02'), ENDED_LONG_AGO],
+    ['the removal of a living token', () => removeToken(LIVING, '2028-01-01'), EXPIRED_LONG_AGO],
+    ['the removal of a token that will expire', () => removeToken(EXPIRING, '2028-01-01'), EXPIRED_LONG_AGO],
+    ['the removal of a token that was only revoked', () => removeToken(REVOKED, '2026-06-02'), EXPIRED_LONG_AGO],
+    ['the removal of a token that expired later', () => removeToken(EXPIRED, '2026-01-01'), EXPIRED_LONG_AGO],
+    ['the removal of a token without a time', () => removeToken(EXPIRED, ''), EXPIRED_LONG_AGO],
+    ['the removal of a token by a time to come', () => removeToken(EXPIRED, '9999-01-01'), EXPIRED_LONG_AGO],
+    ['the removal of a token by a tenant', () => removeToken(EXPIRED, '2026-06-02', 'tenant'), EXPIRED_LONG_AGO],
+    ['the removal of a token of the platform', () => removeToken(PLATFORM, '2026-06-02'), EXPIRED_LONG_AGO],
     ['two active versions', () => addVersion(`3, 'active'`), 'key_versions_one_active'],
     ['an unknown state of a version', () => addVersion(`3, 'lost'`), 'key_versions_state'],
     ['a gap between versions', () => addVersion(`4, 'deactivated'`), 'versions count without gaps'],
@@ -249,8 +257,8 @@ describe('constraints of the database', () => {
     ],
   ];
 
-  function removeToken(name: string, endedBefore: string, scope = 'system'): string {
-    return `select set_config('kms.scope', '${scope}', true), set_config('kms.remove_tokens_before', '${endedBefore}', true);
+  function removeToken(name: string, expiredBefore: string, scope = 'system'): string {
+    return `select set_config('kms.scope', '${scope}', true), set_config('kms.remove_tokens_before', '${expiredBefore}', true);
       delete from kms.api_tokens where name = '${name}'`;
   }
 
@@ -282,8 +290,8 @@ describe('constraints of the database', () => {
 
   it('let through what they are for: a change of state, the end of material and of tokens', async () => {
     const attempt = sql.begin(async (tx) => {
-      await tx.unsafe(removeToken(ENDED, '2026-06-02'));
-      expect(await tx`select from kms.api_tokens where name = ${ENDED}`).toHaveLength(0);
+      await tx.unsafe(removeToken(EXPIRED, '2026-06-02'));
+      expect(await tx`select from kms.api_tokens where name = ${EXPIRED}`).toHaveLength(0);
       await tx.unsafe(setVersion(1, GONE));
       await tx.unsafe(setVersion(2, GONE));
       await tx.unsafe(setKey(`state = 'destroyed'`));

@@ -313,10 +313,10 @@ describe('query plans', () => {
       name: 'tokens that ended',
       work: () =>
         store.transact(SYSTEM, async (unit) => {
-          await unit.tokens.lockEnded(new Date(), 100);
-          await unit.tokens.lockEnded(new Date(), 100, { endedAt: new Date(), tokenId: newId() });
+          await unit.tokens.lockExpired(new Date(), 100);
+          await unit.tokens.lockExpired(new Date(), 100, { expiredAt: new Date(), tokenId: newId() });
         }),
-      indexes: ['api_tokens_ended'],
+      indexes: ['api_tokens_expired'],
     },
     { name: 'what tombstones end', work: tombstonesBody, indexes: ['keys_pkey', 'api_tokens_pkey'] },
   ])('reach $name without reading a large table', async ({ work, indexes, scope }) => {

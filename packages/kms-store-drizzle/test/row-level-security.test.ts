@@ -217,14 +217,14 @@ describe('row-level security', () => {
     }
   });
 
-  it('lets the role remove a token only of a tenant, and only one that ended before a time that it names', async () => {
+  it('lets the role remove a token only of a tenant, and only one that expired before a time that it names', async () => {
     for (const scope of [SYSTEM, { kind: 'tenant', tenantId: theirs } as const])
       for (const before of ['', '2026-01-01']) {
         const attempt = underScope(sql, scope, async (tx) => {
           await tx`select set_config('kms.remove_tokens_before', ${before}, true)`;
           return tx`delete from kms.api_tokens`;
         });
-        await expect(attempt).rejects.toThrow('only tokens of tenants that ended long ago are removed');
+        await expect(attempt).rejects.toThrow('only tokens of tenants that expired long ago are removed');
       }
   });
 

@@ -46,7 +46,7 @@ export interface ServiceConfig {
   readonly shutdownTimeoutMs: number;
   readonly drainDelayMs: number;
   readonly jobIntervalMs: number;
-  /** How long tokens are kept after they ended; `undefined` keeps them forever. */
+  /** How long tokens are kept after they expired; `undefined` keeps them forever. */
   readonly tokenRetentionSeconds: number | undefined;
   /** How many processes serve; each of them is a node of its own. */
   readonly workers: number;

@@ -23,11 +23,5 @@ export interface ApiTokenRecord {
   readonly mac: RecordMac | null;
 }
 
-/** When a token ends, by its revocation or its expiry, whichever comes first; `undefined` where nothing ends it. */
-export function endOfToken({ revokedAt, expiresAt }: ApiTokenRecord): Date | undefined {
-  if (revokedAt === null || expiresAt === null) return revokedAt ?? expiresAt ?? undefined;
-  return revokedAt < expiresAt ? revokedAt : expiresAt;
-}
-
 /** A token record that still needs its MAC. */
 export type UnsignedApiTokenRecord = Omit<ApiTokenRecord, 'mac'>;

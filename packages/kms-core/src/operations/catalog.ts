@@ -179,7 +179,7 @@ export const OPERATIONS = {
   start: { permission: null, event: null, uses: 'service', cost: 'write', changes: true },
   bootstrapTenant: { permission: null, event: null, uses: 'tenant', cost: 'write', changes: true },
   installPlatformToken: { permission: null, event: null, uses: 'token', cost: 'write', changes: true },
-  removeEndedTokens: { permission: null, event: 'kms.token.removed', uses: 'token', cost: 'write', changes: true },
+  removeExpiredTokens: { permission: null, event: 'kms.token.removed', uses: 'token', cost: 'write', changes: true },
   applyTombstones: { permission: null, event: null, uses: 'service', cost: 'slow', changes: true },
   runDueWork: { permission: null, event: null, uses: 'service', cost: 'slow', changes: true },
   sweepResidentKeys: { permission: null, event: null, uses: 'service', cost: 'slow', changes: true },

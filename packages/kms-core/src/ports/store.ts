@@ -206,22 +206,22 @@ export interface TokenRecords {
    */
   revoke(...tokens: readonly ApiTokenRecord[]): Promise<void>;
   /**
-   * Up to `limit` tokens of tenants that ended before this time, by revocation or expiry, locked, those that ended first at the
-   * beginning; what another node has locked is passed over. None of the platform's. Only in the system scope.
+   * Up to `limit` tokens of tenants that expired before this time, locked, those that expired first at the beginning; what
+   * another node has locked is passed over. None of the platform's. Only in the system scope.
    *
    * @param after where to go on: behind this token in that order
    */
-  lockEnded(endedBefore: Date, limit: number, after?: EndedToken): Promise<readonly ApiTokenRecord[]>;
+  lockExpired(expiredBefore: Date, limit: number, after?: ExpiredToken): Promise<readonly ApiTokenRecord[]>;
   /**
-   * Removes tokens of tenants that ended before this time. Throws `INTERNAL_ERROR`, and removes none, when one did not or is of
+   * Removes tokens of tenants that expired before this time. Throws `INTERNAL_ERROR`, and removes none, when one did not or is of
    * the platform. Only in the system scope.
    */
-  remove(tokenIds: readonly string[], endedBefore: Date): Promise<void>;
+  remove(tokenIds: readonly string[], expiredBefore: Date): Promise<void>;
 }
 
-/** A token's place among those that ended. */
-export interface EndedToken {
-  readonly endedAt: Date;
+/** A token's place among those that expired. */
+export interface ExpiredToken {
+  readonly expiredAt: Date;
   readonly tokenId: string;
 }
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { newId } from '../model/identifiers.ts';
-import { type ApiTokenRecord, endOfToken } from '../access/api-token.ts';
+import type { ApiTokenRecord } from '../access/api-token.ts';
 import { OPERATIONS } from '../operations/catalog.ts';
-import type { EndedToken, Store, TokenQuery } from '../ports/store.ts';
+import type { ExpiredToken, Store, TokenQuery } from '../ports/store.ts';
 import { asTenant, comparable, newTenant, revoked, sampleToken, someBytes, SYSTEM } from './store-samples.ts';
 
 /** The tokens of all pages. */
@@ -128,18 +128,17 @@ export function tokenRules(store: () => Store): void {
     expect(await everyToken(store(), { tenantId })).toHaveLength(1);
   });
 
-  describe('of tokens that ended long ago', () => {
+  describe('of tokens that expired long ago', () => {
     const bound = new Date('2026-01-02T00:00:00.000Z');
     const [early, late] = [new Date('2026-01-01T23:59:59.999Z'), bound];
     /** Of all tokens of the store those of one tenant. */
-    const endedOf = async (tenantId: string, limit = 200): Promise<string[]> => {
+    const expiredOf = async (tenantId: string, limit = 200): Promise<string[]> => {
       const found: string[] = [];
-      for (let after: EndedToken | undefined, more = true; more; ) {
-        const page = await store().transact(SYSTEM, (unit) => unit.tokens.lockEnded(bound, limit, after));
+      for (let after: ExpiredToken | undefined, more = true; more; ) {
+        const page = await store().transact(SYSTEM, (unit) => unit.tokens.lockExpired(bound, limit, after));
         found.push(...page.filter((token) => token.tenantId === tenantId).map(({ tokenId }) => tokenId));
         const last = page.at(-1);
-        const endedAt = last && endOfToken(last);
-        if (last !== undefined && endedAt !== undefined) after = { endedAt, tokenId: last.tokenId };
+        if (last?.expiresAt) after = { expiredAt: last.expiresAt, tokenId: last.tokenId };
         more = page.length === limit;
       }
       return found;
@@ -151,39 +150,41 @@ export function tokenRules(store: () => Store): void {
     const remove = (tokenIds: readonly string[], before = bound) =>
       store().transact(SYSTEM, (unit) => unit.tokens.remove(tokenIds, before));
 
-    it('shows them in the order of their ends, in pages, and neither living ones nor those of the platform', async () => {
+    it('shows them in the order in which they expired, in pages, and neither others nor those of the platform', async () => {
       const tenantId = await newTenant(store());
       const endings = [
-        { revokedAt: new Date(early.getTime() - 1) },
+        { expiresAt: new Date(early.getTime() - 1) },
         { expiresAt: new Date(early.getTime() - 3), revokedAt: early },
-        { expiresAt: early, revokedAt: new Date(early.getTime() - 2) },
+        { expiresAt: new Date(early.getTime() - 2), revokedAt: new Date(early.getTime() - 9) },
         { expiresAt: early },
-        { revokedAt: late },
         { expiresAt: late },
+        { expiresAt: late, revokedAt: early },
+        { revokedAt: early },
         {},
       ];
       const tokens = endings.map((ending) => sampleToken(tenantId, ending));
-      await insert(...tokens, sampleToken(null, { revokedAt: early }));
-      const ended = [1, 2, 0, 3].map((index) => tokens[index]?.tokenId);
-      for (const limit of [1, 2, 3, 200]) expect(await endedOf(tenantId, limit)).toEqual(ended);
-      const attempt = asTenant(store(), tenantId, (unit) => unit.tokens.lockEnded(bound, 1));
+      await insert(...tokens, sampleToken(null, { expiresAt: early }));
+      const expired = [1, 2, 0, 3].map((index) => tokens[index]?.tokenId);
+      for (const limit of [1, 2, 3, 200]) expect(await expiredOf(tenantId, limit)).toEqual(expired);
+      const attempt = asTenant(store(), tenantId, (unit) => unit.tokens.lockExpired(bound, 1));
       await expect(attempt).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
     });
 
     it('removes them for good, and nothing else', async () => {
       const tenantId = await newTenant(store());
       const [first, second] = [
-        sampleToken(tenantId, { revokedAt: early }),
+        sampleToken(tenantId, { expiresAt: early, revokedAt: early }),
         sampleToken(tenantId, { expiresAt: early }),
       ];
-      const living = [
+      // A revoked one that did not expire would be valid again if its earlier row came back.
+      const staying = [
         sampleToken(tenantId),
-        sampleToken(tenantId, { revokedAt: late }),
-        sampleToken(tenantId, { expiresAt: late }),
-        sampleToken(null, { revokedAt: early }),
+        sampleToken(tenantId, { revokedAt: early }),
+        sampleToken(tenantId, { expiresAt: late, revokedAt: early }),
+        sampleToken(null, { expiresAt: early, revokedAt: early }),
       ];
-      await insert(first, second, ...living);
-      for (const token of living) {
+      await insert(first, second, ...staying);
+      for (const token of staying) {
         await expect(remove([first.tokenId, token.tokenId])).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
       }
       await expect(remove([newId()])).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
@@ -191,21 +192,21 @@ export function tokenRules(store: () => Store): void {
       await expect(remove([first.tokenId], soon)).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
       const asItself = asTenant(store(), tenantId, (unit) => unit.tokens.remove([first.tokenId], bound));
       await expect(asItself).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
-      expect(await endedOf(tenantId)).toEqual([first.tokenId, second.tokenId].sort());
+      expect(await expiredOf(tenantId)).toEqual([first.tokenId, second.tokenId].sort());
       await remove([first.tokenId, second.tokenId]);
       await remove([]);
-      expect(await endedOf(tenantId)).toEqual([]);
+      expect(await expiredOf(tenantId)).toEqual([]);
       await expect(store().findToken(first.hash)).resolves.toBeUndefined();
-      for (const token of living) await expect(store().findToken(token.hash)).resolves.toBeDefined();
+      for (const token of staying) await expect(store().findToken(token.hash)).resolves.toBeDefined();
     });
 
     it('passes over those that somebody else removes at the same moment', async () => {
       const tenantId = await newTenant(store());
-      const tokens = Array.from({ length: 3 }, () => sampleToken(tenantId, { revokedAt: early }));
+      const tokens = Array.from({ length: 3 }, () => sampleToken(tenantId, { expiresAt: early }));
       await insert(...tokens);
       const removeAll = () =>
         store().transact(SYSTEM, async (unit) => {
-          const found = await unit.tokens.lockEnded(bound, 200);
+          const found = await unit.tokens.lockExpired(bound, 200);
           const mine = found.filter((token) => token.tenantId === tenantId).map(({ tokenId }) => tokenId);
           await unit.tokens.remove(mine, bound);
           return mine;

@@ -1,6 +1,6 @@
 import { KmsError } from '../errors/kms-error.ts';
-import { type ApiTokenRecord, endOfToken } from '../access/api-token.ts';
-import type { EndedToken, TokenPage, TokenQuery, TokenRecords } from '../ports/store.ts';
+import type { ApiTokenRecord } from '../access/api-token.ts';
+import type { ExpiredToken, TokenPage, TokenQuery, TokenRecords } from '../ports/store.ts';
 import {
   copyOf,
   type MemoryTables,
@@ -54,34 +54,36 @@ export class MemoryTokens implements TokenRecords {
     }
   }
 
-  async lockEnded(endedBefore: Date, limit: number, after?: EndedToken): Promise<readonly ApiTokenRecord[]> {
+  async lockExpired(expiredBefore: Date, limit: number, after?: ExpiredToken): Promise<readonly ApiTokenRecord[]> {
     requireSystem(this.#unit.scope);
     return [...this.#unit.tables().tokens.values()]
-      .filter((token) => hasEnded(token, endedBefore))
-      .map((token) => ({ token, endedAt: endOfToken(token) ?? endedBefore, tokenId: token.tokenId }))
-      .filter((place) => after === undefined || firstEnded(after, place) < 0)
-      .sort(firstEnded)
+      .filter((token) => hasExpired(token, expiredBefore))
+      .map((token) => ({ token, expiredAt: token.expiresAt ?? expiredBefore, tokenId: token.tokenId }))
+      .filter((place) => after === undefined || firstExpired(after, place) < 0)
+      .sort(firstExpired)
       .slice(0, limit)
       .map(({ token }) => copyOf(token));
   }
 
-  async remove(tokenIds: readonly string[], endedBefore: Date): Promise<void> {
+  async remove(tokenIds: readonly string[], expiredBefore: Date): Promise<void> {
     requireSystem(this.#unit.scope);
     const { tokens } = this.#unit.tables();
     const found = tokenIds.map((tokenId) => tokens.get(tokenId));
-    if (!found.every((token) => token !== undefined && hasEnded(token, endedBefore)) || endedBefore > this.#unit.now)
-      throw new KmsError('INTERNAL_ERROR', 'Only tokens that ended long ago are removed.');
+    if (
+      !found.every((token) => token !== undefined && hasExpired(token, expiredBefore)) ||
+      expiredBefore > this.#unit.now
+    )
+      throw new KmsError('INTERNAL_ERROR', 'Only tokens that expired long ago are removed.');
     for (const tokenId of tokenIds) tokens.delete(tokenId);
   }
 }
 
-function hasEnded(token: ApiTokenRecord, before: Date): boolean {
-  const end = endOfToken(token);
-  return token.tenantId !== null && end !== undefined && end < before;
+function hasExpired(token: ApiTokenRecord, before: Date): boolean {
+  return token.tenantId !== null && token.expiresAt !== null && token.expiresAt < before;
 }
 
-function firstEnded(a: EndedToken, b: EndedToken): number {
-  return a.endedAt.getTime() - b.endedAt.getTime() || (a.tokenId < b.tokenId ? -1 : a.tokenId > b.tokenId ? 1 : 0);
+function firstExpired(a: ExpiredToken, b: ExpiredToken): number {
+  return a.expiredAt.getTime() - b.expiredAt.getTime() || (a.tokenId < b.tokenId ? -1 : a.tokenId > b.tokenId ? 1 : 0);
 }
 
 type Place = NonNullable<TokenQuery['after']>;

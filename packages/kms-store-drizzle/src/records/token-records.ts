@@ -1,6 +1,6 @@
 import {
   type ApiTokenRecord,
-  type EndedToken,
+  type ExpiredToken,
   KmsError,
   type TenantId,
   type TokenPage,
@@ -79,27 +79,27 @@ export class DrizzleTokens implements TokenRecords {
     if (revoked.length !== tokens.length) throw new KmsError('NOT_FOUND', 'There is no live token with this id.');
   }
 
-  async lockEnded(endedBefore: Date, limit: number, after?: EndedToken): Promise<readonly ApiTokenRecord[]> {
+  async lockExpired(expiredBefore: Date, limit: number, after?: ExpiredToken): Promise<readonly ApiTokenRecord[]> {
     requireSystem(this.#session.scope);
-    const rest = after && sql`(${END}, ${apiTokens.tokenId}) > (${timeOf(after.endedAt)}, ${after.tokenId}::uuid)`;
+    const rest = after && sql`(${EXPIRY}, ${apiTokens.tokenId}) > (${timeOf(after.expiredAt)}, ${after.tokenId}::uuid)`;
     const rows = await this.#session.run((db) =>
       db
         .select()
         .from(apiTokens)
-        .where(and(OF_TENANTS, sql`${END} < ${timeOf(endedBefore)}`, rest))
-        .orderBy(asc(END), asc(apiTokens.tokenId))
+        .where(and(OF_TENANTS, sql`${EXPIRY} < ${timeOf(expiredBefore)}`, rest))
+        .orderBy(asc(EXPIRY), asc(apiTokens.tokenId))
         .limit(limit)
         .for('update', { skipLocked: true }),
     );
     return rows.map(toTokenRecord);
   }
 
-  async remove(tokenIds: readonly string[], endedBefore: Date): Promise<void> {
+  async remove(tokenIds: readonly string[], expiredBefore: Date): Promise<void> {
     requireSystem(this.#session.scope);
     if (tokenIds.length === 0) return;
     // Without this the database removes no token, and with it none that ended later.
     await this.#session.run((db) =>
-      db.execute(sql`select set_config('kms.remove_tokens_before', ${endedBefore.toISOString()}, true)`),
+      db.execute(sql`select set_config('kms.remove_tokens_before', ${expiredBefore.toISOString()}, true)`),
     );
     const removed = await this.#session.run((db) =>
       db
@@ -113,7 +113,7 @@ export class DrizzleTokens implements TokenRecords {
 }
 
 /** In the words of the partial index. */
-const END = sql`least(revoked_at, expires_at)`;
+const EXPIRY = sql`expires_at`;
 const OF_TENANTS = sql`tenant_id is not null`;
 
 /** What changes of a token, as a row of values. */

@@ -37,8 +37,8 @@ export const apiTokens = kms.table(
     check('api_tokens_fields', sql`jsonb_typeof(${table.fields}) = 'object'`),
     index('api_tokens_newest').on(table.tenantId, table.createdAt, table.tokenId),
     /** For the removal of what ended long ago. */
-    index('api_tokens_ended')
-      .on(sql`least(${table.revokedAt}, ${table.expiresAt})`, table.tokenId)
-      .where(sql`${table.tenantId} is not null and least(${table.revokedAt}, ${table.expiresAt}) is not null`),
+    index('api_tokens_expired')
+      .on(table.expiresAt, table.tokenId)
+      .where(sql`${table.tenantId} is not null and ${table.expiresAt} is not null`),
   ],
 );

@@ -1,9 +1,10 @@
 -- In the strongest mode at once: to wait for a stronger one with a weaker one in hand is how deadlocks come about.
 LOCK TABLE "kms"."api_tokens" IN ACCESS EXCLUSIVE MODE;
 --> statement-breakpoint
-CREATE INDEX "api_tokens_ended" ON "kms"."api_tokens" USING btree (least("revoked_at", "expires_at"),"token_id") WHERE "kms"."api_tokens"."tenant_id" is not null and least("kms"."api_tokens"."revoked_at", "kms"."api_tokens"."expires_at") is not null;--> statement-breakpoint
--- Rows of tokens stay, but those of tenants that ended before a time that the service names in its transaction. One of the
--- platform stays whatever it is: the token of the configuration, once revoked, would be made again.
+CREATE INDEX "api_tokens_expired" ON "kms"."api_tokens" USING btree ("expires_at","token_id") WHERE "kms"."api_tokens"."tenant_id" is not null and "kms"."api_tokens"."expires_at" is not null;--> statement-breakpoint
+-- Rows of tokens stay, but those of tenants that expired before a time that the service names in its transaction: to put
+-- such a row back, as it was at any time, gives a token that expired. A revoked one that did not expire would be valid again, and
+-- so would one of the platform: the token of the configuration, once revoked, would be made again.
 DROP TRIGGER "api_tokens_stay" ON "kms"."api_tokens";
 --> statement-breakpoint
 CREATE TRIGGER "api_tokens_stay" BEFORE TRUNCATE ON "kms"."api_tokens"
@@ -11,14 +12,13 @@ CREATE TRIGGER "api_tokens_stay" BEFORE TRUNCATE ON "kms"."api_tokens"
 --> statement-breakpoint
 CREATE FUNCTION "kms"."guard_token_removal"() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-	ended_before timestamptz := nullif(current_setting('kms.remove_tokens_before', true), '')::timestamptz;
+	expired_before timestamptz := nullif(current_setting('kms.remove_tokens_before', true), '')::timestamptz;
 BEGIN
-	-- Of a token that nothing ends least() is null, and the condition is not true.
 	IF OLD.tenant_id IS NOT NULL AND current_setting('kms.scope', true) = 'system'
-		AND least(OLD.revoked_at, OLD.expires_at) < ended_before AND ended_before <= now() THEN
+		AND OLD.expires_at < expired_before AND expired_before <= now() THEN
 		RETURN OLD;
 	END IF;
-	RAISE EXCEPTION 'only tokens of tenants that ended long ago are removed';
+	RAISE EXCEPTION 'only tokens of tenants that expired long ago are removed';
 END $$;
 --> statement-breakpoint
 CREATE TRIGGER "api_tokens_remove" BEFORE DELETE ON "kms"."api_tokens"

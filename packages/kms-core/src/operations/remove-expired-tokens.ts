@@ -2,20 +2,20 @@ import { BOUNDS } from '../bounds/bounds.ts';
 import { checkInteger } from '../bounds/check-values.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import { type TokenAuthority, tokenAuthority } from '../hierarchy/token-authority.ts';
-import { type ApiTokenRecord, endOfToken } from '../access/api-token.ts';
+import type { ApiTokenRecord } from '../access/api-token.ts';
 import { SYSTEM_TENANT } from '../model/identifiers.ts';
-import type { EndedToken, UnitOfWork } from '../ports/store.ts';
+import type { ExpiredToken, UnitOfWork } from '../ports/store.ts';
 import { OPERATIONS } from './catalog.ts';
 import { type Operation, unattended } from './operation.ts';
 
 export interface TokenRetention {
-  /** How long after its revocation or expiry a token is kept, in whole seconds. */
+  /** How long after its expiry a token is kept, in whole seconds. */
   readonly seconds: number;
 }
 
 export interface RemovedTokens {
   readonly removed: number;
-  /** How many ended long enough ago and are kept all the same, because somebody else changed their records. */
+  /** How many expired long enough ago and are kept all the same, because somebody else changed their records. */
   readonly kept: number;
 }
 
@@ -24,13 +24,14 @@ const TOKENS_PER_UNIT = 100;
 const UNITS_PER_RUN = 20;
 
 /**
- * Removes tokens of tenants that were revoked or expired so long ago that nobody asks for them any more. Tokens of the
- * platform stay: the one of the configuration, revoked once, would be valid again. What is removed is in the evidence of its
- * tenant, by id. Any number of nodes may run it at once.
+ * Removes tokens of tenants that expired so long ago that nobody asks for them any more. One that was revoked and has not
+ * expired stays: somebody who writes to the database could put its earlier row back, which is authentic, and it would be valid again.
+ * Tokens of the platform stay for the same reason. What is removed is in the evidence of its tenant, by id. Any number of nodes
+ * may run it at once.
  *
  * @param signal ends the run after the tokens that it is at
  */
-export async function removeEndedTokens(
+export async function removeExpiredTokens(
   service: Operation,
   { seconds }: TokenRetention,
   signal: AbortSignal,
@@ -39,18 +40,18 @@ export async function removeEndedTokens(
   const { kms } = service;
   const authority = await tokenAuthority(kms.hierarchy);
   let [removed, kept] = [0, 0];
-  let after: EndedToken | undefined;
+  let after: ExpiredToken | undefined;
   for (let units = 0; units < UNITS_PER_RUN && !signal.aborted; units += 1) {
     const page = await kms.store.transact({ kind: 'system' }, async (unit) => {
-      const endedBefore = new Date(unit.now.getTime() - seconds * 1000);
-      const found = await unit.tokens.lockEnded(endedBefore, TOKENS_PER_UNIT, after);
-      // A record that somebody wrote in place of the KMS may say that a live token ended.
+      const expiredBefore = new Date(unit.now.getTime() - seconds * 1000);
+      const found = await unit.tokens.lockExpired(expiredBefore, TOKENS_PER_UNIT, after);
+      // A record that somebody wrote in place of the KMS may say that a live token expired.
       const authentic = found.filter((token) => isAuthentic(authority, token));
       await unit.tokens.remove(
         authentic.map(({ tokenId }) => tokenId),
-        endedBefore,
+        expiredBefore,
       );
-      await recordRemoval(service, unit, authentic, endedBefore);
+      await recordRemoval(service, unit, authentic, expiredBefore);
       return { found, removed: authentic.length };
     });
     removed += page.removed;
@@ -65,15 +66,15 @@ async function recordRemoval(
   service: Operation,
   unit: UnitOfWork,
   tokens: readonly ApiTokenRecord[],
-  endedBefore: Date,
+  expiredBefore: Date,
 ): Promise<void> {
-  const eventType = OPERATIONS.removeEndedTokens.event;
+  const eventType = OPERATIONS.removeExpiredTokens.event;
   for (const [tenantId, removed] of Map.groupBy(tokens, (token) => token.tenantId)) {
-    const { evidence } = unattended(service, 'removeEndedTokens', tenantId ?? SYSTEM_TENANT);
+    const { evidence } = unattended(service, 'removeExpiredTokens', tenantId ?? SYSTEM_TENANT);
     await evidence?.changed(unit, {
       eventType,
       resource: { type: 'token', id: null, version: null },
-      before: { endedBefore: endedBefore.toISOString(), tokenIds: removed.map(({ tokenId }) => tokenId) },
+      before: { expiredBefore: expiredBefore.toISOString(), tokenIds: removed.map(({ tokenId }) => tokenId) },
       after: null,
     });
   }
@@ -89,7 +90,8 @@ function isAuthentic(authority: TokenAuthority, token: ApiTokenRecord): boolean 
   }
 }
 
-function placeOf(token: ApiTokenRecord | undefined): EndedToken | undefined {
-  const endedAt = token && endOfToken(token);
-  return token === undefined || endedAt === undefined ? undefined : { endedAt, tokenId: token.tokenId };
+function placeOf(token: ApiTokenRecord | undefined): ExpiredToken | undefined {
+  return token === undefined || token.expiresAt === null
+    ? undefined
+    : { expiredAt: token.expiresAt, tokenId: token.tokenId };
 }

@@ -4,19 +4,20 @@ import {
   installPlatformToken,
   type Kms,
   listApiTokens,
+  newId,
   operationOfService,
-  removeEndedTokens,
+  removeExpiredTokens,
   revokeApiToken,
   SERVICE_ITSELF,
   shredTenant,
 } from '../src/index.ts';
-import { SYSTEM } from '../src/testing/index.ts';
+import { someBytes, SYSTEM } from '../src/testing/index.ts';
 import { type Fixture, makeFixture } from './kms-fixture.ts';
 import { SealedEvidence } from './sealed-evidence.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
 const RETENTION = { seconds: 400 * 24 * 60 * 60 };
-const LONG = 401 * DAY;
+const LONG = 402 * DAY;
 let f: Fixture;
 let kms: Kms;
 
@@ -30,30 +31,32 @@ const admin = () => ({ kms, caller: f.admin });
 const install = (token: string | undefined) =>
   installPlatformToken(operationOfService(kms, 'installPlatformToken'), token);
 const remove = (signal = new AbortController().signal) =>
-  removeEndedTokens(operationOfService(kms, 'removeEndedTokens'), RETENTION, signal);
+  removeExpiredTokens(operationOfService(kms, 'removeExpiredTokens'), RETENTION, signal);
 const make = async (expiresAt: Date | null = null) =>
   (await createApiToken(admin(), { name: 'job', role: 'key_user', expiresAt })).tokenId;
 const end = async () => {
-  const tokenId = await make();
+  const tokenId = await make(new Date(kms.clock() + DAY));
   await revokeApiToken(admin(), { tokenId });
   return tokenId;
 };
 const left = async () => (await listApiTokens(admin(), { limit: 200 })).items.map(({ tokenId }) => tokenId);
 const events = () => f.store.evidence().filter(({ eventType }) => eventType === 'kms.token.removed');
 
-describe('tokens that ended', () => {
-  test('are removed when the retention is over since their revocation or expiry, and in no other case', async () => {
-    const [living, revoked, expired] = [await make(), await end(), await make(new Date(kms.clock() + DAY))];
-    const later = await make(new Date(kms.clock() + 3 * DAY));
-    f.advance(400 * DAY - 1000);
+describe('tokens that expired', () => {
+  test('are removed when the retention is over since they expired, revoked or not, and in no other case', async () => {
+    const [living, revoked] = [await make(), await make()];
+    await revokeApiToken(admin(), { tokenId: revoked });
+    const [ended, expired] = [await end(), await make(new Date(kms.clock() + 2 * DAY))];
+    const later = await make(new Date(kms.clock() + 4 * DAY));
+    f.advance(401 * DAY - 1000);
     expect(await remove()).toEqual({ removed: 0, kept: 0 });
     f.advance(2000);
     expect(await remove()).toEqual({ removed: 1, kept: 0 });
-    expect(new Set(await left())).toEqual(new Set([living, expired, later]));
+    expect(new Set(await left())).toEqual(new Set([living, revoked, expired, later]));
     f.advance(DAY);
     expect(await remove()).toEqual({ removed: 1, kept: 0 });
-    expect(new Set(await left())).toEqual(new Set([living, later]));
-    expect(events().map(({ changes }) => changes?.before?.['tokenIds'])).toEqual([[revoked], [expired]]);
+    expect(new Set(await left())).toEqual(new Set([living, revoked, later]));
+    expect(events().map(({ changes }) => changes?.before?.['tokenIds'])).toEqual([[ended], [expired]]);
   });
 
   test('leave one event for each tenant and unit, with the id of each', async () => {
@@ -68,7 +71,7 @@ describe('tokens that ended', () => {
     expect(events()[0]).toMatchObject({
       tenantId: f.tenantId,
       actor: SERVICE_ITSELF,
-      action: 'removeEndedTokens',
+      action: 'removeExpiredTokens',
       resource: { type: 'token', id: null },
     });
   });
@@ -81,7 +84,7 @@ describe('tokens that ended', () => {
   });
 
   test('of a shredded tenant are removed as well', async () => {
-    await make();
+    await make(new Date(kms.clock() + DAY));
     const { tenantId } = f;
     await shredTenant(admin(), { tenantId, confirmation: `SHRED-${tenantId}`, reason: 'test' });
     f.advance(LONG);
@@ -100,16 +103,16 @@ describe('tokens that ended', () => {
   });
 
   test('only in a record that somebody else wrote are kept, and do not keep others', async () => {
-    const [living, ended] = [await make(), await end()];
+    const [forged, ended] = [newId(), await end()];
     await kms.store.transact(SYSTEM, async (unit) => {
-      const token = await unit.tokens.get(living);
-      // With the MAC of the living one.
-      if (token !== undefined) await unit.tokens.revoke({ ...token, revokedAt: new Date(kms.clock() - 1000) });
+      const token = await unit.tokens.get(ended);
+      // With the MAC of another one.
+      if (token !== undefined) await unit.tokens.insert({ ...token, tokenId: forged, hash: someBytes(32) });
     });
     f.advance(LONG);
     expect(await remove()).toEqual({ removed: 1, kept: 1 });
     const { items } = await kms.store.transact(SYSTEM, (unit) => unit.tokens.list({ tenantId: f.tenantId, limit: 10 }));
-    expect(items.map(({ tokenId }) => tokenId)).toEqual([living]);
+    expect(items.map(({ tokenId }) => tokenId)).toEqual([forged]);
     expect(events().map(({ changes }) => changes?.before?.['tokenIds'])).toEqual([[ended]]);
   });
 });

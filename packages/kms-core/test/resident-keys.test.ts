@@ -412,6 +412,67 @@ describe('the sweep', () => {
     }
   });
 
+  test('leaves a key alone whose maker renewed its claim while the HSM took long to list its objects', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      const listing = Object.assign(Object.create(hsm) as SoftwareResidentKeys, {
+        list: async () => {
+          for (let seconds = 0; seconds < 65; seconds += 5) {
+            fixture.advance(5000);
+            await vi.advanceTimersByTimeAsync(5000);
+          }
+          return hsm.list();
+        },
+      });
+      const generate = hsm.generate.bind(hsm);
+      const slow = Object.assign(Object.create(hsm) as SoftwareResidentKeys, {
+        generate: async (...args: Parameters<typeof generate>) => {
+          await sweepResidentKeys(operationOfService({ ...kms, resident: [listing] }, 'sweepResidentKeys'), LIMITS);
+          return generate(...args);
+        },
+      });
+      const key = await createKey({ kms: { ...kms, resident: [slow] }, caller: admin }, { protectionLevel: 'hsm' });
+      await encrypt({ kms, caller: admin }, { keyId: key.keyId, plaintext: DATA });
+      expect(await kms.store.transact(SYSTEM, (unit) => unit.residents.claims('hsm-a'))).toEqual([]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test('keeps a maker that was halted from storing its swept object under the claim of the next one', async () => {
+    const { keyId } = await create();
+    const generate = hsm.generate.bind(hsm);
+    const [claimed, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const rotateWith = (resident: SoftwareResidentKeys) =>
+      rotateKey({ kms: { ...kms, resident: [resident] }, caller: admin }, { keyId });
+    const nextHsm = Object.assign(Object.create(hsm) as SoftwareResidentKeys, {
+      generate: async (...args: Parameters<typeof generate>) => {
+        claimed.resolve();
+        await ended.promise;
+        return generate(...args);
+      },
+    });
+    const next = Promise.withResolvers<unknown>();
+    const haltedHsm = Object.assign(Object.create(hsm) as SoftwareResidentKeys, {
+      generate: async (...args: Parameters<typeof generate>) => {
+        const object = await generate(...args);
+        fixture.advance(61_000);
+        expect(await sweep()).toMatchObject({ destroyed: [nameOf(keyId, 2)] });
+        rotateWith(nextHsm).then(next.resolve, next.reject);
+        await claimed.promise;
+        return object;
+      },
+    });
+    await expect(rotateWith(haltedHsm)).rejects.toThrow(/creating it took too long/);
+    // It has not given up the claim of the other either.
+    expect(await kms.store.transact(SYSTEM, (unit) => unit.residents.claims('hsm-a'))).toHaveLength(1);
+    await encrypt({ kms, caller: admin }, { keyId, plaintext: DATA });
+    ended.resolve();
+    expect(await next.promise).toMatchObject({ currentVersion: 2 });
+    await encrypt({ kms, caller: admin }, { keyId, plaintext: DATA });
+    expect(await sweep()).toMatchObject({ destroyed: [], waiting: 0, missing: [] });
+  });
+
   test('removes an object that came late, and not the one of its name that a version is', async () => {
     const { keyId } = await create();
     hsm.plantLate(nameOf(keyId));

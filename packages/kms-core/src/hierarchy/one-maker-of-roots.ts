@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { KmsError } from '../errors/kms-error.ts';
 import { SYSTEM_TENANT } from '../model/identifiers.ts';
 import type { ResidentKeyName } from '../ports/resident-keys.ts';
-import type { Store, UnitOfWork } from '../ports/store.ts';
+import type { ResidentClaim, Store, UnitOfWork } from '../ports/store.ts';
 
 /** What the claim on the making of roots is kept under; no key has this id. */
 const PROVIDER = 'roots';
@@ -17,7 +17,7 @@ const LOOK_EACH_MS = 250;
  * Lets one node at a time make roots. An HSM takes longer than a unit of work may, so no lock of the store can be held
  * for that time; instead the maker has a claim in the store that it renews, and that is checked again when it stores.
  *
- * @param work its argument is for the unit that stores what was made
+ * @param work its argument is for the unit that stores what was made, under the lock of the roots
  * @throws KmsError `CONFLICT` from that argument where the claim was lost: another node may be making roots
  */
 export async function asOnlyMakerOfRoots<T>(
@@ -30,7 +30,7 @@ export async function asOnlyMakerOfRoots<T>(
   const renewal = setInterval(() => void renew(store, own).catch(() => undefined), RENEWED_EACH_MS);
   try {
     return await work(async (unit) => {
-      if (!(await unit.residents.release(PROVIDER, own)))
+      if (!(await release(unit, own)))
         throw new KmsError(
           'CONFLICT',
           'Creating the roots took so long that another node may have started to do so. Try again.',
@@ -45,9 +45,9 @@ export async function asOnlyMakerOfRoots<T>(
 async function isTaken(store: Store, own: ResidentKeyName): Promise<boolean> {
   return store.transact({ kind: 'system' }, async (unit) => {
     await unit.tenants.lockRoots();
-    for (const { name, claimedAt } of await unit.residents.claims(PROVIDER)) {
-      if (unit.now.getTime() - claimedAt.getTime() < OVER_AFTER_MS) return false;
-      await unit.residents.release(PROVIDER, name);
+    for (const claim of await unit.residents.claims(PROVIDER)) {
+      if (unit.now.getTime() - claim.claimedAt.getTime() < OVER_AFTER_MS) return false;
+      await unit.residents.release(claim);
     }
     await unit.residents.claim({ providerId: PROVIDER, name: own, kind: 'create' });
     return true;
@@ -57,15 +57,28 @@ async function isTaken(store: Store, own: ResidentKeyName): Promise<boolean> {
 async function renew(store: Store, own: ResidentKeyName): Promise<void> {
   await store.transact({ kind: 'system' }, async (unit) => {
     await unit.tenants.lockRoots();
-    if (await unit.residents.release(PROVIDER, own))
-      await unit.residents.claim({ providerId: PROVIDER, name: own, kind: 'create' });
+    const claim = await find(unit, own);
+    if (claim !== undefined) await unit.residents.renew(claim);
   });
+}
+
+/** The claim whose name is this owner's, as it was renewed last: under the lock of the roots nobody renews it. */
+async function find(unit: UnitOfWork, own: ResidentKeyName): Promise<ResidentClaim | undefined> {
+  return (await unit.residents.claims(PROVIDER)).find(({ name }) => name.version === own.version);
+}
+
+async function release(unit: UnitOfWork, own: ResidentKeyName): Promise<boolean> {
+  const claim = await find(unit, own);
+  return claim !== undefined && unit.residents.release(claim);
 }
 
 /** If the store does not answer, the claim expires on its own. */
 async function giveUp(store: Store, own: ResidentKeyName): Promise<void> {
   try {
-    await store.transact({ kind: 'system' }, (unit) => unit.residents.release(PROVIDER, own));
+    await store.transact({ kind: 'system' }, async (unit) => {
+      await unit.tenants.lockRoots();
+      await release(unit, own);
+    });
   } catch (error) {
     if (!(error instanceof KmsError)) throw error;
   }

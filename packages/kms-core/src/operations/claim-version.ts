@@ -1,6 +1,6 @@
 import { KmsError } from '../errors/kms-error.ts';
 import type { ResidentKeyName } from '../ports/resident-keys.ts';
-import type { Store } from '../ports/store.ts';
+import type { ResidentClaim, Store, UnitOfWork } from '../ports/store.ts';
 
 /** Making a key takes milliseconds. Who takes longer says so this often, so that the claim of who says nothing is soon over. */
 const RENEWED_EACH_MS = 5000;
@@ -20,10 +20,12 @@ export class BeingMade extends KmsError {
   }
 }
 
-/** The claim on a version of a key that is going to be made in an HSM. */
+/** The claim on a version of a key that is going to be made in an HSM. Once it was swept, it is lost for good. */
 export interface VersionClaim {
   /** Renews the claim until this is settled. */
   renewedWhile<T>(making: Promise<T>): Promise<T>;
+  /** Answers whether the claim was still this one: not that of another call which makes the version after it was swept. */
+  release(unit: UnitOfWork): Promise<boolean>;
 }
 
 /**
@@ -33,25 +35,18 @@ export interface VersionClaim {
  */
 export async function claimVersion(store: Store, providerId: string, name: ResidentKeyName): Promise<VersionClaim> {
   const scope = { kind: 'tenant', tenantId: name.tenantId } as const;
-  const claim = { providerId, name, kind: 'create' } as const;
-  try {
-    await store.transact(scope, (unit) => unit.residents.claim(claim));
-  } catch (error) {
-    if (error instanceof KmsError && error.code === 'CONFLICT') throw new BeingMade(error);
-    throw error;
-  }
+  let claim = await claimOf(store, providerId, name);
   const renew = async () => {
     try {
-      await store.transact(scope, async (unit) => {
-        // One that was swept is lost: the unit that stores the version finds out.
-        if (await unit.residents.release(providerId, name)) await unit.residents.claim(claim);
-      });
+      // One that was swept is lost: the unit that stores the version finds out, even if another call has claimed it since.
+      claim = (await store.transact(scope, (unit) => unit.residents.renew(claim))) ?? claim;
     } catch (error) {
-      // What cannot be renewed now is renewed the next time, or lost.
+      // What cannot be renewed now is renewed the next time, or lost: even where a commit that is in doubt was made.
       if (!(error instanceof KmsError)) throw error;
     }
   };
   return {
+    release: (unit) => unit.residents.release(claim),
     async renewedWhile(making) {
       let renewal = Promise.resolve();
       const timer = setInterval(() => {
@@ -66,4 +61,15 @@ export async function claimVersion(store: Store, providerId: string, name: Resid
       }
     },
   };
+}
+
+async function claimOf(store: Store, providerId: string, name: ResidentKeyName): Promise<ResidentClaim> {
+  try {
+    return await store.transact({ kind: 'tenant', tenantId: name.tenantId }, (unit) =>
+      unit.residents.claim({ providerId, name, kind: 'create' }),
+    );
+  } catch (error) {
+    if (error instanceof KmsError && error.code === 'CONFLICT') throw new BeingMade(error);
+    throw error;
+  }
 }

@@ -97,11 +97,11 @@ async function residentVersion(
 ): Promise<PreparedVersion> {
   const scope = { kind: 'tenant', tenantId: name.tenantId } as const;
   const claim = await claimVersion(kms.store, provider.id, name);
-  const release = () => kms.store.transact(scope, (unit) => unit.residents.release(provider.id, name));
+  const release = () => kms.store.transact(scope, (unit) => claim.release(unit));
   const { handle, publicKey } = await claimedWhileMade(claim.renewedWhile(provider.generate(algorithm, name)), release);
   const material: VersionMaterial = {
     store: async (unit, _chain, stored) => {
-      const claimed = stored.version === name.version && (await unit.residents.release(provider.id, name));
+      const claimed = stored.version === name.version && (await claim.release(unit));
       if (!claimed) throw new KmsError('CONFLICT', 'The key changed at the same moment, or creating it took too long.');
       return {
         version: name.version,

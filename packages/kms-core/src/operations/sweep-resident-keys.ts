@@ -143,7 +143,7 @@ async function judge(
       return 'wait';
     }
     if (!isOver(claim, unit.now, limits)) return 'wait';
-    return (await unit.residents.release(providerId, name)) ? 'destroy' : 'keep';
+    return (await unit.residents.release(claim)) ? 'destroy' : 'keep';
   });
 }
 
@@ -176,13 +176,14 @@ function isOver(claim: ResidentClaim, now: Date, limits: SweepLimits): boolean {
 
 /**
  * Claims of nothing that waits: of calls that made no object, of objects that have gone in the meantime or that a
- * version names.
+ * version names. They were read before the objects were listed, which may have taken long: one that was renewed since is
+ * another claim, and stays.
  */
 async function releaseVain(kms: Kms, claims: readonly ResidentClaim[], limits: SweepLimits): Promise<void> {
   for (const claim of claims) {
     await kms.store.transact({ kind: 'system' }, async (unit) => {
       if (isOver(claim, unit.now, { ...limits, orphanGraceSeconds: limits.createLimitSeconds }))
-        await unit.residents.release(claim.providerId, claim.name);
+        await unit.residents.release(claim);
     });
   }
 }

@@ -169,6 +169,11 @@ export interface ResidentClaim {
   /** `create` before a key is made in the HSM, `orphan` for an object without a version. */
   readonly kind: 'create' | 'orphan';
   readonly claimedAt: Date;
+  /**
+   * Tells this claim from every other one of its name, earlier or later. A time does not: a clock that is put back, or two
+   * units that begin in one millisecond, repeat it.
+   */
+  readonly mark: string;
 }
 
 /**
@@ -177,9 +182,17 @@ export interface ResidentClaim {
  */
 export interface ResidentClaims {
   /** Throws `CONFLICT` when this version of the key is claimed in this HSM already. `claimedAt` is the time of the unit. */
-  claim(claim: Omit<ResidentClaim, 'claimedAt'>): Promise<void>;
-  /** Releases a claim. Answers whether it was there: of two units that release it one gets `true`. */
-  release(providerId: string, name: ResidentKeyName): Promise<boolean>;
+  claim(claim: Omit<ResidentClaim, 'claimedAt' | 'mark'>): Promise<ResidentClaim>;
+  /**
+   * Puts a new claim, of the time of the unit, in place of this one. Answers `undefined`, and claims nothing, where this
+   * one is there no longer, even if the name was claimed or this claim was renewed since.
+   */
+  renew(claim: ResidentClaim): Promise<ResidentClaim | undefined>;
+  /**
+   * Releases this claim, and never a later one of its name. Answers whether it was there: of two units that release it one
+   * gets `true`.
+   */
+  release(claim: ResidentClaim): Promise<boolean>;
   /** All claims on objects of a provider. System scope only. */
   claims(providerId: string): Promise<readonly ResidentClaim[]>;
   /** The versions whose material is in a provider's HSM, but those of shredded tenants. System scope only. */

@@ -1,4 +1,5 @@
 import { KmsError } from '../errors/kms-error.ts';
+import { newId } from '../model/identifiers.ts';
 import type { ResidentKeyName } from '../ports/resident-keys.ts';
 import type { ResidentClaim, ResidentClaims, ResidentVersion } from '../ports/store.ts';
 import { copyOf, type MemoryUnit, requireSeen, requireSystem, sees } from './store-memory-tables.ts';
@@ -10,17 +11,24 @@ export class MemoryResidents implements ResidentClaims {
     this.#unit = unit;
   }
 
-  async claim(claim: Omit<ResidentClaim, 'claimedAt'>): Promise<void> {
-    requireSeen(this.#unit.scope, claim.name.tenantId);
+  async claim({ providerId, name, kind }: Omit<ResidentClaim, 'claimedAt' | 'mark'>): Promise<ResidentClaim> {
+    requireSeen(this.#unit.scope, name.tenantId);
     const { claims } = this.#unit.tables();
-    if (claims.has(claimName(claim.providerId, claim.name)))
+    if (claims.has(claimName(providerId, name)))
       throw new KmsError('CONFLICT', 'This version of the key is being made.');
-    claims.set(claimName(claim.providerId, claim.name), copyOf({ ...claim, claimedAt: this.#unit.now }));
+    const claim = { providerId, name, kind, claimedAt: this.#unit.now, mark: newId() };
+    claims.set(claimName(providerId, name), copyOf(claim));
+    return copyOf(claim);
   }
 
-  async release(providerId: string, name: ResidentKeyName): Promise<boolean> {
+  async renew(claim: ResidentClaim): Promise<ResidentClaim | undefined> {
+    return (await this.release(claim)) ? this.claim(claim) : undefined;
+  }
+
+  async release({ providerId, name, mark }: ResidentClaim): Promise<boolean> {
     const { claims } = this.#unit.tables();
-    return sees(this.#unit.scope, name.tenantId) && claims.delete(claimName(providerId, name));
+    const own = claimName(providerId, name);
+    return sees(this.#unit.scope, name.tenantId) && claims.get(own)?.mark === mark && claims.delete(own);
   }
 
   async claims(providerId: string): Promise<readonly ResidentClaim[]> {

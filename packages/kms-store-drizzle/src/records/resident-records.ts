@@ -1,16 +1,18 @@
-import {
-  KmsError,
-  type ResidentClaim,
-  type ResidentClaims,
-  type ResidentKeyName,
-  type ResidentVersion,
-} from '@qnsp/kms-core';
-import { and, eq, sql } from 'drizzle-orm';
+import { KmsError, type ResidentClaim, type ResidentClaims, type ResidentVersion } from '@qnsp/kms-core';
+import { and, eq, getTableColumns, sql } from 'drizzle-orm';
 import { keyVersions } from '../schema/key-versions.ts';
 import { residentClaims } from '../schema/resident-claims.ts';
 import { tenants } from '../schema/tenants.ts';
 import { requireSeen, requireSystem, within } from '../driver/scope.ts';
 import type { Session } from '../driver/session.ts';
+
+/**
+ * The transaction that wrote the row: a claim is renewed by deleting and inserting it, never by changing it, so this tells
+ * it from every other one of its name, and no other transaction that is under way at the time can have the same number.
+ * After a restore it is another one: the claim is then nobody's, and the sweep's once it is old.
+ */
+const mark = sql<string>`${residentClaims}.xmin::text`;
+const CLAIM = { ...getTableColumns(residentClaims), mark };
 
 export class DrizzleResidents implements ResidentClaims {
   readonly #session: Session;
@@ -19,24 +21,32 @@ export class DrizzleResidents implements ResidentClaims {
     this.#session = session;
   }
 
-  async claim({ providerId, name, kind }: Omit<ResidentClaim, 'claimedAt'>): Promise<void> {
+  async claim({ providerId, name, kind }: Omit<ResidentClaim, 'claimedAt' | 'mark'>): Promise<ResidentClaim> {
     requireSeen(this.#session.scope, name.tenantId);
     const { tenantId, keyId, version } = name;
-    const claimed = await this.#session.run((db) =>
+    const [claimed] = await this.#session.run((db) =>
       db
         .insert(residentClaims)
         .values({ tenantId, keyId, version, providerId, kind, claimedAt: this.#session.now })
         .onConflictDoNothing()
-        .returning({ version: residentClaims.version }),
+        .returning({ claimedAt: residentClaims.claimedAt, mark }),
     );
-    if (claimed.length === 0) throw new KmsError('CONFLICT', 'This version of the key is being made.');
+    if (claimed === undefined) throw new KmsError('CONFLICT', 'This version of the key is being made.');
+    return { providerId, name, kind, ...claimed };
   }
 
-  async release(providerId: string, { keyId, version }: ResidentKeyName): Promise<boolean> {
+  async renew(claim: ResidentClaim): Promise<ResidentClaim | undefined> {
+    return (await this.release(claim)) ? this.claim(claim) : undefined;
+  }
+
+  async release({ providerId, name: { keyId, version }, ...own }: ResidentClaim): Promise<boolean> {
     const where = and(
       eq(residentClaims.keyId, keyId),
       eq(residentClaims.version, version),
       eq(residentClaims.providerId, providerId),
+      // Numbers of transactions repeat after four billion of them, but not at the same time of day.
+      eq(residentClaims.claimedAt, own.claimedAt),
+      eq(mark, own.mark),
       within(this.#session.scope, residentClaims.tenantId),
     );
     const released = await this.#session.run((db) =>
@@ -48,13 +58,14 @@ export class DrizzleResidents implements ResidentClaims {
   async claims(providerId: string): Promise<readonly ResidentClaim[]> {
     requireSystem(this.#session.scope);
     const rows = await this.#session.run((db) =>
-      db.select().from(residentClaims).where(eq(residentClaims.providerId, providerId)),
+      db.select(CLAIM).from(residentClaims).where(eq(residentClaims.providerId, providerId)),
     );
-    return rows.map(({ tenantId, keyId, version, kind, claimedAt }) => ({
+    return rows.map(({ tenantId, keyId, version, kind, claimedAt, mark: own }) => ({
       providerId,
       name: { tenantId, keyId, version },
       kind,
       claimedAt,
+      mark: own,
     }));
   }
 

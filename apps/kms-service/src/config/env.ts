@@ -239,7 +239,7 @@ export function decodeRootKey(encoded: string): Uint8Array | undefined {
   return bytes.length === ROOT_KEY_BYTES && bytes.toString('base64') === encoded ? bytes : undefined;
 }
 
-/** Longer than the oldest backup that is restored: what a copy is held against are the revocations that are still known. */
+/** May be shorter than the age of a backup: a token that is removed has expired in every copy of the database. */
 function readTokenRetention(env: Variables): number | undefined {
   const days = env.integer('KMS_TOKEN_RETENTION_DAYS', 400, { min: 0, max: 36_500 });
   return days === 0 ? undefined : days * 24 * 60 * 60;

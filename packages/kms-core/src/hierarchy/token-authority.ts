@@ -10,7 +10,7 @@ import { formatOfEnd, formatToSign, isEmpty, type RecordFormat, requireKnown } f
 
 /**
  * Decides which stored records of API tokens are authentic. Both keys come from the service's own master key: somebody
- * somebody somebody who has only the database can neither test a guess of a token nor change what a token may do.
+ * who has only the database can neither test a guess of a token nor change what a token may do.
  */
 export class TokenAuthority {
   readonly #pepper: KeyObject;

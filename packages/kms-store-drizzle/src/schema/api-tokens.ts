@@ -36,7 +36,7 @@ export const apiTokens = kms.table(
     check('api_tokens_mac_format', sql`${table.macFormat} >= 1`),
     check('api_tokens_fields', sql`jsonb_typeof(${table.fields}) = 'object'`),
     index('api_tokens_newest').on(table.tenantId, table.createdAt, table.tokenId),
-    /** For the removal of what ended long ago. */
+    /** For the removal of what expired long ago. */
     index('api_tokens_expired')
       .on(table.expiresAt, table.tokenId)
       .where(sql`${table.tenantId} is not null and ${table.expiresAt} is not null`),

@@ -315,11 +315,11 @@ const unwrapRow: Row<core.UnwrapInput> = {
 };
 const signRow: Row<core.SignInput> = {
   base: async (f) => ({ keyId: await newKey(f, 'Ed25519'), data: some }),
-  fields: { ...signing, options: options },
+  fields: { ...signing, options: options, keyVersion: version },
 };
 const macRow: Row<core.MacInput> = {
   base: async (f) => ({ keyId: await newKey(f, 'HMAC-SHA256'), data: some }),
-  fields: signing,
+  fields: { ...signing, keyVersion: version },
 };
 
 const agreement = generateKeyPairSync('x25519').publicKey.export({ format: 'der', type: 'spki' });

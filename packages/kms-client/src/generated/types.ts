@@ -911,6 +911,8 @@ export interface SignInput {
   readonly format?: 'der' | 'ieee-p1363' | undefined;
   /** The padding of an RSA signature (default: PSS with a salt as long as the digest). */
   readonly scheme?: 'pss' | 'pkcs1-v1_5' | undefined;
+  /** Sign with this version or not at all: one that was superseded no longer signs (`KEY_STATE_INVALID`). */
+  readonly keyVersion?: number | undefined;
 }
 
 export interface VerifyInput {
@@ -941,6 +943,11 @@ export interface MacInput {
   readonly keyId: string;
   /** The message itself. */
   readonly data: Uint8Array;
+  /**
+   * The version (default: the current one). One that was superseded is possible as long as it verifies, so that
+   * codes that were stored, such as those of an index, can be found after a rotation.
+   */
+  readonly keyVersion?: number | undefined;
 }
 
 export interface VerifyMacInput {
@@ -1398,7 +1405,7 @@ export interface KmsOperations {
   /** Verify a signature. A signature that does not match is not an error: the answer says `valid: false`. */
   verify(input: VerifyInput, options?: CallOptions): Promise<VerifyAnswer>;
 
-  /** Compute a message authentication code. Under the current version of the key. */
+  /** Compute a message authentication code. Under the current version of the key, or under the one that is named. */
   mac(input: MacInput, options?: CallOptions): Promise<MacAnswer>;
 
   /**

@@ -33,6 +33,16 @@ const version = keyVersion
       'has older ones, the answer is `BAD_REQUEST`, which asks for the version.',
   );
 
+const signingVersion = keyVersion
+  .exactOptional()
+  .describe('Sign with this version or not at all: one that was superseded no longer signs (`KEY_STATE_INVALID`).');
+const macVersion = keyVersion
+  .exactOptional()
+  .describe(
+    'The version (default: the current one). One that was superseded is possible as long as it verifies, so that codes that were ' +
+      'stored, such as those of an index, can be found after a rotation.',
+  );
+
 const verified = component(
   'VerifyAnswer',
   z.object({
@@ -54,7 +64,7 @@ export const signatureRoutes = group({
     operationId: 'sign',
     summary: 'Sign',
     description: 'With the current version of the key.',
-    body: keyedBody({ data, ...options }),
+    body: keyedBody({ data, ...options, keyVersion: signingVersion }),
     response: component(
       'SignAnswer',
       z.object({ signature: answeredBytes, keyId, keyVersion: answeredVersion, algorithm: algorithmId }),
@@ -85,8 +95,8 @@ export const signatureRoutes = group({
     ...cryptoTraits('mac'),
     operationId: 'mac',
     summary: 'Compute a message authentication code',
-    description: 'Under the current version of the key.',
-    body: keyedBody({ data: message.describe('The message itself.') }),
+    description: 'Under the current version of the key, or under the one that is named.',
+    body: keyedBody({ data: message.describe('The message itself.'), keyVersion: macVersion }),
     response: component(
       'MacAnswer',
       z.object({ mac: answeredBytes, keyId, keyVersion: answeredVersion, algorithm: algorithmId }),

@@ -17,10 +17,13 @@ export const KEY_STATE_ALLOWS: Readonly<Record<KeyState, ReadonlySet<CryptoOpera
   destroyed: none,
 };
 
-/** State of a version × operation: what is in the set is allowed. Key agreement is tied to the peer, not to time. */
+/**
+ * State of a version × operation: what is in the set is allowed. Key agreement is tied to the peer, not to time. A MAC under a superseded
+ * version, which a caller has to name, is computed to be compared with an earlier one, which is processing (SP 800-57 Part 1 Rev. 5, 5.3.5).
+ */
 export const VERSION_STATE_ALLOWS: Readonly<Record<VersionState, ReadonlySet<CryptoOperation>>> = {
   active: all,
-  'decrypt-only': new Set<CryptoOperation>([...PROCESSING, 'derive']),
+  'decrypt-only': new Set<CryptoOperation>([...PROCESSING, 'derive', 'mac']),
   deactivated: none,
   destroyed: none,
 };

@@ -1,5 +1,5 @@
 import { BOUNDS } from '../bounds/bounds.ts';
-import { checkBytes } from '../bounds/check-values.ts';
+import { checkBytes, checkVersion } from '../bounds/check-values.ts';
 import { andThen, type MaybePromise } from '../base/maybe-promise.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import { OPERATIONS } from './catalog.ts';
@@ -10,6 +10,8 @@ import { capability, useKey } from './use-key.ts';
 export interface MacInput {
   readonly keyId: KeyId;
   readonly data: Uint8Array;
+  /** A superseded version as well, as long as it verifies: its codes are then the same as before the rotation. Default: the current one. */
+  readonly keyVersion?: number;
 }
 
 export interface MacResult {
@@ -19,10 +21,11 @@ export interface MacResult {
   readonly algorithm: string;
 }
 
-/** The MAC of the data under the current version of a key. Answers without a promise when the key is held in memory and its engine needs none. */
+/** The MAC of the data under a version of a key. Answers without a promise when the key is held in memory and its engine needs none. */
 export function mac(op: Operation, input: MacInput): MaybePromise<MacResult> {
   checkBytes('data', input.data, BOUNDS.messageBytes);
-  return andThen(useKey(op, OPERATIONS.mac, input.keyId), (used) =>
+  checkVersion('keyVersion', input.keyVersion);
+  return andThen(useKey(op, OPERATIONS.mac, input.keyId, input.keyVersion ?? null), (used) =>
     andThen(capability(used, 'mac')(input.data), (tag) => ({
       mac: tag,
       keyId: used.key.keyId,
@@ -34,6 +37,7 @@ export function mac(op: Operation, input: MacInput): MaybePromise<MacResult> {
 
 export interface VerifyMacInput extends MacInput {
   readonly mac: Uint8Array;
+  /** Only this version; if absent, every version that may still verify is tried, newest first. */
   readonly keyVersion?: number;
 }
 

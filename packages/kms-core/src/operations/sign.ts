@@ -1,4 +1,5 @@
 import { checkSignatureInput } from '../bounds/check-signature-input.ts';
+import { checkVersion } from '../bounds/check-values.ts';
 import type { SignatureOptions } from '../engines/engine.ts';
 import { andThen, type MaybePromise } from '../base/maybe-promise.ts';
 import type { KeyId } from '../model/identifiers.ts';
@@ -11,6 +12,8 @@ export interface SignInput {
   /** The message itself; it is hashed here. */
   readonly data: Uint8Array;
   readonly options?: SignatureOptions;
+  /** Refuses to sign with any other version: one that was superseded meanwhile signs nothing more. Default: the current one. */
+  readonly keyVersion?: number;
 }
 
 export interface SignResult {
@@ -23,7 +26,8 @@ export interface SignResult {
 /** Signs with the current version of a key. Answers without a promise when the key is held in memory and its engine needs none. */
 export function sign(op: Operation, input: SignInput): MaybePromise<SignResult> {
   checkSignatureInput(input.data, input.options);
-  return andThen(useKey(op, OPERATIONS.sign, input.keyId), (used) =>
+  checkVersion('keyVersion', input.keyVersion);
+  return andThen(useKey(op, OPERATIONS.sign, input.keyId, input.keyVersion ?? null), (used) =>
     andThen(capability(used, 'sign')(input.data, input.options ?? {}), (signature) => ({
       signature,
       keyId: used.key.keyId,

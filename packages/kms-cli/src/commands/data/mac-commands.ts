@@ -12,6 +12,11 @@ import { type OutputOptions, withEnding, withOutputOptions } from './file-option
 const MAC = '.mac';
 const TOO_LARGE = 'authenticate the digest of the file instead, for example from `sha256sum`';
 
+interface MacOptions extends OutputOptions {
+  readonly key: string;
+  readonly keyVersion?: number;
+}
+
 interface VerifyOptions {
   readonly key: string;
   readonly mac?: string;
@@ -25,14 +30,15 @@ export function addMacCommands(program: Command, io: CommandIo): void {
       .command('mac')
       .argument('[file]', 'what to authenticate; standard input by default', PIPE)
       .description(`compute the HMAC of a message of at most ${MESSAGE_BYTES / 1024} KiB`)
-      .requiredOption('--key <key>', KEY_HELP),
+      .requiredOption('--key <key>', KEY_HELP)
+      .option('--key-version <number>', 'under this version (default: the current one)', wholeNumber),
     `the same name with ${MAC}`,
-  ).action(async (file: string, { key, out, force = false }: OutputOptions & { readonly key: string }) => {
+  ).action(async (file: string, { key, keyVersion, out, force = false }: MacOptions) => {
     const source = sourceOf(file, io);
     const destination = destinationOf(withEnding(file, MAC, out), force, io);
     const kms = connect(io);
     const data = await readSmall(source, MESSAGE_BYTES, TOO_LARGE, io.signal);
-    const { mac } = await kms.mac({ keyId: await keyIdOf(kms, key, io), data }, callOptions(io));
+    const { mac } = await kms.mac({ keyId: await keyIdOf(kms, key, io), data, keyVersion }, callOptions(io));
     await writeSmall(destination, mac, io.signal);
   });
   program

@@ -59,7 +59,7 @@ describe('a path that is spelt in two ways', () => {
     else await expectRefused(answer, 400, 'BAD_REQUEST');
   });
 
-  test('is refused at every place of every route, also where the short way would serve the plain one', async () => {
+  test('is refused at every place of every route, also where the fast path would serve the plain one', async () => {
     const outcomes: unknown[] = [];
     const paths = ALL_ROUTES.flatMap((route) => [route, ...(route.also ?? [])]);
     for (const { method, path } of paths) {
@@ -104,7 +104,7 @@ describe('the host of a request', () => {
     ['missing with HTTP/1.1', ['GET /livez HTTP/1.1']],
     ['no host', ['GET /livez HTTP/1.1', 'host: a b']],
     ['more than a host', ['GET /livez HTTP/1.1', 'host: kms/path']],
-    ['no host, on the short way', [`POST /kms/v1/keys/${UNKNOWN}/encrypt HTTP/1.1`, 'host: a/b', 'content-length: 2']],
+    ['no host, on the fast path', [`POST /kms/v1/keys/${UNKNOWN}/encrypt HTTP/1.1`, 'host: a/b', 'content-length: 2']],
   ])('may not be %s', async (_name, head) => {
     await expectRefused(await answerTo(head, head.length > 2 ? '{}' : ''), 400, 'BAD_REQUEST');
   });

@@ -47,7 +47,7 @@ describe('a token that is revoked', () => {
     return text;
   }
 
-  // One is served on the short way, the other by the router.
+  // One is served on the fast path, the other by the router.
   test.each(['encrypt', 'encrypt?'])('does not finish a request that waits for its body: /%s', async (action) => {
     const path = `${await newKey('aes-256-gcm')}/${action}`;
     const { token, revoke } = await newToken();

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => local.end());
 
-describe('the dialects of published clients', () => {
+describe('the aliases of fields that published clients use', () => {
   test.each([
     { suffix: 'B64', wrapped: 'ciphertextB64', unwrapped: 'plaintextB64', toWrap: 'plaintextB64' },
     { suffix: 'Base64', wrapped: 'wrappedBase64', unwrapped: 'plaintextBase64', toWrap: 'plaintextBase64' },
@@ -54,7 +54,7 @@ describe('the dialects of published clients', () => {
   });
 });
 
-describe('an error in a dialect', () => {
+describe('an error about an alias', () => {
   test.each([
     ['an empty plaintext', '', 400],
     ['a plaintext that is too large', Buffer.alloc(64 * 1024 + 1).toString('base64'), 413],

@@ -180,12 +180,12 @@ describe('a connection', () => {
       ['half a head', HEADERS_MS, () => [halfHead], 0],
       ['a head line by line', HEADERS_MS, () => [halfHead, ...Array<string>(50).fill('x: y\r\n')], 90],
       ['half a body', REQUEST_MS, () => [`${halfBody()}{"na`], 0],
-      ['half a body to the short way', REQUEST_MS, () => [`${hotBody()}{"pl`], 0],
+      ['half a body to the fast path', REQUEST_MS, () => [`${hotBody()}{"pl`], 0],
       ['half a chunk', REQUEST_MS, () => [`${openChunk()}50\r\n{"na`], 0],
       ['a body byte by byte', REQUEST_MS, () => [halfBody(), ...Array<string>(80).fill(' ')], 50],
       ['half a head after a request', HEADERS_MS, () => [whole, halfHead], 0],
       ['half a body after a request', REQUEST_MS, () => [whole, `${halfBody()}{"na`], 0],
-      ['half a body to the short way after a request', REQUEST_MS, () => [whole, `${hotBody()}{"pl`], 0],
+      ['half a body to the fast path after a request', REQUEST_MS, () => [whole, `${hotBody()}{"pl`], 0],
     ])('of %s is ended within a tenth of its limit of %i ms', async (_name, limit, pieces, everyMs) => {
       const ms = await endsAfter(pieces(), everyMs);
       // What the machine takes besides does not grow with the limit.

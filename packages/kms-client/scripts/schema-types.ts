@@ -21,7 +21,7 @@ export function comment(text: string | undefined, indent = ''): string {
 /** The declaration of a named schema. */
 export function declaration(name: string, schema: Schema | undefined, used: Set<string>): string {
   if (schema?.properties === undefined) throw new Error(`${name} is not an object of the contract`);
-  // Synonyms in answers exist only for requests in another dialect, which this client does not send.
+  // Aliases in answers exist only for requests that used them, which this client never does.
   const properties = Object.entries(schema.properties).filter(
     ([, { description }]) => description?.startsWith('Only if the request used such names') !== true,
   );

@@ -4,7 +4,7 @@ export * from './routes/index.ts';
 export * from './bounds/limits.ts';
 export * from './errors/errors.ts';
 export * from './errors/activation-problem.ts';
-export * from './route/dialects.ts';
+export * from './route/field-aliases.ts';
 export { type BatchItem, isBatch, parseBatch } from './calls/batch.ts';
 export { DEFAULT_SETTINGS, type ParamsOf, type ParsedRequest, parseRequest, type RequestOf } from './calls/parse.ts';
 export { type RawRequest } from './calls/raw-request.ts';

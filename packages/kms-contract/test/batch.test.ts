@@ -80,12 +80,16 @@ describe('batches', () => {
     expect(item).toMatchObject({ error: { details: { issues: [{ path: 'plaintext' }, { path: 'context.a' }] } } });
   });
 
-  it('read each item in its own dialect', () => {
+  it('read each item under the names that it uses', () => {
     const items = parseBatch(ROUTES.wrap, {
       params,
       body: { items: [{ dataKey: 'aGk=' }, { plaintextB64: 'aGk=' }, { plaintextBase64: 'aGk=' }] },
     });
-    expect(items.map((item) => ('error' in item ? 'error' : item.dialect))).toEqual(['canonical', 'b', 'c']);
+    expect(items.map((item) => ('error' in item ? 'error' : item.naming))).toEqual([
+      'canonical',
+      'b64-suffix',
+      'base64-suffix',
+    ]);
     expect(new Set(items.map((item) => JSON.stringify(bodyOf(item)))).size).toBe(1);
   });
 

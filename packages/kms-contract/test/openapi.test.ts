@@ -136,7 +136,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('writes bytes as base64 strings and every dialect of a request', () => {
+  it('writes bytes as base64 strings and every alias of a field', () => {
     const { schemas } = document.components;
     expect(schemas?.['EncryptRequest']).toMatchObject({
       properties: { plaintext: { type: 'string', contentEncoding: 'base64' } },

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { EXAMPLE } from '../src/answers/examples.ts';
 import {
   ALL_ROUTES,
-  DIALECTS,
+  FIELD_ALIASES,
   isBatch,
   LIMITS,
   nameAsSent,
@@ -16,12 +16,11 @@ import {
 
 type Names = Readonly<Record<string, string>>;
 
-/** Every field that a route has other names for, with all names of the dialect that the name is of. */
+/** Every field that a route has other names for, with all names of the style that the name is of. */
 const ALIASES = ALL_ROUTES.flatMap((route) => {
-  const { b, c } = (route.crypto && DIALECTS[route.crypto.operation]) ?? {};
+  const aliases = Object.values((route.crypto && FIELD_ALIASES[route.crypto.operation]) ?? {});
   const tables: readonly Names[] = [
-    b?.request ?? {},
-    c?.request ?? {},
+    ...aliases.map(({ request }) => request),
     (route.crypto ? SYNONYMS[route.crypto.operation] : route.synonyms) ?? {},
   ];
   return tables.flatMap((names) =>
@@ -68,13 +67,13 @@ describe('an error about a field', () => {
     }
   });
 
-  it('is about the name in the dialect where the field is missing', () => {
+  it('is about the alias of the style in use where the field is missing', () => {
     expect(placesOf(failureOf(ROUTES.verify, { dataB64: 'aGk=' }))).toEqual(['signatureB64']);
     expect(placesOf(failureOf(ROUTES.verify, { message: 'aGk=' }))).toEqual(['signature']);
     expect(placesOf(failureOf(ROUTES.verify, {}))).toEqual(['data', 'signature']);
   });
 
-  it('is about the canonical name where that was sent beside those of a dialect', () => {
+  it('is about the canonical name where that was sent beside those of a style', () => {
     expect(placesOf(failureOf(ROUTES.verify, { dataB64: 'aGk=', signature: 5 }))).toEqual(['signature']);
   });
 

@@ -58,8 +58,8 @@ export function perform(facts: ServiceFacts, call: Call<QnspTarget>, bytes: Buff
 }
 
 function answerTo(route: Route, requestId: string, request: ParsedRequest, result: unknown): Answer {
-  const { dialect, warnings } = request;
-  const text = encodeAnswerText(route, warnings === undefined ? result : warning(result, warnings), dialect);
+  const { naming, warnings } = request;
+  const text = encodeAnswerText(route, warnings === undefined ? result : warning(result, warnings), naming);
   return respond(route, requestId, text, statusOf(route, result), entityTag(route, result));
 }
 

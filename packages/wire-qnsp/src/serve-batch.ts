@@ -48,7 +48,7 @@ export async function serveBatch(facts: ServiceFacts, call: Call<QnspTarget>, ra
     const operation = { facts, op: { kms: edge.kms, caller, evidence: left }, request };
     const done =
       item.sentNames === undefined ? handler(operation) : namingAsSent(item.sentNames, () => handler(operation));
-    return andThen(done, (result) => encodeAnswer(route, result, item.dialect));
+    return andThen(done, (result) => encodeAnswer(route, result, item.naming));
   };
   const failed = (error: unknown) => {
     // One item that fails is that item's answer, even when the service is at fault; the log says why.

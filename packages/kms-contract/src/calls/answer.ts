@@ -1,7 +1,7 @@
 import { KmsError } from '@qnsp/kms-core';
 import { z } from 'zod';
 import { changedKeySchema, isChangedKey, keySchema } from '../answers/key.ts';
-import { answerInDialect, type Dialect, type JsonObject } from '../route/dialects.ts';
+import { type FieldNaming, type JsonObject, withAliases } from '../route/field-aliases.ts';
 import type { Immutable } from '../routes/index.ts';
 import type { Route } from '../route/route.ts';
 
@@ -9,17 +9,21 @@ import type { Route } from '../route/route.ts';
 export type AnswerOf<R extends Route> = Immutable<z.output<R['response']>>;
 
 /**
- * The JSON form of an answer, in the dialect of its request. Only what the contract names goes out: anything else in
+ * The JSON form of an answer, under the names of its request. Only what the contract names goes out: anything else in
  * the answer is dropped.
  *
  * @throws KmsError `INTERNAL_ERROR` for an answer that the contract does not allow.
  * @example
- * encodeAnswer(ROUTES.unwrap, { dataKey, keyId, keyVersion: 1 }, 'b'); // { dataKey: '…', plaintextB64: '…', … }
+ * encodeAnswer(ROUTES.unwrap, { dataKey, keyId, keyVersion: 1 }, 'b64-suffix'); // { dataKey: '…', plaintextB64: '…', … }
  */
-export function encodeAnswer<R extends Route>(route: R, answer: AnswerOf<R>, dialect: Dialect = 'canonical'): unknown {
+export function encodeAnswer<R extends Route>(
+  route: R,
+  answer: AnswerOf<R>,
+  naming: FieldNaming = 'canonical',
+): unknown {
   // Every crypto answer is an object, which the schema would write the same way.
-  const short = route.writeAnswer?.(answer as JsonObject);
-  if (short !== undefined && route.crypto !== undefined) return answerInDialect(route.crypto.operation, dialect, short);
+  const fast = route.writeAnswer?.(answer as JsonObject);
+  if (fast !== undefined && route.crypto !== undefined) return withAliases(route.crypto.operation, naming, fast);
   const schema = answersChange(route) && isChangedKey(answer) ? changedKeySchema : route.response;
   const result = z.safeEncode(schema, answer);
   if (!result.success) {
@@ -30,7 +34,7 @@ export function encodeAnswer<R extends Route>(route: R, answer: AnswerOf<R>, dia
   }
   return route.crypto === undefined
     ? result.data
-    : answerInDialect(route.crypto.operation, dialect, result.data as JsonObject);
+    : withAliases(route.crypto.operation, naming, result.data as JsonObject);
 }
 
 /**
@@ -41,11 +45,11 @@ export function encodeAnswer<R extends Route>(route: R, answer: AnswerOf<R>, dia
 export function encodeAnswerText<R extends Route>(
   route: R,
   answer: AnswerOf<R>,
-  dialect: Dialect = 'canonical',
+  naming: FieldNaming = 'canonical',
 ): string {
-  const short = dialect === 'canonical' ? route.writeAnswerText?.(answer as JsonObject) : undefined;
-  if (short !== undefined) return short;
-  const json = encodeAnswer(route, answer, dialect);
+  const fast = naming === 'canonical' ? route.writeAnswerText?.(answer as JsonObject) : undefined;
+  if (fast !== undefined) return fast;
+  const json = encodeAnswer(route, answer, naming);
   return typeof json === 'string' ? json : JSON.stringify(json);
 }
 

@@ -1,6 +1,6 @@
 import { KmsError } from '@qnsp/kms-core';
 import { z } from 'zod';
-import { type Dialect, type Names, normaliseSynonyms, SYNONYMS } from '../route/dialects.ts';
+import { type FieldNaming, type Names, normaliseSynonyms, SYNONYMS } from '../route/field-aliases.ts';
 import { uuid } from '../fields/uuid.ts';
 import { LIMITS } from '../bounds/limits.ts';
 import { check } from './issues.ts';
@@ -11,7 +11,7 @@ import { type ContractSettings, type Route, tenantId } from '../route/route.ts';
 
 /** One item of a batch: what to do, or why it cannot be done. */
 export type BatchItem<R extends Route> =
-  | { readonly body: z.output<R['body']>; readonly dialect: Dialect; readonly sentNames?: Names | undefined }
+  | { readonly body: z.output<R['body']>; readonly naming: FieldNaming; readonly sentNames?: Names | undefined }
   | { readonly error: KmsError };
 
 const batchSchema = z.strictObject({
@@ -56,10 +56,10 @@ function parseItem<R extends Route>(
   settings: ContractSettings,
 ): BatchItem<R> {
   try {
-    const { value, dialect, sentNames } = parseBody(route, item, settings);
+    const { value, naming, sentNames } = parseBody(route, item, settings);
     const body = withKey(route, withBatchKey(route, value, keys.batchKeyId), keys.pathKeyId);
     // The schema of the route made this value, so it has its type.
-    return { body: body as z.output<R['body']>, dialect, sentNames };
+    return { body: body as z.output<R['body']>, naming, sentNames };
   } catch (error) {
     if (error instanceof KmsError) return { error };
     throw error;

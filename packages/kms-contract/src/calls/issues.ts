@@ -1,6 +1,6 @@
 import { type Issue, KmsError } from '@qnsp/kms-core';
 import type { z } from 'zod';
-import type { Names } from '../route/dialects.ts';
+import type { Names } from '../route/field-aliases.ts';
 import { TOO_LARGE } from '../fields/bytes.ts';
 
 const MAX_ISSUES = 20;

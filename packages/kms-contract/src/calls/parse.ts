@@ -2,13 +2,13 @@ import type { RawRequest } from './raw-request.ts';
 import { type Issue, isUuid, KmsError, keyNotFound } from '@qnsp/kms-core';
 import type { z } from 'zod';
 import {
-  type Dialect,
+  type FieldNaming,
   isCanonical,
   type JsonObject,
   type Names,
   normaliseRequest,
   normaliseSynonyms,
-} from '../route/dialects.ts';
+} from '../route/field-aliases.ts';
 import { LIMITS } from '../bounds/limits.ts';
 import { check, invalidRequest, nameAsSent } from './issues.ts';
 import { parseQuery, passedOver } from './parse-query.ts';
@@ -34,8 +34,8 @@ export interface ParsedRequest<R extends Route = Route> {
   readonly ifRevision?: number;
   /** On mutating routes. */
   readonly idempotencyKey?: string;
-  /** The dialect to answer in. */
-  readonly dialect: Dialect;
+  /** The names that the answer has beside the canonical ones. */
+  readonly naming: FieldNaming;
   /** The names that the request uses for fields, where they are not the canonical ones. */
   readonly sentNames?: Names;
   /** What was done differently from what was requested. */
@@ -79,7 +79,7 @@ export function parseRequest<R extends Route>(
     params: (route.crypto === undefined ? params : {}) as ParamsOf<R>,
     query: query as z.output<R['query']>,
     body: value as z.output<R['body']>,
-    dialect: body.dialect,
+    naming: body.naming,
     ...(body.sentNames === undefined ? {} : { sentNames: body.sentNames }),
     ...(warnings.length === 0 ? {} : { warnings }),
     ...(ifRevision === undefined ? {} : { ifRevision }),
@@ -100,20 +100,20 @@ function parsePlain(route: Route, raw: RawRequest): ParsedRequest | undefined {
   const value = route.readBody(raw.body);
   if (value === undefined) return undefined;
   const body = withKey(route, value, keyId?.toLowerCase());
-  return { params: NOTHING, query: NOTHING, body, dialect: 'canonical' };
+  return { params: NOTHING, query: NOTHING, body, naming: 'canonical' };
 }
 
 export interface ParsedBody {
   readonly value: unknown;
-  readonly dialect: Dialect;
+  readonly naming: FieldNaming;
   readonly sentNames?: Names | undefined;
 }
 
 /** Checks one body, or one item of a batch, against the schema of a route. Throws like {@link parseRequest}. */
 export function parseBody(route: Route, raw: unknown, settings: ContractSettings): ParsedBody {
-  if (route.method === 'GET') return { value: {}, dialect: 'canonical' };
+  if (route.method === 'GET') return { value: {}, naming: 'canonical' };
   const object = asObject(raw);
-  const { body, dialect, sentNames } =
+  const { body, naming, sentNames } =
     route.crypto === undefined
       ? normaliseSynonyms(object, route.synonyms ?? {}, route.nullIsValue ?? false)
       : normaliseRequest(route.crypto.operation, object);
@@ -121,7 +121,7 @@ export function parseBody(route: Route, raw: unknown, settings: ContractSettings
     const value = route.readBody?.(body) ?? check(route.body, body);
     const broken = route.check?.(value, settings) ?? [];
     if (broken.length > 0) throw invalidRequest(broken);
-    return { value, dialect, sentNames };
+    return { value, naming, sentNames };
   } catch (error) {
     throw nameAsSent(error, sentNames);
   }

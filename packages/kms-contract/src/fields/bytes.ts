@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { withShortWay } from './short-way.ts';
+import { withFastPath } from './fast-path.ts';
 import { onTheWire } from './wire-schema.ts';
 
 export interface BytesBounds {
@@ -23,7 +23,7 @@ export const TOO_LARGE = { payloadTooLarge: true } as const;
 export function bytes(bounds: BytesBounds) {
   const { minimum = 0, maximum } = bounds;
   const limits = { ...(minimum === 0 ? {} : { minLength: base64Length(minimum) }), maxLength: base64Length(maximum) };
-  const schema = withShortWay(codecOf(bounds), {
+  const schema = withFastPath(codecOf(bounds), {
     decode: (text) => {
       if (typeof text !== 'string' || text.length > limits.maxLength) return undefined;
       const decoded = fromBase64(text);
@@ -52,7 +52,7 @@ function codecOf({ minimum = 0, maximum, tooLarge }: BytesBounds) {
 }
 
 /** Bytes of an answer: as long as they are. */
-export const answeredBytes = withShortWay(
+export const answeredBytes = withFastPath(
   onTheWire(codecOf({ maximum: Number.MAX_SAFE_INTEGER }), { type: 'string', contentEncoding: 'base64' }),
   { encode: (data) => (data instanceof Uint8Array ? toBase64(data) : undefined) },
 );

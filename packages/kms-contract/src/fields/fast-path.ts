@@ -4,35 +4,35 @@ import { z } from 'zod';
  * Turns the JSON form of a field into its value if it is valid, and returns `undefined` for everything else, which zod
  * then examines and explains.
  */
-export type ShortDecode = (json: unknown) => unknown;
+export type FastDecode = (json: unknown) => unknown;
 /** Turns a value into its JSON form; `undefined` when it has another type. */
-export type ShortEncode = (value: unknown) => string | number | boolean | undefined;
+export type FastEncode = (value: unknown) => string | number | boolean | undefined;
 
-const decoders = z.registry<{ readonly decode: ShortDecode }>();
-const encoders = z.registry<{ readonly encode: ShortEncode }>();
+const decoders = z.registry<{ readonly decode: FastDecode }>();
+const encoders = z.registry<{ readonly encode: FastEncode }>();
 
 /** Says how a field is read, or written, without zod. Must agree with the schema wherever it returns anything. */
-export function withShortWay<Schema extends z.ZodType>(
+export function withFastPath<Schema extends z.ZodType>(
   schema: Schema,
-  way: { readonly decode?: ShortDecode; readonly encode?: ShortEncode },
+  path: { readonly decode?: FastDecode; readonly encode?: FastEncode },
 ): Schema {
-  if (way.decode !== undefined) decoders.add(schema, { decode: way.decode });
-  if (way.encode !== undefined) encoders.add(schema, { encode: way.encode });
+  if (path.decode !== undefined) decoders.add(schema, { decode: path.decode });
+  if (path.encode !== undefined) encoders.add(schema, { encode: path.encode });
   return schema;
 }
 
 export type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * Reads an object of fields that all have a short way. Cryptographic requests are small and nearly always valid, and
+ * Reads an object of fields that all have a fast path. Cryptographic requests are small and nearly always valid, and
  * then zod takes longer than their cryptography; anything unusual gets `undefined` here and goes to zod.
  *
- * @returns `undefined` for a schema whose required fields do not all have a short way
+ * @returns `undefined` for a schema whose required fields do not all have a fast path
  */
-export function shortReader(schema: z.ZodType): ((json: Fields) => Record<string, unknown> | undefined) | undefined {
+export function fastReader(schema: z.ZodType): ((json: Fields) => Record<string, unknown> | undefined) | undefined {
   // A rule about several fields is zod's.
   if (!(schema instanceof z.ZodObject) || (schema.def.checks ?? []).length > 0) return undefined;
-  const fields = new Map<string, ShortDecode>();
+  const fields = new Map<string, FastDecode>();
   const required: string[] = [];
   for (const [name, field] of Object.entries<z.ZodType>(schema.shape)) {
     const optional = field instanceof z.ZodExactOptional;
@@ -53,8 +53,8 @@ export function shortReader(schema: z.ZodType): ((json: Fields) => Record<string
   };
 }
 
-/** The short way for what is the same internally and in JSON. */
-function plainEncode(field: z.ZodType): ShortEncode | undefined {
+/** The fast path for what is the same internally and in JSON. */
+function plainEncode(field: z.ZodType): FastEncode | undefined {
   if ((field.def.checks ?? []).length > 0) return undefined;
   if (field instanceof z.ZodString) return (value) => (typeof value === 'string' ? value : undefined);
   if (field instanceof z.ZodBoolean) return (value) => (typeof value === 'boolean' ? value : undefined);
@@ -64,13 +64,13 @@ function plainEncode(field: z.ZodType): ShortEncode | undefined {
 }
 
 /**
- * Writes an object of fields that all have a short way as JSON text, without what the schema does not name.
+ * Writes an object of fields that all have a fast path as JSON text, without what the schema does not name.
  *
  * @returns `undefined` for a schema of which a field has none
  */
-export function shortTextWriter(schema: z.ZodType): ((value: Fields) => string | undefined) | undefined {
+export function fastTextWriter(schema: z.ZodType): ((value: Fields) => string | undefined) | undefined {
   if (!(schema instanceof z.ZodObject)) return undefined;
-  const fields: { readonly name: string; readonly begin: string; readonly encode: ShortEncode; bytes: boolean }[] = [];
+  const fields: { readonly name: string; readonly begin: string; readonly encode: FastEncode; bytes: boolean }[] = [];
   for (const [name, field] of Object.entries<z.ZodType>(schema.shape)) {
     const ofBytes = encoders.get(field)?.encode;
     const encode = ofBytes ?? plainEncode(field);
@@ -92,13 +92,13 @@ export function shortTextWriter(schema: z.ZodType): ((value: Fields) => string |
 }
 
 /**
- * Writes an object of fields that all have a short way, without what the schema does not name.
+ * Writes an object of fields that all have a fast path, without what the schema does not name.
  *
  * @returns `undefined` for a schema of which a field has none
  */
-export function shortWriter(schema: z.ZodType): ((value: Fields) => Record<string, unknown> | undefined) | undefined {
+export function fastWriter(schema: z.ZodType): ((value: Fields) => Record<string, unknown> | undefined) | undefined {
   if (!(schema instanceof z.ZodObject)) return undefined;
-  const fields: (readonly [name: string, encode: ShortEncode])[] = [];
+  const fields: (readonly [name: string, encode: FastEncode])[] = [];
   for (const [name, field] of Object.entries<z.ZodType>(schema.shape)) {
     const encode = encoders.get(field)?.encode ?? plainEncode(field);
     if (encode === undefined) return undefined;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { withShortWay } from './short-way.ts';
+import { withFastPath } from './fast-path.ts';
 import { onTheWire } from './wire-schema.ts';
 
 export interface StringMapBounds {
@@ -23,7 +23,7 @@ export function stringMap(bounds: StringMapBounds) {
       issues.push({ code: 'custom', message, path: path === undefined ? [] : [path], input: undefined });
     }
   });
-  withShortWay(schema, { decode: (value) => (problems(value, bounds).length === 0 ? value : undefined) });
+  withFastPath(schema, { decode: (value) => (problems(value, bounds).length === 0 ? value : undefined) });
   return onTheWire(schema, {
     type: 'object',
     maxProperties: bounds.entries,

@@ -1,10 +1,10 @@
 import { isUuid, isVersionedUuid } from '@qnsp/kms-core';
 import { z } from 'zod';
-import { withShortWay } from './short-way.ts';
+import { withFastPath } from './fast-path.ts';
 import { onTheWire } from './wire-schema.ts';
 
 /** A UUID (RFC 9562) of any version: either case in, lower case out. */
-export const uuid = withShortWay(
+export const uuid = withFastPath(
   onTheWire(
     z
       .string()

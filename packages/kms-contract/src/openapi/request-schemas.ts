@@ -1,4 +1,4 @@
-import { DIALECTS, SYNONYMS } from '../route/dialects.ts';
+import { FIELD_ALIASES, SYNONYMS } from '../route/field-aliases.ts';
 import { failedItemSchema } from '../errors/errors.ts';
 import type { JsonSchema } from '../fields/wire-schema.ts';
 import { LIMITS } from '../bounds/limits.ts';
@@ -20,11 +20,15 @@ export function bodySchema(route: Route, address: Address, components: Component
   }
   const canonical = orNull(schema);
   const { operation, keyRequired } = route.crypto;
-  const { b, c } = DIALECTS[operation] ?? {};
+  const aliases = FIELD_ALIASES[operation];
   const single = [
     components.add(name, orNull(withSynonyms(schema, SYNONYMS[operation] ?? {}))),
-    ...(b === undefined ? [] : [components.add(`${name}B64`, renamed(canonical, b.request))]),
-    ...(c === undefined ? [] : [components.add(`${name}Base64`, renamed(canonical, c.request))]),
+    ...(aliases === undefined
+      ? []
+      : [
+          components.add(`${name}B64`, renamed(canonical, aliases['b64-suffix'].request)),
+          components.add(`${name}Base64`, renamed(canonical, aliases['base64-suffix'].request)),
+        ]),
   ];
   const needsKey = keyRequired && !address.path.includes('{keyId}');
   const items = components.add(`${name}Batch`, batchOf(single));
@@ -38,9 +42,8 @@ export function answerSchema(route: Route, components: Components): JsonSchema {
   const schema = components.of(route.response);
   if (route.crypto === undefined) return schema;
   const name = String(schema['$ref']).split('/').at(-1) ?? '';
-  const { b, c } = DIALECTS[route.crypto.operation] ?? {};
-  for (const names of [b?.answer, c?.answer]) {
-    const entries = Object.entries(names ?? {}).map(
+  for (const { answer } of Object.values(FIELD_ALIASES[route.crypto.operation] ?? {})) {
+    const entries = Object.entries(answer).map(
       ([field, other]) => [other, synonymOf(field, 'Only if the request used such names')] as const,
     );
     components.extend(name, Object.fromEntries(entries));
@@ -88,7 +91,7 @@ function orNull(schema: JsonSchema): JsonSchema {
     if (required.includes(name)) return [name, properties[name]];
     return [name, { anyOf: [value, ABSENT], ...(description === undefined ? {} : { description }) }];
   });
-  // Absent is absent under any name, such as the one of a field in another dialect.
+  // Absent is absent under any name, such as an alias of the other style.
   const closed = schema['additionalProperties'] === false;
   return { ...schema, properties: Object.fromEntries(entries), ...(closed ? { additionalProperties: ABSENT } : {}) };
 }

@@ -7,9 +7,9 @@ import {
   type Permission,
 } from '@qnsp/kms-core';
 import { z } from 'zod';
-import type { JsonObject } from './dialects.ts';
+import type { JsonObject } from './field-aliases.ts';
 import { uuid } from '../fields/uuid.ts';
-import { type Fields, shortReader, shortTextWriter, shortWriter } from '../fields/short-way.ts';
+import { type Fields, fastReader, fastTextWriter, fastWriter } from '../fields/fast-path.ts';
 import { component } from '../fields/wire-schema.ts';
 
 /** Where the API of the service is; health and documents are beside it. */
@@ -106,7 +106,7 @@ export interface RouteDefinition<
   readonly mutating: boolean;
   /** Whether `If-Match` with the revision of the key counts. */
   readonly ifMatch?: boolean;
-  /** Set on operations that use a key: they take batches and dialects. */
+  /** Set on operations that use a key: they take batches, and aliases of their fields. */
   readonly crypto?: CryptoTraits | undefined;
   readonly example: RouteExample;
 }
@@ -187,9 +187,9 @@ export function defineRoute<
     scope: definition.scope ?? 'tenant',
     errors: [...new Set(errors)],
     crypto: definition.crypto as Traits,
-    readBody: definition.crypto && definition.body && shortReader(definition.body),
-    writeAnswer: definition.crypto && shortWriter(definition.response),
-    writeAnswerText: definition.crypto && shortTextWriter(definition.response),
+    readBody: definition.crypto && definition.body && fastReader(definition.body),
+    writeAnswer: definition.crypto && fastWriter(definition.response),
+    writeAnswerText: definition.crypto && fastTextWriter(definition.response),
   };
 }
 

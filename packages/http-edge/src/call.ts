@@ -5,6 +5,7 @@ import {
   type Identity,
   KmsError,
   type MaybePromise,
+  notAuthorized,
   type OperationEvidence,
   type PresentedCredentials,
   type TenantId,
@@ -80,9 +81,24 @@ export class Call<Target extends CallTarget = CallTarget> {
     return callerOf(this.signedIn.identity, tenantId, address);
   }
 
-  /** What throws `UNAUTHORIZED` once the credential is not valid any more; `undefined` where nobody signed in. */
+  /**
+   * What throws `UNAUTHORIZED` once the credential is not valid any more, and otherwise makes the caller what the credential stands
+   * for by then; `undefined` where nobody signed in.
+   */
   recheck(): (() => MaybePromise<void>) | undefined {
-    return this.signedIn && recheckCredential(this.edge.verifiers, this.signedIn.presented);
+    const { signedIn } = this;
+    return signedIn && recheckCredential(this.edge.verifiers, signedIn.presented, (identity) => this.#renew(identity));
+  }
+
+  #renew(identity: Identity): void {
+    if (this.signedIn === undefined) return;
+    const { identity: before, presented } = this.signedIn;
+    if (identity === before) return;
+    // What was settled and recorded is of the one who signed in.
+    if (identity.subject !== before.subject || identity.tenantId !== before.tenantId) throw notAuthorized();
+    this.signedIn = { identity, presented };
+    if (this.#caller !== undefined)
+      this.#caller = callerOf(identity, this.#caller.tenantId, this.#caller.attributes.ip);
   }
 
   /** Takes what this many calls of this kind cost from the limit of the caller. Throws `TOO_MANY_REQUESTS`. */

@@ -1,6 +1,7 @@
 import {
   andThen,
   type CredentialVerifier,
+  type Identity,
   type MaybePromise,
   type PresentedCredentials,
   verifyCredentials,
@@ -14,18 +15,21 @@ const FRESH_MS = 100;
  * headers and its body, or send many items at once, and a token that is revoked in between must not finish them. Begins
  * with a credential that was just checked.
  *
+ * @param renewed gets what the credential stands for now: its permissions may have shrunk in between
  * @returns what throws `UNAUTHORIZED` for a credential that is no longer valid; without a promise if it was just
  * checked or is held in memory
  */
 export function recheckCredential(
   verifiers: readonly CredentialVerifier[],
   presented: PresentedCredentials,
+  renewed: (identity: Identity) => void,
 ): () => MaybePromise<void> {
   let seenAt = performance.now();
   return () => {
     const now = performance.now();
     if (now - seenAt <= FRESH_MS) return undefined;
-    return andThen(verifyCredentials(verifiers, presented), () => {
+    return andThen(verifyCredentials(verifiers, presented), (identity) => {
+      renewed(identity);
       seenAt = now;
     });
   };

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { KmsError, type MaybePromise, RefusedCredential } from '@qnsp/kms-core';
+import { type Identity, KmsError, type MaybePromise, RefusedCredential } from '@qnsp/kms-core';
 import type { RequestFields } from './access-log.ts';
 import type { Answer } from './answer.ts';
 import type { Call } from './call.ts';
@@ -40,9 +40,16 @@ export function recordFailure<Target extends CallTarget>(
   dialect: Dialect<Target>,
   error: unknown,
 ): MaybePromise<Answer> {
-  if (error instanceof RefusedCredential && call.edge.trail !== undefined && call.evidence === undefined)
-    return recordRefusal(call, error).then(() => answerFailure(call, dialect, error));
+  const owner = call.edge.trail === undefined || call.evidence !== undefined ? undefined : ownerOf(call, error);
+  if (owner !== undefined && error instanceof KmsError)
+    return recordRefusal(call, owner, error.code).then(() => answerFailure(call, dialect, error));
   return answerFailure(call, dialect, error);
+}
+
+/** Whose credential a call was refused with before its evidence began, where that is known: it ended, or its limit is used up. */
+function ownerOf({ signedIn }: Call, error: unknown): Pick<Identity, 'subject' | 'tenantId'> | undefined {
+  if (error instanceof RefusedCredential) return error;
+  return error instanceof KmsError && error.code === 'TOO_MANY_REQUESTS' ? signedIn?.identity : undefined;
 }
 
 function answerFailure<Target extends CallTarget>(

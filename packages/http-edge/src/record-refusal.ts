@@ -1,21 +1,27 @@
-import { KmsError, type RefusedCredential, SYSTEM_TENANT } from '@qnsp/kms-core';
+import { type Identity, KmsError, SYSTEM_TENANT } from '@qnsp/kms-core';
 import { beginEvidence } from './begin-evidence.ts';
 import type { Call } from './call.ts';
 import { callerAddress } from './caller-address.ts';
 
 /**
- * Leaves in evidence that a known credential was not let in, where that is to be recorded. Never throws: the call did nothing, and
- * is refused all the same.
+ * Leaves in evidence that a call with a known credential was not let in, where that is to be recorded. Never throws: the call did
+ * nothing, and is refused all the same.
+ *
+ * @param code what it was refused with
  */
-export async function recordRefusal(call: Call, refused: RefusedCredential): Promise<void> {
+export async function recordRefusal(
+  call: Call,
+  owner: Pick<Identity, 'subject' | 'tenantId'>,
+  code: KmsError['code'],
+): Promise<void> {
   const { edge, incoming, requestId } = call;
-  if (edge.trail === undefined || !edge.refusedTokens.takes(refused)) return;
-  const { subject, tenantId } = refused;
-  const event = beginEvidence(edge.trail, call, refused);
+  if (edge.trail === undefined || !edge.refusedTokens.takes(owner, code)) return;
+  const { subject, tenantId } = owner;
+  const event = beginEvidence(edge.trail, call, owner);
   try {
     event?.requireRoom();
     event?.actsFor(tenantId ?? SYSTEM_TENANT, callerAddress(incoming, edge.gatewayCredential));
-    await event?.refused();
+    await event?.refused(code);
   } catch (error) {
     if (!(error instanceof KmsError)) throw error;
     edge.logs.log.warn(

@@ -1,4 +1,4 @@
-import type { RefusedCredential } from '@qnsp/kms-core';
+import type { Identity, KmsError } from '@qnsp/kms-core';
 
 /** A refused token leaves at most one event in this time, and those of one tenant at most this many. */
 const PERIOD_MS = 60_000;
@@ -7,8 +7,9 @@ const MOST_OF_A_TENANT = 20;
 const MOST_REMEMBERED = 10_000;
 
 /**
- * The evidence of tokens that are known and not let in any more: somebody has what was revoked or has expired. Who holds one may
- * present it without end, so not each time leaves an event; a token that nobody knows never does, as anybody can make one up.
+ * The evidence of tokens that are known and not let in: somebody has what was revoked or has expired, or calls more often than the
+ * limit lets them. Who holds one may present it without end, so not each time leaves an event; a token that nobody knows never does,
+ * as anybody can make one up.
  */
 export class RefusedTokens {
   readonly #events = new Map<string, { readonly since: number; count: number }>();
@@ -18,9 +19,11 @@ export class RefusedTokens {
     this.#now = now;
   }
 
-  /** Whether this refusal is to leave an event. It is counted as one that did. */
-  takes({ subject, tenantId }: RefusedCredential): boolean {
-    return this.#count(`token ${subject}`, 1) && this.#count(`tenant ${tenantId ?? ''}`, MOST_OF_A_TENANT);
+  /** Whether this refusal is to leave an event. It is counted as one that did, beside those for other reasons. */
+  takes({ subject, tenantId }: Pick<Identity, 'subject' | 'tenantId'>, code: KmsError['code']): boolean {
+    return (
+      this.#count(`${code} token ${subject}`, 1) && this.#count(`${code} tenant ${tenantId ?? ''}`, MOST_OF_A_TENANT)
+    );
   }
 
   #count(name: string, most: number): boolean {

@@ -7,6 +7,7 @@ import {
   decrypt,
   encrypt,
   getKey,
+  keyStatistics,
   createImportParameters,
   listApiTokens,
   listKeys,
@@ -83,6 +84,7 @@ describe('a credential for some keys', () => {
       () => createImportParameters({ kms: f.kms, caller: limited }, { wrappingAlgorithm: 'RSA_AES_KEY_WRAP_SHA_256' }),
       () => createApiToken({ kms: f.kms, caller: limited }, { name: 'more', role: 'key_user' }),
       () => listApiTokens({ kms: f.kms, caller: limited }, {}),
+      () => keyStatistics({ kms: f.kms, caller: limited }),
       () => revokeApiToken({ kms: f.kms, caller: limited }, { tokenId: made.tokenId }),
       () => createTenant({ kms: f.kms, caller: platform }, { name: 'tenant' }),
       () =>

@@ -334,6 +334,15 @@ describe('a batch that is refused at the permission', () => {
     expect(recorded).toMatchObject([{ eventType: 'kms.access.denied', result: 'denied', resource: { id: first } }]);
   });
 
+  test('leaves one for each key that its credential is not for: it may be looking for those that it can use', async () => {
+    const [own, first, second] = [await freshKey(), await freshKey(), await freshKey()];
+    await batch({ ...fixture.admin, keys: new Set([own]) }, [first, second, first, second]);
+    expect(recorded.map(({ eventType, resource }) => [eventType, resource.id])).toEqual([
+      ['kms.access.denied', first],
+      ['kms.access.denied', second],
+    ]);
+  });
+
   test('leaves one for each key whose policy denies it', async () => {
     const [first, second] = [await freshKey(), await freshKey()];
     const policy = {

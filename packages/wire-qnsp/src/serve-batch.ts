@@ -18,7 +18,7 @@ type Item = ReturnType<typeof parseBatch>[number];
 
 /** Serves the items of a batch. Each answers for itself; an item that fails is only its own failure. */
 export async function serveBatch(facts: ServiceFacts, call: Call<QnspTarget>, raw: RawRequest): Promise<unknown> {
-  const { edge, incoming, requestId, target, caller, evidence } = call;
+  const { edge, incoming, requestId, target, evidence } = call;
   const { route } = target.kind;
   const handler = handlerOf(route);
   const items = parseBatch(route, raw);
@@ -42,6 +42,8 @@ export async function serveBatch(facts: ServiceFacts, call: Call<QnspTarget>, ra
 
   const serveItem = (item: Item, left: OperationEvidence | undefined): MaybePromise<unknown> => {
     if ('error' in item) throw item.error;
+    // Not once for all items: what the credential may do can change while they are served.
+    const { caller } = call;
     if (caller !== undefined) requireSameTenant(caller, item.body);
     const request = { params: {}, query: {}, ...item };
     if (left !== undefined) describeRequest(left, request);

@@ -42,6 +42,12 @@ test('a call takes what its operation costs, and a batch what its items do', asy
     expect(await ask(encrypt, item)).toMatchObject({ status: 200 });
     expect(await ask(encrypt, item)).toEqual({ status: 429, code: 'TOO_MANY_REQUESTS' });
     expect((await ask('/livez')).status).toBe(200);
+    // Whose call it was is known. One event, as whoever calls too often goes on doing so.
+    const refused = under.events.filter(({ result }) => result === 'denied');
+    expect(refused).toMatchObject([
+      { eventType: 'kms.access.denied', action: 'listKeys', errorCode: 'TOO_MANY_REQUESTS' },
+    ]);
+    expect(refused[0]?.actor.id).toBe(under.events.find(({ result }) => result === 'success')?.actor.id);
   } finally {
     await http.stop();
   }

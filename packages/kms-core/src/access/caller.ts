@@ -40,6 +40,16 @@ export function requirePermission(caller: Caller, permission: Permission): void 
     });
 }
 
+/**
+ * Checks that the credential is for every key of the tenant.
+ *
+ * @param because why it must be, as the end of the message
+ * @throws KmsError `FORBIDDEN`
+ */
+export function requireEveryKey({ keys }: Caller, because: string): void {
+  if (keys) throw new KmsError('FORBIDDEN', `The credential is limited to some keys: ${because}.`);
+}
+
 function lacks(permission: Permission): KmsError {
   return new KmsError('FORBIDDEN', `The credential does not have the permission ${permission}.`, {
     details: { permission },

@@ -18,7 +18,9 @@ export function authorize(caller: Caller, permission: Permission, key: Guarded, 
   if (isAllowed(caller, permission, key, now)) return;
   requirePermission(caller, permission);
   if (!isForKey(caller, key.keyId))
-    throw new KmsError('FORBIDDEN', 'The credential is limited to other keys.', { details: { permission } });
+    throw new KmsError('FORBIDDEN', 'The credential is limited to other keys.', {
+      details: { permission, deniedBy: 'keys' },
+    });
   throw new KmsError('FORBIDDEN', `The policy of the key denies ${permission}.`, {
     details: { permission, deniedBy: 'policy' },
   });

@@ -3,7 +3,10 @@ import type { Identity } from './identity.ts';
 
 /** The one answer for a credential that nobody may use, whatever is wrong with it. */
 export function notAuthorized(): KmsError {
-  return new KmsError('UNAUTHORIZED', 'The credential is not valid. Present a live API token as a bearer token.');
+  return new KmsError(
+    'UNAUTHORIZED',
+    'The credential is not valid. Present one that has neither expired nor been revoked.',
+  );
 }
 
 /**

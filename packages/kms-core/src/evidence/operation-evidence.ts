@@ -126,9 +126,9 @@ export class OperationEvidence {
     return this.#record(this.#event(eventType, 'success', this.#resource, undefined));
   }
 
-  /** The credential is known, and was not let in. */
-  refused(): Promise<void> {
-    return this.#record(this.#event(ACCESS_DENIED, 'denied', this.#resource, 'UNAUTHORIZED'));
+  /** It is known whose credential it is, and the call was not let in. */
+  refused(code: KmsError['code']): Promise<void> {
+    return this.#record(this.#event(ACCESS_DENIED, 'denied', this.#resource, code));
   }
 
   async failed(error: unknown): Promise<void> {
@@ -157,12 +157,13 @@ export class OperationEvidence {
 
   /**
    * Whether an item of the same request was denied for the same reason: a thousand items without the permission are one
-   * attempt, and leave one event. What the policy of a key denies is an attempt at that key.
+   * attempt, and leave one event. What the policy of a key denies is an attempt at that key, and so is what a credential for other
+   * keys asks of it: it may be looking for keys that it could use.
    */
   #isDeniedAgain(error: unknown): boolean {
     if (this.#denials === undefined || !(error instanceof KmsError)) return false;
     const { permission, deniedBy } = error.details ?? {};
-    const attempt = `${error.code} ${String(permission)} ${deniedBy === 'policy' ? this.#resource.id : ''}`;
+    const attempt = `${error.code} ${String(permission)} ${deniedBy === undefined ? '' : this.#resource.id}`;
     const isKnown = this.#denials.has(attempt);
     this.#denials.add(attempt);
     return isKnown;

@@ -1,4 +1,4 @@
-import { requirePermission } from '../access/caller.ts';
+import { requireEveryKey, requirePermission } from '../access/caller.ts';
 import { checkId } from '../bounds/check-values.ts';
 import { OPERATIONS } from './catalog.ts';
 import type { Operation } from './operation.ts';
@@ -11,9 +11,10 @@ export interface KeyStatistics {
   readonly operationsThisMonth: number;
 }
 
-/** How many keys the tenant has, by state and by algorithm. */
+/** How many keys the tenant has, by state and by algorithm. Throws `FORBIDDEN` for a credential that is limited to some keys. */
 export async function keyStatistics({ kms, caller }: Operation): Promise<KeyStatistics> {
   requirePermission(caller, OPERATIONS.getKeyStats.permission);
+  requireEveryKey(caller, 'the statistics are of all keys of the tenant');
   const { tenantId } = caller;
   checkId('tenantId', tenantId);
   const counts = await kms.store.transact({ kind: 'tenant', tenantId }, (unit) => unit.keys.count());

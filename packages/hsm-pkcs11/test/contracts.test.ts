@@ -1,5 +1,6 @@
 import { initSoftHsmToken } from '@qnsp/test-harness';
-import { residentKeysContract, rootProviderContract } from '@qnsp/kms-core/testing';
+import { declareContract, residentKeysContract, rootProviderContract } from '@qnsp/kms-core/testing';
+import * as vitest from 'vitest';
 import { type HsmConfig, openHsm, RefusedPins } from '../src/index.ts';
 import { environmentOf, PIN } from './tokens.ts';
 
@@ -26,10 +27,13 @@ async function openTwice() {
   return { hsm, again, elsewhere, close };
 }
 
-rootProviderContract('root in SoftHSM', async () => {
-  const { hsm, again, elsewhere, close } = await openTwice();
-  return { root: hsm.root, sameRoot: again.root, otherRoot: elsewhere.root, close };
-});
+declareContract(
+  rootProviderContract('root in SoftHSM', async () => {
+    const { hsm, again, elsewhere, close } = await openTwice();
+    return { root: hsm.root, sameRoot: again.root, otherRoot: elsewhere.root, close };
+  }),
+  vitest,
+);
 
 const ALGORITHMS = [
   'aes-256-gcm',
@@ -45,7 +49,10 @@ const ALGORITHMS = [
   'rsa-4096',
 ];
 
-residentKeysContract('resident keys in SoftHSM', ALGORITHMS, async () => {
-  const { hsm, again, close } = await openTwice();
-  return { provider: hsm.resident, reopened: again.resident, close };
-});
+declareContract(
+  residentKeysContract('resident keys in SoftHSM', ALGORITHMS, async () => {
+    const { hsm, again, close } = await openTwice();
+    return { provider: hsm.resident, reopened: again.resident, close };
+  }),
+  vitest,
+);

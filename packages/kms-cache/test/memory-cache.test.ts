@@ -1,10 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { memoryCacheContract } from '@qnsp/kms-core/testing';
+import { declareContract, memoryCacheContract } from '@qnsp/kms-core/testing';
 import { memoryCache } from '@qnsp/kms-cache';
+import * as vitest from 'vitest';
 import { expect, it } from 'vitest';
 
-memoryCacheContract('the memory cache', (maxEntries, maxBytes) =>
-  memoryCache({ maxEntries, maxBytes, ttlSeconds: 600 }),
+declareContract(
+  memoryCacheContract('the memory cache', (maxEntries, maxBytes) =>
+    memoryCache({ maxEntries, maxBytes, ttlSeconds: 600 }),
+  ),
+  vitest,
 );
 
 it('answers nothing that is older than its time', async () => {

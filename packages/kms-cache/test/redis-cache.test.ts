@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from '@keyv/redis';
 import { openRedisCache, type RedisCache } from '@qnsp/kms-cache';
-import { sharedCacheContract, someBytes } from '@qnsp/kms-core/testing';
+import { declareContract, sharedCacheContract, someBytes } from '@qnsp/kms-core/testing';
 import { type RedisServer, startRedis, startTcpProxy, type TcpProxy } from '@qnsp/test-harness';
+import * as vitest from 'vitest';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 /** What a request may lose to Redis, by the service's promise, and what a busy machine adds to a timer. */
@@ -43,11 +44,14 @@ async function asAdmin<T>(url: string, work: (client: ReturnType<typeof clientOf
 
 const clientOf = (url: string) => createClient({ url });
 
-sharedCacheContract('the cache in Redis', async (ttlSeconds) => {
-  const { cache } = await openCache(urlOfTestServer(), ttlSeconds);
-  await answering(cache);
-  return { cache, close: () => cache.close() };
-});
+declareContract(
+  sharedCacheContract('the cache in Redis', async (ttlSeconds) => {
+    const { cache } = await openCache(urlOfTestServer(), ttlSeconds);
+    await answering(cache);
+    return { cache, close: () => cache.close() };
+  }),
+  vitest,
+);
 
 describe('a Redis', () => {
   let redis: RedisServer;

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import * as vitest from 'vitest';
 import { describe, expect, test } from 'vitest';
 import {
   apiTokenVerifier,
@@ -12,38 +13,41 @@ import {
   TOKEN_PREFIX,
   verifyCredentials,
 } from '../src/index.ts';
-import { credentialVerifierContract } from '../src/testing/index.ts';
+import { credentialVerifierContract, declareContract } from '../src/testing/index.ts';
 import { makeFixture } from './kms-fixture.ts';
 
-credentialVerifierContract('API tokens as credentials', async () => {
-  const { kms, admin, tenantId, advance } = await makeFixture();
-  const make = (name: string, expiresAt?: Date) =>
-    createApiToken(
-      { kms, caller: admin },
-      { name, role: 'key_user', ...(expiresAt === undefined ? {} : { expiresAt }) },
-    );
-  const live = await make('live');
-  const revoked = await make('revoked');
-  const expired = await make('expired', new Date(kms.clock() + 60_000));
-  await revokeApiToken({ kms, caller: admin }, { tokenId: revoked.tokenId });
-  advance(120_000);
-  return {
-    verifier: apiTokenVerifier(kms),
-    live: { bearer: live.token },
-    identity: {
-      subject: live.tokenId,
-      tenantId,
-      credential: 'api-token',
-      holds: [...effectivePermissions('key_user', [])],
-    },
-    unknown: [{ bearer: TOKEN_PREFIX + randomBytes(32).toString('base64url') }, { bearer: TOKEN_PREFIX }],
-    ended: [revoked, expired].map(({ token, tokenId }) => ({ presented: { bearer: token }, subject: tokenId })),
-    foreign: [{ bearer: 'eyJhbGciOiJFUzI1NiJ9.e30.c2ln' }, { bearer: '' }, { bearer: 'qnsp' }],
-    end: async () => {
-      await revokeApiToken({ kms, caller: admin }, { tokenId: live.tokenId });
-    },
-  };
-});
+declareContract(
+  credentialVerifierContract('API tokens as credentials', async () => {
+    const { kms, admin, tenantId, advance } = await makeFixture();
+    const make = (name: string, expiresAt?: Date) =>
+      createApiToken(
+        { kms, caller: admin },
+        { name, role: 'key_user', ...(expiresAt === undefined ? {} : { expiresAt }) },
+      );
+    const live = await make('live');
+    const revoked = await make('revoked');
+    const expired = await make('expired', new Date(kms.clock() + 60_000));
+    await revokeApiToken({ kms, caller: admin }, { tokenId: revoked.tokenId });
+    advance(120_000);
+    return {
+      verifier: apiTokenVerifier(kms),
+      live: { bearer: live.token },
+      identity: {
+        subject: live.tokenId,
+        tenantId,
+        credential: 'api-token',
+        holds: [...effectivePermissions('key_user', [])],
+      },
+      unknown: [{ bearer: TOKEN_PREFIX + randomBytes(32).toString('base64url') }, { bearer: TOKEN_PREFIX }],
+      ended: [revoked, expired].map(({ token, tokenId }) => ({ presented: { bearer: token }, subject: tokenId })),
+      foreign: [{ bearer: 'eyJhbGciOiJFUzI1NiJ9.e30.c2ln' }, { bearer: '' }, { bearer: 'qnsp' }],
+      end: async () => {
+        await revokeApiToken({ kms, caller: admin }, { tokenId: live.tokenId });
+      },
+    };
+  }),
+  vitest,
+);
 
 describe('verifiers in a row', () => {
   const identity = (subject: string): Identity => ({

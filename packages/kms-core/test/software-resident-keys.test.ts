@@ -1,4 +1,5 @@
-import { residentKeysContract, softwareResidentKeys } from '../src/testing/index.ts';
+import * as vitest from 'vitest';
+import { declareContract, residentKeysContract, softwareResidentKeys } from '../src/testing/index.ts';
 
 const ALGORITHMS = [
   'aes-256-gcm',
@@ -11,8 +12,11 @@ const ALGORITHMS = [
   'rsa-2048',
 ];
 
-residentKeysContract('software resident keys', ALGORITHMS, async () => {
-  const provider = softwareResidentKeys('hsm-a');
-  // It is its memory: there is nothing else that could be opened.
-  return { provider, reopened: provider, close: async () => {} };
-});
+declareContract(
+  residentKeysContract('software resident keys', ALGORITHMS, async () => {
+    const provider = softwareResidentKeys('hsm-a');
+    // It is its memory: there is nothing else that could be opened.
+    return { provider, reopened: provider, close: async () => {} };
+  }),
+  vitest,
+);

@@ -1,8 +1,12 @@
-import { changeFeedContract, storeContract } from '@qnsp/kms-core/testing';
+import { changeFeedContract, declareContract, storeContract } from '@qnsp/kms-core/testing';
 import { createDatabase } from '@qnsp/test-harness';
 import { openPgliteStore, openPostgresStore } from '@qnsp/kms-store-drizzle';
+import * as vitest from 'vitest';
 
-storeContract('PGlite store', () => openPgliteStore({ dataDir: 'memory://' }));
+declareContract(
+  storeContract('PGlite store', () => openPgliteStore({ dataDir: 'memory://' })),
+  vitest,
+);
 
 async function openOnPostgres() {
   const database = await createDatabase();
@@ -19,8 +23,11 @@ async function openOnPostgres() {
   };
 }
 
-storeContract('PostgreSQL store', openOnPostgres);
+declareContract(storeContract('PostgreSQL store', openOnPostgres), vitest);
 
-changeFeedContract('the feed of the PGlite store', () => openPgliteStore({ dataDir: 'memory://' }));
+declareContract(
+  changeFeedContract('the feed of the PGlite store', () => openPgliteStore({ dataDir: 'memory://' })),
+  vitest,
+);
 
-changeFeedContract('the feed of the PostgreSQL store', openOnPostgres);
+declareContract(changeFeedContract('the feed of the PostgreSQL store', openOnPostgres), vitest);

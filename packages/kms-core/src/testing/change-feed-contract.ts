@@ -1,6 +1,7 @@
+import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../model/identifiers.ts';
+import { type Contract, contractOf } from './contract.ts';
 import type { ChangeFeed, FeedEvent } from '../ports/change-feed.ts';
 import type { Store } from '../ports/store.ts';
 import {
@@ -14,7 +15,8 @@ import {
   SYSTEM,
 } from './store-samples.ts';
 
-interface Opened {
+/** A store, and the feed of what changes in it. */
+export interface OpenedFeed {
   readonly store: Store;
   readonly changes: ChangeFeed;
   close(): Promise<void>;
@@ -26,32 +28,24 @@ export async function delivered(changes: ChangeFeed): Promise<void> {
   while (changes.provenAt() < now) await sleep(5);
 }
 
-/** What every change feed owes, as tests, by changing the store that it tells of. */
-export function changeFeedContract(name: string, open: () => Promise<Opened>): void {
-  describe(name, () => {
-    let opened: Opened;
-
-    beforeAll(async () => {
-      opened = await open();
-      await delivered(opened.changes);
-    });
-    afterAll(async () => {
-      await opened.close();
-    });
+/** What every change feed owes, by changing the store that it tells of. */
+export function changeFeedContract(name: string, open: () => Promise<OpenedFeed>): Contract {
+  return contractOf(name, open, ({ it, before }, opened) => {
+    before(() => delivered(opened().changes));
 
     /** The events of one listener for as long as `work` takes and until they are proven to be complete. */
     async function listening(work: () => Promise<unknown>): Promise<FeedEvent[]> {
       const events: FeedEvent[] = [];
-      const end = opened.changes.subscribe((event) => events.push(event));
+      const end = opened().changes.subscribe((event) => events.push(event));
       await work();
-      await delivered(opened.changes);
+      await delivered(opened().changes);
       end();
       // The first one is the beginning.
       return events.slice(1);
     }
 
     it('tells changes of keys, tokens and tenants by their ids, in the order of the commits', async () => {
-      const { store } = opened;
+      const { store } = opened();
       const tenantId = await newTenant(store);
       const first = await insertKey(store, sampleKey(tenantId));
       const second = await insertKey(store, sampleKey(tenantId));
@@ -64,16 +58,16 @@ export function changeFeedContract(name: string, open: () => Promise<Opened>): v
         await store.transact(SYSTEM, (unit) => unit.tenants.shred(shreddedTenant(tenantId)));
       });
       const changes = events.filter((event) => event.kind !== 'mark');
-      expect(changes.slice(0, 3)).toEqual([
+      assert.deepEqual(changes.slice(0, 3), [
         { kind: 'key', keyId: second.keyId },
         { kind: 'token', tokenId: token.tokenId },
         { kind: 'key', keyId: first.keyId },
       ]);
-      expect(changes).toContainEqual({ kind: 'tenant', tenantId });
+      assert.ok(changes.some((event) => event.kind === 'tenant' && event.tenantId === tenantId));
     });
 
     it('tells nothing of what was rolled back, and nothing of what was only added', async () => {
-      const { store } = opened;
+      const { store } = opened();
       const tenantId = await newTenant(store);
       const key = await insertKey(store, sampleKey(tenantId));
       const events = await listening(async () => {
@@ -81,16 +75,19 @@ export function changeFeedContract(name: string, open: () => Promise<Opened>): v
           await unit.keys.update(nextRevision(key), 1);
           throw new Error('rolled back');
         });
-        await expect(failing).rejects.toThrow('rolled back');
+        await assert.rejects(failing, { message: 'rolled back' });
         await insertKey(store, sampleKey(tenantId));
         await asTenant(store, tenantId, (unit) => unit.tokens.insert(sampleToken(tenantId)));
         await newTenant(store);
       });
-      expect(events.filter((event) => event.kind !== 'mark')).toEqual([]);
+      assert.deepEqual(
+        events.filter((event) => event.kind !== 'mark'),
+        [],
+      );
     });
 
     it('has delivered every change that was committed before the time that it proves', async () => {
-      const { store, changes } = opened;
+      const { store, changes } = opened();
       const tenantId = await newTenant(store);
       const keys = await Promise.all(Array.from({ length: 8 }, () => insertKey(store, sampleKey(tenantId))));
       const seen = new Map<string, number>();
@@ -107,7 +104,7 @@ export function changeFeedContract(name: string, open: () => Promise<Opened>): v
             current = next;
             const committedAt = performance.now();
             while (changes.provenAt() < committedAt) await sleep(1);
-            expect(seen.get(key.keyId)).toBe(round);
+            assert.equal(seen.get(key.keyId), round);
           }
         }),
       );
@@ -115,7 +112,7 @@ export function changeFeedContract(name: string, open: () => Promise<Opened>): v
     });
 
     it('names points in the order that are the same for every listener and never come again', async () => {
-      const { store, changes } = opened;
+      const { store, changes } = opened();
       const tenantId = await newTenant(store);
       const key = await insertKey(store, sampleKey(tenantId));
       const other: FeedEvent[] = [];
@@ -127,22 +124,22 @@ export function changeFeedContract(name: string, open: () => Promise<Opened>): v
       });
       end();
       const from = events.findIndex((event) => event.kind === 'key');
-      expect(other.slice(other.findIndex((event) => event.kind === 'key'))).toEqual(events.slice(from));
+      assert.deepEqual(other.slice(other.findIndex((event) => event.kind === 'key')), events.slice(from));
       const marks = events.flatMap((event) => (event.kind === 'mark' ? [event.mark] : []));
-      expect(marks.length).toBeGreaterThan(0);
-      expect(new Set(marks).size).toBe(marks.length);
+      assert.ok(marks.length > 0);
+      assert.equal(new Set(marks).size, marks.length);
     });
 
     it('tells a listener nothing more once it ended', async () => {
-      const { store, changes } = opened;
+      const { store, changes } = opened();
       const tenantId = await newTenant(store);
       const key = await insertKey(store, sampleKey(tenantId, { keyId: newId() }));
       const events: FeedEvent[] = [];
       changes.subscribe((event) => events.push(event))();
-      const before = events.length;
+      const count = events.length;
       await asTenant(store, tenantId, (unit) => unit.keys.update(nextRevision(key), 1));
       await delivered(changes);
-      expect(events).toHaveLength(before);
+      assert.equal(events.length, count);
     });
   });
 }

@@ -1,8 +1,10 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import assert from 'node:assert/strict';
 import type { Identity } from '../access/identity.ts';
 import { RefusedCredential } from '../access/refused-credential.ts';
+import { type Contract, contractOfTrials } from './contract.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { CredentialVerifier, PresentedCredentials } from '../ports/credential-verifier.ts';
+import { assertMembers } from './assert-members.ts';
 
 /** A verifier, and credentials to try on it. */
 export interface VerifierTrial {
@@ -22,16 +24,19 @@ export interface VerifierTrial {
 }
 
 /**
- * What every verifier of credentials owes, as tests.
+ * What every verifier of credentials owes.
  *
  * @param open makes a new verifier and new credentials for each test
  */
-export function credentialVerifierContract(name: string, open: () => Promise<VerifierTrial>): void {
-  describe(name, () => {
+export function credentialVerifierContract(name: string, open: () => Promise<VerifierTrial>): Contract {
+  return contractOfTrials(name, (rules) => {
     let trial: VerifierTrial;
-    beforeEach(async () => {
-      trial = await open();
-    });
+    const it = (rule: string, check: () => Promise<void>): void => {
+      rules.it(rule, async () => {
+        trial = await open();
+        await check();
+      });
+    };
     // With a promise in any case, so that a refusal that is thrown at once is seen like one that comes later.
     const verify = async (presented: PresentedCredentials) => trial.verifier.verify(presented);
     const refusal = async (presented: PresentedCredentials): Promise<KmsError> => {
@@ -46,40 +51,43 @@ export function credentialVerifierContract(name: string, open: () => Promise<Ver
     it('says whose a credential is that holds, and the same when it is asked again, without a promise', async () => {
       const { subject, tenantId, credential, holds } = trial.identity;
       const first = await verify(trial.live);
-      expect(first).toMatchObject({ subject, tenantId, credential });
-      expect([...(first?.permissions ?? [])].sort()).toEqual([...holds].sort());
+      assertMembers(first, { subject, tenantId, credential });
+      assert.deepEqual([...(first?.permissions ?? [])].sort(), [...holds].sort());
       const again = trial.verifier.verify(trial.live);
-      expect(again).not.toBeInstanceOf(Promise);
-      expect(again).toEqual(first);
+      assert.ok(!(again instanceof Promise));
+      assert.deepEqual(again, first);
     });
 
     it('knows nothing of a credential of another kind, nor of none', async () => {
-      for (const presented of [{}, ...trial.foreign]) expect(await verify(presented)).toBeUndefined();
+      for (const presented of [{}, ...trial.foreign]) assert.equal(await verify(presented), undefined);
     });
 
     it('refuses what nobody was given and what has ended in the same words, and says only of the latter whose it was', async () => {
-      expect(trial.unknown.length).toBeGreaterThan(0);
-      expect(trial.ended.length).toBeGreaterThan(0);
+      assert.ok(trial.unknown.length > 0);
+      assert.ok(trial.ended.length > 0);
       const words = new Set<string>();
       for (const presented of trial.unknown) {
         const error = await refusal(presented);
-        expect(error).not.toBeInstanceOf(RefusedCredential);
+        assert.ok(!(error instanceof RefusedCredential));
         words.add(`${error.code} ${error.message} ${JSON.stringify(error.details)}`);
       }
       for (const { presented, subject } of trial.ended) {
         const error = await refusal(presented);
-        expect(error).toBeInstanceOf(RefusedCredential);
-        expect(error).toMatchObject({ subject, tenantId: trial.identity.tenantId });
+        assert.ok(error instanceof RefusedCredential);
+        assertMembers(error, { subject, tenantId: trial.identity.tenantId });
         words.add(`${error.code} ${error.message} ${JSON.stringify(error.details)}`);
       }
-      expect([...words]).toHaveLength(1);
-      expect([...words][0]).toMatch(/^UNAUTHORIZED /);
+      assert.equal(words.size, 1);
+      assert.match([...words].join(), /^UNAUTHORIZED /);
     });
 
     it('refuses a credential that ends while it is held', async () => {
       await verify(trial.live);
       await trial.end();
-      expect(await refusal(trial.live)).toMatchObject({ code: 'UNAUTHORIZED', subject: trial.identity.subject });
+      assertMembers(await refusal(trial.live), {
+        code: 'UNAUTHORIZED',
+        subject: trial.identity.subject,
+      });
     });
 
     it('lets in no credential that differs in one character, is cut off or goes on', async () => {
@@ -90,7 +98,7 @@ export function credentialVerifierContract(name: string, open: () => Promise<Ver
         others.push(bearer.slice(0, at) + (bearer[at] === 'A' ? 'B' : 'A') + bearer.slice(at + 1));
       for (const other of others) {
         const outcome = await verify({ ...trial.live, bearer: other }).catch((error: unknown) => error);
-        if (outcome !== undefined) expect(outcome, other.slice(0, 12)).toMatchObject({ code: 'UNAUTHORIZED' });
+        if (outcome !== undefined) assertMembers(outcome, { code: 'UNAUTHORIZED' });
       }
     });
 
@@ -99,7 +107,7 @@ export function credentialVerifierContract(name: string, open: () => Promise<Ver
         const error = await refusal(presented);
         const shown = JSON.stringify([error.message, error.stack, error.details, Object.entries(error)]);
         const { bearer } = presented;
-        if (bearer !== undefined) expect(shown.includes(bearer.slice(-20))).toBe(false);
+        if (bearer !== undefined) assert.equal(shown.includes(bearer.slice(-20)), false);
       }
     });
   });

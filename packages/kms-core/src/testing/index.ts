@@ -1,3 +1,4 @@
+export * from './contract.ts';
 export * from './add-tenant.ts';
 export * from './change-feed-contract.ts';
 export * from './in-memory-store.ts';

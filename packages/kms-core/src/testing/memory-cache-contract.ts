@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import assert from 'node:assert/strict';
+import { type Contract, contractOfTrials } from './contract.ts';
 import type { MemoryCache } from '../ports/memory-cache.ts';
 
 interface Value {
@@ -6,7 +7,7 @@ interface Value {
 }
 
 /**
- * What every memory cache owes, as tests.
+ * What every memory cache owes.
  *
  * @param open makes an empty cache that holds at most this many entries and bytes
  * @example
@@ -15,21 +16,21 @@ interface Value {
 export function memoryCacheContract(
   name: string,
   open: (maxEntries: number, maxBytes: number) => MemoryCache<Value>,
-): void {
-  describe(name, () => {
+): Contract {
+  return contractOfTrials(name, ({ it }) => {
     it('answers the value that was set last, and nothing for what was deleted or cleared', () => {
       const cache = open(10, 1000);
       cache.set('a', { text: 'first' }, 1);
       cache.set('a', { text: 'second' }, 2);
       cache.set('b', { text: 'other' }, 3);
-      expect(cache.get('a')).toEqual({ text: 'second' });
-      expect([cache.size, cache.bytes]).toEqual([2, 5]);
+      assert.deepEqual(cache.get('a'), { text: 'second' });
+      assert.deepEqual([cache.size, cache.bytes], [2, 5]);
       cache.delete('a');
-      expect(cache.get('a')).toBeUndefined();
-      expect([cache.size, cache.bytes]).toEqual([1, 3]);
+      assert.equal(cache.get('a'), undefined);
+      assert.deepEqual([cache.size, cache.bytes], [1, 3]);
       cache.clear();
-      expect(cache.get('b')).toBeUndefined();
-      expect([cache.size, cache.bytes]).toEqual([0, 0]);
+      assert.equal(cache.get('b'), undefined);
+      assert.deepEqual([cache.size, cache.bytes], [0, 0]);
     });
 
     it('drops the least recently used entry when there are too many', () => {
@@ -38,7 +39,10 @@ export function memoryCacheContract(
       cache.set('b', { text: 'b' }, 1);
       cache.get('a');
       cache.set('c', { text: 'c' }, 1);
-      expect(['a', 'b', 'c'].map((each) => cache.get(each)?.text)).toEqual(['a', undefined, 'c']);
+      assert.deepEqual(
+        ['a', 'b', 'c'].map((each) => cache.get(each)?.text),
+        ['a', undefined, 'c'],
+      );
     });
 
     it('drops the least recently used entries when they take too many bytes', () => {
@@ -47,8 +51,11 @@ export function memoryCacheContract(
       cache.set('b', { text: 'b' }, 40);
       cache.get('a');
       cache.set('c', { text: 'c' }, 50);
-      expect(['a', 'b', 'c'].map((each) => cache.get(each)?.text)).toEqual(['a', undefined, 'c']);
-      expect(cache.bytes).toBe(90);
+      assert.deepEqual(
+        ['a', 'b', 'c'].map((each) => cache.get(each)?.text),
+        ['a', undefined, 'c'],
+      );
+      assert.equal(cache.bytes, 90);
     });
 
     it('does not hold a value that is larger than the bound, nor an older one in its place', () => {
@@ -56,15 +63,15 @@ export function memoryCacheContract(
       cache.set('a', { text: 'small' }, 10);
       cache.set('b', { text: 'b' }, 10);
       cache.set('a', { text: 'large' }, 101);
-      expect(cache.get('a')).toBeUndefined();
-      expect(cache.get('b')).toEqual({ text: 'b' });
+      assert.equal(cache.get('a'), undefined);
+      assert.deepEqual(cache.get('b'), { text: 'b' });
     });
 
     it('lets entries be deleted while they are listed', () => {
       const cache = open(10, 1000);
       for (const each of ['a', 'b', 'c', 'd']) cache.set(each, { text: each }, 1);
       for (const [key, value] of cache.entries()) if (value.text < 'c') cache.delete(key);
-      expect([...cache.entries()].map(([key]) => key).sort()).toEqual(['c', 'd']);
+      assert.deepEqual([...cache.entries()].map(([key]) => key).sort(), ['c', 'd']);
     });
   });
 }

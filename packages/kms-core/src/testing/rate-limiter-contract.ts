@@ -1,7 +1,8 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import assert from 'node:assert/strict';
 import type { Identity } from '../access/identity.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import { newId, type TenantId } from '../model/identifiers.ts';
+import { type Contract, contractOfTrials } from './contract.ts';
 import type { RateLimiter } from '../ports/rate-limiter.ts';
 
 export interface LimiterTrial {
@@ -19,16 +20,19 @@ export interface TrialLimit {
 const LIMIT: TrialLimit = { burst: 20, perSecond: 4 };
 
 /**
- * What every rate limiter owes, as tests. Each works on a clock of the test, so that nothing waits.
+ * What every rate limiter owes. Each works on a clock of the test, so that nothing waits.
  *
  * @param open makes a limiter that nothing was taken from
  */
-export function rateLimiterContract(name: string, open: (limit: TrialLimit) => LimiterTrial): void {
-  describe(name, () => {
+export function rateLimiterContract(name: string, open: (limit: TrialLimit) => LimiterTrial): Contract {
+  return contractOfTrials(name, (rules) => {
     let trial: LimiterTrial;
-    beforeEach(() => {
-      trial = open(LIMIT);
-    });
+    const it = (rule: string, check: () => Promise<void>): void => {
+      rules.it(rule, async () => {
+        trial = open(LIMIT);
+        await check();
+      });
+    };
     const refusal = async (identity: Identity, cost: number): Promise<KmsError | undefined> => {
       try {
         await trial.limiter.take(identity, 'encrypt', cost);
@@ -41,21 +45,21 @@ export function rateLimiterContract(name: string, open: (limit: TrialLimit) => L
 
     it('lets the burst through, then refuses, and says what is allowed and when to come again', async () => {
       const caller = someIdentity(newId());
-      for (let taken = 0; taken < LIMIT.burst; taken += 1) expect(await refusal(caller, 1)).toBeUndefined();
+      for (let taken = 0; taken < LIMIT.burst; taken += 1) assert.equal(await refusal(caller, 1), undefined);
       const refused = await refusal(caller, 1);
-      expect(refused).toMatchObject({ code: 'TOO_MANY_REQUESTS', details: { limit: expect.any(Number) } });
-      expect(refused?.details?.['limit']).toBeGreaterThan(0);
+      assert.equal(refused?.code, 'TOO_MANY_REQUESTS');
+      const limit = refused?.details?.['limit'];
+      assert.ok(typeof limit === 'number' && limit > 0);
       const wait = refused?.details?.['retryAfter'];
-      expect(Number.isInteger(wait)).toBe(true);
-      expect(wait).toBeGreaterThanOrEqual(1);
-      expect(refused?.retryAfterSeconds).toBe(wait);
+      assert.ok(typeof wait === 'number' && Number.isInteger(wait) && wait >= 1);
+      assert.equal(refused?.retryAfterSeconds, wait);
     });
 
     it('takes nothing for a call that it refuses', async () => {
       const caller = someIdentity(newId());
-      expect(await refusal(caller, LIMIT.burst - 2)).toBeUndefined();
-      for (let round = 0; round < 5; round += 1) expect(await refusal(caller, 3)).toBeDefined();
-      expect(await refusal(caller, 2)).toBeUndefined();
+      assert.equal(await refusal(caller, LIMIT.burst - 2), undefined);
+      for (let round = 0; round < 5; round += 1) assert.notEqual(await refusal(caller, 3), undefined);
+      assert.equal(await refusal(caller, 2), undefined);
     });
 
     it('lets the same call through after the time that it named, when nothing was taken meanwhile', async () => {
@@ -64,15 +68,15 @@ export function rateLimiterContract(name: string, open: (limit: TrialLimit) => L
         while ((await refusal(caller, 1)) === undefined);
         const refused = await refusal(caller, cost);
         trial.advance((refused?.retryAfterSeconds ?? 0) * 1000);
-        expect(await refusal(caller, cost), `cost ${cost}`).toBeUndefined();
+        assert.equal(await refusal(caller, cost), undefined, `cost ${cost}`);
       }
     });
 
     it('counts tenants apart', async () => {
       const greedy = someIdentity(newId());
       while ((await refusal(greedy, 1)) === undefined);
-      expect(await refusal(someIdentity(newId()), LIMIT.burst)).toBeUndefined();
-      expect(await refusal(greedy, 1)).toBeDefined();
+      assert.equal(await refusal(someIdentity(newId()), LIMIT.burst), undefined);
+      assert.notEqual(await refusal(greedy, 1), undefined);
     });
 
     it('gives out no more than the burst and the rate allow, and about as much, however calls are spread', async () => {
@@ -90,18 +94,18 @@ export function rateLimiterContract(name: string, open: (limit: TrialLimit) => L
       }
       while ((await refusal(caller, 1)) === undefined) taken += 1;
       const allowed = LIMIT.burst + (LIMIT.perSecond * elapsed) / 1000;
-      expect(taken).toBeLessThanOrEqual(allowed + 1e-6);
-      expect(taken).toBeGreaterThan(LIMIT.burst);
+      assert.ok(taken <= allowed + 1e-6);
+      assert.ok(taken > LIMIT.burst);
     });
 
     it('saves up no more than the burst', async () => {
       const caller = someIdentity(newId());
       trial.advance(3_600_000);
-      expect(await refusal(caller, 1)).toBeUndefined();
+      assert.equal(await refusal(caller, 1), undefined);
       trial.advance(3_600_000);
       let taken = 0;
       while ((await refusal(caller, 1)) === undefined) taken += 1;
-      expect(taken).toBe(LIMIT.burst);
+      assert.equal(taken, LIMIT.burst);
     });
   });
 }

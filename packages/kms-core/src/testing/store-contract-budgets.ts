@@ -1,9 +1,10 @@
-import { expect, it } from 'vitest';
+import assert from 'node:assert/strict';
 import { newId } from '../model/identifiers.ts';
 import type { OperationLease, Store } from '../ports/store.ts';
+import type { Rules } from './contract.ts';
 import { asTenant, insertKey, newTenant, rotated, sampleKey } from './store-samples.ts';
 
-export function budgetRules(store: () => Store): void {
+export function budgetRules({ it }: Rules, store: () => Store): void {
   const lease = (tenantId: string, wanted: OperationLease): Promise<number> =>
     asTenant(store(), tenantId, (unit) => unit.keys.leaseOperations(wanted));
 
@@ -13,20 +14,20 @@ export function budgetRules(store: () => Store): void {
     const grants = [];
     for (let round = 0; round < 4; round += 1)
       grants.push(await lease(tenantId, { keyId, version: 0, budget: 10, count: 4 }));
-    expect(grants).toEqual([4, 4, 2, 0]);
+    assert.deepEqual(grants, [4, 4, 2, 0]);
   });
 
   it('grants less than was asked for from the first lease on', async () => {
     const tenantId = await newTenant(store());
     const { keyId } = await insertKey(store(), sampleKey(tenantId));
-    await expect(lease(tenantId, { keyId, version: 1, budget: 3, count: 100 })).resolves.toBe(3);
+    assert.equal(await lease(tenantId, { keyId, version: 1, budget: 3, count: 100 }), 3);
   });
 
   it('counts for no version that the key does not have', async () => {
     const tenantId = await newTenant(store());
     const { keyId } = await insertKey(store(), sampleKey(tenantId));
     const attempt = lease(tenantId, { keyId, version: 2, budget: 10, count: 4 });
-    await expect(attempt).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
+    await assert.rejects(attempt, { code: 'INTERNAL_ERROR' });
   });
 
   it('counts each version and the whole key apart', async () => {
@@ -35,27 +36,27 @@ export function budgetRules(store: () => Store): void {
     await asTenant(store(), tenantId, (unit) => unit.keys.update(rotated(key), 1));
     const other = await insertKey(store(), sampleKey(tenantId));
     for (const version of [0, 1, 2]) {
-      await expect(lease(tenantId, { keyId: key.keyId, version, budget: 5, count: 5 })).resolves.toBe(5);
+      assert.equal(await lease(tenantId, { keyId: key.keyId, version, budget: 5, count: 5 }), 5);
     }
-    await expect(lease(tenantId, { keyId: other.keyId, version: 0, budget: 5, count: 5 })).resolves.toBe(5);
-    await expect(lease(tenantId, { keyId: key.keyId, version: 1, budget: 5, count: 1 })).resolves.toBe(0);
+    assert.equal(await lease(tenantId, { keyId: other.keyId, version: 0, budget: 5, count: 5 }), 5);
+    assert.equal(await lease(tenantId, { keyId: key.keyId, version: 1, budget: 5, count: 1 }), 0);
   });
 
   it('counts against a budget that was changed', async () => {
     const tenantId = await newTenant(store());
     const { keyId } = await insertKey(store(), sampleKey(tenantId));
-    await expect(lease(tenantId, { keyId, version: 0, budget: 10, count: 8 })).resolves.toBe(8);
-    await expect(lease(tenantId, { keyId, version: 0, budget: 5, count: 8 })).resolves.toBe(0);
-    await expect(lease(tenantId, { keyId, version: 0, budget: 12, count: 8 })).resolves.toBe(4);
+    assert.equal(await lease(tenantId, { keyId, version: 0, budget: 10, count: 8 }), 8);
+    assert.equal(await lease(tenantId, { keyId, version: 0, budget: 5, count: 8 }), 0);
+    assert.equal(await lease(tenantId, { keyId, version: 0, budget: 12, count: 8 }), 4);
   });
 
   it('counts up to 2^53 - 1', async () => {
     const tenantId = await newTenant(store());
     const { keyId } = await insertKey(store(), sampleKey(tenantId));
     const budget = Number.MAX_SAFE_INTEGER;
-    await expect(lease(tenantId, { keyId, version: 0, budget, count: budget - 1 })).resolves.toBe(budget - 1);
-    await expect(lease(tenantId, { keyId, version: 0, budget, count: budget })).resolves.toBe(1);
-    await expect(lease(tenantId, { keyId, version: 0, budget, count: 1 })).resolves.toBe(0);
+    assert.equal(await lease(tenantId, { keyId, version: 0, budget, count: budget - 1 }), budget - 1);
+    assert.equal(await lease(tenantId, { keyId, version: 0, budget, count: budget }), 1);
+    assert.equal(await lease(tenantId, { keyId, version: 0, budget, count: 1 }), 0);
   });
 
   it('grants each operation of a budget once, however many draw from it', async () => {
@@ -63,12 +64,15 @@ export function budgetRules(store: () => Store): void {
     const { keyId } = await insertKey(store(), sampleKey(tenantId));
     const draws = Array.from({ length: 30 }, () => lease(tenantId, { keyId, version: 0, budget: 100, count: 7 }));
     const granted = await Promise.all(draws);
-    expect(granted.reduce((sum, each) => sum + each, 0)).toBe(100);
-    expect(Math.max(...granted)).toBe(7);
+    assert.equal(
+      granted.reduce((sum, each) => sum + each, 0),
+      100,
+    );
+    assert.equal(Math.max(...granted), 7);
   });
 
   it('grants nothing for a key that does not exist', async () => {
     const tenantId = await newTenant(store());
-    await expect(lease(tenantId, { keyId: newId(), version: 0, budget: 10, count: 1 })).resolves.toBe(0);
+    assert.equal(await lease(tenantId, { keyId: newId(), version: 0, budget: 10, count: 1 }), 0);
   });
 }

@@ -1,23 +1,25 @@
+import assert from 'node:assert/strict';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import { expect, it } from 'vitest';
 import type { Store } from '../ports/store.ts';
+import { assertMembers } from './assert-members.ts';
+import type { Rules } from './contract.ts';
 import { asTenant, comparable, insertKey, newTenant, sampleKey, someBytes, systemTenant } from './store-samples.ts';
 
-export function idempotencyRules(store: () => Store): void {
+export function idempotencyRules({ it }: Rules, store: () => Store): void {
   it('answers a completed call again, with the fingerprint of its request', async () => {
     const tenantId = await newTenant(store());
     const [fingerprint, answer] = [someBytes(32), someBytes(100)];
     const expiresAt = await asTenant(store(), tenantId, async (unit) => {
-      await expect(unit.idempotency.claim('k', fingerprint)).resolves.toBeUndefined();
+      assert.equal(await unit.idempotency.claim('k', fingerprint), undefined);
       await unit.idempotency.complete('k', answer, 3600);
       return new Date(unit.now.getTime() + 3_600_000);
     });
     for (const attempt of [fingerprint, someBytes(32)]) {
       const replayed = await asTenant(store(), tenantId, (unit) => unit.idempotency.claim('k', attempt));
-      expect(comparable(replayed)).toStrictEqual(comparable({ key: 'k', fingerprint, answer, expiresAt }));
+      assert.deepEqual(comparable(replayed), comparable({ key: 'k', fingerprint, answer, expiresAt }));
     }
     const other = await asTenant(store(), tenantId, (unit) => unit.idempotency.claim('K', fingerprint));
-    expect(other).toBeUndefined();
+    assert.equal(other, undefined);
   });
 
   it('frees a key when its answer has expired', async () => {
@@ -28,11 +30,11 @@ export function idempotencyRules(store: () => Store): void {
       await unit.idempotency.complete('k', someBytes(8), 0);
     });
     await asTenant(store(), tenantId, async (unit) => {
-      await expect(unit.idempotency.claim('k', second)).resolves.toBeUndefined();
+      assert.equal(await unit.idempotency.claim('k', second), undefined);
       await unit.idempotency.complete('k', someBytes(8), 3600);
     });
     const replayed = await asTenant(store(), tenantId, (unit) => unit.idempotency.claim('k', second));
-    expect(comparable(replayed?.fingerprint)).toBe(comparable(second));
+    assert.equal(comparable(replayed?.fingerprint), comparable(second));
   });
 
   it('keeps an answer for seconds, not milliseconds', async () => {
@@ -43,7 +45,7 @@ export function idempotencyRules(store: () => Store): void {
     });
     await sleep(40);
     const replayed = await asTenant(store(), tenantId, (unit) => unit.idempotency.claim('k', someBytes(32)));
-    expect(replayed).toMatchObject({ key: 'k' });
+    assertMembers(replayed, { key: 'k' });
   });
 
   it('frees a key whose unit failed', async () => {
@@ -52,30 +54,26 @@ export function idempotencyRules(store: () => Store): void {
       await unit.idempotency.claim('k', someBytes(32));
       throw new Error('the work failed');
     });
-    await expect(failing).rejects.toThrow('the work failed');
-    await expect(
-      asTenant(store(), tenantId, (unit) => unit.idempotency.claim('k', someBytes(32))),
-    ).resolves.toBeUndefined();
+    await assert.rejects(failing, { message: 'the work failed' });
+    assert.equal(await asTenant(store(), tenantId, (unit) => unit.idempotency.claim('k', someBytes(32))), undefined);
   });
 
   it('frees a key that was claimed and not completed', async () => {
     const tenantId = await newTenant(store());
     await asTenant(store(), tenantId, (unit) => unit.idempotency.claim('k', someBytes(32)));
-    await expect(
-      asTenant(store(), tenantId, (unit) => unit.idempotency.claim('k', someBytes(32))),
-    ).resolves.toBeUndefined();
+    assert.equal(await asTenant(store(), tenantId, (unit) => unit.idempotency.claim('k', someBytes(32))), undefined);
   });
 
   it('refuses to complete what was not claimed', async () => {
     const tenantId = await newTenant(store());
     const complete = (): Promise<void> =>
       asTenant(store(), tenantId, (unit) => unit.idempotency.complete('k', someBytes(8), 3600));
-    await expect(complete()).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
+    await assert.rejects(complete(), { code: 'INTERNAL_ERROR' });
     await asTenant(store(), tenantId, async (unit) => {
       await unit.idempotency.claim('k', someBytes(32));
       await unit.idempotency.complete('k', someBytes(8), 3600);
     });
-    await expect(complete()).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
+    await assert.rejects(complete(), { code: 'INTERNAL_ERROR' });
   });
 
   it('runs one of many calls that come at the same time', async () => {
@@ -94,10 +92,13 @@ export function idempotencyRules(store: () => Store): void {
         return key.keyId;
       });
     const answers = await Promise.all(Array.from({ length: 12 }, call));
-    expect(runs).toBe(1);
-    expect(new Set(answers).size).toBe(1);
+    assert.equal(runs, 1);
+    assert.equal(new Set(answers).size, 1);
     const { items } = await asTenant(store(), tenantId, (unit) => unit.keys.list({ limit: 10, after: null }));
-    expect(items.map((key) => key.keyId)).toEqual([answers[0]]);
+    assert.deepEqual(
+      items.map((key) => key.keyId),
+      [answers[0]],
+    );
   });
 
   it('lets the next of many calls run when the first fails', async () => {
@@ -113,7 +114,7 @@ export function idempotencyRules(store: () => Store): void {
       });
     const outcomes = await Promise.allSettled(Array.from({ length: 5 }, call));
     const answers = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : 'failed'));
-    expect(answers.sort()).toEqual(['failed', 'ran', 'replayed', 'replayed', 'replayed']);
+    assert.deepEqual(answers.sort(), ['failed', 'ran', 'replayed', 'replayed', 'replayed']);
   });
 
   it('serves the system scope too', async () => {
@@ -123,14 +124,12 @@ export function idempotencyRules(store: () => Store): void {
     const key = `system ${tenantId}`;
     const [fingerprint, answer] = [someBytes(32), someBytes(8)];
     const expiresAt = await store().transact({ kind: 'system' }, async (unit) => {
-      await expect(unit.idempotency.claim(key, fingerprint)).resolves.toBeUndefined();
+      assert.equal(await unit.idempotency.claim(key, fingerprint), undefined);
       await unit.idempotency.complete(key, answer, 3600);
       return new Date(unit.now.getTime() + 3_600_000);
     });
     const replayed = await store().transact({ kind: 'system' }, (unit) => unit.idempotency.claim(key, fingerprint));
-    expect(comparable(replayed)).toStrictEqual(comparable({ key, fingerprint, answer, expiresAt }));
-    await expect(
-      asTenant(store(), tenantId, (unit) => unit.idempotency.claim(key, fingerprint)),
-    ).resolves.toBeUndefined();
+    assert.deepEqual(comparable(replayed), comparable({ key, fingerprint, answer, expiresAt }));
+    assert.equal(await asTenant(store(), tenantId, (unit) => unit.idempotency.claim(key, fingerprint)), undefined);
   });
 }

@@ -1,7 +1,9 @@
-import { expect, it } from 'vitest';
+import assert from 'node:assert/strict';
 import { newId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
 import type { Store } from '../ports/store.ts';
+import { assertMembers } from './assert-members.ts';
+import type { Rules } from './contract.ts';
 import {
   asTenant,
   comparable,
@@ -18,7 +20,7 @@ import {
   sampleTenant,
 } from './store-samples.ts';
 
-export function isolationRules(store: () => Store): void {
+export function isolationRules({ it }: Rules, store: () => Store): void {
   const twoTenants = async (): Promise<{ mine: string; theirs: string; key: KeyRecord }> => {
     const [mine, theirs] = [await newTenant(store()), await newTenant(store())];
     const rotation = {
@@ -34,30 +36,33 @@ export function isolationRules(store: () => Store): void {
 
   it("does not show another tenant's key by any way of reading", async () => {
     const { mine, key } = await twoTenants();
-    await expect(store().readKey(mine, key.keyId)).resolves.toBeUndefined();
+    assert.equal(await store().readKey(mine, key.keyId), undefined);
     await asTenant(store(), mine, async (unit) => {
-      await expect(unit.keys.get(key.keyId)).resolves.toBeUndefined();
-      await expect(unit.keys.get(key.keyId, { lock: true })).resolves.toBeUndefined();
-      await expect(unit.keys.list({ limit: 200, after: null })).resolves.toEqual({ items: [], more: false });
-      await expect(unit.keys.count()).resolves.toEqual({ byState: {}, byAlgorithm: {}, operationsThisMonth: 0 });
-      await expect(unit.keys.children(key.parentKeyId ?? '')).resolves.toEqual([]);
-      await expect(unit.keys.scheduledRotations(10, null)).resolves.toEqual([]);
+      assert.equal(await unit.keys.get(key.keyId), undefined);
+      assert.equal(await unit.keys.get(key.keyId, { lock: true }), undefined);
+      assert.deepEqual(await unit.keys.list({ limit: 200, after: null }), { items: [], more: false });
+      assert.deepEqual(await unit.keys.count(), { byState: {}, byAlgorithm: {}, operationsThisMonth: 0 });
+      assert.deepEqual(await unit.keys.children(key.parentKeyId ?? ''), []);
+      assert.deepEqual(await unit.keys.scheduledRotations(10, null), []);
     });
   });
 
   it("does not change another tenant's key, nor draw from its budgets", async () => {
     const { mine, theirs, key } = await twoTenants();
     const stolen = { ...nextRevision(key, { name: 'stolen' }), tenantId: mine };
-    await expect(asTenant(store(), mine, (unit) => unit.keys.update(stolen, 1))).rejects.toMatchObject({
-      code: 'CONFLICT',
-    });
+    await assert.rejects(
+      asTenant(store(), mine, (unit) => unit.keys.update(stolen, 1)),
+      {
+        code: 'CONFLICT',
+      },
+    );
     const renamed = nextRevision(key, { name: 'renamed' });
     const foreign = asTenant(store(), mine, (unit) => unit.keys.update(renamed, 1));
-    await expect(foreign).rejects.toMatchObject({ code: 'TENANT_MISMATCH' });
+    await assert.rejects(foreign, { code: 'TENANT_MISMATCH' });
     const lease = { keyId: key.keyId, version: 0, budget: 10, count: 10 };
-    await expect(asTenant(store(), mine, (unit) => unit.keys.leaseOperations(lease))).resolves.toBe(0);
-    await expect(asTenant(store(), theirs, (unit) => unit.keys.leaseOperations(lease))).resolves.toBe(10);
-    await expect(store().readKey(theirs, key.keyId).then(comparable)).resolves.toStrictEqual(comparable(key));
+    assert.equal(await asTenant(store(), mine, (unit) => unit.keys.leaseOperations(lease)), 0);
+    assert.equal(await asTenant(store(), theirs, (unit) => unit.keys.leaseOperations(lease)), 10);
+    assert.deepEqual(await store().readKey(theirs, key.keyId).then(comparable), comparable(key));
   });
 
   it('does not write a key, a token or a master key for another tenant', async () => {
@@ -68,27 +73,38 @@ export function isolationRules(store: () => Store): void {
     const wrap = sampleWrap(theirs);
     const tenant = sampleTenant(newId(), { name: 'forged' });
     const mismatch = { code: 'TENANT_MISMATCH' };
-    await expect(asTenant(store(), mine, (unit) => unit.keys.insert(key))).rejects.toMatchObject(mismatch);
-    await expect(asTenant(store(), mine, (unit) => unit.tokens.insert(token))).rejects.toMatchObject(mismatch);
-    await expect(asTenant(store(), mine, (unit) => unit.tokens.insert(sampleToken(null)))).rejects.toMatchObject(
+    await assert.rejects(
+      asTenant(store(), mine, (unit) => unit.keys.insert(key)),
       mismatch,
     );
-    await expect(asTenant(store(), mine, (unit) => unit.tenants.addMasterKeyWraps([wrap]))).rejects.toMatchObject(
+    await assert.rejects(
+      asTenant(store(), mine, (unit) => unit.tokens.insert(token)),
       mismatch,
     );
-    await expect(asTenant(store(), mine, (unit) => unit.tenants.insert(tenant))).rejects.toMatchObject(mismatch);
-    await expect(store().readKey(theirs, key.keyId)).resolves.toBeUndefined();
-    await expect(store().findToken(token.hash)).resolves.toBeUndefined();
+    await assert.rejects(
+      asTenant(store(), mine, (unit) => unit.tokens.insert(sampleToken(null))),
+      mismatch,
+    );
+    await assert.rejects(
+      asTenant(store(), mine, (unit) => unit.tenants.addMasterKeyWraps([wrap])),
+      mismatch,
+    );
+    await assert.rejects(
+      asTenant(store(), mine, (unit) => unit.tenants.insert(tenant)),
+      mismatch,
+    );
+    assert.equal(await store().readKey(theirs, key.keyId), undefined);
+    assert.equal(await store().findToken(token.hash), undefined);
     await asTenant(store(), theirs, async (unit) => {
-      await expect(unit.tenants.masterKeyWraps(theirs)).resolves.toEqual([]);
+      assert.deepEqual(await unit.tenants.masterKeyWraps(theirs), []);
     });
   });
 
   it("does not make another tenant's key a parent", async () => {
     const { mine, key } = await twoTenants();
     const child = sampleKey(mine, { parentKeyId: key.keyId });
-    await expect(insertKey(store(), child)).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
-    await expect(store().readKey(mine, child.keyId)).resolves.toBeUndefined();
+    await assert.rejects(insertKey(store(), child), { code: 'INTERNAL_ERROR' });
+    assert.equal(await store().readKey(mine, child.keyId), undefined);
   });
 
   it("neither lists nor revokes another tenant's tokens, nor the service's own", async () => {
@@ -100,16 +116,16 @@ export function isolationRules(store: () => Store): void {
     });
     await asTenant(store(), mine, async (unit) => {
       for (const query of [{}, { tenantId: theirs }, { tenantId: null }, { lockLive: true }])
-        await expect(unit.tokens.list({ ...query, limit: 10 })).resolves.toEqual({ items: [], more: false });
-      await expect(unit.tokens.get(token.tokenId)).resolves.toBeUndefined();
-      await expect(unit.tokens.get(platform.tokenId, { lock: true })).resolves.toBeUndefined();
+        assert.deepEqual(await unit.tokens.list({ ...query, limit: 10 }), { items: [], more: false });
+      assert.equal(await unit.tokens.get(token.tokenId), undefined);
+      assert.equal(await unit.tokens.get(platform.tokenId, { lock: true }), undefined);
     });
     for (const foreign of [token, platform]) {
       const attempt = asTenant(store(), mine, (unit) => unit.tokens.revoke(revoked(foreign, unit.now)));
-      await expect(attempt).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      await assert.rejects(attempt, { code: 'NOT_FOUND' });
     }
-    await expect(store().findToken(token.hash)).resolves.toMatchObject({ revokedAt: null });
-    await expect(store().findToken(platform.hash)).resolves.toMatchObject({ revokedAt: null });
+    assertMembers(await store().findToken(token.hash), { revokedAt: null });
+    assertMembers(await store().findToken(platform.hash), { revokedAt: null });
   });
 
   it("neither shows nor shreds another tenant, nor shows the service's roots", async () => {
@@ -118,21 +134,24 @@ export function isolationRules(store: () => Store): void {
     const wrap = sampleWrap(theirs);
     await asTenant(store(), theirs, (unit) => unit.tenants.addMasterKeyWraps([wrap]));
     await asTenant(store(), mine, async (unit) => {
-      await expect(unit.tenants.get(theirs)).resolves.toBeUndefined();
-      await expect(unit.tenants.masterKeyWraps(theirs)).resolves.toEqual([]);
+      assert.equal(await unit.tenants.get(theirs), undefined);
+      assert.deepEqual(await unit.tenants.masterKeyWraps(theirs), []);
       const listed = await unit.tenants.list();
-      expect(listed.map((tenant) => tenant.tenantId)).toEqual([mine]);
+      assert.deepEqual(
+        listed.map((tenant) => tenant.tenantId),
+        [mine],
+      );
     });
     const shredding = asTenant(store(), mine, (unit) => unit.tenants.shred(shreddedTenant(theirs)));
-    await expect(shredding).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await assert.rejects(shredding, { code: 'NOT_FOUND' });
     for (const attempt of ['roots', 'lockRoots'] as const) {
       const refused = asTenant(store(), mine, async (unit) => unit.tenants[attempt]());
-      await expect(refused).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
+      await assert.rejects(refused, { code: 'INTERNAL_ERROR' });
     }
     const root = { providerId: newId(), checkValue: 'c0ffee' };
     const adding = asTenant(store(), mine, (unit) => unit.tenants.addRoot(root));
-    await expect(adding).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
-    await expect(asTenant(store(), theirs, (unit) => unit.tenants.get(theirs))).resolves.toMatchObject({
+    await assert.rejects(adding, { code: 'INTERNAL_ERROR' });
+    assertMembers(await asTenant(store(), theirs, (unit) => unit.tenants.get(theirs)), {
       state: 'active',
     });
   });
@@ -144,7 +163,7 @@ export function isolationRules(store: () => Store): void {
       await unit.idempotency.complete('same key', someBytes(8), 3600);
     });
     await asTenant(store(), mine, async (unit) => {
-      await expect(unit.idempotency.claim('same key', someBytes(32))).resolves.toBeUndefined();
+      assert.equal(await unit.idempotency.claim('same key', someBytes(32)), undefined);
     });
   });
 }

@@ -1,6 +1,7 @@
-import { expect, it } from 'vitest';
+import assert from 'node:assert/strict';
 import type { KeyRecord } from '../model/key.ts';
 import type { KeyQuery, Store } from '../ports/store.ts';
+import type { Rules } from './contract.ts';
 import { asTenant, insertKey, newTenant, sampleKey, SYSTEM } from './store-samples.ts';
 
 /** More than any list here has. */
@@ -23,7 +24,7 @@ function ids(keys: readonly KeyRecord[]): string[] {
   return keys.map((key) => key.keyId);
 }
 
-export function keyListRules(store: () => Store): void {
+export function keyListRules({ it }: Rules, store: () => Store): void {
   it('pages through all keys, newest first, also where they were made in the same millisecond', async () => {
     const tenantId = await newTenant(store());
     const instants = [0, 5, 5, 5, 5, 1, 9];
@@ -34,13 +35,17 @@ export function keyListRules(store: () => Store): void {
       );
     }
     const [everything] = await listAll(store(), tenantId, { limit: 200 });
-    expect(everything?.map((key) => key.createdAt.getTime() - 1_780_000_000_000)).toEqual([9, 5, 5, 5, 5, 1, 0]);
+    assert.deepEqual(
+      everything?.map((key) => key.createdAt.getTime() - 1_780_000_000_000),
+      [9, 5, 5, 5, 5, 1, 0],
+    );
     for (const limit of [1, 2, 3, 6, 7]) {
       const pages = await listAll(store(), tenantId, { limit });
-      expect(pages.map((page) => page.length)).toEqual(
+      assert.deepEqual(
+        pages.map((page) => page.length),
         Array.from({ length: Math.ceil(7 / limit) }, (_, page) => Math.min(limit, 7 - page * limit)),
       );
-      expect(ids(pages.flat())).toEqual(ids(everything ?? []));
+      assert.deepEqual(ids(pages.flat()), ids(everything ?? []));
     }
   });
 
@@ -56,9 +61,9 @@ export function keyListRules(store: () => Store): void {
     if (last === undefined) throw new Error('no second item');
     const after = { createdAt: last.createdAt, keyId: last.keyId };
     const rest = await asTenant(store(), tenantId, (unit) => unit.keys.list({ limit: 2, after }));
-    expect(first.items[0]?.keyId).toBe(newest.keyId);
-    expect(ids(rest.items)).toEqual([second.keyId, oldest.keyId]);
-    expect(rest.more).toBe(false);
+    assert.equal(first.items[0]?.keyId, newest.keyId);
+    assert.deepEqual(ids(rest.items), [second.keyId, oldest.keyId]);
+    assert.equal(rest.more, false);
   });
 
   it('filters by state, algorithm, purpose and name, alone and together', async () => {
@@ -73,13 +78,13 @@ export function keyListRules(store: () => Store): void {
       const page = await asTenant(store(), tenantId, (unit) => unit.keys.list({ limit: 10, after: null, ...query }));
       return ids(page.items).sort();
     };
-    expect(await list({ state: 'suspended' })).toEqual([suspended.keyId]);
-    expect(await list({ algorithm: 'ed25519' })).toEqual([signing.keyId]);
-    expect(await list({ purpose: 'encryption' })).toEqual(ids([plain, suspended]).sort());
-    expect(await list({ name: 'a' })).toEqual(ids([signing, suspended]).sort());
-    expect(await list({ name: 'a', state: 'active' })).toEqual([signing.keyId]);
-    expect(await list({ name: '%' })).toEqual([]);
-    expect(await list({ state: 'suspended', algorithm: 'ed25519' })).toEqual([]);
+    assert.deepEqual(await list({ state: 'suspended' }), [suspended.keyId]);
+    assert.deepEqual(await list({ algorithm: 'ed25519' }), [signing.keyId]);
+    assert.deepEqual(await list({ purpose: 'encryption' }), ids([plain, suspended]).sort());
+    assert.deepEqual(await list({ name: 'a' }), ids([signing, suspended]).sort());
+    assert.deepEqual(await list({ name: 'a', state: 'active' }), [signing.keyId]);
+    assert.deepEqual(await list({ name: '%' }), []);
+    assert.deepEqual(await list({ state: 'suspended', algorithm: 'ed25519' }), []);
   });
 
   it('pages through a filtered list', async () => {
@@ -88,12 +93,15 @@ export function keyListRules(store: () => Store): void {
       await insertKey(store(), sampleKey(tenantId, { name: index % 2 === 0 ? 'even' : 'odd' }));
     }
     const pages = await listAll(store(), tenantId, { limit: 2, name: 'even' });
-    expect(pages.map((page) => page.map((key) => key.name))).toEqual([['even', 'even'], ['even']]);
+    assert.deepEqual(
+      pages.map((page) => page.map((key) => key.name)),
+      [['even', 'even'], ['even']],
+    );
   });
 
   it('counts the keys by state and by algorithm', async () => {
     const tenantId = await newTenant(store());
-    await expect(asTenant(store(), tenantId, (unit) => unit.keys.count())).resolves.toEqual({
+    assert.deepEqual(await asTenant(store(), tenantId, (unit) => unit.keys.count()), {
       byState: {},
       byAlgorithm: {},
       operationsThisMonth: 0,
@@ -101,7 +109,7 @@ export function keyListRules(store: () => Store): void {
     await insertKey(store(), sampleKey(tenantId));
     await insertKey(store(), sampleKey(tenantId, { state: 'suspended' }));
     await insertKey(store(), sampleKey(tenantId, { algorithm: 'ed25519', purpose: 'signing' }));
-    await expect(asTenant(store(), tenantId, (unit) => unit.keys.count())).resolves.toEqual({
+    assert.deepEqual(await asTenant(store(), tenantId, (unit) => unit.keys.count()), {
       byState: { active: 2, suspended: 1 },
       byAlgorithm: { 'aes-256-gcm': 2, ed25519: 1 },
       operationsThisMonth: 0,
@@ -113,13 +121,13 @@ export function keyListRules(store: () => Store): void {
     await asTenant(store(), tenantId, (unit) => unit.keys.addOperations(3));
     await asTenant(store(), tenantId, (unit) => unit.keys.addOperations(4));
     await asTenant(store(), other, (unit) => unit.keys.addOperations(1));
-    expect((await asTenant(store(), tenantId, (unit) => unit.keys.count())).operationsThisMonth).toBe(7);
-    expect((await asTenant(store(), other, (unit) => unit.keys.count())).operationsThisMonth).toBe(1);
+    assert.equal((await asTenant(store(), tenantId, (unit) => unit.keys.count())).operationsThisMonth, 7);
+    assert.equal((await asTenant(store(), other, (unit) => unit.keys.count())).operationsThisMonth, 1);
     const attempt = store().transact(SYSTEM, (unit) => unit.keys.addOperations(1));
-    await expect(attempt).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
+    await assert.rejects(attempt, { code: 'INTERNAL_ERROR' });
     const all = await store().transact(SYSTEM, (unit) => unit.keys.count());
-    expect(all.operationsThisMonth).toBeGreaterThanOrEqual(8);
-    expect((await asTenant(store(), tenantId, (unit) => unit.keys.count())).operationsThisMonth).toBe(7);
+    assert.ok(all.operationsThisMonth >= 8);
+    assert.equal((await asTenant(store(), tenantId, (unit) => unit.keys.count())).operationsThisMonth, 7);
   });
 
   it('names the children of a key', async () => {
@@ -133,9 +141,7 @@ export function keyListRules(store: () => Store): void {
     const [firstChild] = children;
     await insertKey(store(), sampleKey(tenantId, { parentKeyId: firstChild?.keyId ?? null }));
     const found = await asTenant(store(), tenantId, (unit) => unit.keys.children(parent.keyId));
-    expect([...found].sort()).toEqual(ids(children).sort());
-    await expect(asTenant(store(), tenantId, (unit) => unit.keys.children(children[1]?.keyId ?? ''))).resolves.toEqual(
-      [],
-    );
+    assert.deepEqual([...found].sort(), ids(children).sort());
+    assert.deepEqual(await asTenant(store(), tenantId, (unit) => unit.keys.children(children[1]?.keyId ?? '')), []);
   });
 }

@@ -1,11 +1,13 @@
+import assert from 'node:assert/strict';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { expect, it } from 'vitest';
 import { sortedJson } from '../encoding/sorted-json.ts';
 import { newId } from '../model/identifiers.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
 import { OPERATIONS } from '../operations/catalog.ts';
 import type { RecordFields } from '../model/record-fields.ts';
 import type { Store } from '../ports/store.ts';
+import { assertMembers } from './assert-members.ts';
+import type { Rules } from './contract.ts';
 import {
   asTenant,
   comparable,
@@ -85,7 +87,7 @@ function variedKeys(tenantId: string): KeyRecord[] {
   return [parent, full, revoked, destroyed(sampleKey(tenantId))];
 }
 
-export function keyRules(store: () => Store): void {
+export function keyRules({ it }: Rules, store: () => Store): void {
   it('gives back every field of a key exactly, by each way of reading', async () => {
     const tenantId = await newTenant(store());
     const keys = variedKeys(tenantId);
@@ -103,9 +105,9 @@ export function keyRules(store: () => Store): void {
         listed.items.find((item) => item.keyId === key.keyId),
       ];
       for (const read of found) {
-        expect(comparable(read)).toStrictEqual(comparable(key));
-        expect(sortedJson(read?.policy)).toBe(sortedJson(key.policy));
-        expect(sortedJson(read?.metadata)).toBe(sortedJson(key.metadata));
+        assert.deepEqual(comparable(read), comparable(key));
+        assert.equal(sortedJson(read?.policy), sortedJson(key.policy));
+        assert.equal(sortedJson(read?.metadata), sortedJson(key.metadata));
       }
     }
   });
@@ -120,30 +122,28 @@ export function keyRules(store: () => Store): void {
     await insertKey(store(), key);
     sealed.fill(0);
     const read = await store().readKey(tenantId, key.keyId);
-    expect(comparable(read)).toStrictEqual(before);
+    assert.deepEqual(comparable(read), before);
     read?.mac.tag.fill(0);
-    await expect(store().readKey(tenantId, key.keyId).then(comparable)).resolves.toStrictEqual(before);
+    assert.deepEqual(await store().readKey(tenantId, key.keyId).then(comparable), before);
   });
 
   it('answers undefined for a key that does not exist', async () => {
     const tenantId = await newTenant(store());
-    await expect(store().readKey(tenantId, newId())).resolves.toBeUndefined();
-    await expect(asTenant(store(), tenantId, (unit) => unit.keys.get(newId()))).resolves.toBeUndefined();
-    await expect(
-      asTenant(store(), tenantId, (unit) => unit.keys.get(newId(), { lock: true })),
-    ).resolves.toBeUndefined();
+    assert.equal(await store().readKey(tenantId, newId()), undefined);
+    assert.equal(await asTenant(store(), tenantId, (unit) => unit.keys.get(newId())), undefined);
+    assert.equal(await asTenant(store(), tenantId, (unit) => unit.keys.get(newId(), { lock: true })), undefined);
   });
 
   it('refuses an id that was ever used, by whomever', async () => {
     const [tenantId, otherTenant] = [await newTenant(store()), await newTenant(store())];
     const key = await insertKey(store(), sampleKey(tenantId));
     await asTenant(store(), tenantId, (unit) => unit.keys.update(destroyed(key), 1));
-    await expect(insertKey(store(), sampleKey(tenantId, { keyId: key.keyId }))).rejects.toMatchObject({
+    await assert.rejects(insertKey(store(), sampleKey(tenantId, { keyId: key.keyId })), {
       code: 'CONFLICT',
     });
     const foreign = insertKey(store(), sampleKey(otherTenant, { keyId: key.keyId }));
-    await expect(foreign).rejects.toMatchObject({ code: 'CONFLICT' });
-    await expect(store().readKey(tenantId, key.keyId)).resolves.toMatchObject({ state: 'destroyed', tenantId });
+    await assert.rejects(foreign, { code: 'CONFLICT' });
+    assertMembers(await store().readKey(tenantId, key.keyId), { state: 'destroyed', tenantId });
   });
 
   it('updates every field that may change', async () => {
@@ -164,10 +164,10 @@ export function keyRules(store: () => Store): void {
       ],
     };
     await asTenant(store(), tenantId, (unit) => unit.keys.update(changed, 1));
-    await expect(store().readKey(tenantId, key.keyId).then(comparable)).resolves.toStrictEqual(comparable(changed));
+    assert.deepEqual(await store().readKey(tenantId, key.keyId).then(comparable), comparable(changed));
     const cleared = sampleKey(tenantId, { ...key, currentVersion: 2, versions: changed.versions, revision: 3 });
     await asTenant(store(), tenantId, (unit) => unit.keys.update(cleared, 2));
-    await expect(store().readKey(tenantId, key.keyId).then(comparable)).resolves.toStrictEqual(comparable(cleared));
+    assert.deepEqual(await store().readKey(tenantId, key.keyId).then(comparable), comparable(cleared));
   });
 
   it('rotates, retires and destroys versions through updates', async () => {
@@ -179,9 +179,12 @@ export function keyRules(store: () => Store): void {
     const steps = [retired, rotated(retired), destroyed(rotated(retired))];
     for (const step of steps) {
       await asTenant(store(), tenantId, (unit) => unit.keys.update(step, step.revision - 1));
-      await expect(store().readKey(tenantId, step.keyId).then(comparable)).resolves.toStrictEqual(comparable(step));
+      assert.deepEqual(await store().readKey(tenantId, step.keyId).then(comparable), comparable(step));
     }
-    expect(steps[1]?.versions.map((version) => version.state)).toEqual(['deactivated', 'decrypt-only', 'active']);
+    assert.deepEqual(
+      steps[1]?.versions.map((version) => version.state),
+      ['deactivated', 'decrypt-only', 'active'],
+    );
   });
 
   it('updates a key twice in one unit', async () => {
@@ -194,7 +197,7 @@ export function keyRules(store: () => Store): void {
       await unit.keys.update(once, 1);
       await unit.keys.update(twice, 2);
     });
-    await expect(store().readKey(tenantId, key.keyId).then(comparable)).resolves.toStrictEqual(comparable(twice));
+    assert.deepEqual(await store().readKey(tenantId, key.keyId).then(comparable), comparable(twice));
   });
 
   it('refuses an update from another revision and changes nothing', async () => {
@@ -204,11 +207,11 @@ export function keyRules(store: () => Store): void {
     const current = comparable(await store().readKey(tenantId, key.keyId));
     const stale = { ...rotated(key), name: 'stale' };
     const fromStale = asTenant(store(), tenantId, (unit) => unit.keys.update(stale, 1));
-    await expect(fromStale).rejects.toMatchObject({ code: 'CONFLICT' });
+    await assert.rejects(fromStale, { code: 'CONFLICT' });
     const unknown = sampleKey(tenantId, { revision: 2 });
     const ofUnknown = asTenant(store(), tenantId, (unit) => unit.keys.update(unknown, 1));
-    await expect(ofUnknown).rejects.toMatchObject({ code: 'CONFLICT' });
-    await expect(store().readKey(tenantId, key.keyId).then(comparable)).resolves.toStrictEqual(current);
+    await assert.rejects(ofUnknown, { code: 'CONFLICT' });
+    assert.deepEqual(await store().readKey(tenantId, key.keyId).then(comparable), current);
   });
 
   it('lets a lock serialise changes: each unit sees what the one before it wrote', async () => {
@@ -218,15 +221,18 @@ export function keyRules(store: () => Store): void {
       asTenant(store(), tenantId, async (unit) => {
         const current = await unit.keys.get(key.keyId, { lock: true });
         if (current === undefined) throw new Error('the key is gone');
-        expect(current.versions).toHaveLength(current.revision);
+        assert.equal(current.versions.length, current.revision);
         await nextTurn();
         await unit.keys.update(rotated(current), current.revision);
       }),
     );
     await Promise.all(changes);
     const last = await store().readKey(tenantId, key.keyId);
-    expect(last).toMatchObject({ revision: 9, currentVersion: 9 });
-    expect(last?.versions.map((version) => version.version)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assertMembers(last, { revision: 9, currentVersion: 9 });
+    assert.deepEqual(
+      last?.versions.map((version) => version.version),
+      [1, 2, 3, 4, 5, 6, 7, 8, 9],
+    );
   });
 
   it('answers one consistent revision to whoever reads during changes', async () => {
@@ -248,7 +254,7 @@ export function keyRules(store: () => Store): void {
     }
     reading = false;
     await reader;
-    expect(torn).toEqual([]);
+    assert.deepEqual(torn, []);
   });
 
   it('reads and changes any key in the system scope', async () => {
@@ -256,10 +262,10 @@ export function keyRules(store: () => Store): void {
     const key = await insertKey(store(), sampleKey(tenantId));
     await store().transact(SYSTEM, async (unit) => {
       const seen = await unit.keys.get(key.keyId, { lock: true });
-      expect(comparable(seen)).toStrictEqual(comparable(key));
+      assert.deepEqual(comparable(seen), comparable(key));
       await unit.keys.update(nextRevision(key, { name: 'by the service' }), 1);
     });
-    await expect(store().readKey(tenantId, key.keyId)).resolves.toMatchObject({ name: 'by the service', revision: 2 });
+    assertMembers(await store().readKey(tenantId, key.keyId), { name: 'by the service', revision: 2 });
   });
 }
 

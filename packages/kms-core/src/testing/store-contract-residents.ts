@@ -1,7 +1,8 @@
-import { expect, it } from 'vitest';
+import assert from 'node:assert/strict';
 import { newId } from '../model/identifiers.ts';
 import type { ResidentKeyName } from '../ports/resident-keys.ts';
 import type { Store, UnitOfWork } from '../ports/store.ts';
+import type { Rules } from './contract.ts';
 import {
   asTenant,
   insertKey,
@@ -13,7 +14,7 @@ import {
   SYSTEM,
 } from './store-samples.ts';
 
-export function residentRules(store: () => Store): void {
+export function residentRules({ it }: Rules, store: () => Store): void {
   const providerId = `hsm ${newId()}`;
   const claimOf = (name: ResidentKeyName) => ({ providerId, name, kind: 'create' as const });
   const nameOf = (tenantId: string): ResidentKeyName => ({ tenantId, keyId: newId(), version: 1 });
@@ -22,32 +23,33 @@ export function residentRules(store: () => Store): void {
     const tenantId = await newTenant(store());
     const name = nameOf(tenantId);
     const claim = await asTenant(store(), tenantId, (unit) => unit.residents.claim(claimOf(name)));
-    expect(claim).toEqual({ ...claimOf(name), claimedAt: expect.any(Date), mark: expect.any(String) });
+    assert.deepEqual(claim, { ...claimOf(name), claimedAt: claim.claimedAt, mark: claim.mark });
+    assert.ok(claim.claimedAt instanceof Date && typeof claim.mark === 'string');
     const claims = await store().transact(SYSTEM, (unit) => unit.residents.claims(providerId));
-    expect(claims).toEqual([claim]);
+    assert.deepEqual(claims, [claim]);
     const again = asTenant(store(), tenantId, (unit) => unit.residents.claim(claimOf(name)));
-    await expect(again).rejects.toMatchObject({ code: 'CONFLICT' });
+    await assert.rejects(again, { code: 'CONFLICT' });
     await asTenant(store(), tenantId, (unit) =>
       unit.residents.claim({ ...claimOf(name), providerId: `other ${providerId}` }),
     );
     const release = () => asTenant(store(), tenantId, (unit) => unit.residents.release(claim));
-    expect((await Promise.all([release(), release(), release()])).sort()).toEqual([false, false, true]);
-    await expect(store().transact(SYSTEM, (unit) => unit.residents.claims(providerId))).resolves.toEqual([]);
+    assert.deepEqual((await Promise.all([release(), release(), release()])).sort(), [false, false, true]);
+    assert.deepEqual(await store().transact(SYSTEM, (unit) => unit.residents.claims(providerId)), []);
   });
 
   it('neither shows nor releases the claim of another tenant', async () => {
     const [mine, theirs] = [await newTenant(store()), await newTenant(store())];
     const name = nameOf(theirs);
     const claiming = asTenant(store(), mine, (unit) => unit.residents.claim(claimOf(name)));
-    await expect(claiming).rejects.toMatchObject({ code: 'TENANT_MISMATCH' });
+    await assert.rejects(claiming, { code: 'TENANT_MISMATCH' });
     const claim = await asTenant(store(), theirs, (unit) => unit.residents.claim(claimOf(name)));
-    await expect(asTenant(store(), mine, (unit) => unit.residents.release(claim))).resolves.toBe(false);
-    await expect(asTenant(store(), mine, (unit) => unit.residents.renew(claim))).resolves.toBeUndefined();
+    assert.equal(await asTenant(store(), mine, (unit) => unit.residents.release(claim)), false);
+    assert.equal(await asTenant(store(), mine, (unit) => unit.residents.renew(claim)), undefined);
     const claims = asTenant(store(), theirs, (unit) => unit.residents.claims(providerId));
-    await expect(claims).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
+    await assert.rejects(claims, { code: 'INTERNAL_ERROR' });
     const versions = asTenant(store(), theirs, (unit) => unit.residents.versions(providerId));
-    await expect(versions).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
-    await expect(asTenant(store(), theirs, (unit) => unit.residents.release(claim))).resolves.toBe(true);
+    await assert.rejects(versions, { code: 'INTERNAL_ERROR' });
+    assert.equal(await asTenant(store(), theirs, (unit) => unit.residents.release(claim)), true);
   });
 
   it('renews and releases only the very claim, not a later one of its name, even of the same moment', async () => {
@@ -59,24 +61,25 @@ export function residentRules(store: () => Store): void {
     const claim = () => inUnit((unit) => unit.residents.claim({ ...claimOf(name), providerId: own }));
     const first = await claim();
     const renewed = await inUnit((unit) => unit.residents.renew(first));
-    if (renewed === undefined) expect.unreachable('the claim was there');
-    expect(renewed).toEqual({ ...first, claimedAt: expect.any(Date), mark: expect.any(String) });
-    expect(renewed.claimedAt.getTime()).toBeGreaterThanOrEqual(first.claimedAt.getTime());
-    await expect(inUnit((unit) => unit.residents.renew(first))).resolves.toBeUndefined();
-    await expect(inUnit((unit) => unit.residents.release(first))).resolves.toBe(false);
-    await expect(claims()).resolves.toEqual([renewed]);
-    await expect(inUnit((unit) => unit.residents.release(renewed))).resolves.toBe(true);
+    assert.ok(renewed !== undefined, 'the claim was there');
+    assert.deepEqual(renewed, { ...first, claimedAt: renewed.claimedAt, mark: renewed.mark });
+    assert.ok(renewed.claimedAt instanceof Date && typeof renewed.mark === 'string');
+    assert.ok(renewed.claimedAt.getTime() >= first.claimedAt.getTime());
+    assert.equal(await inUnit((unit) => unit.residents.renew(first)), undefined);
+    assert.equal(await inUnit((unit) => unit.residents.release(first)), false);
+    assert.deepEqual(await claims(), [renewed]);
+    assert.equal(await inUnit((unit) => unit.residents.release(renewed)), true);
 
     // Made so quickly one after the other, several of these begin in one millisecond.
     let earlier = await claim();
     for (let count = 0; count < 20; count += 1) {
       const gone = earlier;
-      expect(await inUnit((unit) => unit.residents.release(gone))).toBe(true);
+      assert.equal(await inUnit((unit) => unit.residents.release(gone)), true);
       earlier = await claim();
-      expect(await inUnit((unit) => unit.residents.release({ ...gone, claimedAt: earlier.claimedAt }))).toBe(false);
-      expect(await inUnit((unit) => unit.residents.renew({ ...gone, claimedAt: earlier.claimedAt }))).toBeUndefined();
+      assert.equal(await inUnit((unit) => unit.residents.release({ ...gone, claimedAt: earlier.claimedAt })), false);
+      assert.equal(await inUnit((unit) => unit.residents.renew({ ...gone, claimedAt: earlier.claimedAt })), undefined);
     }
-    await expect(claims()).resolves.toEqual([earlier]);
+    assert.deepEqual(await claims(), [earlier]);
   });
 
   it('lets of a renewal and a release at the same moment one win', async () => {
@@ -90,9 +93,9 @@ export function residentRules(store: () => Store): void {
       asTenant(store(), tenantId, (unit) => unit.residents.renew(claim)),
       store().transact(SYSTEM, (unit) => unit.residents.release(claim)),
     ]);
-    expect(released).toBe(renewed === undefined);
+    assert.equal(released, renewed === undefined);
     const left = await store().transact(SYSTEM, (unit) => unit.residents.claims(own));
-    expect(left).toEqual(renewed === undefined ? [] : [renewed]);
+    assert.deepEqual(left, renewed === undefined ? [] : [renewed]);
   });
 
   it('lists the versions whose material is in an HSM, but not those of shredded tenants', async () => {
@@ -110,8 +113,9 @@ export function residentRules(store: () => Store): void {
     await insertKey(store(), sampleKey(shredded, { versions: [resident(1)] }));
     await store().transact(SYSTEM, (unit) => unit.tenants.shred(shreddedTenant(shredded)));
     const versions = await store().transact(SYSTEM, (unit) => unit.residents.versions(provider));
-    expect(versions.map((version) => ({ ...version, handle: Buffer.from(version.handle) }))).toEqual([
-      { name: { tenantId, keyId: key.keyId, version: 1 }, handle: Buffer.from(handle), state: 'decrypt-only' },
-    ]);
+    assert.deepEqual(
+      versions.map((version) => ({ ...version, handle: Buffer.from(version.handle) })),
+      [{ name: { tenantId, keyId: key.keyId, version: 1 }, handle: Buffer.from(handle), state: 'decrypt-only' }],
+    );
   });
 }

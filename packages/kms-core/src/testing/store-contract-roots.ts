@@ -1,11 +1,12 @@
-import { beforeAll, expect, it } from 'vitest';
+import assert from 'node:assert/strict';
 import { newId } from '../model/identifiers.ts';
 import type { RootRecord } from '../model/tenant.ts';
 import type { Store } from '../ports/store.ts';
+import type { Rules } from './contract.ts';
 import { asTenant, newTenant, SAMPLE_ROOT, sampleWrap, SYSTEM, useRoot } from './store-samples.ts';
 
-export function rootRules(store: () => Store): void {
-  beforeAll(() => useRoot(store()));
+export function rootRules({ it, before }: Rules, store: () => Store): void {
+  before(() => useRoot(store()));
 
   const newRoot = async (): Promise<RootRecord> => {
     const root = { providerId: `root ${newId()}`, checkValue: 'c0ffee' };
@@ -28,7 +29,7 @@ export function rootRules(store: () => Store): void {
       { providerId: newId(), checkValue: SAMPLE_ROOT.checkValue },
       { ...SAMPLE_ROOT, checkValue: 'decaf' },
     ]) {
-      await expect(wrapUnder(tenantId, root)).rejects.toMatchObject({ code: 'CONFLICT' });
+      await assert.rejects(wrapUnder(tenantId, root), { code: 'CONFLICT' });
     }
   });
 
@@ -41,7 +42,10 @@ export function rootRules(store: () => Store): void {
     await wrapUnder(tenantId, next);
     await remove(root);
     const wraps = await asTenant(store(), tenantId, (unit) => unit.tenants.masterKeyWraps(tenantId));
-    expect(wraps.map((wrap) => wrap.rootCheckValue)).toEqual(['decaf']);
+    assert.deepEqual(
+      wraps.map((wrap) => wrap.rootCheckValue),
+      ['decaf'],
+    );
   });
 
   it('names the master keys that a root does not wrap, and counts those that it does', async () => {
@@ -51,25 +55,28 @@ export function rootRules(store: () => Store): void {
     await wrapUnder(tenantId, SAMPLE_ROOT, 2);
     await wrapUnder(tenantId, root, 2);
     const lacking = await store().transact(SYSTEM, (unit) => unit.tenants.masterKeysLacking(root, 10_000));
-    expect(lacking.filter((name) => name.tenantId === tenantId)).toEqual([{ tenantId, tmkVersion: 1 }]);
-    expect(await countOf(root)).toBe(1);
-    expect(await store().transact(SYSTEM, (unit) => unit.tenants.masterKeysLacking(root, 1))).toHaveLength(1);
+    assert.deepEqual(
+      lacking.filter((name) => name.tenantId === tenantId),
+      [{ tenantId, tmkVersion: 1 }],
+    );
+    assert.equal(await countOf(root), 1);
+    assert.equal((await store().transact(SYSTEM, (unit) => unit.tenants.masterKeysLacking(root, 1))).length, 1);
     const { total } = await store().transact(SYSTEM, (unit) => unit.tenants.countMasterKeys());
-    expect(total).toBeGreaterThanOrEqual(2);
+    assert.ok(total >= 2);
   });
 
   it('removes a root with its wraps, but never the only wrap of a master key', async () => {
     const tenantId = await newTenant(store());
     const [one, other] = [await newRoot(), await newRoot()];
     await wrapUnder(tenantId, one);
-    await expect(remove(one)).rejects.toMatchObject({ code: 'CONFLICT' });
-    expect(await countOf(one)).toBe(1);
+    await assert.rejects(remove(one), { code: 'CONFLICT' });
+    assert.equal(await countOf(one), 1);
     await wrapUnder(tenantId, other);
     await remove(one);
-    expect(await countOf(one)).toBeUndefined();
-    await expect(remove(one)).rejects.toMatchObject({ code: 'NOT_FOUND' });
-    await expect(wrapUnder(tenantId, one)).rejects.toMatchObject({ code: 'CONFLICT' });
-    await expect(remove(other)).rejects.toMatchObject({ code: 'CONFLICT' });
+    assert.equal(await countOf(one), undefined);
+    await assert.rejects(remove(one), { code: 'NOT_FOUND' });
+    await assert.rejects(wrapUnder(tenantId, one), { code: 'CONFLICT' });
+    await assert.rejects(remove(other), { code: 'CONFLICT' });
   });
 
   it('never lets two roots that count on each other go at once', async () => {
@@ -78,6 +85,6 @@ export function rootRules(store: () => Store): void {
     await wrapUnder(tenantId, one);
     await wrapUnder(tenantId, other);
     const outcomes = await Promise.allSettled([remove(one), remove(other)]);
-    expect(outcomes.map((outcome) => outcome.status).sort()).toEqual(['fulfilled', 'rejected']);
+    assert.deepEqual(outcomes.map((outcome) => outcome.status).sort(), ['fulfilled', 'rejected']);
   });
 }

@@ -1,7 +1,8 @@
+import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, it } from 'vitest';
 import type { KeyRecord } from '../model/key.ts';
 import type { Store } from '../ports/store.ts';
+import type { Rules } from './contract.ts';
 import {
   asTenant,
   comparable,
@@ -27,7 +28,7 @@ function dying(tenantId: string, destroyAt: Date): KeyRecord {
   return sampleKey(tenantId, { state: 'deactivated', stateBeforeDestroy: 'active', destroyAt });
 }
 
-export function scheduleRules(store: () => Store): void {
+export function scheduleRules({ it }: Rules, store: () => Store): void {
   const due = async (what: 'rotation' | 'destruction', tenantId: string): Promise<KeyRecord[]> => {
     const locked = await store().transact(SYSTEM, (unit) => unit.keys.lockDue(what, ALL));
     return locked.filter((key) => key.tenantId === tenantId);
@@ -45,7 +46,7 @@ export function scheduleRules(store: () => Store): void {
       }),
     );
     await insertKey(store(), dying(tenantId, LONG_AGO));
-    expect(comparable(await due('rotation', tenantId))).toStrictEqual([comparable(expected)]);
+    assert.deepEqual(comparable(await due('rotation', tenantId)), [comparable(expected)]);
   });
 
   it('finds the keys whose destruction is due, revoked ones too, and no others', async () => {
@@ -64,7 +65,7 @@ export function scheduleRules(store: () => Store): void {
     );
     await insertKey(store(), { ...gone, versions });
     const found = await due('destruction', tenantId);
-    expect(found.map((key) => key.keyId).sort()).toEqual([deactivated.keyId, revoked.keyId].sort());
+    assert.deepEqual(found.map((key) => key.keyId).sort(), [deactivated.keyId, revoked.keyId].sort());
   });
 
   it('counts a key as due from the very instant on, by the clock of the unit', async () => {
@@ -74,7 +75,7 @@ export function scheduleRules(store: () => Store): void {
       const rotation = { ...key.rotation, nextRotationAt: unit.now };
       await unit.keys.update(nextRevision(key, { rotation }), 1);
       const locked = await unit.keys.lockDue('rotation', ALL);
-      expect(locked.map((each) => each.keyId)).toContain(key.keyId);
+      assert.ok(locked.map((each) => each.keyId).includes(key.keyId));
     });
   });
 
@@ -83,7 +84,10 @@ export function scheduleRules(store: () => Store): void {
     const instants = ['1970-01-03', '1970-01-01', '1970-01-02'].map((day) => new Date(`${day}T00:00:00.000Z`));
     for (const instant of instants) await insertKey(store(), dying(tenantId, instant));
     const locked = await store().transact(SYSTEM, (unit) => unit.keys.lockDue('destruction', 2));
-    expect(locked.map((key) => key.destroyAt?.toISOString().slice(0, 10))).toEqual(['1970-01-01', '1970-01-02']);
+    assert.deepEqual(
+      locked.map((key) => key.destroyAt?.toISOString().slice(0, 10)),
+      ['1970-01-01', '1970-01-02'],
+    );
   });
 
   it('goes on behind a key, also among keys that are due at the same instant', async () => {
@@ -91,12 +95,15 @@ export function scheduleRules(store: () => Store): void {
     const instants = [LONG_AGO, LONG_AGO, LONG_AGO, new Date(LONG_AGO.getTime() + 1)];
     for (const instant of instants) await insertKey(store(), rotating(tenantId, instant));
     const all = await due('rotation', tenantId);
-    expect(all).toHaveLength(4);
+    assert.equal(all.length, 4);
     for (const [index, key] of all.entries()) {
       const after = { at: key.rotation.nextRotationAt ?? LONG_AGO, keyId: key.keyId };
       const rest = await store().transact(SYSTEM, (unit) => unit.keys.lockDue('rotation', ALL, after));
       const mine = rest.filter((other) => other.tenantId === tenantId);
-      expect(mine.map((other) => other.keyId)).toEqual(all.slice(index + 1).map((other) => other.keyId));
+      assert.deepEqual(
+        mine.map((other) => other.keyId),
+        all.slice(index + 1).map((other) => other.keyId),
+      );
     }
   });
 
@@ -114,24 +121,24 @@ export function scheduleRules(store: () => Store): void {
       }
       return mine;
     });
-    expect(first).toHaveLength(6);
-    await expect(second).resolves.toEqual([]);
+    assert.equal(first.length, 6);
+    assert.deepEqual(await second, []);
   });
 
   it('leaves the keys of a shredded tenant alone', async () => {
     const tenantId = await newTenant(store());
     await insertKey(store(), rotating(tenantId, LONG_AGO));
     await insertKey(store(), dying(tenantId, LONG_AGO));
-    expect(await due('rotation', tenantId)).toHaveLength(1);
+    assert.equal((await due('rotation', tenantId)).length, 1);
     await store().transact(SYSTEM, (unit) => unit.tenants.shred(shreddedTenant(tenantId)));
-    expect(await due('rotation', tenantId)).toEqual([]);
-    expect(await due('destruction', tenantId)).toEqual([]);
+    assert.deepEqual(await due('rotation', tenantId), []);
+    assert.deepEqual(await due('destruction', tenantId), []);
   });
 
   it('locks due keys only in the system scope', async () => {
     const tenantId = await newTenant(store());
     const attempt = asTenant(store(), tenantId, (unit) => unit.keys.lockDue('rotation', 1));
-    await expect(attempt).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
+    await assert.rejects(attempt, { code: 'INTERNAL_ERROR' });
   });
 
   it("lists the tenant's scheduled rotations, the next due first", async () => {
@@ -144,8 +151,8 @@ export function scheduleRules(store: () => Store): void {
       const keys = await asTenant(store(), tenantId, (unit) => unit.keys.scheduledRotations(limit, before));
       return keys.map((key) => key.rotation.nextRotationAt?.toISOString().slice(0, 10));
     };
-    expect(await list(10, null)).toEqual(['2031-01-01', '2031-01-02', '2031-01-03']);
-    expect(await list(2, null)).toEqual(['2031-01-01', '2031-01-02']);
-    expect(await list(10, new Date('2031-01-03T00:00:00.000Z'))).toEqual(['2031-01-01', '2031-01-02']);
+    assert.deepEqual(await list(10, null), ['2031-01-01', '2031-01-02', '2031-01-03']);
+    assert.deepEqual(await list(2, null), ['2031-01-01', '2031-01-02']);
+    assert.deepEqual(await list(10, new Date('2031-01-03T00:00:00.000Z')), ['2031-01-01', '2031-01-02']);
   });
 }

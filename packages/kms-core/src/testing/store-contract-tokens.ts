@@ -1,8 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import assert from 'node:assert/strict';
 import { newId } from '../model/identifiers.ts';
 import type { ApiTokenRecord } from '../access/api-token.ts';
 import { OPERATIONS } from '../operations/catalog.ts';
 import type { ExpiredToken, Store, TokenQuery } from '../ports/store.ts';
+import type { Rules } from './contract.ts';
 import { asTenant, comparable, newTenant, revoked, sampleToken, someBytes, SYSTEM } from './store-samples.ts';
 
 /** The tokens of all pages. */
@@ -18,7 +19,7 @@ async function everyToken(store: Store, query: Omit<TokenQuery, 'limit'>, limit 
   return found;
 }
 
-export function tokenRules(store: () => Store): void {
+export function tokenRules({ it, describe }: Rules, store: () => Store): void {
   it('finds a token by its hash, whatever tenant it belongs to, with every field', async () => {
     const tenantId = await newTenant(store());
     const tokens = [
@@ -38,12 +39,12 @@ export function tokenRules(store: () => Store): void {
     });
     for (const token of tokens) {
       const found = await store().findToken(token.hash);
-      expect(comparable(found)).toStrictEqual(comparable(token));
+      assert.deepEqual(comparable(found), comparable(token));
       const read = await store().transact(SYSTEM, (unit) => unit.tokens.get(token.tokenId, { lock: true }));
-      expect(comparable(read)).toStrictEqual(comparable(token));
+      assert.deepEqual(comparable(read), comparable(token));
     }
-    await expect(asTenant(store(), tenantId, (unit) => unit.tokens.get(newId()))).resolves.toBeUndefined();
-    await expect(store().findToken(someBytes(32))).resolves.toBeUndefined();
+    assert.equal(await asTenant(store(), tenantId, (unit) => unit.tokens.get(newId())), undefined);
+    assert.equal(await store().findToken(someBytes(32)), undefined);
   });
 
   it("lists a tenant's tokens, newest first, and all of them in the system scope", async () => {
@@ -56,15 +57,21 @@ export function tokenRules(store: () => Store): void {
       for (const token of tokens) await unit.tokens.insert(token);
     });
     const { items: listed, more } = await asTenant(store(), tenantId, (unit) => unit.tokens.list({ limit: 3 }));
-    expect(more).toBe(false);
-    expect(listed.map((token) => token.createdAt.getTime() - 1_780_000_000_000)).toEqual([3, 2, 1]);
-    expect(comparable(listed[0])).toStrictEqual(comparable(tokens[1]));
+    assert.equal(more, false);
+    assert.deepEqual(
+      listed.map((token) => token.createdAt.getTime() - 1_780_000_000_000),
+      [3, 2, 1],
+    );
+    assert.deepEqual(comparable(listed[0]), comparable(tokens[1]));
     const all = await everyToken(store(), {});
-    expect(all.map((token) => token.tokenId)).toEqual(expect.arrayContaining([platform.tokenId, tokens[0]?.tokenId]));
-    expect(comparable(await everyToken(store(), { tenantId }))).toStrictEqual(comparable(listed));
+    for (const { tokenId } of [platform, ...tokens]) assert.ok(all.some((token) => token.tokenId === tokenId));
+    assert.deepEqual(comparable(await everyToken(store(), { tenantId })), comparable(listed));
     const ofPlatform = await everyToken(store(), { tenantId: null });
-    expect(ofPlatform.map((token) => token.tokenId)).toContain(platform.tokenId);
-    expect(ofPlatform.filter((token) => token.tenantId !== null)).toEqual([]);
+    assert.ok(ofPlatform.map((token) => token.tokenId).includes(platform.tokenId));
+    assert.deepEqual(
+      ofPlatform.filter((token) => token.tenantId !== null),
+      [],
+    );
   });
 
   it('lists tokens in pages that neither repeat one nor leave one out, also of one instant', async () => {
@@ -76,10 +83,13 @@ export function tokenRules(store: () => Store): void {
       for (const token of tokens) await unit.tokens.insert(token);
     });
     const whole = await asTenant(store(), tenantId, (unit) => unit.tokens.list({ limit: 200 }));
-    expect(new Set(whole.items.map((token) => token.tokenId))).toEqual(new Set(tokens.map((token) => token.tokenId)));
+    assert.deepEqual(new Set(whole.items.map((token) => token.tokenId)), new Set(tokens.map((token) => token.tokenId)));
     for (const limit of [1, 2, 3, 7]) {
       const ids = (await everyToken(store(), { tenantId }, limit)).map((token) => token.tokenId);
-      expect(ids).toEqual(whole.items.map((token) => token.tokenId));
+      assert.deepEqual(
+        ids,
+        whole.items.map((token) => token.tokenId),
+      );
     }
   });
 
@@ -94,11 +104,11 @@ export function tokenRules(store: () => Store): void {
     const ended = [first, second].map((token) => revoked(token, new Date('2027-01-01T00:00:00.001Z')));
     await asTenant(store(), tenantId, (unit) => unit.tokens.revoke(...ended));
     for (const token of ended)
-      await expect(store().findToken(token.hash).then(comparable)).resolves.toStrictEqual(comparable(token));
-    expect(await live()).toEqual([third.tokenId]);
+      assert.deepEqual(await store().findToken(token.hash).then(comparable), comparable(token));
+    assert.deepEqual(await live(), [third.tokenId]);
     const attempt = asTenant(store(), tenantId, (unit) => unit.tokens.revoke(revoked(third, unit.now), ...ended));
-    await expect(attempt).rejects.toMatchObject({ code: 'NOT_FOUND' });
-    expect(await live()).toEqual([third.tokenId]);
+    await assert.rejects(attempt, { code: 'NOT_FOUND' });
+    assert.deepEqual(await live(), [third.tokenId]);
     await asTenant(store(), tenantId, (unit) => unit.tokens.revoke());
   });
 
@@ -108,12 +118,12 @@ export function tokenRules(store: () => Store): void {
     await asTenant(store(), tenantId, (unit) => unit.tokens.insert(token));
     const ended = revoked(token, new Date('2027-01-01T00:00:00.001Z'));
     await asTenant(store(), tenantId, (unit) => unit.tokens.revoke({ ...ended, name: 'another', role: 'auditor' }));
-    await expect(store().findToken(token.hash).then(comparable)).resolves.toStrictEqual(comparable(ended));
+    assert.deepEqual(await store().findToken(token.hash).then(comparable), comparable(ended));
     for (const nothing of [revoked(token, new Date()), revoked(sampleToken(tenantId), new Date())]) {
       const attempt = asTenant(store(), tenantId, (unit) => unit.tokens.revoke(nothing));
-      await expect(attempt).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      await assert.rejects(attempt, { code: 'NOT_FOUND' });
     }
-    await expect(store().findToken(token.hash).then(comparable)).resolves.toStrictEqual(comparable(ended));
+    assert.deepEqual(await store().findToken(token.hash).then(comparable), comparable(ended));
   });
 
   it('refuses a token id or a hash that was ever used', async () => {
@@ -123,9 +133,9 @@ export function tokenRules(store: () => Store): void {
     await asTenant(store(), tenantId, (unit) => unit.tokens.revoke(revoked(token, unit.now)));
     for (const reused of [{ tokenId: token.tokenId }, { hash: token.hash }]) {
       const attempt = asTenant(store(), tenantId, (unit) => unit.tokens.insert(sampleToken(tenantId, reused)));
-      await expect(attempt).rejects.toMatchObject({ code: 'CONFLICT' });
+      await assert.rejects(attempt, { code: 'CONFLICT' });
     }
-    expect(await everyToken(store(), { tenantId })).toHaveLength(1);
+    assert.equal((await everyToken(store(), { tenantId })).length, 1);
   });
 
   describe('of tokens that expired long ago', () => {
@@ -165,9 +175,9 @@ export function tokenRules(store: () => Store): void {
       const tokens = endings.map((ending) => sampleToken(tenantId, ending));
       await insert(...tokens, sampleToken(null, { expiresAt: early }));
       const expired = [1, 2, 0, 3].map((index) => tokens[index]?.tokenId);
-      for (const limit of [1, 2, 3, 200]) expect(await expiredOf(tenantId, limit)).toEqual(expired);
+      for (const limit of [1, 2, 3, 200]) assert.deepEqual(await expiredOf(tenantId, limit), expired);
       const attempt = asTenant(store(), tenantId, (unit) => unit.tokens.lockExpired(bound, 1));
-      await expect(attempt).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
+      await assert.rejects(attempt, { code: 'INTERNAL_ERROR' });
     });
 
     it('removes them for good, and nothing else', async () => {
@@ -185,19 +195,19 @@ export function tokenRules(store: () => Store): void {
       ];
       await insert(first, second, ...staying);
       for (const token of staying) {
-        await expect(remove([first.tokenId, token.tokenId])).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
+        await assert.rejects(remove([first.tokenId, token.tokenId]), { code: 'INTERNAL_ERROR' });
       }
-      await expect(remove([newId()])).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
+      await assert.rejects(remove([newId()]), { code: 'INTERNAL_ERROR' });
       const soon = new Date(Date.now() + 60 * 60 * 1000);
-      await expect(remove([first.tokenId], soon)).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
+      await assert.rejects(remove([first.tokenId], soon), { code: 'INTERNAL_ERROR' });
       const asItself = asTenant(store(), tenantId, (unit) => unit.tokens.remove([first.tokenId], bound));
-      await expect(asItself).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
-      expect(await expiredOf(tenantId)).toEqual([first.tokenId, second.tokenId].sort());
+      await assert.rejects(asItself, { code: 'INTERNAL_ERROR' });
+      assert.deepEqual(await expiredOf(tenantId), [first.tokenId, second.tokenId].sort());
       await remove([first.tokenId, second.tokenId]);
       await remove([]);
-      expect(await expiredOf(tenantId)).toEqual([]);
-      await expect(store().findToken(first.hash)).resolves.toBeUndefined();
-      for (const token of staying) await expect(store().findToken(token.hash)).resolves.toBeDefined();
+      assert.deepEqual(await expiredOf(tenantId), []);
+      assert.equal(await store().findToken(first.hash), undefined);
+      for (const token of staying) assert.notEqual(await store().findToken(token.hash), undefined);
     });
 
     it('passes over those that somebody else removes at the same moment', async () => {
@@ -212,14 +222,14 @@ export function tokenRules(store: () => Store): void {
           return mine;
         });
       const removed = (await Promise.all([removeAll(), removeAll(), removeAll()])).flat();
-      expect(removed.sort()).toEqual(tokens.map(({ tokenId }) => tokenId).sort());
+      assert.deepEqual(removed.sort(), tokens.map(({ tokenId }) => tokenId).sort());
     });
   });
 
   it('takes no token of a tenant that does not exist', async () => {
     const token = sampleToken(newId());
     const attempt = store().transact(SYSTEM, (unit) => unit.tokens.insert(token));
-    await expect(attempt).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
-    await expect(store().findToken(token.hash)).resolves.toBeUndefined();
+    await assert.rejects(attempt, { code: 'INTERNAL_ERROR' });
+    assert.equal(await store().findToken(token.hash), undefined);
   });
 }

@@ -1,6 +1,8 @@
-import { expect, it } from 'vitest';
+import assert from 'node:assert/strict';
 import { KmsError } from '../errors/kms-error.ts';
 import type { Store, UnitOfWork } from '../ports/store.ts';
+import { assertMembers } from './assert-members.ts';
+import type { Rules } from './contract.ts';
 import {
   asTenant,
   insertKey,
@@ -12,10 +14,10 @@ import {
   someBytes,
 } from './store-samples.ts';
 
-export function unitRules(store: () => Store): void {
+export function unitRules({ it }: Rules, store: () => Store): void {
   it('answers what the work answers', async () => {
     const tenantId = await newTenant(store());
-    await expect(asTenant(store(), tenantId, async () => 'answer')).resolves.toBe('answer');
+    assert.equal(await asTenant(store(), tenantId, async () => 'answer'), 'answer');
   });
 
   it('writes nothing of a unit that throws, and passes the error on unchanged', async () => {
@@ -33,15 +35,15 @@ export function unitRules(store: () => Store): void {
       await unit.idempotency.complete('rolled-back', someBytes(8), 3600);
       throw failure;
     });
-    await expect(failing).rejects.toBe(failure);
+    await assert.rejects(failing, (error) => error === failure);
 
-    await expect(store().readKey(tenantId, added.keyId)).resolves.toBeUndefined();
-    await expect(store().readKey(tenantId, existing.keyId)).resolves.toMatchObject({ name: null, revision: 1 });
-    await expect(store().findToken(token.hash)).resolves.toBeUndefined();
+    assert.equal(await store().readKey(tenantId, added.keyId), undefined);
+    assertMembers(await store().readKey(tenantId, existing.keyId), { name: null, revision: 1 });
+    assert.equal(await store().findToken(token.hash), undefined);
     await asTenant(store(), tenantId, async (unit) => {
-      await expect(unit.idempotency.claim('rolled-back', someBytes(32))).resolves.toBeUndefined();
+      assert.equal(await unit.idempotency.claim('rolled-back', someBytes(32)), undefined);
       const lease = { keyId: existing.keyId, version: 0, budget: 10, count: 10 };
-      await expect(unit.keys.leaseOperations(lease)).resolves.toBe(10);
+      assert.equal(await unit.keys.leaseOperations(lease), 10);
     });
   });
 
@@ -50,9 +52,9 @@ export function unitRules(store: () => Store): void {
     const key = sampleKey(tenantId);
     await asTenant(store(), tenantId, async (unit) => {
       await unit.keys.insert(key);
-      await expect(unit.keys.get(key.keyId)).resolves.toMatchObject({ keyId: key.keyId });
+      assertMembers(await unit.keys.get(key.keyId), { keyId: key.keyId });
     });
-    await expect(store().readKey(tenantId, key.keyId)).resolves.toMatchObject({ keyId: key.keyId });
+    assertMembers(await store().readKey(tenantId, key.keyId), { keyId: key.keyId });
   });
 
   it('goes on after a CONFLICT that the work handles', async () => {
@@ -60,10 +62,10 @@ export function unitRules(store: () => Store): void {
     const first = await insertKey(store(), sampleKey(tenantId));
     const second = sampleKey(tenantId);
     await asTenant(store(), tenantId, async (unit) => {
-      await expect(unit.keys.insert(first)).rejects.toMatchObject({ code: 'CONFLICT' });
+      await assert.rejects(unit.keys.insert(first), { code: 'CONFLICT' });
       await unit.keys.insert(second);
     });
-    await expect(store().readKey(tenantId, second.keyId)).resolves.toMatchObject({ keyId: second.keyId });
+    assertMembers(await store().readKey(tenantId, second.keyId), { keyId: second.keyId });
   });
 
   it('refuses a unit that is used after it ended', async () => {
@@ -73,9 +75,9 @@ export function unitRules(store: () => Store): void {
     await asTenant(store(), tenantId, async (unit) => {
       kept = unit;
     });
-    await expect(async () => kept?.keys.insert(key)).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
-    await expect(async () => kept?.tokens.list({ limit: 1 })).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
-    await expect(store().readKey(tenantId, key.keyId)).resolves.toBeUndefined();
+    await assert.rejects(async () => kept?.keys.insert(key), { code: 'INTERNAL_ERROR' });
+    await assert.rejects(async () => kept?.tokens.list({ limit: 1 }), { code: 'INTERNAL_ERROR' });
+    assert.equal(await store().readKey(tenantId, key.keyId), undefined);
   });
 
   it('has a clock of whole milliseconds that stands still in a unit and never goes back', async () => {
@@ -84,15 +86,15 @@ export function unitRules(store: () => Store): void {
       const key = sampleKey(tenantId, { createdAt: unit.now, updatedAt: unit.now });
       await unit.keys.insert(key);
       const stored = await unit.keys.get(key.keyId);
-      expect(stored?.createdAt.getTime()).toBe(unit.now.getTime());
+      assert.equal(stored?.createdAt.getTime(), unit.now.getTime());
       return unit.now;
     });
     const second = await asTenant(store(), tenantId, async (unit) => unit.now);
-    expect(Number.isInteger(first.getTime())).toBe(true);
-    expect(second.getTime()).toBeGreaterThanOrEqual(first.getTime());
+    assert.equal(Number.isInteger(first.getTime()), true);
+    assert.ok(second.getTime() >= first.getTime());
   });
 
   it('answers a ping', async () => {
-    await expect(store().ping()).resolves.toBeUndefined();
+    assert.equal(await store().ping(), undefined);
   });
 }

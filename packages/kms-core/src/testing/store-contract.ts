@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe } from 'vitest';
 import type { Store } from '../ports/store.ts';
+import { type Contract, contractOf } from './contract.ts';
 import { budgetRules } from './store-contract-budgets.ts';
 import { idempotencyRules } from './store-contract-idempotency.ts';
 import { invariantRules } from './store-contract-invariants.ts';
@@ -14,39 +14,28 @@ import { tokenRules } from './store-contract-tokens.ts';
 import { unitRules } from './store-contract-units.ts';
 
 /**
- * What every store owes, as tests. The store is opened once; each test works on tenants of its own, so it may hold
+ * What every store owes. The store is opened once; each test works on tenants of its own, so it may hold
  * anything else.
  *
  * @example
- * storeContract('in-memory store', async () => ({ store: inMemoryStore(), close: async () => {} }));
+ * const contract = storeContract('in-memory store', async () => ({ store: inMemoryStore(), close: async () => {} }));
+ * declareContract(contract, { describe, it, beforeAll, afterAll });
  */
-export function storeContract(name: string, open: () => Promise<{ store: Store; close(): Promise<void> }>): void {
-  describe(name, () => {
-    let opened: { store: Store; close(): Promise<void> } | undefined;
-
-    beforeAll(async () => {
-      opened = await open();
-    });
-    afterAll(async () => {
-      await opened?.close();
-    });
-
-    const store = (): Store => {
-      if (opened === undefined) throw new Error('the store is not open');
-      return opened.store;
-    };
-
-    describe('unit of work', () => unitRules(store));
-    describe('keys', () => keyRules(store));
-    describe('lists of keys', () => keyListRules(store));
-    describe('schedules', () => scheduleRules(store));
-    describe('budgets', () => budgetRules(store));
-    describe('tenant isolation', () => isolationRules(store));
-    describe('invariants', () => invariantRules(store));
-    describe('idempotency', () => idempotencyRules(store));
-    describe('tokens', () => tokenRules(store));
-    describe('tenants', () => tenantRules(store));
-    describe('roots', () => rootRules(store));
-    describe('resident keys', () => residentRules(store));
+export function storeContract(name: string, open: () => Promise<{ store: Store; close(): Promise<void> }>): Contract {
+  return contractOf(name, open, (rules, opened) => {
+    const { describe } = rules;
+    const store = (): Store => opened().store;
+    describe('unit of work', () => unitRules(rules, store));
+    describe('keys', () => keyRules(rules, store));
+    describe('lists of keys', () => keyListRules(rules, store));
+    describe('schedules', () => scheduleRules(rules, store));
+    describe('budgets', () => budgetRules(rules, store));
+    describe('tenant isolation', () => isolationRules(rules, store));
+    describe('invariants', () => invariantRules(rules, store));
+    describe('idempotency', () => idempotencyRules(rules, store));
+    describe('tokens', () => tokenRules(rules, store));
+    describe('tenants', () => tenantRules(rules, store));
+    describe('roots', () => rootRules(rules, store));
+    describe('resident keys', () => residentRules(rules, store));
   });
 }

@@ -12,9 +12,11 @@ export interface BreakerOptions {
 }
 
 /**
- * Runs calls that nobody should wait for: limits the time of each, and runs none for a while after several have failed.
+ * A circuit breaker for calls that can be left out: limits the time of each, and runs none for a while after several have
+ * failed; it tries by itself whether they get through again. That of HSMs differs on purpose: nothing replaces a token, so
+ * its callers are refused.
  */
-export class CircuitBreaker {
+export class BypassingBreaker {
   readonly #options: BreakerOptions;
   readonly #onChange: (open: boolean, cause: unknown) => void;
   #inARow = 0;

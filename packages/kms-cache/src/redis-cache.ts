@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import KeyvRedis from '@keyv/redis';
 import type { SharedCache } from '@qnsp/kms-core';
-import { CircuitBreaker } from './circuit-breaker.ts';
+import { BypassingBreaker } from './bypassing-breaker.ts';
 import { hearingConsoleErrors } from './console-errors.ts';
 import { redisClient } from './redis-client.ts';
 import { parseRedisUrl } from './redis-url.ts';
@@ -56,7 +56,7 @@ class KeyvRedisCache implements RedisCache {
   readonly #client: ReturnType<typeof redisClient>;
   // Without Keyv itself, which answers a failed read like a miss: the breaker has to tell them apart.
   readonly #store: KeyvRedis<string>;
-  readonly #breaker: CircuitBreaker;
+  readonly #breaker: BypassingBreaker;
   readonly #ttlMs: number;
   readonly #closing = new AbortController();
   readonly #connecting: Promise<void>;
@@ -82,7 +82,7 @@ class KeyvRedisCache implements RedisCache {
     this.#ttlMs = ttlSeconds * 1000;
     // A read of a name that nobody uses: the access list allows no more than reads and writes of names.
     const probe = () => this.#attempt(() => this.#store.get<string>('probe'));
-    this.#breaker = new CircuitBreaker({ ...BREAKER, probe }, (open, cause) =>
+    this.#breaker = new BypassingBreaker({ ...BREAKER, probe }, (open, cause) =>
       onChange(open ? 'open' : 'closed', this.#explained(open, cause)),
     );
     this.#connecting = hearingConsoleErrors(

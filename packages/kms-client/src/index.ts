@@ -5,6 +5,7 @@ export type { BatchOperation, BatchResult } from './batch.ts';
 export { type EnvelopeErrorCode, KmsClientError, type KmsClientErrorCode } from './errors/kms-client-error.ts';
 export type { RetryPolicy } from './transport/retry.ts';
 export type { TokenSource } from './transport/credential.ts';
+export { isUuid } from './wire/uuid.ts';
 export {
   type AuthHeaderSource,
   HttpKmsServiceClient,

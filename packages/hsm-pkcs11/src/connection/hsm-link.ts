@@ -3,7 +3,7 @@ import { HsmConfigurationError } from '../configuration/configuration-error.ts';
 import type { HsmSettings } from '../configuration/hsm-config.ts';
 import type { Answers, Request, TokenIdentity } from '../protocol/messages.ts';
 import { ChildConnection, ChildGone, type TokenOpened } from './child-connection.ts';
-import { CircuitBreaker } from './circuit-breaker.ts';
+import { RefusingBreaker } from './refusing-breaker.ts';
 import type { Connected, Outcome } from './connected.ts';
 import { within } from './deadline.ts';
 import {
@@ -45,7 +45,7 @@ export class HsmLink {
   readonly #settings: HsmSettings;
   readonly #parts: LinkParts;
   readonly #lanes: LanePool;
-  readonly #breaker: CircuitBreaker;
+  readonly #breaker: RefusingBreaker;
   #connected: Promise<Connected> | null = null;
   #current: Connected | null = null;
   #opening: ChildConnection | null = null;
@@ -66,7 +66,7 @@ export class HsmLink {
     this.#settings = settings;
     this.#parts = parts;
     this.#lanes = new LanePool(settings.poolSize, settings.queueLimit);
-    this.#breaker = new CircuitBreaker({ ...BREAKER, now: parts.now });
+    this.#breaker = new RefusingBreaker({ ...BREAKER, now: parts.now });
   }
 
   /** What every later connection must pass before it is used. */

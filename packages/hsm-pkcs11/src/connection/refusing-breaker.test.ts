@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { CircuitBreaker } from './circuit-breaker.ts';
+import { RefusingBreaker } from './refusing-breaker.ts';
 
 function breaker() {
   const clock = { now: 0 };
-  return { clock, circuit: new CircuitBreaker({ threshold: 3, openForMs: 1000, now: () => clock.now }) };
+  return { clock, circuit: new RefusingBreaker({ threshold: 3, openForMs: 1000, now: () => clock.now }) };
 }
 
-function fail(circuit: CircuitBreaker, times: number): void {
+function fail(circuit: RefusingBreaker, times: number): void {
   for (let failure = 0; failure < times; failure += 1) circuit.failed();
 }
 
-describe('CircuitBreaker', () => {
+describe('a breaker that refuses', () => {
   it('admits everything until so many failures came in a row', () => {
     const { circuit } = breaker();
     fail(circuit, 2);

@@ -1,4 +1,4 @@
-export interface CircuitBreakerOptions {
+export interface RefusingBreakerOptions {
   /** Consecutive failures after which calls are refused. */
   readonly threshold: number;
   /** How long they are refused before one is let through to try. */
@@ -7,14 +7,18 @@ export interface CircuitBreakerOptions {
   readonly now: () => number;
 }
 
-/** Refuses calls to what keeps failing, and lets one through now and then to see whether it is back. */
-export class CircuitBreaker {
-  readonly #options: CircuitBreakerOptions;
+/**
+ * A circuit breaker for calls that nothing can replace: while a token keeps failing, its callers are refused and told how
+ * long to wait. Only their own calls try it again, which may take long and may be asked to log in. That of the cache
+ * differs on purpose: its calls can be left out, and it tries by itself.
+ */
+export class RefusingBreaker {
+  readonly #options: RefusingBreakerOptions;
   #failures = 0;
   #openedAt: number | null = null;
   #probing = false;
 
-  constructor(options: CircuitBreakerOptions) {
+  constructor(options: RefusingBreakerOptions) {
     this.#options = options;
   }
 

@@ -1,9 +1,7 @@
-import type { Key, KmsClient } from '@qnsp/kms-client';
+import { isUuid, type Key, type KmsClient } from '@qnsp/kms-client';
 import { CommandError, EXIT } from '../terminal/exit-codes.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { callOptions } from '../connection/connect.ts';
-
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** How many of several keys are named. */
 const SHOWN = 3;
@@ -17,7 +15,7 @@ export const KEY_HELP = 'key id, or a name that only one key has';
  * @throws CommandError when no key or several have the name.
  */
 export async function keyIdOf(kms: KmsClient, key: string, io: CommandIo): Promise<string> {
-  if (UUID.test(key)) return key;
+  if (isUuid(key)) return key;
   const found: Key[] = [];
   // All of them: a page may contain no live one, or only one of two.
   for await (const one of kms.allKeys({ name: key, limit: 100 }, callOptions(io)))

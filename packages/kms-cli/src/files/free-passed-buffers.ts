@@ -11,7 +11,7 @@ const BETWEEN = 16 * 2 ** 20;
  *
  * @param onProgress called with the number of bytes done
  */
-export function boundedGarbage(onProgress: (bytes: number) => void): (bytes: number) => void {
+export function freeingPassedBuffers(onProgress: (bytes: number) => void): (bytes: number) => void {
   setFlagsFromString('--expose-gc');
   // V8 provides the function to contexts created after the flag was set; it takes a kind of collection.
   const collect = runInNewContext('gc') as (options: { readonly type: 'minor' }) => void;

@@ -1,6 +1,7 @@
 import { invalidArgument } from '../errors/kms-client-error.ts';
 import type { Operation } from '../generated/operations.ts';
 import { toBase64 } from './base64.ts';
+import { isUuid } from './uuid.ts';
 
 export type Input = Readonly<Record<string, unknown>>;
 
@@ -15,8 +16,6 @@ export interface EncodedCall {
   /** The base64 texts in the body, which no error may repeat. */
   readonly payloads: readonly string[];
 }
-
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Puts the fields of an input where the operation expects them. Throws `INVALID_ARGUMENT` for what cannot be sent. */
 export function encodeCall(operation: Operation, input: Input): EncodedCall {
@@ -76,7 +75,7 @@ export function addressOf(operation: Operation, input: Input): { readonly path: 
 
 /** An id in a path. Anything else could change the path itself: `..` does. */
 function uuid(name: string, value: unknown): string {
-  if (typeof value === 'string' && UUID.test(value)) return value;
+  if (typeof value === 'string' && isUuid(value)) return value;
   throw invalidArgument(`${name} must be a UUID.`);
 }
 

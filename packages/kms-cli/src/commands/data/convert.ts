@@ -1,5 +1,5 @@
 import type { Destination, Source } from '../../files/place.ts';
-import { boundedGarbage } from '../../files/bounded-garbage.ts';
+import { freeingPassedBuffers } from '../../files/free-passed-buffers.ts';
 import { streamThrough } from '../../files/stream-through.ts';
 import type { CommandIo } from '../../terminal/io.ts';
 import { progressBar } from '../../terminal/progress-bar.ts';
@@ -26,7 +26,7 @@ export async function convert(
   { file, stream }: Conversion,
 ): Promise<void> {
   const progress = progressBar(io, source.kind === 'file' ? source.size : undefined);
-  const onProgress = boundedGarbage(progress.at);
+  const onProgress = freeingPassedBuffers(progress.at);
   const { signal } = io;
   try {
     if (source.kind === 'file' && destination.kind === 'file') {

@@ -1,27 +1,34 @@
 export { canonicalJson } from './canonical-json.ts';
-export * from './audit-address.ts';
-export * from './cef.ts';
-export * from './checkpoint.ts';
-export * from './checkpoint-signature.ts';
-export * from './deliver-due.ts';
-export * from './delivery-client.ts';
-export * from './event-hash.ts';
-export * from './evidence-report.ts';
-export * from './evidence-worker.ts';
-export * from './export-lines.ts';
-export * from './export-report.ts';
-export * from './group-commit.ts';
-export * from './inclusion-proof.ts';
-export * from './lines.ts';
-export * from './merkle-tree.ts';
-export * from './run-audit-export.ts';
-export * from './run-audit-verify.ts';
-export * from './seal-batch.ts';
-export * from './seal-unsealed.ts';
-export * from './stuck-batches.ts';
-export * from './verify-batch.ts';
-export * from './verify-export.ts';
-export type * from './verify-export-options.ts';
+export { auditUrlProblem } from './audit-address.ts';
+export { toCef } from './cef.ts';
+export { checkpointHash } from './checkpoint.ts';
+export {
+  type CheckpointSigner,
+  checkpointSigner,
+  type CheckpointVerifier,
+  checkpointVerifier,
+} from './checkpoint-signature.ts';
+export {
+  auditServiceProblem,
+  type Deliver,
+  type DeliveryAnswer,
+  deliveryBody,
+  deliveryClient,
+  type DeliveryClientOptions,
+} from './delivery-client.ts';
+export type { EvidenceReport } from './evidence-report.ts';
+export { type EvidenceWorkerOptions, startEvidenceWorker } from './evidence-worker.ts';
+export { type ExportLine, exportLines, parseExportLine, readCheckpoint } from './export-lines.ts';
+export type { BadLine, BatchRange, EpochReport, ExportReport } from './export-report.ts';
+export { GroupCommit, type GroupCommitOptions } from './group-commit.ts';
+export { type InclusionProof, inclusionProblem, proveInclusion } from './inclusion-proof.ts';
+export { type Line, LineSplitter, type UnreadableLine } from './lines.ts';
+export { type ExportSource, runAuditExport } from './run-audit-export.ts';
+export { type AuditVerifyArguments, runAuditVerify } from './run-audit-verify.ts';
+export { emptyChain, sealBatch, SupersededKeyError } from './seal-batch.ts';
+export { batchProblem, readDelivery } from './verify-batch.ts';
+export { verifyExport } from './verify-export.ts';
+export type { VerifyExportOptions } from './verify-export-options.ts';
 export type {
   AuditEvent,
   ChainedEvent,

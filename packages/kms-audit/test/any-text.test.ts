@@ -3,13 +3,13 @@ import {
   emptyChain,
   exportLines,
   type Line,
-  linesOf,
   runAuditExport,
   type SealedBatch,
   sealBatch,
   toCef,
   verifyExport,
 } from '@qnsp/kms-audit';
+import { linesOf } from '../src/lines.ts';
 import type { AuditEvent } from '@qnsp/kms-core';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';

@@ -1,5 +1,6 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { type Checkpoint, checkpointSigner, checkpointVerifier, signedBytes } from '@qnsp/kms-audit';
+import { type Checkpoint, checkpointSigner, checkpointVerifier } from '@qnsp/kms-audit';
+import { signedBytes } from '../src/checkpoint.ts';
 import { compactVerify } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { samplePem, sampleExport } from './audit-samples.ts';

@@ -1,4 +1,6 @@
-import { type Deliver, type DeliveryAnswer, deliverDue, type EvidenceReport, StuckBatches } from '@qnsp/kms-audit';
+import { type Deliver, type DeliveryAnswer, type EvidenceReport } from '@qnsp/kms-audit';
+import { deliverDue } from '../src/deliver-due.ts';
+import { StuckBatches } from '../src/stuck-batches.ts';
 import { type Delivery, type DeliveryOutcome, type EvidenceStore, newId } from '@qnsp/kms-core';
 import { beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { sampleExport } from './audit-samples.ts';

@@ -12,8 +12,8 @@ import {
   sealBatch,
   SupersededKeyError,
   verifyExport,
-  wordsOf,
 } from '@qnsp/kms-audit';
+import { wordsOf } from '../src/export-report.ts';
 import { describe, expect, test } from 'vitest';
 import { sampleEvent, samplePem, TENANT } from './audit-samples.ts';
 

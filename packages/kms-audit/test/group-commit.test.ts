@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { type AuditEvent, KmsError } from '@qnsp/kms-core';
-import { GroupCommit, retryDelay } from '@qnsp/kms-audit';
+import { GroupCommit } from '@qnsp/kms-audit';
+import { retryDelay } from '../src/deliver-due.ts';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { sampleEvent, TENANT } from './audit-samples.ts';
 

@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { type Line, linesOf, merkleRoot, verifyExport, GrowingRoot } from '@qnsp/kms-audit';
+import { type Line, verifyExport } from '@qnsp/kms-audit';
+import { linesOf } from '../src/lines.ts';
+import { merkleRoot, GrowingRoot } from '../src/merkle-tree.ts';
 import { describe, expect, test } from 'vitest';
 import { samplePem, sampleExport } from './audit-samples.ts';
 

@@ -1,4 +1,5 @@
-import { type Line, LineSplitter, linesOf } from '@qnsp/kms-audit';
+import { type Line, LineSplitter } from '@qnsp/kms-audit';
+import { linesOf } from '../src/lines.ts';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { auditPath, merkleRoot, rootOfPath } from '@qnsp/kms-audit';
+import { auditPath, merkleRoot, rootOfPath } from '../src/merkle-tree.ts';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 

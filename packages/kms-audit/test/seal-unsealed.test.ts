@@ -1,11 +1,5 @@
-import {
-  checkpointSigner,
-  deliveryBody,
-  exportLines,
-  MAX_BATCH_EVENTS,
-  sealUnsealed,
-  verifyExport,
-} from '@qnsp/kms-audit';
+import { checkpointSigner, deliveryBody, exportLines, verifyExport } from '@qnsp/kms-audit';
+import { MAX_BATCH_EVENTS, sealUnsealed } from '../src/seal-unsealed.ts';
 import type { AuditEvent } from '@qnsp/kms-core';
 import { expect, test, vi } from 'vitest';
 import { sampleEvent, samplePem, TENANT } from './audit-samples.ts';

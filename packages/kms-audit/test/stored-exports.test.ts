@@ -7,11 +7,11 @@ import {
   exportLines,
   inclusionProblem,
   type InclusionProof,
-  linesOf,
   parseExportLine,
   sealBatch,
   verifyExport,
 } from '@qnsp/kms-audit';
+import { linesOf } from '../src/lines.ts';
 import { describe, expect, test } from 'vitest';
 import { sampleEvent, samplePem } from './audit-samples.ts';
 

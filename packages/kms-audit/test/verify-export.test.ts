@@ -1,11 +1,5 @@
-import {
-  type Checkpoint,
-  canonicalJson,
-  exportLines,
-  type VerifyExportOptions,
-  verifyExport,
-  wordsOf,
-} from '@qnsp/kms-audit';
+import { type Checkpoint, canonicalJson, exportLines, type VerifyExportOptions, verifyExport } from '@qnsp/kms-audit';
+import { wordsOf } from '../src/export-report.ts';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { sampleExport, samplePem } from './audit-samples.ts';

@@ -1,4 +1,5 @@
-import { canonicalJson, eventHash, GENESIS_HASH, verifyExport } from '@qnsp/kms-audit';
+import { canonicalJson, verifyExport } from '@qnsp/kms-audit';
+import { eventHash, GENESIS_HASH } from '../src/event-hash.ts';
 import { sampleEvent } from './audit-samples.ts';
 
 /** The lines of a chain of this many events, which nobody signed. */

@@ -1,10 +1,32 @@
 // The public surface: the route table, what reads requests by it and what writes answers.
-export * from './route/route.ts';
-export * from './routes/index.ts';
-export * from './bounds/limits.ts';
-export * from './errors/errors.ts';
-export * from './errors/activation-problem.ts';
-export * from './route/field-aliases.ts';
+export {
+  type Address,
+  BASE_PATH,
+  type ContractSettings,
+  type CryptoTraits,
+  type EmptySchema,
+  type HttpMethod,
+  type Route,
+  type RouteDefinition,
+  type RouteExample,
+  type RouteScope,
+  type Tag,
+} from './route/route.ts';
+export { ALL_ROUTES, type Immutable, type OperationId, type ResponseOf, type RouteOf, ROUTES } from './routes/index.ts';
+export { bodyLimit, LIMITS } from './bounds/limits.ts';
+export {
+  ERROR_CODES,
+  ERROR_STATUS,
+  type Failure,
+  GATEWAY_ERROR_STATUS,
+  itemProblem,
+  type ItemProblem,
+  type Occurrence,
+  problem,
+  type Problem,
+} from './errors/errors.ts';
+export { type ActivationErrorCode, type ActivationFailure, activationProblem } from './errors/activation-problem.ts';
+export { type FieldNaming, type JsonObject, type Names, SYNONYMS } from './route/field-aliases.ts';
 export { type BatchItem, isBatch, parseBatch } from './calls/batch.ts';
 export { DEFAULT_SETTINGS, type ParamsOf, type ParsedRequest, parseRequest, type RequestOf } from './calls/parse.ts';
 export { type RawRequest } from './calls/raw-request.ts';

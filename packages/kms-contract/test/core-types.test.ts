@@ -35,7 +35,8 @@ import type {
   WrapResult,
 } from '@qnsp/kms-core';
 import { expectTypeOf, it } from 'vitest';
-import type { CryptoOperationId, OperationId, RequestOf, ResponseOf } from '../src/index.ts';
+import type { OperationId, RequestOf, ResponseOf } from '../src/index.ts';
+import type { CryptoOperationId } from '../src/routes/index.ts';
 
 type BodyOf<Id extends OperationId> = RequestOf<Id>['body'];
 

@@ -1,14 +1,7 @@
 import { KmsError, type KmsErrorCode } from '@qnsp/kms-core';
 import { describe, expect, it } from 'vitest';
-import {
-  activationProblem,
-  ALL_ROUTES,
-  ERROR_CODES,
-  ERROR_STATUS,
-  itemProblem,
-  problem,
-  problemSchema,
-} from '../src/index.ts';
+import { activationProblem, ALL_ROUTES, ERROR_CODES, ERROR_STATUS, itemProblem, problem } from '../src/index.ts';
+import { problemSchema } from '../src/errors/errors.ts';
 
 const occurrence = { requestId: 'request-1', timestamp: new Date('2026-01-31T12:00:00Z') };
 

@@ -1,14 +1,7 @@
 import type { CryptoOperation } from '@qnsp/kms-core';
 import { describe, expect, it } from 'vitest';
-import {
-  encodeAnswer,
-  type FieldNaming,
-  normaliseRequest,
-  parseRequest,
-  ROUTES,
-  type Route,
-  withAliases,
-} from '../src/index.ts';
+import { encodeAnswer, type FieldNaming, parseRequest, ROUTES, type Route } from '../src/index.ts';
+import { normaliseRequest, withAliases } from '../src/route/field-aliases.ts';
 import { EXAMPLE } from '../src/answers/examples.ts';
 
 const ROUTE_OF: Partial<Record<CryptoOperation, Route>> = {

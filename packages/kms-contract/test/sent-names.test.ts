@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { EXAMPLE } from '../src/answers/examples.ts';
 import {
   ALL_ROUTES,
-  FIELD_ALIASES,
   isBatch,
   LIMITS,
   nameAsSent,
@@ -13,6 +12,7 @@ import {
   ROUTES,
   SYNONYMS,
 } from '../src/index.ts';
+import { FIELD_ALIASES } from '../src/route/field-aliases.ts';
 
 type Names = Readonly<Record<string, string>>;
 

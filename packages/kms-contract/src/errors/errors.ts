@@ -62,7 +62,7 @@ export const problemSchema = component(
 export type Problem = z.output<typeof problemSchema>;
 
 /** The error of one item of a batch; what belongs to the whole call is not repeated in it. */
-export const itemProblemSchema = component('ItemProblem', z.object(errorFields));
+const itemProblemSchema = component('ItemProblem', z.object(errorFields));
 export type ItemProblem = z.output<typeof itemProblemSchema>;
 
 /** What takes the place of a failed item of a batch. */

@@ -33,7 +33,7 @@ describe('Ed25519 gives the answers of RFC 8032', () => {
 
 describe('ECDSA accepts the signatures of RFC 6979', () => {
   test.each(loadVectors('ecdsa-rfc6979').vectors)('$id', async (vector) => {
-    const algorithm = algorithmById(text(vector, 'curve') === 'P-256' ? 'ecdsa-p256' : 'ecdsa-p384');
+    const algorithm = algorithmById(`ecdsa-${text(vector, 'curve').toLowerCase().replace('-', '')}`);
     const privateKey = createPrivateKey({ key: hex(vector, 'privateKeyPkcs8'), format: 'der', type: 'pkcs8' });
     const publicKey = createPublicKey({ key: hex(vector, 'publicKeySpki'), format: 'der', type: 'spki' });
     expect(createPublicKey(privateKey).equals(publicKey)).toBe(true);

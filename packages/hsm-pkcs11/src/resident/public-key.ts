@@ -2,11 +2,9 @@ import { createPublicKey } from 'node:crypto';
 import { type Algorithm, KmsError } from '@qnsp/kms-core';
 import type { PublicAttributes } from '../protocol/messages.ts';
 import type { Quirks } from '../protocol/quirks.ts';
-import { derLength } from './der-length.ts';
-import type { Curve } from './support.ts';
+import { CURVES } from './curves.ts';
+import { pointIn } from './ec-point.ts';
 
-const COORDINATE_BYTES: Readonly<Record<Curve, number>> = { prime256v1: 32, secp384r1: 48 };
-const CURVE_NAMES: Readonly<Record<Curve, string>> = { prime256v1: 'P-256', secp384r1: 'P-384' };
 const ED25519_BYTES = 32;
 
 /** SubjectPublicKeyInfo in DER of what a token says about a public key. OpenSSL checks that it is one. */
@@ -22,28 +20,21 @@ function jwkOf(algorithm: Algorithm, attributes: PublicAttributes, quirks: Quirk
   if (form.kind === 'rsa' && attributes.modulus !== null && attributes.publicExponent !== null)
     return { kty: 'RSA', n: base64url(attributes.modulus), e: base64url(attributes.publicExponent) };
   if (form.kind === 'ec' && attributes.ecPoint !== null) {
-    const size = COORDINATE_BYTES[form.namedCurve];
-    const point = rawPoint(attributes.ecPoint, 1 + 2 * size, quirks);
+    const { coordinateBytes: size, jwkName } = CURVES[form.namedCurve];
+    const point = pointIn(attributes.ecPoint, 1 + 2 * size, quirks);
     // SEC 1, section 2.3.3: 04 begins an uncompressed point.
-    if (point[0] !== 4) throw unreadable();
+    if (point?.[0] !== 4) throw unreadable();
     return {
       kty: 'EC',
-      crv: CURVE_NAMES[form.namedCurve],
+      crv: jwkName,
       x: base64url(point.subarray(1, 1 + size)),
       y: base64url(point.subarray(1 + size)),
     };
   }
-  if (form.kind === 'node-key' && form.keyType === 'ed25519' && attributes.ecPoint !== null)
-    return { kty: 'OKP', crv: 'Ed25519', x: base64url(rawPoint(attributes.ecPoint, ED25519_BYTES, quirks)) };
-  throw unreadable();
-}
-
-/** The point in CKA_EC_POINT, which is in an OCTET STRING unless a token leaves that away. */
-function rawPoint(value: Uint8Array, size: number, { bareEcPoint }: Quirks): Uint8Array {
-  if (bareEcPoint && value.length === size) return value;
-  const head = Buffer.concat([Buffer.of(0x04), derLength(size)]);
-  if (value.length === head.length + size && head.equals(value.subarray(0, head.length)))
-    return value.subarray(head.length);
+  if (form.kind === 'node-key' && form.keyType === 'ed25519' && attributes.ecPoint !== null) {
+    const point = pointIn(attributes.ecPoint, ED25519_BYTES, quirks);
+    if (point !== undefined) return { kty: 'OKP', crv: 'Ed25519', x: base64url(point) };
+  }
   throw unreadable();
 }
 

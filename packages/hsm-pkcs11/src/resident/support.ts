@@ -1,15 +1,8 @@
 import type { Algorithm } from '@qnsp/kms-core';
 import { CKK, CKM } from '../protocol/cryptoki.ts';
 import type { KeySpec, PairParameters } from '../protocol/messages.ts';
+import { CURVES } from './curves.ts';
 
-/** The curves of the registry. Every table of them is complete by its type. */
-export type Curve = Extract<Algorithm['form'], { readonly kind: 'ec' }>['namedCurve'];
-
-/** DER of the object identifiers of the curves (SEC 2, appendix A). */
-const CURVES: Readonly<Record<Curve, Buffer>> = {
-  prime256v1: Buffer.from('06082a8648ce3d030107', 'hex'),
-  secp384r1: Buffer.from('06052b81040022', 'hex'),
-};
 /** PrintableString "edwards25519": the curve name of PKCS #11 v3.0, section 2.3.5. */
 const EDWARDS_25519 = Buffer.from('130c656477617264733235353139', 'hex');
 
@@ -41,7 +34,7 @@ export function residentSupport(algorithm: Algorithm): ResidentSupport | null {
         : hmac(form.bytes, HMAC_MECHANISMS[algorithm.digest]);
     case 'ecdsa':
       return form.kind === 'ec'
-        ? signing(CKK.ec, CKM.ecKeyPairGen, { kind: 'ec', curve: CURVES[form.namedCurve] }, CKM.ecdsa)
+        ? signing(CKK.ec, CKM.ecKeyPairGen, { kind: 'ec', curve: CURVES[form.namedCurve].parameters }, CKM.ecdsa)
         : null;
     case 'eddsa':
       return signing(CKK.ecEdwards, CKM.ecEdwardsKeyPairGen, { kind: 'ec', curve: EDWARDS_25519 }, CKM.eddsa);

@@ -52,7 +52,7 @@ export function containersOf(algorithm: Algorithm, privateKey: KeyObject): reado
     { name: 'version 2 with the public half', der: wrap(1n, inner, publicKey) },
     { name: 'version 1 with attributes', der: wrap(0n, inner, attributes) },
     { name: 'version 2 with both', der: wrap(1n, inner, attributes, publicKey) },
-    ...innerForms(algorithm, privateKey, publicBits).map(({ name, der }) => ({ name, der: wrap(0n, der) })),
+    ...innerForms(algorithm, privateKey, identifier, publicBits).map(({ name, der }) => ({ name, der: wrap(0n, der) })),
   ];
 }
 
@@ -65,12 +65,16 @@ export function attribute(oid: string, value: Buffer): Buffer {
   return derSequence(derIdentifier(oid), derElement(TAG.set, value));
 }
 
-function innerForms({ form }: Algorithm, privateKey: KeyObject, publicBits: Buffer): readonly Container[] {
+function innerForms(
+  { form }: Algorithm,
+  privateKey: KeyObject,
+  identifier: Buffer,
+  publicBits: Buffer,
+): readonly Container[] {
   if (form.kind === 'ec') {
     const { d = '' } = privateKey.export({ format: 'jwk' });
     const scalar = derElement(TAG.octetString, Buffer.from(d, 'base64url'));
-    const curve = form.namedCurve === 'prime256v1' ? '2a8648ce3d030107' : '2b81040022';
-    const parameters = derElement(contextTag(0, 'constructed'), derIdentifier(curve));
+    const parameters = derElement(contextTag(0, 'constructed'), curveIn(identifier));
     const compressed = Buffer.concat([
       Buffer.of(2 + ((publicBits.at(-1) ?? 0) & 1)),
       publicBits.subarray(1, (publicBits.length + 1) / 2),
@@ -95,6 +99,12 @@ function innerForms({ form }: Algorithm, privateKey: KeyObject, publicBits: Buff
     { name: 'expanded', der: expanded },
     { name: 'seed and expanded', der: derSequence(derElement(TAG.octetString, seed), expanded) },
   ];
+}
+
+/** The curve in an AlgorithmIdentifier, whose first member is the kind of the key. */
+function curveIn(identifier: Buffer): Buffer {
+  const members = contentAt(identifier, 0);
+  return members.subarray(2 + (members[1] ?? 0));
 }
 
 function partsOf(pkcs8: Buffer): { readonly identifier: Buffer; readonly inner: Buffer } {

@@ -1,36 +1,56 @@
-import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createECDH, createPublicKey, generateKeyPairSync, getCurves, type KeyObject } from 'node:crypto';
 import { ed25519, x25519 } from '@noble/curves/ed25519.js';
-import { p256, p384, p521 } from '@noble/curves/nist.js';
+import { p256 } from '@noble/curves/nist.js';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CURVE_ENCODINGS, EC_OID } from '../../src/algorithms/key-encodings.ts';
+import { ALGORITHMS } from '../../src/algorithms/registry.ts';
 import { algorithmById } from '../../src/algorithms/resolve.ts';
 import { acceptImported } from '../../src/engines/imported-material.ts';
 import { KmsError } from '../../src/errors/kms-error.ts';
-import { contextTag } from '../../src/key-material/der-reader.ts';
+import { contextTag, DerReader, TAG } from '../../src/key-material/der-reader.ts';
 import { derElement, derIdentifier, derInteger, derSequence } from '../../src/key-material/der-writer.ts';
 import { failure, freshKey } from '../crypto-samples.ts';
 import { apply, edits } from './mutations.ts';
-
-const NOBLE = { prime256v1: p256, secp384r1: p384, secp521r1: p521 };
+import { OTHER_CURVES } from './other-curves.ts';
 
 test('the orders of the curves are those of another implementation', () => {
   for (const { namedCurve, order, bytes } of CURVE_ENCODINGS) {
-    expect(BigInt(`0x${order}`)).toBe(NOBLE[namedCurve].Point.Fn.ORDER);
+    expect(BigInt(`0x${order}`)).toBe(OTHER_CURVES[namedCurve].Point.Fn.ORDER);
     expect(order.length).toBe(2 * bytes);
   }
 });
 
-const CASES = [
-  ['ecdsa-p256', 'prime256v1'],
-  ['ecdh-p256', 'prime256v1'],
-  ['ecdsa-p384', 'secp384r1'],
-] as const;
+/** Of those that OpenSSL lists, it makes no keys on the Oakley curves. */
+const EVERY_CURVE = getCurves().filter((name) => !name.startsWith('Oakley'));
 
-describe.each(CASES)('an elliptic curve key of %s', (id, namedCurve) => {
-  const algorithm = algorithmById(id);
+test.each(EVERY_CURVE)(
+  'the containers of %s are written and read as OpenSSL writes them, whatever their size',
+  (namedCurve) => {
+    const spki = generateKeyPairSync('ec', { namedCurve }).publicKey.export({ format: 'der', type: 'spki' });
+    const { start } = lengthAt(spki, 1);
+    const parameters = lengthAt(spki, start + 1);
+    const end = parameters.start + parameters.length;
+    const point = spki.subarray(-createECDH(namedCurve).generateKeys().length);
+    const written = derSequence(
+      derSequence(spki.subarray(parameters.start, end)),
+      derElement(TAG.bitString, Buffer.of(0), point),
+    );
+    expect(written).toEqual(spki);
+    const key = new DerReader(spki, 'the key').inside(TAG.sequence, 'key');
+    expect(key.content(TAG.sequence, 'identifier')).toEqual(spki.subarray(parameters.start, end));
+    expect(key.bits(TAG.bitString, 'point')).toEqual(point);
+    key.end();
+  },
+);
+
+const CASES = ALGORITHMS.flatMap((algorithm) =>
+  algorithm.form.kind === 'ec' ? [[algorithm.id, algorithm.form.namedCurve, algorithm] as const] : [],
+);
+
+describe.each(CASES)('an elliptic curve key of %s', (_id, namedCurve, algorithm) => {
   const { oid, bytes } = CURVE_ENCODINGS.find((curve) => curve.namedCurve === namedCurve) ?? { oid: '', bytes: 0 };
-  const n = NOBLE[namedCurve].Point.Fn.ORDER;
+  const n = OTHER_CURVES[namedCurve].Point.Fn.ORDER;
   const identifier = derSequence(derIdentifier(EC_OID), derIdentifier(oid));
   const octetsOf = (scalar: bigint, length = bytes) =>
     Buffer.from(scalar.toString(16).padStart(2 * length, '0'), 'hex');
@@ -39,7 +59,7 @@ describe.each(CASES)('an elliptic curve key of %s', (id, namedCurve) => {
   const half = (point: Uint8Array, unused = 0) =>
     derElement(contextTag(1, 'constructed'), derElement(3, Buffer.of(unused), point));
   const pointOf = (scalar: bigint, isCompressed = false) =>
-    NOBLE[namedCurve].getPublicKey(octetsOf(scalar), isCompressed);
+    OTHER_CURVES[namedCurve].getPublicKey(octetsOf(scalar), isCompressed);
 
   test('has a scalar from 1 to n − 1 in the length of the field', async () => {
     for (const scalar of [1n, 2n, 7n, n - 1n]) {

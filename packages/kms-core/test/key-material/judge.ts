@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { createPublicKey } from 'node:crypto';
 import { ed25519, x25519 } from '@noble/curves/ed25519.js';
-import { p256, p384 } from '@noble/curves/nist.js';
 import * as slhDsa from '@noble/post-quantum/slh-dsa.js';
 import type { Algorithm } from '../../src/algorithms/registry.ts';
 import type { GeneratedMaterial } from '../../src/engines/software-material.ts';
 import { LATTICES, isLattice, keyIn } from './containers.ts';
+import { OTHER_CURVES } from './other-curves.ts';
 
 /**
  * The public half of material that was taken, as another implementation computes it from the private half; throws for
@@ -25,8 +25,7 @@ export function judge({ form }: Algorithm, { secret, publicKey }: GeneratedMater
     }
     case 'ec': {
       const { d = '' } = key.export({ format: 'jwk' });
-      const curve = form.namedCurve === 'prime256v1' ? p256 : p384;
-      const point = Buffer.from(curve.getPublicKey(Buffer.from(d, 'base64url'), false));
+      const point = Buffer.from(OTHER_CURVES[form.namedCurve].getPublicKey(Buffer.from(d, 'base64url'), false));
       return { found: rawPoint(spki.export({ format: 'jwk' })), expected: point.toString('hex') };
     }
     case 'node-key': {

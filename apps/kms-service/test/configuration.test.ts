@@ -6,7 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { ConfigurationError } from '../src/config/configuration-error.ts';
 import { readConfig } from '../src/config/env.ts';
 import { BEARER_TOKEN, evidenceEnv, SIGNING_KEY_PEM } from './evidence-sample.ts';
-import { startEmbeddedService } from './local-service.ts';
+import { startLocalService } from './local-service.ts';
 
 const ROOT = Buffer.alloc(32, 7).toString('base64');
 const directory = tempDir('qnsp-config-');
@@ -280,10 +280,10 @@ describe('the root', () => {
   test('another, a lost and an open root key file end the start with 78, and the right one opens everything again', {
     timeout: 60_000,
   }, async () => {
-    const local = await startEmbeddedService();
+    const local = await startLocalService();
     const key = await local.call('POST', '/kms/v1/keys', { name: 'kept' });
     const path = join(local.dataDir, 'root.key');
-    const environment = { KMS_EMBEDDED_DEFAULTS: 'true', KMS_DATA_DIR: local.dataDir, PORT: String(await freePort()) };
+    const environment = { ...local.service.env, PORT: String(await freePort()) };
     await local.service.stop();
     const root = readFileSync(path);
 

@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
-import { serviceEntry, startService, tempDir } from '@qnsp/test-harness';
+import { createDatabase, serviceEntry, startService, tempDir, type TestDatabase } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LocalService, startLocalService } from './local-service.ts';
 import { makeTokens, PIN, type Tokens } from './two-tokens.ts';
@@ -11,9 +10,12 @@ const directory = tempDir('qnsp-hsm-settings-');
 
 let tokens: Tokens;
 let local: LocalService;
+/** One that no root has been established in, and one whose root is in the HSM. */
+let unused: TestDatabase;
+let used: TestDatabase;
 
 beforeAll(async () => {
-  tokens = await makeTokens(['main']);
+  [tokens, unused, used] = await Promise.all([makeTokens(['main']), createDatabase(), createDatabase()]);
   local = await startLocalService({
     ...tokens.env,
     KMS_PKCS11_MODULE_PATH: tokens.modulePath,
@@ -25,6 +27,7 @@ afterAll(async () => {
   await local?.end();
   await tokens.remove();
   await directory.remove();
+  await Promise.all([unused.drop(), used.drop()]);
 });
 
 async function create(body: object = {}): Promise<{ readonly path: string; readonly key: Record<string, unknown> }> {
@@ -65,6 +68,7 @@ describe('a wrong setting of the HSM ends the start with 78 and says which:', { 
         ...tokens.env,
         KMS_EMBEDDED_DEFAULTS: 'true',
         KMS_DATA_DIR: directory.path,
+        DATABASE_URL: unused.url,
         PORT: '0',
         KMS_PKCS11_MODULE_PATH: tokens.modulePath,
         KMS_PKCS11_SLOT: 'main',
@@ -92,12 +96,11 @@ describe('a wrong setting of the HSM ends the start with 78 and says which:', { 
 
   test('a root that may do more than a root may, as other tools make them', async () => {
     await tokens.show('main', '--keygen', '--key-type', 'AES:32', '--id', '77', '--label', 'weak');
-    const { status, stderr } = run({ KMS_DATA_DIR: join(directory.path, 'weak'), KMS_PKCS11_LABEL: 'weak' });
+    const { status, stderr } = run({ KMS_PKCS11_LABEL: 'weak' });
     expect([status, stderr]).toEqual([78, expect.stringMatching(/root of the HSM hsm is refused: CKA_\w+ must be/)]);
   });
 
   test('the key id or the label of the root, with the root that the database expects', async () => {
-    const other = { KMS_DATA_DIR: join(directory.path, 'second') };
     const settings = [{ KMS_PKCS11_KEY_ID: '00ff' }, { KMS_PKCS11_LABEL: 'another' }];
     const first = await startService({
       env: {
@@ -106,12 +109,13 @@ describe('a wrong setting of the HSM ends the start with 78 and says which:', { 
         KMS_PKCS11_MODULE_PATH: tokens.modulePath,
         KMS_PKCS11_SLOT: 'main',
         KMS_PKCS11_PIN: PIN,
-        ...other,
+        KMS_DATA_DIR: directory.path,
+        DATABASE_URL: used.url,
       },
     });
     await first.stop();
     for (const setting of settings) {
-      const { status, stderr } = run({ ...other, ...setting });
+      const { status, stderr } = run({ DATABASE_URL: used.url, ...setting });
       expect([status, stderr]).toEqual([
         78,
         expect.stringMatching(/expects the root hsm with the check value [0-9a-f]{16}/),

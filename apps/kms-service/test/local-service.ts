@@ -58,7 +58,8 @@ async function startInDirectory(
     },
     call: (method, path, body, headers) => send(`${service.baseUrl}${path}`, method, client.apiToken, body, headers),
     async end() {
-      await service.stop();
+      // It would stop half a second later, after looking whether something comes over the connections that are kept here.
+      await service.kill9();
       await directory.remove();
       await release();
     },

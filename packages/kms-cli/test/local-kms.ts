@@ -5,7 +5,7 @@ import { run } from '../src/run.ts';
 import { createDatabase, type Service, startService, tempDir } from '@qnsp/test-harness';
 
 /** The bundle, which starts in a quarter of the time. */
-const MAIN = process.env['TEST_CLI_ENTRY'] ?? fileURLToPath(new URL('../src/main.ts', import.meta.url));
+export const MAIN = process.env['TEST_CLI_ENTRY'] ?? fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
 /** How a command ended and what it wrote. */
 export interface Ran {
@@ -84,7 +84,8 @@ export async function startEmbeddedKms(env: Readonly<Record<string, string>> = {
     directory: home.path,
     environment: { KMS_DATA_DIR: dataDir },
     async end() {
-      await service.stop();
+      // It would stop half a second later, after looking whether something comes over the connections that are kept here.
+      await service.kill9();
       await home.remove();
     },
   };

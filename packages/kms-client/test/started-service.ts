@@ -28,7 +28,8 @@ export async function startedService(env: Readonly<Record<string, string>> = {})
     tenantId,
     logs: () => service.logs(),
     async end() {
-      await service.stop();
+      // It would stop half a second later, after looking whether something comes over the connections that are kept here.
+      await service.kill9();
       await database.drop();
       await directory.remove();
     },

@@ -38,7 +38,9 @@ export interface Service {
 }
 
 function isReady(baseUrl: string): Promise<boolean> {
-  return fetch(`${baseUrl}/readyz`, { signal: AbortSignal.timeout(PROBE_LIMIT_MS) }).then(
+  // A service that stops waits a while for connections that are kept open.
+  const headers = { connection: 'close' };
+  return fetch(`${baseUrl}/readyz`, { headers, signal: AbortSignal.timeout(PROBE_LIMIT_MS) }).then(
     async (response) => {
       await response.arrayBuffer();
       return response.status === 200;

@@ -1,13 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { tempDir } from '@qnsp/test-harness';
+import { serviceEntry, tempDir } from '@qnsp/test-harness';
 import { expect, test } from 'vitest';
 import { ConfigurationError } from '../src/config/configuration-error.ts';
 import { EMBEDDED_MEMORY_BYTES, LEAST_OPEN_FILES, machineLimits, requireRoom } from '../src/config/machine-limits.ts';
 
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const embedded = { database: { kind: 'pglite', dataDir: 'memory://', timeoutMs: 5000 } } as const;
 
 test.each([
@@ -39,7 +37,7 @@ test.each([
   ['a URL for a directory', ':', 'pglite:file:///tmp/x', 'DATABASE_URL: pglite: needs the path of a directory'],
 ])('a start with %s ends with 78 and the reason, and leaves nothing', async (_, limit, database, reason) => {
   const home = tempDir();
-  const { status, stderr } = spawnSync('sh', ['-c', `${limit}; exec "$@"`, 'sh', process.execPath, MAIN], {
+  const { status, stderr } = spawnSync('sh', ['-c', `${limit}; exec "$@"`, 'sh', process.execPath, serviceEntry()], {
     cwd: home.path,
     env: { KMS_EMBEDDED_DEFAULTS: 'true', KMS_DATA_DIR: home.path, DATABASE_URL: database, PORT: '0' },
     encoding: 'utf8',

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { initSoftHsmToken, type SoftHsmToken, tempDir } from '@qnsp/test-harness';
+import { initSoftHsmToken, programEnvironment, type SoftHsmToken, tempDir } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LocalService, startLocalService } from './local-service.ts';
 
@@ -50,6 +50,7 @@ function run({ language, source }: Example): { readonly stdout: string; readonly
     cwd: home.path,
     encoding: 'utf8',
     env: {
+      ...programEnvironment(),
       PATH: [join(home.path, 'bin'), dirname(process.execPath), process.env['PATH']].join(delimiter),
       KMS_URL: local.service.baseUrl,
       KMS_TOKEN: local.apiToken,

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import type { SoftHsmToken } from '@qnsp/test-harness';
+import { programEnvironment, type SoftHsmToken } from '@qnsp/test-harness';
 import type * as pkcs11js from 'pkcs11js';
 
 /** What somebody who knows the PIN does to a token behind the service's back. */
@@ -24,7 +24,7 @@ const SCRIPT = fileURLToPath(import.meta.url);
 /** Answers `done`, or the name or message of the error with which the token refused. */
 export function raw(token: SoftHsmToken, act: RawAct): string {
   return execFileSync(process.execPath, [SCRIPT, token.modulePath, token.pin, JSON.stringify(act)], {
-    env: { PATH: process.env['PATH'], SOFTHSM2_CONF: token.configPath },
+    env: { ...programEnvironment(), SOFTHSM2_CONF: token.configPath },
     encoding: 'utf8',
   }).trim();
 }

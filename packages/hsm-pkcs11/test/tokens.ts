@@ -1,4 +1,10 @@
-import { type FaultyModule, faultyModule, initSoftHsmToken, type SoftHsmToken } from '@qnsp/test-harness';
+import {
+  type FaultyModule,
+  faultyModule,
+  initSoftHsmToken,
+  programEnvironment,
+  type SoftHsmToken,
+} from '@qnsp/test-harness';
 import { afterEach } from 'vitest';
 import { type Hsm, type HsmConfig, openHsm, type OpenHsmOptions, RefusedPins } from '../src/index.ts';
 
@@ -27,7 +33,7 @@ export function makeFaultyModule(token: SoftHsmToken): FaultyModule {
 
 /** The environment in which a module sees this token and no other. */
 export function environmentOf(token: SoftHsmToken, module?: FaultyModule): NodeJS.ProcessEnv {
-  return { PATH: process.env['PATH'], SOFTHSM2_CONF: token.configPath, ...module?.environment };
+  return { ...programEnvironment(), SOFTHSM2_CONF: token.configPath, ...module?.environment };
 }
 
 /** Opens a token as an operator would, with a memory of refused PINs of its own. */

@@ -5,13 +5,11 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { EXIT, EXIT_CODE_OF_SIGNAL } from '../src/terminal/exit-codes.ts';
 import { run as inProcess } from '../src/run.ts';
-import { callKms, type LocalKms, runKms, startLocalKms } from './local-kms.ts';
+import { callKms, type LocalKms, MAIN, runKms, startLocalKms } from './local-kms.ts';
 
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const MIB = 2 ** 20;
 let kms: LocalKms;
 let directory: string;

@@ -1,12 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { findExecutable, tempDir } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EXIT } from '../src/terminal/exit-codes.ts';
+import { MAIN } from './local-kms.ts';
 
-const MAIN = process.env['TEST_CLI_ENTRY'] ?? fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const home = tempDir('qnsp-habits-');
 const path = [home.path, dirname(process.execPath), '/usr/bin', '/bin'].join(':');
 

@@ -3,12 +3,10 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { closeSync, constants, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { EXIT, EXIT_CODE_OF_SIGNAL } from '../src/terminal/exit-codes.ts';
-import { type LocalKms, runKms, startLocalKms } from './local-kms.ts';
+import { type LocalKms, MAIN, runKms, startLocalKms } from './local-kms.ts';
 
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const MIB = 2 ** 20;
 /** A command that goes on is found out by this; one that ends takes none of it. */
 const PATIENCE_MS = 20_000;

@@ -19,6 +19,7 @@ export {
 export { type RedisServer, startRedis } from './redis-server.ts';
 export { type Service, serviceEntry, type ServiceOptions, startService } from './service.ts';
 export { mountSmallDisk, type SmallDisk } from './small-disk.ts';
+export { programEnvironment } from './program-environment.ts';
 export { initSoftHsmToken, type SoftHsmToken, type SoftHsmTokenOptions } from './softhsm-token.ts';
 export { type ConnectionPick, startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 export { type TempDir, tempDir } from './temp-dir.ts';

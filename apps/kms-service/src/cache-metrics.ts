@@ -20,10 +20,11 @@ export function observeCaches(registry: Registry, kms: Pick<Kms, 'keyRing' | 'to
     () => (performance.now() - caches.feed.provenAt()) / 1000,
     'max',
   );
-  const { shared, redis } = caches;
+  const { redis } = caches;
+  const shared = kms.keyRing.sharedCounts;
   if (shared === undefined || redis === undefined) return;
   counter(registry, 'kms_cache_shared_requests_total', 'Lookups of keys in Redis, by result.', () =>
-    samplesOf({}, shared.counts),
+    samplesOf({}, shared),
   );
   counter(registry, 'kms_cache_redis_failures_total', 'Redis calls that failed or took too long.', () => [
     { labels: {}, value: redis.failures },

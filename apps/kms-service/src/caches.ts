@@ -1,5 +1,5 @@
-import { memoryCache, openRedisCache, type RedisCache } from '@qnsp/kms-cache';
-import { type ChangeFeed, type KeyRingCaches, SharedRecords, SILENT_FEED, type TokenRingCaches } from '@qnsp/kms-core';
+import { memoryCaches, openRedisCache, type RedisCache } from '@qnsp/kms-cache';
+import { type ChangeFeed, type OpenCaches, SILENT_FEED } from '@qnsp/kms-core';
 import { readCertificate } from './config/certificate-file.ts';
 import type { CacheConfig } from './config/service-config.ts';
 import type { Logger } from './http/logger.ts';
@@ -7,53 +7,29 @@ import type { Logger } from './http/logger.ts';
 /** What keys and tokens are held in, and the parts whose numbers are worth watching. */
 export interface Caches {
   readonly enabled: boolean;
-  readonly forKeys: KeyRingCaches;
-  readonly forTokens: TokenRingCaches;
   readonly feed: ChangeFeed;
-  readonly shared: SharedRecords | undefined;
   readonly redis: RedisCache | undefined;
+  /** Makes what the KMS holds keys and tokens in; absent when it holds none. */
+  readonly open?: OpenCaches;
   close(): Promise<void>;
 }
 
-/** Tokens are small and fewer than keys; they share in the number of entries, and have this much memory beside the keys. */
-const TOKEN_BYTES = 32 * 1024 * 1024;
-
 /** Makes the caches that the configuration asks for. */
 export function openCaches(config: CacheConfig, changes: ChangeFeed, log: Logger): Caches {
-  if (!config.enabled) {
-    const none = { feed: SILENT_FEED };
-    return {
-      enabled: false,
-      forKeys: none,
-      forTokens: none,
-      ...none,
-      shared: undefined,
-      redis: undefined,
-      close: async () => undefined,
-    };
-  }
+  if (!config.enabled) return { enabled: false, feed: SILENT_FEED, redis: undefined, close: async () => undefined };
   const { maxKeys, maxBytes, ttlSeconds } = config;
   const redis = openRedis(config, log);
-  const shared =
-    redis === undefined
-      ? undefined
-      : new SharedRecords(redis, changes, (keyId, cause) => {
-          log.error({ keyId, err: cause }, 'a value in Redis is not what this service put there; ignoring it');
-        });
+  const inMemory = memoryCaches({ maxKeys, maxBytes, ttlSeconds });
   return {
     enabled: true,
-    forKeys: {
-      feed: changes,
-      memory: memoryCache({ maxEntries: maxKeys, maxBytes, ttlSeconds }),
-      ...(shared === undefined ? {} : { shared }),
-    },
-    forTokens: {
-      feed: changes,
-      memory: memoryCache({ maxEntries: maxKeys, maxBytes: TOKEN_BYTES, ttlSeconds }),
-    },
     feed: changes,
-    shared,
     redis,
+    open: () => ({
+      ...inMemory(),
+      shared: redis,
+      onRejected: (keyId, cause) =>
+        log.error({ keyId, err: cause }, 'a value in Redis is not what this service put there; ignoring it'),
+    }),
     close: async () => redis?.close(),
   };
 }

@@ -1,4 +1,4 @@
-import type { DatabaseClock } from '@qnsp/kms-store-drizzle';
+import type { StoreClock } from '@qnsp/kms-core';
 
 /** From so far apart on an operator should look. */
 const WORTH_A_LOOK_MS = 2000;
@@ -12,7 +12,7 @@ export interface ClockSkew {
 }
 
 /** @param limitSeconds how far apart the clocks may be; 0 means no limit */
-export function makeClockSkew(clock: DatabaseClock | undefined, limitSeconds: number): ClockSkew {
+export function makeClockSkew(clock: StoreClock | undefined, limitSeconds: number): ClockSkew {
   const limitMs = limitSeconds === 0 ? Infinity : limitSeconds * 1000;
   const isOverLimit = () => clock !== undefined && Math.abs(clock.measuredSkewMs) > limitMs;
   return {

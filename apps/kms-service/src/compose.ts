@@ -1,23 +1,18 @@
 import { HsmConfigurationError } from '@qnsp/hsm-pkcs11';
 import {
   type AcknowledgedCommits,
-  type ChangeFeed,
   type DatabaseCopies,
-  establishRoots,
   type EvidenceStore,
   type FleetNodes,
-  KeyHierarchy,
-  KeyRing,
   type Kms,
   KmsError,
-  OperationBudgets,
-  OperationCounter,
-  SILENT_FEED,
-  type Store,
+  openKms,
+  type Storage,
+  type StoreClock,
   SYSTEM_TENANT,
-  TokenRing,
+  WrittenFormat,
 } from '@qnsp/kms-core';
-import { type DatabaseClock, openPgliteStore } from '@qnsp/kms-store-drizzle';
+import { openPgliteStore } from '@qnsp/kms-store-drizzle';
 import { type Caches, openCaches } from './caches.ts';
 import { CommitFiles } from './commits/commit-files.ts';
 import { OutsideMemory } from './commits/outside-memory.ts';
@@ -29,7 +24,6 @@ import { openPostgres } from './open-database.ts';
 import { mixedRandom } from './roots/hardware-random.ts';
 import { logAlert } from './roots/log-alert.ts';
 import { type OpenedRoots, openRoots } from './roots/open-roots.ts';
-import { WrittenFormat } from './written-format.ts';
 import { writableStore } from './writable-store.ts';
 
 /** The parts of a running service. */
@@ -45,7 +39,7 @@ export interface Composition {
   readonly format: WrittenFormat;
   readonly copies: DatabaseCopies | undefined;
   /** The clock of the database; absent when that is this machine's. */
-  readonly clock: DatabaseClock | undefined;
+  readonly clock: StoreClock | undefined;
   /** What was acknowledged, and where that is remembered; a store that is never older than it was has none. */
   readonly commits: { readonly told: AcknowledgedCommits; readonly memory: OutsideMemory } | undefined;
   readonly caches: Caches;
@@ -65,58 +59,56 @@ export interface Composition {
 export async function compose(config: ServiceConfig, log: Logger): Promise<Composition> {
   const alert = logAlert(log);
   const opened = await openStoreAndRoots(config, feedLost(log));
-  const { store, roots } = opened;
+  const { storage, roots } = opened;
+  let caches: Caches | undefined;
   try {
-    const databaseClock = opened.clock;
-    const clock = databaseClock === undefined ? () => Date.now() : () => databaseClock.now();
     const hardware = mixedRandom(roots.hsms, alert);
-    const { random } = hardware;
-    const feed = config.cache.enabled ? opened.changes : SILENT_FEED;
-    const format = new WrittenFormat(opened.fleet === undefined);
-    const hierarchy = new KeyHierarchy(store, roots.providers, { random, alert, feed, formats: format });
-    await establishRoots(store, hierarchy, roots.providers, roots.makeRoot);
-    const caches = openCaches(config.cache, opened.changes, log);
+    const format = new WrittenFormat(storage.fleet === undefined);
+    const { clock: databaseClock } = storage;
+    const clock = databaseClock === undefined ? () => Date.now() : () => databaseClock.now();
+    const evidence = config.evidence && openEvidence(config.evidence, storage.evidence, clock);
+    caches = openCaches(config.cache, storage.changes, log);
+    const kms = await openKms({
+      storage,
+      roots: roots.providers,
+      makeRoot: roots.makeRoot,
+      resident: roots.hsms.map((hsm) => hsm.resident),
+      random: hardware.random,
+      alert,
+      cache: caches.open,
+      evidence: evidence && (() => ({ trail: evidence.trail, close: () => evidence.stop() })),
+      defaultAlgorithm: config.defaultAlgorithm,
+      requireFips: config.requireFips,
+      supervised: { formats: format },
+    });
+    const { redis } = caches;
     const memory = new OutsideMemory({
-      chain: await hierarchy.masterKeys(SYSTEM_TENANT),
-      redis: caches.redis,
+      chain: await kms.parts.hierarchy.masterKeys(SYSTEM_TENANT),
+      redis,
       files: config.stateDir === undefined ? undefined : new CommitFiles(config.stateDir),
       log,
     });
-    const evidence = config.evidence && openEvidence(config.evidence, opened.evidence, clock);
-    const resident = roots.hsms.map((hsm) => hsm.resident);
-    const kms: Kms = {
-      store,
-      hierarchy,
-      keyRing: new KeyRing(store, hierarchy, caches.forKeys, resident),
-      tokens: new TokenRing(store, hierarchy, caches.forTokens),
-      budgets: new OperationBudgets(store),
-      resident,
-      counter: new OperationCounter(),
-      clock,
-      random,
-      alert,
-      settings: { defaultAlgorithm: config.defaultAlgorithm, requireFips: config.requireFips },
-      evidence,
-    };
     return {
-      kms,
+      kms: kms.parts,
       evidence,
-      evidenceStore: opened.evidence,
+      evidenceStore: storage.evidence,
       caches,
-      copies: opened.copies,
-      fleet: opened.fleet,
+      copies: storage.copies,
+      fleet: storage.fleet,
       format,
-      writeProblem: writableStore(opened.evidence),
+      writeProblem: writableStore(storage.evidence),
       clock: databaseClock,
-      commits: opened.commits && { told: opened.commits, memory },
+      commits: storage.commits && { told: storage.commits, memory },
       hardware: { configured: roots.hsms.length > 0, randomIsMissing: () => hardware.isMissing() },
       close: async () => {
         await memory.close();
-        await caches.close();
+        await kms.close();
+        await redis?.close();
         await opened.close();
       },
     };
   } catch (error) {
+    await caches?.close();
     await opened.close();
     throw asConfigurationError(error, roots);
   }
@@ -131,41 +123,34 @@ export async function openStoreAndRoots(
   config: ServiceConfig,
   onFeedLost: (error: unknown) => void,
   ceremony = false,
-): Promise<OpenedStore & { readonly roots: OpenedRoots }> {
-  const opened = await openStore(config.database, onFeedLost);
+): Promise<OpenedStore> {
+  const storage = await openStorage(config.database, onFeedLost);
   try {
-    const known = await opened.store.transact({ kind: 'system' }, (unit) => unit.tenants.roots());
+    const known = await storage.store.transact({ kind: 'system' }, (unit) => unit.tenants.roots());
     const roots = await openRoots(config, known, ceremony);
     return {
-      ...opened,
+      storage,
       roots,
       close: async () => {
         await roots.close();
-        await opened.close();
+        await storage.close();
       },
     };
   } catch (error) {
-    await opened.close();
+    await storage.close();
     throw error;
   }
 }
 
 /** Applies pending migrations and does nothing else. */
 export async function migrate(config: DatabaseConfig, log: Logger): Promise<void> {
-  const opened = await openStore(config, feedLost(log));
-  await opened.close();
+  const storage = await openStorage(config, feedLost(log));
+  await storage.close();
 }
 
 interface OpenedStore {
-  readonly store: Store;
-  readonly evidence: EvidenceStore;
-  readonly changes: ChangeFeed;
-  readonly copies?: DatabaseCopies;
-  /** Absent when the database has no other clock than this machine. */
-  readonly clock?: DatabaseClock;
-  readonly commits?: AcknowledgedCommits;
-  /** Absent where one process has the database for itself. */
-  readonly fleet?: FleetNodes;
+  readonly storage: Storage;
+  readonly roots: OpenedRoots;
   close(): Promise<void>;
 }
 
@@ -177,7 +162,7 @@ function feedLost(log: Logger): (error: unknown) => void {
     );
 }
 
-async function openStore(config: DatabaseConfig, onFeedLost: (error: unknown) => void): Promise<OpenedStore> {
+async function openStorage(config: DatabaseConfig, onFeedLost: (error: unknown) => void): Promise<Storage> {
   if (config.kind === 'pglite')
     return openPgliteStore({ dataDir: config.dataDir, statementTimeoutMs: config.timeoutMs });
   return openPostgres(config, { onFeedLost });

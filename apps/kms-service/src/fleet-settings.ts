@@ -1,8 +1,15 @@
-import { type FleetNode, type FleetNodes, KmsError, newId } from '@qnsp/kms-core';
+import {
+  FORMAT_ANNOUNCEMENT,
+  type FleetNode,
+  type FleetNodes,
+  fleetSettings,
+  KmsError,
+  newId,
+  type WrittenFormat,
+} from '@qnsp/kms-core';
 import { ConfigurationError } from './config/configuration-error.ts';
 import type { ServiceConfig } from './config/service-config.ts';
 import type { Logger } from './http/logger.ts';
-import { FORMAT_ANNOUNCEMENT, type WrittenFormat } from './written-format.ts';
 
 /** How many turns of scheduled work may be missed before a node that ended without notice counts as gone. */
 const MISSED_TURNS = 3;
@@ -11,9 +18,7 @@ const LEAST_ALIVE_MS = 5000;
 /** What nodes of one fleet should agree on, by the variable that sets it. */
 function settingsOf(config: ServiceConfig) {
   return {
-    KMS_EVIDENCE_ENABLED: String(config.evidence !== undefined),
-    KMS_ALGORITHM: config.defaultAlgorithm.id,
-    KMS_REQUIRE_FIPS: String(config.requireFips),
+    ...fleetSettings({ settings: config, evidence: config.evidence }),
     KMS_REQUIRE_SYNC_STANDBY: String(config.database.kind === 'postgres' && config.database.requireStandby),
   } as const;
 }

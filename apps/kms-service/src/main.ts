@@ -1,6 +1,14 @@
 import cluster from 'node:cluster';
-import { RefusedTokens } from '@qnsp/http-edge';
-import { apiTokenVerifier, installPlatformToken, KmsError, NEWEST_FORMAT, operationOfService } from '@qnsp/kms-core';
+import {
+  apiTokenVerifier,
+  installPlatformToken,
+  KmsError,
+  NEWEST_FORMAT,
+  noteSwitch,
+  operationOfService,
+  presentEpoch,
+  RefusedTokens,
+} from '@qnsp/kms-core';
 import { qnspDialect } from '@qnsp/wire-qnsp';
 import packageJson from '../package.json' with { type: 'json' };
 import { bootstrap } from './bootstrap.ts';
@@ -11,8 +19,6 @@ import { ConfigurationError, EXIT_CONFIGURATION } from './config/configuration-e
 import { readConfig } from './config/env.ts';
 import type { ServiceConfig } from './config/service-config.ts';
 import { machineLimits, requireRoom } from './config/machine-limits.ts';
-import { noteSwitch } from './evidence/note-switch.ts';
-import { presentEpoch } from './evidence/present-epoch.ts';
 import { edgeOf } from './edge-of.ts';
 import { enterFipsMode } from './fips-mode.ts';
 import { joinFleet } from './fleet-settings.ts';
@@ -21,11 +27,11 @@ import { listen } from './http/listen.ts';
 import { type Logger, type Logs, makeLogs } from './http/logger.ts';
 import { makeMetrics } from './metrics.ts';
 import { makeReadiness } from './readiness.ts';
-import { isStillHere, sealWhenBehind, settleCopy } from './restored-copy.ts';
+import { isStillHere, sealWhenBehind, settlePlace } from './restored-copy.ts';
 import { makeRootWork } from './roots/root-work.ts';
 import type { ServiceParts } from './service-parts.ts';
 import { runSelfTest } from './self-test.ts';
-import { startScheduledWork } from './scheduled-work.ts';
+import { startLoggedWork } from './scheduled-work.ts';
 import { yieldThreadPool } from './thread-pool.ts';
 import { welcomeText } from './welcome.ts';
 import { superviseWorkers } from './workers/primary.ts';
@@ -46,7 +52,6 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   const composition = await compose(config, log);
   const { kms, caches, hardware, evidence, writeProblem } = composition;
   stops.push(() => composition.close());
-  stops.push(() => kms.counter.flush(kms.store));
   // Before anything is left in evidence: a node that must not be there leaves nothing.
   const fleet = await joinFleet(composition.fleet, config, VERSION, log, composition.format);
   stops.push(() => fleet.leave());
@@ -77,7 +82,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   // Before anybody can connect: a gateway tries another node when nobody listens, not when one refuses.
   const works = await runSelfTest(readiness, log, config);
   yieldThreadPool(log);
-  const settled = works && (await settleCopy(composition, config.acceptRestoredCopy, readiness, log));
+  const settled = works && (await settlePlace(composition, config.acceptRestoredCopy, readiness, log));
   if (settled) await installPlatformToken(operationOfService(kms, 'installPlatformToken'), config.platformToken);
   const listening = await listen(edgeOf(parts), [qnspDialect(factsOf(parts))], config);
   stops.push(() => listening.stop());
@@ -96,7 +101,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
     const first = await bootstrap(kms, config, listening.baseUrl);
     if (first !== undefined && isFirstWorker()) process.stderr.write(welcomeText(first));
     const { jobIntervalMs: intervalMs, tokenRetentionSeconds } = config;
-    const work = startScheduledWork(kms, { rootWork, intervalMs, tokenRetentionSeconds, mayWork, log });
+    const work = startLoggedWork(kms, { rootWork, intervalMs, tokenRetentionSeconds, mayWork, log });
     stops.push(() => work.stop());
   }
   readiness.started();

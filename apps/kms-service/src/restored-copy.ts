@@ -1,13 +1,5 @@
 import type { Composition } from './compose.ts';
-import {
-  applyTombstones,
-  type DatabaseCopies,
-  type DatabaseCopy,
-  type Kms,
-  KmsError,
-  operationOfService,
-} from '@qnsp/kms-core';
-import { FORGOTTEN_AFTER_MS } from './commits/retention.ts';
+import { type DatabaseCopies, type DatabaseCopy, FORGOTTEN_AFTER_MS, KmsError, settleCopy } from '@qnsp/kms-core';
 import type { Logger } from './http/logger.ts';
 import type { Readiness } from './readiness.ts';
 
@@ -21,7 +13,7 @@ const MILLISECONDS_PER_HOUR = 60 * 60 * 1000;
  * @param acceptedAsOf the copy that the operator lets serve without tombstones, by the time of its data
  * @returns whether the service may go on
  */
-export async function settleCopy(
+export async function settlePlace(
   composition: Composition,
   acceptedAsOf: Date | undefined,
   readiness: Readiness,
@@ -31,7 +23,7 @@ export async function settleCopy(
   if (copies === undefined) return true;
   const found = await lookAtPlace(composition, copies);
   if (found.dataAsOf !== null) {
-    if (found.settled === null) await settle(kms, copies, found.dataAsOf, acceptedAsOf);
+    if (found.settled === null) await settleCopy(kms, copies, found.dataAsOf, acceptedAsOf);
     const copy = await copies.look();
     const message = describeCopy(copy, found.dataAsOf);
     readiness.restoredCopy(copy.settled !== null, message);
@@ -119,22 +111,6 @@ function sealAsCopy(copy: DatabaseCopy, readiness: Readiness, log: Logger): void
   if (readiness.copy()?.message === message) return;
   readiness.restoredCopy(false, message);
   log.fatal(message);
-}
-
-async function settle(kms: Kms, copies: DatabaseCopies, dataAsOf: Date, acceptedAsOf: Date | undefined): Promise<void> {
-  const brought = await copies.tombstones();
-  // Older ones say nothing about the time after the copy, which is what is asked.
-  if (brought !== undefined && brought.exportedAt >= dataAsOf) {
-    const service = operationOfService(kms, 'applyTombstones');
-    const tenants = brought.toApply.filter(({ kind }) => kind === 'tenant');
-    await applyTombstones(service, tenants);
-    // The keys of those tenants are out of reach now, and no longer asked for.
-    const others = await copies.tombstones();
-    await applyTombstones(service, others?.toApply ?? []);
-    await copies.settle({ by: 'tombstones', tombstonesAsOf: brought.exportedAt });
-  } else if (acceptedAsOf?.getTime() === dataAsOf.getTime()) {
-    await copies.settle({ by: 'operator' });
-  }
 }
 
 function describeCopy({ noticedAt, cause, settled }: DatabaseCopy, dataAsOf: Date): string {

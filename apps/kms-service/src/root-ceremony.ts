@@ -67,7 +67,8 @@ async function withCeremony<T>(
 ): Promise<T> {
   // A ceremony holds no key in memory, so it needs no notices of changes.
   const opened = await openStoreAndRoots(config, () => undefined, takesNewRoots);
-  const { store, roots } = opened;
+  const { roots } = opened;
+  const { store } = opened.storage;
   try {
     const { random } = mixedRandom(roots.hsms, () => undefined);
     const hierarchy = new KeyHierarchy(store, roots.providers, { random });

@@ -1,5 +1,4 @@
-import type { RefusedTokens } from '@qnsp/http-edge';
-import type { CredentialVerifier, Kms, SweepReport } from '@qnsp/kms-core';
+import type { CredentialVerifier, Kms, RefusedTokens, SweepReport } from '@qnsp/kms-core';
 import type { Caches } from './caches.ts';
 import type { ClockSkew } from './clock-skew.ts';
 import type { Evidence } from './evidence/open-evidence.ts';

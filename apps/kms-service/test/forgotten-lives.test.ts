@@ -8,7 +8,7 @@ import { compose } from '../src/compose.ts';
 import { readConfig } from '../src/config/env.ts';
 import { makeLogs } from '../src/http/logger.ts';
 import { makeReadiness } from '../src/readiness.ts';
-import { settleCopy } from '../src/restored-copy.ts';
+import { settlePlace } from '../src/restored-copy.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const state = tempDir('qnsp-state-');
@@ -34,7 +34,7 @@ async function live(stateDir = state.path): Promise<boolean> {
   });
   const composition = await compose(config, log);
   try {
-    const serves = await settleCopy(composition, undefined, makeReadiness(), log);
+    const serves = await settlePlace(composition, undefined, makeReadiness(), log);
     if (serves)
       await vi.waitFor(() => expect(files(stateDir)).toContain(`${composition.commits?.told.known.holder}.commits`));
     return serves;

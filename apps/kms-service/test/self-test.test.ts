@@ -1,19 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { RefusedTokens } from '@qnsp/http-edge';
-import {
-  apiTokenVerifier,
-  establishRoots,
-  KeyHierarchy,
-  KeyRing,
-  type Kms,
-  KNOWN_ANSWERS,
-  OperationBudgets,
-  OperationCounter,
-  resolveAlgorithm,
-  softwareRoot,
-  TokenRing,
-} from '@qnsp/kms-core';
-import { inMemoryStore } from '@qnsp/kms-core/testing';
+import { apiTokenVerifier, KNOWN_ANSWERS, openKms, RECORD_FORMATS, RefusedTokens, softwareRoot } from '@qnsp/kms-core';
+import { inMemoryStorage } from '@qnsp/kms-core/testing';
 import { qnspDialect } from '@qnsp/wire-qnsp';
 import { afterEach, describe, expect, test } from 'vitest';
 import { openCaches } from '../src/caches.ts';
@@ -35,26 +22,17 @@ afterEach(async () => {
 });
 
 async function startApp() {
-  const store = inMemoryStore();
-  const roots = [softwareRoot('software', randomBytes(32))];
-  const hierarchy = new KeyHierarchy(store, roots);
-  await establishRoots(store, hierarchy, roots);
-  const clock = () => Date.now();
   const logs = makeLogs({ logLevel: 'silent' });
   const config = readConfig({ PORT: '0', HOST: '127.0.0.1', KMS_ROOT_KEY: randomBytes(32).toString('base64') });
-  const caches = openCaches(config.cache, store.changes, logs.log);
-  const kms: Kms = {
-    store,
-    hierarchy,
-    keyRing: new KeyRing(store, hierarchy, caches.forKeys),
-    tokens: new TokenRing(store, hierarchy, caches.forTokens),
-    budgets: new OperationBudgets(store),
-    resident: [],
-    counter: new OperationCounter(),
-    clock,
-    random: randomBytes,
-    settings: { defaultAlgorithm: resolveAlgorithm('aes-256-gcm'), requireFips: false },
-  };
+  const storage = inMemoryStorage();
+  const caches = openCaches(config.cache, storage.changes, logs.log);
+  const { parts: kms } = await openKms({
+    storage,
+    roots: softwareRoot('software', randomBytes(32)),
+    alert: () => undefined,
+    cache: caches.open,
+    supervised: { formats: RECORD_FORMATS },
+  });
   const readiness = makeReadiness();
   const parts: ServiceParts = {
     kms,

@@ -1,27 +1,5 @@
-import {
-  bootstrapTenant,
-  type Caller,
-  createKey,
-  decrypt,
-  encrypt,
-  establishRoots,
-  KeyHierarchy,
-  KeyRing,
-  type Kms,
-  listKeys,
-  listTenants,
-  OperationBudgets,
-  OperationCounter,
-  operationOfService,
-  resolveAlgorithm,
-  ROLE_PERMISSIONS,
-  SILENT_FEED,
-  softwareRoot,
-  SYSTEM_TENANT,
-  TokenRing,
-} from '@qnsp/kms-core';
+import { localCaller, openKms, softwareRoot } from '@qnsp/kms-core';
 import { openPgliteStore } from '@qnsp/kms-store-drizzle';
-import { randomBytes } from 'node:crypto';
 
 const KEY = 'vault';
 
@@ -39,54 +17,25 @@ export interface Vault {
  * @param rootKey 32 bytes that the program keeps elsewhere
  */
 export async function openVault(dataDir: string, rootKey: Uint8Array): Promise<Vault> {
-  const opened = await openPgliteStore({ dataDir });
-  const { store } = opened;
-  const roots = [softwareRoot('software', rootKey)];
-  const hierarchy = new KeyHierarchy(store, roots);
-  await establishRoots(store, hierarchy, roots);
-  const kms: Kms = {
-    store,
-    hierarchy,
-    keyRing: new KeyRing(store, hierarchy, { feed: SILENT_FEED }),
-    tokens: new TokenRing(store, hierarchy, { feed: SILENT_FEED }),
-    budgets: new OperationBudgets(store),
-    resident: [],
-    counter: new OperationCounter(),
-    clock: () => Date.now(),
-    random: (bytes) => randomBytes(bytes),
-    settings: { defaultAlgorithm: resolveAlgorithm('AES-256-GCM'), requireFips: false },
-  };
-  const caller = await ownCaller(kms);
-  const { items } = await listKeys({ kms, caller }, { name: KEY, limit: 1 });
-  const { keyId } = items[0] ?? (await createKey({ kms, caller }, { name: KEY }));
+  const kms = await openKms({
+    storage: await openPgliteStore({ dataDir }),
+    roots: softwareRoot('software', rootKey),
+    alert: ({ message }) => process.stderr.write(`${message}\n`),
+  });
+  // The program itself is the one tenant and the one caller; it authenticates nobody.
+  const tenantId = await kms.ensureTenant('this program');
+  const vault = kms.as(localCaller({ tenantId, subject: 'vault', role: 'tenant_admin' }));
+  const { items } = await vault.listKeys({ name: KEY, limit: 1 });
+  const { keyId } = items[0] ?? (await vault.createKey({ name: KEY }));
   return {
     async seal(secret) {
-      const { ciphertext } = await encrypt({ kms, caller }, { keyId, plaintext: Buffer.from(secret) });
+      const { ciphertext } = await vault.encrypt({ keyId, plaintext: Buffer.from(secret) });
       return Buffer.from(ciphertext).toString('base64');
     },
     async open(sealed) {
-      const { plaintext } = await decrypt({ kms, caller }, { ciphertext: Buffer.from(sealed, 'base64') });
+      const { plaintext } = await vault.decrypt({ ciphertext: Buffer.from(sealed, 'base64') });
       return Buffer.from(plaintext).toString('utf8');
     },
-    close: () => opened.close(),
+    close: () => kms.close(),
   };
-}
-
-/** The program itself is the one tenant and the one caller; it authenticates nobody. */
-async function ownCaller(kms: Kms): Promise<Caller> {
-  const first = await bootstrapTenant(operationOfService(kms, 'bootstrapTenant'), {
-    name: 'this program',
-    token: { name: 'not used', role: 'auditor' },
-    publish: () => undefined,
-  });
-  const program = {
-    subject: 'vault',
-    permissions: ROLE_PERMISSIONS.tenant_admin,
-    attributes: { ip: null, mfa: false },
-  };
-  if (first !== undefined) return { ...program, tenantId: first.tenantId };
-  const platform = { ...program, tenantId: SYSTEM_TENANT, permissions: ROLE_PERMISSIONS.platform_admin };
-  const [tenant] = (await listTenants({ kms, caller: platform })).items;
-  if (tenant === undefined) throw new Error('The database has no tenant, although it was set up.');
-  return { ...program, tenantId: tenant.tenantId };
 }

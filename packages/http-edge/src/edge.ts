@@ -1,6 +1,5 @@
-import type { CredentialVerifier, EvidenceTrail, Kms, OperationName, RateLimiter } from '@qnsp/kms-core';
+import type { CredentialVerifier, EvidenceTrail, Kms, OperationName, RateLimiter, RefusedTokens } from '@qnsp/kms-core';
 import type { EdgeLogs } from './edge-logs.ts';
-import type { RefusedTokens } from './refused-tokens.ts';
 
 /** Counts and times calls. */
 export interface EdgeMetrics {

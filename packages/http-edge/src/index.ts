@@ -11,6 +11,5 @@ export type { Edge, EdgeMetrics } from './edge.ts';
 export type { EdgeLogs } from './edge-logs.ts';
 export { type Failure, failureOf } from './failure.ts';
 export { type GeneralPath, type HttpLimits, type HttpServer, makeHttpServer } from './http-server.ts';
-export { RefusedTokens } from './refused-tokens.ts';
 export { requestId } from './request-id.ts';
 export { serveCall } from './serve-call.ts';

@@ -21,6 +21,7 @@ export { type EvidenceWorkerOptions, startEvidenceWorker } from './evidence-work
 export { type ExportLine, exportLines, parseExportLine, readCheckpoint } from './export-lines.ts';
 export type { BadLine, BatchRange, EpochReport, ExportReport } from './export-report.ts';
 export { GroupCommit, type GroupCommitOptions } from './group-commit.ts';
+export { keepEvidence, type KeepEvidenceOptions } from './keep-evidence.ts';
 export { type InclusionProof, inclusionProblem, proveInclusion } from './inclusion-proof.ts';
 export { type Line, LineSplitter, type UnreadableLine } from './lines.ts';
 export { type ExportSource, runAuditExport } from './run-audit-export.ts';

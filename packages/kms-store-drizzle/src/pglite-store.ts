@@ -1,4 +1,4 @@
-import { type ChangeFeed, type EvidenceStore, InProcessFeed, type Store } from '@qnsp/kms-core';
+import { InProcessFeed, Storage } from '@qnsp/kms-core';
 import { CHANNEL, eventOf } from './changes/channel.ts';
 import { DrizzleEvidenceStore } from './drizzle-evidence-store.ts';
 import { DrizzleStore } from './drizzle-store.ts';
@@ -16,14 +16,9 @@ export interface PgliteStoreOptions {
  *
  * @throws KmsError `STORE_UNAVAILABLE` when another process has the directory open.
  * @example
- * const { store, close } = await openPgliteStore({ dataDir: 'memory://' });
+ * const storage = await openPgliteStore({ dataDir: 'memory://' });
  */
-export async function openPgliteStore(options: PgliteStoreOptions): Promise<{
-  readonly store: Store;
-  readonly evidence: EvidenceStore;
-  readonly changes: ChangeFeed;
-  close(): Promise<void>;
-}> {
+export async function openPgliteStore(options: PgliteStoreOptions): Promise<Storage> {
   // Loaded only where it is used: a database in WebAssembly takes time and memory that a service on a server need not
   // spend.
   const { openPglite } = await import('./pglite/pglite-driver.ts');
@@ -36,10 +31,10 @@ export async function openPgliteStore(options: PgliteStoreOptions): Promise<{
     await driver.close();
     throw error;
   }
-  return {
+  return new Storage({
     store: new DrizzleStore(driver),
     evidence: new DrizzleEvidenceStore(driver),
     changes,
     close: () => driver.close(),
-  };
+  });
 }

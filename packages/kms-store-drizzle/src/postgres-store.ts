@@ -5,6 +5,7 @@ import {
   type EvidenceStore,
   type FleetNodes,
   KmsError,
+  Storage,
   type Store,
 } from '@qnsp/kms-core';
 import { PostgresCommits } from './postgres/postgres-commits.ts';
@@ -19,6 +20,18 @@ import type { DatabaseClock } from './postgres/database-clock.ts';
 import type { PostgresStoreOptions } from './postgres/options.ts';
 import { PostgresDriver } from './postgres/postgres-driver.ts';
 
+/** A storage on a PostgreSQL server, which has all parts that a storage may have. */
+export type PostgresStorage = Storage<{
+  readonly store: Store;
+  readonly evidence: EvidenceStore;
+  readonly changes: ChangeFeed;
+  readonly copies: DatabaseCopies;
+  readonly clock: DatabaseClock;
+  readonly commits: AcknowledgedCommits;
+  readonly fleet: FleetNodes;
+  close(): Promise<void>;
+}>;
+
 /**
  * Opens the store on a PostgreSQL server, version 15 or newer. The connecting user owns the tables or is a member of
  * the role `kms_app`.
@@ -30,25 +43,16 @@ import { PostgresDriver } from './postgres/postgres-driver.ts';
  *   `lies`, which says what would have to be changed, and `option`, the URL; `BAD_REQUEST` for a URL that is none;
  *   `INTERNAL_ERROR` when the database does not fit this version, saying what to do.
  * @example
- * const { store, close } = await openPostgresStore({ url: 'postgresql://kms@db/kms', ssl: 'verify-full', migrate: 'auto' });
+ * const storage = await openPostgresStore({ url: 'postgresql://kms@db/kms', ssl: 'verify-full', migrate: 'auto' });
  */
-export async function openPostgresStore(options: PostgresStoreOptions): Promise<{
-  readonly store: Store;
-  readonly evidence: EvidenceStore;
-  readonly changes: ChangeFeed;
-  readonly copies: DatabaseCopies;
-  readonly clock: DatabaseClock;
-  readonly commits: AcknowledgedCommits;
-  readonly fleet: FleetNodes;
-  close(): Promise<void>;
-}> {
+export async function openPostgresStore(options: PostgresStoreOptions): Promise<PostgresStorage> {
   const driver = new PostgresDriver(options);
   await prepareDatabase(driver, options.migrate).catch((error: unknown) => {
     throw explained(error, 'url');
   });
   if (options.notifyUrl !== undefined) await driver.tryNotices().catch(refuseForGood);
   const changes = new PostgresFeed(driver, driver.clock, options.onFeedLost ?? (() => undefined));
-  return {
+  return new Storage({
     store: new DrizzleStore(driver),
     evidence: new DrizzleEvidenceStore(driver),
     changes,
@@ -60,7 +64,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
       // At once, so that from this moment no unit of work begins.
       await Promise.all([changes.close(), driver.close()]);
     },
-  };
+  });
 }
 
 /** The reason in the message, where the connection is what is wrong. */

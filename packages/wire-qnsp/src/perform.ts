@@ -12,13 +12,13 @@ import {
 } from '@qnsp/kms-contract';
 import {
   type Caller,
+  describeRequest,
   sortedJson,
   type IdempotencyRequest,
   KmsError,
   lengthPrefixed,
   type MaybePromise,
 } from '@qnsp/kms-core';
-import { describeRequest } from './describe-request.ts';
 import { handlerOf } from './handlers/handlers.ts';
 import { namingAsSent } from './naming-as-sent.ts';
 import type { QnspTarget } from './qnsp-target.ts';

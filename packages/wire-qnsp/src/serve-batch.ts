@@ -1,8 +1,14 @@
 import { setImmediate } from 'node:timers/promises';
 import { type Call, failureOf } from '@qnsp/http-edge';
 import { encodeAnswer, itemProblem, parseBatch, type RawRequest } from '@qnsp/kms-contract';
-import { andThen, KmsError, type MaybePromise, type OperationEvidence, withEvidence } from '@qnsp/kms-core';
-import { describeRequest } from './describe-request.ts';
+import {
+  andThen,
+  describeRequest,
+  KmsError,
+  type MaybePromise,
+  type OperationEvidence,
+  withEvidence,
+} from '@qnsp/kms-core';
 import { handlerOf } from './handlers/handlers.ts';
 import { namingAsSent } from './naming-as-sent.ts';
 import type { QnspTarget } from './qnsp-target.ts';

@@ -5,13 +5,13 @@ import {
   type KnownCommits,
   type MasterKeyChain,
   openCommits,
+  REMEMBERED_MS,
   type RememberedCommits,
   sealCommits,
 } from '@qnsp/kms-core';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../http/logger.ts';
 import type { CommitFiles } from './commit-files.ts';
-import { REMEMBERED_MS } from './retention.ts';
 
 /** What is learnt within this time is written together. */
 const GATHER_MS = 50;

@@ -12,6 +12,7 @@ import {
   OperationBudgets,
   OperationCounter,
   PERMISSIONS,
+  RefusedTokens,
   resolveAlgorithm,
   revokeApiToken,
   type Role,
@@ -21,7 +22,6 @@ import {
 import { addTenant, inMemoryStore } from '@qnsp/kms-core/testing';
 import { makeAccessLog } from '../access-log.ts';
 import type { Edge } from '../edge.ts';
-import { RefusedTokens } from '../refused-tokens.ts';
 
 const HOUR_MS = 60 * 60_000;
 

@@ -1,4 +1,5 @@
-import type { Identity, KmsError } from '@qnsp/kms-core';
+import type { KmsError } from '../errors/kms-error.ts';
+import type { Identity } from './identity.ts';
 
 /** A refused token leaves at most one event in this time, and those of one tenant at most this many. */
 const PERIOD_MS = 60_000;

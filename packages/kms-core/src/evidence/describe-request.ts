@@ -1,4 +1,6 @@
-import { type AuditResource, isUuid, type OperationEvidence } from '@qnsp/kms-core';
+import type { AuditResource } from '../model/audit-event.ts';
+import { isUuid } from '../model/identifiers.ts';
+import type { OperationEvidence } from './operation-evidence.ts';
 
 interface Understood {
   readonly params: unknown;

@@ -1,4 +1,5 @@
-import type { DatabaseCopies, EvidenceEpoch } from '@qnsp/kms-core';
+import type { EvidenceEpoch } from '../model/chain.ts';
+import type { DatabaseCopies } from '../ports/database-copies.ts';
 
 /**
  * The epoch of the database, for the chains of evidence: an accepted copy begins one. `null` where the data has been at

@@ -1,4 +1,5 @@
-import { type FleetNode, NEWEST_FORMAT, RECORD_FORMATS, type RecordFormat, type RecordFormats } from '@qnsp/kms-core';
+import type { FleetNode } from '../ports/fleet-nodes.ts';
+import { NEWEST_FORMAT, RECORD_FORMATS, type RecordFormat, type RecordFormats } from './record-formats.ts';
 
 /** Under this name a node tells its fleet the newest format of records that it reads. */
 const ANNOUNCED = 'RECORD_FORMAT';

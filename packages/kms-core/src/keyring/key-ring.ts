@@ -11,14 +11,14 @@ import type { ResidentKeyProvider } from '../ports/resident-keys.ts';
 import type { Store } from '../ports/store.ts';
 import { type CacheCounts, FreshCache } from './fresh-cache.ts';
 import { bytesOfKey, type LoadedKey, loadedKey } from './loaded-key.ts';
-import type { SharedRecords } from './shared-records.ts';
+import type { SharedCounts, SharedRecords } from './shared-records.ts';
 
 /** What a key ring may hold keys in; without `memory` it reads every key for every use. */
 export interface KeyRingCaches {
   readonly feed: ChangeFeed;
-  readonly memory?: MemoryCache<LoadedKey>;
+  readonly memory?: MemoryCache<LoadedKey> | undefined;
   /** Records that nodes share. Asked only when memory does not have a key and the feed is alive. */
-  readonly shared?: SharedRecords;
+  readonly shared?: SharedRecords | undefined;
 }
 
 /**
@@ -91,6 +91,11 @@ export class KeyRing {
 
   get counts(): CacheCounts {
     return this.#keys.counts;
+  }
+
+  /** What became of the shared records that were asked for; `undefined` when none are shared. */
+  get sharedCounts(): SharedCounts | undefined {
+    return this.#shared?.counts;
   }
 
   /** How many keys are held, and roughly how many bytes they take. */

@@ -21,7 +21,7 @@ export interface LiveToken {
 /** What a token ring may hold tokens in; without `memory` it reads a token for every use. */
 export interface TokenRingCaches {
   readonly feed: ChangeFeed;
-  readonly memory?: MemoryCache<LiveToken>;
+  readonly memory?: MemoryCache<LiveToken> | undefined;
 }
 
 /**

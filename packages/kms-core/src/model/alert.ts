@@ -7,7 +7,11 @@ export interface Alert {
     | 'master-key-wrap-damaged'
     | 'record-forged'
     | 'hardware-random-failed'
-    | 'hardware-random-back';
+    | 'hardware-random-back'
+    | 'fleet-unknown'
+    | 'database-replaced'
+    | 'evidence-missed'
+    | 'supervision-failed';
   readonly message: string;
   readonly cause?: unknown;
 }

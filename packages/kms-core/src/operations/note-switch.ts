@@ -1,12 +1,8 @@
-import {
-  AUDIT_SWITCH,
-  type AuditEvent,
-  type EvidenceStore,
-  newId,
-  SERVICE_ITSELF,
-  SYSTEM_TENANT,
-  type TenantId,
-} from '@qnsp/kms-core';
+import { SERVICE_ITSELF } from '../evidence/operation-evidence.ts';
+import type { AuditEvent } from '../model/audit-event.ts';
+import { newId, SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
+import type { EvidenceStore } from '../ports/evidence-store.ts';
+import { AUDIT_SWITCH } from './catalog.ts';
 
 const { on: ON, off: OFF } = AUDIT_SWITCH;
 const AT_ONCE = 256;

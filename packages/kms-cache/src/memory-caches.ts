@@ -1,0 +1,31 @@
+import type { LiveToken, LoadedKey, OpenCaches } from '@qnsp/kms-core';
+import { memoryCache } from './memory-cache.ts';
+
+export interface MemoryCachesOptions {
+  /** How many keys, and how many tokens, may be held; default: 10,000. */
+  readonly maxKeys?: number;
+  /** How much memory keys may take, in bytes; default: 256 MiB. */
+  readonly maxBytes?: number;
+  /** How long a key or a token may be held, in seconds; default: 600. */
+  readonly ttlSeconds?: number;
+}
+
+/** Tokens are small and fewer than keys; they share in the number of entries, and have this much memory beside the keys. */
+const TOKEN_BYTES = 32 * 1024 * 1024;
+
+/**
+ * Has a KMS hold keys and tokens in the memory of this process.
+ *
+ * @example
+ * const kms = await openKms({ storage, roots, alert, cache: memoryCaches({ maxKeys: 1000 }) });
+ */
+export function memoryCaches({
+  maxKeys = 10_000,
+  maxBytes = 256 * 1024 * 1024,
+  ttlSeconds = 600,
+}: MemoryCachesOptions = {}): OpenCaches {
+  return () => ({
+    keys: memoryCache<LoadedKey>({ maxEntries: maxKeys, maxBytes, ttlSeconds }),
+    tokens: memoryCache<LiveToken>({ maxEntries: maxKeys, maxBytes: TOKEN_BYTES, ttlSeconds }),
+  });
+}

@@ -1,0 +1,39 @@
+import type { TenantId } from '../model/identifiers.ts';
+import type { Caller } from './caller.ts';
+import { effectivePermissions, type Permission, type Role } from './permissions.ts';
+
+/** Who calls, as the application itself knows it. */
+export interface LocalCaller {
+  readonly tenantId: TenantId;
+  /** Who it is, for policies and evidence: a user, a part of the application. */
+  readonly subject: string;
+  readonly role?: Role;
+  /** Beside those of the role. */
+  readonly permissions?: readonly Permission[];
+  /** The address that conditions of policies look at; default: unknown. */
+  readonly ip?: string | null;
+  /** Whether the application asked for a second factor; default: no. */
+  readonly mfa?: boolean;
+}
+
+/**
+ * A caller whom the application authenticated itself, for example by its own session.
+ *
+ * @example
+ * const caller = localCaller({ tenantId, subject: user.id, role: 'key_user' });
+ */
+export function localCaller({
+  tenantId,
+  subject,
+  role,
+  permissions = [],
+  ip = null,
+  mfa = false,
+}: LocalCaller): Caller {
+  return {
+    tenantId,
+    subject,
+    permissions: effectivePermissions(role ?? null, permissions),
+    attributes: { ip, mfa },
+  };
+}

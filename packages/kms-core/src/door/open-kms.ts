@@ -1,0 +1,184 @@
+import { getFips, randomBytes } from 'node:crypto';
+import type { Algorithm } from '../algorithms/registry.ts';
+import { resolveAlgorithm } from '../algorithms/resolve.ts';
+import type { MaybePromise } from '../base/maybe-promise.ts';
+import { badRequest, KmsError } from '../errors/kms-error.ts';
+import { establishRoots, type MakeRoot } from '../hierarchy/establish-roots.ts';
+import { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
+import type { RecordFormats } from '../hierarchy/record-formats.ts';
+import { WrittenFormat } from '../hierarchy/written-format.ts';
+import { KeyRing } from '../keyring/key-ring.ts';
+import type { KmsCaches, OpenCaches } from '../keyring/kms-caches.ts';
+import { OperationBudgets } from '../keyring/operation-budgets.ts';
+import { OperationCounter } from '../keyring/operation-counter.ts';
+import { SharedRecords } from '../keyring/shared-records.ts';
+import { TokenRing } from '../keyring/token-ring.ts';
+import type { AlertSink } from '../model/alert.ts';
+import type { Kms } from '../operations/kms.ts';
+import { type Schedule, startScheduledWork } from './scheduled-work.ts';
+import { SILENT_FEED } from '../ports/change-feed.ts';
+import type { CredentialVerifier } from '../ports/credential-verifier.ts';
+import type { KeepEvidence, RunningEvidence } from '../ports/kept-evidence.ts';
+import type { ResidentKeyProvider } from '../ports/resident-keys.ts';
+import type { RootProvider } from '../ports/root-provider.ts';
+import { Storage } from '../ports/storage.ts';
+import { OpenedKms } from './opened-kms.ts';
+import { RunningCalls } from './running-calls.ts';
+import { requireSelfTest } from './self-tested.ts';
+import { supervise } from './supervision.ts';
+
+/** What a KMS is opened with. */
+export interface OpenKmsOptions {
+  /** The database, as an adapter opened it. It belongs to the KMS from now on, which closes it, even if opening fails. */
+  readonly storage: Storage;
+  /** The root, or the roots, under which everything else is sealed; the same at every start. */
+  readonly roots: RootProvider | readonly RootProvider[];
+  /** Hears what an operator should know and no caller is told: forged records, roots that go, a database that was replaced. */
+  readonly alert: AlertSink;
+  /** Holds keys and tokens in memory; default: each use reads the database. */
+  readonly cache?: OpenCaches | undefined;
+  /** Keeps evidence of every call; default: none is kept. */
+  readonly evidence?: KeepEvidence | undefined;
+  /** Does scheduled rotations and destructions; default: they stay due until another process does them. */
+  readonly schedule?: Schedule | undefined;
+  /** Kinds of credentials beside API tokens, in the order in which they are asked. */
+  readonly verifiers?: readonly CredentialVerifier[];
+  /** HSMs in which keys may live, in the order in which they are asked. */
+  readonly resident?: readonly ResidentKeyProvider[];
+  /** Makes the root of a provider that has none, at the first start. Software roots need nothing made. */
+  readonly makeRoot?: MakeRoot;
+  /** Random bytes for key material and for `getRandom`; default: the operating system's generator. */
+  readonly random?: (bytes: number) => MaybePromise<Uint8Array>;
+  /** The algorithm of keys whose creator names none, in any spelling; default: AES-256-GCM. */
+  readonly defaultAlgorithm?: string | Algorithm;
+  /** Allow only algorithms that are approved for FIPS 140-3. The process has to be in FIPS mode. */
+  readonly requireFips?: boolean;
+  /** Lets a restored copy of the database serve without tombstones: the time of its data, as the refusal names it. */
+  readonly acceptRestoredCopy?: Date | undefined;
+  /**
+   * For a service that itself runs the self test, compares the processes of its fleet, settles restored copies and begins the
+   * evidence: the formats of records that it decided on. Default: all of that is done here.
+   */
+  readonly supervised?: { readonly formats: RecordFormats };
+}
+
+/**
+ * Opens a key management system on a database: tests the cryptography, makes sure that roots and database belong together
+ * (at the first start it makes what is not there), and that this process may serve beside the others that work on it.
+ *
+ * @throws KmsError `BAD_REQUEST` for options that are none; `SEALED` when the roots are not those of this database, for a
+ *   restored copy that nobody has settled, and when a self test fails; `HSM_UNAVAILABLE` when no root answers; `CONFLICT` when
+ *   processes on one database do not agree about evidence; `STORE_UNAVAILABLE`.
+ * @example
+ * await using kms = await openKms({ storage, roots: softwareRoot('software', rootKey), alert: console.error });
+ * const { ciphertext } = await kms.as(caller).encrypt({ keyId, plaintext });
+ */
+export async function openKms(options: OpenKmsOptions): Promise<OpenedKms> {
+  const { storage } = options;
+  if (!Storage.isWhole(storage))
+    throw badRequest('storage', 'must be one that an adapter opened, whole: not a copy of one, nor parts of several');
+  const closing: (() => Promise<void>)[] = [() => storage.close()];
+  try {
+    return await open(options, closing);
+  } catch (error) {
+    await closeAll(closing);
+    throw error;
+  }
+}
+
+async function open(options: OpenKmsOptions, closing: (() => Promise<void>)[]): Promise<OpenedKms> {
+  const { storage, alert, supervised, requireFips = false } = options;
+  if (requireFips && getFips() !== 1)
+    throw new KmsError('SEALED', 'The process is not in FIPS mode: start Node.js with the FIPS provider of OpenSSL.');
+  if (supervised === undefined) await requireSelfTest(requireFips);
+  const format = new WrittenFormat(storage.fleet === undefined);
+  const { kms, evidence } = await assemble(options, supervised?.formats ?? format, closing);
+  const calls = new RunningCalls();
+  if (supervised === undefined) {
+    const { acceptRestoredCopy } = options;
+    const watch = await supervise({ kms, storage, evidence, format, calls, alert, acceptRestoredCopy });
+    closing.push(() => watch.stop());
+  }
+  if (options.schedule !== undefined) {
+    const { mayWork } = options.schedule;
+    const work = startScheduledWork(kms, {
+      ...options.schedule,
+      mayWork: async () => calls.refusal === undefined && ((await mayWork?.()) ?? true),
+    });
+    closing.push(() => work.stop());
+  }
+  // First, so that what was called for still finds everything.
+  closing.push(() => calls.close());
+  return new OpenedKms(kms, {
+    calls,
+    alert,
+    verifiers: options.verifiers ?? [],
+    close: () => closeAll(closing),
+  });
+}
+
+/** Puts the parts together; each that has to be closed is in `closing`, even if a later one fails. */
+async function assemble(
+  options: OpenKmsOptions,
+  formats: RecordFormats,
+  closing: (() => Promise<void>)[],
+): Promise<{ readonly kms: Kms; readonly evidence: RunningEvidence | undefined }> {
+  const { storage, alert, random = randomBytes, resident = [], defaultAlgorithm = 'AES-256-GCM' } = options;
+  const { store } = storage;
+  const roots: readonly RootProvider[] = [options.roots].flat();
+  if (roots.length === 0) throw badRequest('roots', 'at least one root is needed');
+  const feed = options.cache === undefined ? SILENT_FEED : storage.changes;
+  const hierarchy = new KeyHierarchy(store, roots, { random, alert, feed, formats });
+  await establishRoots(store, hierarchy, roots, options.makeRoot);
+  const caches = options.cache?.();
+  closing.push(async () => caches?.close?.());
+  const databaseClock = storage.clock;
+  const clock = databaseClock === undefined ? () => Date.now() : () => databaseClock.now();
+  const evidence = options.evidence?.({ store: storage.evidence, clock });
+  closing.push(async () => evidence?.close());
+  const counter = new OperationCounter();
+  closing.push(() => counter.flush(store));
+  const shared = sharedRecords(storage, caches, alert);
+  const kms: Kms = {
+    store,
+    hierarchy,
+    keyRing: new KeyRing(store, hierarchy, { feed, memory: caches?.keys, shared }, resident),
+    tokens: new TokenRing(store, hierarchy, { feed, memory: caches?.tokens }),
+    budgets: new OperationBudgets(store),
+    resident,
+    counter,
+    clock,
+    random,
+    alert,
+    settings: {
+      defaultAlgorithm: typeof defaultAlgorithm === 'string' ? resolveAlgorithm(defaultAlgorithm) : defaultAlgorithm,
+      requireFips: options.requireFips ?? false,
+    },
+    evidence: evidence && { trail: evidence.trail, store: storage.evidence },
+  };
+  return { kms, evidence };
+}
+
+function sharedRecords(
+  { changes }: Storage,
+  caches: KmsCaches | undefined,
+  alert: AlertSink,
+): SharedRecords | undefined {
+  if (caches?.shared === undefined) return undefined;
+  const toAlert: KmsCaches['onRejected'] = (keyId, cause) =>
+    alert({ kind: 'record-forged', message: `The shared cache holds no authentic record of the key ${keyId}.`, cause });
+  return new SharedRecords(caches.shared, changes, caches.onRejected ?? toAlert);
+}
+
+/** Closes everything, the last first, even if a part fails. Throws the first failure. */
+async function closeAll(closing: (() => Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (let close = closing.pop(); close !== undefined; close = closing.pop()) {
+    try {
+      await close();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+}

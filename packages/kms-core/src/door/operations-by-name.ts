@@ -1,0 +1,100 @@
+import { createApiToken, revokeApiToken } from '../operations/api-tokens.ts';
+import { applyTombstones } from '../operations/apply-tombstones.ts';
+import type { OPERATIONS, OperationName } from '../operations/catalog.ts';
+import { createDataKey } from '../operations/create-data-key.ts';
+import { createKey } from '../operations/create-key.ts';
+import { decrypt } from '../operations/decrypt.ts';
+import { derive } from '../operations/derive.ts';
+import { destroyKey, restoreKey, shredKey } from '../operations/destroy-key.ts';
+import { decapsulate, encapsulate } from '../operations/encapsulate.ts';
+import { encrypt } from '../operations/encrypt.ts';
+import { getKey } from '../operations/get-key.ts';
+import { getPublicKey } from '../operations/get-public-key.ts';
+import { importKey } from '../operations/import-key.ts';
+import { createImportParameters } from '../operations/import-parameters.ts';
+import { deleteKeyPolicy, getKeyPolicy, putKeyPolicy } from '../operations/key-policy.ts';
+import { keyStatistics } from '../operations/key-statistics.ts';
+import { listApiTokens } from '../operations/list-api-tokens.ts';
+import { listKeys } from '../operations/list-keys.ts';
+import { mac, verifyMac } from '../operations/mac.ts';
+import { installPlatformToken } from '../operations/platform-token.ts';
+import { random } from '../operations/random.ts';
+import { exportAudit, getAuditBatch, listAuditCheckpoints, listAuditEvents } from '../operations/read-evidence.ts';
+import { reencrypt } from '../operations/reencrypt.ts';
+import { removeExpiredTokens } from '../operations/remove-expired-tokens.ts';
+import { revokeKey } from '../operations/revoke-key.ts';
+import { rotateKey, upgradeKey } from '../operations/rotate-key.ts';
+import { rotationSchedules } from '../operations/rotation-schedules.ts';
+import { runDueWork } from '../operations/run-due-work.ts';
+import { sign } from '../operations/sign.ts';
+import { resumeKey, suspendKey } from '../operations/suspend-key.ts';
+import { sweepResidentKeys } from '../operations/sweep-resident-keys.ts';
+import { bootstrapTenant, createTenant, listTenants, shredTenant } from '../operations/tenants.ts';
+import { unwrap } from '../operations/unwrap.ts';
+import { updateKey } from '../operations/update-key.ts';
+import { verify } from '../operations/verify.ts';
+import { wrap } from '../operations/wrap.ts';
+
+/** The operations of the catalogue that somebody needs a permission for. */
+export type CallersOperation = {
+  [Name in OperationName]: (typeof OPERATIONS)[Name]['permission'] extends null ? never : Name;
+}[OperationName];
+
+/** Each operation that a caller can ask for, under its name in the catalogue. The compiler checks that none is missing. */
+export const CALLERS_OPERATIONS = {
+  createKey,
+  listKeys,
+  getKeyStats: keyStatistics,
+  getKey,
+  getPublicKey,
+  listRotationSchedules: rotationSchedules,
+  listUpcomingRotations: rotationSchedules,
+  updateKey,
+  rotateKey,
+  upgradeKey,
+  suspendKey,
+  resumeKey,
+  revokeKey,
+  destroyKey,
+  restoreKey,
+  shredKey,
+  getKeyPolicy,
+  putKeyPolicy,
+  deleteKeyPolicy,
+  getImportParameters: createImportParameters,
+  importKey,
+  encrypt,
+  decrypt,
+  reencrypt,
+  sign,
+  verify,
+  wrap,
+  unwrap,
+  createDataKey,
+  mac,
+  verifyMac,
+  encapsulate,
+  decapsulate,
+  derive,
+  getRandom: random,
+  createToken: createApiToken,
+  listTokens: listApiTokens,
+  revokeToken: revokeApiToken,
+  createTenant,
+  listTenants,
+  shredTenant,
+  listAuditEvents,
+  getAuditProof: getAuditBatch,
+  listAuditCheckpoints,
+  exportAudit,
+} as const satisfies Readonly<Record<CallersOperation, unknown>>;
+
+/** What nobody calls for: the work of the KMS itself, under its names in the catalogue. */
+export const OWN_OPERATIONS = {
+  bootstrapTenant,
+  installPlatformToken,
+  removeExpiredTokens,
+  applyTombstones,
+  runDueWork,
+  sweepResidentKeys,
+} as const satisfies Partial<Readonly<Record<OperationName, unknown>>>;

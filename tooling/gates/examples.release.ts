@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, type Service, startService, tempDir } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -14,18 +14,24 @@ beforeAll(async () => {
   const dataDir = join(home.path, '.kms');
   service = await startService({ env: { KMS_EMBEDDED_DEFAULTS: 'true', KMS_DATA_DIR: dataDir } });
   const { apiToken } = JSON.parse(readFileSync(join(dataDir, 'client.json'), 'utf8')) as { apiToken: string };
-  const response = await fetch(`${service.baseUrl}/kms/v1/keys`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${apiToken}`, 'content-type': 'application/json' },
-    body: '{}',
-  });
-  const { keyId } = (await response.json()) as { keyId: string };
-  environment = { KMS_URL: service.baseUrl, KMS_TOKEN: apiToken, KMS_KEY_ID: keyId };
+  environment = { KMS_URL: service.baseUrl, KMS_TOKEN: apiToken };
+  environment['KMS_KEY_ID'] = await post('', {});
 });
 afterAll(async () => {
   await service.stop();
   await home.remove();
 });
+
+/** Creates or changes a key, and answers its id. */
+async function post(path: string, body: object): Promise<string> {
+  const response = await fetch(`${service.baseUrl}/kms/v1/keys${path}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${environment['KMS_TOKEN']}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  expect(response.ok).toBe(true);
+  return ((await response.json()) as { keyId: string }).keyId;
+}
 
 interface Ran {
   readonly code: number | null;
@@ -100,6 +106,28 @@ describe('from packed packages in an empty project', { timeout: 180_000 }, () =>
       } finally {
         app.kill();
       }
+    }));
+
+  test('customers are found by an address that the database does not show, before and after rotations', () =>
+    withProject('searchable-fields', ['kms-client'], async (project) => {
+      const [keyId, indexKeyId] = [await post('', {}), await post('', { algorithm: 'HMAC-SHA256' })];
+      const env = { ...environment, KMS_KEY_ID: keyId, KMS_INDEX_KEY_ID: indexKeyId };
+      const customers = (...args: string[]) => run(project, args, env);
+      expect(await customers('add', 'Ada', 'Ada@Example.com')).toMatchObject({ code: 0, err: '' });
+      expect(await customers('add', 'Eva', 'eva@example.com')).toMatchObject({ code: 0, err: '' });
+      const ada = { code: 0, out: 'Ada <Ada@Example.com>\n', err: '' };
+      expect(await customers('find', 'ada@example.com')).toEqual(ada);
+      await post(`/${keyId}/rotate`, {});
+      await post(`/${indexKeyId}/rotate`, {});
+      expect(await customers('add', 'Bea', 'bea@example.com')).toMatchObject({ code: 0, err: '' });
+      expect(await customers('reseal')).toEqual({ code: 0, out: 'resealed 2\n', err: '' });
+      expect(await customers('reseal')).toEqual({ code: 0, out: 'resealed 0\n', err: '' });
+      expect(await customers('find', 'ADA@example.com')).toEqual(ada);
+      const stored = readdirSync(join(project.path, 'customers'), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => readFileSync(join(entry.parentPath, entry.name)));
+      expect(stored.some((file) => file.includes('Ada'))).toBe(true);
+      expect(stored.some((file) => file.includes('xample.com'))).toBe(false);
     }));
 
   test('a program keeps secrets with the core alone, over restarts', () =>

@@ -1,0 +1,11 @@
+// The public surface of encrypted database fields, for every platform.
+export {
+  createFieldCipher,
+  type FieldCipher,
+  type FieldService,
+  type PlainField,
+  type ResealedField,
+  type SealedField,
+} from './field-cipher.ts';
+export type { BlindIndexOptions, FieldCipherOptions } from './field-cipher-options.ts';
+export { KmsClientError } from '../errors/kms-client-error.ts';

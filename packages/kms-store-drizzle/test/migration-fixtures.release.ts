@@ -1,0 +1,3 @@
+import { describeRows } from './migration-fixtures/describe-rows.ts';
+
+describeRows('before a release');

@@ -22,7 +22,7 @@ beforeAll(async () => {
   for (const name of published)
     symlinkSync(fileURLToPath(new URL(name, PACKAGES)), join(home.path, 'node_modules', '@qnsp', name));
   mkdirSync(join(home.path, 'bin'));
-  const main = fileURLToPath(new URL('kms-cli/src/main.ts', PACKAGES));
+  const main = process.env['TEST_CLI_ENTRY'] ?? fileURLToPath(new URL('kms-cli/src/main.ts', PACKAGES));
   writeFileSync(join(home.path, 'bin', 'kms'), `#!/bin/sh\nexec node ${main} "$@"\n`, { mode: 0o755 });
 });
 afterAll(() => Promise.all([local.end(), token.remove(), home.remove()]));

@@ -12,9 +12,9 @@ export default defineConfig({
   test: {
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    // Much of the time of tests goes to waiting for servers that start, so both cores of a small machine are used; soaks measure, and the
-    // faults among the tests of a release count seconds.
-    maxWorkers: kind === 'test' ? 2 : 1,
+    // A third of the time of tests goes to waiting, for servers and for time limits: three at a time keep the two cores of a small
+    // machine busy. Soaks measure, and the faults among the tests of a release count seconds.
+    maxWorkers: kind === 'test' ? 3 : 1,
     // All have the same root, so that a path given on the command line means the same for each of them.
     projects: packages.map((path) => ({
       extends: true as const,

@@ -23,3 +23,10 @@ export { programEnvironment } from './program-environment.ts';
 export { initSoftHsmToken, type SoftHsmToken, type SoftHsmTokenOptions } from './softhsm-token.ts';
 export { type ConnectionPick, startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 export { type TempDir, tempDir } from './temp-dir.ts';
+export {
+  type CertificateOptions,
+  makeAuthority,
+  type TestAuthority,
+  type TestCertificate,
+  trustAuthority,
+} from './test-authority.ts';

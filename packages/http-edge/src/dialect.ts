@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { MaybePromise, PresentedCredentials } from '@qnsp/kms-core';
+import type { MaybePromise, PresentedCertificate, PresentedCredentials } from '@qnsp/kms-core';
 import type { Answer } from './answer.ts';
 import type { Call, Wire } from './call.ts';
 import type { CallTarget } from './call-target.ts';
@@ -27,8 +27,12 @@ export interface Dialect<Target extends CallTarget = CallTarget> extends Wire {
    * @throws KmsError for an address or a method that the dialect does not have
    */
   targetOf(incoming: IncomingMessage): Target | Answer;
-  /** What a request presents to prove who makes it. Throws `UNAUTHORIZED` where that is nothing that the dialect knows. */
-  presented(incoming: IncomingMessage): PresentedCredentials;
+  /**
+   * What a request presents to prove who makes it. Throws `UNAUTHORIZED` where that is nothing that the dialect knows.
+   *
+   * @param certificate what its connection presents; part of the result, and enough where the request has nothing else
+   */
+  presented(incoming: IncomingMessage, certificate: PresentedCertificate | undefined): PresentedCredentials;
   /**
    * Does what a call asks for: reads the body, settles the tenant (`call.settle`), runs the operation and writes its answer.
    * Without a promise where the operation needs none.

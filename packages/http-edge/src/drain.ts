@@ -13,8 +13,15 @@ const CLOSE_MS = 50;
  * Ends a server without losing a request. A gateway keeps connections open and sends the next request into one at any time;
  * when it is closed in that moment, the request may be lost. So no new connection is taken, which sends a gateway elsewhere
  * before it has sent anything, and each kept one goes with its next answer. Only those that are out of use are closed.
+ *
+ * @param cutIdle closes those that are out of use and that the server does not know of yet
  */
-export async function drain(server: Server, timeoutMs: number, lastRequestAt: () => number): Promise<void> {
+export async function drain(
+  server: Server,
+  timeoutMs: number,
+  lastRequestAt: () => number,
+  cutIdle: () => void,
+): Promise<void> {
   const ended = new Promise<void>((resolve, reject) => {
     // That of the HTTP server closes the kept connections as well.
     NetServer.prototype.close.call(server, (error) => (error === undefined ? resolve() : reject(error)));
@@ -22,8 +29,12 @@ export async function drain(server: Server, timeoutMs: number, lastRequestAt: ()
   await Promise.race([ended, quiet(lastRequestAt)]);
   const cut = setTimeout(() => server.closeAllConnections(), timeoutMs);
   // A connection whose last request came before all this is out of use when that is answered.
-  const close = setInterval(() => server.closeIdleConnections(), CLOSE_MS);
-  server.closeIdleConnections();
+  const closeIdle = () => {
+    server.closeIdleConnections();
+    cutIdle();
+  };
+  const close = setInterval(closeIdle, CLOSE_MS);
+  closeIdle();
   try {
     await ended;
   } finally {

@@ -1,8 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { KmsError } from '@qnsp/kms-core';
 import { awaitsGoAhead } from './body.ts';
+import { refusedCertificate } from './client-certificate.ts';
 import { ConnectionBounds } from './connection-bounds.ts';
 import type { Dialect } from './dialect.ts';
 import { dialectOf, type Dialects, onlyDialectOf } from './dialects.ts';
@@ -13,6 +15,8 @@ import { takeFastPath } from './fast-path.ts';
 import { refusalOf, refuseGarbage, refuseRequest } from './refusals.ts';
 import { sendAnswer } from './send-answer.ts';
 import { serveCall } from './serve-call.ts';
+import { type HttpOptions, makeTlsServer, type TlsServer } from './tls-server.ts';
+import type { TlsIdentity, TlsSettings } from './tls-settings.ts';
 
 /** What one port takes from its clients. */
 export interface HttpLimits {
@@ -26,11 +30,24 @@ export interface HttpLimits {
   readonly drainDelayMs: number;
   /** How long running requests may take to end after that. */
   readonly shutdownTimeoutMs: number;
+  /** How it speaks TLS; without it HTTP in the clear. */
+  readonly tls?: TlsSettings | undefined;
 }
 
 export interface HttpServer {
   /** To be bound to a port. */
   readonly server: Server;
+  /**
+   * Makes another server for the same dialects, in the clear, to be bound to a socket file. Unread answers are bounded for both
+   * together, and both are stopped together; each takes as many connections as it may.
+   */
+  beside(): Server;
+  /**
+   * Shows another identity to the connections that are made from now on. Does nothing without TLS.
+   *
+   * @throws Error of OpenSSL, and stays as it is, where the parts do not fit together
+   */
+  renew(identity: TlsIdentity): void;
   /**
    * Goes on for `drainDelayMs`, in which who asks for readiness sends its requests elsewhere. Then takes no new connection, and
    * says with each answer that its own ends. When nothing comes any more, or after a few seconds, closes those without a request,
@@ -72,48 +89,77 @@ export function makeHttpServer(
     }
     if (response.socket === null && !bounds.admitQueued(request, response)) return;
     const dialect = spoken.of(request);
+    if (secure?.asksClients === true && refusesClient(secure, dialect, request, response)) return;
     if (takeFastPath(edge, dialect, request, response)) return;
     const refusal = refusalOf(request);
     if (refusal === undefined) general(request, response);
     else refuseRequest(edge, dialect, request, response, refusal);
   };
-  const server = createServer(
+  /** Refuses a client whose certificate does not hold, whatever else it presents. */
+  const refusesClient = (
+    tlsServer: TlsServer,
+    dialect: Dialect,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): boolean => {
+    tlsServer.asked(request, response);
+    const reason = refusedCertificate(request.socket);
+    if (reason === undefined) return false;
+    const error = new KmsError('UNAUTHORIZED', `The client certificate is not accepted (${reason}).`);
+    refuseRequest(edge, dialect, request, response, error);
+    return true;
+  };
+  const options: HttpOptions = {
     // A client that is slow with its headers or body holds a connection for no longer than this.
-    {
-      requestTimeout: limits.requestTimeoutMs,
-      headersTimeout: limits.headersTimeoutMs,
-      connectionsCheckingInterval: Math.min(CHECK_MS, Math.ceil(limits.headersTimeoutMs * CHECK_SHARE)),
-      keepAliveTimeout: 65_000,
-      // Refused here, in the shape of the dialect.
-      requireHostHeader: false,
-      ServerResponse: bounds.responses(),
-    },
-    serve,
-  );
-  server.maxConnections = limits.maxConnections;
-  server.on('connection', (socket) => bounds.watch(socket));
-  server.on('drop', countDropped(edge.logs));
-  // What a client asks before it sends its body is answered when the body is read, or by the refusal.
-  server.on('checkContinue', (request, response) => {
-    awaitsGoAhead(request, () => response.writeContinue());
-    serve(request, response);
-  });
-  server.on('checkExpectation', (request, response) => {
-    const error = new KmsError('BAD_REQUEST', 'Nothing but 100-continue can be expected.');
-    refuseRequest(edge, spoken.of(request), request, response, error);
-  });
-  server.on('connect', (_request, socket) => refuseGarbage(edge, spoken.on(socket), new Error('CONNECT'), socket));
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
-    refuseGarbage(edge, spoken.on(socket), error, socket),
-  );
+    requestTimeout: limits.requestTimeoutMs,
+    headersTimeout: limits.headersTimeoutMs,
+    connectionsCheckingInterval: Math.min(CHECK_MS, Math.ceil(limits.headersTimeoutMs * CHECK_SHARE)),
+    keepAliveTimeout: 65_000,
+    // Refused here, in the shape of the dialect.
+    requireHostHeader: false,
+    ServerResponse: bounds.responses(),
+  };
+  const prepare = (server: Server, met: 'connection' | 'secureConnection'): Server => {
+    server.maxConnections = limits.maxConnections;
+    server.on(met, (socket: Socket) => bounds.watch(socket));
+    server.on('drop', countDropped(edge.logs));
+    // What a client asks before it sends its body is answered when the body is read, or by the refusal.
+    server.on('checkContinue', (request, response) => {
+      awaitsGoAhead(request, () => response.writeContinue());
+      serve(request, response);
+    });
+    server.on('checkExpectation', (request, response) => {
+      const error = new KmsError('BAD_REQUEST', 'Nothing but 100-continue can be expected.');
+      refuseRequest(edge, spoken.of(request), request, response, error);
+    });
+    server.on('connect', (_request, socket) => refuseGarbage(edge, spoken.on(socket), new Error('CONNECT'), socket));
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
+      refuseGarbage(edge, spoken.on(socket), error, socket),
+    );
+    return server;
+  };
+  const { tls } = limits;
+  const secure = tls && makeTlsServer(tls, options, serve, countFailed(edge.logs));
+  const server = secure
+    ? prepare(secure.server, 'secureConnection')
+    : prepare(createServer(options, serve), 'connection');
+  const servers = [server];
   return {
     server,
+    beside: () => {
+      const another = prepare(createServer(options, serve), 'connection');
+      servers.push(another);
+      return another;
+    },
+    renew: (identity) => secure?.renew(identity),
     stop: async () => {
       await sleep(limits.drainDelayMs);
       // What waits to be taken when the listener closes is cut off: this comes right after a look for it.
       await setImmediate();
       draining = true;
-      await drain(server, limits.shutdownTimeoutMs, () => lastRequestAt);
+      const listening = servers.filter((each) => each.listening);
+      const cutIdle = () => secure?.cutHandshakes();
+      await Promise.all(listening.map((each) => drain(each, limits.shutdownTimeoutMs, () => lastRequestAt, cutIdle)));
       bounds.stop();
     },
   };
@@ -152,13 +198,30 @@ class SpokenDialects {
 
 /** Says now and then how many connections were refused because there are as many as there may be. */
 function countDropped({ log }: EdgeLogs): () => void {
-  let dropped = 0;
+  return gathered((dropped) =>
+    log.warn({ dropped }, 'connections refused: there are as many as KMS_MAX_CONNECTIONS allows'),
+  );
+}
+
+/** Says now and then how many clients the service could not agree with on TLS, and why it failed for the last of them. */
+function countFailed({ log }: EdgeLogs): (reason: string, address: string | undefined) => void {
+  let last: { readonly reason: string; readonly address: string | undefined } | undefined;
+  const count = gathered((failed) => log.warn({ failed, ...last }, 'TLS connections failed'));
+  return (reason, address) => {
+    last = { reason, address };
+    count();
+  };
+}
+
+/** Counts, and reports the number a while after the first. */
+function gathered(report: (count: number) => void): () => void {
+  let count = 0;
   let timer: NodeJS.Timeout | undefined;
   return () => {
-    dropped += 1;
+    count += 1;
     timer ??= setTimeout(() => {
-      log.warn({ dropped }, 'connections refused: there are as many as KMS_MAX_CONNECTIONS allows');
-      dropped = 0;
+      report(count);
+      count = 0;
       timer = undefined;
     }, CHECK_MS).unref();
   };

@@ -13,3 +13,4 @@ export { type Failure, failureOf } from './failure.ts';
 export { type GeneralPath, type HttpLimits, type HttpServer, makeHttpServer } from './http-server.ts';
 export { requestId } from './request-id.ts';
 export { serveCall } from './serve-call.ts';
+export { secureContextOptions, type TlsIdentity, type TlsSettings } from './tls-settings.ts';

@@ -5,6 +5,7 @@ import { beginEvidence } from './begin-evidence.ts';
 import { Call, type SignedIn } from './call.ts';
 import { type BodyRead, readCallBody } from './call-body.ts';
 import type { CallTarget } from './call-target.ts';
+import { certificateOf } from './client-certificate.ts';
 import type { Dialect } from './dialect.ts';
 import type { Edge } from './edge.ts';
 import { recordFailure, recordSuccess, refuseCall } from './record-call.ts';
@@ -56,7 +57,7 @@ function authenticateCall<Target extends CallTarget>(
   const { edge, incoming, target } = call;
   if (target.kind.isOpen) return performCall(call, dialect, body);
   edge.readiness.requireServing();
-  const presented = dialect.presented(incoming);
+  const presented = dialect.presented(incoming, certificateOf(incoming.socket));
   const identity = verifyCredentials(edge.verifiers, presented);
   return identity instanceof Promise
     ? identity.then((late) => admitCall(call, dialect, body, { identity: late, presented }))

@@ -1,7 +1,11 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { connect, type Socket } from 'node:net';
+import { connect as connectByTls } from 'node:tls';
+import { makeAuthority, tempDir, trustAuthority } from '@qnsp/test-harness';
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ConnectionBounds } from '../src/connection-bounds.ts';
 
 const MIB = 1024 * 1024;
@@ -10,7 +14,15 @@ const ALLOWED = 16 * MIB;
 const LARGE = Buffer.alloc(12 * MIB);
 const ASKED = 'GET / HTTP/1.1\r\nhost: kms\r\n\r\n';
 
+const directory = tempDir('qnsp-bounds-');
+afterAll(() => directory.remove());
+const authority = makeAuthority(directory.path, 'authority');
+trustAuthority(authority);
+const certificate = authority.issue('kms');
+const identity = { cert: readFileSync(certificate.certificate), key: readFileSync(certificate.key) };
+
 let server: Server;
+let secure: boolean;
 let bounds: ConnectionBounds;
 let closed: string[];
 let clients: Socket[];
@@ -18,27 +30,27 @@ let accepted: Set<Socket>;
 let responses: ServerResponse[];
 let answer: (response: ServerResponse) => void;
 
-beforeEach(async () => {
+async function start(underTls: boolean): Promise<void> {
+  secure = underTls;
   closed = [];
   clients = [];
   responses = [];
   accepted = new Set();
   bounds = new ConnectionBounds({ readTimeoutMs: 60_000, bufferedBytes: ALLOWED }, ({ reason }) => closed.push(reason));
-  server = createServer(
-    { ServerResponse: bounds.responses() },
-    (request: IncomingMessage, response: ServerResponse) => {
-      responses.push(response);
-      if (response.socket === null && !bounds.admitQueued(request, response)) return;
-      answer(response);
-    },
-  );
-  server.on('connection', (socket) => {
+  const serve = (request: IncomingMessage, response: ServerResponse) => {
+    responses.push(response);
+    if (response.socket === null && !bounds.admitQueued(request, response)) return;
+    answer(response);
+  };
+  const options = { ServerResponse: bounds.responses() };
+  server = secure ? createTlsServer({ ...options, ...identity }, serve) : createServer(options, serve);
+  server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => {
     accepted.add(socket);
     bounds.watch(socket);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-});
+}
 
 afterEach(async () => {
   for (const client of clients) client.destroy();
@@ -59,7 +71,7 @@ function held(): number {
 function open(bytes = ASKED): Socket {
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
-  const client = connect(port, '127.0.0.1');
+  const client = secure ? connectByTls({ port, host: '127.0.0.1' }) : connect(port, '127.0.0.1');
   client.on('error', () => undefined);
   client.pause();
   client.write(bytes);
@@ -67,7 +79,9 @@ function open(bytes = ASKED): Socket {
   return client;
 }
 
-describe('answers that wait to be read', () => {
+describe.each(['in the clear', 'under TLS'])('answers that wait to be read %s', (way) => {
+  beforeEach(() => start(way === 'under TLS'));
+
   test.each([
     ['whole', (response: ServerResponse) => response.end(LARGE)],
     ['a text', (response: ServerResponse) => response.end('a'.repeat(LARGE.length), 'latin1')],

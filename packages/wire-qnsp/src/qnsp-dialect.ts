@@ -13,7 +13,7 @@ export function qnspDialect(facts: ServiceFacts): Dialect<QnspTarget> {
     source: 'api',
     claims: () => true,
     targetOf: findTarget,
-    presented: ({ headers }) => bearerCredential(headers.authorization),
+    presented: ({ headers }, certificate) => bearerCredential(headers.authorization, certificate),
     perform: (call, body) => perform(facts, call, body),
     problem: problemAnswer,
     fastPath: makeFastPath(),

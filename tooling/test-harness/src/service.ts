@@ -20,6 +20,8 @@ export interface ServiceOptions {
   readonly nodeArgs?: readonly string[];
   /** Another program than the service; tests of this function use it. */
   readonly entry?: string;
+  /** Whether it is ready, for a service that cannot be asked by HTTP in the clear on its port. */
+  readonly isReady?: (port: number) => Promise<boolean>;
 }
 
 export interface Service {
@@ -49,10 +51,11 @@ function isReady(baseUrl: string): Promise<boolean> {
   );
 }
 
-/** Starts the service and waits until it is ready. */
+/** Starts the service and waits until it is ready. Its authority is to be trusted where it speaks TLS. */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const port = Number(options.env['PORT'] ?? (await freePort()));
-  const baseUrl = `http://127.0.0.1:${port}`;
+  const scheme = options.env['KMS_TLS_CERT_FILE'] === undefined ? 'http' : 'https';
+  const baseUrl = `${scheme}://127.0.0.1:${port}`;
   const home = tempDir('qnsp-service-');
   const server = await startServerProcess({
     command: {
@@ -69,7 +72,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   };
   try {
     await waitUntil({
-      isReady: () => isReady(baseUrl),
+      isReady: () => (options.isReady === undefined ? isReady(baseUrl) : options.isReady(port)),
       hasFailed: () => !server.isRunning(),
       describeFailure: () => `The service did not become ready:\n${server.logs()}`,
       limitMs: READY_LIMIT_MS,

@@ -7,6 +7,7 @@ import type { Dialect } from '../dialect.ts';
 import type { Dialects } from '../dialects.ts';
 import { failureOf } from '../failure.ts';
 import { type HttpServer, makeHttpServer } from '../http-server.ts';
+import type { TlsSettings } from '../tls-settings.ts';
 import { edgeUnderTest } from './edge-under-test.ts';
 import { RawConnection } from './raw-call.ts';
 
@@ -52,6 +53,8 @@ export interface DialectUnderTest {
   readonly dialect: Dialect;
   /** All dialects of the port; the one that is tried alone where they are not given. */
   readonly dialects?: Dialects;
+  /** How the port speaks TLS, by an authority that the tests trust; in the clear without it. */
+  readonly tls?: TlsSettings;
   /** A path of the dialect under which there is nothing. */
   readonly unknownPath: string;
   /** The path at which an encryption with a key is asked for by POST. */
@@ -66,12 +69,13 @@ export interface DialectUnderTest {
 
 /** What every dialect over the edge must do. */
 export function dialectContract(name: string, subject: DialectUnderTest): void {
+  const scheme = subject.tls === undefined ? 'http' : 'https';
   describe(`the dialect ${name}`, () => {
     let under: Awaited<ReturnType<typeof edgeUnderTest>>;
     let http: HttpServer;
     let port: number;
     const listen = async () => {
-      const made = makeHttpServer(under.edge, subject.dialects ?? [subject.dialect], LIMITS);
+      const made = makeHttpServer(under.edge, subject.dialects ?? [subject.dialect], { ...LIMITS, tls: subject.tls });
       made.server.listen(0, '127.0.0.1');
       await once(made.server, 'listening');
       return { http: made, port: (made.server.address() as AddressInfo).port };
@@ -83,7 +87,7 @@ export function dialectContract(name: string, subject: DialectUnderTest): void {
     afterAll(() => http.stop());
 
     const send = async (path: string, headers: Readonly<Record<string, string>>, body: string) => {
-      const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+      const response = await fetch(`${scheme}://127.0.0.1:${port}${path}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'x-request-id': 'asked-1', ...headers },
         body,
@@ -233,7 +237,7 @@ export function dialectContract(name: string, subject: DialectUnderTest): void {
       async (framing) => {
         for (const ends of [false, true]) {
           const { token, revoke } = await under.issue('tenant_admin');
-          const connection = new RawConnection(port);
+          const connection = new RawConnection(port, scheme);
           const { events, observed } = forgetTraces();
           const finish = await connection.begin({ ...encryption(token), framing });
           if (ends) await revoke();
@@ -262,7 +266,7 @@ export function dialectContract(name: string, subject: DialectUnderTest): void {
 
     test('says with an answer that its connection ends while it drains', async () => {
       const draining = await listen();
-      const connection = new RawConnection(draining.port);
+      const connection = new RawConnection(draining.port, scheme);
       expect(await connection.ask(encryption(under.token))).not.toMatch(/connection: close/i);
       const stopped = draining.http.stop();
       await vi.waitFor(() => expect(draining.http.server.listening).toBe(false));
@@ -270,16 +274,20 @@ export function dialectContract(name: string, subject: DialectUnderTest): void {
       expect(last).toMatch(/^HTTP\/1\.1 200 /);
       expect(last).toMatch(/connection: close/i);
       await stopped;
-      await expect(fetch(`http://127.0.0.1:${draining.port}${subject.unknownPath}`)).rejects.toThrow('fetch failed');
+      await expect(fetch(`${scheme}://127.0.0.1:${draining.port}${subject.unknownPath}`)).rejects.toThrow(
+        'fetch failed',
+      );
     });
 
     test('answers a call that is in progress when draining begins, and closes its connection', async () => {
       const draining = await listen();
-      const connection = new RawConnection(draining.port);
+      const connection = new RawConnection(draining.port, scheme);
       const finish = await connection.begin(encryption(under.token));
       const stopped = draining.http.stop();
       await vi.waitFor(() => expect(draining.http.server.listening).toBe(false));
-      await expect(fetch(`http://127.0.0.1:${draining.port}${subject.unknownPath}`)).rejects.toThrow('fetch failed');
+      await expect(fetch(`${scheme}://127.0.0.1:${draining.port}${subject.unknownPath}`)).rejects.toThrow(
+        'fetch failed',
+      );
       // Connections out of use are closed by then, and this one is not.
       await new Promise((resolve) => setTimeout(resolve, OUTLASTING_MS));
       expect(await finish()).toMatch(/^HTTP\/1\.1 200 /);

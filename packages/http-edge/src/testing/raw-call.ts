@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { connect as connectByTls } from 'node:tls';
 
 /** Reaches the server and is taken in by it: later than what counts as just now for a credential. */
 const PAUSE_MS = 150;
@@ -20,8 +21,9 @@ export class RawConnection {
   /** When the server has ended the connection. */
   readonly closed: Promise<unknown>;
 
-  constructor(port: number) {
-    this.#socket = connect(port, '127.0.0.1');
+  constructor(port: number, scheme: 'http' | 'https') {
+    const address = { port, host: '127.0.0.1' };
+    this.#socket = scheme === 'https' ? connectByTls(address) : connect(address);
     this.closed = once(this.#socket, 'close');
   }
 

@@ -5,6 +5,25 @@ import type { MaybePromise } from '../base/maybe-promise.ts';
 export interface PresentedCredentials {
   /** A secret that its bearer may use: an API token, a JWT. */
   readonly bearer?: string | undefined;
+  /** What the client of the connection has proven to be: the same object for every call on it. */
+  readonly certificate?: PresentedCertificate | undefined;
+}
+
+/**
+ * The names in a certificate (RFC 5280, section 4.2.1.6) whose holder has proven to have its key, and which an authority that the
+ * operator trusts has issued. It was verified when the connection was made: a verifier compares `notAfter` with the time.
+ */
+export interface PresentedCertificate {
+  /** Such as SPIFFE ids. */
+  readonly uris: readonly string[];
+  readonly dnsNames: readonly string[];
+  readonly emails: readonly string[];
+  /** Of the subject; absent where it has none, or several. */
+  readonly commonName?: string | undefined;
+  /** SHA-256 of the certificate, as 64 hexadecimal digits. */
+  readonly fingerprint: string;
+  /** When it ends, in milliseconds since 1970. */
+  readonly notAfter: number;
 }
 
 /** Checks one kind of credential. */

@@ -6,24 +6,29 @@ import { skewProblem } from './clock-skew.ts';
 import { readCertificate } from './config/certificate-file.ts';
 import { ConfigurationError } from './config/configuration-error.ts';
 import { readConfig } from './config/env.ts';
+import { plainTextProblem } from './config/read-transport.ts';
 import type { DatabaseConfig, ServiceConfig } from './config/service-config.ts';
 import type { Environment } from './config/variables.ts';
 import { openPostgres } from './open-database.ts';
 import { openConfigured } from './roots/open-roots.ts';
+import { readIdentity } from './tls/read-identity.ts';
+import { expiryProblem } from './tls/transport-check.ts';
 
 /** What was checked on the host of a service, and what to do if something is wrong. Holds no secret. */
 export interface Finding {
   /** Such as `database` or `HSM hsm`. */
   readonly check: string;
-  readonly status: 'ok' | 'skipped' | 'wrong';
+  /** A warning is something to know, which may be as it should be. */
+  readonly status: 'ok' | 'skipped' | 'warning' | 'wrong';
   readonly message: string;
 }
 
+const DAY_MS = 24 * 60 * 60 * 1000;
 const REDIS_LIMIT_MS = 2500;
 const REDIS_PAUSE_MS = 50;
 
 /**
- * Looks at what a service needs: its settings, its database, its HSMs, its Redis and its audit service. Changes nothing; the PIN of each HSM is
+ * Looks at what a service needs: its settings, its certificate, its database, its HSMs, its Redis and its audit service. Changes nothing; the PIN of each HSM is
  * presented once.
  *
  * @param environment that of the service
@@ -40,6 +45,7 @@ export async function diagnose(environment: Environment): Promise<readonly Findi
   const ok: Finding = { check: 'configuration', status: 'ok', message: 'all settings can be read' };
   return [
     ok,
+    ...(await look('transport', async () => lookAtTransport(config))),
     ...(await look('database', () => lookAtDatabase(config.database))),
     ...(await lookAtHsms(config)),
     ...(await look('Redis', () => lookAtRedis(config))),
@@ -65,6 +71,21 @@ function problemsOf(check: string, error: unknown): readonly Finding[] {
     }));
   if (error instanceof KmsError) return [{ check, status: 'wrong', message: error.message }];
   throw error;
+}
+
+function lookAtTransport(config: ServiceConfig): Omit<Finding, 'check'> {
+  const { tls } = config;
+  if (tls === undefined) {
+    const exposed = plainTextProblem(config);
+    return exposed === undefined
+      ? { status: 'ok', message: 'HTTP on this machine only' }
+      : { status: 'warning', message: exposed };
+  }
+  const now = new Date();
+  const { validUntil } = readIdentity(tls, now);
+  const problem = expiryProblem((validUntil.getTime() - now.getTime()) / DAY_MS);
+  if (problem !== undefined) return { status: 'wrong', message: `KMS_TLS_CERT_FILE: ${problem}` };
+  return { status: 'ok', message: `TLS, with a certificate that lasts until ${validUntil.toISOString()}` };
 }
 
 async function lookAtDatabase(config: DatabaseConfig): Promise<Omit<Finding, 'check'>> {

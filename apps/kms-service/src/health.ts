@@ -35,6 +35,7 @@ async function health(parts: ServiceParts) {
       : {}),
     ...(clock === undefined ? {} : { clock }),
     ...(fleet === undefined ? {} : { fleet }),
+    transport: parts.transport(),
     selfTest: selfTestCheck(parts.readiness.reason()),
     ...cacheChecks(parts.caches),
     ...evidenceChecks(parts.evidence, answering.status === 'ok' ? writeProblem : undefined),

@@ -17,6 +17,7 @@ import { compose, type Composition, migrate } from './compose.ts';
 import { makeClockSkew } from './clock-skew.ts';
 import { ConfigurationError, EXIT_CONFIGURATION } from './config/configuration-error.ts';
 import { readConfig } from './config/env.ts';
+import { plainTextProblem } from './config/read-transport.ts';
 import type { ServiceConfig } from './config/service-config.ts';
 import { machineLimits, requireRoom } from './config/machine-limits.ts';
 import { edgeOf } from './edge-of.ts';
@@ -25,6 +26,7 @@ import { joinFleet } from './fleet-settings.ts';
 import { factsOf } from './health.ts';
 import { listen } from './http/listen.ts';
 import { type Logger, type Logs, makeLogs } from './http/logger.ts';
+import { freeSocketFile, removeSocketFile } from './http/socket-file.ts';
 import { makeMetrics } from './metrics.ts';
 import { makeReadiness } from './readiness.ts';
 import { isStillHere, sealWhenBehind, settlePlace } from './restored-copy.ts';
@@ -32,6 +34,8 @@ import { makeRootWork } from './roots/root-work.ts';
 import type { ServiceParts } from './service-parts.ts';
 import { runSelfTest } from './self-test.ts';
 import { startLoggedWork } from './scheduled-work.ts';
+import { TlsFiles } from './tls/tls-files.ts';
+import { transportCheck } from './tls/transport-check.ts';
 import { yieldThreadPool } from './thread-pool.ts';
 import { welcomeText } from './welcome.ts';
 import { superviseWorkers } from './workers/primary.ts';
@@ -48,6 +52,9 @@ type Stops = (() => Promise<void> | void)[];
 async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<void> {
   const { log } = logs;
   requireRoom(config, machineLimits());
+  const tls = config.tls && new TlsFiles(config.tls, log);
+  const exposed = plainTextProblem(config);
+  if (exposed !== undefined && isFirstWorker()) log.warn(exposed);
   if (config.requireFips) enterFipsMode();
   const composition = await compose(config, log);
   const { kms, caches, hardware, evidence, writeProblem } = composition;
@@ -59,6 +66,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   const readiness = makeReadiness(skew.refusal);
   const { gatewayCredential } = config;
   const metrics = makeMetrics(kms, caches);
+  if (tls !== undefined) metrics.observeCertificate(() => tls.daysLeft());
   if (evidence !== undefined) stops.push(() => evidence.stop());
   const rootWork = makeRootWork(kms, log, config.hsmSweep, () => composition.format.written === NEWEST_FORMAT);
   const sweeps = () => rootWork.sweeps();
@@ -75,6 +83,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
     skew,
     fleet,
     evidence,
+    transport: () => transportCheck(config, tls),
     writeProblem,
     hardware,
     sweeps,
@@ -84,8 +93,10 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   yieldThreadPool(log);
   const settled = works && (await settlePlace(composition, config.acceptRestoredCopy, readiness, log));
   if (settled) await installPlatformToken(operationOfService(kms, 'installPlatformToken'), config.platformToken);
-  const listening = await listen(edgeOf(parts), [qnspDialect(factsOf(parts))], config);
+  const listening = await listen(edgeOf(parts), [qnspDialect(factsOf(parts))], config, tls?.settings);
   stops.push(() => listening.stop());
+  tls?.watch((identity) => listening.renew(identity));
+  stops.push(() => tls?.stop());
   const mayWork = async () => {
     const here = await isStillHere(composition, readiness, log);
     if (!here) await evidence?.halt(log);
@@ -163,9 +174,14 @@ async function run(config: ServiceConfig, logs: Logs): Promise<void> {
     log.info('the database is up to date');
     return;
   }
+  const { listenUnix } = config;
+  if (listenUnix !== undefined && cluster.isPrimary) await freeSocketFile(listenUnix);
   if (config.workers > 1 && cluster.isPrimary) {
     const stopLimitMs = config.drainDelayMs + config.shutdownTimeoutMs + 2 * STOP_MARGIN_MS;
-    process.exit(await superviseWorkers({ count: config.workers, stopLimitMs }, log));
+    const heedsHangUp = config.tls !== undefined;
+    const exitCode = await superviseWorkers({ count: config.workers, stopLimitMs, heedsHangUp }, log);
+    if (listenUnix !== undefined) await removeSocketFile(listenUnix);
+    process.exit(exitCode);
   }
   const stops: Stops = [];
   stopOnSignal(stops, config, log);

@@ -10,6 +10,8 @@ import { metricsReader } from './workers/worker.ts';
 export interface Metrics {
   observe(wire: string, operation: OperationName, status: number, durationMs: number): void;
   observeEvidence(report: EvidenceReport): void;
+  /** Shows how many days the certificate of the service lasts. */
+  observeCertificate(daysLeft: () => number): void;
   text(): Promise<string>;
 }
 
@@ -47,6 +49,15 @@ export function makeMetrics(kms: Pick<Kms, 'keyRing' | 'tokens'>, caches: Caches
         refused.set(report.backlog.refused);
       } else if (report.kind === 'postponed') failures.inc({ work: 'deliver' });
       else if (report.kind === 'failed') failures.inc({ work: report.work });
+    },
+    observeCertificate: (daysLeft) => {
+      const days: Gauge = new Gauge({
+        name: 'kms_tls_certificate_days_left',
+        help: 'Days until the TLS certificate of the service, or one that it depends on, expires; below 0 when it has.',
+        registers: [registry],
+        aggregator: 'min',
+        collect: () => days.set(daysLeft()),
+      });
     },
     observe: (wire, operation, status, durationMs) => operations.observe(wire, operation, status, durationMs),
     text: metricsReader(registry),

@@ -6,6 +6,7 @@ import type { Fleet } from './fleet-settings.ts';
 import type { Logs } from './http/logger.ts';
 import type { Metrics } from './metrics.ts';
 import type { Readiness } from './readiness.ts';
+import type { TransportCheck } from './tls/transport-check.ts';
 
 /** The parts of a running service that answer requests, or are asked how they are. */
 export interface ServiceParts {
@@ -26,6 +27,8 @@ export interface ServiceParts {
   readonly skew: ClockSkew;
   /** How this node gets on with the others of its fleet. */
   readonly fleet: Pick<Fleet, 'check'>;
+  /** How the service is spoken to. */
+  readonly transport: () => TransportCheck;
   /** Why the database takes no writes, `undefined` when it takes them. */
   readonly writeProblem: () => Promise<string | undefined>;
   /** What the HSMs are for, besides what the core does with them. */

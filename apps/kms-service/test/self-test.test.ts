@@ -45,6 +45,7 @@ async function startApp() {
     metrics: makeMetrics(kms, caches),
     refusedTokens: new RefusedTokens(),
     version: '0',
+    transport: () => ({ status: 'ok' }),
     writeProblem: async () => undefined,
     hardware: { configured: false, randomIsMissing: () => false },
     sweeps: () => [],

@@ -54,7 +54,7 @@ function inChunks(bytes: number, token: string, target: string, body: string): B
 }
 
 async function answerTo(bytes: Buffer | string) {
-  const { text, ms } = await exchange(local.service.port, bytes);
+  const { text, ms } = await exchange(local.service, bytes);
   return { ...onlyAnswer(text), ms };
 }
 
@@ -251,7 +251,7 @@ describe('a connection', () => {
     test('that ask for a few things at once are answered in their order', async () => {
       const request = (more = '') =>
         `GET ${path} HTTP/1.1\r\nhost: kms\r\nauthorization: Bearer ${local.apiToken}\r\n${more}\r\n`;
-      const { text } = await exchange(local.service.port, request().repeat(9) + request('connection: close\r\n'));
+      const { text } = await exchange(local.service, request().repeat(9) + request('connection: close\r\n'));
       expect(text.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(10);
     });
   });

@@ -16,7 +16,7 @@ export function readCertificate(variable: string, path: string): string {
   } catch (cause) {
     throw refuse(`${path} cannot be read (${cause instanceof Error ? cause.message : 'unknown reason'})`);
   }
-  const certificates = pem.match(CERTIFICATE) ?? [];
+  const certificates = certificatesIn(pem);
   if (certificates.length === 0)
     throw refuse(`${path} holds no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----`);
   for (const [index, certificate] of certificates.entries()) {
@@ -25,6 +25,11 @@ export function readCertificate(variable: string, path: string): string {
     if (problem !== undefined) throw refuse(`${which} in ${path} cannot be read (${problem})`);
   }
   return pem;
+}
+
+/** The certificates in a PEM text, one by one. */
+export function certificatesIn(pem: string): readonly string[] {
+  return pem.match(CERTIFICATE) ?? [];
 }
 
 function problemOf(certificate: string): string | undefined {

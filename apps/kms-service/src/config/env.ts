@@ -15,6 +15,7 @@ import { parseConnectionUrl } from '@qnsp/kms-store-drizzle';
 import { ConfigurationError } from './configuration-error.ts';
 import { hsmIsMeant, readHsms } from './hsm-variables.ts';
 import { readEvidence } from './read-evidence.ts';
+import { readTransport } from './read-transport.ts';
 import { type Environment, Variables } from './variables.ts';
 
 const MEBIBYTE = 1024 * 1024;
@@ -32,8 +33,7 @@ export function readConfig(environment: Environment): ServiceConfig {
   const hsms = readHsms(env);
   const requestTimeoutMs = env.integer('KMS_REQUEST_TIMEOUT_MS', 30_000, { min: 100, max: 600_000 });
   const config: ServiceConfig = {
-    host: env.text('HOST') ?? (embedded ? '127.0.0.1' : '0.0.0.0'),
-    port: env.integer('PORT', 8095, { min: 0, max: 65_535 }),
+    ...readTransport(env, embedded),
     logLevel: env.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     dataDir,
     fleetChange: readFleetChange(env),

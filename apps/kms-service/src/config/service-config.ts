@@ -1,13 +1,12 @@
 import type { HsmConfig } from '@qnsp/hsm-pkcs11';
 import type { Algorithm } from '@qnsp/kms-core';
 import type { EvidenceConfig } from './read-evidence.ts';
+import type { TransportConfig } from './read-transport.ts';
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 /** Everything that the service can be told, checked. */
-export interface ServiceConfig {
-  readonly host: string;
-  readonly port: number;
+export interface ServiceConfig extends TransportConfig {
   readonly logLevel: (typeof LOG_LEVELS)[number];
   /** Where the embedded defaults and `client.json` live. */
   readonly dataDir: string;

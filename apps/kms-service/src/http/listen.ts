@@ -1,31 +1,58 @@
 import type { Server } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
-import { type Dialects, type Edge, makeHttpServer } from '@qnsp/http-edge';
+import { type Dialects, type Edge, makeHttpServer, type TlsIdentity, type TlsSettings } from '@qnsp/http-edge';
 import { makeApp } from './app.ts';
 import { ConfigurationError } from '../config/configuration-error.ts';
 import type { ServiceConfig } from '../config/service-config.ts';
+import { listenOnFile, removeSocketFile } from './socket-file.ts';
 
 export interface Listening {
   /** Where a client on this machine reaches the service. */
   readonly baseUrl: string;
+  /** Shows new connections another identity. */
+  renew(identity: TlsIdentity): void;
   /** Ends without losing a request that was sent. */
   stop(): Promise<void>;
 }
 
-/** Serves the dialects, and the pages beside them, on the configured port. */
-export async function listen(edge: Edge, dialects: Dialects, config: ServiceConfig): Promise<Listening> {
+/**
+ * Serves the dialects, and the pages beside them, on the configured port and socket file.
+ *
+ * @param tls how the port speaks TLS; in the clear without it
+ */
+export async function listen(
+  edge: Edge,
+  dialects: Dialects,
+  config: ServiceConfig,
+  tls?: TlsSettings,
+): Promise<Listening> {
+  const { host, port, listenUnix } = config;
   const listener = getRequestListener(makeApp(edge, dialects).fetch);
-  const http = makeHttpServer(edge, dialects, config, (incoming, outgoing) => {
+  const http = makeHttpServer(edge, dialects, { ...config, tls }, (incoming, outgoing) => {
     void listener(incoming, outgoing);
   });
-  await bind(http.server, config);
+  const beside = listenUnix === undefined ? undefined : http.beside();
+  try {
+    if (beside !== undefined && listenUnix !== undefined) await listenOnFile(beside, listenUnix);
+    if (port !== undefined) await bind(http.server, host, port);
+  } catch (error) {
+    // Nobody was told of it yet.
+    beside?.close();
+    throw error;
+  }
   const address = http.server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : config.port;
-  const host = config.host === '0.0.0.0' || config.host === '::' ? '127.0.0.1' : config.host;
-  return { baseUrl: `http://${host.includes(':') ? `[${host}]` : host}:${port}`, stop: () => http.stop() };
+  const bound = typeof address === 'object' && address !== null ? address.port : port;
+  const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  const authority = `${name.includes(':') ? `[${name}]` : name}:${bound}`;
+  const baseUrl = port === undefined ? `unix:${listenUnix}` : `${tls === undefined ? 'http' : 'https'}://${authority}`;
+  const stop = async () => {
+    await http.stop();
+    if (listenUnix !== undefined) await removeSocketFile(listenUnix);
+  };
+  return { baseUrl, renew: (identity) => http.renew(identity), stop };
 }
 
-function bind(server: Server, { host, port }: ServiceConfig): Promise<void> {
+function bind(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(

@@ -12,6 +12,8 @@ export interface WorkerOptions {
   readonly count: number;
   /** How long workers may take to stop before they are killed. */
   readonly stopLimitMs: number;
+  /** Whether SIGHUP is for the workers, which read files again then; otherwise it ends the service as the system has it. */
+  readonly heedsHangUp: boolean;
 }
 
 /**
@@ -25,6 +27,7 @@ export async function superviseWorkers(options: WorkerOptions, log: Logger): Pro
   const workers = new Workers(options, log);
   process.on('SIGINT', (signal) => workers.stop(signal, 0));
   process.on('SIGTERM', (signal) => workers.stop(signal, 0));
+  if (options.heedsHangUp) process.on('SIGHUP', (signal) => workers.pass(signal));
   return workers.run();
 }
 
@@ -66,6 +69,11 @@ class Workers {
       for (const worker of this.#running) worker.process.kill('SIGKILL');
     }, this.#options.stopLimitMs).unref();
     this.#endWhenAllEnded();
+  }
+
+  pass(signal: NodeJS.Signals): void {
+    // One that does not serve yet reads its files anyway, and would be ended by it.
+    for (const worker of this.#serving) worker.process.kill(signal);
   }
 
   #start(): void {

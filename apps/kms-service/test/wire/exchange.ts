@@ -1,18 +1,25 @@
 import { connect, type Socket } from 'node:net';
+import { connect as connectByTls } from 'node:tls';
+import type { Service } from '@qnsp/test-harness';
 
-/** Sends bytes as they are, reads until the other side closes, and answers what came and how long it took. */
+/**
+ * Sends bytes as they are, under TLS where the service speaks it, reads until the other side closes, and answers what came and how long
+ * it took.
+ */
 export function exchange(
-  port: number,
+  { port, baseUrl }: Pick<Service, 'port' | 'baseUrl'>,
   bytes: string | Buffer,
   then?: (socket: Socket) => void,
 ): Promise<{ readonly text: string; readonly ms: number }> {
   return new Promise((resolve, reject) => {
     const begun = performance.now();
     let text = '';
-    const socket = connect({ port, host: '127.0.0.1' }, () => {
+    const address = { port, host: '127.0.0.1' };
+    const send = () => {
       socket.write(bytes);
       then?.(socket);
-    });
+    };
+    const socket: Socket = baseUrl.startsWith('https:') ? connectByTls(address, send) : connect(address, send);
     socket.on('data', (chunk: Buffer) => {
       text += chunk.toString('latin1');
     });

@@ -21,7 +21,7 @@ export class RawConnection {
   /** When the server has ended the connection. */
   readonly closed: Promise<unknown>;
 
-  constructor(port: number, scheme: 'http' | 'https') {
+  constructor(port: number, scheme: 'http' | 'https' = 'http') {
     const address = { port, host: '127.0.0.1' };
     this.#socket = scheme === 'https' ? connectByTls(address) : connect(address);
     this.closed = once(this.#socket, 'close');

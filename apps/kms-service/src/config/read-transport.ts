@@ -1,0 +1,94 @@
+import { BlockList, isIP } from 'node:net';
+import { resolve } from 'node:path';
+import type { Variables } from './variables.ts';
+
+/** Where the service listens, and how it is spoken to there. */
+export interface TransportConfig {
+  readonly host: string;
+  /** Absent where it listens on no port. */
+  readonly port: number | undefined;
+  /** The socket file on which it listens as well; default: none. */
+  readonly listenUnix: string | undefined;
+  /** How the port speaks TLS; without it HTTP in the clear. */
+  readonly tls: TlsConfig | undefined;
+}
+
+/** The files of TLS, which may change at any time, and what does not. */
+export interface TlsConfig {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly keyPassphrase: string | undefined;
+  /** Whose certificates clients may prove themselves by; default: they are asked for none. */
+  readonly clientCaFile: string | undefined;
+  readonly crlFile: string | undefined;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  readonly groups: string;
+}
+
+const GROUPS = 'X25519MLKEM768:X25519:P-256';
+/** What the system takes as the address of a socket, on Linux and on macOS, with room for the name that it has before it is in place. */
+const MOST_PATH_BYTES = 99;
+
+/** Reads where and how to listen. */
+export function readTransport(env: Variables, embedded: boolean): TransportConfig {
+  const transport = {
+    host: env.text('HOST') ?? (embedded ? '127.0.0.1' : '0.0.0.0'),
+    port: env.text('PORT') === 'none' ? undefined : env.integer('PORT', 8095, { min: 0, max: 65_535 }),
+    listenUnix: readSocketFile(env),
+    tls: readTls(env),
+  };
+  if (transport.port === undefined && transport.listenUnix === undefined)
+    env.problem('PORT', 'none leaves nothing to listen on: set KMS_LISTEN_UNIX, or a port');
+  if (env.boolean('KMS_REQUIRE_TLS', false) && plainTextProblem(transport) !== undefined)
+    env.problem(
+      'KMS_REQUIRE_TLS',
+      `forbids plain HTTP on ${transport.host}: set KMS_TLS_CERT_FILE and KMS_TLS_KEY_FILE, or HOST to 127.0.0.1`,
+    );
+  return transport;
+}
+
+/** What is wrong with how the service is spoken to, `undefined` where nobody on the way can read along. */
+export function plainTextProblem({ host, port, tls }: Omit<TransportConfig, 'listenUnix'>): string | undefined {
+  if (tls !== undefined || port === undefined || isLoopback(host)) return undefined;
+  return `plain HTTP on ${host}: tokens and plaintexts can be read on the way, unless a gateway on a network of its own ends TLS; set KMS_TLS_CERT_FILE and KMS_TLS_KEY_FILE, or HOST to 127.0.0.1`;
+}
+
+function isLoopback(host: string): boolean {
+  const loopback = new BlockList();
+  loopback.addSubnet('127.0.0.0', 8);
+  loopback.addAddress('::1', 'ipv6');
+  const family = isIP(host);
+  return family === 0 ? host === 'localhost' : loopback.check(host, family === 6 ? 'ipv6' : 'ipv4');
+}
+
+function readSocketFile(env: Variables): string | undefined {
+  const path = env.text('KMS_LISTEN_UNIX');
+  if (path === undefined) return undefined;
+  const absolute = resolve(path);
+  if (Buffer.byteLength(absolute) > MOST_PATH_BYTES)
+    env.problem('KMS_LISTEN_UNIX', `must be a path of at most ${MOST_PATH_BYTES} bytes`);
+  return absolute;
+}
+
+function readTls(env: Variables): TlsConfig | undefined {
+  const certFile = env.text('KMS_TLS_CERT_FILE');
+  const keyFile = env.text('KMS_TLS_KEY_FILE');
+  const rest = {
+    keyPassphrase: env.exactSecret('KMS_TLS_KEY_PASSPHRASE'),
+    clientCaFile: env.text('KMS_TLS_CLIENT_CA_FILE'),
+    crlFile: env.text('KMS_TLS_CRL_FILE'),
+    minVersion: env.oneOf('KMS_TLS_MIN_VERSION', ['1.2', '1.3'], '1.3') === '1.2' ? 'TLSv1.2' : 'TLSv1.3',
+    groups: env.text('KMS_TLS_GROUPS') ?? GROUPS,
+  } as const;
+  if (rest.crlFile !== undefined && rest.clientCaFile === undefined)
+    env.problem(
+      'KMS_TLS_CLIENT_CA_FILE',
+      'is needed with KMS_TLS_CRL_FILE, whose lists are about certificates of clients',
+    );
+  if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile, ...rest };
+  if (certFile !== undefined) env.problem('KMS_TLS_KEY_FILE', 'is needed with KMS_TLS_CERT_FILE');
+  if (keyFile !== undefined) env.problem('KMS_TLS_CERT_FILE', 'is needed with KMS_TLS_KEY_FILE');
+  if (certFile === undefined && keyFile === undefined && rest.clientCaFile !== undefined)
+    env.problem('KMS_TLS_CERT_FILE', 'is needed with KMS_TLS_CLIENT_CA_FILE, as is KMS_TLS_KEY_FILE');
+  return undefined;
+}

@@ -1,6 +1,6 @@
 import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 
-/** One label for each use of a derived key; a key derived for one use is independent of every other. */
+/** One label for each use of a derived key, so that keys derived for different uses are independent of one another. */
 export type DerivationLabel =
   | 'qnsp-kms/v1/root-wrap'
   | 'qnsp-kms/v1/root-check-value'
@@ -21,7 +21,7 @@ function deriveBytes(key: KeyObject, label: DerivationLabel): Buffer {
   return Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), label, 32));
 }
 
-/** The same as a key object. */
+/** Like {@link deriveBytes}, as a key object. */
 export function deriveKey(key: KeyObject, label: DerivationLabel): KeyObject {
   const bytes = deriveBytes(key, label);
   try {

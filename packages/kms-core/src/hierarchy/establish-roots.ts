@@ -7,16 +7,16 @@ import type { Store, UnitOfWork } from '../ports/store.ts';
 import type { KeyHierarchy } from './key-hierarchy.ts';
 import { asOnlyMakerOfRoots } from './one-maker-of-roots.ts';
 
-/** Makes the root of a provider that has none yet. One node at a time is asked for it. */
+/** Makes the root of a provider that has none yet. Only one node at a time calls it. */
 export type MakeRoot = (provider: RootProvider) => Promise<void>;
 
 /**
- * Makes sure, before anything is served, that the configured roots are those of this database. The first start makes
- * the roots that are not there, stores the check value of each and makes the service's own master key. Every later
- * start compares, and continues if at least one root answers.
+ * Makes sure, before anything is served, that the configured roots belong to this database. The first start makes the
+ * roots that do not exist yet, stores the check value of each and makes the service's own master key. Every later start
+ * compares the check values, and continues if at least one root answers.
  *
  * @throws KmsError `SEALED` naming the expected and the found check value when a root is another one, `HSM_UNAVAILABLE`
- *   when no root answers, or at the first start not all of them.
+ *   when no root answers, or at the first start if any does not.
  */
 export async function establishRoots(
   store: Store,
@@ -30,9 +30,9 @@ export async function establishRoots(
 }
 
 /**
- * Starts using the configured roots in a database that has none, and makes the service's own master key. Roots may take
- * longer than a unit of work may: everything is made first, and stored only where the database has no roots then
- * either.
+ * Starts using the configured roots in a database that has none, and makes the service's own master key. A root may take
+ * longer than a unit of work may last, so everything is made first, and stored only if the database still has no roots by
+ * then.
  *
  * @returns whether it did: `false` if roots are already in use, even because another node was faster
  * @throws KmsError `SEALED` when the database has tenants whose roots are gone.
@@ -70,7 +70,7 @@ export async function initRoots(
   });
 }
 
-/** Whether roots are in use. Throws where they were and are gone. */
+/** Whether roots are in use. Throws if they once were and have disappeared. */
 async function hasRoots(unit: UnitOfWork): Promise<boolean> {
   if ((await unit.tenants.roots()).length > 0) return true;
   if ((await unit.tenants.list()).length === 0) return false;

@@ -18,11 +18,12 @@ import { TMK_BYTES } from './tenant-master-key.ts';
 export interface KeyHierarchyOptions {
   /** Where master keys come from; default: the operating system's generator. */
   readonly random?: (bytes: number) => MaybePromise<Uint8Array>;
-  /** Hears of roots that go, come back or are refused. */
+  /** Is told when a root stops answering, answers again or is refused. */
   readonly alert?: AlertSink;
   /**
-   * What proves that a shred of a tenant on another node would be known. While it does not, the wraps of a tenant's master
-   * key are read for each use. Without it the owner of the hierarchy sees to that by {@link KeyHierarchy.forget}.
+   * Tells whether this node would know if another node shredded a tenant. While it would not, the wraps of a tenant's
+   * master key are read again for each use. Without it, the owner of the hierarchy must call {@link KeyHierarchy.forget}
+   * after each shred.
    */
   readonly feed?: Pick<ChangeFeed, 'provenAt'>;
   /** What this node does about formats of records; the newest one is written without it. */
@@ -33,7 +34,7 @@ export interface KeyHierarchyOptions {
 interface HeldChain {
   readonly wraps: Promise<readonly MasterKeyWrap[]>;
   readonly chain: Promise<MasterKeyChain>;
-  /** How many gaps the feed had had when the wraps were last known to be the stored ones. */
+  /** The number of gaps that the change feed had had when the wraps were last known to match the stored ones. */
   confirmedAfter: number;
 }
 
@@ -112,7 +113,7 @@ export class KeyHierarchy {
   masterKeys(tenantId: TenantId): Promise<MasterKeyChain> {
     const held = this.#chains.get(tenantId);
     if (held === undefined) {
-      // Only here: what is held has a right id.
+      // Checked only here: what is held in memory was found under a valid id.
       checkId('tenantId', tenantId);
       return this.#hold(tenantId, this.#read(tenantId), this.#gaps).chain;
     }
@@ -132,16 +133,17 @@ export class KeyHierarchy {
   }
 
   /**
-   * Any tenant may have been shredded: the wraps of each are compared with the stored ones before its master keys are used
-   * again. No root is asked for those that did not change, so that it may be away, and is not asked for all at once.
+   * To be called when any tenant may have been shredded: the wraps of each tenant are compared with the stored ones before
+   * its master keys are used again. Only wraps that changed need a root, so roots may be unreachable meanwhile, and are not
+   * flooded with requests.
    */
   doubtTenants(): void {
     this.#gaps += 1;
-    // What cannot be compared now is compared before it is used.
+    // What cannot be compared now is compared before its next use.
     this.#dropShredded(this.#gaps).catch(() => undefined);
   }
 
-  /** Looks at each tenant in turn: the master keys of one that was shredded must not stay because nobody uses them. */
+  /** Goes through the tenants: the master keys of one that was shredded must not stay in memory just because nobody uses them. */
   async #dropShredded(gaps: number): Promise<void> {
     for (const [tenantId, held] of this.#chains) {
       if (tenantId === SYSTEM_TENANT || held.confirmedAfter === gaps) continue;
@@ -163,7 +165,7 @@ export class KeyHierarchy {
     const gaps = this.#gaps;
     const stored = await this.#read(tenantId);
     const same = sameWraps(await held.wraps, stored);
-    // They were dropped during the read, which may be older than the reason for that.
+    // Somebody dropped them during this read, which may have seen the state from before the reason for that.
     if (this.#chains.get(tenantId) !== held) return this.masterKeys(tenantId);
     if (!same) return this.#hold(tenantId, Promise.resolve(stored), gaps).chain;
     held.confirmedAfter = Math.max(held.confirmedAfter, gaps);

@@ -28,7 +28,7 @@ export class MasterKeyChain {
   /**
    * Adds the MAC under the current master key, in the newest format.
    *
-   * @param record with the MAC that it had, if it is a change: its format never goes back
+   * @param record if it is a change, with the MAC from before it: the format of a record never goes back to an older one
    */
   signRecord(record: UnsignedKeyRecord & { readonly mac?: RecordMac }): KeyRecord {
     const ofVersions = record.versions.map(({ fields }) => fields);
@@ -58,7 +58,7 @@ export class MasterKeyChain {
   #isAuthentic(record: KeyRecord): boolean {
     const { format, tmkVersion, tag } = record.mac;
     if (format !== 1 && format !== 2) return false;
-    // What a format does not cover is not there.
+    // Fields that the format does not cover count as absent.
     if (format === 1 && !(isEmpty(record.fields) && record.versions.every(({ fields }) => isEmpty(fields))))
       return false;
     return this.version(tmkVersion).verifyMac(encodeKeyRecord(record, format), tag);

@@ -4,21 +4,21 @@ import { SYSTEM_TENANT } from '../model/identifiers.ts';
 import type { ResidentKeyName } from '../ports/resident-keys.ts';
 import type { ResidentClaim, Store, UnitOfWork } from '../ports/store.ts';
 
-/** What the claim on the making of roots is kept under; no key has this id. */
+/** The id under which the claim to make roots is stored; no key has it. */
 const PROVIDER = 'roots';
 const KEY_ID = '00000000-0000-0000-0000-000000000000';
 const OWNERS = 2 ** 31;
 const RENEWED_EACH_MS = 2000;
-/** A claim that was not renewed for this long belongs to a node that ended. */
+/** A claim that was not renewed for this long belongs to a node that has ended. */
 const OVER_AFTER_MS = 10_000;
 const LOOK_EACH_MS = 250;
 
 /**
- * Lets one node at a time make roots. An HSM takes longer than a unit of work may, so no lock of the store can be held
- * for that time; instead the maker has a claim in the store that it renews, and that is checked again when it stores.
+ * Lets one node at a time make roots. An HSM takes longer than a unit of work may last, so no lock of the store can
+ * be held in the meantime. Instead the maker renews a claim in the store, which is checked once more when the result is stored.
  *
- * @param work its argument is for the unit that stores what was made, under the lock of the roots
- * @throws KmsError `CONFLICT` from that argument where the claim was lost: another node may be making roots
+ * @param work gets a function to call in the unit that stores what was made, under the lock of the roots
+ * @throws KmsError `CONFLICT` from that function if the claim was lost: another node may be making roots
  */
 export async function asOnlyMakerOfRoots<T>(
   store: Store,

@@ -17,7 +17,7 @@ export function encodeKeyRecord(record: UnsignedKeyRecord, format: RecordFormat)
   return lengthPrefixed(['qnsp-kms/v2/key-record', ...fieldsOfKey(record, versionOf), ...encodeFields(record.fields)]);
 }
 
-// These lists never change: a field that is new is an optional one.
+// These lists never change: new fields are optional fields.
 
 function fieldsOfKey(
   record: UnsignedKeyRecord,
@@ -100,15 +100,15 @@ export function encodeTenantRecord({ tenantId, name, state, createdAt, fields }:
   ]);
 }
 
-/** How many optional fields there are, and each by its tag and its value. */
+/** The number of optional fields, then the tag and the value of each. */
 function encodeFields(fields: RecordFields): readonly Field[] {
   const tags = Object.keys(fields).sort();
   return [tags.length, ...tags.flatMap((tag) => [tag, sortedJson(fields[tag])])];
 }
 
 /**
- * Milliseconds since 1970. The KMS writes no instant before it; one that somebody else wrote, or none that is a date at all, is
- * text, so that a record with it is not authentic instead of one that nobody can look at.
+ * Milliseconds since 1970. The KMS never writes an earlier instant. An earlier one, or an invalid date, was written by
+ * somebody else; it is encoded as text, so that its record is found to be unauthentic instead of failing to be encoded.
  */
 function instant(at: Date | null): Field {
   if (at === null) return null;

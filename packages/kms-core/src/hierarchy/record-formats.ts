@@ -9,9 +9,9 @@ import {
 } from '../model/record-fields.ts';
 
 /**
- * Which bytes of a record its MAC covers. Format 1 is a fixed list of fields; format 2 is under a label of its own, has the
- * same list, and then any optional fields. A record stays valid in the format that it has, and gets the newest one when it
- * changes; none ever goes back.
+ * Which bytes of a record its MAC covers. Format 1 covers a fixed list of fields; format 2 has its own label and covers the
+ * same list followed by any optional fields. A record stays valid in its format and gets the newest one when it changes; no
+ * record ever goes back to an older format.
  */
 export type RecordFormat = 1 | 2;
 
@@ -46,8 +46,8 @@ export function formatToSign(
 }
 
 /**
- * The format in which a record is signed that ends for good. It is never refused: an optional field that somebody put into a
- * record of format 1 is not covered, so the record stays as unauthentic as it was, and has ended.
+ * The format in which the last state of a record is signed, when it ends for good. Never refuses: if somebody put an
+ * optional field into a record of format 1, the MAC does not cover it, so the record ends and that field gains no trust.
  */
 export function formatOfEnd({ written }: RecordFormats, before: RecordMac | null | undefined): RecordFormat {
   return written === NEWEST_FORMAT || before?.format === NEWEST_FORMAT ? NEWEST_FORMAT : written;
@@ -58,7 +58,8 @@ export function isEmpty(fields: RecordFields): boolean {
 }
 
 /**
- * An authentic record that this release must not act on: a newer one gave it a critical field. Nodes of that release serve it.
+ * An authentic record that this release must not act on, because a newer release gave it a critical field. Nodes of that
+ * newer release serve it.
  */
 export class NewerRecord extends KmsError {
   constructor(what: string, tag: string) {

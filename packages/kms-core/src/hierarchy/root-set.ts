@@ -200,7 +200,7 @@ export class RootSet {
   }
 }
 
-/** Whether one root cannot be used now, which others can make up for. */
+/** Whether an error means that this one root cannot be used now, so that another may be tried. */
 export function isMissing(error: unknown): error is KmsError {
   return error instanceof KmsError && (error.code === 'HSM_UNAVAILABLE' || error.code === 'SEALED');
 }

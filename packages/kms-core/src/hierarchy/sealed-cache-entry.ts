@@ -10,8 +10,8 @@ const VERSION_BYTES = 4;
 const LABEL = 'qnsp-kms/v1/cache-entry';
 
 /**
- * The cipher of each master key, set up once. There are many entries, so the nonce is one that may be random without
- * limit.
+ * The cipher of each master key, set up once. There are many entries, so it is one whose nonces may be random for any
+ * number of messages.
  */
 const ciphers = new WeakMap<TenantMasterKey, Xaes256Gcm>();
 

@@ -14,8 +14,8 @@ import {
 } from './record-formats.ts';
 
 /**
- * Decides which stored records of tenants are authentic. The key comes from the service's own master key: that of the tenant
- * goes with a crypto-shred, after which the record must still say so.
+ * Decides which stored records of tenants are authentic. The key comes from the service's own master key, because that of
+ * the tenant is destroyed by a crypto-shred, and the record must prove afterwards that the tenant was shredded.
  */
 export class TenantAuthority {
   readonly #chain: MasterKeyChain;
@@ -25,12 +25,12 @@ export class TenantAuthority {
     this.#chain = chain;
   }
 
-  /** Adds the MAC; the record has none while nodes may run that would not keep it. */
+  /** Adds the MAC; leaves the record without one while nodes may run that would drop it. */
   sign(record: UnsignedTenantRecord & Partial<Pick<TenantRecord, 'mac'>>): TenantRecord {
     return this.#signAs(formatToSign(this.#chain.formats, record.mac, record.fields), record);
   }
 
-  /** As {@link sign}, of a tenant that is shredded, whatever somebody may have written into its record. Never refused. */
+  /** Like {@link sign}, for a tenant that is being shredded. Never refuses, whatever somebody may have written into its record. */
   signShredded(record: TenantRecord & { readonly state: 'shredded' }): TenantRecord {
     return this.#signAs(formatOfEnd(this.#chain.formats, record.mac), record);
   }

@@ -37,13 +37,13 @@ export class TokenAuthority {
   /**
    * Adds the MAC under the current master key of the service, in the newest format.
    *
-   * @param record with the MAC that it had, if it is a change: its format never goes back
+   * @param record if it is a change, with the MAC from before it: the format of a record never goes back to an older one
    */
   sign(record: UnsignedApiTokenRecord & Partial<Pick<ApiTokenRecord, 'mac'>>): ApiTokenRecord {
     return this.#signAs(formatToSign(this.#chain.formats, record.mac, record.fields), record);
   }
 
-  /** As {@link sign}, of a token that is revoked, whatever somebody may have written into its record. Never refused. */
+  /** Like {@link sign}, for a token that is being revoked. Never refuses, whatever somebody may have written into its record. */
   signRevoked(record: ApiTokenRecord & { readonly revokedAt: Date }): ApiTokenRecord {
     return this.#signAs(formatOfEnd(this.#chain.formats, record.mac), record);
   }
@@ -76,7 +76,7 @@ export class TokenAuthority {
   #isAuthentic(record: ApiTokenRecord, mac: NonNullable<ApiTokenRecord['mac']>): boolean {
     const { format } = mac;
     if (format !== 1 && format !== 2) return false;
-    // What a format does not cover is not there.
+    // Fields that the format does not cover count as absent.
     if (format === 1 && !isEmpty(record.fields)) return false;
     const expected = this.#mac(format, mac.tmkVersion, record);
     return mac.tag.length === expected.length && timingSafeEqual(mac.tag, expected);

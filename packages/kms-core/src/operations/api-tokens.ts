@@ -153,7 +153,7 @@ export function makeToken(
   return { token, record };
 }
 
-/** Ends a token now; one that ended already stays so. Throws `NOT_FOUND` when the tenant never had such a token. */
+/** Revokes a token now; one that has already ended stays ended. Throws `NOT_FOUND` when the tenant never had such a token. */
 export async function revokeApiToken(op: Operation, input: { readonly tokenId: string }): Promise<void> {
   const { kms, caller } = op;
   requirePermission(caller, OPERATIONS.revokeToken.permission);

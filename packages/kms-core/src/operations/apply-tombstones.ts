@@ -18,8 +18,8 @@ import { type Operation, unattended } from './operation.ts';
 import { endTenant } from './tenants.ts';
 
 /**
- * Ends in a restored copy of the database what had ended before the restore. Each is a unit of work of its own, and
- * what has already ended is skipped, so that several nodes may do it at once and an interrupted start can continue.
+ * Ends, in a restored copy of the database, everything that had ended before the restore. Each end is a unit of work of
+ * its own, and what has already ended is skipped, so that several nodes may do it at once and an interrupted start can continue.
  */
 export async function applyTombstones(service: Operation, tombstones: readonly Tombstone[]): Promise<void> {
   for (const tombstone of tombstones) checkTombstone(tombstone);

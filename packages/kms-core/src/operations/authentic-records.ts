@@ -12,8 +12,8 @@ export interface Authentic<Record> {
 }
 
 /**
- * Parts the keys of a list into those that are authentic and a warning for each other one: a record that somebody changed is
- * not shown, and keeps nobody from seeing the rest.
+ * Separates the keys of a list into those that are authentic and a warning for each of the others: a record that somebody
+ * changed is not shown, and does not keep anybody from seeing the rest.
  */
 export function authenticRecords(
   kms: Pick<Kms, 'alert'>,
@@ -31,7 +31,7 @@ export function authenticRecords(
 }
 
 /**
- * Parts records of any kind.
+ * Separates records of any kind in the same way.
  *
  * @param verify throws `INTERNAL_ERROR` for a record that the KMS did not write
  */
@@ -67,7 +67,7 @@ export function faultOf(error: KmsError): string {
     : 'failed its integrity check';
 }
 
-/** Tells the operator of a record that somebody changed in the database. One of a newer release is no such record. */
+/** Tells the operator about a record that somebody changed in the database. A record of a newer release does not count as changed. */
 export function reportForged(kms: Pick<Kms, 'alert'>, message: string, cause: unknown): void {
   if (cause instanceof NewerRecord) return;
   kms.alert?.({ kind: 'record-forged', message, cause });

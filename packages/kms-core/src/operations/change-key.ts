@@ -16,7 +16,7 @@ import { KEY_EVENT_TYPES, OPERATIONS } from './catalog.ts';
 import type { Operation } from './operation.ts';
 import { runOnce } from './run-once.ts';
 
-/** What a change of a key is: what it takes, and what happens to the key. Operations of the catalogue that change a key are such. */
+/** The permission that a change of a key takes, and what happens to the key. Entries of the catalogue that change a key fit this. */
 export interface KindOfChange {
   readonly permission: Permission;
   readonly lifecycle: KeyEvent;
@@ -36,7 +36,7 @@ export interface LockedKey extends ChangeContext {
 /** Says what becomes of a key. */
 export type Change = (record: KeyRecord, context: ChangeContext) => KeyChange | Promise<KeyChange>;
 
-/** What some changes need beside their event. */
+/** What some changes need besides their event. */
 export interface ChangeOptions {
   /** What the answer says was done differently from what was asked. */
   readonly warnings?: readonly string[];
@@ -72,7 +72,7 @@ export async function changeKey(
       // Before the idempotency key: a caller who may no longer do this gets no stored answer either.
       authorize(caller, permission, record, kms.clock());
       return runOnce(op, { unit, chain, what: lifecycle }, async () => {
-        // Before the revision: it is another one since the change was made.
+        // Before the revision is compared: the change that was already made has increased it.
         if (await isDone(record, locked)) return describeKey(record, warnings);
         requireRevision(op, record, request.ifRevision);
         return describeKey(await applyEvent(op, locked, lifecycle, change, request.statedReason), warnings);

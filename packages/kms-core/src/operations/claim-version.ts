@@ -2,11 +2,11 @@ import { KmsError } from '../errors/kms-error.ts';
 import type { ResidentKeyName } from '../ports/resident-keys.ts';
 import type { ResidentClaim, Store, UnitOfWork } from '../ports/store.ts';
 
-/** Making a key takes milliseconds. Who takes longer says so this often, so that the claim of who says nothing is soon over. */
+/** Making a key takes milliseconds. A call that takes longer renews its claim this often, so that a claim that nobody renews can expire soon. */
 const RENEWED_EACH_MS = 5000;
 const RETRY_AFTER_SECONDS = 5;
 
-/** Somebody makes this version, or may have left it half made. To ask again helps, to ask another HSM makes a second one. */
+/** Another call is making this version, or may have left it half made. The caller should try again: asking another HSM would make a second one. */
 export class BeingMade extends KmsError {
   constructor(cause: KmsError) {
     super(
@@ -20,11 +20,11 @@ export class BeingMade extends KmsError {
   }
 }
 
-/** The claim on a version of a key that is going to be made in an HSM. Once it was swept, it is lost for good. */
+/** The claim on a version of a key that is going to be made in an HSM. Once the sweep has removed it, it is lost for good. */
 export interface VersionClaim {
   /** Renews the claim until this is settled. */
   renewedWhile<T>(making: Promise<T>): Promise<T>;
-  /** Answers whether the claim was still this one: not that of another call which makes the version after it was swept. */
+  /** Releases it. Answers whether the claim was still this one, and not that of another call that makes the version since this one was swept. */
   release(unit: UnitOfWork): Promise<boolean>;
 }
 

@@ -114,7 +114,7 @@ export async function insertKey(
   return describeKey(record, [...warnings, ...prepared.facts.warnings]);
 }
 
-/** One client sends `signing` whatever the algorithm: a purpose that it can't serve becomes its own, with a warning. */
+/** One client sends `signing` whatever the algorithm is: a purpose that the algorithm cannot serve becomes that of the algorithm, with a warning. */
 function choosePurpose(algorithm: Algorithm, wanted: KeyPurpose | null): { purpose: KeyPurpose; warnings: string[] } {
   const [own] = algorithm.purposes;
   if (wanted === null || algorithm.purposes.includes(wanted)) return { purpose: wanted ?? own, warnings: [] };

@@ -38,12 +38,12 @@ export async function destroyKey(op: Operation, input: DestroyKeyInput): Promise
     OPERATIONS.destroyKey,
     input,
     (record, { unit }) => scheduledDestruction(record, dueAt(unit.now)),
-    // A destruction that comes sooner is not this one; one that was asked for at the same time, in days, is.
+    // Done if the key is already due by the time asked for; a call that asks for an earlier destruction is not done.
     { isDone: (record, { unit }) => isDestroyed(record) || isDestructionDue(record, soonAfter(dueAt(unit.now))) },
   );
 }
 
-/** Units that wait for one another begin in another order than they end, and clients ask again within moments. */
+/** Units of work that wait for one another may end in another order than they began, and clients repeat a call within moments. */
 const SAME_TIME_MS = 60_000;
 
 function soonAfter(at: Date): Date {

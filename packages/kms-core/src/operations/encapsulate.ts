@@ -33,7 +33,7 @@ export interface DecapsulateInput {
 }
 
 export interface DecapsulateResult {
-  /** For a ciphertext that was tampered with, another secret (FIPS 203, implicit rejection): confirm it before use. */
+  /** For a ciphertext that was tampered with, this is a different secret (FIPS 203, implicit rejection): confirm it before use. */
   readonly sharedSecret: Uint8Array;
   readonly keyId: KeyId;
   readonly keyVersion: number;

@@ -24,7 +24,7 @@ import { runOnce } from './run-once.ts';
 
 export interface ImportKeyInput extends KeySettings, WrappedMaterial {
   readonly algorithm: Algorithm;
-  /** Only `software`: what was outside an HSM is not protected by one. */
+  /** Only `software`: material that existed outside an HSM cannot be said to be protected by one. */
   readonly protectionLevel?: ProtectionLevel;
   /** An imported key to give a new version; without it the import makes a new key. */
   readonly keyId?: KeyId;
@@ -78,7 +78,7 @@ async function importNew(op: Operation, input: ImportKeyInput, prepared: Prepare
   );
 }
 
-/** What the import of a version is for the key that gets it. */
+/** What importing a version means for the key that gets it. */
 const NEW_VERSION: KindOfChange = { permission: OPERATIONS.importKey.permission, lifecycle: 'rotate' };
 
 function importVersion(

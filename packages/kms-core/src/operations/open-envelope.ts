@@ -8,7 +8,7 @@ import type { KeyId } from '../model/identifiers.ts';
 import type { Operation } from './operation.ts';
 import { admit, type KeyRequest, type KeyUse, ready, type UsableVersion, versionOf } from './use-key.ts';
 
-/** A ciphertext of the envelope, or of another system under a key for that. */
+/** A ciphertext in the envelope format, or one of another system under a key that was imported for such data. */
 export interface SealedText {
   /** The key that the caller named, or `null` to take the one that the ciphertext names. */
   readonly keyId: KeyId | null;

@@ -17,7 +17,7 @@ export interface Operation<Parts = Kms> {
   readonly caller: Caller;
   /** What the call leaves behind; absent when no evidence is kept. */
   readonly evidence?: OperationEvidence | undefined;
-  /** Has an operation that changes something run once, however often it is asked for. */
+  /** Makes an operation that changes something run only once, however often the call is repeated. */
   readonly idempotency?: IdempotencyRequest | undefined;
 }
 
@@ -46,7 +46,7 @@ export function operationOfService<Parts extends ServiceParts>(
   return { kms, caller: theService(tenantId), evidence };
 }
 
-/** An operation that the service does by itself while it does another one: its events lead to the request of that. */
+/** An operation that the service performs by itself during another one: its events name the request of that one. */
 export function unattended<Parts>(
   { kms, evidence }: Operation<Parts>,
   name: OperationName,

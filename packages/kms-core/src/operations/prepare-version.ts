@@ -39,7 +39,7 @@ export async function prepareVersion({ kms }: Pick<Operation, 'kms'>, plan: Vers
   return softwareVersion(kms, material, { algorithm, origin: 'generated', warnings });
 }
 
-/** Falls over to the next HSM. What one that failed has made in spite of that stays claimed, for the sweep. */
+/** Fails over to the next HSM. What an HSM has made although it reported a failure stays claimed, so that the sweep removes it. */
 async function inFirstThatAnswers(
   providers: readonly ResidentKeyProvider[],
   make: (provider: ResidentKeyProvider) => Promise<PreparedVersion>,
@@ -115,7 +115,7 @@ async function residentVersion(
         fields: NO_FIELDS,
       };
     },
-    // The claim stays when the object cannot be removed now.
+    // If the object cannot be removed now, its claim stays, and the sweep removes both.
     remove: () =>
       unlessItFails(async () => {
         await provider.destroy(handle);

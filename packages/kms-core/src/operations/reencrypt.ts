@@ -23,11 +23,11 @@ export interface ReencryptInput {
 }
 
 const { permission } = OPERATIONS.reencrypt;
-/** Its two halves, which the states of the keys allow as what they are. */
+/** Its two halves: the states of the keys must allow each as the decrypt or encrypt that it is. */
 const OPENING: KeyUse = { crypto: 'decrypt', permission };
 const SEALING: KeyUse = { crypto: 'encrypt', permission };
 
-/** Moves a ciphertext to the current version of a key without showing the plaintext to the caller: one permission, and for the states of the keys a decrypt and an encrypt. */
+/** Moves a ciphertext to the current version of a key without showing the plaintext to the caller: it takes one permission, but the states of the keys must allow a decrypt and an encrypt. */
 export async function reencrypt(op: Operation, input: ReencryptInput): Promise<EncryptResult> {
   checkBytes('ciphertext', input.ciphertext, BOUNDS.ciphertextBytes);
   const context = boundedContext(input.context);

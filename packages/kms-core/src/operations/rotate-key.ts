@@ -45,7 +45,7 @@ async function renewKey(op: Operation, renewal: Renewal, input: ChangeRequest): 
   return await prepared.stored(renewed);
 }
 
-/** What the new version is to be; `undefined` for a key that may not get one, as the change itself finds out and says. */
+/** What to make for the new version; `undefined` for a key that may not get one: the change itself checks that and reports it. */
 async function planRenewal(
   { kms, caller }: Operation,
   renewal: Renewal,
@@ -69,7 +69,7 @@ function algorithmAfter({ lifecycle }: Renewal, { algorithm, purpose }: KeyRecor
   return lifecycle === 'rotate' ? present : postQuantumDefault(present, purpose);
 }
 
-/** For a key that is another one than the new version was made for, or may get none. */
+/** The error for a key that has changed since the new version was made for it, or that may not get one. */
 function refuseRenewal(record: KeyRecord): never {
   if (isImported(record))
     throw new KmsError('KEY_STATE_INVALID', 'The material of the key was imported: import a new version instead.', {

@@ -11,7 +11,7 @@ import { prepareVersion } from './prepare-version.ts';
  * nodes may try at once: whether it is still needed is decided again under the lock.
  *
  * @param during what found out that it is needed
- * @param stillNeeded decides by the locked record and the store's clock
+ * @param stillNeeded decides from the locked record and the store's clock whether to rotate
  * @returns whether this call rotated
  */
 export async function rotateUnattended(

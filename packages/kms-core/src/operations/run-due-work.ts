@@ -80,7 +80,7 @@ async function destroyIfDue(service: Operation, { tenantId, keyId }: KeyRecord):
   }
 }
 
-/** What is due is never used again, so its objects can be destroyed without holding the record. */
+/** A key that is due is never used again, so its objects can be destroyed without a lock on its record. */
 async function purgeResident(op: Operation, due: KeyRecord): Promise<void> {
   const { kms } = op;
   const { tenantId, keyId } = due;

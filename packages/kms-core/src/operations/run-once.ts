@@ -6,7 +6,7 @@ import type { UnitOfWork } from '../ports/store.ts';
 import type { Operation } from './operation.ts';
 import { fingerprintToStore, isFingerprintOf } from './request-fingerprint.ts';
 
-/** Where the answer is kept, and what it answers. */
+/** Where the answer is kept, and which operation it is the answer to. */
 export interface KeptAnswer {
   readonly unit: UnitOfWork;
   readonly chain: MasterKeyChain;

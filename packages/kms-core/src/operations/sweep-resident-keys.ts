@@ -7,9 +7,9 @@ import type { Kms } from './kms.ts';
 import type { Operation } from './operation.ts';
 
 export interface SweepLimits {
-  /** How long who makes a key in an HSM may say nothing of it; a claim that is older was left by a crash or a failure. */
+  /** How long a claim may go without being renewed while a key is made in an HSM; an older one was left by a crash or a failure. */
   readonly createLimitSeconds: number;
-  /** How long an object that nothing knows is left alone: a database may have been restored to an earlier time. */
+  /** How long an object that no record knows is left alone: the database may have been restored to an earlier time. */
   readonly orphanGraceSeconds: number;
 }
 
@@ -62,7 +62,7 @@ function checkLimits({ createLimitSeconds, orphanGraceSeconds }: SweepLimits): v
 
 async function sweepOne(kms: Kms, provider: ResidentKeyProvider, limits: SweepLimits): Promise<SweepReport> {
   const providerId = provider.id;
-  // What is stored before the objects are listed has its object in the list.
+  // Read before the objects are listed: every version stored by now has its object in that list.
   const versions = await kms.store.transact({ kind: 'system' }, (unit) => unit.residents.versions(providerId));
   const claims = await kms.store.transact({ kind: 'system' }, (unit) => unit.residents.claims(providerId));
   const objects = await listed(provider);
@@ -131,7 +131,7 @@ async function judge(
   }));
   if (seen.tenant === undefined) return 'foreign';
   if (seen.tenant.state === 'shredded') return 'destroy';
-  // Only a record that the KMS wrote may cost an object its life.
+  // Only an authentic record may be a reason to destroy an object.
   if (seen.key !== undefined) (await kms.hierarchy.masterKeys(name.tenantId)).verifyRecord(seen.key);
   if (seen.key?.state === 'destroyed') return 'destroy';
   return kms.store.transact({ kind: 'system' }, async (unit) => {
@@ -147,7 +147,7 @@ async function judge(
   });
 }
 
-/** Whether a version is this very object: one that was made late, by an HSM that had not answered, has the name of another. */
+/** Whether a version is exactly this object: an HSM that answered too late may have made a second one of the same name. */
 function isStored(key: KeyRecord | undefined, providerId: string, { name, handle }: ResidentObject): boolean {
   return (
     key?.versions.some(
@@ -175,9 +175,9 @@ function isOver(claim: ResidentClaim, now: Date, limits: SweepLimits): boolean {
 }
 
 /**
- * Claims of nothing that waits: of calls that made no object, of objects that have gone in the meantime or that a
- * version names. They were read before the objects were listed, which may have taken long: one that was renewed since is
- * another claim, and stays.
+ * Releases claims that protect nothing: those of calls that made no object, of objects that have gone in the meantime, and
+ * of objects that a version names. The claims were read before the objects were listed, which may have taken long: one that
+ * was renewed since counts as another claim and stays.
  */
 async function releaseVain(kms: Kms, claims: readonly ResidentClaim[], limits: SweepLimits): Promise<void> {
   for (const claim of claims) {

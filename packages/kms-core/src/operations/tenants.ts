@@ -58,7 +58,7 @@ export async function createTenant(op: Operation, input: CreateTenantInput): Pro
   );
 }
 
-/** A call that needs no new master key, such as a repeated one, is answered even where none can be made. */
+/** A call that needs no new master key, such as a repeated one, is answered even while none can be made. */
 async function prepared(masterKey: Promise<PreparedMasterKey>): Promise<PreparedMasterKey> {
   try {
     return await masterKey;
@@ -91,7 +91,7 @@ export async function listTenants({ kms, caller }: Operation): Promise<ListTenan
   const { authentic, ...rest } = await authenticOf(
     kms,
     tenants.filter((tenant) => tenant.tenantId !== SYSTEM_TENANT),
-    // Whether one that has no MAC may have none is known where its master key is opened.
+    // Whether a record may lack its MAC is only known when the tenant's master key is opened.
     (tenant) => authority.verify(tenant, true),
     ({ tenantId }) => ['tenant', tenantId],
     new Turns(SYSTEM_TENANT),

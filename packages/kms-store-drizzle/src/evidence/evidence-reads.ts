@@ -8,7 +8,7 @@ import type {
   EvidenceQuery,
   TenantId,
 } from '@qnsp/kms-core';
-import { and, asc, desc, eq, gt, gte, inArray, lt, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, gte, inArray, lt, or, type SQL, sql } from 'drizzle-orm';
 import type { Db } from '../driver/driver.ts';
 import { evidenceChains, evidenceCheckpoints, evidenceEvents, evidenceOutbox } from '../schema/evidence.ts';
 import { chainedEventColumns, toChainedEvent, toCheckpoint } from './evidence-rows.ts';
@@ -77,14 +77,17 @@ export async function newestType(
   tenantId: TenantId,
   types: readonly AuditEventType[],
 ): Promise<AuditEventType | undefined> {
-  const type = sql<AuditEventType>`${evidenceOutbox.event}::json ->> 'eventType'`;
+  if (types.length === 0) return undefined;
+  // As text: PostgreSQL refuses to look into JSON that holds U+0000. The quotes of a string within an event are escaped, so
+  // none of them can hold this.
+  const isOne = types.map((type) => sql`position(${`"eventType":"${type}"`} in ${evidenceOutbox.event}) > 0`);
   const [waiting] = await db
-    .select({ type })
+    .select({ event: evidenceOutbox.event })
     .from(evidenceOutbox)
-    .where(and(eq(evidenceOutbox.tenantId, tenantId), inArray(type, [...types])))
+    .where(and(eq(evidenceOutbox.tenantId, tenantId), or(...isOne)))
     .orderBy(desc(evidenceOutbox.id))
     .limit(1);
-  if (waiting !== undefined) return waiting.type;
+  if (waiting !== undefined) return (JSON.parse(waiting.event) as AuditEvent).eventType;
   const [sealed] = await db
     .select({ event: evidenceEvents.event })
     .from(evidenceEvents)

@@ -1,8 +1,10 @@
 import * as vitest from 'vitest';
 import { expect, it } from 'vitest';
 import { declareContract } from '../src/testing/contract.ts';
+import { InMemoryEvidence } from '../src/testing/in-memory-evidence.ts';
 import { inMemoryStore } from '../src/testing/in-memory-store.ts';
 import { changeFeedContract } from '../src/testing/change-feed-contract.ts';
+import { evidenceStoreContract } from '../src/testing/evidence-store-contract.ts';
 import { MapCache } from '../src/testing/map-cache.ts';
 import { memoryCacheContract } from '../src/testing/memory-cache-contract.ts';
 import { storeContract } from '../src/testing/store-contract.ts';
@@ -17,6 +19,14 @@ declareContract(
   changeFeedContract('the feed of the in-memory store', async () => {
     const store = inMemoryStore();
     return { store, changes: store.changes, close: async () => undefined };
+  }),
+  vitest,
+);
+
+declareContract(
+  evidenceStoreContract('the evidence of the in-memory store', async () => {
+    const store = inMemoryStore();
+    return { store, evidence: new InMemoryEvidence(store, () => Date.now()), close: async () => undefined };
   }),
   vitest,
 );

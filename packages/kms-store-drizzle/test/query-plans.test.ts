@@ -1,5 +1,14 @@
 import { type EvidenceStore, newId, type Store, type StoreScope, type UnitOfWork } from '@qnsp/kms-core';
-import { newTenant, rotated, scopeOf, someBytes, SYSTEM, shreddedTenant } from '@qnsp/kms-core/testing';
+import {
+  SYSTEM,
+  newTenant,
+  rotated,
+  sampleEvent,
+  scopeOf,
+  seal,
+  shreddedTenant,
+  someBytes,
+} from '@qnsp/kms-core/testing';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
 import { drizzle } from 'drizzle-orm/postgres-js';
@@ -9,7 +18,6 @@ import type { Driver } from '../src/driver/driver.ts';
 import { DrizzleEvidenceStore } from '../src/drizzle-evidence-store.ts';
 import { DrizzleStore } from '../src/drizzle-store.ts';
 import { scopeStatement } from '../src/driver/scope.ts';
-import { sampleEvent, seal } from './evidence-samples.ts';
 import { rawSql } from './raw-sql.ts';
 
 interface Statement {

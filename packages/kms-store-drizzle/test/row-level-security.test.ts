@@ -1,17 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { type ApiTokenRecord, type EvidenceStore, type KeyRecord, newId, type Store } from '@qnsp/kms-core';
 import {
+  SYSTEM,
   asTenant,
   insertKey,
   newTenant,
   revoked,
+  sampleEvent,
   sampleKey,
   sampleToken,
   sampleWrap,
-  someBytes,
-  SYSTEM,
-  useRoot,
+  seal,
   shreddedTenant,
+  someBytes,
+  useRoot,
 } from '@qnsp/kms-core/testing';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
@@ -19,7 +21,6 @@ import { drizzle } from 'drizzle-orm/postgres-js';
 import type { Sql } from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DrizzleStore } from '../src/drizzle-store.ts';
-import { sampleEvent, seal } from './evidence-samples.ts';
 import { rawSql, underScope } from './raw-sql.ts';
 
 /** What belongs to the service itself, and to no tenant. */

@@ -1,5 +1,6 @@
+import { KmsError } from '../errors/kms-error.ts';
 import type { AuditEvent, AuditEventType } from '../model/audit-event.ts';
-import type { ChainHead, Checkpoint, EvidenceBatch } from '../model/chain.ts';
+import type { ChainedEvent, ChainHead, Checkpoint, EvidenceBatch } from '../model/chain.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type {
   Delivery,
@@ -10,187 +11,209 @@ import type {
   EvidenceStore,
 } from '../ports/evidence-store.ts';
 import type { InMemoryStore } from './in-memory-store.ts';
+import { copyOf } from './store-memory-tables.ts';
 
-/** The chain of one tenant. */
-interface Chain {
-  head: ChainHead;
-  readonly batches: EvidenceBatch[];
-  /** How many batches the audit service has, or refused. */
-  passed: number;
-  attempts: number;
-  owner: string | null;
-  /** Until when nobody else takes the next batch, in milliseconds since the epoch. */
-  dueAt: number;
+interface MemoryBatch {
+  readonly checkpoint: Checkpoint;
+  events: readonly ChainedEvent[];
+  refused: boolean;
+  retired: boolean;
 }
 
-const NO_HASH = '0'.repeat(64);
+interface MemoryChain {
+  head: ChainHead;
+  readonly batches: MemoryBatch[];
+  /** Of the last event that was delivered, or refused. */
+  delivered: number;
+  attempts: number;
+  /** From when on the next batch is due. */
+  dueAt: number;
+  /** Which of all turns its last one was. */
+  turn: number;
+  lease: { readonly owner: string; readonly until: number } | null;
+}
 
 /** The evidence of an in-memory store, for tests: what its units of work left, sealed and delivered as on a database. */
 export class InMemoryEvidence implements EvidenceStore {
   readonly #store: InMemoryStore;
   readonly #clock: () => number;
-  readonly #chains = new Map<TenantId, Chain>();
-  #refused = 0;
+  readonly #chains = new Map<TenantId, MemoryChain>();
+  readonly #sealed = new Set<AuditEvent>();
+  /** Tenants whose chain is being extended. */
+  readonly #busy = new Set<TenantId>();
+  #turns = 0;
 
   constructor(store: InMemoryStore, clock: () => number) {
     this.#store = store;
     this.#clock = clock;
   }
 
-  async append(events: readonly AuditEvent[]): Promise<void> {
-    await this.#store.transact({ kind: 'system' }, (unit) => unit.evidence.append(events));
+  append(events: readonly AuditEvent[]): Promise<void> {
+    return this.#store.transact({ kind: 'system' }, (unit) => unit.evidence.append(events));
   }
 
   async requireWritable(): Promise<void> {}
 
   async backlog(limit: number): Promise<EvidenceBacklog> {
-    const chains = [...this.#chains.values()];
-    const unsealed = this.#store.evidence().length - chains.reduce((sum, { head }) => sum + head.sequence, 0);
+    const open = this.#undelivered();
+    const batches = [...this.#chains.values()].flatMap((chain) => chain.batches);
     return {
-      unsealed: Math.min(limit, unsealed),
-      undelivered: chains.reduce((sum, chain) => sum + undelivered(chain), 0),
-      refused: this.#refused,
-      attempts: Math.max(0, ...chains.map(({ attempts }) => attempts)),
+      unsealed: Math.min(limit, this.#waiting().length),
+      undelivered: open.reduce((sum, { head, delivered }) => sum + head.sequence - delivered, 0),
+      refused: batches.filter(({ refused }) => refused).length,
+      attempts: Math.max(0, ...open.map(({ attempts }) => attempts)),
     };
   }
 
-  async tenants(): Promise<readonly TenantId[]> {
-    return [...new Set(this.#store.evidence().map(({ tenantId }) => tenantId))];
-  }
-
-  async newestType(tenantId: TenantId, types: readonly AuditEventType[]): Promise<AuditEventType | undefined> {
-    return this.#eventsOf(tenantId).findLast(({ eventType }) => types.includes(eventType))?.eventType;
-  }
-
   async backlogByTenant(limit: number): Promise<ReadonlyMap<TenantId, number>> {
-    const tenants = await this.tenants();
-    return new Map(
-      tenants.map((tenantId) => {
-        const chain = this.#chains.get(tenantId);
-        return [tenantId, Math.min(limit, this.#unsealed(tenantId).length) + (chain ? undelivered(chain) : 0)];
-      }),
-    );
+    const counts = new Map<TenantId, number>();
+    const count = (tenantId: TenantId, events: number) => counts.set(tenantId, (counts.get(tenantId) ?? 0) + events);
+    for (const { tenantId } of this.#waiting().slice(0, limit)) count(tenantId, 1);
+    for (const { head, delivered } of this.#undelivered()) count(head.tenantId, head.sequence - delivered);
+    return counts;
+  }
+
+  async tenants(): Promise<readonly TenantId[]> {
+    return [...new Set([...this.#chains.keys(), ...(await this.unsealedTenants())])];
   }
 
   async unsealedTenants(): Promise<readonly TenantId[]> {
-    return (await this.tenants()).filter((tenantId) => this.#unsealed(tenantId).length > 0);
+    return [...new Set(this.#waiting().map(({ tenantId }) => tenantId))];
   }
 
-  async extendChain(tenantId: TenantId, limit: number, make: Parameters<EvidenceStore['extendChain']>[2]) {
-    const oldest = this.#unsealed(tenantId).slice(0, limit);
-    if (oldest.length === 0) return 0;
-    const before = this.#chains.get(tenantId);
-    const { head, events, checkpoint } = await make(before?.head ?? emptyHead(tenantId), oldest);
-    const chain = before ?? { head, batches: [], passed: 0, attempts: 0, owner: null, dueAt: 0 };
-    chain.head = head;
-    chain.batches.push({ events, checkpoint });
-    this.#chains.set(tenantId, chain);
-    return events.length;
+  async newestType(tenantId: TenantId, types: readonly AuditEventType[]): Promise<AuditEventType | undefined> {
+    const all = [...this.#sealedOf(tenantId).map(({ event }) => event), ...this.#waitingOf(tenantId)];
+    return all.findLast(({ eventType }) => types.includes(eventType))?.eventType;
+  }
+
+  async extendChain(
+    tenantId: TenantId,
+    limit: number,
+    make: Parameters<EvidenceStore['extendChain']>[2],
+  ): Promise<number> {
+    const waiting = this.#waitingOf(tenantId).slice(0, limit);
+    if (waiting.length === 0 || this.#busy.has(tenantId)) return 0;
+    this.#busy.add(tenantId);
+    try {
+      const chain = this.#chains.get(tenantId) ?? newChain(tenantId);
+      const batch = await make(copyOf(chain.head), copyOf(waiting));
+      const taken = batch.events.length;
+      if (taken === 0 || taken > waiting.length || batch.head.sequence !== chain.head.sequence + taken)
+        throw new KmsError('INTERNAL_ERROR', 'A batch does not continue where the chain ends.');
+      const { events, checkpoint } = copyOf(batch);
+      chain.batches.push({ events, checkpoint, refused: false, retired: false });
+      chain.head = copyOf(batch.head);
+      this.#chains.set(tenantId, chain);
+      for (const event of waiting.slice(0, taken)) this.#sealed.add(event);
+      return taken;
+    } finally {
+      this.#busy.delete(tenantId);
+    }
   }
 
   async claimDelivery(owner: string, leaseSeconds: number): Promise<Delivery | undefined> {
-    for (const chain of this.#chains.values()) {
-      const batch = chain.batches[chain.passed];
-      if (batch === undefined || chain.dueAt > this.#clock()) continue;
-      chain.owner = owner;
-      chain.dueAt = this.#clock() + leaseSeconds * 1000;
-      return { ...batch, attempts: chain.attempts };
-    }
-    return undefined;
+    const now = this.#clock();
+    const [chain] = this.#undelivered()
+      .filter(({ dueAt, lease }) => dueAt <= now && (lease === null || lease.until <= now))
+      .sort((a, b) => a.turn - b.turn || (a.head.tenantId < b.head.tenantId ? -1 : 1));
+    if (chain === undefined) return undefined;
+    chain.lease = { owner, until: now + leaseSeconds * 1000 };
+    const { tenantId } = chain.head;
+    const batch = chain.batches.find(({ checkpoint }) => checkpoint.firstSequence === chain.delivered + 1);
+    if (batch === undefined)
+      throw new KmsError('INTERNAL_ERROR', `The next batch of the tenant ${tenantId} does not exist.`);
+    return copyOf({ events: batch.events, checkpoint: batch.checkpoint, attempts: chain.attempts });
   }
 
-  async renewDelivery(owner: string, { checkpoint }: Delivery, leaseSeconds: number): Promise<void> {
-    const chain = this.#held(owner, checkpoint);
-    if (chain !== undefined) chain.dueAt = this.#clock() + leaseSeconds * 1000;
+  async renewDelivery(owner: string, delivery: Delivery, leaseSeconds: number): Promise<void> {
+    const chain = this.#leased(owner, delivery);
+    if (chain !== undefined) chain.lease = { owner, until: this.#clock() + leaseSeconds * 1000 };
   }
 
-  async endDelivery(owner: string, { checkpoint }: Delivery, outcome: DeliveryOutcome): Promise<void> {
-    const chain = this.#held(owner, checkpoint);
+  async endDelivery(owner: string, delivery: Delivery, outcome: DeliveryOutcome): Promise<void> {
+    const chain = this.#leased(owner, delivery);
     if (chain === undefined) return;
-    chain.owner = null;
-    if (outcome.kind === 'postponed') {
-      chain.attempts += 1;
-      chain.dueAt = this.#clock() + outcome.seconds * 1000;
-      return;
-    }
-    if (outcome.kind === 'refused') this.#refused += 1;
-    chain.passed += 1;
-    chain.attempts = 0;
-    chain.dueAt = 0;
+    this.#turns += 1;
+    chain.turn = this.#turns;
+    chain.lease = null;
+    chain.dueAt = this.#clock() + (outcome.kind === 'postponed' ? outcome.seconds * 1000 : 0);
+    chain.attempts = outcome.kind === 'postponed' ? delivery.attempts + 1 : 0;
+    if (outcome.kind === 'postponed') return;
+    const { firstSequence, lastSequence } = delivery.checkpoint;
+    chain.delivered = lastSequence;
+    const batch = chain.batches.find(({ checkpoint }) => checkpoint.firstSequence === firstSequence);
+    if (batch !== undefined) batch.refused = outcome.kind === 'refused';
   }
 
   async events(tenantId: TenantId, query: EvidenceQuery): Promise<EvidencePage> {
     const { limit, beforeSequence, keyId, eventType, actorId, result, from, to } = query;
-    const found = this.#batches(tenantId)
-      .flatMap(({ events }) => events)
-      .toReversed()
-      .filter(
-        ({ sequence, event }) =>
-          (beforeSequence === null || sequence < beforeSequence) &&
-          (keyId === undefined || event.resource.id === keyId) &&
-          (eventType === undefined || event.eventType === eventType) &&
-          (actorId === undefined || event.actor.id === actorId) &&
-          (result === undefined || event.result === result) &&
-          (from === undefined || event.timestamp >= from.toISOString()) &&
-          (to === undefined || event.timestamp < to.toISOString()),
-      );
-    return { items: found.slice(0, limit), more: found.length > limit };
+    const found = this.#sealedOf(tenantId)
+      .filter(({ sequence }) => beforeSequence === null || sequence < beforeSequence)
+      .filter(({ event }) => keyId === undefined || (event.resource.type === 'key' && event.resource.id === keyId))
+      .filter(({ event }) => eventType === undefined || event.eventType === eventType)
+      .filter(({ event }) => actorId === undefined || event.actor.id === actorId)
+      .filter(({ event }) => result === undefined || event.result === result)
+      .filter(({ event }) => from === undefined || new Date(event.timestamp) >= from)
+      .filter(({ event }) => to === undefined || new Date(event.timestamp) < to)
+      .reverse();
+    return { items: copyOf(found.slice(0, limit)), more: found.length > limit };
   }
 
   async batchOf(tenantId: TenantId, eventId: string): Promise<EvidenceBatch | undefined> {
-    return this.#batches(tenantId).find(({ events }) => events.some(({ event }) => event.eventId === eventId));
+    return this.#batchesOf(tenantId).find(({ events }) => events.some(({ event }) => event.eventId === eventId));
   }
 
   async checkpoints(tenantId: TenantId, limit: number, beforeSequence: number | null): Promise<readonly Checkpoint[]> {
-    return this.#batches(tenantId)
+    return this.#batchesOf(tenantId)
       .map(({ checkpoint }) => checkpoint)
-      .toReversed()
       .filter(({ firstSequence }) => beforeSequence === null || firstSequence < beforeSequence)
+      .reverse()
       .slice(0, limit);
   }
 
   async batchesAfter(tenantId: TenantId, sequence: number, limit: number): Promise<readonly EvidenceBatch[]> {
-    return this.#batches(tenantId)
+    return this.#batchesOf(tenantId)
       .filter(({ checkpoint }) => checkpoint.firstSequence > sequence)
       .slice(0, limit);
   }
 
   async retire(before: Date, limit: number): Promise<number> {
-    let retired = 0;
-    for (const { batches, passed } of this.#chains.values()) {
-      for (const [index, { events, checkpoint }] of batches.slice(0, passed).entries()) {
-        if (retired === limit) return retired;
-        if (events.length === 0 || checkpoint.timestamp >= before.toISOString()) continue;
-        batches[index] = { events: [], checkpoint };
-        retired += 1;
-      }
-    }
-    return retired;
+    const old = [...this.#chains.values()]
+      .flatMap(({ batches, delivered }) => batches.filter(({ checkpoint }) => checkpoint.lastSequence <= delivered))
+      .filter((batch) => new Date(batch.checkpoint.timestamp) < before && !batch.refused && !batch.retired)
+      .slice(0, limit);
+    for (const batch of old) Object.assign(batch, { events: [], retired: true });
+    return old.length;
   }
 
-  #eventsOf(tenantId: TenantId): readonly AuditEvent[] {
-    return this.#store.evidence().filter((event) => event.tenantId === tenantId);
+  #waiting(): readonly AuditEvent[] {
+    return this.#store.evidence().filter((event) => !this.#sealed.has(event));
   }
 
-  #unsealed(tenantId: TenantId): readonly AuditEvent[] {
-    return this.#eventsOf(tenantId).slice(this.#chains.get(tenantId)?.head.sequence ?? 0);
+  #waitingOf(tenantId: TenantId): readonly AuditEvent[] {
+    return this.#waiting().filter((event) => event.tenantId === tenantId);
   }
 
-  #batches(tenantId: TenantId): readonly EvidenceBatch[] {
-    return this.#chains.get(tenantId)?.batches ?? [];
+  #batchesOf(tenantId: TenantId): EvidenceBatch[] {
+    const batches = this.#chains.get(tenantId)?.batches ?? [];
+    return batches.map(({ events, checkpoint }) => copyOf({ events, checkpoint }));
   }
 
-  #held(owner: string, { tenantId, firstSequence }: Checkpoint): Chain | undefined {
-    const chain = this.#chains.get(tenantId);
-    const isNext = chain?.batches[chain.passed]?.checkpoint.firstSequence === firstSequence;
-    return chain?.owner === owner && isNext ? chain : undefined;
+  #sealedOf(tenantId: TenantId): ChainedEvent[] {
+    return this.#batchesOf(tenantId).flatMap(({ events }) => events);
+  }
+
+  #undelivered(): MemoryChain[] {
+    return [...this.#chains.values()].filter(({ head, delivered }) => delivered < head.sequence);
+  }
+
+  #leased(owner: string, { checkpoint }: Delivery): MemoryChain | undefined {
+    const chain = this.#chains.get(checkpoint.tenantId);
+    return chain?.lease?.owner === owner && chain.delivered === checkpoint.firstSequence - 1 ? chain : undefined;
   }
 }
 
-function undelivered({ batches, passed }: Chain): number {
-  return batches.slice(passed).reduce((sum, { events }) => sum + events.length, 0);
-}
-
-function emptyHead(tenantId: TenantId): ChainHead {
-  return { tenantId, sequence: 0, hash: NO_HASH, checkpoint: null, last: null };
+function newChain(tenantId: TenantId): MemoryChain {
+  const head = { tenantId, sequence: 0, hash: '0'.repeat(64), checkpoint: null, last: null };
+  return { head, batches: [], delivered: 0, attempts: 0, dueAt: -Infinity, turn: 0, lease: null };
 }

@@ -1,14 +1,9 @@
-import {
-  type AuditEvent,
-  type ChainedEvent,
-  type ChainHead,
-  type Checkpoint,
-  type EvidenceStore,
-  newId,
-  type SealedBatch,
-  type TenantId,
-} from '@qnsp/kms-core';
+import type { AuditEvent } from '../model/audit-event.ts';
+import type { ChainedEvent, ChainHead, Checkpoint, SealedBatch } from '../model/chain.ts';
+import { newId, type TenantId } from '../model/identifiers.ts';
+import type { EvidenceStore } from '../ports/evidence-store.ts';
 
+/** What an operation leaves that succeeded, with characters that databases do not like. */
 export function sampleEvent(tenantId: TenantId, change: Partial<AuditEvent> = {}): AuditEvent {
   return {
     eventId: newId(),

@@ -155,7 +155,7 @@ export class InMemoryEvidence implements EvidenceStore {
       .filter(({ event }) => result === undefined || event.result === result)
       .filter(({ event }) => from === undefined || new Date(event.timestamp) >= from)
       .filter(({ event }) => to === undefined || new Date(event.timestamp) < to)
-      .reverse();
+      .toReversed();
     return { items: copyOf(found.slice(0, limit)), more: found.length > limit };
   }
 
@@ -167,7 +167,7 @@ export class InMemoryEvidence implements EvidenceStore {
     return this.#batchesOf(tenantId)
       .map(({ checkpoint }) => checkpoint)
       .filter(({ firstSequence }) => beforeSequence === null || firstSequence < beforeSequence)
-      .reverse()
+      .toReversed()
       .slice(0, limit);
   }
 

@@ -192,6 +192,22 @@ export function tenantRules({ it, before }: Rules, store: () => Store): void {
     await assert.rejects(unknown, { code: 'NOT_FOUND' });
   });
 
+  it('lets nobody else shred a tenant that is locked', async () => {
+    const tenantId = await newTenant(store());
+    const key = sampleKey(tenantId);
+    let shredding: Promise<void> | undefined;
+    await asTenant(store(), tenantId, async (unit) => {
+      await unit.tenants.get(tenantId, { lock: true });
+      shredding = store().transact(SYSTEM, (other) => other.tenants.shred(shreddedTenant(tenantId)));
+      await Promise.race([shredding, sleep(50)]);
+      assertMembers(await unit.tenants.get(tenantId), { state: 'active' });
+      await unit.keys.insert(key);
+    });
+    await shredding;
+    const material = (await store().readKey(tenantId, key.keyId))?.versions.map((version) => version.material);
+    assert.deepEqual(material, [{ kind: 'none' }]);
+  });
+
   it('keeps the check values of roots', async () => {
     const root = { providerId: `root ${newId()}`, checkValue: 'c0ffee' };
     await store().transact(SYSTEM, async (unit) => {

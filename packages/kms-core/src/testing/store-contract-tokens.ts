@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { newId } from '../model/identifiers.ts';
 import type { ApiTokenRecord } from '../access/api-token.ts';
 import { OPERATIONS } from '../operations/catalog.ts';
-import type { ExpiredToken, Store, TokenQuery } from '../ports/store.ts';
+import type { ExpiredToken, Store, TokenQuery, UnitOfWork } from '../ports/store.ts';
+import { assertMembers } from './assert-members.ts';
 import type { Rules } from './contract.ts';
 import { asTenant, comparable, newTenant, revoked, sampleToken, someBytes, SYSTEM } from './store-samples.ts';
 
@@ -14,6 +16,7 @@ async function everyToken(store: Store, query: Omit<TokenQuery, 'limit'>, limit 
       unit.tokens.list({ ...query, limit, after: found.at(-1) ?? null }),
     );
     found.push(...page.items);
+    if (page.more && page.items.length === 0) assert.fail('the list does not end');
     more = page.more;
   }
   return found;
@@ -45,6 +48,32 @@ export function tokenRules({ it, describe }: Rules, store: () => Store): void {
     }
     assert.equal(await asTenant(store(), tenantId, (unit) => unit.tokens.get(newId())), undefined);
     assert.equal(await store().findToken(someBytes(32)), undefined);
+    for (const index of [0, 15, 16, 31]) {
+      const other = Uint8Array.from(tokens[0]?.hash ?? []);
+      other[index] = (other[index] ?? 0) ^ 1;
+      assert.equal(await store().findToken(other), undefined);
+    }
+  });
+
+  it('lets nobody else revoke a token that is locked, by itself or with all live ones', async () => {
+    const tenantId = await newTenant(store());
+    const locks = [
+      (unit: UnitOfWork, tokenId: string) => unit.tokens.get(tokenId, { lock: true }),
+      (unit: UnitOfWork) => unit.tokens.list({ limit: 10, lockLive: true }),
+    ];
+    for (const lock of locks) {
+      const token = sampleToken(tenantId);
+      await asTenant(store(), tenantId, (unit) => unit.tokens.insert(token));
+      let revoking: Promise<void> | undefined;
+      await asTenant(store(), tenantId, async (unit) => {
+        await lock(unit, token.tokenId);
+        revoking = asTenant(store(), tenantId, (other) => other.tokens.revoke(revoked(token, other.now)));
+        await Promise.race([revoking, sleep(50)]);
+        assertMembers(await unit.tokens.get(token.tokenId), { revokedAt: null });
+      });
+      await revoking;
+      assert.notEqual((await store().findToken(token.hash))?.revokedAt, null);
+    }
   });
 
   it("lists a tenant's tokens, newest first, and all of them in the system scope", async () => {

@@ -7,24 +7,30 @@ const WORTH_A_LOOK_MS = 2000;
 export interface ClockSkew {
   /** What `/health` says; nothing when there is one clock only. */
   check(): { readonly status: 'ok' | 'degraded' | 'critical'; readonly message?: string } | undefined;
-  /** Why nothing is served, when the clocks are further apart than the operator lets them be. Cheap. */
-  readonly refusal: () => string | undefined;
+  /** Why nothing is served, when the clocks are further apart than the operator lets them be; absent without a limit. Cheap. */
+  readonly refusal: (() => string | undefined) | undefined;
 }
 
 /** @param limitSeconds how far apart the clocks may be; 0 means no limit */
 export function makeClockSkew(clock: StoreClock | undefined, limitSeconds: number): ClockSkew {
-  const limitMs = limitSeconds === 0 ? Infinity : limitSeconds * 1000;
-  const isOverLimit = () => clock !== undefined && Math.abs(clock.measuredSkewMs) > limitMs;
+  const limitMs = limitSeconds * 1000;
+  const refusal =
+    clock === undefined || limitSeconds === 0
+      ? undefined
+      : () =>
+          Math.abs(clock.measuredSkewMs) > limitMs
+            ? 'The clocks of the service and its database are too far apart.'
+            : undefined;
   return {
     check() {
       const aheadMs = clock?.machineAheadMs();
       if (aheadMs === undefined) return undefined;
-      if (isOverLimit()) return { status: 'critical', message: describeSkew(aheadMs) };
+      if (refusal?.() !== undefined) return { status: 'critical', message: describeSkew(aheadMs) };
       return Math.abs(aheadMs) > WORTH_A_LOOK_MS
         ? { status: 'degraded', message: describeSkew(aheadMs) }
         : { status: 'ok' };
     },
-    refusal: () => (isOverLimit() ? 'The clocks of the service and its database are too far apart.' : undefined),
+    refusal,
   };
 }
 

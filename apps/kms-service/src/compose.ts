@@ -65,7 +65,7 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
     const hardware = mixedRandom(roots.hsms, alert);
     const format = new WrittenFormat(storage.fleet === undefined);
     const { clock: databaseClock } = storage;
-    const clock = databaseClock === undefined ? () => Date.now() : () => databaseClock.now();
+    const clock = databaseClock === undefined ? () => Date.now() : databaseClock.now;
     const evidence = config.evidence && openEvidence(config.evidence, storage.evidence, clock);
     caches = openCaches(config.cache, storage.changes, log);
     const kms = await openKms({

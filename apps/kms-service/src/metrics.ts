@@ -1,5 +1,6 @@
 import type { EvidenceReport } from '@qnsp/kms-audit';
-import type { Kms, OperationName } from '@qnsp/kms-core';
+import type { EdgeMetrics } from '@qnsp/http-edge';
+import type { Kms } from '@qnsp/kms-core';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { observeCaches } from './cache-metrics.ts';
 import type { Caches } from './caches.ts';
@@ -8,7 +9,8 @@ import { metricsReader } from './workers/worker.ts';
 
 /** The metrics of the service, in the text format of Prometheus. */
 export interface Metrics {
-  observe(wire: string, operation: OperationName, status: number, durationMs: number): void;
+  /** Counts and times requests by wire, operation and status. */
+  readonly operations: EdgeMetrics;
   observeEvidence(report: EvidenceReport): void;
   /** Shows how many days the certificate of the service lasts. */
   observeCertificate(daysLeft: () => number): void;
@@ -42,6 +44,7 @@ export function makeMetrics(kms: Pick<Kms, 'keyRing' | 'tokens'>, caches: Caches
     registers: [registry],
   });
   return {
+    operations,
     observeEvidence: (report) => {
       if (report.kind === 'backlog') {
         waiting.set({ for: 'seal' }, report.backlog.unsealed);
@@ -59,7 +62,6 @@ export function makeMetrics(kms: Pick<Kms, 'keyRing' | 'tokens'>, caches: Caches
         collect: () => days.set(daysLeft()),
       });
     },
-    observe: (wire, operation, status, durationMs) => operations.observe(wire, operation, status, durationMs),
     text: metricsReader(registry),
   };
 }

@@ -1,3 +1,4 @@
+import type { EdgeMetrics } from '@qnsp/http-edge';
 import type { OperationName } from '@qnsp/kms-core';
 import { Counter, type Histogram, type Registry } from 'prom-client';
 
@@ -10,14 +11,6 @@ class Times {
   readonly buckets = new Float64Array(BOUNDS.length + 1);
   sum = 0;
   count = 0;
-
-  add(seconds: number): void {
-    let bucket = 0;
-    while (bucket < BOUNDS.length && seconds > (BOUNDS[bucket] ?? Infinity)) bucket += 1;
-    this.buckets[bucket] = (this.buckets[bucket] ?? 0) + 1;
-    this.sum += seconds;
-    this.count += 1;
-  }
 }
 
 /** What a series of numbers is of. */
@@ -44,7 +37,7 @@ interface Counted {
  * Counts and times operations. On the way of a request this is two additions; the series of Prometheus are made out of the
  * numbers when somebody asks for them.
  */
-export class OperationMetrics {
+export class OperationMetrics implements EdgeMetrics {
   readonly #byWire = new Map<string, Map<OperationName, Counted>>();
 
   constructor(registry: Registry) {
@@ -80,7 +73,13 @@ export class OperationMetrics {
     const series =
       this.#byWire.get(wire)?.get(operation)?.byStatus.get(status) ?? this.#add({ wire, operation }, status);
     series.count += 1;
-    series.times.add(durationMs / 1000);
+    const { times } = series;
+    const seconds = durationMs / 1000;
+    let bucket = 0;
+    while (bucket < BOUNDS.length && seconds > (BOUNDS[bucket] ?? Infinity)) bucket += 1;
+    times.buckets[bucket] = (times.buckets[bucket] ?? 0) + 1;
+    times.sum += seconds;
+    times.count += 1;
   }
 
   #add(labels: Labels, status: number): Series {

@@ -38,9 +38,9 @@ const REFUSAL_RETRY_SECONDS = 5;
 /**
  * Not ready until the self test has passed and the start is complete, and no longer once the service stops.
  *
- * @param refusal why nothing is served for now; asked for every request
+ * @param refusal why nothing is served for now; asked for every request, where there may be a reason
  */
-export function makeReadiness(refusal: () => string | undefined = () => undefined): Readiness {
+export function makeReadiness(refusal?: () => string | undefined): Readiness {
   let reason: string | undefined = 'the power-on self test is running';
   let tested = false;
   let started = false;
@@ -57,7 +57,7 @@ export function makeReadiness(refusal: () => string | undefined = () => undefine
         throw new KmsError('SEALED', `The service is not serving: ${reason ?? 'it was not tested'}.`, {
           retryAfterSeconds: 1,
         });
-      const refused = refusal();
+      const refused = refusal?.();
       if (refused !== undefined) throw new KmsError('SEALED', refused, { retryAfterSeconds: REFUSAL_RETRY_SECONDS });
     },
     reason: () => reason,

@@ -26,14 +26,19 @@ export type AccessLog = (fields: RequestFields) => void;
 /**
  * The line that every request leaves. Its fields are few and known to hold no secret, so nothing in them is searched for
  * secrets, and it is put together here: to let the general logger do it costs as much as parsing the request.
- *
- * @param time the member `,"time":"…"`
  */
-export function makeAccessLog(service: string, time: () => string, write: (line: string) => void): AccessLog {
-  const begin = '{"level":"info"';
+export function makeAccessLog(service: string, write: (line: string) => void): AccessLog {
   const member = `,"service":${JSON.stringify(service)},"requestId":"`;
+  let at = 0;
+  let begin = '';
   return ({ requestId, wire, operation, status, durationMs, tenantId, subject, code, address, userAgent }) => {
-    let line = `${begin}${time()}${member}${requestId}"`;
+    const now = Date.now();
+    // Many lines are of the same millisecond.
+    if (now !== at) {
+      at = now;
+      begin = `{"level":"info","time":"${new Date(now).toISOString()}"${member}`;
+    }
+    let line = `${begin}${requestId}"`;
     if (wire !== undefined) line += `,"wire":"${wire}"`;
     if (operation !== undefined) line += `,"operation":"${operation}"`;
     line += `,"status":${status}`;

@@ -113,6 +113,13 @@ function tooLarge(limit: number): KmsError {
   );
 }
 
+/** A parsed value takes up to a hundred times its bytes, so the values of a large body are counted before it is parsed. */
+const COUNTED_FROM = 128 * 1024;
+/** A batch of 1,000 items with a context of 64 entries each has fewer. */
+const MOST_VALUES = 150_000;
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 /**
  * The JSON object of a body. No bytes at all are an empty object: clients send bodiless posts with a JSON content type.
  *
@@ -123,7 +130,15 @@ export function parseJsonObject(body: Buffer, contentType: string | undefined): 
   if (contentType !== undefined && !/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(contentType)) {
     throw new KmsError('UNSUPPORTED_MEDIA_TYPE', 'The body must be JSON: send content-type: application/json.');
   }
-  const value = parseJson(body);
+  if (body.length > COUNTED_FROM && hasMoreValues(body, MOST_VALUES))
+    throw malformed(`the body has more than ${MOST_VALUES} values`);
+  let value: unknown;
+  try {
+    value = JSON.parse(utf8.decode(body));
+  } catch {
+    // The parser's own message quotes the input, which may hold a secret.
+    throw malformed('the body is not valid JSON in UTF-8');
+  }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw malformed('the body is not a JSON object');
   return value as Record<string, unknown>;
@@ -133,24 +148,6 @@ export function parseJsonObject(body: Buffer, contentType: string | undefined): 
 export function requireIdentity(contentEncoding: string | undefined): void {
   if (contentEncoding === undefined || /^(?:identity)?$/i.test(contentEncoding.trim())) return;
   throw new KmsError('UNSUPPORTED_MEDIA_TYPE', 'The body must not be compressed: send it without content-encoding.');
-}
-
-/** A parsed value takes up to a hundred times its bytes, so the values of a large body are counted before it is parsed. */
-const COUNTED_FROM = 128 * 1024;
-/** A batch of 1,000 items with a context of 64 entries each has fewer. */
-const MOST_VALUES = 150_000;
-
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-
-function parseJson(body: Buffer): unknown {
-  if (body.length > COUNTED_FROM && hasMoreValues(body, MOST_VALUES))
-    throw malformed(`the body has more than ${MOST_VALUES} values`);
-  try {
-    return JSON.parse(utf8.decode(body));
-  } catch {
-    // The parser's own message quotes the input, which may hold a secret.
-    throw malformed('the body is not valid JSON in UTF-8');
-  }
 }
 
 function malformed(reason: string): KmsError {

@@ -1,6 +1,15 @@
-import { isUuid, type MaybePromise, OPERATIONS, requireAccess, requirePermission, SYSTEM_TENANT } from '@qnsp/kms-core';
+import {
+  callerOf,
+  isUuid,
+  type MaybePromise,
+  OPERATIONS,
+  requireAccess,
+  requirePermission,
+  SYSTEM_TENANT,
+} from '@qnsp/kms-core';
 import { readBody, requireIdentity } from './body.ts';
-import type { Call } from './call.ts';
+import type { Call, SignedIn } from './call.ts';
+import { callerAddress } from './request-facts.ts';
 
 /** A body that was read before the call was looked at, or why it could not be. */
 export type BodyRead = Buffer | { readonly error: unknown };
@@ -18,7 +27,7 @@ export function readCallBody(call: Call): MaybePromise<Buffer> {
   const { permission } = OPERATIONS[operation];
   const large =
     signedIn !== undefined && permission !== null && !signedIn.identity.permissions.has(permission)
-      ? { above: SMALL_BODY_BYTES, admit: () => admitByPolicy(call) }
+      ? { above: SMALL_BODY_BYTES, admit: () => admitByPolicy(call, signedIn) }
       : undefined;
   return readBody(incoming, bodyBytes, large);
 }
@@ -28,11 +37,12 @@ export function readCallBody(call: Call): MaybePromise<Buffer> {
  *
  * @throws KmsError `FORBIDDEN`
  */
-async function admitByPolicy(call: Call): Promise<void> {
-  const { kind, keyId } = call.target;
+async function admitByPolicy({ edge, incoming, target }: Call, { identity }: SignedIn): Promise<void> {
+  const { kind, keyId } = target;
   const { permission } = OPERATIONS[kind.operation];
   if (permission === null) return;
-  const caller = call.callerFor(call.signedIn?.identity.tenantId ?? SYSTEM_TENANT, call.callerAddress());
+  const address = callerAddress(incoming, edge.gatewayCredential);
+  const caller = callerOf(identity, identity.tenantId ?? SYSTEM_TENANT, address);
   if (keyId === undefined || !isUuid(keyId)) requirePermission(caller, permission);
-  else await requireAccess({ kms: call.edge.kms, caller }, { keyId: keyId.toLowerCase(), permission });
+  else await requireAccess({ kms: edge.kms, caller }, { keyId: keyId.toLowerCase(), permission });
 }

@@ -10,7 +10,6 @@ import {
   type PresentedCredentials,
   type TenantId,
 } from '@qnsp/kms-core';
-import { callerAddress } from './caller-address.ts';
 import type { CallTarget } from './call-target.ts';
 import { costOf } from './cost.ts';
 import type { Edge } from './edge.ts';
@@ -58,27 +57,16 @@ export class Call<Target extends CallTarget = CallTarget> {
   }
 
   /**
-   * The address that it comes from.
+   * Settles for which tenant a signed in call is, and from which address: from here on that is known to the log and the evidence.
    *
-   * @throws KmsError when a gateway does not say where it has the call from
+   * @param address as `callerAddress` has it
    */
-  callerAddress(): string | null {
-    return callerAddress(this.incoming, this.edge.gatewayCredential);
-  }
-
-  /** Settles for which tenant a signed in call is: from here on that is known to the log and the evidence. */
   settle(tenantId: TenantId, address: string | null): Caller {
-    const caller = this.callerFor(tenantId, address);
-    this.evidence?.actsFor(tenantId, address);
-    this.#caller = caller;
-    return caller;
-  }
-
-  /** The caller that this would be for a tenant, which settles nothing. */
-  callerFor(tenantId: TenantId, address: string | null): Caller {
     // Nothing in an open call asks who calls.
     if (this.signedIn === undefined) throw new KmsError('INTERNAL_ERROR', 'Nobody signed in to this call.');
-    return callerOf(this.signedIn.identity, tenantId, address);
+    this.#caller = callerOf(this.signedIn.identity, tenantId, address);
+    this.evidence?.actsFor(tenantId, address);
+    return this.#caller;
   }
 
   /**

@@ -64,21 +64,19 @@ export class ConnectionBounds {
 
   /** The responses of a server whose connections are watched. They cost a comparison where nothing waits. */
   responses(): typeof ServerResponse<IncomingMessage> {
-    const count = (response: ServerResponse) => {
-      // An answer queued after another one has no socket yet.
-      if (response.socket === null || response.socket.writableLength > 0) this.#count(response.req.socket);
-    };
+    const count = (socket: Socket) => this.#count(socket);
+    // An answer queued after another one has no socket yet.
     return class CountedResponse extends ServerResponse {
       override write(...written: unknown[]): boolean {
         const goOn = super.write(...(written as Parameters<ServerResponse['write']>));
-        count(this);
+        if (this.socket === null || this.socket.writableLength > 0) count(this.req.socket);
         return goOn;
       }
 
       override end(chunk?: unknown, encoding?: unknown, done?: unknown): this {
         // Node finds out itself which of them was left out.
         super.end(chunk, encoding as BufferEncoding, done as () => void);
-        count(this);
+        if (this.socket === null || this.socket.writableLength > 0) count(this.req.socket);
         return this;
       }
     };

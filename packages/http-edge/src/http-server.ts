@@ -11,10 +11,8 @@ import { dialectOf, type Dialects, onlyDialectOf } from './dialects.ts';
 import { drain } from './drain.ts';
 import type { Edge } from './edge.ts';
 import type { EdgeLogs } from './edge-logs.ts';
-import { takeFastPath } from './fast-path.ts';
 import { refusalOf, refuseGarbage, refuseRequest } from './refusals.ts';
-import { sendAnswer } from './send-answer.ts';
-import { serveCall } from './serve-call.ts';
+import { type GeneralPath, generalPath, takeFastPath } from './serve-request.ts';
 import { type HttpOptions, makeTlsServer, type TlsServer } from './tls-server.ts';
 import type { TlsIdentity, TlsSettings } from './tls-settings.ts';
 
@@ -56,9 +54,6 @@ export interface HttpServer {
   stop(): Promise<void>;
 }
 
-/** Serves a request that takes the general path; its address and host are well formed. */
-export type GeneralPath = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
-
 /** Time limits are kept to within so much of them, or {@link CHECK_MS}. */
 const CHECK_SHARE = 0.05;
 const CHECK_MS = 1000;
@@ -88,7 +83,7 @@ export function makeHttpServer(
       response.setHeader('connection', 'close');
     }
     if (response.socket === null && !bounds.admitQueued(request, response)) return;
-    const dialect = spoken.of(request);
+    const dialect = spoken.only ?? spoken.of(request);
     if (secure?.asksClients === true && refusesClient(secure, dialect, request, response)) return;
     if (takeFastPath(edge, dialect, request, response)) return;
     const refusal = refusalOf(request);
@@ -165,34 +160,26 @@ export function makeHttpServer(
   };
 }
 
-function generalPath(edge: Edge, dialects: Dialects): GeneralPath {
-  return (incoming, outgoing) => {
-    const answered = serveCall(edge, incoming, dialectOf(dialects, incoming));
-    if (answered instanceof Promise) void answered.then((answer) => sendAnswer(outgoing, answer));
-    else sendAnswer(outgoing, answered);
-  };
-}
-
 /** Which dialect each connection speaks: the only one, or that of the request before. */
 class SpokenDialects {
+  readonly only: Dialect | undefined;
   readonly #dialects: Dialects;
-  readonly #only: Dialect | undefined;
   readonly #last = new WeakMap<Duplex, Dialect>();
 
   constructor(dialects: Dialects) {
     this.#dialects = dialects;
-    this.#only = onlyDialectOf(dialects);
+    this.only = onlyDialectOf(dialects);
   }
 
   of(request: IncomingMessage): Dialect {
-    if (this.#only !== undefined) return this.#only;
+    if (this.only !== undefined) return this.only;
     const dialect = dialectOf(this.#dialects, request);
     this.#last.set(request.socket, dialect);
     return dialect;
   }
 
   on(socket: Duplex): Dialect | undefined {
-    return this.#only ?? this.#last.get(socket);
+    return this.only ?? this.#last.get(socket);
   }
 }
 

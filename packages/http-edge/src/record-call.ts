@@ -1,10 +1,9 @@
-import type { IncomingMessage } from 'node:http';
 import { type Identity, KmsError, type MaybePromise, RefusedCredential } from '@qnsp/kms-core';
 import type { RequestFields } from './access-log.ts';
 import type { Answer } from './answer.ts';
 import type { Call } from './call.ts';
 import type { CallTarget } from './call-target.ts';
-import { knownAddress } from './caller-address.ts';
+import { knownAddress } from './request-facts.ts';
 import type { Dialect, FailedCall } from './dialect.ts';
 import type { Edge } from './edge.ts';
 import { failureOf } from './failure.ts';
@@ -25,10 +24,23 @@ export function refuseCall<Target extends CallTarget>(
   return answer;
 }
 
-/** Leaves the line in the log and the mark in the metrics of a call that went well. */
-export function recordSuccess(call: Call, answer: Answer): Answer {
-  call.edge.logs.access(observed(call, answer));
-  return answer;
+/** Leaves the mark in the metrics and the line in the log of a call: of one that went well, or with the error of one that failed. */
+export function recordCall(call: Call, { status }: Answer, failed?: { readonly error: unknown }): void {
+  const { edge, wire, requestId, target, caller, startedAt } = call;
+  const { operation } = target.kind;
+  const durationMs = performance.now() - startedAt;
+  edge.metrics.observe(wire.name, operation, status, durationMs);
+  const fields: RequestFields = {
+    requestId,
+    wire: wire.name,
+    operation,
+    status,
+    durationMs,
+    tenantId: caller?.tenantId,
+    subject: caller?.subject,
+  };
+  if (failed === undefined) edge.logs.access(fields);
+  else logFailure(edge.logs, { ...fields, ...refusedFields(call, failed.error) }, failed.error);
 }
 
 /**
@@ -57,39 +69,17 @@ function answerFailure<Target extends CallTarget>(
   dialect: Dialect<Target>,
   error: unknown,
 ): Answer {
-  const { edge, incoming } = call;
   const answer = dialect.problem(failureOf(error), call);
-  const fields = { ...observed(call, answer), ...refusedFields(edge.gatewayCredential, incoming, error) };
-  logFailure(edge.logs, fields, error);
+  recordCall(call, answer, { error });
   return answer;
 }
 
-function observed(call: Call, { status }: Answer): RequestFields {
-  const { edge, wire, requestId, target, caller, startedAt } = call;
-  const { operation } = target.kind;
-  const durationMs = performance.now() - startedAt;
-  edge.metrics.observe(wire.name, operation, status, durationMs);
-  return {
-    requestId,
-    wire: wire.name,
-    operation,
-    status,
-    durationMs,
-    tenantId: caller?.tenantId,
-    subject: caller?.subject,
-  };
-}
-
 /** Who was refused: nobody knows more of a call without a valid credential than where it came from and what it says it is. */
-function refusedFields(
-  gatewayCredential: string | undefined,
-  incoming: IncomingMessage,
-  error: unknown,
-): Partial<RequestFields> {
+function refusedFields({ edge, incoming }: Call, error: unknown): Partial<RequestFields> {
   if (!(error instanceof KmsError) || error.code !== 'UNAUTHORIZED') return {};
   const userAgent = incoming.headers['user-agent'];
   return {
-    address: knownAddress(incoming, gatewayCredential),
+    address: knownAddress(incoming, edge.gatewayCredential),
     ...(userAgent === undefined ? {} : { userAgent: userAgent.slice(0, MOST_USER_AGENT) }),
     ...(error instanceof RefusedCredential ? { subject: error.subject, tenantId: error.tenantId ?? undefined } : {}),
   };

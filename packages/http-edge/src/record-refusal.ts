@@ -1,7 +1,7 @@
 import { type Identity, KmsError, SYSTEM_TENANT } from '@qnsp/kms-core';
 import { beginEvidence } from './begin-evidence.ts';
 import type { Call } from './call.ts';
-import { callerAddress } from './caller-address.ts';
+import { callerAddress } from './request-facts.ts';
 
 /**
  * Leaves in evidence that a call with a known credential was not let in, where that is to be recorded. Never throws: the call did

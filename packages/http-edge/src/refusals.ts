@@ -7,9 +7,9 @@ import type { Dialect } from './dialect.ts';
 import type { Edge } from './edge.ts';
 import { failureOf } from './failure.ts';
 import { logFailure } from './log-failure.ts';
-import { requestId } from './request-id.ts';
+import { requestId } from './request-facts.ts';
 import { isHost, plainTarget } from './request-target.ts';
-import { sendAnswer } from './send-answer.ts';
+import { sendAnswer } from './serve-request.ts';
 
 /** For this long, the rest of a refused request is read and dropped: if closed at once, its answer might not arrive. */
 const FAREWELL_MS = 500;

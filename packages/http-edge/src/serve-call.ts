@@ -8,8 +8,8 @@ import type { CallTarget } from './call-target.ts';
 import { certificateOf } from './client-certificate.ts';
 import type { Dialect } from './dialect.ts';
 import type { Edge } from './edge.ts';
-import { recordFailure, recordSuccess, refuseCall } from './record-call.ts';
-import { requestId } from './request-id.ts';
+import { recordCall, recordFailure, refuseCall } from './record-call.ts';
+import { requestId } from './request-facts.ts';
 
 /**
  * Serves a request of a dialect: finds what it asks for, then credential, limit of rates, evidence, body and operation, in this order,
@@ -39,11 +39,16 @@ export function serveTarget<Target extends CallTarget>(
 ): MaybePromise<Answer> {
   try {
     const answer = authenticateCall(call, dialect, body);
-    if (!(answer instanceof Promise)) return recordSuccess(call, answer);
-    return answer.then(
-      (later) => recordSuccess(call, later),
-      (error: unknown) => recordFailure(call, dialect, error),
-    );
+    if (answer instanceof Promise)
+      return answer.then(
+        (later) => {
+          recordCall(call, later);
+          return later;
+        },
+        (error: unknown) => recordFailure(call, dialect, error),
+      );
+    recordCall(call, answer);
+    return answer;
   } catch (error) {
     return recordFailure(call, dialect, error);
   }
@@ -64,7 +69,7 @@ function authenticateCall<Target extends CallTarget>(
     : admitCall(call, dialect, body, { identity, presented });
 }
 
-/** It is known who calls: takes what the call costs from the limit of the caller. */
+/** It is known who calls: takes what the call costs from the limit of the caller, where there are limits, and begins the evidence. */
 function admitCall<Target extends CallTarget>(
   call: Call<Target>,
   dialect: Dialect<Target>,
@@ -72,24 +77,22 @@ function admitCall<Target extends CallTarget>(
   signedIn: SignedIn,
 ): MaybePromise<Answer> {
   call.signedIn = signedIn;
-  const paid = call.pay(1);
-  return paid instanceof Promise
-    ? paid.then(() => leaveEvidence(call, dialect, body, signedIn))
-    : leaveEvidence(call, dialect, body, signedIn);
+  const { rateLimiter, trail } = call.edge;
+  const perform = trail === undefined ? performCall : performWithEvidence;
+  const paid = rateLimiter === undefined ? undefined : call.pay(1);
+  return paid instanceof Promise ? paid.then(() => perform(call, dialect, body)) : perform(call, dialect, body);
 }
 
 /** Evidence begins when it is known who calls, so that whatever goes wrong from here on is in it. */
-function leaveEvidence<Target extends CallTarget>(
+function performWithEvidence<Target extends CallTarget>(
   call: Call<Target>,
   dialect: Dialect<Target>,
   body: BodyRead | undefined,
-  { identity }: SignedIn,
 ): MaybePromise<Answer> {
-  const { trail } = call.edge;
-  if (trail === undefined) return performCall(call, dialect, body);
-  const evidence = beginEvidence(trail, call, identity);
-  call.evidence = evidence;
-  return withEvidence(evidence, () => performCall(call, dialect, body));
+  const { edge, signedIn } = call;
+  if (edge.trail !== undefined && signedIn !== undefined)
+    call.evidence = beginEvidence(edge.trail, call, signedIn.identity);
+  return withEvidence(call.evidence, () => performCall(call, dialect, body));
 }
 
 function performCall<Target extends CallTarget>(

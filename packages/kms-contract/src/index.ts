@@ -27,10 +27,17 @@ export {
 } from './errors/errors.ts';
 export { type ActivationErrorCode, type ActivationFailure, activationProblem } from './errors/activation-problem.ts';
 export { type FieldNaming, type JsonObject, type Names, SYNONYMS } from './route/field-aliases.ts';
-export { type BatchItem, isBatch, parseBatch } from './calls/batch.ts';
-export { DEFAULT_SETTINGS, type ParamsOf, type ParsedRequest, parseRequest, type RequestOf } from './calls/parse.ts';
+export { type BatchItem, parseBatch } from './calls/batch.ts';
+export {
+  DEFAULT_SETTINGS,
+  isBatch,
+  type ParamsOf,
+  type ParsedRequest,
+  parseRequest,
+  type RequestOf,
+} from './calls/parse.ts';
 export { type RawRequest } from './calls/raw-request.ts';
-export { type AnswerOf, decodeAnswer, encodeAnswer, encodeAnswerText, entityTag } from './calls/answer.ts';
+export { type AnswerOf, answersKey, decodeAnswer, encodeAnswer, encodeAnswerText, entityTag } from './calls/answer.ts';
 export { type ChangedKey } from './answers/key.ts';
 export { nameAsSent } from './calls/issues.ts';
 export { type EncodedRequest, encodeRequest, type RequestInput } from './calls/request.ts';

@@ -19,54 +19,59 @@ import {
   lengthPrefixed,
   type MaybePromise,
 } from '@qnsp/kms-core';
-import { handlerOf } from './handlers/handlers.ts';
 import { namingAsSent } from './naming-as-sent.ts';
-import type { QnspTarget } from './qnsp-target.ts';
+import type { QnspTarget, RouteKind } from './qnsp-target.ts';
 import { serveBatch } from './serve-batch.ts';
 import type { ServiceFacts } from './handlers/service-facts.ts';
-import { settleCaller } from './settle-caller.ts';
+import { settleCaller } from './tenant.ts';
 
 /**
  * Does what a request of a route asks for: tenant, validation, operation, answer, in this order. Without a promise when credential and
- * key are held in memory.
+ * key are held in memory. Throws KmsError for everything that goes wrong.
  *
- * @throws KmsError for everything that goes wrong.
+ * @param facts what the routes about the service itself answer from
  */
-export function perform(facts: ServiceFacts, call: Call<QnspTarget>, bytes: Buffer): MaybePromise<Answer> {
-  const { edge, incoming, requestId, target, evidence } = call;
-  const { route } = target.kind;
-  const body = parseJsonObject(bytes, incoming.headers['content-type']);
-  const raw: RawRequest = { params: target.params, query: target.query, body, headers: incoming.headers };
-  const caller = settleCaller(call, raw);
-  if (isBatch(route, body))
-    return serveBatch(facts, call, raw).then((answer) => respond(route, requestId, JSON.stringify(answer)));
-  if (bytes.length > LIMITS.bodyBytes)
-    throw new KmsError('PAYLOAD_TOO_LARGE', `The request body is larger than ${LIMITS.bodyBytes} bytes.`, {
-      details: { limit: LIMITS.bodyBytes },
-    });
-  const request = parseRequest(route, raw);
-  if (evidence !== undefined) describeRequest(evidence, request);
-  const idempotency = idempotencyOf(route, raw, request.idempotencyKey, caller);
-  const operation = { facts, op: { kms: edge.kms, caller, evidence, idempotency }, request };
-  const done =
-    request.sentNames === undefined
-      ? handlerOf(route)(operation)
-      : namingAsSent(request.sentNames, () => handlerOf(route)(operation));
-  return done instanceof Promise
-    ? done.then((late: unknown) => answerTo(route, requestId, request, late))
-    : answerTo(route, requestId, request, done);
+export function makePerform(facts: ServiceFacts): (call: Call<QnspTarget>, bytes: Buffer) => MaybePromise<Answer> {
+  const perform = (call: Call<QnspTarget>, bytes: Buffer): MaybePromise<Answer> => {
+    const { edge, incoming, requestId, target, evidence } = call;
+    const { route, handler } = target.kind;
+    const body = parseJsonObject(bytes, incoming.headers['content-type']);
+    const raw: RawRequest = { params: target.params, query: target.query, body, headers: incoming.headers };
+    const caller = settleCaller(call, raw);
+    if (isBatch(route, body))
+      return serveBatch(facts, call, raw).then((answers) => answerTo(target.kind, requestId, undefined, answers));
+    if (bytes.length > LIMITS.bodyBytes)
+      throw new KmsError('PAYLOAD_TOO_LARGE', `The request body is larger than ${LIMITS.bodyBytes} bytes.`, {
+        details: { limit: LIMITS.bodyBytes },
+      });
+    const request = parseRequest(route, raw);
+    if (evidence !== undefined) describeRequest(evidence, request);
+    const { idempotencyKey: key, sentNames } = request;
+    const idempotency = key === undefined || caller === undefined ? undefined : idempotencyOf(route, raw, key, caller);
+    const operation = { facts, op: { kms: edge.kms, caller, evidence, idempotency }, request };
+    const done = sentNames === undefined ? handler(operation) : namingAsSent(sentNames, () => handler(operation));
+    return done instanceof Promise
+      ? done.then((late: unknown) => answerTo(target.kind, requestId, request, late))
+      : answerTo(target.kind, requestId, request, done);
+  };
+  return perform;
 }
 
-function answerTo(route: Route, requestId: string, request: ParsedRequest, result: unknown): Answer {
-  const { naming, warnings } = request;
-  const text = encodeAnswerText(route, warnings === undefined ? result : warning(result, warnings), naming);
-  return respond(route, requestId, text, statusOf(route, result), entityTag(route, result));
-}
-
-function respond(route: Route, requestId: string, text: string, status: number = route.status, etag?: string): Answer {
+/** @param request absent for a batch, whose items have their form already */
+function answerTo(
+  { route, answersKey }: RouteKind,
+  requestId: string,
+  request: ParsedRequest | undefined,
+  result: unknown,
+): Answer {
   const type = route.contentType ?? 'application/json';
   const headers = { 'content-type': type, 'x-request-id': requestId, 'cache-control': 'no-store' };
-  return { status, headers: etag === undefined ? headers : { ...headers, etag }, body: text };
+  if (request === undefined) return { status: route.status, headers, body: JSON.stringify(result) };
+  const { naming, warnings } = request;
+  const body = encodeAnswerText(route, warnings === undefined ? result : warning(result, warnings), naming);
+  const status = route.otherStatuses === undefined ? route.status : statusOf(route, result);
+  const etag = answersKey ? entityTag(route, result) : undefined;
+  return { status, headers: etag === undefined ? headers : { ...headers, etag }, body };
 }
 
 /** The answer of a list, with what the request was warned of after its own warnings. */
@@ -78,22 +83,11 @@ function warning(result: unknown, warnings: readonly string[]): unknown {
 
 /** Health answers come with 503, too: the answer says so itself. */
 function statusOf(route: Route, result: unknown): number {
-  const critical =
-    route.otherStatuses !== undefined &&
-    typeof result === 'object' &&
-    result !== null &&
-    'status' in result &&
-    result.status === 'critical';
+  const critical = typeof result === 'object' && result !== null && 'status' in result && result.status === 'critical';
   return critical ? 503 : route.status;
 }
 
-function idempotencyOf(
-  route: Route,
-  raw: RawRequest,
-  key: string | undefined,
-  caller: Caller | undefined,
-): IdempotencyRequest | undefined {
-  if (key === undefined || caller === undefined) return undefined;
+function idempotencyOf(route: Route, raw: RawRequest, key: string, caller: Caller): IdempotencyRequest {
   const what = lengthPrefixed([
     caller.subject,
     route.operationId,

@@ -1,7 +1,7 @@
 import { bearerCredential, type Dialect } from '@qnsp/http-edge';
 import { makeFastPath } from './fast-path.ts';
 import { findTarget } from './find-target.ts';
-import { perform } from './perform.ts';
+import { makePerform } from './perform.ts';
 import { problemAnswer } from './problem.ts';
 import type { QnspTarget } from './qnsp-target.ts';
 import type { ServiceFacts } from './handlers/service-facts.ts';
@@ -13,8 +13,8 @@ export function qnspDialect(facts: ServiceFacts): Dialect<QnspTarget> {
     source: 'api',
     claims: () => true,
     targetOf: findTarget,
-    presented: ({ headers }, certificate) => bearerCredential(headers.authorization, certificate),
-    perform: (call, body) => perform(facts, call, body),
+    presented: bearerCredential,
+    perform: makePerform(facts),
     problem: problemAnswer,
     fastPath: makeFastPath(),
   };

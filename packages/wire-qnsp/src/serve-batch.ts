@@ -9,7 +9,6 @@ import {
   type OperationEvidence,
   withEvidence,
 } from '@qnsp/kms-core';
-import { handlerOf } from './handlers/handlers.ts';
 import { namingAsSent } from './naming-as-sent.ts';
 import type { QnspTarget } from './qnsp-target.ts';
 import type { ServiceFacts } from './handlers/service-facts.ts';
@@ -25,8 +24,7 @@ type Item = ReturnType<typeof parseBatch>[number];
 /** Serves the items of a batch. Each answers for itself; an item that fails is only its own failure. */
 export async function serveBatch(facts: ServiceFacts, call: Call<QnspTarget>, raw: RawRequest): Promise<unknown> {
   const { edge, incoming, requestId, target, evidence } = call;
-  const { route } = target.kind;
-  const handler = handlerOf(route);
+  const { route, handler } = target.kind;
   const items = parseBatch(route, raw);
   const requireValid = call.recheck();
   // The first item was paid for with the call.

@@ -1,16 +1,28 @@
+import { type Call, callerAddress } from '@qnsp/http-edge';
 import type { RawRequest } from '@qnsp/kms-contract';
 import { badRequest, type Caller, isUuid, KmsError, SYSTEM_TENANT, type TenantId } from '@qnsp/kms-core';
+import type { QnspTarget } from './qnsp-target.ts';
 
 /**
- * The tenant of a call: the credential's, which every one that the request names must equal, or for a platform
- * credential the one that it names.
+ * Settles for which tenant a call is; `undefined` for one that nobody signs in to.
  *
- * @throws KmsError `TENANT_MISMATCH`, or `BAD_REQUEST` when a platform credential names no tenant.
+ * @throws KmsError `TENANT_MISMATCH`, or `BAD_REQUEST` for a platform credential that names no tenant where one is needed.
  */
-export function namedTenant(ofCredential: TenantId | null, raw: RawRequest): TenantId {
+export function settleCaller(call: Call<QnspTarget>, raw: RawRequest): Caller | undefined {
+  if (call.signedIn === undefined) return undefined;
+  const { tenantId } = call.signedIn.identity;
+  const { scope } = call.target.kind.route;
+  const address = callerAddress(call.incoming, call.edge.gatewayCredential);
+  const claims = claimsOf(raw);
+  // On platform routes a tenant in the body is what the call is about, not who calls.
+  const platform = tenantId === null && (scope === 'platform' || (scope === 'either' && claims.length === 0));
+  return call.settle(platform ? SYSTEM_TENANT : namedTenant(tenantId, claims), address);
+}
+
+/** The tenant of a credential, which every one that the request names must equal, or for a platform credential the one that it names. */
+function namedTenant(ofCredential: TenantId | null, claims: readonly unknown[]): TenantId {
   let tenantId = ofCredential;
-  for (const claim of claimsOf(raw)) {
-    if (!isClaim(claim)) continue;
+  for (const claim of claims) {
     if (typeof claim !== 'string') throw badRequest('tenantId', 'must be one UUID');
     tenantId ??= claim.toLowerCase();
     if (claim.toLowerCase() !== tenantId)
@@ -22,14 +34,9 @@ export function namedTenant(ofCredential: TenantId | null, raw: RawRequest): Ten
   return tenantId;
 }
 
-/** Whether a request names a tenant at all. */
-export function namesTenant(raw: RawRequest): boolean {
-  return claimsOf(raw).some(isClaim);
-}
-
-/** What stands in the places where a request may name a tenant. */
+/** What a request says in the places where it may name a tenant. */
 function claimsOf({ headers, query, body, params }: RawRequest): readonly unknown[] {
-  return [
+  const places = [
     headers?.['x-qnsp-tenant'],
     headers?.['x-qnsp-tenant-id'],
     headers?.['x-tenant-id'],
@@ -37,10 +44,9 @@ function claimsOf({ headers, query, body, params }: RawRequest): readonly unknow
     typeof body === 'object' && body !== null && 'tenantId' in body ? body.tenantId : undefined,
     params?.['tenantId'],
   ];
-}
-
-function isClaim(value: unknown): boolean {
-  return value !== undefined && value !== null && value !== '';
+  const claims: unknown[] = [];
+  for (const said of places) if (said !== undefined && said !== null && said !== '') claims.push(said);
+  return claims;
 }
 
 /** Checks a tenant that an item of a batch names. Throws `TENANT_MISMATCH`. */

@@ -1,4 +1,4 @@
-import { type Dialect, parseJsonObject } from '@qnsp/http-edge';
+import { callerAddress, type Dialect, parseJsonObject } from '@qnsp/http-edge';
 import type { DialectUnderTest } from '@qnsp/http-edge/testing';
 import { decrypt, encrypt, KmsError, type OperationName, random } from '@qnsp/kms-core';
 import { qnspDialect } from '../src/index.ts';
@@ -32,7 +32,7 @@ export const drawerDialect: Dialect = {
       throw new KmsError('TENANT_MISMATCH', 'The drawer is of somebody else.');
     const op = {
       kms: call.edge.kms,
-      caller: call.settle(ofCredential, call.callerAddress()),
+      caller: call.settle(ofCredential, callerAddress(call.incoming, call.edge.gatewayCredential)),
       evidence: call.evidence,
     };
     const content = Buffer.from(String(body['content'] ?? ''), 'hex');

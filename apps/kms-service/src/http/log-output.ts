@@ -52,7 +52,9 @@ export function openOutput(
     const { written, failure } = writeAll(bytes, writeBytes);
     // What was begun is said: its end follows before anything else.
     const said = written > begun.length || failure === undefined;
-    const endOfLine = isBetweenLines(bytes, written, begun) ? written : bytes.indexOf(LINE_END, written) + 1;
+    // Of nothing that was written `begun` says whether a line ended.
+    const lineEnded = written === 0 ? begun.length === 0 : bytes[written - 1] === LINE_END;
+    const endOfLine = lineEnded ? written : bytes.indexOf(LINE_END, written) + 1;
     begun = bytes.subarray(written, endOfLine);
     if (said) dropped = 0;
     const linesAt = Math.max(endOfLine, bytes.length - Buffer.byteLength(pending));
@@ -98,11 +100,6 @@ function writeAll(bytes: Buffer, writeBytes: (bytes: Buffer) => number): { writt
     // Whatever it is, the service continues without its log, and the line that says so names it.
     return { written, failure: error instanceof Error && 'code' in error ? String(error.code) : String(error) };
   }
-}
-
-/** Whether what was written ends with a line. Of nothing that was written `begun` says it. */
-function isBetweenLines(bytes: Buffer, written: number, begun: Buffer): boolean {
-  return written === 0 ? begun.length === 0 : bytes[written - 1] === LINE_END;
 }
 
 function countLines(text: string): number {

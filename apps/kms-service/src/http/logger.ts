@@ -1,5 +1,5 @@
 import { type AccessLog, makeAccessLog } from '@qnsp/http-edge';
-import { type Logger, pino } from 'pino';
+import { type Logger, pino, stdTimeFunctions } from 'pino';
 import type { ServiceConfig } from '../config/service-config.ts';
 import { openOutput } from './log-output.ts';
 
@@ -33,7 +33,7 @@ const SERVICE = 'kms-service';
 
 /** The service's log: one JSON object a line on standard output. */
 export function makeLogs(config: Pick<ServiceConfig, 'logLevel'>): Logs {
-  const timestamp = isoTime();
+  const timestamp = stdTimeFunctions.isoTime;
   const output = openOutput(
     (dropped, reason) =>
       `{"level":"warn"${timestamp()},"service":"${SERVICE}","dropped":${dropped},"reason":${JSON.stringify(reason)},"msg":"lines of the log could not be written and were dropped"}\n`,
@@ -52,20 +52,6 @@ export function makeLogs(config: Pick<ServiceConfig, 'logLevel'>): Logs {
   );
   return {
     log,
-    access: log.isLevelEnabled('info') ? makeAccessLog(SERVICE, timestamp, output.gather) : () => undefined,
-  };
-}
-
-/** The time in RFC 3339. Many lines are of the same millisecond. */
-function isoTime(): () => string {
-  let at = 0;
-  let text = '';
-  return () => {
-    const now = Date.now();
-    if (now !== at) {
-      at = now;
-      text = `,"time":"${new Date(now).toISOString()}"`;
-    }
-    return text;
+    access: log.isLevelEnabled('info') ? makeAccessLog(SERVICE, output.gather) : () => undefined,
   };
 }

@@ -67,11 +67,7 @@ export async function edgeUnderTest() {
     verifiers: [apiTokenVerifier(kms)],
     logs: {
       log: { error: note, warn: note },
-      access: makeAccessLog(
-        'edge',
-        () => '',
-        (line) => lines.push(line),
-      ),
+      access: makeAccessLog('edge', (line) => lines.push(line)),
     },
     metrics: { observe: (wire, operation, status) => observed.push({ wire, operation, status }) },
     readiness: { requireServing: () => undefined },

@@ -20,11 +20,6 @@ const batchSchema = z.strictObject({
   items: z.array(z.unknown()).min(1).max(LIMITS.batchItems),
 });
 
-/** Whether a body is the `{items: […]}` form of a crypto operation. */
-export function isBatch(route: Route, body: unknown): body is { readonly items: unknown } {
-  return route.crypto !== undefined && typeof body === 'object' && body !== null && Object.hasOwn(body, 'items');
-}
-
 /**
  * Reads the `{items: […]}` form of a crypto operation. Each item is checked like a separate request: one that is wrong
  * becomes an error in its place, with paths within the item, and does not affect the others. Items without a key take

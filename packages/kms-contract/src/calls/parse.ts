@@ -1,14 +1,7 @@
 import type { RawRequest } from './raw-request.ts';
 import { type Issue, isUuid, KmsError, keyNotFound } from '@qnsp/kms-core';
 import type { z } from 'zod';
-import {
-  type FieldNaming,
-  isCanonical,
-  type JsonObject,
-  type Names,
-  normaliseRequest,
-  normaliseSynonyms,
-} from '../route/field-aliases.ts';
+import { type FieldNaming, type JsonObject, type Names, normaliseRequest, normaliseSynonyms } from '../route/field-aliases.ts';
 import { LIMITS } from '../bounds/limits.ts';
 import { check, invalidRequest, nameAsSent } from './issues.ts';
 import { parseQuery, passedOver } from './parse-query.ts';
@@ -47,6 +40,8 @@ export type RequestOf<Id extends OperationId> = ParsedRequest<RouteOf<Id>>;
 
 export const DEFAULT_SETTINGS: ContractSettings = { minimumRotationSeconds: LIMITS.rotationSeconds.defaultMinimum };
 
+const NOTHING = {};
+
 /**
  * Checks a request and brings it into the types of the operation.
  *
@@ -60,9 +55,26 @@ export function parseRequest<R extends Route>(
   raw: RawRequest,
   settings: ContractSettings = DEFAULT_SETTINGS,
 ): ParsedRequest<R> {
-  const plain = parsePlain(route, raw);
-  // The short way gives what the schemas of the route would.
-  if (plain !== undefined) return plain;
+  const { readBody, crypto } = route;
+  const keyId = raw.params?.['keyId'];
+  const isPlain =
+    crypto !== undefined && !route.mutating && route.check === undefined && (keyId === undefined || isUuid(keyId));
+  // A crypto request like nearly all has no query, and a body with a short way, which gives what the schemas of the route would.
+  if (readBody !== undefined && isPlain && Object.keys(raw.query ?? NOTHING).length === 0) {
+    const value = readBody(raw.body);
+    if (value !== undefined)
+      // The schema of the body has the same value; the other two have no fields.
+      return {
+        params: NOTHING as ParamsOf<R>,
+        query: NOTHING as z.output<R['query']>,
+        body: withKey(route, value, keyId?.toLowerCase()) as z.output<R['body']>,
+        naming: 'canonical',
+      };
+  }
+  return parseBySchemas(route, raw, settings);
+}
+
+function parseBySchemas<R extends Route>(route: R, raw: RawRequest, settings: ContractSettings): ParsedRequest<R> {
   const params = parseParams(route, raw.params ?? {});
   const issues: Issue[] = [];
   const query = collect(issues, () => parseQuery(route, raw.query ?? {}));
@@ -87,20 +99,9 @@ export function parseRequest<R extends Route>(
   };
 }
 
-const NOTHING = {};
-
-/** A crypto request like nearly all: no query, and every field valid and with a short way. */
-function parsePlain(route: Route, raw: RawRequest): ParsedRequest | undefined {
-  if (route.readBody === undefined || route.mutating || route.check !== undefined) return undefined;
-  for (const _ in raw.query) return undefined;
-  const keyId = raw.params?.['keyId'];
-  if (route.crypto === undefined || (keyId !== undefined && !isUuid(keyId)) || !isObject(raw.body)) return undefined;
-  // Fields under other names may be given twice, which needs an explanation.
-  if (!isCanonical(route.crypto.operation, raw.body)) return undefined;
-  const value = route.readBody(raw.body);
-  if (value === undefined) return undefined;
-  const body = withKey(route, value, keyId?.toLowerCase());
-  return { params: NOTHING, query: NOTHING, body, naming: 'canonical' };
+/** Whether a body is the `{items: […]}` form of a crypto operation. */
+export function isBatch(route: Route, body: unknown): body is { readonly items: unknown } {
+  return route.crypto !== undefined && typeof body === 'object' && body !== null && Object.hasOwn(body, 'items');
 }
 
 export interface ParsedBody {

@@ -29,7 +29,7 @@ export type Fields = Readonly<Record<string, unknown>>;
  *
  * @returns `undefined` for a schema whose required fields do not all have a fast path
  */
-export function fastReader(schema: z.ZodType): ((json: Fields) => Record<string, unknown> | undefined) | undefined {
+export function fastReader(schema: z.ZodType): ((json: unknown) => Record<string, unknown> | undefined) | undefined {
   // A rule about several fields is zod's.
   if (!(schema instanceof z.ZodObject) || (schema.def.checks ?? []).length > 0) return undefined;
   const fields = new Map<string, FastDecode>();
@@ -42,9 +42,11 @@ export function fastReader(schema: z.ZodType): ((json: Fields) => Record<string,
     if (!optional) required.push(name);
   }
   return (json) => {
+    if (typeof json !== 'object' || json === null || Array.isArray(json)) return undefined;
     const value: Record<string, unknown> = {};
+    // A name that the schema does not have may be another one for the same field.
     for (const name in json) {
-      const decoded = fields.get(name)?.(json[name]);
+      const decoded = fields.get(name)?.((json as Fields)[name]);
       if (decoded === undefined) return undefined;
       value[name] = decoded;
     }

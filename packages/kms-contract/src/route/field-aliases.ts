@@ -111,11 +111,6 @@ export function normaliseRequest(operation: CryptoOperation, body: JsonObject): 
   return { ...normalised, sentNames: { ...Object.fromEntries(names), ...sentNames } };
 }
 
-/** Whether a crypto body has canonical names only, and no field that counts as absent. */
-export function isCanonical(operation: CryptoOperation, body: JsonObject): boolean {
-  return needsNoNames(body, ALIASES.get(operation) ?? NO_NAMES, false);
-}
-
 /** Converts any other body to canonical names. With `nullIsValue`, `null` does not count as absent. */
 export function normaliseSynonyms(body: JsonObject, synonyms: Names, nullIsValue: boolean): NormalisedRequest {
   return normalise(body, aliasesOf([['canonical', synonyms]]), nullIsValue);

@@ -127,7 +127,7 @@ export interface Route<
   /** What the caller must hold, as the catalogue of operations has it. */
   readonly permission?: Permission;
   /** Reads a valid body of a crypto route; `undefined` leaves it to the schema. */
-  readonly readBody: ((json: JsonObject) => Record<string, unknown> | undefined) | undefined;
+  readonly readBody: ((json: unknown) => Record<string, unknown> | undefined) | undefined;
   /** Writes an answer of a crypto route; `undefined` leaves it to the schema. */
   readonly writeAnswer: ((answer: Fields) => Record<string, unknown> | undefined) | undefined;
   /** The same as JSON text. */

@@ -58,11 +58,12 @@ export class Heartbeats {
     return oldest === undefined ? 0 : performance.now() - oldest.monotonic;
   }
 
-  provenAt(): number {
+  /** When the last one that came back was sent, of `performance.now()`; `-Infinity` for none. Can be handed on by itself. */
+  readonly provenAt = (): number => {
     if (this.#proven === undefined) return -Infinity;
     const { monotonic, wall } = this.#proven;
     // On a machine that slept, the wall clock kept running and the monotonic clock did not.
     const drift = Date.now() - wall - (performance.now() - monotonic);
     return Math.abs(drift) > CLOCK_TOLERANCE_MS ? -Infinity : monotonic;
-  }
+  };
 }

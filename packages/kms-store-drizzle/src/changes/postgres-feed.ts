@@ -53,6 +53,7 @@ export class PostgresFeed implements ChangeFeed {
   readonly #onLost: (error: unknown) => void;
   readonly #listeners = new Set<(event: FeedEvent) => void>();
   readonly #heartbeats = new Heartbeats();
+  readonly provenAt = this.#heartbeats.provenAt;
   readonly #closing = new AbortController();
   #running: Promise<void> | undefined;
   #connections: readonly Connection[] = [];
@@ -72,10 +73,6 @@ export class PostgresFeed implements ChangeFeed {
     listener({ kind: 'gap' });
     this.#running ??= this.#run();
     return () => this.#listeners.delete(listener);
-  }
-
-  provenAt(): number {
-    return this.#heartbeats.provenAt();
   }
 
   async close(): Promise<void> {

@@ -26,10 +26,8 @@ export class DatabaseClock {
     this.#measuredSkewMs = Date.now() - this.now();
   }
 
-  /** Whole milliseconds since the epoch; by the clock of this machine until the database has told its time. */
-  now(): number {
-    return this.#ahead === undefined ? Date.now() : Math.floor(performance.now() + this.#ahead);
-  }
+  /** Whole milliseconds since the epoch; by the clock of this machine until the database has told its time. Can be handed on by itself. */
+  readonly now = (): number => (this.#ahead === undefined ? Date.now() : Math.floor(performance.now() + this.#ahead));
 
   /** What `machineAheadMs` was at the last answer, 0 before the first: for callers that ask all the time. */
   get measuredSkewMs(): number {

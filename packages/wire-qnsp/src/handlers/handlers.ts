@@ -19,7 +19,7 @@ const HANDLERS: Handlers = {
 };
 
 /** A handler whose operation is known only at run time. */
-type AnyHandler = (
+export type AnyHandler = (
   call: Pick<Call<OperationId>, 'facts'> & {
     readonly op: Omit<Operation, 'caller'> & { readonly caller: Caller | undefined };
     readonly request: unknown;

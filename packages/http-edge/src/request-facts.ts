@@ -1,7 +1,33 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
-import { KmsError } from '@qnsp/kms-core';
+import { KmsError, type PresentedCertificate, type PresentedCredentials } from '@qnsp/kms-core';
+
+/** The head of a request, and the connection that it came by. */
+type Head = Pick<IncomingMessage, 'headers' | 'socket'>;
+
+const SANE_ID = /^[\w.:-]{1,128}$/;
+const BEARER = /^Bearer +(\S+) *$/i;
+
+/** The client's request id when it is a sane token, else a new one. */
+export function requestId(header: string | string[] | undefined): string {
+  return typeof header === 'string' && SANE_ID.test(header) ? header : randomUUID();
+}
+
+/**
+ * The bearer credential that a request presents, with the certificate of its connection. Throws `UNAUTHORIZED` where its
+ * `authorization` is no credential, or is missing without a certificate.
+ */
+export function bearerCredential(
+  { headers: { authorization } }: Pick<IncomingMessage, 'headers'>,
+  certificate?: PresentedCertificate,
+): PresentedCredentials {
+  if (authorization === undefined && certificate !== undefined) return { certificate };
+  const bearer = BEARER.exec(authorization ?? '')?.[1];
+  if (bearer === undefined)
+    throw new KmsError('UNAUTHORIZED', 'A bearer credential is needed: send "authorization: Bearer <API token>".');
+  return certificate === undefined ? { bearer } : { bearer, certificate };
+}
 
 /**
  * The address that a call comes from: the peer's, or, when the peer proves by the shared credential to be the gateway, the
@@ -10,10 +36,7 @@ import { KmsError } from '@qnsp/kms-core';
  * @throws KmsError `UNAUTHORIZED` for a wrong gateway credential, `BAD_REQUEST` for a gateway that names no address: to
  *   take its own instead would let policies see the wrong one.
  */
-export function callerAddress(
-  { headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>,
-  gatewayCredential: string | undefined,
-): string | null {
+export function callerAddress({ headers, socket }: Head, gatewayCredential: string | undefined): string | null {
   const presented = headers['x-qnsp-gateway-credential'];
   if (gatewayCredential === undefined || presented === undefined || presented === '')
     return socket.remoteAddress ?? null;
@@ -30,10 +53,7 @@ export function callerAddress(
 }
 
 /** The address of a call for the log: where the gateway does not say it, or is not the gateway, the peer's. */
-export function knownAddress(
-  incoming: Pick<IncomingMessage, 'headers' | 'socket'>,
-  gatewayCredential: string | undefined,
-): string | undefined {
+export function knownAddress(incoming: Head, gatewayCredential: string | undefined): string | undefined {
   try {
     return callerAddress(incoming, gatewayCredential) ?? undefined;
   } catch (error) {

@@ -1,13 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Answer } from './answer.ts';
 import { collectBody } from './body.ts';
 import { Call } from './call.ts';
 import type { BodyRead } from './call-body.ts';
 import type { CallTarget } from './call-target.ts';
 import type { Dialect } from './dialect.ts';
+import { dialectOf, type Dialects } from './dialects.ts';
 import type { Edge } from './edge.ts';
-import { requestId } from './request-id.ts';
-import { sendAnswer } from './send-answer.ts';
-import { serveTarget } from './serve-call.ts';
+import { requestId } from './request-facts.ts';
+import { serveCall, serveTarget } from './serve-call.ts';
+
+/** Serves a request that takes the general path; its address and host are well formed. */
+export type GeneralPath = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
 const PLAIN_HOST = /^[\w.-]+(?::\d+)?$/;
 
@@ -37,4 +41,25 @@ export function takeFastPath<Target extends CallTarget>(
   };
   collectBody(incoming, fastPath.bodyBytes, answer, (error) => answer({ error }));
   return true;
+}
+
+/** The general path of a port that serves nothing but its dialects. */
+export function generalPath(edge: Edge, dialects: Dialects): GeneralPath {
+  return (incoming, outgoing) => {
+    const answered = serveCall(edge, incoming, dialectOf(dialects, incoming));
+    if (answered instanceof Promise) void answered.then((answer) => sendAnswer(outgoing, answer));
+    else sendAnswer(outgoing, answered);
+  };
+}
+
+/** Writes an answer with as little work as Node allows: fields as one list, a body of ASCII characters byte by byte. */
+export function sendAnswer(outgoing: ServerResponse, { status, headers, body }: Answer): void {
+  const length = Buffer.byteLength(body);
+  const fields: string[] = ['content-length', String(length)];
+  for (const name in headers) {
+    const value = headers[name];
+    if (value !== undefined) fields.push(name, value);
+  }
+  outgoing.writeHead(status, fields);
+  outgoing.end(body, length === body.length ? 'latin1' : 'utf8');
 }

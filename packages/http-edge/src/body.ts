@@ -81,14 +81,16 @@ export function collectBody(
     const goOn = () => request.resume();
     void asked.admit().catch(fail).then(goOn);
   });
+  // An error of a request that nobody listens to is not thrown; it closes the request like everything that ends it early.
+  const closed = () => {
+    if (!request.complete) fail(incomplete(request.errored));
+  };
+  request.on('close', closed);
   request.on('end', () => {
+    request.off('close', closed);
     if (over) return;
     over = true;
     done(more?.take() ?? body ?? NO_BYTES);
-  });
-  // An error of a request that nobody listens to is not thrown; it closes the request like everything that ends it early.
-  request.on('close', () => {
-    if (!request.complete) fail(incomplete(request.errored));
   });
 }
 

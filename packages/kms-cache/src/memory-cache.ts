@@ -1,6 +1,9 @@
 import type { MemoryCache } from '@qnsp/kms-core';
 import { LRUCache } from 'lru-cache';
 
+/** How exactly the time to live is kept: to look at the clock for each use arms a timer each millisecond. */
+const TTL_RESOLUTION_MS = 100;
+
 export interface MemoryCacheOptions {
   readonly maxEntries: number;
   readonly maxBytes: number;
@@ -18,9 +21,10 @@ export function memoryCache<V extends object>(options: MemoryCacheOptions): Memo
     max: options.maxEntries,
     maxSize: options.maxBytes,
     ttl: options.ttlSeconds * 1000,
+    ttlResolution: TTL_RESOLUTION_MS,
   });
   return {
-    get: (name) => held.get(name),
+    get: held.get.bind(held),
     set: (name, value, bytes) => {
       // Counts in whole bytes, and nothing is free.
       held.set(name, value, { size: Math.max(1, Math.ceil(bytes)) });

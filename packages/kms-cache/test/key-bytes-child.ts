@@ -53,7 +53,7 @@ const ring = new KeyRing(store, hierarchy, {
 async function use(times: number): Promise<void> {
   for (let time = 0; time < times; time += 1) {
     const loaded = await ring.load(tenantId, newId());
-    for (const version of loaded.record.versions) loaded.engine(version);
+    for (const { version } of loaded.record.versions) loaded.version(version)?.engine();
   }
 }
 

@@ -109,7 +109,7 @@ export function keyMemoryRules(keys: number, held: number, zipfAtLeast: number):
   async function use(keyRing: KeyRing, keyId: string): Promise<void> {
     const loaded = await keyRing.load(tenantId, keyId);
     const [version] = loaded.record.versions;
-    if (version !== undefined) loaded.engine(version);
+    if (version !== undefined) loaded.version(version.version)?.engine();
   }
 
   describe(`${keys} keys and a memory for ${held}`, () => {
@@ -177,14 +177,14 @@ export function keyMemoryRules(keys: number, held: number, zipfAtLeast: number):
     const [keyId = ''] = records.keys();
     reads = 0;
     const loaded = await Promise.all(Array.from({ length: 1000 }, async () => keyRing.load(tenantId, keyId)));
-    const engines = loaded.map((key) => key.record.versions.map((version) => key.engine(version))[0]);
+    const engines = loaded.map((key) => key.record.versions.map(({ version }) => key.version(version)?.engine())[0]);
     expect(reads).toBe(1);
     expect(new Set(engines).size).toBe(1);
   });
 
   test('what a key is counted with grows with its versions and what belongs to them', () => {
     const record = makeRecord();
-    const key = (change: Partial<KeyRecord>): LoadedKey => ({ record: { ...record, ...change }, engine: () => ({}) });
+    const key = (change: Partial<KeyRecord>) => ({ record: { ...record, ...change } });
     const [version] = record.versions;
     const sizes = [
       key({}),

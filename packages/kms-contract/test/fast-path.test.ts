@@ -97,8 +97,8 @@ describe('the fast path of a request and of an answer', () => {
     for (const { crypto: traits, readBody, example } of crypto) {
       const body: Readonly<Record<string, unknown>> = example.body ?? {};
       for (const name of Object.keys(body)) expect(readBody?.({ ...body, [name]: null }), name).toBeUndefined();
-      const { b, c } = (traits && FIELD_ALIASES[traits.operation]) ?? {};
-      const tables = [traits && SYNONYMS[traits.operation], b?.request, c?.request];
+      const styles = Object.values((traits && FIELD_ALIASES[traits.operation]) ?? {});
+      const tables = [traits && SYNONYMS[traits.operation], ...styles.map(({ request }) => request)];
       const foreign = tables.flatMap((names) => Object.entries<string>(names ?? {}));
       for (const [canonical, name] of foreign) {
         const { [canonical]: field = 'AA==', ...others } = body;

@@ -57,6 +57,8 @@ import {
   type Store,
   operationOfService,
 } from '../src/index.ts';
+import type { KeyVersionRecord } from '../src/model/key.ts';
+import { cipherOf } from '../src/model/version-cipher.ts';
 import { addTenant, callerOf, type Fixture, makeFixture, promised } from './kms-fixture.ts';
 
 const DAY = 86_400_000;
@@ -632,10 +634,11 @@ describe('budgets', () => {
         }),
     };
     const budgets = new OperationBudgets(counting, { maxLeases: 1 });
-    for (let i = 0; i < 1000; i += 1) await budgets.take(key, version, 'encrypt');
+    const spent = (record: KeyVersionRecord) => ({ record, cipher: cipherOf(record) });
+    for (let i = 0; i < 1000; i += 1) await budgets.take(key, spent(version), 'encrypt');
     expect(leased).toEqual([256, 512, 1024]);
-    await budgets.take(other, otherVersion, 'encrypt');
-    await budgets.take(key, version, 'encrypt');
+    await budgets.take(other, spent(otherVersion), 'encrypt');
+    await budgets.take(key, spent(version), 'encrypt');
     expect(leased).toEqual([256, 512, 1024, 256, 256]);
   });
 

@@ -1,6 +1,6 @@
 import { type Call, callerAddress } from '@qnsp/http-edge';
 import type { RawRequest } from '@qnsp/kms-contract';
-import { badRequest, type Caller, isUuid, KmsError, SYSTEM_TENANT, type TenantId } from '@qnsp/kms-core';
+import { badRequest, type Caller, isUuid, KmsError, SYSTEM_TENANT } from '@qnsp/kms-core';
 import type { QnspTarget } from './qnsp-target.ts';
 
 /**
@@ -10,17 +10,14 @@ import type { QnspTarget } from './qnsp-target.ts';
  */
 export function settleCaller(call: Call<QnspTarget>, raw: RawRequest): Caller | undefined {
   if (call.signedIn === undefined) return undefined;
-  const { tenantId } = call.signedIn.identity;
+  const { tenantId: ofCredential } = call.signedIn.identity;
   const { scope } = call.target.kind.route;
   const address = callerAddress(call.incoming, call.edge.gatewayCredential);
   const claims = claimsOf(raw);
   // On platform routes a tenant in the body is what the call is about, not who calls.
-  const platform = tenantId === null && (scope === 'platform' || (scope === 'either' && claims.length === 0));
-  return call.settle(platform ? SYSTEM_TENANT : namedTenant(tenantId, claims), address);
-}
-
-/** The tenant of a credential, which every one that the request names must equal, or for a platform credential the one that it names. */
-function namedTenant(ofCredential: TenantId | null, claims: readonly unknown[]): TenantId {
+  const platform = ofCredential === null && (scope === 'platform' || (scope === 'either' && claims.length === 0));
+  if (platform) return call.settle(SYSTEM_TENANT, address);
+  // The tenant of the credential, which every one that the request names must equal, or for a platform credential the one that it names.
   let tenantId = ofCredential;
   for (const claim of claims) {
     if (typeof claim !== 'string') throw badRequest('tenantId', 'must be one UUID');
@@ -31,7 +28,7 @@ function namedTenant(ofCredential: TenantId | null, claims: readonly unknown[]):
   if (tenantId === null)
     throw badRequest('tenantId', 'a platform credential must name the tenant, e.g. in the header x-qnsp-tenant');
   if (!isUuid(tenantId) || tenantId === SYSTEM_TENANT) throw badRequest('tenantId', 'must be the UUID of a tenant');
-  return tenantId;
+  return call.settle(tenantId, address);
 }
 
 /** What a request says in the places where it may name a tenant. */

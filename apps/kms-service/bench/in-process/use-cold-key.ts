@@ -3,7 +3,7 @@ import type { KeyId, KeyRing, TenantId } from '@qnsp/kms-core';
 /** Has a ring load a key and make the engine of its current version, as the use of a key does. */
 export async function useColdKey(ring: KeyRing, tenantId: TenantId, keyId: KeyId): Promise<void> {
   const key = await ring.load(tenantId, keyId);
-  const version = key.record.versions.find((candidate) => candidate.version === key.record.currentVersion);
+  const version = key.version(key.record.currentVersion);
   if (version === undefined) throw new Error('a loaded key has its current version');
-  key.engine(version);
+  version.engine();
 }

@@ -1,7 +1,13 @@
 import type { RawRequest } from './raw-request.ts';
 import { type Issue, isUuid, KmsError, keyNotFound } from '@qnsp/kms-core';
 import type { z } from 'zod';
-import { type FieldNaming, type JsonObject, type Names, normaliseRequest, normaliseSynonyms } from '../route/field-aliases.ts';
+import {
+  type FieldNaming,
+  type JsonObject,
+  type Names,
+  normaliseRequest,
+  normaliseSynonyms,
+} from '../route/field-aliases.ts';
 import { LIMITS } from '../bounds/limits.ts';
 import { check, invalidRequest, nameAsSent } from './issues.ts';
 import { parseQuery, passedOver } from './parse-query.ts';
@@ -59,7 +65,7 @@ export function parseRequest<R extends Route>(
   const keyId = raw.params?.['keyId'];
   const isPlain =
     crypto !== undefined && !route.mutating && route.check === undefined && (keyId === undefined || isUuid(keyId));
-  // A crypto request like nearly all has no query, and a body with a short way, which gives what the schemas of the route would.
+  // A crypto request like nearly all has no query, and a body with a fast path, which gives what the schemas of the route would.
   if (readBody !== undefined && isPlain && Object.keys(raw.query ?? NOTHING).length === 0) {
     const value = readBody(raw.body);
     if (value !== undefined)

@@ -1,5 +1,5 @@
 import { KmsError } from '../errors/kms-error.ts';
-import type { KeyId, TenantId } from '../model/identifiers.ts';
+import type { TenantId } from '../model/identifiers.ts';
 import type { Identity } from './identity.ts';
 import { BEYOND_KEYS, type Permission, ROLE_PERMISSIONS } from './permissions.ts';
 
@@ -20,11 +20,6 @@ export interface Caller {
 export function callerOf(identity: Identity, tenantId: TenantId, ip: string | null): Caller {
   const { subject, permissions, attributes, keys } = identity;
   return { tenantId, subject, permissions, attributes: { ip, mfa: attributes.mfa }, keys };
-}
-
-/** Whether the credential of a caller is for a key. */
-export function isForKey({ keys }: Caller, keyId: KeyId): boolean {
-  return keys === undefined || keys === null || keys.has(keyId);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { KmsError } from '../errors/kms-error.ts';
 import type { KeyRecord } from '../model/key.ts';
-import { administersTenant, type Caller, isForKey, requirePermission } from './caller.ts';
+import { administersTenant, type Caller, requirePermission } from './caller.ts';
 import { compiledPolicy } from './compiled-policy.ts';
 import { type Permission, WAY_BACK } from './permissions.ts';
 
@@ -17,7 +17,7 @@ export type Guarded = Pick<KeyRecord, 'keyId' | 'policy'>;
 export function authorize(caller: Caller, permission: Permission, key: Guarded, now: number): void {
   if (isAllowed(caller, permission, key, now)) return;
   requirePermission(caller, permission);
-  if (!isForKey(caller, key.keyId))
+  if (caller.keys?.has(key.keyId) === false)
     throw new KmsError('FORBIDDEN', 'The credential is limited to other keys.', {
       details: { permission, deniedBy: 'keys' },
     });
@@ -30,7 +30,7 @@ export function authorize(caller: Caller, permission: Permission, key: Guarded, 
 export function isAllowed(caller: Caller, permission: Permission, key: Guarded, now: number): boolean {
   // Before the policy: it says who may use the key, and this credential is not meant for that, regardless of its
   // holder.
-  if (!isForKey(caller, key.keyId)) return false;
+  if (caller.keys?.has(key.keyId) === false) return false;
   if (key.policy === null) return caller.permissions.has(permission);
   switch (compiledPolicy(key.policy).ask(caller, permission, key.keyId, now)) {
     case 'allowed':

@@ -1,11 +1,12 @@
-import { type EncryptionContext, encodeContext, encodeWrapData } from '../envelope/associated-data.ts';
+import { type EncryptionContext, encodeContext, encodeWrapData, NO_CONTEXT } from '../envelope/associated-data.ts';
 import { BOUNDS } from './bounds.ts';
 import { checkStringMap } from './check-string-map.ts';
 import { checkBytes } from './check-values.ts';
 
 /** The bytes of an encryption context that is within its bounds. Throws `BAD_REQUEST`. */
 export function boundedContext(context: EncryptionContext | undefined, path = 'context'): Buffer {
-  if (context !== undefined) checkStringMap(path, context, BOUNDS.context);
+  if (context === undefined) return NO_CONTEXT;
+  checkStringMap(path, context, BOUNDS.context);
   return encodeContext(context);
 }
 

@@ -133,7 +133,7 @@ async function assemble(
   const caches = options.cache?.();
   closing.push(async () => caches?.close?.());
   const databaseClock = storage.clock;
-  const clock = databaseClock === undefined ? () => Date.now() : () => databaseClock.now();
+  const clock = databaseClock === undefined ? () => Date.now() : databaseClock.now;
   const evidence = options.evidence?.({ store: storage.evidence, clock });
   closing.push(async () => evidence?.close());
   const counter = new OperationCounter();

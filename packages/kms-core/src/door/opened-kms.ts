@@ -9,11 +9,10 @@ import { OperationEvidence, withEvidence } from '../evidence/operation-evidence.
 import type { AlertSink } from '../model/alert.ts';
 import { ACCESS_DENIED, type AuditContext } from '../model/audit-event.ts';
 import { SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
-import { apiTokenVerifier } from '../operations/authenticate-token.ts';
+import { apiTokenVerifier, verifyCredentials } from '../operations/credentials.ts';
 import { OPERATIONS } from '../operations/catalog.ts';
 import type { Kms } from '../operations/kms.ts';
 import { type Operation, operationOfService } from '../operations/operation.ts';
-import { verifyCredentials } from '../operations/verify-credentials.ts';
 import type { CredentialVerifier, PresentedCredentials } from '../ports/credential-verifier.ts';
 import { inputFingerprint } from './input-fingerprint.ts';
 import { type CallerKms, methodsOf, type OwnKms } from './methods.ts';

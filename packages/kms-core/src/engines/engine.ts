@@ -34,3 +34,6 @@ export interface KeyEngine {
   /** The raw shared secret with a peer's public key (SPKI, DER). Never leaves the core without a KDF. */
   readonly agree?: (peerPublicKey: Uint8Array) => MaybePromise<Uint8Array>;
 }
+
+/** The engine of a version that makes ciphertexts, and opens them. */
+export type MessageEngine = Required<Pick<KeyEngine, 'seal' | 'open'>>;

@@ -8,24 +8,12 @@ import {
   constants,
 } from 'node:crypto';
 import { decryptFailed, HEADER_BYTES } from '../envelope/header.ts';
-import { type AeadCipher, NONCE_BYTES, openAead, sealAead } from './aead.ts';
-import type { KeyEngine } from './engine.ts';
+import { type AeadCipher, NONCE_BYTES, openAead, randomNonce, sealAead } from './aead.ts';
+import type { KeyEngine, MessageEngine } from './engine.ts';
 import { andThen, type MaybePromise } from '../base/maybe-promise.ts';
 import { hkdfOneBlock } from './hkdf-one-block.ts';
 import type { Kem } from './kem.ts';
-import { randomNonce } from './random-nonce.ts';
 import { Xaes256Gcm } from './xaes-256-gcm.ts';
-
-type MessageEngine = Required<Pick<KeyEngine, 'seal' | 'open'>>;
-
-/** Suite 1: XAES-256-GCM under the key itself. */
-export function xaesEngine(key: KeyObject): MessageEngine {
-  const aead = new Xaes256Gcm(key);
-  return {
-    seal: (header, context, plaintext) => aead.seal(header, [header, context], plaintext),
-    open: (ciphertext, context) => aead.open(ciphertext, [ciphertext.subarray(0, HEADER_BYTES), context], HEADER_BYTES),
-  };
-}
 
 /** Suites 2 and 3: an AEAD with a random 96-bit nonce, under a message budget. */
 export function randomNonceEngine(cipher: AeadCipher, key: KeyObject): MessageEngine {

@@ -6,13 +6,8 @@ import { RefusedMaterial } from '../key-material/refused-material.ts';
 import type { KeyEngine } from './engine.ts';
 import { demandKeyOf } from './key-of-algorithm.ts';
 import { type Kem, mlKem, xWing } from './kem.ts';
-import {
-  kemMessageEngine,
-  legacyCbcEngine,
-  randomNonceEngine,
-  rsaMessageEngine,
-  xaesEngine,
-} from './message-engines.ts';
+import { kemMessageEngine, legacyCbcEngine, randomNonceEngine, rsaMessageEngine } from './message-engines.ts';
+import { xaesEngine } from './xaes-256-gcm.ts';
 import { signatureEngine } from './signature-engine.ts';
 import type { LoadedMaterial } from './software-material.ts';
 

@@ -1,7 +1,7 @@
 import { type Cipheriv, createCipheriv, type KeyObject } from 'node:crypto';
-import { decryptFailed } from '../envelope/header.ts';
-import { openAead, sealAead, TAG_BYTES } from './aead.ts';
-import { fillNonce } from './random-nonce.ts';
+import { decryptFailed, HEADER_BYTES } from '../envelope/header.ts';
+import { fillNonce, openAead, sealAead, TAG_BYTES } from './aead.ts';
+import type { MessageEngine } from './engine.ts';
 
 const XAES_NONCE_BYTES = 24;
 const BLOCK = 16;
@@ -18,9 +18,14 @@ const MESSAGE_NONCE_OFFSET = 12;
 export class Xaes256Gcm {
   readonly #ecb: Cipheriv;
   readonly #labelled: Buffer;
+  readonly #fillNonce: typeof fillNonce;
 
-  /** @param key a secret key of 32 bytes */
-  constructor(key: KeyObject) {
+  /**
+   * @param key a secret key of 32 bytes
+   * @param nonces what writes the nonces, which must never be the same twice; another one than the default only for known answers
+   */
+  constructor(key: KeyObject, nonces = fillNonce) {
+    this.#fillNonce = nonces;
     if (key.symmetricKeySize !== 32) throw new RangeError('XAES-256-GCM takes a key of 32 bytes');
     // ECB without padding has no state between blocks, so one cipher object serves all messages of the key.
     this.#ecb = createCipheriv('aes-256-ecb', key, null).setAutoPadding(false);
@@ -34,11 +39,17 @@ export class Xaes256Gcm {
     // Made in one piece: on this way every view and every copy of a few bytes counts.
     const sealed = Buffer.allocUnsafe(bodyAt + plaintext.length + TAG_BYTES);
     sealed.set(prefix);
-    fillNonce(sealed, nonceAt, XAES_NONCE_BYTES);
-    const [body, tag] = this.#encrypt(sealed, nonceAt, aad, plaintext);
-    sealed.set(body, bodyAt);
-    sealed.set(tag, bodyAt + plaintext.length);
-    return sealed;
+    this.#fillNonce(sealed, nonceAt, XAES_NONCE_BYTES);
+    const messageKey = this.#deriveKey(sealed, nonceAt);
+    try {
+      const nonce = sealed.subarray(nonceAt + MESSAGE_NONCE_OFFSET, bodyAt);
+      const [body, tag] = sealAead('aes-256-gcm', messageKey, nonce, aad, plaintext);
+      sealed.set(body, bodyAt);
+      sealed.set(tag, bodyAt + plaintext.length);
+      return sealed;
+    } finally {
+      messageKey.fill(0);
+    }
   }
 
   /** Opens `nonce(24) ‖ body ‖ tag(16)` from `at` on. Throws `DECRYPT_FAILED` unless everything is authentic. */
@@ -54,26 +65,6 @@ export class Xaes256Gcm {
     }
   }
 
-  /** Encrypts under a given nonce, for published vectors. Answers body and tag. */
-  encrypt(nonce: Uint8Array, aad: readonly Uint8Array[], plaintext: Uint8Array): [body: Buffer, tag: Buffer] {
-    return this.#encrypt(nonce, 0, aad, plaintext);
-  }
-
-  #encrypt(
-    nonce: Uint8Array,
-    at: number,
-    aad: readonly Uint8Array[],
-    plaintext: Uint8Array,
-  ): [body: Buffer, tag: Buffer] {
-    const messageKey = this.#deriveKey(nonce, at);
-    try {
-      const ofMessage = nonce.subarray(at + MESSAGE_NONCE_OFFSET, at + XAES_NONCE_BYTES);
-      return sealAead('aes-256-gcm', messageKey, ofMessage, aad, plaintext);
-    } finally {
-      messageKey.fill(0);
-    }
-  }
-
   /** @param at where the nonce begins */
   #deriveKey(nonce: Uint8Array, at: number): Buffer {
     const blocks = Buffer.from(this.#labelled);
@@ -84,6 +75,15 @@ export class Xaes256Gcm {
     }
     return this.#ecb.update(blocks);
   }
+}
+
+/** Suite 1: XAES-256-GCM under the key itself. */
+export function xaesEngine(key: KeyObject): MessageEngine {
+  const aead = new Xaes256Gcm(key);
+  return {
+    seal: (header, context, plaintext) => aead.seal(header, [header, context], plaintext),
+    open: (ciphertext, context) => aead.open(ciphertext, [ciphertext.subarray(0, HEADER_BYTES), context], HEADER_BYTES),
+  };
 }
 
 /** M1 = 0x0001 ‖ "X" ‖ 0x00 ‖ N[:12] and M2 = 0x0002 ‖ …, both XORed with K1: all of them but the nonce. */

@@ -3,18 +3,19 @@ export type EncryptionContext = Readonly<Record<string, string>>;
 
 /** Marks associated data given as bytes (wrap), a count that no context of strings can have. */
 const BYTES_MARKER = 0xffffffff;
-const EMPTY_CONTEXT = Buffer.alloc(4);
+/** The bytes of a context without entries. */
+export const NO_CONTEXT = Buffer.alloc(4);
 
 /**
  * The bytes of a context of strings: the number of entries, then each name and value with its length (four bytes,
  * big-endian), names in the order of their UTF-8 bytes. The same entries give the same bytes in any order.
  */
 export function encodeContext(context: EncryptionContext | undefined): Buffer {
-  if (context === undefined) return EMPTY_CONTEXT;
+  if (context === undefined) return NO_CONTEXT;
   const entries = Object.entries(context).map(
     ([name, value]) => [Buffer.from(name, 'utf8'), Buffer.from(value, 'utf8')] as const,
   );
-  if (entries.length === 0) return EMPTY_CONTEXT;
+  if (entries.length === 0) return NO_CONTEXT;
   entries.sort(([a], [b]) => Buffer.compare(a, b));
   const parts: Uint8Array[] = [uint32(entries.length)];
   for (const [name, value] of entries) parts.push(uint32(name.length), name, uint32(value.length), value);

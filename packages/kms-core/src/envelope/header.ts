@@ -25,21 +25,6 @@ export function makeHeader(suite: Suite, keyId: KeyId, keyVersion: number): Buff
   return header;
 }
 
-const headers = new WeakMap<object, Buffer>();
-
-/**
- * The header of new ciphertexts under one key version, made once for as long as what was read of the version is held.
- *
- * @param version what was read of the version; nothing but what remembers the header
- */
-export function headerOf(version: object, suite: Suite, keyId: KeyId, keyVersion: number): Uint8Array {
-  const made = headers.get(version);
-  if (made !== undefined) return made;
-  const header = makeHeader(suite, keyId, keyVersion);
-  headers.set(version, header);
-  return header;
-}
-
 /**
  * Reads the header of a ciphertext.
  *

@@ -1,6 +1,5 @@
-import { NONCE_BYTES, openAead, sealAead } from '../engines/aead.ts';
+import { NONCE_BYTES, openAead, randomNonce, sealAead } from '../engines/aead.ts';
 import { type Field, lengthPrefixed } from '../encoding/length-prefixed.ts';
-import { randomNonce } from '../engines/random-nonce.ts';
 import { decryptFailed } from '../envelope/header.ts';
 import { type DerivationLabel, deriveKey } from './derive.ts';
 import type { MasterKeyChain } from './master-key-chain.ts';

@@ -1,6 +1,5 @@
 import { createHmac, createSecretKey } from 'node:crypto';
-import { NONCE_BYTES, openAead, sealAead } from '../engines/aead.ts';
-import { randomNonce } from '../engines/random-nonce.ts';
+import { NONCE_BYTES, openAead, randomNonce, sealAead } from '../engines/aead.ts';
 import type { RootProvider } from '../ports/root-provider.ts';
 import { deriveKey } from './derive.ts';
 

@@ -1,7 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { lengthPrefixed } from '../encoding/length-prefixed.ts';
-import { NONCE_BYTES, openAead, sealAead } from '../engines/aead.ts';
-import { randomNonce } from '../engines/random-nonce.ts';
+import { NONCE_BYTES, openAead, randomNonce, sealAead } from '../engines/aead.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { deriveKey } from './derive.ts';
 import type { RecordFormat } from './record-formats.ts';

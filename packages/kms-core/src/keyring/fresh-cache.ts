@@ -48,7 +48,7 @@ export class FreshCache<V extends object> {
     feed: ChangeFeed,
     memory: MemoryCache<V> | undefined,
     bytesOf: (value: V) => number,
-    monotonic: () => number = () => performance.now(),
+    monotonic: () => number = performance.now.bind(performance),
   ) {
     this.#feed = feed;
     this.#memory = memory;

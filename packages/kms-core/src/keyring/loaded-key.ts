@@ -1,18 +1,32 @@
+import type { Algorithm } from '../algorithms/registry.ts';
 import { algorithmById } from '../algorithms/resolve.ts';
 import type { KeyEngine } from '../engines/engine.ts';
+import { makeHeader } from '../envelope/header.ts';
 import { softwareEngine } from '../engines/software-engine.ts';
 import { loadMaterial } from '../engines/software-material.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
 import type { JsonValue } from '../model/metadata.ts';
+import { cipherOf, type VersionCipher } from '../model/version-cipher.ts';
 import type { ResidentKeyProvider } from '../ports/resident-keys.ts';
 
 /** A key whose record was read and authenticated. */
 export interface LoadedKey {
   readonly record: KeyRecord;
-  /** The engine of one of its versions: made when it is first asked for, then the same one. */
-  engine(version: KeyVersionRecord): KeyEngine;
+  /** One of its versions by its number, the same one each time; `undefined` where it has none of that number. */
+  version(version: number): LoadedVersion | undefined;
+}
+
+/** A version of a loaded key, with what follows from its record. */
+export interface LoadedVersion {
+  readonly record: KeyVersionRecord;
+  readonly algorithm: Algorithm;
+  readonly cipher: VersionCipher;
+  /** What its ciphertexts begin with; absent where it makes none. */
+  readonly header: Uint8Array | undefined;
+  /** Its engine: made when it is first asked for, then the same one. */
+  engine(): KeyEngine;
 }
 
 /**
@@ -25,15 +39,32 @@ export function loadedKey(
   chain: MasterKeyChain,
   resident: readonly ResidentKeyProvider[],
 ): LoadedKey {
-  const engines = new Map<KeyVersionRecord, KeyEngine>();
+  const versions = new Map<number, LoadedVersion>();
   return {
     record,
-    engine: (version) => {
-      const held = engines.get(version);
+    version: (number) => {
+      const held = versions.get(number);
       if (held !== undefined) return held;
-      const engine = engineOf(record, version, chain, resident);
-      engines.set(version, engine);
-      return engine;
+      const version = record.versions.find((candidate) => candidate.version === number);
+      if (version === undefined) return undefined;
+      const loaded = loadedVersion(record, version, () => engineOf(record, version, chain, resident));
+      versions.set(number, loaded);
+      return loaded;
+    },
+  };
+}
+
+function loadedVersion({ keyId }: KeyRecord, version: KeyVersionRecord, makeEngine: () => KeyEngine): LoadedVersion {
+  const cipher = cipherOf(version);
+  let made: KeyEngine | undefined;
+  return {
+    record: version,
+    algorithm: algorithmById(version.algorithm),
+    cipher,
+    header: cipher.suite === undefined ? undefined : makeHeader(cipher.suite, keyId, version.version),
+    engine: () => {
+      made ??= makeEngine();
+      return made;
     },
   };
 }
@@ -72,7 +103,7 @@ const PER_SEALED_BYTE = 4;
 const PER_PUBLIC_BYTE = 20;
 
 /** Roughly what a loaded key takes in memory once all of its versions are unsealed. */
-export function bytesOfKey({ record }: LoadedKey): number {
+export function bytesOfKey({ record }: Pick<LoadedKey, 'record'>): number {
   let bytes = RECORD_BYTES + bytesOfMembers(record.metadata) + bytesOfMembers(record.fields);
   for (const { material, publicKey, fields } of record.versions) {
     bytes += VERSION_BYTES + bytesOfMembers(fields);

@@ -1,9 +1,9 @@
-import { cipherOf } from '../model/version-cipher.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { CryptoOperation } from '../algorithms/crypto-operation.ts';
 import type { MaybePromise } from '../base/maybe-promise.ts';
-import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
+import type { KeyRecord } from '../model/key.ts';
 import type { Store } from '../ports/store.ts';
+import type { LoadedVersion } from './loaded-key.ts';
 
 /** The operations that make a ciphertext, and so use up a nonce. */
 const SEALING: ReadonlySet<CryptoOperation> = new Set<CryptoOperation>(['encrypt', 'reencrypt', 'wrap', 'data-key']);
@@ -20,6 +20,9 @@ interface LocalLease {
   /** The lease that is being drawn, with the number of operations that it was granted. */
   renewal: Promise<number> | undefined;
 }
+
+/** A version, as far as it says what may be done with it. */
+export type SpentVersion = Pick<LoadedVersion, 'record' | 'cipher'>;
 
 export interface BudgetOptions {
   /** Lowers the message budget of the algorithms, for tests of its end. */
@@ -51,12 +54,14 @@ export class OperationBudgets {
    *
    * @throws KmsError `KEY_USAGE_EXCEEDED` when one of them is spent.
    */
-  take(key: KeyRecord, version: KeyVersionRecord, operation: CryptoOperation): MaybePromise<void> {
+  take(key: KeyRecord, { record, cipher }: SpentVersion, operation: CryptoOperation): MaybePromise<void> {
     const { maxOperations } = key.usageLimits;
-    const messages = SEALING.has(operation) ? this.#messages(version) : null;
+    const { version } = record;
+    const messageBudget = SEALING.has(operation) ? cipher.messageBudget : undefined;
+    const messages = messageBudget === undefined ? null : Math.min(messageBudget, this.#messageBudget ?? messageBudget);
     if (maxOperations === null && messages === null) return undefined;
     const held = [
-      ...(messages === null ? [] : [this.#lease(key, version.version, messages)]),
+      ...(messages === null ? [] : [this.#lease(key, version, messages)]),
       ...(maxOperations === null ? [] : [this.#lease(key, 0, maxOperations)]),
     ];
     if (held.every((lease) => lease.remaining > 0)) {
@@ -68,16 +73,16 @@ export class OperationBudgets {
 
   async #takeAll(
     key: KeyRecord,
-    version: KeyVersionRecord,
+    version: number,
     maxOperations: number | null,
     messages: number | null,
   ): Promise<void> {
-    if (messages !== null && !(await this.#takeOne(key, version.version, messages))) {
+    if (messages !== null && !(await this.#takeOne(key, version, messages))) {
       throw new KmsError(
         'KEY_USAGE_EXCEEDED',
-        `Version ${version.version} of the key has protected as many messages as its algorithm allows: rotate the key.`,
+        `Version ${version} of the key has protected as many messages as its algorithm allows: rotate the key.`,
         {
-          details: { limit: messages, version: version.version },
+          details: { limit: messages, version },
         },
       );
     }
@@ -86,12 +91,6 @@ export class OperationBudgets {
         details: { maxOperations },
       });
     }
-  }
-
-  #messages(version: KeyVersionRecord): number | null {
-    const { messageBudget } = cipherOf(version);
-    if (messageBudget === undefined) return null;
-    return Math.min(messageBudget, this.#messageBudget ?? messageBudget);
   }
 
   async #takeOne(key: KeyRecord, version: number, budget: number): Promise<boolean> {

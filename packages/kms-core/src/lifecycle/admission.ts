@@ -1,5 +1,5 @@
-import { PURPOSE_OPERATIONS } from '../algorithms/registry.ts';
-import { KmsError } from '../errors/kms-error.ts';
+import { type Algorithm, PURPOSE_OPERATIONS } from '../algorithms/registry.ts';
+import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
 import { KEY_STATE_ALLOWS, VERSION_STATE_ALLOWS } from './operations.ts';
 import type { CryptoOperation } from '../algorithms/crypto-operation.ts';
@@ -47,4 +47,10 @@ export function admitVersion(version: KeyVersionRecord, operation: CryptoOperati
       details: { state: version.state, version: version.version, operation },
     },
   );
+}
+
+/** Refuses algorithms that are not approved, for a service that must run in FIPS mode. */
+export function requireApproved(algorithm: Algorithm): void {
+  if (algorithm.fipsApproved) return;
+  throw badRequest('algorithm', `${algorithm.standardName} is not approved for FIPS mode, in which this service runs`);
 }

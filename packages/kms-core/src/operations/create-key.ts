@@ -1,3 +1,4 @@
+import { requireApproved } from '../lifecycle/admission.ts';
 import { requirePermission } from '../access/caller.ts';
 import { assertGrantable } from '../access/grantable-policy.ts';
 import { assertNoLockout } from '../access/lockout.ts';
@@ -18,7 +19,6 @@ import type { ChangeContext } from './change-key.ts';
 import type { Operation } from './operation.ts';
 import { prepareVersion } from './prepare-version.ts';
 import type { PreparedVersion } from './prepared-version.ts';
-import { requireApproved } from './require-approved.ts';
 import { runOnce } from './run-once.ts';
 
 export interface CreateKeyInput extends KeySettings {
@@ -36,7 +36,7 @@ export async function createKey(op: Operation, input: CreateKeyInput): Promise<K
   checkOneOf('protectionLevel', input.protectionLevel ?? 'software', PROTECTION_LEVELS);
   checkKeySettings(input);
   checkIdempotency(op.idempotency);
-  requireApproved(kms, algorithm);
+  if (kms.settings.requireFips) requireApproved(algorithm);
   if (algorithm.importOnly)
     throw badRequest('algorithm', `${algorithm.id} keys can only be imported, to read existing data`);
   const { tenantId } = caller;

@@ -2,15 +2,13 @@ import { BOUNDS } from '../bounds/bounds.ts';
 import { boundedContext } from '../bounds/bounded-data.ts';
 import { checkBytes } from '../bounds/check-values.ts';
 import type { EncryptionContext } from '../envelope/associated-data.ts';
-import { headerOf } from '../envelope/header.ts';
-import { cipherOf } from '../model/version-cipher.ts';
 import type { MaybePromise } from '../base/maybe-promise.ts';
 import { badRequest } from '../errors/kms-error.ts';
 import type { CryptoOperation } from '../algorithms/crypto-operation.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import { OPERATIONS } from './catalog.ts';
 import type { Operation } from './operation.ts';
-import { capability, type UsableVersion, useKey } from './use-key.ts';
+import { type UsableVersion, useKey } from './use-key.ts';
 
 /** The largest plaintext in bytes; what is larger is encrypted by the client under a data key. */
 export const MAX_PLAINTEXT_BYTES = BOUNDS.plaintextBytes;
@@ -48,13 +46,13 @@ export function sealWith(
   associatedData: Uint8Array,
   operation: CryptoOperation,
 ): MaybePromise<EncryptResult> {
-  const { suite } = cipherOf(used.version);
-  if (suite === undefined)
-    throw badRequest('keyId', `a key with the algorithm ${used.algorithm.id} cannot ${operation}`);
+  const { header, engine } = used;
+  const algorithm = used.algorithm.id;
+  if (header === undefined || engine.seal === undefined)
+    throw badRequest('keyId', `a key with the algorithm ${algorithm} cannot ${operation}`);
   const { keyId } = used.key;
   const { version } = used.version;
-  const sealed = capability(used, 'seal')(headerOf(used.version, suite, keyId, version), associatedData, plaintext);
-  const algorithm = used.algorithm.id;
+  const sealed = engine.seal(header, associatedData, plaintext);
   return sealed instanceof Promise
     ? sealed.then((ciphertext) => ({ ciphertext, keyId, keyVersion: version, algorithm }))
     : { ciphertext: sealed, keyId, keyVersion: version, algorithm };

@@ -1,3 +1,4 @@
+import { requireApproved } from '../lifecycle/admission.ts';
 import { requirePermission } from '../access/caller.ts';
 import type { Algorithm } from '../algorithms/registry.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
@@ -19,7 +20,6 @@ import { unwrapMaterial, WRAPPING_ALGORITHMS, type WrappedMaterial } from './imp
 import type { Operation } from './operation.ts';
 import { softwareVersion } from './prepare-version.ts';
 import type { PreparedVersion } from './prepared-version.ts';
-import { requireApproved } from './require-approved.ts';
 import { runOnce } from './run-once.ts';
 
 export interface ImportKeyInput extends KeySettings, WrappedMaterial {
@@ -36,7 +36,7 @@ export async function importKey(op: Operation, input: ImportKeyInput): Promise<K
   requirePermission(caller, OPERATIONS.importKey.permission);
   checkImport(input);
   checkIdempotency(op.idempotency);
-  requireApproved(kms, input.algorithm);
+  if (kms.settings.requireFips) requireApproved(input.algorithm);
   if (input.rotation?.auto || (input.rotation?.auto === undefined && input.rotation?.periodSeconds)) {
     throw badRequest('rotation', 'an imported key cannot rotate automatically');
   }

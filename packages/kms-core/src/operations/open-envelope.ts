@@ -1,12 +1,10 @@
-import { algorithmById } from '../algorithms/resolve.ts';
-import { cipherOf } from '../model/version-cipher.ts';
 import { decryptFailed, type EnvelopeHeader, parseHeader } from '../envelope/header.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { LoadedKey } from '../keyring/loaded-key.ts';
 import { andThen, type MaybePromise } from '../base/maybe-promise.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { Operation } from './operation.ts';
-import { admit, type KeyRequest, type KeyUse, ready, type UsableVersion, versionOf } from './use-key.ts';
+import { admit, type KeyRequest, type KeyUse, ready, type UsableVersion } from './use-key.ts';
 
 /** A ciphertext in the envelope format, or one of another system under a key that was imported for such data. */
 export interface SealedText {
@@ -64,15 +62,13 @@ function openWith(
 ): MaybePromise<OpenedEnvelope> {
   const { record } = loaded;
   admit(op, use, record);
-  const current = versionOf(record, null);
-  if (algorithmById(current.algorithm).family === 'legacy-cipher') {
-    const request = { use, keyId: record.keyId, version: current.version };
+  if (loaded.version(record.currentVersion)?.algorithm.family === 'legacy-cipher') {
+    const request = { use, keyId: record.keyId, version: record.currentVersion };
     return openLegacy(op, request, loaded, sealed);
   }
   if (header === undefined || header.keyId !== record.keyId) throw decryptFailed();
-  const version = record.versions.find((candidate) => candidate.version === header.keyVersion);
-  if (version === undefined || cipherOf(version).suite !== header.suite) throw decryptFailed();
-  const used = ready(op, { use, keyId: record.keyId, version: version.version }, loaded);
+  if (loaded.version(header.keyVersion)?.cipher.suite !== header.suite) throw decryptFailed();
+  const used = ready(op, { use, keyId: record.keyId, version: header.keyVersion }, loaded);
   return used instanceof Promise ? foundFor(sealed, used).then((late) => openBy(late, sealed)) : openBy(used, sealed);
 }
 

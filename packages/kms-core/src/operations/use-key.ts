@@ -1,18 +1,16 @@
 import { authorize } from '../access/evaluate-policy.ts';
 import type { Permission } from '../access/permissions.ts';
 import type { Algorithm } from '../algorithms/registry.ts';
-import { algorithmById } from '../algorithms/resolve.ts';
 import type { KeyEngine } from '../engines/engine.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
-import type { LoadedKey } from '../keyring/loaded-key.ts';
+import type { LoadedKey, LoadedVersion } from '../keyring/loaded-key.ts';
 import { patientEngine } from '../keyring/patient-engine.ts';
-import { admitKey, admitVersion } from '../lifecycle/admission.ts';
+import { admitKey, admitVersion, requireApproved } from '../lifecycle/admission.ts';
 import type { CryptoOperation } from '../algorithms/crypto-operation.ts';
 import type { MaybePromise } from '../base/maybe-promise.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
 import type { Operation } from './operation.ts';
-import { requireApproved } from './require-approved.ts';
 import { rotateUnattended } from './rotate-unattended.ts';
 
 /** What a key is used for, and what that takes. Operations of the catalogue that use a key are such. */
@@ -34,6 +32,8 @@ export interface UsableVersion {
   readonly key: KeyRecord;
   readonly version: KeyVersionRecord;
   readonly algorithm: Algorithm;
+  /** What its ciphertexts begin with; absent where it makes none. */
+  readonly header: Uint8Array | undefined;
   readonly engine: KeyEngine;
 }
 
@@ -93,20 +93,13 @@ export function admit({ kms, caller, evidence }: Operation, use: KeyUse, record:
   admitKey(record, use.crypto, now);
 }
 
-/** One version of a key, or with `null` the current one. Throws `BAD_REQUEST` for one that the key does not have. */
-export function versionOf(record: KeyRecord, versionNumber: number | null): KeyVersionRecord {
-  const wanted = versionNumber ?? record.currentVersion;
-  const version = record.versions.find((candidate) => candidate.version === wanted);
-  if (version === undefined) throw badRequest('keyVersion', 'the key has no such version');
-  return version;
-}
-
 /** Checks, pays for and opens a version of an admitted key. */
 export function ready(op: Operation, request: KeyRequest, loaded: LoadedKey): MaybePromise<UsableVersion> {
-  const version = versionOf(loaded.record, request.version);
-  const usable = admittedVersion(op, request.use, version, loaded);
+  const version = admittedVersion(op, request, loaded);
   const payment = op.kms.budgets.take(loaded.record, version, request.use.crypto);
-  return payment === undefined ? opened(op, usable) : readyAfterPayment(op, request, payment, version.version);
+  return payment === undefined
+    ? opened(op, loaded.record, version)
+    : readyAfterPayment(op, request, payment, version.record.version);
 }
 
 /**
@@ -125,41 +118,31 @@ async function readyAfterPayment(
   for (let waiting: MaybePromise<void> = payment; ; ) {
     await waiting;
     const loaded = await loadAdmitted(op, request);
-    const version = versionOf(loaded.record, request.version);
-    const usable = admittedVersion(op, request.use, version, loaded);
-    if (version.version === isPaid) return opened(op, usable);
+    const version = admittedVersion(op, request, loaded);
+    if (version.record.version === isPaid) return opened(op, loaded.record, version);
     waiting = op.kms.budgets.take(loaded.record, version, request.use.crypto);
-    if (waiting === undefined) return opened(op, usable);
-    isPaid = version.version;
+    if (waiting === undefined) return opened(op, loaded.record, version);
+    isPaid = version.record.version;
   }
 }
 
-/** A version that may be used, and is not opened yet. */
-interface Admitted {
-  readonly loaded: LoadedKey;
-  readonly version: KeyVersionRecord;
-  readonly algorithm: Algorithm;
+/** The version that is asked for, if it may be used. Throws `BAD_REQUEST` for one that the key does not have. */
+function admittedVersion({ kms, evidence }: Operation, request: KeyRequest, loaded: LoadedKey): LoadedVersion {
+  const { record } = loaded;
+  const version = loaded.version(request.version ?? record.currentVersion);
+  if (version === undefined) throw badRequest('keyVersion', 'the key has no such version');
+  evidence?.uses(record.keyId, version.record.version);
+  admitVersion(version.record, request.use.crypto);
+  if (kms.settings.requireFips) requireApproved(version.algorithm);
+  return version;
 }
 
-function admittedVersion(
-  { kms, evidence }: Operation,
-  use: KeyUse,
-  version: KeyVersionRecord,
-  loaded: LoadedKey,
-): Admitted {
-  evidence?.uses(loaded.record.keyId, version.version);
-  admitVersion(version, use.crypto);
-  const algorithm = algorithmById(version.algorithm);
-  requireApproved(kms, algorithm);
-  return { loaded, version, algorithm };
-}
-
-function opened({ kms }: Operation, { loaded, version, algorithm }: Admitted): UsableVersion {
-  const key = loaded.record;
+function opened({ kms }: Operation, key: KeyRecord, loaded: LoadedVersion): UsableVersion {
   kms.counter.count(key.tenantId);
-  const engine = loaded.engine(version);
+  const { record: version, algorithm, header } = loaded;
+  const engine = loaded.engine();
   const isResident = version.material.kind === 'resident';
-  return { key, version, algorithm, engine: isResident ? patientEngine(engine, version, kms.clock) : engine };
+  return { key, version, algorithm, header, engine: isResident ? patientEngine(engine, version, kms.clock) : engine };
 }
 
 /** The engine's method, or the error for a key whose algorithm lacks it. */

@@ -1,7 +1,6 @@
 import { ALGORITHMS, type Algorithm } from '../algorithms/registry.ts';
-import { sealAead, openAead, NONCE_BYTES } from '../engines/aead.ts';
+import { NONCE_BYTES, openAead, randomNonce, sealAead } from '../engines/aead.ts';
 import type { KeyEngine } from '../engines/engine.ts';
-import { randomNonce } from '../engines/random-nonce.ts';
 import { softwareEngine } from '../engines/software-engine.ts';
 import { generateMaterial, type LoadedMaterial, loadMaterial } from '../engines/software-material.ts';
 import { HEADER_BYTES } from '../envelope/header.ts';

@@ -2,7 +2,7 @@ import { KmsError } from '../errors/kms-error.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
 import type { DueKey, KeyCounts, KeyPage, KeyQuery, KeyRecords, OperationLease } from '../ports/store.ts';
-import { checkChange, checkKey } from './store-memory-invariants.ts';
+import { checkChange, checkKey } from '../ports/store-invariants.ts';
 import {
   copyOf,
   type MemoryUnit,

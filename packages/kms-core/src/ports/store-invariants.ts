@@ -6,7 +6,12 @@ function refuse(why: string): never {
   throw new KmsError('INTERNAL_ERROR', `The store refuses the key: ${why}.`);
 }
 
-/** Refuses a record that no operation makes, as the constraints of a database do. */
+/**
+ * Refuses a record that no operation makes. For a store whose database has no constraints that do: it calls this for each key
+ * that it adds or changes.
+ *
+ * @throws KmsError `INTERNAL_ERROR`
+ */
 export function checkKey(key: KeyRecord): void {
   const { state, versions } = key;
   if (key.revision < 1) refuse('the first revision is 1');
@@ -34,12 +39,17 @@ function checkSettings({ rotation, usageLimits }: KeyRecord): void {
   if (usageLimits.maxOperations !== null && usageLimits.maxOperations < 0) refuse('its limit is negative');
 }
 
-/** Refuses an update that rewrites what never changes. */
+/**
+ * Refuses an update that rewrites what never changes, for a store without constraints that do.
+ *
+ * @throws KmsError `INTERNAL_ERROR`
+ */
 export function checkChange(from: KeyRecord, to: KeyRecord): void {
   if (to.revision !== from.revision + 1) refuse('an update raises the revision by one');
   if (to.createdAt.getTime() !== from.createdAt.getTime()) refuse('the date of its creation never changes');
   if (from.state === 'destroyed') refuse('it is destroyed');
-  if (from.state === 'revoked' && to.state !== 'revoked' && to.state !== 'destroyed') refuse('it is revoked for ever');
+  if (from.state === 'revoked' && to.state !== 'revoked' && to.state !== 'destroyed')
+    refuse('it is revoked, and stays so');
   for (const version of from.versions) {
     const next = to.versions.find((candidate) => candidate.version === version.version);
     if (next === undefined) refuse(`version ${version.version} is missing`);

@@ -80,6 +80,7 @@ export * from './ports/root-provider.ts';
 export * from './ports/database-copies.ts';
 export * from './ports/shared-cache.ts';
 export * from './ports/store.ts';
+export * from './ports/store-invariants.ts';
 export * from './operations/catalog.ts';
 export * from './operations/kms.ts';
 export { type Operation, operationOfService } from './operations/operation.ts';

@@ -26,7 +26,7 @@ export interface PresentedCertificate {
   readonly notAfter: number;
 }
 
-/** Checks one kind of credential. */
+/** Checks one kind of credential. Contract (`testing/credential-verifier-contract.ts`). */
 export interface CredentialVerifier {
   /**
    * Finds out whose credential it is: `undefined` when none of what is presented is of this kind, so that the next verifier

@@ -5,6 +5,8 @@ import type { TenantId } from '../model/identifiers.ts';
 /**
  * Keeps evidence. An event is durable once it is appended; it gets its place in the chain of its tenant when it is sealed,
  * and from then on nothing of it changes. A store that can't be reached throws `STORE_UNAVAILABLE`.
+ *
+ * Contract (`testing/evidence-store-contract.ts`).
  */
 export interface EvidenceStore {
   /** Makes events durable, all or none, in a unit of work of their own. */

@@ -7,7 +7,7 @@ export interface FleetNode {
   readonly startedAt: Date;
 }
 
-/** The processes that work on one database, so that they can be compared with each other. */
+/** The processes that work on one database, so that they can be compared with each other. An adapter for one process has none. */
 export interface FleetNodes {
   /**
    * Announces this process, for this long without a renewal, unless it may not run beside the others. Nobody else joins

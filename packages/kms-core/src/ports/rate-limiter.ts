@@ -9,7 +9,7 @@ export interface RateLimitDetails {
   readonly retryAfter: number;
 }
 
-/** Holds callers to what they may take from others. */
+/** Holds callers to what they may take from others. Contract (`testing/rate-limiter-contract.ts`). */
 export interface RateLimiter {
   /**
    * Takes what a call costs, before it is done. Without a promise where that is decided in memory. What is refused takes

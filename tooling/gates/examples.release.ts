@@ -139,4 +139,13 @@ describe('from packed packages in an empty project', { timeout: 180_000 }, () =>
       const opened = await run(project, ['data'], env, `open ${sealed.out.trim()}\n`);
       expect(opened).toEqual({ code: 0, out: 'attack\u2028at dawn\n', err: '' });
     }));
+
+  test('a store and a root of their own pass the suites of the ports, without any test framework', () =>
+    withProject('own-adapters', ['kms-core'], async (project) => {
+      const ran = await run(project, [], {});
+      expect(ran).toMatchObject({ code: 0, err: '' });
+      const lines = ran.out.trim().split('\n');
+      expect(lines).toHaveLength(4);
+      for (const line of lines) expect(line).toMatch(/: (\d+) of \1 hold$/);
+    }));
 });

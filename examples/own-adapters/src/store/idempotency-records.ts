@@ -1,0 +1,46 @@
+import { type IdempotencyRecord, type IdempotencyRecords, KmsError } from '@qnsp/kms-core';
+import type { Unit } from './unit.ts';
+
+/** An answer that is `null` was claimed in a unit that did not complete it: the key is free. */
+export class SqliteIdempotency implements IdempotencyRecords {
+  readonly #unit: Unit;
+
+  constructor(unit: Unit) {
+    this.#unit = unit;
+  }
+
+  async claim(key: string, fingerprint: Uint8Array): Promise<IdempotencyRecord | undefined> {
+    const { database, owner, now } = this.#unit;
+    this.#unit.requireActive(owner);
+    const row = database.row(
+      'select * from answers where tenant_id = ? and name = ? and expires_at > ?',
+      owner,
+      key,
+      now.getTime(),
+    );
+    if (row?.['answer'] instanceof Uint8Array && row['fingerprint'] instanceof Uint8Array) {
+      const expiresAt = new Date(Number(row['expires_at']));
+      return { key, fingerprint: row['fingerprint'], answer: row['answer'], expiresAt };
+    }
+    database.run(
+      `insert into answers values (?, ?, ?, null, null)
+        on conflict do update set fingerprint = excluded.fingerprint, answer = null, expires_at = null`,
+      owner,
+      key,
+      fingerprint,
+    );
+    return undefined;
+  }
+
+  async complete(key: string, answer: Uint8Array, ttlSeconds: number): Promise<void> {
+    const { database, owner, now } = this.#unit;
+    const completed = database.run(
+      'update answers set answer = ?, expires_at = ? where tenant_id = ? and name = ? and answer is null',
+      answer,
+      now.getTime() + ttlSeconds * 1000,
+      owner,
+      key,
+    );
+    if (completed === 0) throw new KmsError('INTERNAL_ERROR', 'The idempotency key was not claimed.');
+  }
+}

@@ -1,0 +1,111 @@
+import {
+  type ApiTokenRecord,
+  type ExpiredToken,
+  KmsError,
+  type TokenPage,
+  type TokenQuery,
+  type TokenRecords,
+} from '@qnsp/kms-core';
+import type { Row } from './database.ts';
+import { fromText, toText } from './record-text.ts';
+import type { Unit } from './unit.ts';
+
+export class SqliteTokens implements TokenRecords {
+  readonly #unit: Unit;
+
+  constructor(unit: Unit) {
+    this.#unit = unit;
+  }
+
+  async insert(token: ApiTokenRecord): Promise<void> {
+    const { database } = this.#unit;
+    const { tokenId, hash, tenantId, createdAt, expiresAt, revokedAt } = token;
+    this.#unit.requireSeen(tenantId);
+    if (tenantId !== null) this.#unit.requireActive(tenantId);
+    if (database.row('select 1 from tokens where token_id = ? or hash = ?', tokenId, hash) !== undefined)
+      throw new KmsError('CONFLICT', 'The id or the hash of the token was used before.');
+    database.run(
+      'insert into tokens values (?, ?, ?, ?, ?, ?, ?)',
+      tokenId,
+      hash,
+      tenantId,
+      createdAt.getTime(),
+      expiresAt?.getTime() ?? null,
+      revokedAt?.getTime() ?? null,
+      toText(token),
+    );
+  }
+
+  async get(tokenId: string): Promise<ApiTokenRecord | undefined> {
+    const row = this.#unit.database.row('select record from tokens where token_id = ?', tokenId);
+    const token = row && toToken(row);
+    return token !== undefined && this.#unit.sees(token.tenantId) ? token : undefined;
+  }
+
+  async list({ limit, after, tenantId, lockLive }: TokenQuery): Promise<TokenPage> {
+    const { database, only } = this.#unit;
+    const rows = database.rows(
+      `select record from tokens where (?1 is null or tenant_id = ?1) and (?2 = 0 or tenant_id is ?3)
+        and (?4 = 0 or revoked_at is null) and (?5 is null or (created_at, token_id) < (?5, ?6))
+        order by created_at desc, token_id desc limit ?7`,
+      only,
+      Number(tenantId !== undefined),
+      tenantId ?? null,
+      Number(lockLive === true),
+      after?.createdAt.getTime() ?? null,
+      after?.tokenId ?? null,
+      limit + 1,
+    );
+    return { items: rows.slice(0, limit).map(toToken), more: rows.length > limit };
+  }
+
+  async revoke(...revoked: readonly ApiTokenRecord[]): Promise<void> {
+    const found = await Promise.all(revoked.map(({ tokenId }) => this.get(tokenId)));
+    if (found.some((token) => token === undefined || token.revokedAt !== null))
+      throw new KmsError('NOT_FOUND', 'There is no live token with this id.');
+    for (const [index, { tokenId, revokedAt, mac }] of revoked.entries()) {
+      this.#unit.database.run(
+        'update tokens set revoked_at = ?, record = ? where token_id = ?',
+        revokedAt?.getTime() ?? null,
+        toText({ ...found[index], revokedAt, mac }),
+        tokenId,
+      );
+      this.#unit.changes.push({ kind: 'token', tokenId });
+    }
+  }
+
+  async lockExpired(expiredBefore: Date, limit: number, after?: ExpiredToken): Promise<readonly ApiTokenRecord[]> {
+    this.#unit.requireSystem();
+    const rows = this.#unit.database.rows(
+      `select record from tokens where tenant_id is not null and expires_at < ?1
+        and (?2 is null or (expires_at, token_id) > (?2, ?3)) order by expires_at, token_id limit ?4`,
+      expiredBefore.getTime(),
+      after?.expiredAt.getTime() ?? null,
+      after?.tokenId ?? null,
+      limit,
+    );
+    return rows.map(toToken);
+  }
+
+  async remove(tokenIds: readonly string[], expiredBefore: Date): Promise<void> {
+    this.#unit.requireSystem();
+    const { database, now } = this.#unit;
+    const isLongExpired = (tokenId: string): boolean =>
+      database.row(
+        'select 1 from tokens where token_id = ? and tenant_id is not null and expires_at < ?',
+        tokenId,
+        expiredBefore.getTime(),
+      ) !== undefined;
+    if (expiredBefore > now || !tokenIds.every(isLongExpired))
+      throw new KmsError('INTERNAL_ERROR', 'Only tokens that expired long ago are removed.');
+    for (const tokenId of tokenIds) {
+      database.run('delete from tokens where token_id = ?', tokenId);
+      this.#unit.changes.push({ kind: 'token', tokenId });
+    }
+  }
+}
+
+export function toToken(row: Row): ApiTokenRecord {
+  // As insert and revoke wrote it, or its MAC is wrong.
+  return fromText(row['record']) as ApiTokenRecord;
+}

@@ -4,9 +4,10 @@ import { homedir } from 'node:os';
 import { parse, stringify } from 'yaml';
 import { writeAtomically } from '@qnsp/kms-client/node';
 import { CommandError, EXIT } from '../terminal/exit-codes.ts';
+import type { TlsFiles } from './tls-files.ts';
 
 /** A named service, and the credential to call it with. Never holds a token, only its location. */
-export interface Context {
+export interface Context extends TlsFiles {
   readonly url: string;
   readonly tokenFile: string;
   readonly tenantId?: string;
@@ -85,6 +86,8 @@ function isContexts(content: unknown): content is Contexts {
   return (current === undefined || typeof current === 'string') && Object.values(contexts).every(isContext);
 }
 
+const OPTIONAL_TEXTS: readonly (keyof TlsFiles)[] = ['caFile', 'clientCertFile', 'clientKeyFile', 'serverName'];
+
 function isContext(value: unknown): value is Context {
   if (!isRecord(value)) return false;
   const { url, tokenFile, tenantId, allowInsecureHttp } = value;
@@ -92,7 +95,8 @@ function isContext(value: unknown): value is Context {
     typeof url === 'string' &&
     typeof tokenFile === 'string' &&
     (tenantId === undefined || typeof tenantId === 'string') &&
-    (allowInsecureHttp === undefined || typeof allowInsecureHttp === 'boolean')
+    (allowInsecureHttp === undefined || typeof allowInsecureHttp === 'boolean') &&
+    OPTIONAL_TEXTS.every((name) => value[name] === undefined || typeof value[name] === 'string')
   );
 }
 

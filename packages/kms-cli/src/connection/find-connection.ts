@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { CommandError, EXIT } from '../terminal/exit-codes.ts';
 import { type ClientFile, findClientFile } from './client-file.ts';
 import { type Context, contextNamed, contextsPath, readContexts } from './contexts.ts';
+import { type ConnectionTls, readTlsFiles, type TlsFiles } from './tls-files.ts';
 
 /** Where the service is, which credential to use, and where both come from. */
 export interface Connection {
@@ -9,6 +10,7 @@ export interface Connection {
   readonly token: string;
   readonly tenantId: string | undefined;
   readonly allowInsecureHttp: boolean;
+  readonly tls: ConnectionTls;
   /** Where the address comes from, for people. */
   readonly source: string;
 }
@@ -30,7 +32,7 @@ export function findConnection(environment: Environment, workingDirectory: strin
   const allowInsecureHttp = setting(environment, 'KMS_ALLOW_INSECURE_HTTP') === 'true';
   const url = setting(environment, 'KMS_URL');
   if (url !== undefined && token !== undefined)
-    return { baseUrl: url, token, tenantId, allowInsecureHttp, source: 'KMS_URL' };
+    return { baseUrl: url, token, tenantId, allowInsecureHttp, tls: tlsOf(environment), source: 'KMS_URL' };
   if (url !== undefined)
     throw new CommandError(
       EXIT.configuration,
@@ -39,7 +41,7 @@ export function findConnection(environment: Environment, workingDirectory: strin
   const named = setting(environment, 'KMS_CONTEXT');
   if (named !== undefined) return ofContext(environment, named);
   const file = findClientFile(environment, workingDirectory);
-  if (file !== undefined) return ofLocalStart(file, token, tenantId, allowInsecureHttp);
+  if (file !== undefined) return ofLocalStart(file, { token, tenantId, allowInsecureHttp, tls: tlsOf(environment) });
   const { current } = readContexts(contextsPath(environment));
   if (current !== undefined) return ofContext(environment, current);
   throw new CommandError(
@@ -50,11 +52,12 @@ export function findConnection(environment: Environment, workingDirectory: strin
 
 function ofLocalStart(
   { baseUrl, path, apiToken }: ClientFile,
-  token: string | undefined,
-  tenantId: string | undefined,
-  allowInsecureHttp: boolean,
+  {
+    token = apiToken,
+    ...rest
+  }: Omit<Connection, 'baseUrl' | 'token' | 'source'> & { readonly token: string | undefined },
 ): Connection {
-  return { baseUrl, token: token ?? apiToken, tenantId, allowInsecureHttp, source: path };
+  return { baseUrl, token, ...rest, source: path };
 }
 
 /** Everything comes from the context, so that no setting that was left behind sends its token elsewhere or as another tenant. */
@@ -64,9 +67,25 @@ function ofContext(environment: Environment, name: string): Connection {
     tokenFile,
     tenantId,
     allowInsecureHttp = false,
+    ...files
   }: Context = contextNamed(readContexts(contextsPath(environment)), name);
   const token = readTokenFile(`The context ${name}`, tokenFile);
-  return { baseUrl: url, token, tenantId, allowInsecureHttp, source: `context ${name}` };
+  const tls = readTlsFiles(`The context ${name}`, files);
+  return { baseUrl: url, token, tenantId, allowInsecureHttp, tls, source: `context ${name}` };
+}
+
+function tlsOf(environment: Environment): ConnectionTls {
+  const names: Readonly<Record<keyof TlsFiles, string>> = {
+    caFile: 'KMS_CA_FILE',
+    clientCertFile: 'KMS_CLIENT_CERT_FILE',
+    clientKeyFile: 'KMS_CLIENT_KEY_FILE',
+    serverName: 'KMS_SERVER_NAME',
+  };
+  const files = Object.entries(names).flatMap(([field, name]) => {
+    const value = setting(environment, name);
+    return value === undefined ? [] : [[field, value] as const];
+  });
+  return readTlsFiles('The environment', Object.fromEntries(files));
 }
 
 function readToken(environment: Environment): string | undefined {

@@ -60,6 +60,7 @@ export const EXPLAINED_CODES: Readonly<Record<string, Explanation>> = {
   SEALED: { exitCode: EXIT.unavailable, advice: 'see `kms doctor` for the reason' },
   UNREACHABLE: { exitCode: EXIT.unavailable, advice: 'see `kms doctor`' },
   TIMEOUT: { exitCode: EXIT.unavailable },
+  TLS_FAILED: { exitCode: EXIT.configuration },
   REDIRECTED: { exitCode: EXIT.configuration },
   UNEXPECTED_ANSWER: { exitCode: EXIT.configuration },
   ENVELOPE_INVALID: {
@@ -102,12 +103,24 @@ function explainClientError(error: KmsClientError): CommandError {
       { cause: error },
     );
   const { exitCode, advice } = explanationOf(error);
+  if (error.code === 'TLS_FAILED')
+    return new CommandError(exitCode, inWordsOfTheCommandLine(error.message), { cause: error });
   const text = advice === undefined ? error.message : `${firstSentence(error.message)}: ${advice}.`;
   const request =
     error.statusCode === undefined || error.requestId === undefined
       ? ''
       : ` [${error.code}, request ${error.requestId}]`;
   return new CommandError(exitCode, `${text}${request}`, { cause: error });
+}
+
+/** The library speaks of its options, in two sentences. */
+function inWordsOfTheCommandLine(message: string): string {
+  return message
+    .replaceAll('baseUrl', 'KMS_URL')
+    .replace('Trust its authority', 'Trust its authority with KMS_CA_FILE')
+    .replace('say which one to expect', 'say with KMS_SERVER_NAME which one to expect')
+    .replace('Use one that is valid', 'Name one in KMS_CLIENT_CERT_FILE that is valid')
+    .replace(/\. ([A-Z])/, (_, first: string) => `: ${first.toLowerCase()}`);
 }
 
 function explanationOf({ code, message, retryable, statusCode }: KmsClientError): Explanation {

@@ -5,6 +5,7 @@ import type { KmsErrorCode } from '../generated/errors.ts';
  *
  * - `INVALID_ARGUMENT`: the call or the configuration is wrong; nothing was sent.
  * - `UNREACHABLE`: there was no complete answer: no connection, or one that broke.
+ * - `TLS_FAILED`: there is no connection that can be trusted, and trying again does not help; nothing was sent.
  * - `TIMEOUT`: there was no answer in time.
  * - `REDIRECTED`: the answer was a redirect, which is not followed, since it would take the credential elsewhere.
  * - `UNEXPECTED_ANSWER`: what answered does not speak the contract of the service.
@@ -13,6 +14,7 @@ export type KmsClientErrorCode =
   | KmsErrorCode
   | 'INVALID_ARGUMENT'
   | 'UNREACHABLE'
+  | 'TLS_FAILED'
   | 'TIMEOUT'
   | 'REDIRECTED'
   | 'UNEXPECTED_ANSWER'

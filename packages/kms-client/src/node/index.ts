@@ -1,4 +1,4 @@
-// The public surface for Node.js: envelope encryption of files, at the speed of node:crypto.
+// The public surface for Node.js: envelope encryption of files, at the speed of node:crypto, and connections of its own.
 import type { DataKeyService } from '../envelope/data-keys.ts';
 import { dataKeysOf, type Envelope, envelopeOf, type EnvelopeOptions } from '../envelope/envelope.ts';
 import type { DecryptOptions } from '../envelope/opener.ts';
@@ -9,6 +9,8 @@ import { decryptFile } from './decrypt-file.ts';
 import { encryptFile, type FilePaths } from './encrypt-file.ts';
 import { nodeSegmentCipher } from './node-segment-cipher.ts';
 
+export { createNodeKmsClient, type NodeKmsClientOptions } from './node-client.ts';
+export { createNodeFetch, type NodeConnection, tlsOptions } from './node-fetch.ts';
 export { type FilePaths, writeAtomically };
 
 const FILE_OPTIONS = ['source', 'destination', 'overwrite', 'signal', 'onProgress', 'keyId', 'context'];

@@ -1,5 +1,6 @@
 import { KmsClientError } from '../errors/kms-client-error.ts';
 import type { Operation } from '../generated/operations.ts';
+import { connectionFailure, plainTextFailure } from './connection-failure.ts';
 import { errorOf } from './problem.ts';
 import { parseJson, readText } from './read-body.ts';
 import { parseRetryAfter } from './retry.ts';
@@ -35,6 +36,8 @@ export async function send(operation: Operation, attempt: Attempt): Promise<unkn
   // A gateway may be unable to reach the service and say so with the same status, but not with an answer of the
   // service.
   if (!isAnswer || (!response.ok && (json === undefined || hasCode(json)))) {
+    const plain = json === undefined ? plainTextFailure(attempt.url, statusCode, text, requestId) : undefined;
+    if (plain !== undefined) throw plain;
     const retryAfterSeconds = parseRetryAfter(response.headers.get('retry-after'), Date.now());
     throw errorOf(json, { statusCode, requestId, retryAfterSeconds, secrets: attempt.secrets });
   }
@@ -65,19 +68,8 @@ async function exchange({ fetch, url, signal, requestId, ...request }: Attempt):
     return { response, text: await readText(response) };
   } catch (error) {
     signal.throwIfAborted();
-    throw new KmsClientError(
-      'UNREACHABLE',
-      `The service did not answer${reasonOf(error)}. Check that it runs and that baseUrl is right.`,
-      { requestId, retryable: true },
-    );
+    throw connectionFailure(error, requestId);
   }
-}
-
-/** What the system says, such as ECONNREFUSED; nothing else of the error, which may quote a header. */
-function reasonOf(error: unknown): string {
-  const cause = error instanceof Error ? (error.cause ?? error) : undefined;
-  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined;
-  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,40}$/.test(code) ? ` (${code})` : '';
 }
 
 function isJson(response: Response): boolean {

@@ -18,6 +18,10 @@ interface SetOptions {
   readonly tokenFile?: string;
   readonly tenant?: string;
   readonly allowInsecureHttp?: boolean;
+  readonly caFile?: string;
+  readonly clientCertFile?: string;
+  readonly clientKeyFile?: string;
+  readonly serverName?: string;
 }
 
 const TITLES = ['name', 'current', 'url', 'token file', 'tenant'];
@@ -37,9 +41,16 @@ export const contextCommands: CommandGroup = (program, io) => {
     .command('set')
     .argument('<name>')
     .description('create or change a context; the first one is used immediately')
-    .option('--url <url>', 'where the service is')
+    .option('--url <url>', 'where the service is; unix: and a path for its socket file')
     .option('--token-file <file>', 'the file that holds its token; the token itself is never kept in the context')
     .option('--tenant <id>', 'the tenant; only a platform credential needs to name one')
+    .option('--ca-file <file>', 'the PEM file of the authority to trust, instead of the usual ones')
+    .option('--client-cert-file <file>', 'the PEM file of the certificate to prove yourself by')
+    .option('--client-key-file <file>', 'the PEM file of its key')
+    .option(
+      '--server-name <name>',
+      'the name to expect in the certificate of the service, if it is not that of the URL',
+    )
     .option('--allow-insecure-http', 'allow the token to be sent over http:// to another machine')
     .action(async (name: string, options: SetOptions, command: Command) => {
       const known = readContexts(path());
@@ -82,9 +93,14 @@ export const contextCommands: CommandGroup = (program, io) => {
     });
 };
 
-function merged(before: Context | undefined, { url, tokenFile, tenant, allowInsecureHttp }: SetOptions): Context {
+function merged(before: Context | undefined, options: SetOptions): Context {
+  const { url, tokenFile, tenant, allowInsecureHttp, caFile, clientCertFile, clientKeyFile, serverName } = options;
   const after = {
     ...before,
+    ...(caFile === undefined ? {} : { caFile: resolve(caFile) }),
+    ...(clientCertFile === undefined ? {} : { clientCertFile: resolve(clientCertFile) }),
+    ...(clientKeyFile === undefined ? {} : { clientKeyFile: resolve(clientKeyFile) }),
+    ...(serverName === undefined ? {} : { serverName }),
     ...(url === undefined ? {} : { url }),
     ...(tokenFile === undefined ? {} : { tokenFile: resolve(tokenFile) }),
     ...(tenant === undefined ? {} : { tenantId: tenant }),
@@ -92,7 +108,7 @@ function merged(before: Context | undefined, { url, tokenFile, tenant, allowInse
   };
   if (after.url === undefined || after.tokenFile === undefined)
     throw new CommandError(EXIT.usage, 'A new context needs --url and --token-file.');
-  if (!/^https?:$/.test(URL.parse(after.url)?.protocol ?? ''))
+  if (!/^(?:https?|unix):$/.test(URL.parse(after.url)?.protocol ?? ''))
     throw new CommandError(EXIT.usage, `${after.url} is not an address: give one such as https://kms.example.`);
   return { ...after, url: after.url, tokenFile: after.tokenFile };
 }

@@ -5,6 +5,7 @@ import { type Connection, findConnection } from '../../connection/find-connectio
 import { CommandError } from '../../terminal/exit-codes.ts';
 import { explainError } from '../../terminal/explain-error.ts';
 import type { Finding } from './finding.ts';
+import { checkTls } from './tls-check.ts';
 
 /** How far a clock may be off before tokens and schedules visibly suffer, in seconds. */
 const CLOCK_LIMIT_SECONDS = 5;
@@ -38,12 +39,14 @@ export async function checkService(
     const isAway = error instanceof KmsClientError && ['UNREACHABLE', 'TIMEOUT'].includes(error.code);
     return [
       way,
+      ...(await checkTls(connection)),
       isAway
         ? { ...reason, message: `${connection.baseUrl} does not answer: start the service, or correct KMS_URL` }
         : reason,
     ];
   }
-  return [way, ...checkHealth(health), checkClock(health, before, Date.now()), await checkToken(kms)];
+  const tls = await checkTls(connection);
+  return [way, ...tls, ...checkHealth(health), checkClock(health, before, Date.now()), await checkToken(kms)];
 }
 
 function checkHealth({ status, version, checks }: Health): readonly Finding[] {

@@ -27,15 +27,7 @@ export class DrizzleStore implements Store {
     return this.#driver.transaction(scope, async (db, now) => {
       const session = new Session(scope, now, db);
       try {
-        return await work({
-          now,
-          keys: new DrizzleKeys(session),
-          tenants: new DrizzleTenants(session),
-          tokens: new DrizzleTokens(session),
-          idempotency: new DrizzleIdempotency(session),
-          evidence: new DrizzleEvidenceRecords(session),
-          residents: new DrizzleResidents(session),
-        });
+        return await work(unitOf(session));
       } finally {
         session.end();
       }
@@ -63,6 +55,37 @@ export class DrizzleStore implements Store {
       throw toStoreError(error);
     }
   }
+}
+
+/** Most units of work are about one or two kinds of records: those of the others are not made. */
+function unitOf(session: Session): UnitOfWork {
+  let keys: DrizzleKeys | undefined;
+  let tenants: DrizzleTenants | undefined;
+  let tokens: DrizzleTokens | undefined;
+  let idempotency: DrizzleIdempotency | undefined;
+  let evidence: DrizzleEvidenceRecords | undefined;
+  let residents: DrizzleResidents | undefined;
+  return {
+    now: session.now,
+    get keys() {
+      return (keys ??= new DrizzleKeys(session));
+    },
+    get tenants() {
+      return (tenants ??= new DrizzleTenants(session));
+    },
+    get tokens() {
+      return (tokens ??= new DrizzleTokens(session));
+    },
+    get idempotency() {
+      return (idempotency ??= new DrizzleIdempotency(session));
+    },
+    get evidence() {
+      return (evidence ??= new DrizzleEvidenceRecords(session));
+    },
+    get residents() {
+      return (residents ??= new DrizzleResidents(session));
+    },
+  };
 }
 
 // The reads outside units of work: the functions that they call take role and scope in the same round trip.

@@ -11,17 +11,17 @@ const NO_QUERY = {};
 const NO_PARAMS = {};
 
 /**
- * The operations that use a key, under their path with the key or without it, spelt plainly: they are nearly all requests of a
- * KMS, and a router and the web objects above it cost as much as their cryptography.
+ * What is posted to a key, under its path spelt plainly, and for the operations that use a key under their path without it, too:
+ * they are nearly all requests of a KMS, and a router and the web objects above it cost as much as their cryptography.
  */
 export function makeFastPath(): FastPath<QnspTarget> {
   const byAction = new Map<string, RouteKind>();
   const byPath = new Map<string, QnspTarget>();
   for (const route of ALL_ROUTES) {
-    if (route.crypto === undefined) continue;
     const kind = kindOf(route);
-    for (const { method, path } of route.also ?? [])
-      if (method === 'POST' && !path.includes('{')) byPath.set(path, { kind, params: NO_PARAMS, query: NO_QUERY });
+    if (route.crypto !== undefined)
+      for (const { method, path } of route.also ?? [])
+        if (method === 'POST' && !path.includes('{')) byPath.set(path, { kind, params: NO_PARAMS, query: NO_QUERY });
     const action = /^\/kms\/v1\/keys\/\{keyId\}\/([a-z/-]+)$/.exec(route.path)?.[1];
     if (route.method === 'POST' && action !== undefined) byAction.set(action, kind);
   }

@@ -79,5 +79,16 @@ export async function edgeUnderTest() {
     const { token, tokenId } = await createApiToken({ kms, caller }, { name: 'further', role });
     return { token, revoke: () => revokeApiToken({ kms, caller }, { tokenId }) };
   };
-  return { edge, keyId, otherTenantId, token: live.token, expiredToken: expired.token, issue, lines, events, observed };
+  return {
+    edge,
+    keyId,
+    tenantId,
+    otherTenantId,
+    token: live.token,
+    expiredToken: expired.token,
+    issue,
+    lines,
+    events,
+    observed,
+  };
 }

@@ -71,17 +71,24 @@ export async function changeKey(
       const { record } = locked;
       // Before the idempotency key: a caller who may no longer do this gets no stored answer either.
       authorize(caller, permission, record, kms.clock());
+      tellReadable(op, record);
       return runOnce(op, { unit, chain, what: lifecycle }, async () => {
         // Before the revision is compared: the change that was already made has increased it.
         if (await isDone(record, locked)) return describeKey(record, warnings);
         requireRevision(op, record, request.ifRevision);
-        return describeKey(await applyEvent(op, locked, lifecycle, change, request.statedReason), warnings);
+        const changed = await applyEvent(op, locked, lifecycle, change, request.statedReason);
+        tellReadable(op, changed);
+        return describeKey(changed, warnings);
       });
     });
   } finally {
     // Even if it failed: the answer to a commit can be lost.
     kms.keyRing.forget(request.keyId);
   }
+}
+
+function tellReadable({ kms, caller, onReadable }: Operation, record: KeyRecord): void {
+  onReadable?.(isAllowed(caller, OPERATIONS.getKey.permission, record, kms.clock()));
 }
 
 /** Throws `CONFLICT` when a key is at another revision than the caller saw last, and names that to who may read it. */

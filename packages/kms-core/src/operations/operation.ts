@@ -19,6 +19,8 @@ export interface Operation<Parts = Kms> {
   readonly evidence?: OperationEvidence | undefined;
   /** Makes an operation that changes something run only once, however often the call is repeated. */
   readonly idempotency?: IdempotencyRequest | undefined;
+  /** Hears within the unit of work that changes a key whether the caller may read the key as the change leaves it; the last word counts. */
+  readonly onReadable?: ((readable: boolean) => void) | undefined;
 }
 
 /** The parts of the service that its own evidence needs. */

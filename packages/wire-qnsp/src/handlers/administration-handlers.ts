@@ -30,8 +30,8 @@ export const administrationHandlers = {
   },
   // A new key is what its maker made of it; of one that was there the caller may not know the rest.
   importKey: ({ op, request }) => {
-    const imported = importKey(op, request.body);
-    return request.body.keyId === undefined ? imported : shownChange(op, imported);
+    const { body } = request;
+    return body.keyId === undefined ? importKey(op, body) : shownChange(op, (told) => importKey(told, body));
   },
   getRandom: async ({ op, request }) => {
     const { bytes = 32 } = request.query;

@@ -16,7 +16,8 @@ export const keyHandlers = {
 
   getKey: ({ op, request }) => getKey(op, request.params),
 
-  updateKey: ({ op, request }) => shownChange(op, updateKey(op, { ...request.body, ...changeRequest(request) })),
+  updateKey: ({ op, request }) =>
+    shownChange(op, (told) => updateKey(told, { ...request.body, ...changeRequest(request) })),
 
   getPublicKey: async ({ op, request }) => {
     const { version } = request.query;

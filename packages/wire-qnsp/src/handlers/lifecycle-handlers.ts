@@ -17,11 +17,12 @@ import type { Handlers } from './handler.ts';
 import { shownChange } from './shown-change.ts';
 
 export const lifecycleHandlers = {
-  rotateKey: ({ op, request }) => shownChange(op, rotateKey(op, reasonedChange(request))),
-  upgradeKey: ({ op, request }) => shownChange(op, upgradeKey(op, reasonedChange(request))),
-  suspendKey: ({ op, request }) => shownChange(op, suspendKey(op, reasonedChange(request))),
-  resumeKey: ({ op, request }) => shownChange(op, resumeKey(op, reasonedChange(request))),
-  revokeKey: ({ op, request }) => shownChange(op, revokeKey(op, { ...request.body, ...changeRequest(request) })),
+  rotateKey: ({ op, request }) => shownChange(op, (told) => rotateKey(told, reasonedChange(request))),
+  upgradeKey: ({ op, request }) => shownChange(op, (told) => upgradeKey(told, reasonedChange(request))),
+  suspendKey: ({ op, request }) => shownChange(op, (told) => suspendKey(told, reasonedChange(request))),
+  resumeKey: ({ op, request }) => shownChange(op, (told) => resumeKey(told, reasonedChange(request))),
+  revokeKey: ({ op, request }) =>
+    shownChange(op, (told) => revokeKey(told, { ...request.body, ...changeRequest(request) })),
   destroyKey: ({ op, request }) => {
     const { body, query } = request;
     const pendingWindow = body.pendingWindow ?? query.pendingWindow;
@@ -31,11 +32,13 @@ export const lifecycleHandlers = {
       ...reasonedChange(request),
       ...(pendingWindow === undefined ? {} : { pendingDays: pendingWindow }),
     };
-    return shownChange(op, destroyKey(op, change));
+    return shownChange(op, (told) => destroyKey(told, change));
   },
-  restoreKey: ({ op, request }) => shownChange(op, restoreKey(op, reasonedChange(request))),
-  shredKey: ({ op, request }) => shownChange(op, shredKey(op, { ...request.body, ...reasonedChange(request) })),
+  restoreKey: ({ op, request }) => shownChange(op, (told) => restoreKey(told, reasonedChange(request))),
+  shredKey: ({ op, request }) =>
+    shownChange(op, (told) => shredKey(told, { ...request.body, ...reasonedChange(request) })),
   getKeyPolicy: async ({ op, request }) => (await getKeyPolicy(op, request.params)) ?? { version: '1', statements: [] },
-  putKeyPolicy: ({ op, request }) => shownChange(op, putKeyPolicy(op, { ...request.body, ...changeRequest(request) })),
-  deleteKeyPolicy: ({ op, request }) => shownChange(op, deleteKeyPolicy(op, changeRequest(request))),
+  putKeyPolicy: ({ op, request }) =>
+    shownChange(op, (told) => putKeyPolicy(told, { ...request.body, ...changeRequest(request) })),
+  deleteKeyPolicy: ({ op, request }) => shownChange(op, (told) => deleteKeyPolicy(told, changeRequest(request))),
 } satisfies Partial<Handlers>;

@@ -70,6 +70,21 @@ const line = (maximum: number): Field<string> => ({
   outside: ['', text(maximum + 1), 'two\nlines', '\ud800', 7, {}],
 });
 const flag: Field<boolean> = { inside: [true, false], outside: ['true', 1, null] };
+/** A list of one to a number of values, none of which is one of those outside. */
+const listed = (
+  maximum: number,
+  make: (index: number) => string,
+  outside: readonly unknown[],
+): Field<readonly string[]> => ({
+  inside: [[make(0)], Array.from({ length: maximum }, (_, index) => make(index))],
+  outside: [
+    'text',
+    null,
+    [],
+    Array.from({ length: maximum + 1 }, (_, index) => make(index)),
+    ...outside.map((one) => [one]),
+  ],
+});
 const oneOf = <T>(...values: T[]): Field<T> => ({ inside: values, outside: ['other', '', 7, {}] });
 const version: Field<number> = { ...whole(1, BOUNDS.keyVersion), inside: [1] };
 const instants: Field<Date | null> = {
@@ -502,8 +517,30 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
         outside: ['kms:encrypt', ['kms:nothing'], [7], Array.from({ length: 65 }, () => 'kms:encrypt')],
       },
       expiresAt: { ...instants, inside: [null, new Date(BOUNDS.instant.latest)] },
+      purpose: line(BOUNDS.reasonCharacters),
+      keys: listed(BOUNDS.tokenKeys, newId, id().outside),
+      addresses: listed(BOUNDS.tokenAddresses, (index) => `10.0.0.${index}/32`, [
+        '',
+        'localhost',
+        '10.0.0.0/33',
+        7,
+        null,
+      ]),
+      rate: whole(1, 1_000_000_000),
       idempotency,
     },
+  },
+  rotateApiToken: {
+    base: async (f) => ({
+      tokenId: (await core.createApiToken({ kms: f.kms, caller: f.admin }, { name: 't', role: 'auditor' })).tokenId,
+    }),
+    fields: { tokenId: id(), overlapSeconds: whole(0, 7 * 24 * 60 * 60), idempotency },
+  },
+  getApiToken: {
+    base: async (f) => ({
+      tokenId: (await core.createApiToken({ kms: f.kms, caller: f.admin }, { name: 't', role: 'auditor' })).tokenId,
+    }),
+    fields: { tokenId: id() },
   },
   listAuditEvents: {
     base: async () => ({}),
@@ -524,12 +561,13 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
     base: async () => ({}),
     fields: { after: whole(0, Number.MAX_SAFE_INTEGER), batches: whole(1, 100) },
   },
+  getOwnApiToken: { base: async () => ({}), fields: {} },
   listApiTokens: { base: async () => ({}), fields: { limit: whole(1, 200), cursor } },
   revokeApiToken: {
     base: async (f) => ({
       tokenId: (await core.createApiToken({ kms: f.kms, caller: f.admin }, { name: 't', role: 'auditor' })).tokenId,
     }),
-    fields: { tokenId: id(), idempotency },
+    fields: { tokenId: id(), cascade: flag, idempotency },
   },
   createTenant: {
     base: async () => ({ name: 'tenant' }),

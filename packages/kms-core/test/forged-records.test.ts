@@ -72,7 +72,7 @@ test('a field in a token of a format that covers none keeps its tenant from no s
   await f.kms.store.transact(SYSTEM, async (unit) => {
     const [token] = (await unit.tokens.list({ tenantId: f.tenantId, limit: 1 })).items;
     if (token === undefined) throw new Error('there is no token');
-    const { mac: _, ...unsigned } = { ...token, tokenId: forged, hash: someBytes(32) };
+    const { mac: _, ...unsigned } = { ...token, tokenId: forged, hash: someBytes(32), fields: {} };
     await unit.tokens.insert({ ...authority.sign(unsigned), fields: { x: 1 } });
   });
   expect(await shred({ ...f.kms, hierarchy })).toMatchObject({ state: 'shredded' });

@@ -76,13 +76,20 @@ describe('a credential for some keys', () => {
     expect((await listKeys({ kms: f.kms, caller: limited }, {})).items.map(({ keyId }) => keyId)).toEqual([own]);
   });
 
+  test('creates tokens for its keys alone, whether or not they are named', async () => {
+    const create = (keys?: readonly string[]) =>
+      createApiToken({ kms: f.kms, caller: limited }, { name: 'more', role: 'key_user', ...(keys && { keys }) });
+    for (const keys of [undefined, [own]]) expect((await create(keys)).keys).toEqual([own]);
+    for (const keys of [[other], [own, other]])
+      await expect(create(keys)).rejects.toMatchObject({ code: 'FORBIDDEN', details: { limit: 'keys' } });
+  });
+
   test('is refused what reaches beyond its keys, so that it cannot get itself an unlimited credential', async () => {
     const platform = { ...limited, tenantId: SYSTEM_TENANT };
     const made = await createApiToken({ kms: f.kms, caller: f.admin }, { name: 'token', role: 'auditor' });
     const calls = [
       () => createKey({ kms: f.kms, caller: limited }, {}),
       () => createImportParameters({ kms: f.kms, caller: limited }, { wrappingAlgorithm: 'RSA_AES_KEY_WRAP_SHA_256' }),
-      () => createApiToken({ kms: f.kms, caller: limited }, { name: 'more', role: 'key_user' }),
       () => listApiTokens({ kms: f.kms, caller: limited }, {}),
       () => keyStatistics({ kms: f.kms, caller: limited }),
       () => revokeApiToken({ kms: f.kms, caller: limited }, { tokenId: made.tokenId }),

@@ -18,6 +18,7 @@ import {
   destroyKey,
   encrypt,
   establishRoots,
+  getApiToken,
   getKey,
   getKeyPolicy,
   getPublicKey,
@@ -43,6 +44,7 @@ import {
   revokeKey,
   type RootProvider,
   rootStatus,
+  rotateApiToken,
   rotateKey,
   rotateRoot,
   rotationSchedules,
@@ -173,8 +175,12 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     verifyMac({ kms, caller: admin }, { keyId: keyIds.hmac, data: DATA, mac: tag }),
   createApiToken: (kms, { admin }) =>
     createApiToken({ kms, caller: admin, idempotency: once('token') }, { name: 'second', role: 'key_user' }),
+  rotateApiToken: (kms, { admin, token }) =>
+    rotateApiToken({ kms, caller: admin, idempotency: once('rotate-token') }, { tokenId: token.tokenId }),
+  getApiToken: (kms, { admin, token }) => getApiToken({ kms, caller: admin }, { tokenId: token.tokenId }),
   listApiTokens: (kms, { admin }) => listApiTokens({ kms, caller: admin }, {}),
-  revokeApiToken: (kms, { admin, token }) => revokeApiToken({ kms, caller: admin }, { tokenId: token.tokenId }),
+  revokeApiToken: (kms, { admin, token }) =>
+    revokeApiToken({ kms, caller: admin }, { tokenId: token.tokenId, cascade: true }),
   installPlatformToken: (kms) =>
     installPlatformToken(
       operationOfService(kms, 'installPlatformToken'),

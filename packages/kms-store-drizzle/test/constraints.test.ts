@@ -138,7 +138,7 @@ describe('constraints of the database', () => {
     ['the removal of versions', () => 'delete from kms.key_versions', 'rows of kms.key_versions are never removed'],
     ['the removal of budgets', () => 'truncate kms.operation_leases', 'rows of kms.operation_leases are never removed'],
     ['the removal of a tenant', () => 'delete from kms.tenants', 'rows of kms.tenants are never removed'],
-    ['the removal of all tokens', () => 'truncate kms.api_tokens', 'rows of kms.api_tokens are never removed'],
+    ['the removal of all tokens', () => 'truncate kms.api_tokens cascade', 'rows of kms.api_tokens are never removed'],
     ['the removal of a living token', () => removeToken(LIVING, '2028-01-01'), EXPIRED_LONG_AGO],
     ['the removal of a token that will expire', () => removeToken(EXPIRING, '2028-01-01'), EXPIRED_LONG_AGO],
     ['the removal of a token that was only revoked', () => removeToken(REVOKED, '2026-06-02'), EXPIRED_LONG_AGO],
@@ -223,6 +223,27 @@ describe('constraints of the database', () => {
     [
       'a token that is revoked twice',
       () => `update kms.api_tokens set revoked_at = now(); update kms.api_tokens set revoked_at = null`,
+      'a token can only be revoked',
+    ],
+    [
+      'a token whose end comes later than it was said',
+      () =>
+        `update kms.api_tokens set fields = '{"!overlapEnd": 1}'; update kms.api_tokens set fields = '{"!overlapEnd": 2}'`,
+      'a token can only be revoked',
+    ],
+    [
+      'a token with another limit',
+      () => `update kms.api_tokens set fields = '{"!keys": []}'`,
+      'a token can only be revoked',
+    ],
+    [
+      'a token that is revoked, with another limit',
+      () => `update kms.api_tokens set revoked_at = now(), fields = '{"!keys": []}'`,
+      'a token can only be revoked',
+    ],
+    [
+      'a token that is replaced, with another name',
+      () => `update kms.api_tokens set name = 'x', fields = '{"!overlapEnd": 1}'`,
       'a token can only be revoked',
     ],
     [

@@ -343,7 +343,7 @@ async function tokenWithField(): Promise<{ readonly token: string; readonly toke
   if (record === undefined) throw new Error('there is no such token');
   const { mac } = authority.sign({ ...record, fields: withField(record.fields, DESCRIPTION, 'of the build') });
   const tag = Buffer.from(mac?.tag ?? []).toString('hex');
-  await asOwner(`update kms.api_tokens set fields = '{"description": "of the build"}', mac_tag = '\\x${tag}'
+  await asOwner(`update kms.api_tokens set fields = fields || '{"description": "of the build"}', mac_tag = '\\x${tag}'
     where token_id = '${made.tokenId}'`);
   return made;
 }

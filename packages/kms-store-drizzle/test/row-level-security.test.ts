@@ -34,6 +34,7 @@ const TABLES = [
   'operation_counts',
   'operation_leases',
   'api_tokens',
+  'token_uses',
   'idempotency_keys',
   'evidence_outbox',
   'evidence_chains',
@@ -89,6 +90,10 @@ describe('row-level security', () => {
       });
       await evidence.append([sampleEvent(tenantId), sampleEvent(tenantId)]);
       await seal(evidence, tenantId, 1);
+      await store.transact(SYSTEM, async (unit) => {
+        const { items } = await unit.tokens.list({ tenantId, limit: 10 });
+        await unit.tokens.recordUses(new Map(items.map(({ tokenId }) => [tokenId, unit.now])));
+      });
       if (tenantId === theirs) theirKey = key;
     }
   });

@@ -7,10 +7,13 @@ type Range = readonly [low: string, high: string];
  * a hundred times as long, and a list of keys needs the policy of each.
  */
 export class AddressSet {
+  /** What it was made of, as it was given. */
+  readonly blocks: readonly string[];
   /** Apart from each other, in ascending order. */
   readonly #ranges: readonly Range[];
 
   constructor(blocks: readonly string[]) {
+    this.blocks = blocks;
     const ranges = blocks
       .map(rangeOf)
       .filter((range) => range !== undefined)
@@ -37,6 +40,14 @@ export class AddressSet {
       else return true;
     }
     return false;
+  }
+
+  /**
+   * Whether all of another set is in this one. A block of the other must be in blocks of this one that overlap: two that only border
+   * on each other are taken for two.
+   */
+  covers(other: AddressSet): boolean {
+    return other.#ranges.every(([low, high]) => this.#ranges.some(([from, to]) => from <= low && high <= to));
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Permission, Role } from './permissions.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { RecordMac } from '../model/key.ts';
-import type { RecordFields } from '../model/record-fields.ts';
+import { fieldOf, type RecordFields, TOKEN_IDENTITY, TOKEN_OVERLAP_END } from '../model/record-fields.ts';
 
 /** An API token as it is stored: never the token, only its keyed hash. */
 export interface ApiTokenRecord {
@@ -25,3 +25,21 @@ export interface ApiTokenRecord {
 
 /** A token record that still needs its MAC. */
 export type UnsignedApiTokenRecord = Omit<ApiTokenRecord, 'mac'>;
+
+/** Who a token is: its own id, or that of the first token of those that replaced one another. */
+export function identityOfToken({ tokenId, fields }: Pick<ApiTokenRecord, 'tokenId' | 'fields'>): string {
+  return fieldOf(fields, TOKEN_IDENTITY) ?? tokenId;
+}
+
+/** When a token ends by itself: it expires, or was replaced and is taken until then; `null` for never. */
+export function endOfToken({ expiresAt, fields }: Pick<ApiTokenRecord, 'expiresAt' | 'fields'>): Date | null {
+  const overlapEnd = fieldOf(fields, TOKEN_OVERLAP_END);
+  if (expiresAt === null || overlapEnd === undefined) return expiresAt ?? overlapEnd ?? null;
+  return expiresAt < overlapEnd ? expiresAt : overlapEnd;
+}
+
+/** Whether a token is of no use to anybody at a time. */
+export function hasEnded(token: Pick<ApiTokenRecord, 'expiresAt' | 'fields' | 'revokedAt'>, at: Date): boolean {
+  const end = endOfToken(token);
+  return token.revokedAt !== null || (end !== null && !(end > at));
+}

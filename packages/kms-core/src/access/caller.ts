@@ -14,12 +14,26 @@ export interface Caller {
   readonly attributes: { readonly ip: string | null; readonly mfa: boolean };
   /** The only keys that the credential is for; default: every key. */
   readonly keys?: Identity['keys'];
+  /** What the call was made with: nothing that is created with it reaches further. Absent where no credential was presented. */
+  readonly credential?: Identity;
 }
 
-/** The caller of one request: who presents the credential, for the tenant that was settled, from an address. */
+/**
+ * The caller of one request: who presents the credential, for the tenant that was settled, from an address.
+ *
+ * @throws KmsError `FORBIDDEN` when the credential is not for this address.
+ */
 export function callerOf(identity: Identity, tenantId: TenantId, ip: string | null): Caller {
-  const { subject, permissions, attributes, keys } = identity;
-  return { tenantId, subject, permissions, attributes: { ip, mfa: attributes.mfa }, keys };
+  const { subject, permissions, attributes, keys, addresses } = identity;
+  if (addresses && !addresses.has(ip))
+    throw new KmsError(
+      'FORBIDDEN',
+      'The credential is limited to other addresses than the one that the call comes from.',
+      {
+        details: { deniedBy: 'addresses' },
+      },
+    );
+  return { tenantId, subject, permissions, attributes: { ip, mfa: attributes.mfa }, keys, credential: identity };
 }
 
 /**
@@ -28,11 +42,21 @@ export function callerOf(identity: Identity, tenantId: TenantId, ip: string | nu
  * @throws KmsError `FORBIDDEN` naming the permission.
  */
 export function requirePermission(caller: Caller, permission: Permission): void {
-  if (!caller.permissions.has(permission)) throw lacks(permission);
+  requireHeld(caller, permission);
   if (caller.keys && BEYOND_KEYS.has(permission))
     throw new KmsError('FORBIDDEN', `The credential is limited to some keys: ${permission} reaches beyond them.`, {
       details: { permission },
     });
+}
+
+/**
+ * Checks that the caller holds a permission, also one that reaches beyond some keys: for what itself sees to it that a credential for
+ * some keys gets no further.
+ *
+ * @throws KmsError `FORBIDDEN` naming the permission.
+ */
+export function requireHeld(caller: Caller, permission: Permission): void {
+  if (!caller.permissions.has(permission)) throw lacks(permission);
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { KeyId, TenantId } from '../model/identifiers.ts';
+import type { AddressSet } from './address-set.ts';
 import type { Permission } from './permissions.ts';
 
 /** What an identity was proved by. */
@@ -16,4 +17,12 @@ export interface Identity {
   readonly credential: CredentialKind;
   /** The only keys that the credential is for; `null` is every key. */
   readonly keys: ReadonlySet<KeyId> | null;
+  /** The only addresses that it is taken from; default: every address. */
+  readonly addresses?: AddressSet | null;
+  /** How many units of cost it may take in a second; default: as many as its tenant. */
+  readonly rate?: number | null;
+  /** When it expires; default: never. Nothing that is created with it is valid for longer. */
+  readonly expiresAt?: Date | null;
+  /** The API token that was presented. Tokens that replaced one another have one subject. */
+  readonly tokenId?: string;
 }

@@ -55,6 +55,14 @@ export const BOUNDS = {
   /** How long what has ended is kept: up to a hundred years. */
   retentionSeconds: { minimum: 1, maximum: 100 * 365 * 24 * 60 * 60 },
   tokenPermissions: 64,
+  tokenKeys: 256,
+  tokenAddresses: 64,
+  /** Units of cost in a second. */
+  tokenRate: { minimum: 1, maximum: 1_000_000_000 },
+  /** For how long a token is still taken after it was rotated: up to a week. */
+  overlapSeconds: { maximum: 7 * 24 * 60 * 60, default: 60 * 60 },
+  /** How many tokens of a lineage one call revokes. */
+  lineageTokens: 1000,
   /** How many versions are asked whether they made a signature or a MAC that does not name its own. */
   triedVersions: 32,
   /** Instants as RFC 3339 can write them in UTC, and a record can hold them. */

@@ -156,6 +156,7 @@ async function assemble(
     },
     evidence: evidence && { trail: evidence.trail, store: storage.evidence },
   };
+  closing.push(() => kms.tokens.uses.flush(store));
   return { kms, evidence };
 }
 

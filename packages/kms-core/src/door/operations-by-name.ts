@@ -1,4 +1,4 @@
-import { createApiToken, revokeApiToken } from '../operations/api-tokens.ts';
+import { createApiToken } from '../operations/api-tokens.ts';
 import { applyTombstones } from '../operations/apply-tombstones.ts';
 import type { OPERATIONS, OperationName } from '../operations/catalog.ts';
 import { createDataKey } from '../operations/create-data-key.ts';
@@ -13,6 +13,7 @@ import { getPublicKey } from '../operations/get-public-key.ts';
 import { importKey } from '../operations/import-key.ts';
 import { createImportParameters } from '../operations/import-parameters.ts';
 import { deleteKeyPolicy, getKeyPolicy, putKeyPolicy } from '../operations/key-policy.ts';
+import { getApiToken } from '../operations/get-token.ts';
 import { keyStatistics } from '../operations/key-statistics.ts';
 import { listApiTokens } from '../operations/list-api-tokens.ts';
 import { listKeys } from '../operations/list-keys.ts';
@@ -22,8 +23,10 @@ import { random } from '../operations/random.ts';
 import { exportAudit, getAuditBatch, listAuditCheckpoints, listAuditEvents } from '../operations/read-evidence.ts';
 import { reencrypt } from '../operations/reencrypt.ts';
 import { removeExpiredTokens } from '../operations/remove-expired-tokens.ts';
+import { revokeApiToken } from '../operations/revoke-token.ts';
 import { revokeKey } from '../operations/revoke-key.ts';
 import { rotateKey, upgradeKey } from '../operations/rotate-key.ts';
+import { rotateApiToken } from '../operations/rotate-token.ts';
 import { rotationSchedules } from '../operations/rotation-schedules.ts';
 import { runDueWork } from '../operations/run-due-work.ts';
 import { sign } from '../operations/sign.ts';
@@ -78,7 +81,9 @@ export const CALLERS_OPERATIONS = {
   derive,
   getRandom: random,
   createToken: createApiToken,
+  getToken: getApiToken,
   listTokens: listApiTokens,
+  rotateToken: rotateApiToken,
   revokeToken: revokeApiToken,
   createTenant,
   listTenants,

@@ -49,6 +49,7 @@ export function startScheduledWork(
   };
   const work = async (stopping: AbortSignal) => {
     await kms.counter.flush(kms.store);
+    await kms.tokens.uses.flush(kms.store);
     const { rotated, destroyed, failed } = await runDueWork(operationOfService(kms, 'runDueWork'), stopping);
     if (rotated + destroyed > 0) report({ kind: 'done', rotated, destroyed });
     for (const { key, error } of failed) report({ kind: 'key-failed', key, error });

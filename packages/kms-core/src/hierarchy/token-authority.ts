@@ -6,7 +6,14 @@ import { deriveKey } from './derive.ts';
 import type { KeyHierarchy } from './key-hierarchy.ts';
 import type { MasterKeyChain } from './master-key-chain.ts';
 import { encodeTokenRecord } from './record-encoding.ts';
-import { formatOfEnd, formatToSign, isEmpty, type RecordFormat, requireKnown } from './record-formats.ts';
+import {
+  formatOfEnd,
+  formatToSign,
+  isEmpty,
+  NEWEST_FORMAT,
+  type RecordFormat,
+  requireKnown,
+} from './record-formats.ts';
 
 /**
  * Decides which stored records of API tokens are authentic. Both keys come from the service's own master key: somebody
@@ -22,6 +29,11 @@ export class TokenAuthority {
     // Always the first version: a token is hashed once and must be found after the master key was rotated.
     this.#pepper = deriveKey(chain.version(1).key, 'qnsp-kms/v2/token-pepper');
     this.#legacyPepper = deriveKey(chain.version(1).key, 'qnsp-kms/v1/token-pepper');
+  }
+
+  /** Whether new records may have optional fields: not while nodes may run that could not read them. */
+  get takesFields(): boolean {
+    return this.#chain.formats.written === NEWEST_FORMAT;
   }
 
   /** HMAC-SHA-256 of a token, 32 bytes: what its record is found by. */

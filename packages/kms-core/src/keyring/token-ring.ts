@@ -1,21 +1,28 @@
 import { hash, randomBytes } from 'node:crypto';
+import { AddressSet } from '../access/address-set.ts';
+import { type ApiTokenRecord, endOfToken, identityOfToken } from '../access/api-token.ts';
 import type { Identity } from '../access/identity.ts';
 import { effectivePermissions } from '../access/permissions.ts';
 import { notAuthorized, RefusedCredential } from '../access/refused-credential.ts';
+import { limitsOf } from '../access/token-grant.ts';
 import type { MaybePromise } from '../base/maybe-promise.ts';
 import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
 import { type TokenAuthority, tokenAuthority } from '../hierarchy/token-authority.ts';
-import type { ApiTokenRecord } from '../access/api-token.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { ChangeFeed, FeedEvent } from '../ports/change-feed.ts';
 import type { MemoryCache } from '../ports/memory-cache.ts';
 import type { Store } from '../ports/store.ts';
 import { type CacheCounts, FreshCache } from './fresh-cache.ts';
+import { type NotedUse, TokenUses } from './token-uses.ts';
 
-/** A token that was not revoked when it was read. It may have expired since. */
+/** A token that was not revoked when it was read. It may have ended since. */
 export interface LiveToken {
-  readonly expiresAt: Date | null;
+  readonly tokenId: string;
+  /** When it ends by itself: it expires, or its overlap with the one that replaced it is over. */
+  readonly endsAt: Date | null;
   readonly identity: Identity;
+  /** Whether its use was noted in the current hour. */
+  readonly noted: NotedUse;
 }
 
 /** What a token ring may hold tokens in; without `memory` it reads a token for every use. */
@@ -34,6 +41,8 @@ export class TokenRing {
   /** Of this process only: what is held can be found by nothing that is stored. */
   readonly #salt = randomBytes(32).toString('base64');
   readonly #tokens: FreshCache<LiveToken>;
+  /** When tokens were used. */
+  readonly uses = new TokenUses();
 
   constructor(store: Store, hierarchy: KeyHierarchy, { feed, memory }: TokenRingCaches) {
     this.#store = store;
@@ -56,7 +65,7 @@ export class TokenRing {
 
   /** Drops what is held of a token: its revocation takes effect here from now on. */
   forget(tokenId: string): void {
-    this.#tokens.forgetWhere(({ identity }) => identity.subject === tokenId);
+    this.#tokens.forgetWhere((live) => live.tokenId === tokenId);
   }
 
   /** Drops what is held of the tokens of a tenant. */
@@ -82,8 +91,10 @@ export class TokenRing {
   async #read(token: string): Promise<LiveToken> {
     const record = await this.#readAuthentic(await tokenAuthority(this.#hierarchy), token);
     if (record === undefined) throw notAuthorized();
-    if (record.revokedAt !== null) throw new RefusedCredential({ subject: record.tokenId, tenantId: record.tenantId });
-    return { expiresAt: record.expiresAt, identity: identityOf(record) };
+    const { tokenId, tenantId } = record;
+    const subject = identityOfToken(record);
+    if (record.revokedAt !== null) throw new RefusedCredential({ subject, tenantId });
+    return { tokenId, endsAt: endOfToken(record), identity: identityOf(record), noted: { hour: 0 } };
   }
 
   async #readAuthentic(authority: TokenAuthority, token: string): Promise<ApiTokenRecord | undefined> {
@@ -100,19 +111,28 @@ export class TokenRing {
 
 const WITHOUT_MFA = { mfa: false } as const;
 
-function identityOf({ tokenId, tenantId, role, permissions }: ApiTokenRecord): Identity {
+function identityOf(record: ApiTokenRecord): Identity {
+  const { tokenId, tenantId, role, permissions } = record;
+  const { keys, addresses, rate, expiresAt } = limitsOf(record);
   return {
-    subject: tokenId,
+    subject: identityOfToken(record),
     tenantId,
     permissions: effectivePermissions(role, permissions),
     attributes: WITHOUT_MFA,
     credential: 'api-token',
-    keys: null,
+    keys: keys && new Set(keys),
+    addresses: addresses && new AddressSet(addresses),
+    rate,
+    expiresAt,
+    tokenId,
   };
 }
 
-const TOKEN_BYTES = 1000;
+const TOKEN_BYTES = 1200;
+const BYTES_OF_LISTED = 128;
 
-function bytesOfToken({ identity }: LiveToken): number {
-  return TOKEN_BYTES + 64 * identity.permissions.size;
+function bytesOfToken({ identity: { permissions, keys, addresses } }: LiveToken): number {
+  return (
+    TOKEN_BYTES + 64 * permissions.size + BYTES_OF_LISTED * ((keys?.size ?? 0) + 2 * (addresses?.blocks.length ?? 0))
+  );
 }

@@ -24,6 +24,8 @@ const EVENT_TYPES = [
   'kms.key.listed',
   'kms.random',
   'kms.token.created',
+  'kms.token.read',
+  'kms.token.rotated',
   'kms.token.revoked',
   'kms.token.listed',
   'kms.token.removed',

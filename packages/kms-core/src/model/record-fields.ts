@@ -31,8 +31,69 @@ export interface KnownFields {
   readonly tenant: readonly KnownField[];
 }
 
+/** Who created a token: an id or a subject, as evidence names its caller. */
+export const TOKEN_CREATOR = textField('creator');
+/** The identity of the token that created a token. */
+export const TOKEN_PARENT = textField('parentTokenId');
+export const TOKEN_PURPOSE = textField('purpose');
+/** The only keys that a token is for. */
+export const TOKEN_KEYS = listField('!keys');
+/** The only addresses, and blocks of them, that a token is used from. */
+export const TOKEN_ADDRESSES = listField('!addresses');
+/** How many units of cost a token may take in a second. */
+export const TOKEN_RATE: RecordField<number> = {
+  tag: '!rate',
+  evidence: 'value',
+  encode: (value) => value,
+  decode: Number,
+};
+/**
+ * Who a token is, where its own id does not say it: the id of the first one of those that replaced one another. Critical, as a policy
+ * may deny that one something.
+ */
+export const TOKEN_IDENTITY = textField('!identity');
+/** The token that a token replaced. */
+export const TOKEN_REPLACES = textField('replaces');
+/** Until when a token is taken that was replaced, in milliseconds since 1970. */
+export const TOKEN_OVERLAP_END: RecordField<Date> = {
+  tag: '!overlapEnd',
+  evidence: 'value',
+  encode: (value) => value.getTime(),
+  // What is no number never compares as later than now.
+  decode: (stored) => new Date(Number(stored)),
+};
+
 /** The fields that this release knows. `CONTRIBUTING.md` says how to add one. */
-export const KNOWN_FIELDS: KnownFields = { key: [], version: [], token: [], tenant: [] };
+export const KNOWN_FIELDS: KnownFields = {
+  key: [],
+  version: [],
+  token: [
+    TOKEN_CREATOR,
+    TOKEN_PARENT,
+    TOKEN_PURPOSE,
+    TOKEN_KEYS,
+    TOKEN_ADDRESSES,
+    TOKEN_RATE,
+    TOKEN_IDENTITY,
+    TOKEN_REPLACES,
+    TOKEN_OVERLAP_END,
+  ],
+  tenant: [],
+};
+
+function textField(tag: string): RecordField<string> {
+  return { tag, evidence: 'value', encode: (value) => value, decode: String };
+}
+
+function listField(tag: string): RecordField<readonly string[]> {
+  return {
+    tag,
+    evidence: 'value',
+    encode: (values) => [...values],
+    // The record is authentic, and nothing else is ever written under the tag. Anything else would allow nothing.
+    decode: (stored) => (Array.isArray(stored) ? stored.map(String) : []),
+  };
+}
 
 /** The value of a field; `undefined` where a record does not have it. */
 export function fieldOf<Value>(fields: RecordFields, { tag, decode }: RecordField<Value>): Value | undefined {

@@ -1,17 +1,34 @@
 import { randomBytes } from 'node:crypto';
-import { type Caller, requirePermission } from '../access/caller.ts';
+import { isAddressBlock } from '../access/address-set.ts';
+import { type ApiTokenRecord, hasEnded } from '../access/api-token.ts';
+import { type Caller, requireHeld } from '../access/caller.ts';
 import { effectivePermissions, type Permission, PERMISSIONS, type Role, ROLES } from '../access/permissions.ts';
+import { RefusedCredential } from '../access/refused-credential.ts';
+import { limitsOf, limitsOfCaller, requireWithin, type TokenLimits } from '../access/token-grant.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { checkIdempotency } from '../bounds/check-change.ts';
-import { checkId, checkInstant, checkLine, checkOneOf } from '../bounds/check-values.ts';
+import { checkId, checkInstant, checkInteger, checkLine, checkOneOf } from '../bounds/check-values.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import { fieldFacts } from '../evidence/field-facts.ts';
 import type { RecordedChange } from '../evidence/operation-evidence.ts';
 import { type TokenAuthority, tokenAuthority } from '../hierarchy/token-authority.ts';
-import type { ApiTokenRecord } from '../access/api-token.ts';
-import { newId, type TenantId } from '../model/identifiers.ts';
-import { KNOWN_FIELDS, NO_FIELDS } from '../model/record-fields.ts';
-import type { StoreScope, UnitOfWork } from '../ports/store.ts';
+import { type KeyId, newId, type TenantId } from '../model/identifiers.ts';
+import {
+  fieldOf,
+  KNOWN_FIELDS,
+  NO_FIELDS,
+  type RecordFields,
+  TOKEN_ADDRESSES,
+  TOKEN_CREATOR,
+  TOKEN_KEYS,
+  TOKEN_OVERLAP_END,
+  TOKEN_PARENT,
+  TOKEN_PURPOSE,
+  TOKEN_RATE,
+  TOKEN_REPLACES,
+  withField,
+} from '../model/record-fields.ts';
+import type { UnitOfWork } from '../ports/store.ts';
 import { OPERATIONS } from './catalog.ts';
 import type { Operation } from './operation.ts';
 import { runOnce } from './run-once.ts';
@@ -31,9 +48,27 @@ export interface ApiTokenDescription {
   readonly name: string;
   readonly role: Role | null;
   readonly permissions: readonly Permission[];
+  /** What it is for, in the words of who made it. */
+  readonly purpose: string | null;
+  /** The only keys that it is for; `null` is every key. */
+  readonly keys: readonly KeyId[] | null;
+  /** The only addresses, and blocks of them, that it is taken from; `null` is every address. */
+  readonly addresses: readonly string[] | null;
+  /** How many units of cost it may take in a second; `null` is as many as the tenant. */
+  readonly rate: number | null;
+  /** Who created it; `null` where that was not recorded, as in tokens from before it was. */
+  readonly creator: string | null;
+  /** The token that created it, by the id of the first one of those that replaced one another; `null` where none did. */
+  readonly parentTokenId: string | null;
+  /** The token that it replaced when that was rotated. */
+  readonly replaces: string | null;
   readonly createdAt: string;
   readonly expiresAt: string | null;
+  /** Until when it is taken, where it was rotated and another one replaced it. */
+  readonly overlapEndsAt: string | null;
   readonly revokedAt: string | null;
+  /** The hour in which it was last used, as far as that was written down; `null` where it was not. */
+  readonly lastUsedAt: string | null;
 }
 
 export interface CreatedApiToken extends ApiTokenDescription {
@@ -45,34 +80,45 @@ export interface CreateApiTokenInput {
   readonly name: string;
   readonly role?: Role | null;
   readonly permissions?: readonly Permission[];
-  /** Later than now; if absent, the token never expires. */
+  /** Later than now; default: that of the credential which creates it, or never. */
   readonly expiresAt?: Date | null;
+  readonly purpose?: string;
+  /** The only keys that it is for; default: those of the credential which creates it. */
+  readonly keys?: readonly KeyId[];
+  /** The only addresses, and CIDR blocks of them, that it is taken from; default: those of the credential which creates it. */
+  readonly addresses?: readonly string[];
+  /** How many units of cost it may take in a second; default: that of the credential which creates it. */
+  readonly rate?: number;
 }
 
-/** Creates an API token for the caller's tenant. Throws `FORBIDDEN` when it would hold more than the caller does, `CONFLICT` for a repeated call. */
+/** Where a token comes from. */
+interface Descent {
+  readonly creator: string;
+  /** The identity of the token that creates it. */
+  readonly parentTokenId: string | undefined;
+}
+
+/**
+ * Creates an API token for the caller's tenant, within all limits of the caller's own credential. Throws `FORBIDDEN` when it would
+ * hold more than the caller does, `CONFLICT` for a repeated call.
+ */
 export async function createApiToken(op: Operation, input: CreateApiTokenInput): Promise<CreatedApiToken> {
   const { kms, caller } = op;
-  requirePermission(caller, OPERATIONS.createToken.permission);
+  // A credential for some keys makes others for these keys.
+  requireHeld(caller, OPERATIONS.createToken.permission);
   checkToken(input);
   checkIdempotency(op.idempotency);
-  const granted = effectivePermissions(input.role ?? null, input.permissions ?? []);
-  for (const permission of granted) {
-    if (!caller.permissions.has(permission)) {
-      throw new KmsError(
-        'FORBIDDEN',
-        `The token would have ${permission}, which the credential itself does not have.`,
-        { details: { permission } },
-      );
-    }
-  }
+  const limits = limitsWithin(caller, input);
+  requireWithin(caller, { ...limits, permissions: effectivePermissions(input.role ?? null, input.permissions ?? []) });
   const authority = await tokenAuthority(kms.hierarchy);
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   let token: string | undefined;
   const described = await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) =>
     runOnce(op, { unit, chain, what: 'create-token' }, async () => {
+      await requireLiveCreator(unit, caller);
       if (input.expiresAt && input.expiresAt <= unit.now)
         throw badRequest('expiresAt', 'has already passed: the token could never be used');
-      const made = makeToken(authority, caller.tenantId, input, unit.now);
+      const made = makeToken(authority, caller.tenantId, { ...input, ...limits }, unit.now, descentOf(caller));
       await unit.tokens.insert(made.record);
       await op.evidence?.changed(unit, tokenCreated(made.record));
       ({ token } = made);
@@ -84,8 +130,36 @@ export async function createApiToken(op: Operation, input: CreateApiTokenInput):
   return { ...described, token };
 }
 
+/** The limits of a new token: those that are asked for, and where none is, the creator's own. */
+function limitsWithin(caller: Caller, { keys, addresses, rate, expiresAt }: CreateApiTokenInput): TokenLimits {
+  const own = limitsOfCaller(caller);
+  return {
+    keys: keys === undefined ? own.keys : [...new Set(keys)].sort(),
+    addresses: addresses === undefined ? own.addresses : [...new Set(addresses)].sort(),
+    rate: rate ?? own.rate,
+    expiresAt: expiresAt ?? own.expiresAt,
+  };
+}
+
+/**
+ * Holds the token that creates another one until the unit ends: who revokes it and all that it created either finds the new one, or
+ * comes first.
+ *
+ * @throws KmsError `UNAUTHORIZED` when it has ended meanwhile
+ */
+async function requireLiveCreator(unit: UnitOfWork, { credential }: Caller): Promise<void> {
+  // Tokens of the platform are in no tenant, and revoked by its configuration.
+  if (credential?.tokenId === undefined || credential.tenantId === null) return;
+  const record = await unit.tokens.get(credential.tokenId, { lock: true });
+  if (record === undefined || hasEnded(record, unit.now)) throw new RefusedCredential(credential);
+}
+
+function descentOf({ subject, credential }: Caller): Descent {
+  return { creator: subject, parentTokenId: credential?.tokenId === undefined ? undefined : subject };
+}
+
 /** The answer to a repeated call that made a token. */
-function shownOnce({ tokenId }: ApiTokenDescription): KmsError {
+export function shownOnce({ tokenId }: Pick<ApiTokenDescription, 'tokenId'>): KmsError {
   return new KmsError(
     'CONFLICT',
     `This call created the token ${tokenId}, whose secret was shown once, in the first answer. If you lost it, revoke the token and create another one with a new idempotency key.`,
@@ -94,7 +168,8 @@ function shownOnce({ tokenId }: ApiTokenDescription): KmsError {
 }
 
 /** What a new token is to be. Throws `BAD_REQUEST`. */
-export function checkToken({ name, role, permissions = [], expiresAt }: CreateApiTokenInput): void {
+export function checkToken(input: CreateApiTokenInput): void {
+  const { name, role, permissions = [], expiresAt, purpose } = input;
   checkLine('name', name, BOUNDS.nameCharacters);
   if (role !== undefined && role !== null) checkOneOf('role', role, ROLES);
   if (!Array.isArray(permissions) || permissions.length > BOUNDS.tokenPermissions)
@@ -102,6 +177,29 @@ export function checkToken({ name, role, permissions = [], expiresAt }: CreateAp
   for (const permission of permissions) checkOneOf('permissions', permission, PERMISSIONS);
   if (!role && permissions.length === 0) throw badRequest('role', 'a role or at least one permission is needed');
   if (expiresAt !== undefined && expiresAt !== null) checkInstant('expiresAt', expiresAt);
+  if (purpose !== undefined) checkLine('purpose', purpose, BOUNDS.reasonCharacters);
+  checkLimits(input);
+}
+
+function checkLimits({ keys, addresses, rate }: CreateApiTokenInput): void {
+  if (keys !== undefined) {
+    checkSome('keys', keys, BOUNDS.tokenKeys);
+    keys.forEach((keyId, index) => checkId(`keys.${index}`, keyId));
+  }
+  if (addresses !== undefined) {
+    checkSome('addresses', addresses, BOUNDS.tokenAddresses);
+    addresses.forEach((block, index) => {
+      if (typeof block !== 'string' || !isAddressBlock(block))
+        throw badRequest(`addresses.${index}`, 'must be an IP address or a CIDR block');
+    });
+  }
+  if (rate !== undefined) checkInteger('rate', rate, BOUNDS.tokenRate.minimum, BOUNDS.tokenRate.maximum);
+}
+
+/** An empty list would allow nothing, where its sender may have meant everything. */
+function checkSome(path: string, values: readonly unknown[], maximum: number): void {
+  if (!Array.isArray(values) || values.length === 0 || values.length > maximum)
+    throw badRequest(path, `must be a list of 1 to ${maximum}; leave it out for no limit`);
 }
 
 /** The evidence of a token that ended. */
@@ -134,48 +232,48 @@ export function tokenCreated({ tokenId, name, role, permissions, expiresAt, fiel
 export function makeToken(
   authority: TokenAuthority,
   tenantId: TenantId | null,
-  input: CreateApiTokenInput,
+  input: CreateApiTokenInput | (Omit<CreateApiTokenInput, keyof TokenLimits> & TokenLimits),
   now: Date,
-): { readonly token: string; readonly record: ApiTokenRecord } {
-  const token = TOKEN_PREFIX + randomBytes(TOKEN_BYTES).toString('base64url');
-  const record = authority.sign({
+  descent?: Descent,
+): NewToken {
+  return sealToken(authority, {
     tokenId: newId(),
     tenantId,
     name: input.name,
-    hash: authority.hash(token),
     role: input.role ?? null,
     permissions: input.permissions ?? [],
     createdAt: now,
     expiresAt: input.expiresAt ?? null,
     revokedAt: null,
-    fields: NO_FIELDS,
+    fields: { ...fieldsOf(input), ...(authority.takesFields ? fieldsOfDescent(descent) : {}) },
   });
-  return { token, record };
 }
 
-/** Revokes a token now; one that has already ended stays ended. Throws `NOT_FOUND` when the tenant never had such a token. */
-export async function revokeApiToken(op: Operation, input: { readonly tokenId: string }): Promise<void> {
-  const { kms, caller } = op;
-  requirePermission(caller, OPERATIONS.revokeToken.permission);
-  checkId('tokenId', input.tokenId);
-  checkIdempotency(op.idempotency);
-  const chain = await kms.hierarchy.masterKeys(caller.tenantId);
-  const authority = await tokenAuthority(kms.hierarchy);
-  try {
-    await kms.store.transact(scopeOf(caller), (unit) =>
-      runOnce(op, { unit, chain, what: 'revoke-token' }, async () => {
-        const record = await unit.tokens.get(input.tokenId, { lock: true });
-        if (record === undefined) throw new KmsError('NOT_FOUND', 'There is no token with this id.');
-        if (record.revokedAt !== null) return null;
-        await endToken(unit, authority, record);
-        await op.evidence?.changed(unit, tokenRevoked(record, unit.now));
-        return null;
-      }),
-    );
-  } finally {
-    // Even if it failed: the answer to a commit can be lost.
-    kms.tokens.forget(input.tokenId);
-  }
+/** A token that was just made. */
+export interface NewToken {
+  readonly token: string;
+  readonly record: ApiTokenRecord;
+}
+
+/** Gives a record its token. */
+export function sealToken(authority: TokenAuthority, record: Omit<ApiTokenRecord, 'hash' | 'mac'>): NewToken {
+  const token = TOKEN_PREFIX + randomBytes(TOKEN_BYTES).toString('base64url');
+  return { token, record: authority.sign({ ...record, hash: authority.hash(token) }) };
+}
+
+function fieldsOf(
+  input: CreateApiTokenInput | (Omit<CreateApiTokenInput, keyof TokenLimits> & TokenLimits),
+): RecordFields {
+  const { purpose, keys, addresses, rate } = input;
+  let fields = withField(NO_FIELDS, TOKEN_PURPOSE, purpose);
+  fields = withField(fields, TOKEN_KEYS, keys ?? undefined);
+  fields = withField(fields, TOKEN_ADDRESSES, addresses ?? undefined);
+  return withField(fields, TOKEN_RATE, rate ?? undefined);
+}
+
+/** They restrict nothing, so a record that nodes of an earlier release must be able to read goes without them. */
+function fieldsOfDescent(descent: Descent | undefined): RecordFields {
+  return withField(withField(NO_FIELDS, TOKEN_CREATOR, descent?.creator), TOKEN_PARENT, descent?.parentTokenId);
 }
 
 /** Revokes a locked, live token: its record gets a new MAC, whether or not the old one was right. */
@@ -189,20 +287,26 @@ export function endedToken(unit: UnitOfWork, authority: TokenAuthority, record: 
 }
 
 /** Shows a token, without the token itself. */
-export function describeToken(record: ApiTokenRecord): ApiTokenDescription {
-  const { tokenId, tenantId, name, role, permissions } = record;
+export function describeToken(record: ApiTokenRecord, lastUsedAt?: Date): ApiTokenDescription {
+  const { tokenId, tenantId, name, role, permissions, fields } = record;
+  const { keys, addresses, rate } = limitsOf(record);
   return {
     tokenId,
     tenantId,
     name,
     role,
     permissions,
+    purpose: fieldOf(fields, TOKEN_PURPOSE) ?? null,
+    keys,
+    addresses,
+    rate,
+    creator: fieldOf(fields, TOKEN_CREATOR) ?? null,
+    parentTokenId: fieldOf(fields, TOKEN_PARENT) ?? null,
+    replaces: fieldOf(fields, TOKEN_REPLACES) ?? null,
     createdAt: record.createdAt.toISOString(),
     expiresAt: record.expiresAt?.toISOString() ?? null,
+    overlapEndsAt: fieldOf(fields, TOKEN_OVERLAP_END)?.toISOString() ?? null,
     revokedAt: record.revokedAt?.toISOString() ?? null,
+    lastUsedAt: lastUsedAt?.toISOString() ?? null,
   };
-}
-
-function scopeOf(caller: Caller): StoreScope {
-  return { kind: 'tenant', tenantId: caller.tenantId };
 }

@@ -107,12 +107,22 @@ export const OPERATIONS = {
     cost: 'write',
     changes: true,
   },
+  getToken: { permission: 'kms:tokens:manage', event: 'kms.token.read', uses: 'token', cost: 'read', changes: false },
+  getOwnToken: { permission: null, event: 'kms.token.read', uses: 'token', cost: 'read', changes: false },
   listTokens: {
     permission: 'kms:tokens:manage',
     event: 'kms.token.listed',
     uses: 'token',
     cost: 'read',
     changes: false,
+  },
+  /** A token may rotate itself without the permission. */
+  rotateToken: {
+    permission: 'kms:tokens:manage',
+    event: 'kms.token.rotated',
+    uses: 'token',
+    cost: 'write',
+    changes: true,
   },
   revokeToken: {
     permission: 'kms:tokens:manage',

@@ -37,8 +37,11 @@ export function authenticateToken(kms: Pick<Kms, 'tokens' | 'clock'>, token: str
   return found instanceof Promise ? found.then((late) => unexpired(kms, late)) : unexpired(kms, found);
 }
 
-function unexpired({ clock }: Pick<Kms, 'clock'>, { expiresAt, identity }: LiveToken): Identity {
-  if (expiresAt !== null && expiresAt.getTime() <= clock()) throw new RefusedCredential(identity);
+function unexpired({ tokens, clock }: Pick<Kms, 'tokens' | 'clock'>, live: LiveToken): Identity {
+  const { tokenId, endsAt, identity, noted } = live;
+  const now = clock();
+  if (endsAt !== null && !(endsAt.getTime() > now)) throw new RefusedCredential(identity);
+  tokens.uses.note(tokenId, noted, now);
   return identity;
 }
 

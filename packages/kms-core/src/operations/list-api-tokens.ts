@@ -40,7 +40,10 @@ export async function listApiTokens(
   const cursors = await listCursors<Position>(kms.hierarchy, tenantId, 'tokens', {});
   const after = cursor === undefined ? null : placeOf(cursors.open(cursor));
   const authority = await tokenAuthority(kms.hierarchy);
-  const page = await kms.store.transact({ kind: 'tenant', tenantId }, (unit) => unit.tokens.list({ limit, after }));
+  const page = await kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
+    const found = await unit.tokens.list({ limit, after });
+    return { ...found, uses: await unit.tokens.lastUses(found.items.map((token) => token.tokenId)) };
+  });
   const { authentic, ...rest } = await authenticOf(
     kms,
     page.items,
@@ -50,7 +53,7 @@ export async function listApiTokens(
   );
   const last = page.items.at(-1);
   return {
-    items: authentic.map(describeToken),
+    items: authentic.map((token) => describeToken(token, page.uses.get(token.tokenId))),
     nextCursor:
       page.more && last !== undefined
         ? cursors.seal({ createdAt: last.createdAt.getTime(), tokenId: last.tokenId })

@@ -214,10 +214,25 @@ export interface TokenRecords {
   /** A page of the tokens of the scope, newest first. */
   list(query: TokenQuery): Promise<TokenPage>;
   /**
-   * Stores when tokens were revoked, and the MACs that cover it; nothing else of a token ever changes. Throws `NOT_FOUND`,
-   * and revokes none, when the scope lacks a live token with one of the ids.
+   * Stores when tokens were revoked, and the MACs that cover it. Throws `NOT_FOUND`, and revokes none, when the scope lacks a
+   * live token with one of the ids.
    */
   revoke(...tokens: readonly ApiTokenRecord[]): Promise<void>;
+  /**
+   * Stores until when a token is taken that was replaced: its fields, which gained that one, and their MAC. Beside this and its
+   * revocation nothing of a token ever changes. Throws `NOT_FOUND` when the scope lacks a live token with the id, `INTERNAL_ERROR`
+   * for any other change and for one that was replaced before.
+   */
+  retire(token: ApiTokenRecord): Promise<void>;
+  /**
+   * Up to `limit` tokens of an identity, and of those that descend from it, level by level, that were not revoked, in the
+   * order of their ids. Nobody else changes them until the unit ends. Whether those in between are live does not matter.
+   */
+  lockLineage(identity: string, limit: number): Promise<readonly ApiTokenRecord[]>;
+  /** Writes down when tokens were used, to the hour, where that is later than what is there. Passes over those that are not there. Only in the system scope. */
+  recordUses(uses: ReadonlyMap<string, Date>): Promise<void>;
+  /** When tokens of the scope were last used, by id; nothing of those of which that was never written down. */
+  lastUses(tokenIds: readonly string[]): Promise<ReadonlyMap<string, Date>>;
   /**
    * Up to `limit` tokens of tenants that expired before this time, locked, those that expired first at the beginning; what
    * another node has locked is passed over. None of the platform's. Only in the system scope.

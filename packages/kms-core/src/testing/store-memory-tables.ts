@@ -14,6 +14,8 @@ export interface MemoryTables {
   readonly wraps: Map<string, MasterKeyWrap>;
   readonly roots: Map<string, RootRecord>;
   readonly tokens: Map<string, ApiTokenRecord>;
+  /** When tokens were last used, by id. */
+  readonly uses: Map<string, Date>;
   /** The operations granted so far, by key and version. */
   readonly granted: Map<string, number>;
   /** Operations by tenant and month. */
@@ -45,6 +47,7 @@ export function emptyTables(): MemoryTables {
     wraps: new Map(),
     roots: new Map(),
     tokens: new Map(),
+    uses: new Map(),
     granted: new Map(),
     operations: new Map(),
     answers: new Map(),
@@ -68,6 +71,7 @@ export function draftOf(tables: MemoryTables): MemoryTables {
     wraps: new Map(tables.wraps),
     roots: new Map(tables.roots),
     tokens: new Map(tables.tokens),
+    uses: new Map(tables.uses),
     granted: new Map(tables.granted),
     operations: new Map(tables.operations),
     answers: new Map(tables.answers),

@@ -1,5 +1,7 @@
 import { KmsError } from '../errors/kms-error.ts';
-import type { ApiTokenRecord } from '../access/api-token.ts';
+import { type ApiTokenRecord, identityOfToken } from '../access/api-token.ts';
+import { sortedJson } from '../encoding/sorted-json.ts';
+import { fieldOf, TOKEN_OVERLAP_END, TOKEN_PARENT } from '../model/record-fields.ts';
 import type { ExpiredToken, TokenPage, TokenQuery, TokenRecords } from '../ports/store.ts';
 import {
   copyOf,
@@ -54,6 +56,17 @@ export class MemoryTokens implements TokenRecords {
     }
   }
 
+  async retire({ tokenId, fields, mac }: ApiTokenRecord): Promise<void> {
+    const { tokens } = this.#unit.tables();
+    const token = tokens.get(tokenId);
+    if (!token || !sees(this.#unit.scope, token.tenantId) || token.revokedAt !== null)
+      throw new KmsError('NOT_FOUND', 'There is no live token with this id.');
+    const { [TOKEN_OVERLAP_END.tag]: end, ...others } = fields;
+    if (TOKEN_OVERLAP_END.tag in token.fields || end === undefined || sortedJson(others) !== sortedJson(token.fields))
+      throw new KmsError('INTERNAL_ERROR', 'A token is only replaced, and once.');
+    tokens.set(tokenId, copyOf({ ...token, fields, mac }));
+  }
+
   async lockExpired(expiredBefore: Date, limit: number, after?: ExpiredToken): Promise<readonly ApiTokenRecord[]> {
     requireSystem(this.#unit.scope);
     return [...this.#unit.tables().tokens.values()]
@@ -74,7 +87,44 @@ export class MemoryTokens implements TokenRecords {
       expiredBefore > this.#unit.now
     )
       throw new KmsError('INTERNAL_ERROR', 'Only tokens that expired long ago are removed.');
-    for (const tokenId of tokenIds) tokens.delete(tokenId);
+    for (const tokenId of tokenIds) {
+      tokens.delete(tokenId);
+      this.#unit.tables().uses.delete(tokenId);
+    }
+  }
+
+  async lockLineage(identity: string, limit: number): Promise<readonly ApiTokenRecord[]> {
+    const seen = [...this.#unit.tables().tokens.values()].filter((token) => sees(this.#unit.scope, token.tenantId));
+    const lineage = new Set([identity]);
+    for (let before = 0; before < lineage.size; ) {
+      before = lineage.size;
+      for (const token of seen)
+        if (lineage.has(fieldOf(token.fields, TOKEN_PARENT) ?? '')) lineage.add(identityOfToken(token));
+    }
+    return seen
+      .filter((token) => lineage.has(identityOfToken(token)) && token.revokedAt === null)
+      .sort((a, b) => (a.tokenId < b.tokenId ? -1 : 1))
+      .slice(0, limit)
+      .map(copyOf);
+  }
+
+  async recordUses(added: ReadonlyMap<string, Date>): Promise<void> {
+    requireSystem(this.#unit.scope);
+    const { tokens, uses } = this.#unit.tables();
+    for (const [tokenId, at] of added) {
+      const last = uses.get(tokenId);
+      if (tokens.has(tokenId) && (last === undefined || last < at)) uses.set(tokenId, at);
+    }
+  }
+
+  async lastUses(tokenIds: readonly string[]): Promise<ReadonlyMap<string, Date>> {
+    const { tokens, uses } = this.#unit.tables();
+    const found = new Map<string, Date>();
+    for (const tokenId of tokenIds) {
+      const [token, at] = [tokens.get(tokenId), uses.get(tokenId)];
+      if (token !== undefined && at !== undefined && sees(this.#unit.scope, token.tenantId)) found.set(tokenId, at);
+    }
+    return found;
   }
 }
 

@@ -9,6 +9,7 @@ import {
 } from '@qnsp/kms-core';
 import { and, asc, desc, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm';
 import { apiTokens } from '../schema/api-tokens.ts';
+import { tokenUses } from '../schema/token-uses.ts';
 import { requireSeen, requireSystem, within } from '../driver/scope.ts';
 import type { Session } from '../driver/session.ts';
 import { toTokenRecord, toTokenRow } from './token-rows.ts';
@@ -79,6 +80,76 @@ export class DrizzleTokens implements TokenRecords {
     if (revoked.length !== tokens.length) throw new KmsError('NOT_FOUND', 'There is no live token with this id.');
   }
 
+  async retire(token: ApiTokenRecord): Promise<void> {
+    const { fields, macFormat, macTmkVersion, macTag } = toTokenRow(token);
+    const mine = within(this.#session.scope, apiTokens.tenantId);
+    // That the field of a replaced token is the only one that is new is what the database sees to.
+    const retired = await this.#session.run((db) =>
+      db
+        .update(apiTokens)
+        .set({ fields, macFormat, macTmkVersion, macTag })
+        .where(and(eq(apiTokens.tokenId, token.tokenId), isNull(apiTokens.revokedAt), mine))
+        .returning({ tokenId: apiTokens.tokenId }),
+    );
+    if (retired.length === 0) throw new KmsError('NOT_FOUND', 'There is no live token with this id.');
+  }
+
+  async lockLineage(identity: string, limit: number): Promise<readonly ApiTokenRecord[]> {
+    const mine = within(this.#session.scope, apiTokens.tenantId);
+    // A step for each level; what was there already is left out, so that a circle that somebody wrote ends.
+    const lineage = sql`
+      with recursive lineage (identity) as (
+        select ${identity}::text
+        union
+        select ${IDENTITY} from ${apiTokens} join lineage on fields ? 'parentTokenId' and fields ->> 'parentTokenId' = lineage.identity
+        ${mine === undefined ? sql`` : sql`where ${mine}`}
+      )
+      select identity::uuid from lineage
+      union all
+      select token_id from ${apiTokens} join lineage on fields ? '!identity' and fields ->> '!identity' = lineage.identity`;
+    const rows = await this.#session.run((db) =>
+      db
+        .select()
+        .from(apiTokens)
+        .where(and(sql`${apiTokens.tokenId} in (${lineage})`, isNull(apiTokens.revokedAt), mine))
+        .orderBy(asc(apiTokens.tokenId))
+        .limit(limit)
+        .for('update'),
+    );
+    return rows.map(toTokenRecord);
+  }
+
+  async recordUses(uses: ReadonlyMap<string, Date>): Promise<void> {
+    requireSystem(this.#session.scope);
+    if (uses.size === 0) return;
+    // In one order, so that two nodes do not wait for each other.
+    const sorted = [...uses].sort(([a], [b]) => (a < b ? -1 : 1));
+    const values = sql.join(
+      sorted.map(([tokenId, at]) => sql`(${tokenId}::uuid, ${timeOf(at)})`),
+      sql`, `,
+    );
+    await this.#session.run((db) =>
+      db
+        .insert(tokenUses)
+        .select(
+          sql`select t.token_id, t.tenant_id, v.used_at from (values ${values}) as v (token_id, used_at)
+            join ${apiTokens} t on t.token_id = v.token_id order by t.token_id`,
+        )
+        .onConflictDoUpdate({
+          target: tokenUses.tokenId,
+          set: { usedAt: sql`excluded.used_at` },
+          setWhere: sql`${tokenUses.usedAt} < excluded.used_at`,
+        }),
+    );
+  }
+
+  async lastUses(tokenIds: readonly string[]): Promise<ReadonlyMap<string, Date>> {
+    if (tokenIds.length === 0) return new Map();
+    const where = and(inArray(tokenUses.tokenId, [...tokenIds]), within(this.#session.scope, tokenUses.tenantId));
+    const rows = await this.#session.run((db) => db.select().from(tokenUses).where(where));
+    return new Map(rows.map(({ tokenId, usedAt }) => [tokenId, usedAt]));
+  }
+
   async lockExpired(expiredBefore: Date, limit: number, after?: ExpiredToken): Promise<readonly ApiTokenRecord[]> {
     requireSystem(this.#session.scope);
     const rest = after && sql`(${EXPIRY}, ${apiTokens.tokenId}) > (${timeOf(after.expiredAt)}, ${after.tokenId}::uuid)`;
@@ -112,6 +183,8 @@ export class DrizzleTokens implements TokenRecords {
   }
 }
 
+/** Who a token is, in the words of the index. */
+const IDENTITY = sql`coalesce(fields ->> '!identity', token_id::text)`;
 /** In the words of the partial index. */
 const EXPIRY = sql`expires_at`;
 const OF_TENANTS = sql`tenant_id is not null`;

@@ -36,6 +36,9 @@ export const apiTokens = kms.table(
     check('api_tokens_mac_format', sql`${table.macFormat} >= 1`),
     check('api_tokens_fields', sql`jsonb_typeof(${table.fields}) = 'object'`),
     index('api_tokens_newest').on(table.tenantId, table.createdAt, table.tokenId),
+    /** For what descends from an identity: of what the MAC covers, so that who moves a token breaks it. */
+    index('api_tokens_parent').on(sql`(fields ->> 'parentTokenId')`).where(sql`fields ? 'parentTokenId'`),
+    index('api_tokens_identity').on(sql`(fields ->> '!identity')`).where(sql`fields ? '!identity'`),
     /** For the removal of what expired long ago. */
     index('api_tokens_expired')
       .on(table.expiresAt, table.tokenId)

@@ -24,6 +24,8 @@ export const tenants = kms.table(
     ),
     check('tenants_mac_format', sql`${table.macFormat} >= 1`),
     check('tenants_fields', sql`jsonb_typeof(${table.fields}) = 'object'`),
+    /** For pages of the list. */
+    index('tenants_oldest').on(table.createdAt, table.tenantId),
   ],
 );
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
+  authenticateToken,
   createApiToken,
   createKey,
   createTenant,
@@ -12,6 +13,7 @@ import {
   resolveAlgorithm,
   revokeApiToken,
   revokeKey,
+  rotateApiToken,
   rotateKey,
   shredKey,
   shredTenant,
@@ -85,6 +87,22 @@ export async function fillDatabase(kms: Kms): Promise<Uses> {
   );
   const revoked = await createApiToken({ kms, caller }, { name: 'lost', role: 'auditor' });
   await revokeApiToken({ kms, caller }, { tokenId: revoked.tokenId });
+
+  const limited = await createApiToken(
+    { kms, caller },
+    {
+      name: 'letters',
+      role: 'key_user',
+      purpose: 'encrypts letters',
+      keys: [keyId],
+      addresses: ['192.0.2.0/24', '2001:db8::/32'],
+      rate: 100,
+      expiresAt: new Date('2999-12-31T23:59:59.999Z'),
+    },
+  );
+  await rotateApiToken({ kms, caller }, { tokenId: limited.tokenId });
+  await authenticateToken(kms, live.token);
+  await kms.tokens.uses.flush(kms.store);
 
   const gone = administrator(shreddedTenantId);
   await createKey({ kms, caller: gone }, {});

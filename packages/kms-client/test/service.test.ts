@@ -179,9 +179,19 @@ describe('the operations', () => {
   test('administer tokens', async () => {
     const made = await kms.createToken({ name: 'reader', role: 'auditor', expiresAt: new Date(Date.now() + 60_000) });
     const reader = createKmsClient({ baseUrl: service.baseUrl, token: made.token });
+    expect((await reader.getOwnToken()).tokenId).toBe(made.tokenId);
+    expect(await failureOf(reader.getToken({ tokenId: made.tokenId }))).toMatchObject({ code: 'FORBIDDEN' });
+    const next = await reader.rotateToken({ tokenId: made.tokenId, overlapSeconds: 60 });
+    expect(next).toMatchObject({ replaces: made.tokenId, role: 'auditor', expiresAt: made.expiresAt });
+    expect((await kms.getToken({ tokenId: made.tokenId })).overlapEndsAt).not.toBeNull();
     expect(await failureOf(reader.createKey({}))).toMatchObject({ code: 'FORBIDDEN', statusCode: 403 });
     expect((await kms.listTokens()).items.map(({ tokenId }) => tokenId)).toContain(made.tokenId);
-    expect(await kms.revokeToken({ tokenId: made.tokenId })).toEqual({ tokenId: made.tokenId, revoked: true });
+    expect(await kms.revokeToken({ tokenId: made.tokenId })).toEqual({
+      tokenId: made.tokenId,
+      revoked: true,
+      revokedTokens: 1,
+      more: false,
+    });
     expect(await failureOf(reader.getKeyStats())).toMatchObject({ code: 'UNAUTHORIZED', statusCode: 401 });
     expect(await failureOf(kms.listTenants())).toMatchObject({ code: 'FORBIDDEN' });
     expect(await failureOf(kms.createTenant({ name: 'none' }))).toMatchObject({ code: 'FORBIDDEN' });

@@ -80,6 +80,9 @@ GET /kms/v1/rotation-schedules
 GET /kms/v1/rotation-schedules/upcoming
 POST /kms/v1/tokens
 GET /kms/v1/tokens
+GET /kms/v1/tokens/self
+GET /kms/v1/tokens/{tokenId}
+POST /kms/v1/tokens/{tokenId}/rotate
 POST /kms/v1/tokens/{tokenId}/revoke
 DELETE /kms/v1/tokens/{tokenId}
 POST /kms/v1/tenants

@@ -6,7 +6,12 @@ import { type Connection, findConnection } from './find-connection.ts';
 
 /** A client of the service that the command line, the environment, a local start or a context names. */
 export function connect(io: CommandIo): KmsClient {
-  return clientOf(findConnection(io.environment, process.cwd(), io.use));
+  return clientOf(connectionOf(io));
+}
+
+/** The connection of {@link connect}. */
+export function connectionOf(io: CommandIo): Connection {
+  return findConnection(io.environment, process.cwd(), io.use);
 }
 
 /** @throws CommandError (78) for an invalid address or token, saying where it came from. */

@@ -13,6 +13,14 @@ export interface Connection {
   readonly tls: ConnectionTls;
   /** Where the address comes from, for people. */
   readonly source: string;
+  /** The file that the token is in, where it is in one. */
+  readonly stored: StoredToken | undefined;
+}
+
+/** Where a token is kept: alone in a file, or in the `client.json` of a local start. */
+export interface StoredToken {
+  readonly kind: 'token-file' | 'client-file';
+  readonly path: string;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -27,12 +35,12 @@ type Environment = Readonly<Record<string, string | undefined>>;
  */
 export function findConnection(environment: Environment, workingDirectory: string, use?: string): Connection {
   if (use !== undefined) return ofContext(environment, use);
-  const token = readToken(environment);
+  const { token, stored } = readToken(environment);
   const tenantId = setting(environment, 'KMS_TENANT_ID');
   const allowInsecureHttp = setting(environment, 'KMS_ALLOW_INSECURE_HTTP') === 'true';
   const url = setting(environment, 'KMS_URL');
   if (url !== undefined && token !== undefined)
-    return { baseUrl: url, token, tenantId, allowInsecureHttp, tls: tlsOf(environment), source: 'KMS_URL' };
+    return { baseUrl: url, token, tenantId, allowInsecureHttp, tls: tlsOf(environment), source: 'KMS_URL', stored };
   if (url !== undefined)
     throw new CommandError(
       EXIT.configuration,
@@ -41,7 +49,8 @@ export function findConnection(environment: Environment, workingDirectory: strin
   const named = setting(environment, 'KMS_CONTEXT');
   if (named !== undefined) return ofContext(environment, named);
   const file = findClientFile(environment, workingDirectory);
-  if (file !== undefined) return ofLocalStart(file, { token, tenantId, allowInsecureHttp, tls: tlsOf(environment) });
+  if (file !== undefined)
+    return ofLocalStart(file, { token, tenantId, allowInsecureHttp, tls: tlsOf(environment), stored });
   const { current } = readContexts(contextsPath(environment));
   if (current !== undefined) return ofContext(environment, current);
   throw new CommandError(
@@ -52,12 +61,10 @@ export function findConnection(environment: Environment, workingDirectory: strin
 
 function ofLocalStart(
   { baseUrl, path, apiToken }: ClientFile,
-  {
-    token = apiToken,
-    ...rest
-  }: Omit<Connection, 'baseUrl' | 'token' | 'source'> & { readonly token: string | undefined },
+  { token, stored, ...rest }: Omit<Connection, 'baseUrl' | 'token' | 'source'> & { readonly token: string | undefined },
 ): Connection {
-  return { baseUrl, token, ...rest, source: path };
+  if (token !== undefined) return { baseUrl, token, ...rest, source: path, stored };
+  return { baseUrl, token: apiToken, ...rest, source: path, stored: { kind: 'client-file', path } };
 }
 
 /** Everything comes from the context, so that no setting that was left behind sends its token elsewhere or as another tenant. */
@@ -71,7 +78,15 @@ function ofContext(environment: Environment, name: string): Connection {
   }: Context = contextNamed(readContexts(contextsPath(environment)), name);
   const token = readTokenFile(`The context ${name}`, tokenFile);
   const tls = readTlsFiles(`The context ${name}`, files);
-  return { baseUrl: url, token, tenantId, allowInsecureHttp, tls, source: `context ${name}` };
+  return {
+    baseUrl: url,
+    token,
+    tenantId,
+    allowInsecureHttp,
+    tls,
+    source: `context ${name}`,
+    stored: { kind: 'token-file', path: tokenFile },
+  };
 }
 
 function tlsOf(environment: Environment): ConnectionTls {
@@ -88,12 +103,16 @@ function tlsOf(environment: Environment): ConnectionTls {
   return readTlsFiles('The environment', Object.fromEntries(files));
 }
 
-function readToken(environment: Environment): string | undefined {
+function readToken(environment: Environment): {
+  readonly token: string | undefined;
+  readonly stored: StoredToken | undefined;
+} {
   const given = setting(environment, 'KMS_TOKEN');
   const path = setting(environment, 'KMS_TOKEN_FILE');
   if (given !== undefined && path !== undefined)
     throw new CommandError(EXIT.configuration, 'KMS_TOKEN and KMS_TOKEN_FILE are both set: unset one of them.');
-  return path === undefined ? given : readTokenFile('KMS_TOKEN_FILE', path);
+  if (path === undefined) return { token: given, stored: undefined };
+  return { token: readTokenFile('KMS_TOKEN_FILE', path), stored: { kind: 'token-file', path } };
 }
 
 function readTokenFile(by: string, path: string): string {

@@ -6,6 +6,12 @@ export function wholeNumber(text: string): number {
   throw new InvalidArgumentError('It must be a whole number above 0.');
 }
 
+/** A whole number, also 0, for an option. */
+export function wholeNumberOrZero(text: string): number {
+  if (/^(?:0|[1-9]\d{0,14})$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number.');
+}
+
 /** An id in lower case. */
 export function uuid(text: string): string {
   if (/^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text)) return text.toLowerCase();

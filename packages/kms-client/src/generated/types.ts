@@ -56,9 +56,26 @@ export interface ApiToken {
     | 'kms:decapsulate'
     | 'kms:derive'
   )[];
+  readonly purpose: string | null;
+  /** The only keys that it is for; `null` is every key. */
+  readonly keys: readonly string[] | null;
+  /** The only addresses that it is taken from; `null` is every address. */
+  readonly addresses: readonly string[] | null;
+  /** How many units of cost it may take in a second; `null` is as many as the tenant. */
+  readonly rate: number | null;
+  /** Who created it; `null` for a token from before that was recorded. */
+  readonly creator: string | null;
+  /** The token that created it; of those that replaced one another the first. */
+  readonly parentTokenId: string | null;
+  /** The token that it replaced when that was rotated. */
+  readonly replaces: string | null;
   readonly createdAt: string;
   readonly expiresAt: string | null;
+  /** Until when it is taken, where it was rotated and another one replaced it. */
+  readonly overlapEndsAt: string | null;
   readonly revokedAt: string | null;
+  /** The hour in which it was last used, which is written down a while later; `null` where it was not. */
+  readonly lastUsedAt: string | null;
 }
 
 export interface ApiTokenPage {
@@ -93,6 +110,8 @@ export interface AuditEvent {
     | 'kms.key.listed'
     | 'kms.random'
     | 'kms.token.created'
+    | 'kms.token.read'
+    | 'kms.token.rotated'
     | 'kms.token.revoked'
     | 'kms.token.listed'
     | 'kms.token.removed'
@@ -249,9 +268,26 @@ export interface CreatedApiToken {
     | 'kms:decapsulate'
     | 'kms:derive'
   )[];
+  readonly purpose: string | null;
+  /** The only keys that it is for; `null` is every key. */
+  readonly keys: readonly string[] | null;
+  /** The only addresses that it is taken from; `null` is every address. */
+  readonly addresses: readonly string[] | null;
+  /** How many units of cost it may take in a second; `null` is as many as the tenant. */
+  readonly rate: number | null;
+  /** Who created it; `null` for a token from before that was recorded. */
+  readonly creator: string | null;
+  /** The token that created it; of those that replaced one another the first. */
+  readonly parentTokenId: string | null;
+  /** The token that it replaced when that was rotated. */
+  readonly replaces: string | null;
   readonly createdAt: string;
   readonly expiresAt: string | null;
+  /** Until when it is taken, where it was rotated and another one replaced it. */
+  readonly overlapEndsAt: string | null;
   readonly revokedAt: string | null;
+  /** The hour in which it was last used, which is written down a while later; `null` where it was not. */
+  readonly lastUsedAt: string | null;
   /** The token itself; it is never shown again. */
   readonly token: string;
 }
@@ -537,6 +573,10 @@ export interface RandomBytes {
 export interface RevokedApiToken {
   readonly tokenId: string;
   readonly revoked: true;
+  /** How many tokens this call ended; none if they had ended already. */
+  readonly revokedTokens: number;
+  /** Whether live tokens of the lineage are left, as one call ends 1000: repeat it with a new key. */
+  readonly more: boolean;
 }
 
 export interface RotationSchedule {
@@ -1164,8 +1204,16 @@ export interface CreateTokenInput {
         | 'kms:derive'
       )[]
     | undefined;
-  /** In the future; if absent, the token never expires. */
+  /** In the future, and no later than that of the credential; default: that of the credential. */
   readonly expiresAt?: string | Date | undefined;
+  /** What it is for. */
+  readonly purpose?: string | undefined;
+  /** The only keys that it is for: then it can do nothing else, but create tokens for these keys. */
+  readonly keys?: readonly string[] | undefined;
+  /** The only addresses, and CIDR blocks of them, that it is taken from. */
+  readonly addresses?: readonly string[] | undefined;
+  /** How many units of cost it may take in a second. */
+  readonly rate?: number | undefined;
 }
 
 export interface ListTokensInput {
@@ -1177,9 +1225,30 @@ export interface ListTokensInput {
   readonly cursor?: string | undefined;
 }
 
+export interface GetOwnTokenInput {
+  /** The tenant of the call; it must be that of the credential. */
+  readonly tenantId?: string | undefined;
+}
+
+export interface GetTokenInput {
+  /** The tenant of the call; it must be that of the credential. */
+  readonly tenantId?: string | undefined;
+  readonly tokenId: string;
+}
+
+export interface RotateTokenInput {
+  /** The tenant of the call; it must be that of the credential. */
+  readonly tenantId?: string | undefined;
+  /** For how long the old token is still taken; default: an hour. */
+  readonly overlapSeconds?: number | undefined;
+  readonly tokenId: string;
+}
+
 export interface RevokeTokenInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
+  /** Whether to revoke its lineage with it; default: `false`. */
+  readonly cascade?: boolean | undefined;
   readonly tokenId: string;
 }
 
@@ -1229,6 +1298,8 @@ export interface ListAuditEventsInput {
     | 'kms.key.listed'
     | 'kms.random'
     | 'kms.token.created'
+    | 'kms.token.read'
+    | 'kms.token.rotated'
     | 'kms.token.revoked'
     | 'kms.token.listed'
     | 'kms.token.removed'
@@ -1477,7 +1548,8 @@ export interface KmsOperations {
   /**
    * Create an API token. This answer is the only one that ever shows the token: the same call repeated with its
    * `Idempotency-Key` is a `CONFLICT` that names the token in `details.tokenId`. It can have no permission that
-   * its creator does not have.
+   * its creator does not have, and is limited to keys, addresses, a rate and a time at least as much: a limit that
+   * is absent is that of the creator.
    */
   createToken(input: CreateTokenInput, options?: CallOptions): Promise<CreatedApiToken>;
 
@@ -1485,8 +1557,27 @@ export interface KmsOperations {
   listTokens(input?: ListTokensInput, options?: CallOptions): Promise<ApiTokenPage>;
 
   /**
-   * Revoke an API token. It stops working immediately and permanently. `NOT_FOUND` if there is no live token with
-   * this id.
+   * Show the API token that makes the call. It needs no permission. `NOT_FOUND` for another kind of credential,
+   * and for one of the platform.
+   */
+  getOwnToken(input?: GetOwnTokenInput, options?: CallOptions): Promise<ApiToken>;
+
+  /** Show an API token. What is known of it, without the token itself. */
+  getToken(input: GetTokenInput, options?: CallOptions): Promise<ApiToken>;
+
+  /**
+   * Replace an API token by one with another secret. The new token has the same permissions, limits and expiry,
+   * and counts as the same caller in policies and evidence; the old one is taken for a while yet. A token may
+   * rotate itself without a permission; any other one must hold all that the token does. This answer is the only
+   * one that ever shows the new token. `CONFLICT` for a token that has ended or was rotated already, and for a
+   * repeated call.
+   */
+  rotateToken(input: RotateTokenInput, options?: CallOptions): Promise<CreatedApiToken>;
+
+  /**
+   * Revoke an API token. It stops working immediately and permanently. With `cascade` so does its lineage, all at
+   * once: what it replaced and was replaced by, and every token that any of them created, level by level.
+   * `NOT_FOUND` if the tenant never had a token with this id.
    */
   revokeToken(input: RevokeTokenInput, options?: CallOptions): Promise<RevokedApiToken>;
 

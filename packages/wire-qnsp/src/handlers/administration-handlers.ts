@@ -2,11 +2,14 @@ import {
   createApiToken,
   createImportParameters,
   createTenant,
+  getApiToken,
+  getOwnApiToken,
   importKey,
   listApiTokens,
   listTenants,
   random,
   revokeApiToken,
+  rotateApiToken,
   shredTenant,
 } from '@qnsp/kms-core';
 import { publicKeyPem } from './public-key-pem.ts';
@@ -16,9 +19,12 @@ import { shownChange } from './shown-change.ts';
 export const administrationHandlers = {
   createToken: ({ op, request }) => createApiToken(op, request.body),
   listTokens: ({ op, request }) => listApiTokens(op, request.query),
+  getToken: ({ op, request }) => getApiToken(op, request.params),
+  getOwnToken: ({ op }) => getOwnApiToken(op),
+  rotateToken: ({ op, request }) => rotateApiToken(op, { ...request.body, ...request.params }),
   revokeToken: async ({ op, request }) => {
-    await revokeApiToken(op, request.params);
-    return { ...request.params, revoked: true };
+    const { revoked, more } = await revokeApiToken(op, { ...request.body, ...request.params });
+    return { ...request.params, revoked: true, revokedTokens: revoked, more };
   },
   createTenant: ({ op, request }) => createTenant(op, request.body),
   listTenants: ({ op }) => listTenants(op),

@@ -4,7 +4,8 @@ import { callOptions, connect } from '../../connection/connect.ts';
 import { destinationOf } from '../../files/place.ts';
 import { writeSmall } from '../../files/small-data.ts';
 import type { CommandIo } from '../../terminal/io.ts';
-import { instant, oneMore } from '../../terminal/option-values.ts';
+import { instant, oneMore, wholeNumber } from '../../terminal/option-values.ts';
+import { addRotate } from './rotate-command.ts';
 import { type Columns, type CommandGroup, print, rowOf } from '../command-group.ts';
 
 const ROLES = ['tenant_admin', 'key_admin', 'key_user', 'auditor', 'platform_admin'] as const;
@@ -15,12 +16,16 @@ interface CreateOptions {
   // The service knows its permissions and reports unknown ones.
   readonly permission?: NonNullable<CreateTokenInput['permissions']>;
   readonly expiresAt?: string;
+  readonly purpose?: string;
+  readonly key?: readonly string[];
+  readonly address?: readonly string[];
+  readonly rate?: number;
   readonly tokenFile?: string;
 }
 
 /** `kms tokens …`: the API tokens of the tenant. */
 export const tokenCommands: CommandGroup = (program, io) => {
-  const tokens = program.command('tokens').description('create, list and revoke API tokens');
+  const tokens = program.command('tokens').description('create, list, rotate and revoke API tokens');
   addCreate(tokens, io);
   tokens
     .command('list')
@@ -31,13 +36,18 @@ export const tokenCommands: CommandGroup = (program, io) => {
       print(io, command, items, (all) => all.map(row), Object.keys(COLUMNS));
     });
   tokens
-    .command('revoke')
-    .argument('<token-id>', 'its id, not the token')
-    .description('revoke a token immediately and permanently')
-    .action(async (tokenId: string, _options, command: Command) => {
-      const answer = await connect(io).revokeToken({ tokenId }, callOptions(io));
-      print(io, command, answer, (value) => [{ id: value.tokenId, revoked: value.revoked }]);
+    .command('get')
+    .argument('[token-id]', 'its id, not the token (default: the token that makes the call)')
+    .description('show what is known of a token')
+    .action(async (tokenId: string | undefined, _options, command: Command) => {
+      const kms = connect(io);
+      const token = await (tokenId === undefined
+        ? kms.getOwnToken({}, callOptions(io))
+        : kms.getToken({ tokenId }, callOptions(io)));
+      print(io, command, token, (value) => [details(value)]);
     });
+  addRotate(tokens, io);
+  addRevoke(tokens, io);
 };
 
 function addCreate(tokens: Command, io: CommandIo): void {
@@ -47,16 +57,42 @@ function addCreate(tokens: Command, io: CommandIo): void {
     .requiredOption('--name <name>', 'what it is for')
     .addOption(new Option('--role <role>', 'what it may do').choices(ROLES))
     .option('--permission <permission>', 'an additional permission, such as kms:random; can be repeated', oneMore)
-    .option('--expires-at <time>', 'when it expires (default: never)', instant)
+    .option('--expires-at <time>', 'when it expires (default: when the credential does that creates it)', instant)
+    .option('--purpose <text>', 'what it is for, in a sentence')
+    .option('--key <key-id>', 'limit it to this key; can be repeated', oneMore)
+    .option('--address <block>', 'limit it to calls from this address or CIDR block; can be repeated', oneMore)
+    .option('--rate <units>', 'limit it to so much cost in a second; the cheapest call costs 1', wholeNumber)
     .option('--token-file <file>', 'write the token to this file instead of showing it, for KMS_TOKEN_FILE')
-    .action(async ({ name, role, permission, expiresAt, tokenFile }: CreateOptions, command: Command) => {
+    .action(async (options: CreateOptions, command: Command) => {
+      const { name, role, permission, expiresAt, purpose, key, address, rate, tokenFile } = options;
       // Checked first: a token that could not be written would be lost.
       const destination = tokenFile === undefined ? undefined : destinationOf(tokenFile, false, io);
-      const input = { name, role, permissions: permission, expiresAt };
+      const input = { name, role, permissions: permission, expiresAt, purpose, keys: key, addresses: address, rate };
       const { token, ...made } = await connect(io).createToken(input, callOptions(io));
       if (destination !== undefined) await writeSmall(destination, new TextEncoder().encode(`${token}\n`), io.signal);
       const shown = destination === undefined ? { ...made, token } : made;
       print(io, command, shown, () => [{ ...row(made), ...(destination === undefined ? { token } : {}) }]);
+    });
+}
+
+function addRevoke(tokens: Command, io: CommandIo): void {
+  tokens
+    .command('revoke')
+    .argument('<token-id>', 'its id, not the token')
+    .description('revoke a token immediately and permanently')
+    .option('--cascade', 'with its lineage: what replaced it, and every token that it created, level by level')
+    .action(async (tokenId: string, { cascade }: { readonly cascade?: boolean }, command: Command) => {
+      const kms = connect(io);
+      let answer = await kms.revokeToken({ tokenId, cascade }, callOptions(io));
+      let { revokedTokens } = answer;
+      // One call ends a bounded number.
+      while (answer.more) {
+        answer = await kms.revokeToken({ tokenId, cascade }, callOptions(io));
+        revokedTokens += answer.revokedTokens;
+      }
+      print(io, command, { ...answer, revokedTokens }, (value) => [
+        { id: value.tokenId, revoked: value.revoked, tokens: value.revokedTokens },
+      ]);
     });
 }
 
@@ -68,5 +104,18 @@ const COLUMNS: Columns<ApiToken> = {
   created: (token) => token.createdAt,
   expires: (token) => token.expiresAt,
   revoked: (token) => token.revokedAt,
+  'last used': (token) => token.lastUsedAt,
 };
 const row = rowOf(COLUMNS);
+const details = rowOf<ApiToken>({
+  ...COLUMNS,
+  permissions: (token) => token.permissions.join(','),
+  purpose: (token) => token.purpose,
+  keys: (token) => token.keys?.join(',') ?? null,
+  addresses: (token) => token.addresses?.join(',') ?? null,
+  rate: (token) => token.rate,
+  creator: (token) => token.creator,
+  parent: (token) => token.parentTokenId,
+  replaces: (token) => token.replaces,
+  'overlap ends': (token) => token.overlapEndsAt,
+});

@@ -1,0 +1,34 @@
+import { readFile, realpath } from 'node:fs/promises';
+import { writeAtomically } from '@qnsp/kms-client/node';
+import { CommandError, EXIT } from '../terminal/exit-codes.ts';
+import type { StoredToken } from './find-connection.ts';
+
+/**
+ * Gets ready to replace a token in its file, whole or not at all, and on the disk when it is done. Whether that can be done is tried
+ * at once, with what is in the file now: a new token that cannot be kept would be lost.
+ *
+ * @throws CommandError when the file cannot be replaced.
+ */
+export async function tokenReplacement({ kind, path }: StoredToken): Promise<(token: string) => Promise<void>> {
+  // The file itself, not a link to it.
+  const file = await realpath(path);
+  const content = await readFile(file, 'utf8');
+  const replace = (text: string) => writeAtomically(file, true, (opened) => opened.writeFile(text));
+  try {
+    await replace(content);
+  } catch (cause) {
+    throw new CommandError(
+      EXIT.output,
+      `${path} holds the token and cannot be replaced, so nothing was done: make its directory writable, or name a --token-file.`,
+      { cause },
+    );
+  }
+  return (token) => replace(kind === 'token-file' ? `${token}\n` : withToken(content, token));
+}
+
+/** The content of a `client.json` with another token. */
+function withToken(content: string, apiToken: string): string {
+  // It was read as such a file when the connection was found.
+  const client = JSON.parse(content) as Readonly<Record<string, unknown>>;
+  return `${JSON.stringify({ ...client, apiToken }, undefined, 2)}\n`;
+}

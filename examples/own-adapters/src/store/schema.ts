@@ -23,7 +23,12 @@ export const SCHEMA = `
   ) strict;
   create table if not exists tokens (
     token_id text primary key, hash blob not null unique, tenant_id text references tenants, created_at integer not null,
-    expires_at integer, revoked_at integer, record text not null
+    expires_at integer, revoked_at integer, identity text not null, parent text, record text not null
+  ) strict;
+  create index if not exists tokens_identity on tokens (identity);
+  create index if not exists tokens_parent on tokens (parent);
+  create table if not exists token_uses (
+    token_id text primary key references tokens on delete cascade, used_at integer not null
   ) strict;
   create index if not exists tokens_newest on tokens (tenant_id, created_at desc, token_id desc);
   create index if not exists tokens_expired on tokens (expires_at, token_id) where tenant_id is not null;

@@ -1,7 +1,11 @@
 import {
   type ApiTokenRecord,
   type ExpiredToken,
+  fieldOf,
+  identityOfToken,
+  isRetirement,
   KmsError,
+  TOKEN_PARENT,
   type TokenPage,
   type TokenQuery,
   type TokenRecords,
@@ -25,13 +29,15 @@ export class SqliteTokens implements TokenRecords {
     if (database.row('select 1 from tokens where token_id = ? or hash = ?', tokenId, hash) !== undefined)
       throw new KmsError('CONFLICT', 'The id or the hash of the token was used before.');
     database.run(
-      'insert into tokens values (?, ?, ?, ?, ?, ?, ?)',
+      'insert into tokens values (?, ?, ?, ?, ?, ?, ?, ?, ?)',
       tokenId,
       hash,
       tenantId,
       createdAt.getTime(),
       expiresAt?.getTime() ?? null,
       revokedAt?.getTime() ?? null,
+      identityOfToken(token),
+      fieldOf(token.fields, TOKEN_PARENT) ?? null,
       toText(token),
     );
   }
@@ -72,6 +78,61 @@ export class SqliteTokens implements TokenRecords {
       );
       this.#unit.changes.push({ kind: 'token', tokenId });
     }
+  }
+
+  async retire({ tokenId, fields, mac }: ApiTokenRecord): Promise<void> {
+    const token = await this.get(tokenId);
+    if (token === undefined || token.revokedAt !== null)
+      throw new KmsError('NOT_FOUND', 'There is no live token with this id.');
+    if (!isRetirement(token.fields, fields))
+      throw new KmsError('INTERNAL_ERROR', 'A token is only replaced, and once.');
+    this.#unit.database.run(
+      'update tokens set record = ? where token_id = ?',
+      toText({ ...token, fields, mac }),
+      tokenId,
+    );
+    this.#unit.changes.push({ kind: 'token', tokenId });
+  }
+
+  async lockLineage(identity: string, limit: number): Promise<readonly ApiTokenRecord[]> {
+    const { database, only } = this.#unit;
+    const rows = database.rows(
+      `with recursive lineage (identity) as (
+        select ?1 union select t.identity from tokens t join lineage l on t.parent = l.identity
+          where ?2 is null or t.tenant_id = ?2
+      )
+      select record from tokens where identity in (select identity from lineage) and revoked_at is null
+        and (?2 is null or tenant_id = ?2) order by token_id limit ?3`,
+      identity,
+      only,
+      limit,
+    );
+    return rows.map(toToken);
+  }
+
+  async recordUses(uses: ReadonlyMap<string, Date>): Promise<void> {
+    this.#unit.requireSystem();
+    for (const [tokenId, at] of uses)
+      this.#unit.database.run(
+        `insert into token_uses select token_id, ?2 from tokens where token_id = ?1
+          on conflict do update set used_at = max(used_at, excluded.used_at)`,
+        tokenId,
+        at.getTime(),
+      );
+  }
+
+  async lastUses(tokenIds: readonly string[]): Promise<ReadonlyMap<string, Date>> {
+    const { database, only } = this.#unit;
+    const found = new Map<string, Date>();
+    for (const tokenId of tokenIds) {
+      const row = database.row(
+        `select used_at from token_uses natural join tokens where token_id = ?1 and (?2 is null or tenant_id = ?2)`,
+        tokenId,
+        only,
+      );
+      if (row !== undefined) found.set(tokenId, new Date(Number(row['used_at'])));
+    }
+    return found;
   }
 
   async lockExpired(expiredBefore: Date, limit: number, after?: ExpiredToken): Promise<readonly ApiTokenRecord[]> {

@@ -1,3 +1,4 @@
+import { sortedJson } from '../encoding/sorted-json.ts';
 import type { Permission, Role } from './permissions.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { RecordMac } from '../model/key.ts';
@@ -42,4 +43,10 @@ export function endOfToken({ expiresAt, fields }: Pick<ApiTokenRecord, 'expiresA
 export function hasEnded(token: Pick<ApiTokenRecord, 'expiresAt' | 'fields' | 'revokedAt'>, at: Date): boolean {
   const end = endOfToken(token);
   return token.revokedAt !== null || (end !== null && !(end > at));
+}
+
+/** Whether a token was replaced and nothing else: its fields gained the end of its overlap, which they did not have. */
+export function isRetirement(before: RecordFields, after: RecordFields): boolean {
+  const { [TOKEN_OVERLAP_END.tag]: end, ...others } = after;
+  return !(TOKEN_OVERLAP_END.tag in before) && end !== undefined && sortedJson(others) === sortedJson(before);
 }

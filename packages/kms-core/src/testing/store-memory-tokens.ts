@@ -1,7 +1,6 @@
 import { KmsError } from '../errors/kms-error.ts';
-import { type ApiTokenRecord, identityOfToken } from '../access/api-token.ts';
-import { sortedJson } from '../encoding/sorted-json.ts';
-import { fieldOf, TOKEN_OVERLAP_END, TOKEN_PARENT } from '../model/record-fields.ts';
+import { type ApiTokenRecord, identityOfToken, isRetirement } from '../access/api-token.ts';
+import { fieldOf, TOKEN_PARENT } from '../model/record-fields.ts';
 import type { ExpiredToken, TokenPage, TokenQuery, TokenRecords } from '../ports/store.ts';
 import {
   copyOf,
@@ -61,8 +60,7 @@ export class MemoryTokens implements TokenRecords {
     const token = tokens.get(tokenId);
     if (!token || !sees(this.#unit.scope, token.tenantId) || token.revokedAt !== null)
       throw new KmsError('NOT_FOUND', 'There is no live token with this id.');
-    const { [TOKEN_OVERLAP_END.tag]: end, ...others } = fields;
-    if (TOKEN_OVERLAP_END.tag in token.fields || end === undefined || sortedJson(others) !== sortedJson(token.fields))
+    if (!isRetirement(token.fields, fields))
       throw new KmsError('INTERNAL_ERROR', 'A token is only replaced, and once.');
     tokens.set(tokenId, copyOf({ ...token, fields, mac }));
   }

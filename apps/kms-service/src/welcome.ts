@@ -2,16 +2,20 @@ import type { ClientFile } from './bootstrap.ts';
 
 /** What a person who starts the service by hand wants to see: where it is, and a command that works when pasted. */
 export function welcomeText({ path, client }: { readonly path: string; readonly client: ClientFile }): string {
+  const { baseUrl, tenantId } = client;
+  const [, socketFile] = /^unix:(.*)$/s.exec(baseUrl) ?? [];
+  const address = socketFile === undefined ? baseUrl : `--unix-socket ${JSON.stringify(socketFile)} http://localhost`;
   const curl = [
-    `curl -sS ${client.baseUrl}/kms/v1/keys`,
+    `curl -sS ${address}/kms/v1/keys`,
     `-H "authorization: Bearer $(node -p 'JSON.parse(fs.readFileSync(${JSON.stringify(path)})).apiToken')"`,
     `-H 'content-type: application/json' -d '{"name":"my first key"}'`,
   ].join(' \\\n    ');
+  // A browser has no way to a socket file.
+  const explorer = socketFile === undefined ? `\n  explorer     ${baseUrl}/explorer` : '';
   return `
-QNSP KMS listens on ${client.baseUrl}
-  tenant       ${client.tenantId}
-  credentials  ${path}
-  explorer     ${client.baseUrl}/explorer
+QNSP KMS listens on ${baseUrl}
+  tenant       ${tenantId}
+  credentials  ${path}${explorer}
   create a key:
 
   ${curl}

@@ -9,6 +9,8 @@ const UNAVAILABLE: ReadonlySet<number> = new Set([5, 6, 8, 10, 13, 14]);
 /** One connection. Errors are those of the store port; they hold no parameter of a statement. */
 export class Database {
   readonly #connection: DatabaseSync;
+  /** Why nothing of the present transaction may be committed. */
+  #failure: KmsError | undefined;
   readonly #statements = new Map<string, StatementSync>();
 
   constructor(path: string, options: { readonly readOnly?: boolean } = {}) {
@@ -17,8 +19,25 @@ export class Database {
     );
   }
 
-  get isInTransaction(): boolean {
-    return this.#connection.isTransaction;
+  begin(): void {
+    this.#failure = undefined;
+    this.execute('begin immediate');
+  }
+
+  /** Throws what failed in the transaction, even where the work went on. */
+  commit(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    this.execute('commit');
+  }
+
+  rollBack(): void {
+    // A full disk may have ended it already.
+    if (this.#connection.isTransaction) this.execute('rollback');
+  }
+
+  /** For what is refused before SQLite sees it, as a constraint would. */
+  fail(error: KmsError): void {
+    this.#failure ??= error;
   }
 
   /** Statements without parameters, one or several. */
@@ -28,19 +47,28 @@ export class Database {
 
   /** Answers how many rows were changed. */
   run(sql: string, ...values: readonly SQLInputValue[]): number {
-    return attempt(() => Number(this.#prepared(sql).run(...values).changes));
+    return this.#attempt(() => Number(this.#prepared(sql).run(...values).changes));
   }
 
   row(sql: string, ...values: readonly SQLInputValue[]): Row | undefined {
-    return attempt(() => this.#prepared(sql).get(...values));
+    return this.#attempt(() => this.#prepared(sql).get(...values));
   }
 
   rows(sql: string, ...values: readonly SQLInputValue[]): Row[] {
-    return attempt(() => this.#prepared(sql).all(...values));
+    return this.#attempt(() => this.#prepared(sql).all(...values));
   }
 
   close(): void {
     this.#connection.close();
+  }
+
+  #attempt<T>(work: () => T): T {
+    try {
+      return attempt(work);
+    } catch (error) {
+      if (error instanceof KmsError) this.fail(error);
+      throw error;
+    }
   }
 
   #prepared(sql: string): StatementSync {

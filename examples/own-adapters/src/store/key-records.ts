@@ -47,8 +47,7 @@ export class SqliteKeys implements KeyRecords {
     const current = this.#read(key.keyId);
     if (current?.tenantId !== key.tenantId || current.revision !== expectedRevision)
       throw new KmsError('CONFLICT', 'The key was changed by another call. Read it again.');
-    this.#check(key);
-    checkChange(current, key);
+    this.#check(key, current);
     this.#unit.database.run(
       `update keys set state = ?, algorithm = ?, purpose = ?, name = ?, parent_key_id = ?, revision = ?, rotates_at = ?,
         destroys_at = ?, record = ? where key_id = ?`,
@@ -165,11 +164,17 @@ export class SqliteKeys implements KeyRecords {
     return row && toKey(row);
   }
 
-  #check(key: KeyRecord): void {
+  #check(key: KeyRecord, current?: KeyRecord): void {
     this.#unit.requireActive(key.tenantId);
-    if (key.parentKeyId !== null && this.#read(key.parentKeyId)?.tenantId !== key.tenantId)
-      throw new KmsError('INTERNAL_ERROR', 'The parent of the key does not exist.');
-    checkKey(key);
+    try {
+      if (key.parentKeyId !== null && this.#read(key.parentKeyId)?.tenantId !== key.tenantId)
+        throw new KmsError('INTERNAL_ERROR', 'The parent of the key does not exist.');
+      checkKey(key);
+      if (current !== undefined) checkChange(current, key);
+    } catch (error) {
+      if (error instanceof KmsError) this.#unit.database.fail(error);
+      throw error;
+    }
   }
 }
 

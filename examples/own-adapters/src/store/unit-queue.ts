@@ -30,14 +30,13 @@ export class UnitQueue {
   async #transaction<T>(work: (database: Database) => Promise<T>, committed: () => void): Promise<T> {
     if (this.#isClosed)
       throw new KmsError('STORE_UNAVAILABLE', 'The database is closed. Try again.', { retryAfterSeconds: 1 });
-    this.#database.execute('begin immediate');
+    this.#database.begin();
     let answer: T;
     try {
       answer = await work(this.#database);
-      this.#database.execute('commit');
+      this.#database.commit();
     } catch (error) {
-      // A full disk may have ended it already.
-      if (this.#database.isInTransaction) this.#database.execute('rollback');
+      this.#database.rollBack();
       throw error;
     }
     committed();

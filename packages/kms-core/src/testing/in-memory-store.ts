@@ -69,7 +69,11 @@ export class InMemoryStore implements Store {
       if (ended) throw new KmsError('INTERNAL_ERROR', 'The unit of work has ended.');
       return draft;
     };
-    const unit = { scope, now: new Date(this.#clock()), tables };
+    let failure: unknown;
+    const fail = (error: unknown): void => {
+      failure ??= error;
+    };
+    const unit = { scope, now: new Date(this.#clock()), tables, fail };
     try {
       const answer = await work({
         now: unit.now,
@@ -80,6 +84,8 @@ export class InMemoryStore implements Store {
         evidence: new MemoryEvidence(unit),
         residents: new MemoryResidents(unit),
       });
+      if (failure !== undefined)
+        throw new KmsError('INTERNAL_ERROR', 'A failed unit of work cannot be committed.', { cause: failure });
       const before = this.#tables;
       this.#tables = draft;
       for (const change of changesBetween(before, draft)) this.changes.deliver(change);

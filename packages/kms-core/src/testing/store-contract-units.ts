@@ -10,6 +10,7 @@ import {
   nextRevision,
   sampleKey,
   sampleToken,
+  sampleVersion,
   scopeOf,
   someBytes,
 } from './store-samples.ts';
@@ -66,6 +67,27 @@ export function unitRules({ it }: Rules, store: () => Store): void {
       await unit.keys.insert(second);
     });
     assertMembers(await store().readKey(tenantId, second.keyId), { keyId: second.keyId });
+  });
+
+  it('keeps nothing of a unit that made a record that no operation makes, even where the work goes on', async () => {
+    const tenantId = await newTenant(store());
+    const existing = await insertKey(store(), sampleKey(tenantId));
+    const brokenCalls = [
+      (unit: UnitOfWork) => unit.keys.insert(sampleKey(tenantId, { currentVersion: 2 })),
+      (unit: UnitOfWork) => unit.keys.insert(sampleKey(tenantId, { versions: [sampleVersion(1), sampleVersion(2)] })),
+      (unit: UnitOfWork) => unit.keys.update(nextRevision(existing, { createdAt: new Date(0) }), 1),
+    ];
+    for (const call of brokenCalls) {
+      const added = sampleKey(tenantId);
+      const going = asTenant(store(), tenantId, async (unit) => {
+        await unit.keys.insert(added);
+        // A constraint may be checked as late as at the commit.
+        const refused: unknown = await call(unit).catch((error: unknown) => error);
+        if (refused !== undefined) assertMembers(refused, { code: 'INTERNAL_ERROR' });
+      });
+      await assert.rejects(going, { code: 'INTERNAL_ERROR' });
+      assert.equal(await store().readKey(tenantId, added.keyId), undefined);
+    }
   });
 
   it('refuses a unit that is used after it ended', async () => {

@@ -28,8 +28,7 @@ export class MemoryKeys implements KeyRecords {
     requireSeen(this.#unit.scope, key.tenantId);
     const { keys } = this.#unit.tables();
     if (keys.has(key.keyId)) throw new KmsError('CONFLICT', 'The id of the key was used before.');
-    this.#checkOwner(key);
-    checkKey(key);
+    this.#check(key);
     keys.set(key.keyId, copyOf(key));
   }
 
@@ -40,9 +39,7 @@ export class MemoryKeys implements KeyRecords {
     if (current?.tenantId !== key.tenantId || current.revision !== expectedRevision) {
       throw new KmsError('CONFLICT', 'The key was changed by another call. Read it again.');
     }
-    this.#checkOwner(key);
-    checkKey(key);
-    checkChange(current, key);
+    this.#check(key, current);
     keys.set(key.keyId, copyOf(key));
   }
 
@@ -132,6 +129,17 @@ export class MemoryKeys implements KeyRecords {
 
   #visible(): KeyRecord[] {
     return [...this.#unit.tables().keys.values()].filter((key) => sees(this.#unit.scope, key.tenantId));
+  }
+
+  #check(key: KeyRecord, current?: KeyRecord): void {
+    try {
+      this.#checkOwner(key);
+      checkKey(key);
+      if (current !== undefined) checkChange(current, key);
+    } catch (error) {
+      if (!(error instanceof KmsError && error.code === 'CONFLICT')) this.#unit.fail(error);
+      throw error;
+    }
   }
 
   #checkOwner(key: KeyRecord): void {

@@ -38,6 +38,8 @@ export interface MemoryUnit {
   readonly now: Date;
   /** The tables of the unit. Throws `INTERNAL_ERROR` when it has ended. */
   tables(): MemoryTables;
+  /** After a call that failed with anything but `CONFLICT`: nothing of the unit is kept. */
+  fail(error: unknown): void;
 }
 
 export function emptyTables(): MemoryTables {

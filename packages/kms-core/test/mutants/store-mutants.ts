@@ -1,4 +1,4 @@
-import { type KeyRecord, KmsError, type Store, type UnitOfWork } from '../../src/index.ts';
+import { checkKey, type KeyRecord, KmsError, type Store, type UnitOfWork } from '../../src/index.ts';
 import { SYSTEM } from '../../src/testing/index.ts';
 import { answering, over, splitAfter, without, withUnits } from './wrappers.ts';
 
@@ -108,6 +108,15 @@ const UNITS: Readonly<Record<string, StoreMutant>> = {
       });
     return over(sound, { transact });
   },
+  'commits a unit in which a record was refused': (sound) =>
+    withUnits(sound, ({ keys }) => ({
+      keys: over(keys, {
+        insert: async (key) => {
+          checkKey(key);
+          await keys.insert(key);
+        },
+      }),
+    })),
   'has a clock that goes back': (sound) => {
     let units = 0;
     return withUnits(sound, ({ now }) => ({ now: new Date(now.getTime() - (units += 1) * 1000) }));

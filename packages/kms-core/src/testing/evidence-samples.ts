@@ -1,13 +1,14 @@
 import type { AuditEvent } from '../model/audit-event.ts';
 import type { ChainedEvent, ChainHead, Checkpoint, SealedBatch } from '../model/chain.ts';
 import { newId, type TenantId } from '../model/identifiers.ts';
+import { OPERATIONS } from '../operations/catalog.ts';
 import type { EvidenceStore } from '../ports/evidence-store.ts';
 
 /** What an operation leaves that succeeded, with characters that databases do not like. */
 export function sampleEvent(tenantId: TenantId, change: Partial<AuditEvent> = {}): AuditEvent {
   return {
     eventId: newId(),
-    eventType: 'kms.encrypt',
+    eventType: OPERATIONS.encrypt.event,
     timestamp: '2026-03-01T10:00:00.001Z',
     tenantId,
     actor: { type: 'service', id: 'token-1' },

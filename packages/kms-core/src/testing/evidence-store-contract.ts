@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ChainHead } from '../model/chain.ts';
 import { newId, type TenantId } from '../model/identifiers.ts';
+import { AUDIT_SWITCH, OPERATIONS } from '../operations/catalog.ts';
 import type { EvidencePage, EvidenceQuery, EvidenceStore } from '../ports/evidence-store.ts';
 import type { Store } from '../ports/store.ts';
 import { assertMembers } from './assert-members.ts';
@@ -292,16 +293,16 @@ export function evidenceStoreContract(name: string, open: () => Promise<OpenedEv
     });
 
     it('knows the newest type of an event, sealed or not', async () => {
-      const switches = ['kms.audit.enabled', 'kms.audit.disabled'] as const;
-      const newest = () => evidence().newestType(tenantId, switches);
+      const { on: ON, off: OFF } = AUDIT_SWITCH;
+      const newest = () => evidence().newestType(tenantId, [ON, OFF]);
       assert.equal(await newest(), undefined);
-      await evidence().append([sampleEvent(tenantId, { eventType: 'kms.audit.enabled' }), sampleEvent(tenantId)]);
-      assert.equal(await newest(), 'kms.audit.enabled');
+      await evidence().append([sampleEvent(tenantId, { eventType: ON }), sampleEvent(tenantId)]);
+      assert.equal(await newest(), ON);
       await seal(evidence(), tenantId);
-      assert.equal(await newest(), 'kms.audit.enabled');
-      await evidence().append([sampleEvent(tenantId, { eventType: 'kms.audit.disabled' }), sampleEvent(tenantId)]);
-      assert.equal(await newest(), 'kms.audit.disabled');
-      assert.equal(await evidence().newestType(tenantId, ['kms.audit.enabled']), 'kms.audit.enabled');
+      assert.equal(await newest(), ON);
+      await evidence().append([sampleEvent(tenantId, { eventType: OFF }), sampleEvent(tenantId)]);
+      assert.equal(await newest(), OFF);
+      assert.equal(await evidence().newestType(tenantId, [ON]), ON);
       assert.equal(await evidence().newestType(tenantId, []), undefined);
     });
 
@@ -327,7 +328,7 @@ export function evidenceStoreContract(name: string, open: () => Promise<OpenedEv
         sampleEvent(tenantId, { resource: { type: 'key', id: keyId, version: null }, timestamp: early }),
         sampleEvent(tenantId, {
           resource: { type: 'token', id: keyId, version: null },
-          eventType: 'kms.token.created',
+          eventType: OPERATIONS.createToken.event,
         }),
         sampleEvent(tenantId, { actor: { type: 'user', id: 'somebody' }, timestamp: late }),
         sampleEvent(tenantId, { result: 'denied', actor: { type: 'user', id: 'somebody' } }),
@@ -339,7 +340,7 @@ export function evidenceStoreContract(name: string, open: () => Promise<OpenedEv
         return items.map(({ event }) => events.findIndex(({ eventId }) => eventId === event.eventId));
       };
       assert.deepEqual(await find({ keyId }), [0]);
-      assert.deepEqual(await find({ eventType: 'kms.token.created' }), [1]);
+      assert.deepEqual(await find({ eventType: OPERATIONS.createToken.event }), [1]);
       assert.deepEqual(await find({ actorId: 'somebody' }), [3, 2]);
       assert.deepEqual(await find({ result: 'denied' }), [3]);
       assert.deepEqual(await find({ from: new Date(late) }), [2]);

@@ -78,8 +78,14 @@ describe('two nodes on one PostgreSQL', () => {
 
   test('concurrent rotations give versions without gaps and one active version', async () => {
     const path = await createKey();
-    const answers = await Promise.all(Array.from({ length: 20 }, (_, index) => on(index, 'POST', `${path}/rotate`)));
-    expect(answers.map((answer) => answer.status)).toEqual(Array(20).fill(200));
+    const rotate = async (index: number): Promise<number> => {
+      const headers = { 'idempotency-key': `rotation ${index}` };
+      const { status } = await on(index, 'POST', `${path}/rotate`, undefined, headers);
+      // The last in the queue for the key may have to wait for longer than a call may take, on a machine that is busy.
+      return status === 503 ? rotate(index) : status;
+    };
+    const statuses = await Promise.all(Array.from({ length: 20 }, (_, index) => rotate(index)));
+    expect(statuses).toEqual(Array(20).fill(200));
     const versions = (await on(1, 'GET', path)).body['versions'] as { version: number; state: string }[];
     expect(versions.map((version) => version.version)).toEqual(Array.from({ length: 21 }, (_, index) => index + 1));
     expect(versions.filter((version) => version.state === 'active')).toHaveLength(1);

@@ -3,15 +3,26 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Caches } from './caches.ts';
 
 /** Publishes the numbers of the caches, read when they are asked for: nothing is counted twice on the way of a request. */
-export function observeCaches(registry: Registry, kms: Pick<Kms, 'keyRing' | 'tokens'>, caches: Caches): void {
+export function observeCaches(
+  registry: Registry,
+  kms: Pick<Kms, 'keyRing' | 'tokens' | 'identities'>,
+  caches: Caches,
+): void {
   const registers = [registry];
-  counter(registry, 'kms_cache_requests_total', 'Lookups of keys and tokens in memory, by result.', () => [
+  counter(registry, 'kms_cache_requests_total', 'Lookups of keys, tokens and identities in memory, by result.', () => [
     ...samplesOf({ cache: 'keys' }, kms.keyRing.counts),
     ...samplesOf({ cache: 'tokens' }, kms.tokens.counts),
+    ...samplesOf({ cache: 'identities' }, kms.identities.counts),
   ]);
   gauge(registers, 'kms_cache_keys', 'Keys held in memory.', () => kms.keyRing.held.keys);
   gauge(registers, 'kms_cache_key_bytes', 'Approximate bytes taken by keys in memory.', () => kms.keyRing.held.bytes);
   gauge(registers, 'kms_cache_tokens', 'Tokens held in memory.', () => kms.tokens.held);
+  gauge(
+    registers,
+    'kms_cache_identities',
+    'Credentials of issuers whose identities are held in memory.',
+    () => kms.identities.held,
+  );
   if (!caches.enabled) return;
   gauge(
     registers,

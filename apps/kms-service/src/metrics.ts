@@ -18,7 +18,7 @@ export interface Metrics {
 }
 
 /** Counts requests by wire, operation and status, times them, and reads what Node and the caches know. */
-export function makeMetrics(kms: Pick<Kms, 'keyRing' | 'tokens'>, caches: Caches): Metrics {
+export function makeMetrics(kms: Pick<Kms, 'keyRing' | 'tokens' | 'identities'>, caches: Caches): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   observeCaches(registry, kms, caches);

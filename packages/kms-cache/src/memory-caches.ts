@@ -1,4 +1,4 @@
-import type { LiveToken, LoadedKey, OpenCaches } from '@qnsp/kms-core';
+import type { BoundIdentities, LiveToken, LoadedKey, OpenCaches } from '@qnsp/kms-core';
 import { memoryCache } from './memory-cache.ts';
 
 export interface MemoryCachesOptions {
@@ -10,7 +10,7 @@ export interface MemoryCachesOptions {
   readonly ttlSeconds?: number;
 }
 
-/** Tokens are small and fewer than keys; they share in the number of entries, and have this much memory beside the keys. */
+/** Tokens and identities are small and fewer than keys; each share in the number of entries, and have this much memory beside the keys. */
 const TOKEN_BYTES = 32 * 1024 * 1024;
 
 /**
@@ -27,5 +27,6 @@ export function memoryCaches({
   return () => ({
     keys: memoryCache<LoadedKey>({ maxEntries: maxKeys, maxBytes, ttlSeconds }),
     tokens: memoryCache<LiveToken>({ maxEntries: maxKeys, maxBytes: TOKEN_BYTES, ttlSeconds }),
+    identities: memoryCache<BoundIdentities>({ maxEntries: maxKeys, maxBytes: TOKEN_BYTES, ttlSeconds }),
   });
 }

@@ -16,6 +16,8 @@ export * from './model/metadata.ts';
 export * from './model/record-fields.ts';
 export * from './model/tenant.ts';
 export * from './access/api-token.ts';
+export * from './access/identity-binding.ts';
+export type { ProvenClaims } from './access/proven-claims.ts';
 export * from './model/tombstone.ts';
 export * from './model/alert.ts';
 export * from './model/describe-key.ts';
@@ -54,6 +56,7 @@ export * from './hierarchy/written-format.ts';
 export * from './hierarchy/establish-roots.ts';
 export * from './hierarchy/tenant-master-key.ts';
 export * from './hierarchy/token-authority.ts';
+export * from './hierarchy/identity-authority.ts';
 export * from './hierarchy/tenant-authority.ts';
 export * from './root-ceremony/bind-tenants.ts';
 export * from './root-ceremony/complete-wraps.ts';
@@ -66,6 +69,7 @@ export * from './keyring/loaded-key.ts';
 export * from './keyring/sealed-commits.ts';
 export * from './keyring/shared-records.ts';
 export * from './keyring/token-ring.ts';
+export * from './keyring/identity-ring.ts';
 export * from './ports/acknowledged-commits.ts';
 export type * from './ports/credential-verifier.ts';
 export type * from './ports/fleet-nodes.ts';
@@ -107,6 +111,16 @@ export * from './operations/encapsulate.ts';
 export * from './operations/encrypt.ts';
 export * from './operations/get-key.ts';
 export * from './operations/get-public-key.ts';
+export {
+  createIdentityBinding,
+  type CreateIdentityBindingInput,
+  deleteIdentityBinding,
+  getIdentityBinding,
+  type IdentityBindingDescription,
+} from './operations/identity-bindings.ts';
+export * from './operations/deny-identity.ts';
+export * from './operations/list-identity-bindings.ts';
+export * from './operations/resolve-identity.ts';
 export * from './operations/key-policy.ts';
 export * from './operations/key-statistics.ts';
 export * from './operations/list-cursor.ts';

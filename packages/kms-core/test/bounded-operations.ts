@@ -362,6 +362,12 @@ const someInstant: Field<Date> = {
   outside: [...instants.outside, null],
 };
 
+/** The id of a new identity binding. */
+async function bound(f: Fixture): Promise<string> {
+  const input = { issuer: 'https://issuer.example', match: { sub: 'orders' }, role: 'key_user' } as const;
+  return (await core.createIdentityBinding({ kms: f.kms, caller: f.admin }, input)).bindingId;
+}
+
 /** The bounds of every operation with a caller, and of every field that it takes: the compiler asks for all of them. */
 export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Name]>> } = {
   encrypt: encryptRow,
@@ -568,6 +574,76 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
       tokenId: (await core.createApiToken({ kms: f.kms, caller: f.admin }, { name: 't', role: 'auditor' })).tokenId,
     }),
     fields: { tokenId: id(), cascade: flag, idempotency },
+  },
+  createIdentityBinding: {
+    base: async () => ({ issuer: 'https://issuer.example', match: { sub: 'orders' }, role: 'key_user' }),
+    fields: {
+      issuer: {
+        ...line(BOUNDS.identity.issuerCharacters),
+        outside: [...line(512).outside, 'https://issuer.example/#x'],
+      },
+      match: {
+        inside: [
+          { sub: 'a*', aud: 'kms' },
+          { sub: '*', group: 'g' },
+          { [text(128)]: text(512) },
+          Object.fromEntries(Array.from({ length: 8 }, (_, index) => [`c${index}`, 'v'])),
+        ],
+        outside: [
+          'text',
+          null,
+          [],
+          {},
+          { sub: '*' },
+          { sub: '*', name: '*' },
+          { iss: 'https://issuer.example', aud: 'kms' },
+          { aud: 'kms', sub: '*' },
+          { sub: 'a*b' },
+          { sub: '**' },
+          { sub: '*a' },
+          { sub: '' },
+          { sub: 7 },
+          { sub: text(513) },
+          { '': 'v' },
+          { [text(129)]: 'v' },
+          { sub: '\ud800' },
+          { sub: 'two\nlines' },
+          Object.fromEntries(Array.from({ length: 9 }, (_, index) => [`c${index}`, 'v'])),
+        ],
+      },
+      role: { ...oneOf<core.Role | null>('key_user', 'tenant_admin'), outside: ['other', '', 7, {}, 'platform_admin'] },
+      permissions: {
+        inside: [[], core.PERMISSIONS.filter((permission) => permission !== 'kms:tenants:manage')],
+        outside: ['kms:encrypt', ['kms:nothing'], [7], Array.from({ length: 65 }, () => 'kms:encrypt')],
+      },
+      keys: {
+        inside: [null, [newId()], Array.from({ length: 256 }, () => newId())],
+        outside: ['text', [], [7], ['not-a-uuid'], [newId().toUpperCase()], Array.from({ length: 257 }, () => newId())],
+      },
+      expiresAt: { ...instants, inside: [null, new Date(BOUNDS.instant.latest)] },
+      idempotency,
+    },
+  },
+  listIdentityBindings: { base: async () => ({}), fields: { limit: whole(1, 200), cursor } },
+  getIdentityBinding: { base: async (f) => ({ bindingId: await bound(f) }), fields: { bindingId: id() } },
+  deleteIdentityBinding: {
+    base: async (f) => ({ bindingId: await bound(f) }),
+    fields: { bindingId: id(), idempotency },
+  },
+  denyIdentity: {
+    base: async () => ({ issuer: 'https://issuer.example', sub: 'orders' }),
+    fields: {
+      issuer: line(BOUNDS.identity.issuerCharacters),
+      sub: { ...line(BOUNDS.identity.valueCharacters) },
+      // Beside `sub`, which the base has.
+      jti: { path: 'sub', inside: [], outside: ['id'] },
+      before: {
+        ...someInstant,
+        inside: [new Date(0), new Date()],
+        outside: [...someInstant.outside, new Date(Date.now() + 3_600_000)],
+      },
+      idempotency,
+    },
   },
   createTenant: {
     base: async () => ({ name: 'tenant' }),

@@ -82,6 +82,8 @@ export const UNATTENDED: Readonly<Record<string, Cases>> = {
       { path: 'tenantId', run: entomb({ tenantId: 'x' }) },
       { path: 'tenantId', run: entomb({ kind: 'tenant', tenantId: 'x' }) },
       { path: 'tokenId', run: entomb({ kind: 'token', tokenId: 'x' }) },
+      { path: 'tenantId', run: entomb({ kind: 'identity', tenantId: 'x', bindingId: newId() }) },
+      { path: 'bindingId', run: entomb({ kind: 'identity', tenantId: newId(), bindingId: 'x' }) },
       { path: 'keyId', run: entomb({ keyId: newId().toUpperCase() }) },
       { path: 'state', run: entomb({ state: 'active' }) },
       { path: 'at', run: entomb({ at: new Date(Number.NaN) }) },

@@ -3,6 +3,7 @@ import {
   type Caller,
   effectivePermissions,
   establishRoots,
+  IdentityRing,
   KeyHierarchy,
   KeyRing,
   type Kms,
@@ -64,6 +65,7 @@ export async function makeFixture(
       hierarchy,
       keyRing: new KeyRing(store, hierarchy, { feed: store.changes, memory: new MapCache() }, resident),
       tokens: new TokenRing(store, hierarchy, { feed: store.changes, memory: new MapCache() }),
+      identities: new IdentityRing(store, hierarchy, { feed: store.changes, memory: new MapCache() }, clock),
       resident,
       budgets: new OperationBudgets(
         store,

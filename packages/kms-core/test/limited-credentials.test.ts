@@ -2,14 +2,19 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import {
   type Caller,
   createApiToken,
+  createIdentityBinding,
   createKey,
   createTenant,
   decrypt,
+  deleteIdentityBinding,
+  denyIdentity,
   encrypt,
+  getIdentityBinding,
   getKey,
   keyStatistics,
   createImportParameters,
   listApiTokens,
+  listIdentityBindings,
   listKeys,
   PERMISSIONS,
   putKeyPolicy,
@@ -93,6 +98,12 @@ describe('a credential for some keys', () => {
       () => listApiTokens({ kms: f.kms, caller: limited }, {}),
       () => keyStatistics({ kms: f.kms, caller: limited }),
       () => revokeApiToken({ kms: f.kms, caller: limited }, { tokenId: made.tokenId }),
+      () =>
+        createIdentityBinding({ kms: f.kms, caller: limited }, { issuer: 'i', match: { sub: 'me' }, role: 'key_user' }),
+      () => listIdentityBindings({ kms: f.kms, caller: limited }, {}),
+      () => getIdentityBinding({ kms: f.kms, caller: limited }, { bindingId: made.tokenId }),
+      () => deleteIdentityBinding({ kms: f.kms, caller: limited }, { bindingId: made.tokenId }),
+      () => denyIdentity({ kms: f.kms, caller: limited }, { issuer: 'i', sub: 'me' }),
       () => createTenant({ kms: f.kms, caller: platform }, { name: 'tenant' }),
       () =>
         shredTenant(

@@ -5,6 +5,7 @@ import {
   createKey,
   encrypt,
   InProcessFeed,
+  IdentityRing,
   KeyHierarchy,
   KeyRing,
   type Kms,
@@ -46,6 +47,7 @@ async function node(feed: ChangeFeed, memory: boolean): Promise<Kms> {
     hierarchy,
     keyRing: new KeyRing(f.store, hierarchy, caches()),
     tokens: new TokenRing(f.store, hierarchy, caches()),
+    identities: new IdentityRing(f.store, hierarchy, caches(), () => Date.now()),
   };
 }
 

@@ -11,14 +11,18 @@ import {
   createApiToken,
   createDataKey,
   createImportParameters,
+  createIdentityBinding,
   createKey,
   createTenant,
   decrypt,
+  deleteIdentityBinding,
   deleteKeyPolicy,
+  denyIdentity,
   destroyKey,
   encrypt,
   establishRoots,
   getApiToken,
+  getIdentityBinding,
   getKey,
   getKeyPolicy,
   getPublicKey,
@@ -29,6 +33,7 @@ import {
   keyStatistics,
   type Kms,
   listApiTokens,
+  listIdentityBindings,
   listKeys,
   listTenants,
   mac,
@@ -77,6 +82,7 @@ const POLICY = {
   version: '1',
   statements: [{ effect: 'allow', principals: ['*'], actions: ['kms:encrypt'], resources: ['*'] }],
 } as const;
+const BINDING = { issuer: 'https://issuer.example', match: { sub: 'orders' }, role: 'key_user' } as const;
 const operator = callerOf(SYSTEM_TENANT, null, ['kms:tenants:manage']);
 
 /** What there is before an operation, made by a node that has stopped since. */
@@ -90,6 +96,7 @@ interface Prepared {
   readonly signature: Uint8Array;
   readonly tag: Uint8Array;
   readonly token: { readonly token: string; readonly tokenId: string };
+  readonly binding: { readonly bindingId: string };
 }
 
 async function prepare(): Promise<Prepared> {
@@ -110,6 +117,7 @@ async function prepare(): Promise<Prepared> {
     signature: (await sign({ kms, caller: admin }, { keyId: keyIds.pair, data: DATA })).signature,
     tag: (await mac({ kms, caller: admin }, { keyId: keyIds.hmac, data: DATA })).mac,
     token: await createApiToken({ kms, caller: admin }, { name: 'token', role: 'key_user' }),
+    binding: { bindingId: (await createIdentityBinding({ kms, caller: admin }, BINDING)).bindingId },
   };
 }
 
@@ -181,6 +189,12 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   listApiTokens: (kms, { admin }) => listApiTokens({ kms, caller: admin }, {}),
   revokeApiToken: (kms, { admin, token }) =>
     revokeApiToken({ kms, caller: admin }, { tokenId: token.tokenId, cascade: true }),
+  createIdentityBinding: (kms, { admin }) =>
+    createIdentityBinding({ kms, caller: admin, idempotency: once('binding') }, BINDING),
+  listIdentityBindings: (kms, { admin }) => listIdentityBindings({ kms, caller: admin }, {}),
+  getIdentityBinding: (kms, { admin, binding }) => getIdentityBinding({ kms, caller: admin }, binding),
+  deleteIdentityBinding: (kms, { admin, binding }) => deleteIdentityBinding({ kms, caller: admin }, binding),
+  denyIdentity: (kms, { admin }) => denyIdentity({ kms, caller: admin }, { issuer: BINDING.issuer, sub: 'orders' }),
   installPlatformToken: (kms) =>
     installPlatformToken(
       operationOfService(kms, 'installPlatformToken'),

@@ -22,6 +22,7 @@ const HELD = {
   'kms:keys:policy': 'PTK',
   'kms:random': 'PTKU',
   'kms:tokens:manage': 'PT',
+  'kms:identity-bindings:manage': 'PT',
   'kms:audit:read': 'PTA',
   'kms:tenants:shred': 'PT',
   'kms:tenants:manage': 'P',

@@ -4,11 +4,13 @@ import {
   applyTombstones,
   authenticateToken,
   createApiToken,
+  createIdentityBinding,
   createKey,
   decrypt,
   destroyKey,
   encrypt,
   getKey,
+  listIdentityBindings,
   type Kms,
   revokeKey,
   type RevocationReason,
@@ -165,6 +167,23 @@ describe('a tombstone', () => {
       expect(await dueWork()).toMatchObject({ destroyed: 0 });
       await restoreKey({ kms, caller: fixture.admin }, { keyId });
     });
+  });
+
+  test('removes a binding of an identity, once', async () => {
+    const admin = { kms, caller: fixture.admin };
+    const input = { issuer: 'https://issuer.example', match: { sub: 'orders' }, role: 'auditor' } as const;
+    const [gone, staying] = [await createIdentityBinding(admin, input), await createIdentityBinding(admin, input)];
+    const { tenantId } = fixture;
+    for (let round = 0; round < 2; round += 1)
+      await applyTombstones(operationOfService(kms, 'applyTombstones'), [
+        { kind: 'identity', tenantId, bindingId: gone.bindingId },
+        { kind: 'identity', tenantId, bindingId: randomUUID() },
+      ]);
+    expect((await listIdentityBindings(admin, {})).items).toEqual([staying]);
+    await applyTombstones(operationOfService(kms, 'applyTombstones'), [
+      { kind: 'tenant', tenantId },
+      { kind: 'identity', tenantId, bindingId: staying.bindingId },
+    ]);
   });
 
   test('shreds a tenant with its tokens, and revokes a token', async () => {

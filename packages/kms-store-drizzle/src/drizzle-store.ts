@@ -3,6 +3,7 @@ import { type Column, getTableColumns, getViewSelectedFields, sql } from 'drizzl
 import { builtOnce } from './driver/built-once.ts';
 import type { Db, Driver } from './driver/driver.ts';
 import { DrizzleEvidenceRecords } from './records/evidence-records.ts';
+import { DrizzleIdentities } from './records/identity-records.ts';
 import { DrizzleIdempotency } from './records/idempotency-records.ts';
 import { DrizzleKeys } from './records/key-records.ts';
 import { toKeyRecord } from './records/key-rows.ts';
@@ -62,6 +63,7 @@ function unitOf(session: Session): UnitOfWork {
   let keys: DrizzleKeys | undefined;
   let tenants: DrizzleTenants | undefined;
   let tokens: DrizzleTokens | undefined;
+  let identities: DrizzleIdentities | undefined;
   let idempotency: DrizzleIdempotency | undefined;
   let evidence: DrizzleEvidenceRecords | undefined;
   let residents: DrizzleResidents | undefined;
@@ -75,6 +77,9 @@ function unitOf(session: Session): UnitOfWork {
     },
     get tokens() {
       return (tokens ??= new DrizzleTokens(session));
+    },
+    get identities() {
+      return (identities ??= new DrizzleIdentities(session));
     },
     get idempotency() {
       return (idempotency ??= new DrizzleIdempotency(session));

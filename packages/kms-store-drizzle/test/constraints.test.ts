@@ -4,6 +4,8 @@ import {
   newTenant,
   rotated,
   asTenant,
+  sampleBinding,
+  sampleDenial,
   sampleKey,
   sampleToken,
   sampleWrap,
@@ -55,6 +57,8 @@ describe('constraints of the database', () => {
       await unit.tokens.insert(sampleToken(tenantId, { name: EXPIRING, expiresAt: new Date('9998-01-01') }));
       await unit.tokens.insert(sampleToken(tenantId, { name: REVOKED, revokedAt: new Date('2026-06-01') }));
       await unit.tokens.insert(sampleToken(tenantId, { name: EXPIRED, expiresAt: new Date('2026-06-01') }));
+      await unit.identities.insert(sampleBinding(tenantId));
+      await unit.identities.insertDenial(sampleDenial(tenantId));
       await unit.tenants.addMasterKeyWraps([sampleWrap(tenantId)]);
     });
     const platform = sampleToken(null, { name: PLATFORM, expiresAt: new Date('2026-06-01') });
@@ -255,6 +259,37 @@ describe('constraints of the database', () => {
       'a token of a shredded tenant',
       () => `insert into kms.api_tokens values (gen_random_uuid(), '${shredded}', 'x', sha256('x'), null, '{}', now())`,
       'the tenant was shredded',
+    ],
+    [
+      'an identity binding with another role',
+      () => `update kms.identity_bindings set role = 'tenant_admin', removed_at = now()`,
+      'an identity binding can only be removed',
+    ],
+    [
+      'an identity binding that is removed and put back',
+      () => `update kms.identity_bindings set removed_at = now(); update kms.identity_bindings set removed_at = null`,
+      'an identity binding can only be removed',
+    ],
+    [
+      'the removal of the row of an identity binding',
+      () => 'delete from kms.identity_bindings',
+      'rows of kms.identity_bindings are never removed',
+    ],
+    [
+      'the removal of an identity denial that has not ended',
+      () => 'delete from kms.identity_denials',
+      'only identity denials that have ended are removed',
+    ],
+    [
+      'the removal of all identity denials',
+      () => 'truncate kms.identity_denials',
+      'rows of kms.identity_denials are never removed',
+    ],
+    [
+      'an identity binding of the platform',
+      () =>
+        `insert into kms.identity_bindings select gen_random_uuid(), tenant_id, issuer, match, found_by, 'platform_admin', permissions, null, created_at, created_by, null, null, mac_format, mac_tmk_version, mac_tag from kms.identity_bindings`,
+      'identity_bindings_role',
     ],
     [
       'an unknown role of a token',

@@ -109,6 +109,7 @@ it('tombstones name what has ended, and are asked for as long as the copy does n
   const exported = await execute(original, 'select kind, state from kms.tombstones order by kind, state');
   expect(exported.map((row) => Object.values(row).join(' '))).toEqual([
     'export ',
+    'identity removed',
     'key destroyed',
     'key revoked',
     'key scheduled',

@@ -59,7 +59,7 @@ interface EvidenceCase {
 }
 
 const LARGE_TABLE_SCAN =
-  /Seq Scan on (?:keys|key_versions|operation_leases|api_tokens|idempotency_keys|resident_claims|evidence_(?:chains|checkpoints|events))/;
+  /Seq Scan on (?:keys|key_versions|operation_leases|api_tokens|identity_bindings|identity_denials|idempotency_keys|resident_claims|evidence_(?:chains|checkpoints|events))/;
 
 /** A long chain of one tenant with events that wait, and the chains of many others that are delivered to their end. */
 function evidenceRows(tenantId: string): string {
@@ -80,6 +80,9 @@ function evidenceRows(tenantId: string): string {
       select case when n % 10 = 0 then '${tenantId}'::uuid else gen_random_uuid() end, id, replace('${event}', 'ID', id::text)
       from (select n, gen_random_uuid() as id from generate_series(1, 5000) n) e`;
 }
+
+/** As many as a credential with some claims has. */
+const manyNames = () => Array.from({ length: 200 }, () => someBytes(32));
 
 function literal(value: unknown): string {
   if (value === null) return 'null';
@@ -123,6 +126,12 @@ describe('query plans', () => {
       await tx.unsafe(`insert into kms.operation_leases select tenant_id, key_id, 0, 1, 1 from kms.keys`);
       await tx.unsafe(
         `insert into kms.api_tokens select gen_random_uuid(), tenant_id, 'x', sha256(uuid_send(key_id)), null, '{}', created_at from kms.keys`,
+      );
+      await tx.unsafe(
+        `insert into kms.identity_bindings select gen_random_uuid(), tenant_id, 'issuer', '{}', sha256(uuid_send(key_id)), null, '{}', null, created_at, 'x', null, null, 2, 1, sha256('') from kms.keys`,
+      );
+      await tx.unsafe(
+        `insert into kms.identity_denials select gen_random_uuid(), tenant_id, 'issuer', 'sub', 'x', sha256(uuid_send(key_id)), created_at, created_at + interval '1 day', created_at, 'x', 2, 1, sha256('') from kms.keys`,
       );
       await tx.unsafe(
         `insert into kms.idempotency_keys select tenant_id, key_id::text, sha256(''), sha256(''), now() + interval '1 hour' from kms.keys`,
@@ -233,6 +242,22 @@ describe('query plans', () => {
       name: 'a later page of tokens',
       work: (unit) => unit.tokens.list({ limit: 50, after: { createdAt: new Date(), tokenId: newId() } }),
       indexes: ['api_tokens_newest'],
+    },
+    {
+      name: 'identity bindings',
+      work: (unit) => unit.identities.list({ limit: 50, after: { createdAt: new Date(), bindingId: newId() } }),
+      indexes: ['identity_bindings_newest'],
+    },
+    {
+      name: 'what is known of somebody',
+      work: (unit) => unit.identities.find({ bindings: manyNames(), denials: [someBytes(32), someBytes(32)] }, 1001),
+      indexes: ['identity_bindings_found', 'identity_denials_found'],
+      scope: SYSTEM,
+    },
+    {
+      name: 'what a tenant knows of somebody',
+      work: (unit) => unit.identities.find({ bindings: manyNames(), denials: [someBytes(32), someBytes(32)] }, 1001),
+      indexes: ['identity_bindings_found', 'identity_denials_found'],
     },
     { name: 'a read outside of units', work: () => readKeyBody(), indexes: ['keys_of_tenant', 'key_versions_pkey'] },
     { name: 'the search of a token', work: () => findTokenBody(), indexes: ['api_tokens_hash'], scope: SYSTEM },

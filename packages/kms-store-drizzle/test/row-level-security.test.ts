@@ -6,6 +6,8 @@ import {
   insertKey,
   newTenant,
   revoked,
+  sampleBinding,
+  sampleDenial,
   sampleEvent,
   sampleKey,
   sampleToken,
@@ -35,6 +37,8 @@ const TABLES = [
   'operation_leases',
   'api_tokens',
   'token_uses',
+  'identity_bindings',
+  'identity_denials',
   'idempotency_keys',
   'evidence_outbox',
   'evidence_chains',
@@ -83,6 +87,8 @@ describe('row-level security', () => {
         const ended = sampleToken(tenantId);
         await unit.tokens.insert(ended);
         await unit.tokens.revoke(revoked(ended, unit.now));
+        await unit.identities.insert(sampleBinding(tenantId));
+        await unit.identities.insertDenial(sampleDenial(tenantId, { endsAt: new Date(0) }));
         await unit.idempotency.claim('k', someBytes(32));
         await unit.idempotency.complete('k', someBytes(8), 3600);
         await unit.keys.addOperations(5);
@@ -157,6 +163,8 @@ describe('row-level security', () => {
       `update kms.operation_leases set granted = granted + 1, last_grant = 1 where key_id = '${keyId}'`,
       `update kms.operation_counts set operations = operations + 1 where tenant_id = '${theirs}'`,
       `update kms.api_tokens set revoked_at = now() where tenant_id = '${theirs}' and revoked_at is null`,
+      `update kms.identity_bindings set removed_at = now() where tenant_id = '${theirs}'`,
+      `delete from kms.identity_denials where tenant_id = '${theirs}'`,
       `update kms.tenants set state = 'shredded' where tenant_id = '${theirs}'`,
       `delete from kms.tenant_master_key_wraps where tenant_id = '${theirs}'`,
       `delete from kms.idempotency_keys where tenant_id = '${theirs}'`,
@@ -208,6 +216,11 @@ describe('row-level security', () => {
       'delete from kms.operation_leases',
       'delete from kms.tenants',
       'truncate kms.api_tokens',
+      'delete from kms.identity_bindings',
+      'truncate kms.identity_bindings',
+      'truncate kms.identity_denials',
+      "update kms.identity_bindings set role = 'tenant_admin'",
+      'update kms.identity_denials set before = now()',
       'truncate kms.keys cascade',
       "update kms.key_versions set algorithm = 'x'",
       "update kms.tenants set name = 'x'",
@@ -282,6 +295,8 @@ describe('row-level security', () => {
       expect(await unit.tokens.get(theirToken.tokenId)).toBeUndefined();
       expect((await unit.tokens.list({ tenantId: theirs, limit: 9 })).items).toEqual([]);
       await expect(unit.tokens.revoke(revoked(theirToken, unit.now))).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      expect((await unit.identities.list({ limit: 9 })).items.map((binding) => binding.tenantId)).toEqual([mine]);
+      expect(await unit.identities.count()).toEqual({ bindings: 1, denials: 1 });
       expect((await unit.tenants.list()).map((tenant) => tenant.tenantId)).toEqual([mine]);
       expect(await unit.tenants.get(theirs)).toBeUndefined();
       expect(await unit.tenants.masterKeyWraps(theirs)).toEqual([]);

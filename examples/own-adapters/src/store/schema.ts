@@ -32,6 +32,18 @@ export const SCHEMA = `
   ) strict;
   create index if not exists tokens_newest on tokens (tenant_id, created_at desc, token_id desc);
   create index if not exists tokens_expired on tokens (expires_at, token_id) where tenant_id is not null;
+  create table if not exists bindings (
+    binding_id text primary key, tenant_id text not null references tenants, found_by text not null,
+    created_at integer not null, removed_at integer, record text not null
+  ) strict;
+  create index if not exists bindings_newest on bindings (tenant_id, created_at desc, binding_id desc);
+  create index if not exists bindings_found on bindings (found_by) where removed_at is null;
+  create table if not exists denials (
+    denial_id text primary key, tenant_id text not null references tenants, found_by text not null,
+    ends_at integer not null, record text not null
+  ) strict;
+  create index if not exists denials_found on denials (found_by);
+  create index if not exists denials_ended on denials (tenant_id, ends_at);
   create table if not exists roots (
     provider_id text not null, check_value text not null, primary key (provider_id, check_value)
   ) strict;

@@ -12,6 +12,7 @@ import {
 import { Database } from './database.ts';
 import { SqliteEvidenceRecords } from './evidence-records.ts';
 import { SqliteEvidenceStore } from './evidence-store.ts';
+import { SqliteIdentities } from './identity-records.ts';
 import { SqliteIdempotency } from './idempotency-records.ts';
 import { SqliteKeys, toKey } from './key-records.ts';
 import { SqliteResidents } from './resident-claims.ts';
@@ -82,6 +83,7 @@ class SqliteStore implements Store {
             keys: new SqliteKeys(unit),
             tenants: new SqliteTenants(unit),
             tokens: new SqliteTokens(unit),
+            identities: new SqliteIdentities(unit),
             idempotency: new SqliteIdempotency(unit),
             evidence: new SqliteEvidenceRecords(unit),
             residents: new SqliteResidents(unit),

@@ -1,5 +1,5 @@
 import { KmsError } from '../errors/kms-error.ts';
-import type { TenantId } from '../model/identifiers.ts';
+import type { KeyId, TenantId } from '../model/identifiers.ts';
 import type { Identity } from './identity.ts';
 import { BEYOND_KEYS, type Permission, ROLE_PERMISSIONS } from './permissions.ts';
 
@@ -7,7 +7,7 @@ import { BEYOND_KEYS, type Permission, ROLE_PERMISSIONS } from './permissions.ts
 export interface Caller {
   /** The tenant that the call is for; the credential decided it. */
   readonly tenantId: TenantId;
-  /** Who it is: the id of an API token or the `sub` of a JWT. */
+  /** Who it is: `subject` of the identity. */
   readonly subject: string;
   readonly permissions: ReadonlySet<Permission>;
   /** Facts that policy conditions look at. */
@@ -16,6 +16,8 @@ export interface Caller {
   readonly keys?: Identity['keys'];
   /** What the call was made with: nothing that is created with it reaches further. Absent where no credential was presented. */
   readonly credential?: Identity;
+  /** What it may do with single keys beyond `permissions`; default: nothing. */
+  readonly onKeys?: Identity['onKeys'];
 }
 
 /**
@@ -24,7 +26,7 @@ export interface Caller {
  * @throws KmsError `FORBIDDEN` when the credential is not for this address.
  */
 export function callerOf(identity: Identity, tenantId: TenantId, ip: string | null): Caller {
-  const { subject, permissions, attributes, keys, addresses } = identity;
+  const { subject, permissions, attributes, keys, onKeys, addresses } = identity;
   if (addresses && !addresses.has(ip))
     throw new KmsError(
       'FORBIDDEN',
@@ -33,7 +35,20 @@ export function callerOf(identity: Identity, tenantId: TenantId, ip: string | nu
         details: { deniedBy: 'addresses' },
       },
     );
-  return { tenantId, subject, permissions, attributes: { ip, mfa: attributes.mfa }, keys, credential: identity };
+  return {
+    tenantId,
+    subject,
+    permissions,
+    attributes: { ip, mfa: attributes.mfa },
+    keys,
+    onKeys,
+    credential: identity,
+  };
+}
+
+/** Whether the credential of a caller has a permission for one key beyond those that it has for all of its keys. */
+export function holdsOnKey({ onKeys }: Caller, permission: Permission, keyId: KeyId): boolean {
+  return onKeys?.get(keyId)?.has(permission) === true;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { KmsError } from '../errors/kms-error.ts';
+import type { KeyId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
-import { administersTenant, type Caller, requirePermission } from './caller.ts';
+import { administersTenant, type Caller, holdsOnKey, requirePermission } from './caller.ts';
 import { compiledPolicy } from './compiled-policy.ts';
 import { type Permission, WAY_BACK } from './permissions.ts';
 
@@ -31,13 +32,17 @@ export function isAllowed(caller: Caller, permission: Permission, key: Guarded, 
   // Before the policy: it says who may use the key, and this credential is not meant for that, regardless of its
   // holder.
   if (caller.keys?.has(key.keyId) === false) return false;
-  if (key.policy === null) return caller.permissions.has(permission);
+  if (key.policy === null) return holds(caller, permission, key.keyId);
   switch (compiledPolicy(key.policy).ask(caller, permission, key.keyId, now)) {
     case 'allowed':
       return true;
     case 'silent':
-      return caller.permissions.has(permission);
+      return holds(caller, permission, key.keyId);
     case 'denied':
       return WAY_BACK.has(permission) && administersTenant(caller);
   }
+}
+
+function holds(caller: Caller, permission: Permission, keyId: KeyId): boolean {
+  return caller.permissions.has(permission) || holdsOnKey(caller, permission, keyId);
 }

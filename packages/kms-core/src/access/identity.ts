@@ -7,7 +7,7 @@ export type CredentialKind = 'api-token' | 'jwt' | 'certificate' | 'sigv4';
 
 /** Who presents a credential that holds, and what it lets them do; for which tenant a call is, is settled after it. */
 export interface Identity {
-  /** The id of an API token, the `sub` of a JWT, the subject of a certificate. */
+  /** The id of an API token; of a credential of an issuer the issuer, `#`, and whom it names. */
   readonly subject: string;
   /** `null` for a credential of the platform. */
   readonly tenantId: TenantId | null;
@@ -25,4 +25,6 @@ export interface Identity {
   readonly expiresAt?: Date | null;
   /** The API token that was presented. Tokens that replaced one another have one subject. */
   readonly tokenId?: string;
+  /** What it may do with single keys of those beyond `permissions`, which hold for all of them. */
+  readonly onKeys?: ReadonlyMap<KeyId, ReadonlySet<Permission>> | undefined;
 }

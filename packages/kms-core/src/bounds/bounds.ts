@@ -63,6 +63,21 @@ export const BOUNDS = {
   overlapSeconds: { maximum: 7 * 24 * 60 * 60, default: 60 * 60 },
   /** How many tokens of a lineage one call revokes. */
   lineageTokens: 1000,
+  identity: {
+    issuerCharacters: 512,
+    claims: 8,
+    claimCharacters: 128,
+    valueCharacters: 512,
+    keys: 256,
+    /** Of a tenant. */
+    bindings: 1000,
+    /** Of a tenant. */
+    denials: 1000,
+    /** How far a denial may reach into the future, for clocks of issuers that are ahead. */
+    aheadSeconds: 5 * 60,
+    /** The longest life of a credential of an issuer that the service can be told to take. */
+    lifetimeSeconds: 366 * 24 * 60 * 60,
+  },
   /** How many versions are asked whether they made a signature or a MAC that does not name its own. */
   triedVersions: 32,
   /** Instants as RFC 3339 can write them in UTC, and a record can hold them. */

@@ -7,6 +7,7 @@ import { establishRoots, type MakeRoot } from '../hierarchy/establish-roots.ts';
 import { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
 import type { RecordFormats } from '../hierarchy/record-formats.ts';
 import { WrittenFormat } from '../hierarchy/written-format.ts';
+import { IdentityRing } from '../keyring/identity-ring.ts';
 import { KeyRing } from '../keyring/key-ring.ts';
 import type { KmsCaches, OpenCaches } from '../keyring/kms-caches.ts';
 import { OperationBudgets } from '../keyring/operation-budgets.ts';
@@ -51,6 +52,8 @@ export interface OpenKmsOptions {
   readonly random?: (bytes: number) => MaybePromise<Uint8Array>;
   /** The algorithm of keys whose creator names none, in any spelling; default: AES-256-GCM. */
   readonly defaultAlgorithm?: string | Algorithm;
+  /** How long credentials of issuers live at most, in seconds, which denials of them last for; default: 366 days. */
+  readonly credentialLifetimeSeconds?: number | undefined;
   /** Allow only algorithms that are approved for FIPS 140-3. The process has to be in FIPS mode. */
   readonly requireFips?: boolean;
   /** Lets a restored copy of the database serve without tombstones: the time of its data, as the refusal names it. */
@@ -144,6 +147,7 @@ async function assemble(
     hierarchy,
     keyRing: new KeyRing(store, hierarchy, { feed, memory: caches?.keys, shared }, resident),
     tokens: new TokenRing(store, hierarchy, { feed, memory: caches?.tokens }),
+    identities: new IdentityRing(store, hierarchy, { feed, memory: caches?.identities }, clock, alert),
     budgets: new OperationBudgets(store),
     resident,
     counter,
@@ -153,6 +157,7 @@ async function assemble(
     settings: {
       defaultAlgorithm: typeof defaultAlgorithm === 'string' ? resolveAlgorithm(defaultAlgorithm) : defaultAlgorithm,
       requireFips: options.requireFips ?? false,
+      credentialLifetimeSeconds: options.credentialLifetimeSeconds,
     },
     evidence: evidence && { trail: evidence.trail, store: storage.evidence },
   };

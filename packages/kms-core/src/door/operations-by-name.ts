@@ -4,6 +4,7 @@ import type { OPERATIONS, OperationName } from '../operations/catalog.ts';
 import { createDataKey } from '../operations/create-data-key.ts';
 import { createKey } from '../operations/create-key.ts';
 import { decrypt } from '../operations/decrypt.ts';
+import { denyIdentity } from '../operations/deny-identity.ts';
 import { derive } from '../operations/derive.ts';
 import { destroyKey, restoreKey, shredKey } from '../operations/destroy-key.ts';
 import { decapsulate, encapsulate } from '../operations/encapsulate.ts';
@@ -12,10 +13,12 @@ import { getKey } from '../operations/get-key.ts';
 import { getPublicKey } from '../operations/get-public-key.ts';
 import { importKey } from '../operations/import-key.ts';
 import { createImportParameters } from '../operations/import-parameters.ts';
+import { createIdentityBinding, deleteIdentityBinding, getIdentityBinding } from '../operations/identity-bindings.ts';
 import { deleteKeyPolicy, getKeyPolicy, putKeyPolicy } from '../operations/key-policy.ts';
 import { getApiToken } from '../operations/get-token.ts';
 import { keyStatistics } from '../operations/key-statistics.ts';
 import { listApiTokens } from '../operations/list-api-tokens.ts';
+import { listIdentityBindings } from '../operations/list-identity-bindings.ts';
 import { listKeys } from '../operations/list-keys.ts';
 import { mac, verifyMac } from '../operations/mac.ts';
 import { installPlatformToken } from '../operations/platform-token.ts';
@@ -85,6 +88,11 @@ export const CALLERS_OPERATIONS = {
   listTokens: listApiTokens,
   rotateToken: rotateApiToken,
   revokeToken: revokeApiToken,
+  createIdentityBinding,
+  listIdentityBindings,
+  getIdentityBinding,
+  deleteIdentityBinding,
+  denyIdentity,
   createTenant,
   listTenants,
   shredTenant,

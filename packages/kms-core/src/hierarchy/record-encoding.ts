@@ -3,9 +3,9 @@ import { hash } from 'node:crypto';
 import { type Field, lengthPrefixed } from '../encoding/length-prefixed.ts';
 import type { UnsignedApiTokenRecord } from '../access/api-token.ts';
 import type { KeyVersionRecord, UnsignedKeyRecord } from '../model/key.ts';
-import type { RecordFields } from '../model/record-fields.ts';
 import type { UnsignedTenantRecord } from '../model/tenant.ts';
 import type { RecordFormat } from './record-formats.ts';
+import { encodeFields, instant } from './record-parts.ts';
 
 /**
  * The bytes of a key record that its MAC covers: every field, so that somebody who can only write to the database
@@ -98,20 +98,4 @@ export function encodeTenantRecord({ tenantId, name, state, createdAt, fields }:
     instant(createdAt),
     ...encodeFields(fields),
   ]);
-}
-
-/** The number of optional fields, then the tag and the value of each. */
-function encodeFields(fields: RecordFields): readonly Field[] {
-  const tags = Object.keys(fields).sort();
-  return [tags.length, ...tags.flatMap((tag) => [tag, sortedJson(fields[tag])])];
-}
-
-/**
- * Milliseconds since 1970. The KMS never writes an earlier instant. An earlier one, or an invalid date, was written by
- * somebody else; it is encoded as text, so that its record is found to be unauthentic instead of failing to be encoded.
- */
-function instant(at: Date | null): Field {
-  if (at === null) return null;
-  const milliseconds = at.getTime();
-  return Number.isSafeInteger(milliseconds) && milliseconds >= 0 ? milliseconds : String(milliseconds);
 }

@@ -1,6 +1,7 @@
 import type { KeyId } from '../model/identifiers.ts';
 import type { MemoryCache } from '../ports/memory-cache.ts';
 import type { SharedCache } from '../ports/shared-cache.ts';
+import type { BoundIdentities } from './identity-ring.ts';
 import type { LoadedKey } from './loaded-key.ts';
 import type { LiveToken } from './token-ring.ts';
 
@@ -10,6 +11,8 @@ export interface KmsCaches {
   readonly keys: MemoryCache<LoadedKey>;
   /** Live tokens, by a hash. */
   readonly tokens: MemoryCache<LiveToken>;
+  /** Who the credentials of issuers are, by hashes of them; default: that is read for each call. */
+  readonly identities?: MemoryCache<BoundIdentities> | undefined;
   /** Sealed records of keys that several processes share; default: none. */
   readonly shared?: SharedCache | undefined;
   /** Hears of what is in the shared cache and is not what a process put there; default: the alert sink of the KMS. */

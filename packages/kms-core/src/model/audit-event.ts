@@ -29,6 +29,11 @@ const EVENT_TYPES = [
   'kms.token.revoked',
   'kms.token.listed',
   'kms.token.removed',
+  'kms.identity-binding.created',
+  'kms.identity-binding.listed',
+  'kms.identity-binding.read',
+  'kms.identity-binding.deleted',
+  'kms.identity.denied',
   'kms.tenant.created',
   'kms.tenant.shredded',
   'kms.tenant.listed',
@@ -51,11 +56,11 @@ export const AUDIT_EVENT_TYPES: readonly AuditEventType[] = [
 export const ACTOR_TYPES = ['user', 'service', 'system', 'workload'] as const;
 export interface AuditActor {
   readonly type: (typeof ACTOR_TYPES)[number];
-  /** The id of an API token, the `sub` of a JWT, or the name of a part of the service. */
+  /** The id of an API token, an issuer with `#` and whom it names, or the name of a part of the service. */
   readonly id: string;
 }
 
-export const RESOURCE_TYPES = ['key', 'token', 'tenant', 'service'] as const;
+export const RESOURCE_TYPES = ['key', 'token', 'identity', 'tenant', 'service'] as const;
 export interface AuditResource {
   readonly type: (typeof RESOURCE_TYPES)[number];
   /** `null` where the operation names none, as a list does. */

@@ -8,6 +8,7 @@ import type { RevocationReason } from './key.ts';
 export type Tombstone =
   | { readonly kind: 'tenant'; readonly tenantId: TenantId }
   | { readonly kind: 'token'; readonly tokenId: string }
+  | { readonly kind: 'identity'; readonly tenantId: TenantId; readonly bindingId: string }
   | {
       readonly kind: 'key';
       readonly tenantId: TenantId;

@@ -1,5 +1,6 @@
-import { badRequest } from '../errors/kms-error.ts';
+import { badRequest, KmsError } from '../errors/kms-error.ts';
 import { checkId, checkInstant, checkOneOf } from '../bounds/check-values.ts';
+import { IdentityAuthority } from '../hierarchy/identity-authority.ts';
 import { tokenAuthority } from '../hierarchy/token-authority.ts';
 import {
   condemnation,
@@ -13,6 +14,7 @@ import { SYSTEM_TENANT } from '../model/identifiers.ts';
 import type { Tombstone } from '../model/tombstone.ts';
 import { OPERATIONS } from './catalog.ts';
 import { endToken, tokenRevoked } from './api-tokens.ts';
+import { endBinding } from './identity-bindings.ts';
 import { applyEvent, type LockedKey, lockKey } from './change-key.ts';
 import { type Operation, unattended } from './operation.ts';
 import { endTenant } from './tenants.ts';
@@ -37,6 +39,10 @@ function checkTombstone(tombstone: Tombstone): void {
     case 'token':
       checkId('tokenId', tombstone.tokenId);
       return;
+    case 'identity':
+      checkId('tenantId', tombstone.tenantId);
+      checkId('bindingId', tombstone.bindingId);
+      return;
     case 'key':
       checkId('tenantId', tombstone.tenantId);
       checkId('keyId', tombstone.keyId);
@@ -44,7 +50,7 @@ function checkTombstone(tombstone: Tombstone): void {
       checkInstant('at', tombstone.at);
       return;
     default:
-      throw badRequest('kind', 'must be tenant, token or key');
+      throw badRequest('kind', 'must be tenant, token, identity or key');
   }
 }
 
@@ -77,6 +83,18 @@ async function applyOne(service: Operation, tombstone: Tombstone): Promise<void>
       });
       return;
     }
+    case 'identity': {
+      const { tenantId, bindingId } = tombstone;
+      const chain = await kms.hierarchy.masterKeys(tenantId).catch(unlessShredded);
+      if (chain === undefined) return;
+      const authority = new IdentityAuthority(chain);
+      const op = unattended(service, 'applyTombstones', tenantId);
+      await kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
+        const record = await unit.identities.get(bindingId, { lock: true });
+        if (record !== undefined) await endBinding(op, unit, authority, record);
+      });
+      return;
+    }
     case 'key': {
       const { tenantId, keyId } = tombstone;
       const chain = await kms.hierarchy.masterKeys(tenantId);
@@ -87,6 +105,11 @@ async function applyOne(service: Operation, tombstone: Tombstone): Promise<void>
       kms.keyRing.forget(keyId);
     }
   }
+}
+
+/** The tombstone of a tenant may have come before those of its bindings, which ended with it. */
+function unlessShredded(error: unknown): undefined {
+  if (!(error instanceof KmsError) || error.code !== 'NOT_FOUND') throw error;
 }
 
 async function endKey(

@@ -21,7 +21,7 @@ export interface CataloguedOperation {
   /** The type of the event that it leaves; `null` where it leaves none, or only those of the changes that it makes. */
   readonly event: AuditEventType | null;
   /** What it is about. */
-  readonly uses: 'key' | 'tenant' | 'token' | 'service';
+  readonly uses: 'key' | 'tenant' | 'token' | 'identity' | 'service';
   readonly cost: CostClass;
   /** Whether it changes anything that lasts, its evidence and the count of its uses aside. */
   readonly changes: boolean;
@@ -128,6 +128,41 @@ export const OPERATIONS = {
     permission: 'kms:tokens:manage',
     event: 'kms.token.revoked',
     uses: 'token',
+    cost: 'write',
+    changes: true,
+  },
+  createIdentityBinding: {
+    permission: 'kms:identity-bindings:manage',
+    event: 'kms.identity-binding.created',
+    uses: 'identity',
+    cost: 'write',
+    changes: true,
+  },
+  listIdentityBindings: {
+    permission: 'kms:identity-bindings:manage',
+    event: 'kms.identity-binding.listed',
+    uses: 'identity',
+    cost: 'read',
+    changes: false,
+  },
+  getIdentityBinding: {
+    permission: 'kms:identity-bindings:manage',
+    event: 'kms.identity-binding.read',
+    uses: 'identity',
+    cost: 'read',
+    changes: false,
+  },
+  deleteIdentityBinding: {
+    permission: 'kms:identity-bindings:manage',
+    event: 'kms.identity-binding.deleted',
+    uses: 'identity',
+    cost: 'write',
+    changes: true,
+  },
+  denyIdentity: {
+    permission: 'kms:identity-bindings:manage',
+    event: 'kms.identity.denied',
+    uses: 'identity',
     cost: 'write',
     changes: true,
   },

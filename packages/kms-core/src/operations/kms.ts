@@ -1,5 +1,6 @@
 import type { Algorithm } from '../algorithms/registry.ts';
 import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
+import type { IdentityRing } from '../keyring/identity-ring.ts';
 import type { KeyRing } from '../keyring/key-ring.ts';
 import type { OperationBudgets } from '../keyring/operation-budgets.ts';
 import type { OperationCounter } from '../keyring/operation-counter.ts';
@@ -17,6 +18,7 @@ export interface Kms {
   readonly hierarchy: KeyHierarchy;
   readonly keyRing: KeyRing;
   readonly tokens: TokenRing;
+  readonly identities: IdentityRing;
   readonly budgets: OperationBudgets;
   /** The HSMs that can hold keys, in the order in which they are asked; none without an HSM. */
   readonly resident: readonly ResidentKeyProvider[];
@@ -45,4 +47,6 @@ export interface KmsSettings {
   readonly defaultAlgorithm: Algorithm;
   /** Whether only algorithms that are approved for FIPS 140-3 may be created and used. */
   readonly requireFips: boolean;
+  /** How long credentials of issuers live at most, in seconds; default: as long as the service can be told to take. */
+  readonly credentialLifetimeSeconds?: number | undefined;
 }

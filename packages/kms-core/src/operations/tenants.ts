@@ -198,6 +198,7 @@ export async function shredTenant(op: Operation, input: ShredTenantInput): Promi
   } finally {
     kms.keyRing.forgetTenant(input.tenantId);
     kms.tokens.forgetTenant(input.tenantId);
+    kms.identities.forgetTenant(input.tenantId);
   }
   await destroyObjects(kms, input.tenantId);
   return shredded;

@@ -10,7 +10,9 @@ export const TRUST_MS = 750;
 export type StoreChange =
   | { readonly kind: 'key'; readonly keyId: KeyId }
   | { readonly kind: 'token'; readonly tokenId: string }
-  | { readonly kind: 'tenant'; readonly tenantId: TenantId };
+  | { readonly kind: 'tenant'; readonly tenantId: TenantId }
+  /** A binding or a denial, by what it is found by, in hexadecimal: it was added, removed or changed. */
+  | { readonly kind: 'identity'; readonly foundBy: string };
 
 /** What a feed delivers, in an order in which every feed of the same store delivers it. */
 export type FeedEvent =
@@ -36,7 +38,8 @@ export interface Mark {
  * Reports what changes in a store, no matter who changes it, and proves up to when it has reported everything.
  *
  * Contract (`testing/change-feed-contract.ts`): a committed change of a key, a revoked token and a shredded tenant are
- * delivered in the order of their commits, and nothing that was rolled back; what is added is not a change. When
+ * delivered in the order of their commits, and nothing that was rolled back; what is added is not a change, but for bindings
+ * and denials of identities, which change what is known of somebody. When
  * `provenAt` answers `t`, every change that was committed before `t` was delivered. The first event is a gap or a mark.
  */
 export interface ChangeFeed {

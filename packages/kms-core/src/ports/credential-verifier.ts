@@ -7,6 +7,8 @@ export interface PresentedCredentials {
   readonly bearer?: string | undefined;
   /** What the client of the connection has proven to be: the same object for every call on it. */
   readonly certificate?: PresentedCertificate | undefined;
+  /** The tenant that the request names, for who may call for several of them. */
+  readonly tenant?: string | undefined;
 }
 
 /**
@@ -34,7 +36,8 @@ export interface CredentialVerifier {
    * asked, until it ends.
    *
    * @throws KmsError `UNAUTHORIZED` for a credential of this kind that does not hold, in the same words whatever is wrong with
-   *   it: a `RefusedCredential` where it is known whose it was.
+   *   it: a `RefusedCredential` where it is known whose it was. `TENANT_MISMATCH` for one that holds for several tenants of which
+   *   the call names none.
    */
   verify(presented: PresentedCredentials): MaybePromise<Identity | undefined>;
 }

@@ -1,5 +1,6 @@
 import type { AuditEvent } from '../model/audit-event.ts';
 import type { ApiTokenRecord } from '../access/api-token.ts';
+import type { IdentityBindingRecord, IdentityDenialRecord } from '../access/identity-binding.ts';
 import type { KeyId, TenantId } from '../model/identifiers.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
 import type { ResidentKeyName } from './resident-keys.ts';
@@ -39,6 +40,7 @@ export interface UnitOfWork {
   readonly keys: KeyRecords;
   readonly tenants: TenantRecords;
   readonly tokens: TokenRecords;
+  readonly identities: IdentityRecords;
   readonly idempotency: IdempotencyRecords;
   readonly evidence: EvidenceRecords;
   readonly residents: ResidentClaims;
@@ -266,6 +268,56 @@ export interface TokenQuery {
 
 export interface TokenPage {
   readonly items: readonly ApiTokenRecord[];
+  /** Whether there is more after the last item. */
+  readonly more: boolean;
+}
+
+/** What tenants let those do whom issuers of credentials vouch for, and whom they shut out. */
+export interface IdentityRecords {
+  /** Adds a binding. Throws `CONFLICT` when its id was ever used, or its tenant was shredded. */
+  insert(binding: IdentityBindingRecord): Promise<void>;
+  /** The binding as it is now, unless it was removed; with `lock`, nobody else changes it until the unit ends. */
+  get(bindingId: string, options?: { readonly lock?: boolean }): Promise<IdentityBindingRecord | undefined>;
+  /** A page of the bindings of the scope that were not removed, newest first. */
+  list(query: IdentityBindingQuery): Promise<IdentityBindingPage>;
+  /** How many bindings of the scope were not removed, and how many denials there are. */
+  count(): Promise<{ readonly bindings: number; readonly denials: number }>;
+  /**
+   * Stores when a binding was removed, and the MAC that covers it; nothing else of a binding ever changes. Throws `NOT_FOUND`
+   * when the scope has no such binding that was not removed.
+   */
+  remove(binding: IdentityBindingRecord): Promise<void>;
+  /** Adds a denial. Throws `CONFLICT` when its id was ever used, or its tenant was shredded. */
+  insertDenial(denial: IdentityDenialRecord): Promise<void>;
+  /** Removes the denials of the scope that have ended. */
+  removeEndedDenials(): Promise<void>;
+  /**
+   * The bindings of the scope that were not removed and are found by one of these, up to `limit`, in no order, and all denials that
+   * are.
+   */
+  find(names: IdentityNames, limit: number): Promise<FoundIdentities>;
+}
+
+/** What bindings and denials are found by. */
+export interface IdentityNames {
+  readonly bindings: readonly Uint8Array[];
+  readonly denials: readonly Uint8Array[];
+}
+
+export interface FoundIdentities {
+  readonly bindings: readonly IdentityBindingRecord[];
+  readonly denials: readonly IdentityDenialRecord[];
+}
+
+export interface IdentityBindingQuery {
+  /** From 1 to 200. */
+  readonly limit: number;
+  /** Where the page starts: after this binding in the order of the list; default: at the beginning. */
+  readonly after?: { readonly createdAt: Date; readonly bindingId: string } | null;
+}
+
+export interface IdentityBindingPage {
+  readonly items: readonly IdentityBindingRecord[];
   /** Whether there is more after the last item. */
   readonly more: boolean;
 }

@@ -9,6 +9,8 @@ import {
   insertKey,
   newTenant,
   nextRevision,
+  sampleBinding,
+  sampleDenial,
   sampleKey,
   sampleToken,
   shreddedTenant,
@@ -64,6 +66,29 @@ export function changeFeedContract(name: string, open: () => Promise<OpenedFeed>
         { kind: 'key', keyId: first.keyId },
       ]);
       assert.ok(changes.some((event) => event.kind === 'tenant' && event.tenantId === tenantId));
+    });
+
+    it('tells of bindings and denials of identities, also of those that were added, by what they are found by', async () => {
+      const { store } = opened();
+      const tenantId = await newTenant(store);
+      const [binding, denial] = [sampleBinding(tenantId), sampleDenial(tenantId, { endsAt: new Date(0) })];
+      const named = ({ foundBy }: { readonly foundBy: Uint8Array }) => ({
+        kind: 'identity',
+        foundBy: Buffer.from(foundBy).toString('hex'),
+      });
+      const events = await listening(async () => {
+        await asTenant(store, tenantId, (unit) => unit.identities.insert(binding));
+        await asTenant(store, tenantId, (unit) => unit.identities.insertDenial(denial));
+        await asTenant(store, tenantId, (unit) => unit.identities.remove({ ...binding, removedAt: unit.now }));
+        await asTenant(store, tenantId, (unit) => unit.identities.removeEndedDenials());
+        const failing = asTenant(store, tenantId, async (unit) => {
+          await unit.identities.insert(sampleBinding(tenantId));
+          throw new Error('rolled back');
+        });
+        await assert.rejects(failing, { message: 'rolled back' });
+      });
+      const changes = events.filter((event) => event.kind !== 'mark');
+      assert.deepEqual(changes, [named(binding), named(denial), named(binding), named(denial)]);
     });
 
     it('tells nothing of what was rolled back, and nothing of what was only added', async () => {

@@ -6,6 +6,7 @@ import type { KeyRecord } from '../model/key.ts';
 import { InProcessFeed } from '../ports/in-process-feed.ts';
 import type { Store, StoreScope, UnitOfWork } from '../ports/store.ts';
 import { MemoryEvidence } from './store-memory-evidence.ts';
+import { MemoryIdentities } from './store-memory-identities.ts';
 import { MemoryIdempotency } from './store-memory-idempotency.ts';
 import { MemoryKeys } from './store-memory-keys.ts';
 import { changesBetween, copyOf, draftOf, emptyTables, type MemoryTables } from './store-memory-tables.ts';
@@ -80,6 +81,7 @@ export class InMemoryStore implements Store {
         keys: new MemoryKeys(unit),
         tenants: new MemoryTenants(unit),
         tokens: new MemoryTokens(unit),
+        identities: new MemoryIdentities(unit),
         idempotency: new MemoryIdempotency(unit),
         evidence: new MemoryEvidence(unit),
         residents: new MemoryResidents(unit),

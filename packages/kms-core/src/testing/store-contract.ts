@@ -1,6 +1,7 @@
 import type { Store } from '../ports/store.ts';
 import { type Contract, contractOf } from './contract.ts';
 import { budgetRules } from './store-contract-budgets.ts';
+import { identityRules } from './store-contract-identities.ts';
 import { idempotencyRules } from './store-contract-idempotency.ts';
 import { invariantRules } from './store-contract-invariants.ts';
 import { isolationRules } from './store-contract-isolation.ts';
@@ -36,6 +37,7 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
     describe('idempotency', () => idempotencyRules(rules, store));
     describe('tokens', () => tokenRules(rules, store));
     describe('lineages of tokens', () => lineageRules(rules, store));
+    describe('identities', () => identityRules(rules, store));
     describe('tenants', () => tenantRules(rules, store));
     describe('roots', () => rootRules(rules, store));
     describe('resident keys', () => residentRules(rules, store));

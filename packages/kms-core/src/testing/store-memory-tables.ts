@@ -1,6 +1,7 @@
 import { KmsError } from '../errors/kms-error.ts';
 import type { AuditEvent } from '../model/audit-event.ts';
 import type { ApiTokenRecord } from '../access/api-token.ts';
+import type { IdentityBindingRecord, IdentityDenialRecord } from '../access/identity-binding.ts';
 import { SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
 import type { MasterKeyWrap, RootRecord, TenantRecord } from '../model/tenant.ts';
@@ -16,6 +17,8 @@ export interface MemoryTables {
   readonly tokens: Map<string, ApiTokenRecord>;
   /** When tokens were last used, by id. */
   readonly uses: Map<string, Date>;
+  readonly bindings: Map<string, IdentityBindingRecord>;
+  readonly denials: Map<string, IdentityDenialRecord>;
   /** The operations granted so far, by key and version. */
   readonly granted: Map<string, number>;
   /** Operations by tenant and month. */
@@ -50,6 +53,8 @@ export function emptyTables(): MemoryTables {
     roots: new Map(),
     tokens: new Map(),
     uses: new Map(),
+    bindings: new Map(),
+    denials: new Map(),
     granted: new Map(),
     operations: new Map(),
     answers: new Map(),
@@ -74,6 +79,8 @@ export function draftOf(tables: MemoryTables): MemoryTables {
     roots: new Map(tables.roots),
     tokens: new Map(tables.tokens),
     uses: new Map(tables.uses),
+    bindings: new Map(tables.bindings),
+    denials: new Map(tables.denials),
     granted: new Map(tables.granted),
     operations: new Map(tables.operations),
     answers: new Map(tables.answers),
@@ -82,13 +89,25 @@ export function draftOf(tables: MemoryTables): MemoryTables {
   };
 }
 
-/** What a unit of work changed: records are replaced, never changed in place. What it added is not a change. */
+/** What a unit of work changed: records are replaced, never changed in place. What it added is not a change, but of identities. */
 export function changesBetween(before: MemoryTables, after: MemoryTables): readonly StoreChange[] {
   return [
     ...changedNames(before.keys, after.keys).map((keyId) => ({ kind: 'key', keyId }) as const),
     ...changedNames(before.tokens, after.tokens).map((tokenId) => ({ kind: 'token', tokenId }) as const),
     ...changedNames(before.tenants, after.tenants).map((tenantId) => ({ kind: 'tenant', tenantId }) as const),
+    ...changedIdentities(before.bindings, after.bindings),
+    ...changedIdentities(before.denials, after.denials),
   ];
+}
+
+/** Also what was added: it changes what is known of somebody. */
+function changedIdentities(
+  before: ReadonlyMap<string, { readonly foundBy: Uint8Array }>,
+  after: ReadonlyMap<string, { readonly foundBy: Uint8Array }>,
+): readonly StoreChange[] {
+  const changed = [...before, ...after].filter(([id]) => before.get(id) !== after.get(id));
+  const names = new Set(changed.map(([, { foundBy }]) => Buffer.from(foundBy).toString('hex')));
+  return [...names].map((foundBy) => ({ kind: 'identity', foundBy }));
 }
 
 function changedNames(before: ReadonlyMap<string, object>, after: ReadonlyMap<string, object>): string[] {

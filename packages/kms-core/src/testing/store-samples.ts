@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { ApiTokenRecord } from '../access/api-token.ts';
+import type { IdentityBindingRecord, IdentityDenialRecord } from '../access/identity-binding.ts';
 import { newId, SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import type { KeyRecord, KeyVersionRecord, RecordMac } from '../model/key.ts';
 import { NO_FIELDS } from '../model/record-fields.ts';
@@ -115,6 +116,44 @@ export function sampleToken(tenantId: TenantId | null, change: Partial<ApiTokenR
 /** The token as it is after its revocation. */
 export function revoked(token: ApiTokenRecord, at: Date): ApiTokenRecord {
   return { ...token, revokedAt: at, mac: sampleMac({ tmkVersion: 2 }) };
+}
+
+export function sampleBinding(tenantId: TenantId, change: Partial<IdentityBindingRecord> = {}): IdentityBindingRecord {
+  return {
+    bindingId: newId(),
+    tenantId,
+    issuer: 'https://issuer.example',
+    match: { sub: 'orders' },
+    foundBy: someBytes(32),
+    role: 'key_user',
+    permissions: [],
+    keys: null,
+    createdAt: new Date('2026-03-01T10:00:00.001Z'),
+    createdBy: 'somebody',
+    expiresAt: null,
+    removedAt: null,
+    fields: NO_FIELDS,
+    mac: sampleMac(),
+    ...change,
+  };
+}
+
+export function sampleDenial(tenantId: TenantId, change: Partial<IdentityDenialRecord> = {}): IdentityDenialRecord {
+  return {
+    denialId: newId(),
+    tenantId,
+    issuer: 'https://issuer.example',
+    claim: 'sub',
+    value: 'orders',
+    foundBy: someBytes(32),
+    before: new Date('2026-03-01T10:00:00.001Z'),
+    endsAt: new Date('2999-03-01T10:00:00.001Z'),
+    createdAt: new Date('2026-03-01T10:00:00.001Z'),
+    createdBy: 'somebody',
+    fields: NO_FIELDS,
+    mac: sampleMac(),
+    ...change,
+  };
 }
 
 /** A root that several tests share. */

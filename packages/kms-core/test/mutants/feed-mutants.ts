@@ -26,6 +26,7 @@ export const FEED_MUTANTS: Readonly<Record<string, FeedMutant>> = {
   'delivers no change': without(({ kind }) => kind !== 'mark'),
   'delivers no change of a key': without(({ kind }) => kind === 'key'),
   'delivers no revocation': without(({ kind }) => kind === 'token'),
+  'delivers no binding and no denial of an identity': without(({ kind }) => kind === 'identity'),
   'delivers no shred': without(({ kind }) => kind === 'tenant'),
   'names no points': delivering((deliver) => {
     let begun = false;

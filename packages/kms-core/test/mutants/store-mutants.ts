@@ -17,6 +17,10 @@ const tokensOf =
   (change: (tokens: UnitOfWork['tokens'], unit: UnitOfWork) => Partial<UnitOfWork['tokens']>): StoreMutant =>
   (sound) =>
     withUnits(sound, (unit) => ({ tokens: over(unit.tokens, change(unit.tokens, unit)) }));
+const identitiesOf =
+  (change: (identities: UnitOfWork['identities']) => Partial<UnitOfWork['identities']>): StoreMutant =>
+  (sound) =>
+    withUnits(sound, (unit) => ({ identities: over(unit.identities, change(unit.identities)) }));
 const claimsOf =
   (change: (residents: UnitOfWork['residents']) => Partial<UnitOfWork['residents']>): StoreMutant =>
   (sound) =>
@@ -432,6 +436,29 @@ const TOKENS: Readonly<Record<string, StoreMutant>> = {
   })),
   'removes tokens that expired later': tokensOf((tokens, { now }) => ({ remove: (ids) => tokens.remove(ids, now) })),
   'removes no token': tokensOf(() => ({ remove: async () => undefined })),
+  'removes no binding of an identity': identitiesOf(() => ({ remove: async () => undefined })),
+  'removes a binding that is there no longer': identitiesOf((identities) => ({
+    remove: (binding) => identities.remove(binding).catch(() => undefined),
+  })),
+  'finds bindings of identities without a limit': identitiesOf((identities) => ({
+    find: (names) => identities.find(names, 1000),
+  })),
+  'finds no denial of an identity': identitiesOf((identities) => ({
+    find: async (...args) => ({ ...(await identities.find(...args)), denials: [] }),
+  })),
+  'takes the names of bindings for those of denials': identitiesOf((identities) => ({
+    find: ({ bindings }, limit) => identities.find({ bindings, denials: bindings.slice(1) }, limit),
+  })),
+  'counts no denials of identities': identitiesOf((identities) => ({
+    count: async () => ({ ...(await identities.count()), denials: 0 }),
+  })),
+  'keeps denials of identities that have ended': identitiesOf(() => ({ removeEndedDenials: async () => undefined })),
+  'never says that there are more bindings of identities': identitiesOf((identities) => ({
+    list: async (query) => ({ ...(await identities.list(query)), more: false }),
+  })),
+  'adds a denial of an identity over another one': identitiesOf((identities) => ({
+    insertDenial: (denial) => identities.insertDenial(denial).catch(() => undefined),
+  })),
   'lists revoked tokens among the live ones': tokensOf((tokens) => ({
     list: (query) => tokens.list(without(query, 'lockLive')),
   })),

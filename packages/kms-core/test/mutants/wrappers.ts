@@ -27,7 +27,7 @@ export function withUnits(store: Store, change: (unit: UnitOfWork, scope: StoreS
   return over(store, { transact });
 }
 
-type Group = 'keys' | 'tenants' | 'tokens' | 'idempotency' | 'evidence' | 'residents';
+type Group = 'keys' | 'tenants' | 'tokens' | 'identities' | 'idempotency' | 'evidence' | 'residents';
 /** Which call of a unit this is, as `keys.get`, and what it was given. */
 export type Call = (name: string, args: readonly unknown[]) => boolean;
 
@@ -89,6 +89,7 @@ export function splitAfter(store: Store, isLast: Call): Store {
         keys: group('keys'),
         tenants: group('tenants'),
         tokens: group('tokens'),
+        identities: group('identities'),
         idempotency: group('idempotency'),
         evidence: group('evidence'),
         residents: group('residents'),
@@ -123,10 +124,11 @@ export function answering(store: Store, change: (part: unknown) => unknown): Sto
           mapped(await Reflect.apply(member, target, args), change);
       },
     });
-  const units = withUnits(store, ({ keys, tenants, tokens, idempotency, residents }) => ({
+  const units = withUnits(store, ({ keys, tenants, tokens, identities, idempotency, residents }) => ({
     keys: through(keys),
     tenants: through(tenants),
     tokens: through(tokens),
+    identities: through(identities),
     idempotency: through(idempotency),
     residents: through(residents),
   }));

@@ -12,6 +12,7 @@ export function eventOf(payload: string, isOwn: (name: string, sender: number) =
   const [kind, name = ''] = payload.split(':');
   if (kind === 'key') return { kind, keyId: name };
   if (kind === 'token') return { kind, tokenId: name };
+  if (kind === 'identity') return { kind, foundBy: name };
   if (kind === 'tenant') return { kind, tenantId: name };
   if (kind === 'mark') return markOf(name, isOwn);
   return { kind: 'gap' };

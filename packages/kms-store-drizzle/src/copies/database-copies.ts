@@ -136,6 +136,7 @@ function toTombstone({ kind, tenantId, id, state, reason, at }: typeof tombstone
   const keyState = KEY_STATES.find((known) => known === state);
   if (kind === 'tenant' && id !== null) return { kind, tenantId: id };
   if (kind === 'token' && id !== null) return { kind, tokenId: id };
+  if (kind === 'identity' && id !== null && tenantId !== null) return { kind, tenantId, bindingId: id };
   if (kind === 'key' && id !== null && tenantId !== null && keyState !== undefined) {
     const known = REVOCATION_REASONS.find((candidate) => candidate === reason) ?? null;
     return { kind, tenantId, keyId: id, state: keyState, reason: known, at };

@@ -38,7 +38,7 @@ export const databaseCopies = kms.table(
 
 const tombstoneColumns = () => ({
   /** `export` is one row that says when the others were true. */
-  kind: text('kind').$type<'export' | 'tenant' | 'key' | 'token'>().notNull(),
+  kind: text('kind').$type<'export' | 'tenant' | 'key' | 'token' | 'identity'>().notNull(),
   tenantId: uuid('tenant_id'),
   id: uuid('id'),
   state: text('state'),
@@ -48,7 +48,7 @@ const tombstoneColumns = () => ({
 
 /** What an operator supplied with a restored copy: what had ended by the time of the export. */
 export const tombstones = kms.table('tombstones', tombstoneColumns(), (table) => [
-  check('tombstones_kind', sql`${table.kind} in ('export', 'tenant', 'key', 'token')`),
+  check('tombstones_kind', sql`${table.kind} in ('export', 'tenant', 'key', 'token', 'identity')`),
   check('tombstones_id', sql`(${table.kind} = 'export') = (${table.id} is null)`),
 ]);
 

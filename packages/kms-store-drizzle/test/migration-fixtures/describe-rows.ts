@@ -7,6 +7,7 @@ import {
   getKey,
   listTenants,
   NEWEST_FORMAT,
+  resolveIdentity,
   revokeApiToken,
   rotateKey,
   shredTenant,
@@ -106,6 +107,26 @@ function describeRowsOf({ tag, migration }: { readonly tag: string; readonly mig
   it('authenticate a live token and no revoked one', async () => {
     expect(await authenticateToken(kms, uses.liveToken)).toMatchObject({ tenantId: uses.tenantId });
     await expect(authenticateToken(kms, uses.revokedToken)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+  });
+
+  it.runIf(uses.identities !== undefined)('let in whom a binding is for, and nobody who was denied', async () => {
+    if (uses.identities === undefined) return;
+    const { issuer, bound, denied, removed, keyId } = uses.identities;
+    const resolved = async (subject: string) =>
+      resolveIdentity(kms, {
+        name: subject,
+        credential: 'jwt',
+        issuer,
+        subject,
+        credentialId: null,
+        issuedAt: 0,
+        expiresAt: Number.POSITIVE_INFINITY,
+        claims: new Map([['sub', [subject]]]),
+        mfa: false,
+      });
+    expect(await resolved(bound)).toMatchObject({ tenantId: uses.tenantId, keys: new Set([keyId]) });
+    for (const subject of [denied, removed, 'somebody'])
+      await expect(resolved(subject), subject).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
   });
 
   it('keep a shredded tenant shredded', async () => {

@@ -2,8 +2,11 @@ import { randomBytes } from 'node:crypto';
 import {
   authenticateToken,
   createApiToken,
+  createIdentityBinding,
   createKey,
   createTenant,
+  deleteIdentityBinding,
+  denyIdentity,
   destroyKey,
   encapsulate,
   encrypt,
@@ -39,6 +42,15 @@ export interface Uses {
   readonly budget: { readonly keyId: string };
   readonly liveToken: string;
   readonly revokedToken: string;
+  /** Subjects of an issuer; absent before there were bindings of identities. */
+  readonly identities?: {
+    readonly issuer: string;
+    /** May use this key. */
+    readonly bound: string;
+    readonly keyId: string;
+    readonly denied: string;
+    readonly removed: string;
+  };
 }
 
 /** Makes a key of each kind and state, tokens and tenants, by the operations of the core. */
@@ -103,6 +115,11 @@ export async function fillDatabase(kms: Kms): Promise<Uses> {
   await rotateApiToken({ kms, caller }, { tokenId: limited.tokenId });
   await authenticateToken(kms, live.token);
   await kms.tokens.uses.flush(kms.store);
+  const issuer = 'https://issuer.example';
+  await createIdentityBinding({ kms, caller }, { issuer, match: { sub: 'orders*' }, role: 'key_user', keys: [keyId] });
+  const removed = await createIdentityBinding({ kms, caller }, { issuer, match: { sub: 'removed' }, role: 'auditor' });
+  await deleteIdentityBinding({ kms, caller }, removed);
+  await denyIdentity({ kms, caller }, { issuer, sub: 'orders denied' });
 
   const gone = administrator(shreddedTenantId);
   await createKey({ kms, caller: gone }, {});
@@ -128,5 +145,6 @@ export async function fillDatabase(kms: Kms): Promise<Uses> {
     budget: { keyId: budget },
     liveToken: live.token,
     revokedToken: revoked.token,
+    identities: { issuer, bound: 'orders', denied: 'orders denied', removed: 'removed', keyId },
   };
 }

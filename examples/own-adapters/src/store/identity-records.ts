@@ -1,0 +1,146 @@
+import {
+  type FoundIdentities,
+  type IdentityBindingPage,
+  type IdentityBindingQuery,
+  type IdentityBindingRecord,
+  type IdentityDenialRecord,
+  type IdentityNames,
+  type IdentityRecords,
+  KmsError,
+} from '@qnsp/kms-core';
+import type { Row } from './database.ts';
+import { fromText, toText } from './record-text.ts';
+import type { Unit } from './unit.ts';
+
+/** What tells one binding or denial from others, and by what it is found. */
+interface Found {
+  readonly foundBy: Uint8Array;
+}
+
+export class SqliteIdentities implements IdentityRecords {
+  readonly #unit: Unit;
+
+  constructor(unit: Unit) {
+    this.#unit = unit;
+  }
+
+  async insert(binding: IdentityBindingRecord): Promise<void> {
+    const { bindingId, tenantId, createdAt, removedAt } = binding;
+    this.#requireNew('select 1 from bindings where binding_id = ?', bindingId, tenantId);
+    this.#unit.database.run(
+      'insert into bindings values (?, ?, ?, ?, ?, ?)',
+      bindingId,
+      tenantId,
+      hex(binding.foundBy),
+      createdAt.getTime(),
+      removedAt?.getTime() ?? null,
+      toText(binding),
+    );
+    this.#tell(binding);
+  }
+
+  async get(bindingId: string): Promise<IdentityBindingRecord | undefined> {
+    const row = this.#unit.database.row(
+      'select record from bindings where binding_id = ?1 and removed_at is null and (?2 is null or tenant_id = ?2)',
+      bindingId,
+      this.#unit.only,
+    );
+    return row && toBinding(row);
+  }
+
+  async list({ limit, after }: IdentityBindingQuery): Promise<IdentityBindingPage> {
+    const rows = this.#unit.database.rows(
+      `select record from bindings where removed_at is null and (?1 is null or tenant_id = ?1)
+        and (?2 is null or (created_at, binding_id) < (?2, ?3)) order by created_at desc, binding_id desc limit ?4`,
+      this.#unit.only,
+      after?.createdAt.getTime() ?? null,
+      after?.bindingId ?? null,
+      limit + 1,
+    );
+    return { items: rows.slice(0, limit).map(toBinding), more: rows.length > limit };
+  }
+
+  async count(): Promise<{ bindings: number; denials: number }> {
+    const row = this.#unit.database.row(
+      `select (select count(*) from bindings where removed_at is null and (?1 is null or tenant_id = ?1)) as bindings,
+        (select count(*) from denials where ?1 is null or tenant_id = ?1) as denials`,
+      this.#unit.only,
+    );
+    return { bindings: Number(row?.['bindings']), denials: Number(row?.['denials']) };
+  }
+
+  async remove({ bindingId, removedAt, mac }: IdentityBindingRecord): Promise<void> {
+    const binding = await this.get(bindingId);
+    if (binding === undefined) throw new KmsError('NOT_FOUND', 'There is no identity binding with this id.');
+    this.#unit.database.run(
+      'update bindings set removed_at = ?, record = ? where binding_id = ?',
+      removedAt?.getTime() ?? null,
+      toText({ ...binding, removedAt, mac }),
+      bindingId,
+    );
+    this.#tell(binding);
+  }
+
+  async insertDenial(denial: IdentityDenialRecord): Promise<void> {
+    const { denialId, tenantId, endsAt } = denial;
+    this.#requireNew('select 1 from denials where denial_id = ?', denialId, tenantId);
+    this.#unit.database.run(
+      'insert into denials values (?, ?, ?, ?, ?)',
+      denialId,
+      tenantId,
+      hex(denial.foundBy),
+      endsAt.getTime(),
+      toText(denial),
+    );
+    this.#tell(denial);
+  }
+
+  async removeEndedDenials(): Promise<void> {
+    const { database, only, now } = this.#unit;
+    const ended = '(?1 is null or tenant_id = ?1) and ends_at < ?2';
+    for (const row of database.rows(`select record from denials where ${ended}`, only, now.getTime()))
+      this.#tell(toDenial(row));
+    database.run(`delete from denials where ${ended}`, only, now.getTime());
+  }
+
+  async find(names: IdentityNames, limit: number): Promise<FoundIdentities> {
+    const { database, only } = this.#unit;
+    const wanted = (of: readonly Uint8Array[]) => JSON.stringify(of.map(hex));
+    const isWanted = 'found_by in (select value from json_each(?1)) and (?2 is null or tenant_id = ?2)';
+    return {
+      bindings: database
+        .rows(
+          `select record from bindings where removed_at is null and ${isWanted} limit ?3`,
+          wanted(names.bindings),
+          only,
+          limit,
+        )
+        .map(toBinding),
+      denials: database.rows(`select record from denials where ${isWanted}`, wanted(names.denials), only).map(toDenial),
+    };
+  }
+
+  #requireNew(sql: string, id: string, tenantId: string): void {
+    this.#unit.requireSeen(tenantId);
+    this.#unit.requireActive(tenantId);
+    if (this.#unit.database.row(sql, id) !== undefined) throw new KmsError('CONFLICT', 'The id was used before.');
+  }
+
+  #tell({ foundBy }: Found): void {
+    this.#unit.changes.push({ kind: 'identity', foundBy: hex(foundBy) });
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
+
+function toBinding(row: Row): IdentityBindingRecord {
+  // As insert and remove wrote it, or its MAC is wrong.
+  return fromText(row['record']) as IdentityBindingRecord;
+}
+
+function toDenial(row: Row): IdentityDenialRecord {
+  // As insertDenial wrote it, or its MAC is wrong.
+  return fromText(row['record']) as IdentityDenialRecord;
+}

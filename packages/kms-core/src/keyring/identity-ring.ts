@@ -1,0 +1,224 @@
+import { matches, namesOf } from '../access/found-by.ts';
+import type { Identity } from '../access/identity.ts';
+import type { IdentityBindingRecord, IdentityDenialRecord } from '../access/identity-binding.ts';
+import { type ProvenClaims, subjectOf } from '../access/proven-claims.ts';
+import { notAuthorized, RefusedCredential } from '../access/refused-credential.ts';
+import { unitedIdentity } from '../access/united-bindings.ts';
+import { asBuffer } from '../encoding/as-buffer.ts';
+import type { MaybePromise } from '../base/maybe-promise.ts';
+import { KmsError } from '../errors/kms-error.ts';
+import { IdentityAuthority } from '../hierarchy/identity-authority.ts';
+import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
+import { NewerRecord } from '../hierarchy/record-formats.ts';
+import type { AlertSink } from '../model/alert.ts';
+import { isUuid, type TenantId } from '../model/identifiers.ts';
+import type { ChangeFeed, FeedEvent } from '../ports/change-feed.ts';
+import type { MemoryCache } from '../ports/memory-cache.ts';
+import type { FoundIdentities, Store, StoreScope } from '../ports/store.ts';
+import { type CacheCounts, FreshCache } from './fresh-cache.ts';
+
+/** Whom the bindings of tenants let a credential be, when they were read. */
+export interface BoundIdentities {
+  /** One for each tenant that has bindings for it and does not deny it. */
+  readonly identities: readonly Identity[];
+  /** The tenants that would let it in, had they not denied it. */
+  readonly deniedBy: readonly TenantId[];
+  /** There are more bindings than are read for a call that names no tenant. */
+  readonly tooMany: boolean;
+  /** When one of the bindings ends, in milliseconds since 1970: from then on it has to be read again. */
+  readonly until: number;
+  /** The beginnings of all that its bindings and denials are found by, or would be if there were more. */
+  readonly names: Uint32Array;
+}
+
+/** What an identity ring may hold identities in; without `memory` it reads the bindings for every use. */
+export interface IdentityRingCaches {
+  readonly feed: ChangeFeed;
+  readonly memory?: MemoryCache<BoundIdentities> | undefined;
+}
+
+/** How many bindings are read for a call that names no tenant. */
+const MOST_BINDINGS = 1000;
+
+/**
+ * Finds whom bindings let the bearer of proven claims be, and holds that for as long as the change feed proves that no binding and no
+ * denial changed that could be about them.
+ */
+export class IdentityRing {
+  readonly #store: Store;
+  readonly #hierarchy: KeyHierarchy;
+  readonly #clock: () => number;
+  readonly #alert: AlertSink | undefined;
+  readonly #bound: FreshCache<BoundIdentities>;
+
+  /** @param clock milliseconds since the epoch, for the ends of bindings */
+  constructor(
+    store: Store,
+    hierarchy: KeyHierarchy,
+    { feed, memory }: IdentityRingCaches,
+    clock: () => number,
+    alert?: AlertSink,
+  ) {
+    this.#store = store;
+    this.#hierarchy = hierarchy;
+    this.#clock = clock;
+    this.#alert = alert;
+    this.#bound = new FreshCache(feed, memory, bytesOf);
+    feed.subscribe((event) => this.#onEvent(event));
+  }
+
+  /**
+   * Whom proven claims let their bearer be, without a promise when that is held. Does not look at their expiry.
+   *
+   * @param named the tenant that the call is for, as it was sent; without one, there must be no more than one to choose
+   * @throws KmsError `UNAUTHORIZED` when no tenant has a binding for them, a `RefusedCredential` when it denies them;
+   *   `TENANT_MISMATCH` when several tenants have one and the call names none of them.
+   */
+  find(proven: ProvenClaims, named?: string): MaybePromise<Identity> {
+    const tenantId = named !== undefined && isUuid(named) ? named.toLowerCase() : undefined;
+    const name = tenantId === undefined ? proven.name : `${proven.name} ${tenantId}`;
+    const held = this.#bound.get(name);
+    if (held !== undefined) {
+      if (this.#clock() < held.until) return choose(held, proven);
+      this.#bound.forget(name);
+    }
+    return this.#bound.load(name, '', () => this.#read(proven, tenantId)).then((found) => choose(found, proven));
+  }
+
+  /** Drops what is held of those whom a binding or a denial may be about: what it says takes effect here from now on. */
+  forget(foundBy: Uint8Array): void {
+    const name = asBuffer(foundBy).readUInt32BE();
+    this.#bound.forgetWhere(({ names }) => names.includes(name));
+  }
+
+  /** Drops what is held of those who have bindings of a tenant. */
+  forgetTenant(tenantId: TenantId): void {
+    this.#bound.forgetWhere(({ identities }) => identities.some((identity) => identity.tenantId === tenantId));
+  }
+
+  get counts(): CacheCounts {
+    return this.#bound.counts;
+  }
+
+  /** How many credentials are held. */
+  get held(): number {
+    return this.#bound.memory?.size ?? 0;
+  }
+
+  #onEvent(event: FeedEvent): void {
+    if (event.kind === 'identity') this.forget(Buffer.from(event.foundBy, 'hex'));
+    else if (event.kind === 'tenant') this.forgetTenant(event.tenantId);
+    else if (event.kind === 'gap') this.#bound.forgetAll();
+  }
+
+  async #read(proven: ProvenClaims, tenantId: TenantId | undefined): Promise<BoundIdentities> {
+    const names = namesOf(proven);
+    const scope: StoreScope = tenantId === undefined ? { kind: 'system' } : { kind: 'tenant', tenantId };
+    const found = await this.#store.transact(scope, (unit) => unit.identities.find(names, MOST_BINDINGS + 1));
+    const now = this.#clock();
+    const byTenant = Map.groupBy(
+      found.bindings.filter(({ issuer, match, expiresAt }) => {
+        return issuer === proven.issuer && matches(match, proven.claims) && (expiresAt?.getTime() ?? Infinity) > now;
+      }),
+      (binding) => binding.tenantId,
+    );
+    const identities: Identity[] = [];
+    const deniedBy: TenantId[] = [];
+    let until = Number.POSITIVE_INFINITY;
+    for (const [owner, records] of byTenant) {
+      const authority = await this.#authorityOf(owner);
+      if (authority === undefined) continue;
+      const bindings = records.filter((record) => this.#isAuthentic(record, authority));
+      if (bindings.length === 0) continue;
+      if (this.#isDenied(proven, found, owner, authority)) {
+        deniedBy.push(owner);
+        continue;
+      }
+      identities.push(unitedIdentity(proven, owner, bindings));
+      for (const { expiresAt } of bindings) until = Math.min(until, expiresAt?.getTime() ?? until);
+    }
+    // Who names a tenant names any: nobody fills the memory with what is not there.
+    if (tenantId !== undefined && identities.length === 0) throw refusal(proven, deniedBy);
+    const tooMany = found.bindings.length > MOST_BINDINGS;
+    return { identities, deniedBy, tooMany, until, names: beginningsOf([...names.bindings, ...names.denials]) };
+  }
+
+  /** Its tenant's alone: what is wrong with another tenant, or with a binding that somebody wrote into the database, keeps nobody out. */
+  async #authorityOf(tenantId: TenantId): Promise<IdentityAuthority | undefined> {
+    try {
+      return new IdentityAuthority(await this.#hierarchy.masterKeys(tenantId));
+    } catch (error) {
+      if (!(error instanceof KmsError)) throw error;
+      // The tenant was shredded.
+      if (error.code === 'NOT_FOUND') return undefined;
+      if (error.code !== 'INTERNAL_ERROR') throw error;
+      this.#report(error);
+      return undefined;
+    }
+  }
+
+  #isAuthentic(record: IdentityBindingRecord, authority: IdentityAuthority): boolean {
+    try {
+      authority.verifyBinding(record);
+      return true;
+    } catch (error) {
+      if (!(error instanceof KmsError)) throw error;
+      this.#report(error);
+      return false;
+    }
+  }
+
+  #isDenied(
+    proven: ProvenClaims,
+    { denials }: FoundIdentities,
+    tenantId: TenantId,
+    authority: IdentityAuthority,
+  ): boolean {
+    return denials.some((denial) => {
+      if (denial.tenantId !== tenantId || !isAbout(denial, proven)) return false;
+      try {
+        authority.verifyDenial(denial);
+        return proven.issuedAt < denial.before.getTime();
+      } catch (error) {
+        if (!(error instanceof KmsError)) throw error;
+        this.#report(error);
+        // Nobody knows any more until when it held.
+        return true;
+      }
+    });
+  }
+
+  #report(cause: KmsError): void {
+    if (cause instanceof NewerRecord) return;
+    this.#alert?.({ kind: 'record-forged', message: cause.message, cause });
+  }
+}
+
+function isAbout({ issuer, claim, value }: IdentityDenialRecord, proven: ProvenClaims): boolean {
+  return issuer === proven.issuer && value === (claim === 'sub' ? proven.subject : proven.credentialId);
+}
+
+function choose({ identities, deniedBy, tooMany }: BoundIdentities, proven: ProvenClaims): Identity {
+  const [identity] = identities;
+  if (tooMany || identities.length > 1)
+    throw new KmsError(
+      'TENANT_MISMATCH',
+      'Several tenants let this credential in. Name the one that the call is for, in the header x-qnsp-tenant.',
+    );
+  if (identity === undefined) throw refusal(proven, deniedBy);
+  return identity;
+}
+
+function refusal(proven: ProvenClaims, [tenantId]: readonly TenantId[]): KmsError {
+  return tenantId === undefined ? notAuthorized() : new RefusedCredential({ subject: subjectOf(proven), tenantId });
+}
+
+function beginningsOf(names: readonly Buffer[]): Uint32Array {
+  return Uint32Array.from(names, (name) => name.readUInt32BE());
+}
+
+const IDENTITY_BYTES = 1500;
+
+function bytesOf({ identities, names }: BoundIdentities): number {
+  return IDENTITY_BYTES * (1 + identities.length) + names.byteLength;
+}

@@ -1,0 +1,290 @@
+import { type Caller, requirePermission } from '../access/caller.ts';
+import { foundByMatch, tellingClaims } from '../access/found-by.ts';
+import type { ClaimMatch, IdentityBindingRecord } from '../access/identity-binding.ts';
+import {
+  BEYOND_KEYS,
+  effectivePermissions,
+  type Permission,
+  PERMISSIONS,
+  type Role,
+  ROLES,
+} from '../access/permissions.ts';
+import { BOUNDS } from '../bounds/bounds.ts';
+import { checkIdempotency } from '../bounds/check-change.ts';
+import { checkId, checkInstant, checkLine, checkOneOf } from '../bounds/check-values.ts';
+import { sortedJson } from '../encoding/sorted-json.ts';
+import { badRequest, KmsError } from '../errors/kms-error.ts';
+import type { RecordedChange } from '../evidence/operation-evidence.ts';
+import { IdentityAuthority } from '../hierarchy/identity-authority.ts';
+import { type KeyId, newId, type TenantId } from '../model/identifiers.ts';
+import { NO_FIELDS } from '../model/record-fields.ts';
+import type { StoreScope, UnitOfWork } from '../ports/store.ts';
+import { OPERATIONS } from './catalog.ts';
+import type { Operation } from './operation.ts';
+import { runOnce } from './run-once.ts';
+
+/** An identity binding as it is shown. */
+export interface IdentityBindingDescription {
+  readonly bindingId: string;
+  readonly tenantId: TenantId;
+  readonly issuer: string;
+  readonly match: ClaimMatch;
+  readonly role: Role | null;
+  readonly permissions: readonly Permission[];
+  /** The only keys that it is for; `null` is every key. */
+  readonly keys: readonly KeyId[] | null;
+  readonly createdAt: string;
+  readonly createdBy: string;
+  readonly expiresAt: string | null;
+}
+
+export interface CreateIdentityBindingInput {
+  /** As the credentials name it: the `iss` of a JWT. */
+  readonly issuer: string;
+  /** Claims, each with its value or the beginning of one and `*`; a credential has to match all of them. */
+  readonly match: ClaimMatch;
+  readonly role?: Role | null;
+  readonly permissions?: readonly Permission[];
+  /** The only keys that it is for; if absent, every key. */
+  readonly keys?: readonly KeyId[] | null;
+  /** Later than now; if absent, it ends with the credential that makes it, if that ever does. */
+  readonly expiresAt?: Date | null;
+}
+
+/**
+ * Lets those call for the caller's tenant whose credentials of an issuer match.
+ *
+ * @throws KmsError `FORBIDDEN` when they could do more than the caller, `BAD_REQUEST` for a match that tells nobody apart,
+ *   `QUOTA_EXCEEDED` when the tenant has as many bindings as it may.
+ */
+export async function createIdentityBinding(
+  op: Operation,
+  input: CreateIdentityBindingInput,
+): Promise<IdentityBindingDescription> {
+  const { kms, caller } = op;
+  requirePermission(caller, OPERATIONS.createIdentityBinding.permission);
+  checkBinding(input);
+  checkIdempotency(op.idempotency);
+  requireHeld(caller, input);
+  const endsAt = endOf(caller, input);
+  const chain = await kms.hierarchy.masterKeys(caller.tenantId);
+  const foundBy = foundByMatch(input.issuer, input.match);
+  try {
+    return await kms.store.transact(scopeOf(caller), (unit) =>
+      runOnce(op, { unit, chain, what: 'create-identity-binding' }, async () => {
+        await requireRoom(unit);
+        if (input.expiresAt && input.expiresAt <= unit.now)
+          throw badRequest('expiresAt', 'has already passed: the binding would let nobody in');
+        const record = new IdentityAuthority(chain).signBinding({
+          bindingId: newId(),
+          tenantId: caller.tenantId,
+          issuer: input.issuer,
+          match: input.match,
+          foundBy,
+          role: input.role ?? null,
+          permissions: input.permissions ?? [],
+          keys: input.keys ?? null,
+          createdAt: unit.now,
+          createdBy: caller.subject,
+          expiresAt: endsAt,
+          removedAt: null,
+          fields: NO_FIELDS,
+        });
+        await unit.identities.insert(record);
+        await op.evidence?.changed(unit, bindingCreated(record));
+        return describeBinding(record);
+      }),
+    );
+  } finally {
+    // Even if it failed: the answer to a commit can be lost.
+    kms.identities.forget(foundBy);
+  }
+}
+
+/** A binding of the caller's tenant. Throws `NOT_FOUND`. */
+export async function getIdentityBinding(
+  { kms, caller }: Operation,
+  input: { readonly bindingId: string },
+): Promise<IdentityBindingDescription> {
+  requirePermission(caller, OPERATIONS.getIdentityBinding.permission);
+  checkId('bindingId', input.bindingId);
+  const authority = new IdentityAuthority(await kms.hierarchy.masterKeys(caller.tenantId));
+  const record = await kms.store.transact(scopeOf(caller), (unit) => unit.identities.get(input.bindingId));
+  if (record === undefined) throw notFound();
+  authority.verifyBinding(record);
+  return describeBinding(record);
+}
+
+/** Removes a binding: those whom it let in are let in no longer. Throws `NOT_FOUND`, also for one that was removed before. */
+export async function deleteIdentityBinding(op: Operation, input: { readonly bindingId: string }): Promise<void> {
+  const { kms, caller } = op;
+  requirePermission(caller, OPERATIONS.deleteIdentityBinding.permission);
+  checkId('bindingId', input.bindingId);
+  checkIdempotency(op.idempotency);
+  const chain = await kms.hierarchy.masterKeys(caller.tenantId);
+  let foundBy: Uint8Array | undefined;
+  try {
+    await kms.store.transact(scopeOf(caller), (unit) =>
+      runOnce(op, { unit, chain, what: 'delete-identity-binding' }, async () => {
+        const record = await unit.identities.get(input.bindingId, { lock: true });
+        if (record === undefined) throw notFound();
+        ({ foundBy } = record);
+        await endBinding(op, unit, new IdentityAuthority(chain), record);
+        return null;
+      }),
+    );
+  } finally {
+    if (foundBy !== undefined) kms.identities.forget(foundBy);
+  }
+}
+
+/** Removes a locked binding: its record gets a new MAC, whether or not the old one was right. */
+export async function endBinding(
+  { evidence }: Pick<Operation, 'evidence'>,
+  unit: UnitOfWork,
+  authority: IdentityAuthority,
+  record: IdentityBindingRecord,
+): Promise<void> {
+  await unit.identities.remove(authority.signBinding({ ...record, removedAt: unit.now }));
+  await evidence?.changed(unit, {
+    eventType: OPERATIONS.deleteIdentityBinding.event,
+    resource: { type: 'identity', id: record.bindingId, version: null },
+    before: { removedAt: null },
+    after: { removedAt: unit.now.toISOString() },
+  });
+}
+
+/** Shows a binding. */
+export function describeBinding(record: IdentityBindingRecord): IdentityBindingDescription {
+  const { bindingId, tenantId, issuer, match, role, permissions, keys, createdBy } = record;
+  return {
+    bindingId,
+    tenantId,
+    issuer,
+    match,
+    role,
+    permissions,
+    keys,
+    createdAt: record.createdAt.toISOString(),
+    createdBy,
+    expiresAt: record.expiresAt?.toISOString() ?? null,
+  };
+}
+
+function checkBinding({ issuer, match, role, permissions = [], keys, expiresAt }: CreateIdentityBindingInput): void {
+  checkIssuer(issuer);
+  checkMatch(match);
+  if (role !== undefined && role !== null) checkOneOf('role', role, ROLES);
+  if (!Array.isArray(permissions) || permissions.length > BOUNDS.tokenPermissions)
+    throw badRequest('permissions', `must be a list of at most ${BOUNDS.tokenPermissions} permissions`);
+  for (const permission of permissions) checkOneOf('permissions', permission, PERMISSIONS);
+  if (!role && permissions.length === 0) throw badRequest('role', 'a role or at least one permission is needed');
+  const granted = effectivePermissions(role ?? null, permissions);
+  if (granted.has(OPERATIONS.createTenant.permission))
+    throw badRequest('role', 'a binding is of one tenant, and gives nothing of the platform');
+  checkKeys(keys, permissions);
+  if (expiresAt !== undefined && expiresAt !== null) checkInstant('expiresAt', expiresAt);
+}
+
+/** What stands before the `#` in a subject. */
+export function checkIssuer(issuer: string): void {
+  checkLine('issuer', issuer, BOUNDS.identity.issuerCharacters);
+  if (issuer.includes('#')) throw badRequest('issuer', 'must be an issuer, which has no #');
+}
+
+function checkMatch(match: ClaimMatch): void {
+  const { claims, claimCharacters, valueCharacters } = BOUNDS.identity;
+  if (typeof match !== 'object' || match === null || Array.isArray(match))
+    throw badRequest('match', 'must have claims and what they must be');
+  const entries = Object.entries(match);
+  if (entries.length === 0 || entries.length > claims) throw badRequest('match', `must have 1 to ${claims} claims`);
+  for (const [claim, value] of entries) {
+    checkLine('match', claim, claimCharacters);
+    checkLine(`match.${claim}`, value, valueCharacters);
+    if (value.slice(0, -1).includes('*')) throw badRequest(`match.${claim}`, 'may have one *, at its end');
+  }
+  if (tellingClaims(match).length === 0)
+    throw badRequest(
+      'match',
+      'must tell somebody from the others of the issuer: by a claim other than iss and aud, and by more than *',
+    );
+}
+
+function checkKeys(keys: readonly KeyId[] | null | undefined, permissions: readonly Permission[]): void {
+  if (keys === undefined || keys === null) return;
+  const { keys: most } = BOUNDS.identity;
+  const list: unknown = keys;
+  if (!Array.isArray(list) || keys.length === 0 || keys.length > most)
+    throw badRequest('keys', `must be a list of 1 to ${most} keys`);
+  for (const keyId of keys) checkId('keys', keyId);
+  const beyond = permissions.find((permission) => BEYOND_KEYS.has(permission));
+  if (beyond !== undefined) throw badRequest('permissions', `${beyond} reaches beyond single keys`);
+}
+
+function requireHeld(caller: Caller, { role = null, permissions = [] }: CreateIdentityBindingInput): void {
+  for (const permission of effectivePermissions(role, permissions)) {
+    if (caller.permissions.has(permission)) continue;
+    throw new KmsError(
+      'FORBIDDEN',
+      `The binding would give ${permission}, which the credential itself does not have.`,
+      {
+        details: { permission },
+      },
+    );
+  }
+}
+
+/**
+ * When the binding ends, which is no later than the credential that makes it.
+ *
+ * @throws KmsError `FORBIDDEN` for a binding that reaches further than that credential.
+ */
+function endOf({ credential }: Caller, { expiresAt }: CreateIdentityBindingInput): Date | null {
+  if (credential?.addresses || (credential?.rate ?? null) !== null)
+    throw new KmsError(
+      'FORBIDDEN',
+      'The credential is limited to some addresses or in its rate, which a binding cannot be.',
+    );
+  const latest = credential?.expiresAt ?? null;
+  const wanted = expiresAt ?? latest;
+  if (latest !== null && wanted !== null && wanted > latest)
+    throw new KmsError('FORBIDDEN', 'The binding would end after the credential that makes it.');
+  return wanted;
+}
+
+/** Two that come at once can exceed it by one: it bounds what has to be looked at, and nobody's rights. */
+async function requireRoom(unit: UnitOfWork): Promise<void> {
+  const limit = BOUNDS.identity.bindings;
+  const { bindings } = await unit.identities.count();
+  if (bindings < limit) return;
+  throw new KmsError(
+    'QUOTA_EXCEEDED',
+    `The tenant has ${bindings} identity bindings of at most ${limit}. Delete those that are not needed, or match with * instead.`,
+    { details: { limit: 'identityBindings', maximum: limit, used: bindings } },
+  );
+}
+
+function bindingCreated(record: IdentityBindingRecord): RecordedChange {
+  const { bindingId, issuer, match, role, permissions, keys, expiresAt } = record;
+  return {
+    eventType: OPERATIONS.createIdentityBinding.event,
+    resource: { type: 'identity', id: bindingId, version: null },
+    before: null,
+    after: {
+      issuer,
+      match: sortedJson(match),
+      role,
+      permissions,
+      keys,
+      expiresAt: expiresAt?.toISOString() ?? null,
+    },
+  };
+}
+
+function notFound(): KmsError {
+  return new KmsError('NOT_FOUND', 'There is no identity binding with this id.');
+}
+
+function scopeOf({ tenantId }: Caller): StoreScope {
+  return { kind: 'tenant', tenantId };
+}

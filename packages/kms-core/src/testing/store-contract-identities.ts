@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import type { IdentityBindingRecord } from '../access/identity-binding.ts';
+import { newId } from '../model/identifiers.ts';
+import { OPERATIONS } from '../operations/catalog.ts';
+import type { IdentityNames, Store } from '../ports/store.ts';
+import type { Rules } from './contract.ts';
+import {
+  asTenant,
+  comparable,
+  newTenant,
+  sampleBinding,
+  sampleDenial,
+  sampleMac,
+  shreddedTenant,
+  someBytes,
+  SYSTEM,
+} from './store-samples.ts';
+
+const removed = (binding: IdentityBindingRecord, at: Date): IdentityBindingRecord => ({
+  ...binding,
+  removedAt: at,
+  mac: sampleMac({ tmkVersion: 2 }),
+});
+
+/** The names of some records, as bindings and as denials. */
+const namesOf = (...records: readonly { readonly foundBy: Uint8Array }[]): IdentityNames => {
+  const names = records.map(({ foundBy }) => foundBy);
+  return { bindings: names, denials: names };
+};
+
+export function identityRules({ it }: Rules, store: () => Store): void {
+  const insert = (tenantId: string, ...bindings: readonly IdentityBindingRecord[]) =>
+    asTenant(store(), tenantId, async (unit) => {
+      for (const binding of bindings) await unit.identities.insert(binding);
+    });
+
+  it('keeps every field of a binding and of a denial', async () => {
+    const tenantId = await newTenant(store());
+    const bindings = [
+      sampleBinding(tenantId),
+      sampleBinding(tenantId, {
+        match: { sub: 'system:serviceaccount:orders:*', 'a "quoted" {claim}': '\\ ü' },
+        role: null,
+        permissions: [OPERATIONS.encrypt.permission, OPERATIONS.getRandom.permission],
+        keys: [newId(), newId()],
+        expiresAt: new Date('2031-12-31T23:59:59.999Z'),
+        fields: { note: { a: [1, 'x'] } },
+      }),
+    ];
+    await insert(tenantId, ...bindings);
+    for (const binding of bindings) {
+      const read = await asTenant(store(), tenantId, (unit) => unit.identities.get(binding.bindingId, { lock: true }));
+      assert.deepEqual(comparable(read), comparable(binding));
+    }
+    const denial = sampleDenial(tenantId, { claim: 'jti', value: 'id "1"', fields: { note: 'x' } });
+    await asTenant(store(), tenantId, (unit) => unit.identities.insertDenial(denial));
+    const found = await asTenant(store(), tenantId, (unit) => unit.identities.find(namesOf(denial), 10));
+    assert.deepEqual(comparable(found.denials), comparable([denial]));
+  });
+
+  it('finds bindings and denials of every tenant in the system scope, and of one in its own', async () => {
+    const [one, other] = [await newTenant(store()), await newTenant(store())];
+    const foundBy = someBytes(32);
+    const bindings = [sampleBinding(one, { foundBy }), sampleBinding(other, { foundBy }), sampleBinding(one)];
+    const denials = [sampleDenial(one, { foundBy }), sampleDenial(other, { foundBy }), sampleDenial(other)];
+    for (const tenantId of [one, other]) {
+      await insert(tenantId, ...bindings.filter((binding) => binding.tenantId === tenantId));
+      await asTenant(store(), tenantId, async (unit) => {
+        for (const denial of denials) if (denial.tenantId === tenantId) await unit.identities.insertDenial(denial);
+      });
+    }
+    const names = { bindings: [someBytes(32), foundBy], denials: [foundBy, someBytes(32)] };
+    const findAll = () => store().transact(SYSTEM, (unit) => unit.identities.find(names, 10));
+    const idsOf = (found: Awaited<ReturnType<typeof findAll>>) => ({
+      bindings: found.bindings.map(({ bindingId }) => bindingId).sort(),
+      denials: found.denials.map(({ denialId }) => denialId).sort(),
+    });
+    const wanted = (...at: readonly number[]) => ({
+      bindings: at.map((index) => bindings[index]?.bindingId).sort(),
+      denials: at.map((index) => denials[index]?.denialId).sort(),
+    });
+    assert.deepEqual(idsOf(await findAll()), wanted(0, 1));
+    const ofOne = await asTenant(store(), one, (unit) => unit.identities.find(names, 10));
+    assert.deepEqual(idsOf(ofOne), wanted(0));
+    const limited = await store().transact(SYSTEM, (unit) => unit.identities.find(names, 1));
+    assert.equal(limited.bindings.length, 1);
+    assert.equal(limited.denials.length, 2);
+    const none = await store().transact(SYSTEM, (unit) => unit.identities.find({ bindings: [], denials: [] }, 10));
+    assert.deepEqual(none, { bindings: [], denials: [] });
+  });
+
+  it('removes a binding once, changes nothing else of it, and shows it nowhere from then on', async () => {
+    const tenantId = await newTenant(store());
+    const other = await newTenant(store());
+    const [binding, staying] = [sampleBinding(tenantId), sampleBinding(tenantId)];
+    await insert(tenantId, binding, staying);
+    const foreign = asTenant(store(), other, (unit) => unit.identities.remove(removed(binding, unit.now)));
+    await assert.rejects(foreign, { code: 'NOT_FOUND' });
+    await asTenant(store(), tenantId, (unit) => unit.identities.remove(removed(binding, unit.now)));
+    const seen = await asTenant(store(), tenantId, async (unit) => ({
+      read: await unit.identities.get(binding.bindingId),
+      listed: await unit.identities.list({ limit: 10 }),
+      count: await unit.identities.count(),
+      found: await unit.identities.find(namesOf(binding, staying), 10),
+    }));
+    assert.equal(seen.read, undefined);
+    assert.deepEqual(
+      seen.listed.items.map(({ bindingId }) => bindingId),
+      [staying.bindingId],
+    );
+    assert.deepEqual(seen.count, { bindings: 1, denials: 0 });
+    assert.deepEqual(
+      seen.found.bindings.map(({ bindingId }) => bindingId),
+      [staying.bindingId],
+    );
+    for (const gone of [binding, sampleBinding(tenantId)]) {
+      const attempt = asTenant(store(), tenantId, (unit) => unit.identities.remove(removed(gone, unit.now)));
+      await assert.rejects(attempt, { code: 'NOT_FOUND' });
+    }
+    await assert.rejects(insert(tenantId, binding), { code: 'CONFLICT' });
+  });
+
+  it('lists bindings of the scope in pages, newest first, that neither repeat one nor leave one out', async () => {
+    const tenantId = await newTenant(store());
+    const other = await newTenant(store());
+    await insert(other, sampleBinding(other));
+    const bindings = Array.from({ length: 7 }, (_, index) =>
+      sampleBinding(tenantId, { createdAt: new Date(1_780_000_000_000 + Math.floor(index / 3)) }),
+    );
+    await insert(tenantId, ...bindings);
+    const pagesOf = async (limit: number): Promise<readonly string[]> => {
+      const found: IdentityBindingRecord[] = [];
+      for (let more = true; more; ) {
+        const after = found.at(-1) ?? null;
+        const page = await asTenant(store(), tenantId, (unit) => unit.identities.list({ limit, after }));
+        found.push(...page.items);
+        more = page.more;
+      }
+      return found.map(({ bindingId }) => bindingId);
+    };
+    const whole = await pagesOf(200);
+    assert.deepEqual(whole.toSorted(), bindings.map(({ bindingId }) => bindingId).toSorted());
+    assert.deepEqual(
+      bindings.slice(6).map(({ bindingId }) => bindingId),
+      whole.slice(0, 1),
+    );
+    for (const limit of [1, 2, 3, 7]) assert.deepEqual(await pagesOf(limit), whole);
+  });
+
+  it('removes the denials of the scope that have ended, and no others', async () => {
+    const [tenantId, other] = [await newTenant(store()), await newTenant(store())];
+    const ended = { endsAt: new Date('2026-03-02T00:00:00.000Z') };
+    const [gone, staying, theirs] = [
+      sampleDenial(tenantId, ended),
+      sampleDenial(tenantId, { endsAt: new Date(Date.now() + 60 * 60 * 1000) }),
+      sampleDenial(other, ended),
+    ];
+    await asTenant(store(), other, (unit) => unit.identities.insertDenial(theirs));
+    await asTenant(store(), tenantId, async (unit) => {
+      for (const denial of [gone, staying]) await unit.identities.insertDenial(denial);
+      assert.deepEqual(await unit.identities.count(), { bindings: 0, denials: 2 });
+      await unit.identities.removeEndedDenials();
+      assert.deepEqual(await unit.identities.count(), { bindings: 0, denials: 1 });
+    });
+    const left = await store().transact(SYSTEM, (unit) => unit.identities.find(namesOf(gone, staying, theirs), 10));
+    const ids = left.denials.map(({ denialId }) => denialId).sort();
+    assert.deepEqual(ids, [staying.denialId, theirs.denialId].sort());
+  });
+
+  it('takes neither bindings nor denials of another tenant, of none and of a shredded one', async () => {
+    const [tenantId, other] = [await newTenant(store()), await newTenant(store())];
+    const attempts = (scopeTenant: string, owner: string) => [
+      () => asTenant(store(), scopeTenant, (unit) => unit.identities.insert(sampleBinding(owner))),
+      () => asTenant(store(), scopeTenant, (unit) => unit.identities.insertDenial(sampleDenial(owner))),
+    ];
+    for (const attempt of attempts(other, tenantId)) await assert.rejects(attempt(), { code: 'TENANT_MISMATCH' });
+    const nobody = newId();
+    for (const attempt of attempts(nobody, nobody)) await assert.rejects(attempt(), { code: 'INTERNAL_ERROR' });
+    await store().transact(SYSTEM, (unit) => unit.tenants.shred(shreddedTenant(tenantId)));
+    for (const attempt of attempts(tenantId, tenantId)) await assert.rejects(attempt(), { code: 'CONFLICT' });
+  });
+
+  it('refuses the id of a denial that was used before', async () => {
+    const tenantId = await newTenant(store());
+    const denial = sampleDenial(tenantId);
+    await asTenant(store(), tenantId, (unit) => unit.identities.insertDenial(denial));
+    const attempt = asTenant(store(), tenantId, (unit) => unit.identities.insertDenial(denial));
+    await assert.rejects(attempt, { code: 'CONFLICT' });
+  });
+}

@@ -1,0 +1,152 @@
+import {
+  type FoundIdentities,
+  type IdentityBindingPage,
+  type IdentityBindingQuery,
+  type IdentityBindingRecord,
+  type IdentityDenialRecord,
+  type IdentityNames,
+  type IdentityRecords,
+  KmsError,
+} from '@qnsp/kms-core';
+import { and, count, desc, eq, lt, type SQL, sql } from 'drizzle-orm';
+import { requireSeen, within } from '../driver/scope.ts';
+import type { Session } from '../driver/session.ts';
+import { identityBindings, identityDenials } from '../schema/identities.ts';
+
+export class DrizzleIdentities implements IdentityRecords {
+  readonly #session: Session;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  async insert(binding: IdentityBindingRecord): Promise<void> {
+    requireSeen(this.#session.scope, binding.tenantId);
+    const { permissions, keys, ...row } = withMacColumns(binding);
+    const inserted = await this.#session.run((db) =>
+      db
+        .insert(identityBindings)
+        .values({ ...row, permissions: [...permissions], keys: keys && [...keys] })
+        .onConflictDoNothing()
+        .returning({ bindingId: identityBindings.bindingId }),
+    );
+    if (inserted.length === 0) throw new KmsError('CONFLICT', 'The id of the binding was used before.');
+  }
+
+  async get(bindingId: string, options: { readonly lock?: boolean } = {}): Promise<IdentityBindingRecord | undefined> {
+    const where = and(eq(identityBindings.bindingId, bindingId), this.#bindings());
+    const [row] = await this.#session.run((db) => {
+      const query = db.select().from(identityBindings).where(where);
+      return options.lock ? query.for('update') : query;
+    });
+    return row === undefined ? undefined : withMac(row);
+  }
+
+  async list({ limit, after }: IdentityBindingQuery): Promise<IdentityBindingPage> {
+    const { createdAt, bindingId } = identityBindings;
+    const behind = after
+      ? sql`(${createdAt}, ${bindingId}) < (${after.createdAt.toISOString()}::timestamptz, ${after.bindingId}::uuid)`
+      : undefined;
+    const rows = await this.#session.run((db) =>
+      db
+        .select()
+        .from(identityBindings)
+        .where(and(this.#bindings(), behind))
+        .orderBy(desc(createdAt), desc(bindingId))
+        .limit(limit + 1),
+    );
+    return { items: rows.slice(0, limit).map(withMac), more: rows.length > limit };
+  }
+
+  async count(): Promise<{ bindings: number; denials: number }> {
+    const [bindings] = await this.#session.run((db) =>
+      db.select({ count: count() }).from(identityBindings).where(this.#bindings()),
+    );
+    const [denials] = await this.#session.run((db) =>
+      db.select({ count: count() }).from(identityDenials).where(this.#denials()),
+    );
+    return { bindings: bindings?.count ?? 0, denials: denials?.count ?? 0 };
+  }
+
+  async remove({ bindingId, removedAt, mac }: IdentityBindingRecord): Promise<void> {
+    const removed = await this.#session.run((db) =>
+      db
+        .update(identityBindings)
+        .set({ removedAt, macFormat: mac.format, macTmkVersion: mac.tmkVersion, macTag: mac.tag })
+        .where(and(eq(identityBindings.bindingId, bindingId), this.#bindings()))
+        .returning({ bindingId: identityBindings.bindingId }),
+    );
+    if (removed.length === 0) throw new KmsError('NOT_FOUND', 'There is no identity binding with this id.');
+  }
+
+  async insertDenial(denial: IdentityDenialRecord): Promise<void> {
+    requireSeen(this.#session.scope, denial.tenantId);
+    const inserted = await this.#session.run((db) =>
+      db
+        .insert(identityDenials)
+        .values(withMacColumns(denial))
+        .onConflictDoNothing()
+        .returning({ denialId: identityDenials.denialId }),
+    );
+    if (inserted.length === 0) throw new KmsError('CONFLICT', 'The id of the denial was used before.');
+  }
+
+  async removeEndedDenials(): Promise<void> {
+    const ended = lt(identityDenials.endsAt, this.#session.now);
+    await this.#session.run((db) => db.delete(identityDenials).where(and(ended, this.#denials())));
+  }
+
+  async find(names: IdentityNames, limit: number): Promise<FoundIdentities> {
+    const bindings = await this.#session.run((db) =>
+      db
+        .select()
+        .from(identityBindings)
+        .where(and(isOneOf(names.bindings), this.#bindings()))
+        .limit(limit),
+    );
+    const denials = await this.#session.run((db) =>
+      db
+        .select()
+        .from(identityDenials)
+        .where(and(isOneOf(names.denials), this.#denials())),
+    );
+    return { bindings: bindings.map(withMac), denials: denials.map(withMac) };
+  }
+
+  /** Those of the scope that count, in the words of the partial indexes. */
+  #bindings(): SQL | undefined {
+    return and(sql`removed_at is null`, within(this.#session.scope, identityBindings.tenantId));
+  }
+
+  #denials(): SQL | undefined {
+    return within(this.#session.scope, identityDenials.tenantId);
+  }
+}
+
+/** As one parameter, however many there are: the plan is the same for each credential. */
+function isOneOf(names: readonly Uint8Array[]): SQL {
+  const inHex = names.map((name) => Buffer.from(name).toString('hex')).join(',');
+  return sql`found_by = any (array(select decode(name, 'hex') from unnest(string_to_array(${inHex}, ',')) as name))`;
+}
+
+interface MacColumns {
+  readonly macFormat: number;
+  readonly macTmkVersion: number;
+  readonly macTag: Uint8Array;
+}
+
+function withMacColumns<Record extends Pick<IdentityBindingRecord, 'mac'>>({
+  mac,
+  ...record
+}: Record): Omit<Record, 'mac'> & MacColumns {
+  return { ...record, macFormat: mac.format, macTmkVersion: mac.tmkVersion, macTag: mac.tag };
+}
+
+function withMac<Row extends MacColumns>({
+  macFormat: format,
+  macTmkVersion: tmkVersion,
+  macTag: tag,
+  ...row
+}: Row): Omit<Row, keyof MacColumns> & Pick<IdentityBindingRecord, 'mac'> {
+  return { ...row, mac: { format, tmkVersion, tag } };
+}

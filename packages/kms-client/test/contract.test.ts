@@ -66,7 +66,13 @@ const BELOW_BASE_PATH: Readonly<Record<string, string>> = {
 
 describe('a call', () => {
   const keyId = '0198f2a5-0c1d-7e2f-8a3b-4c5d6e7f8091';
-  const ids: Readonly<Record<string, string>> = { keyId, tokenId: keyId, tenantId: keyId, eventId: keyId };
+  const ids: Readonly<Record<string, string>> = {
+    keyId,
+    tokenId: keyId,
+    bindingId: keyId,
+    tenantId: keyId,
+    eventId: keyId,
+  };
 
   test.each(ALL_ROUTES.filter((route) => route.contentType !== 'text/plain'))(
     '$operationId goes over the wire as the contract encodes it',

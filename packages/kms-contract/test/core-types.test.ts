@@ -4,12 +4,14 @@ import type {
   CreatedApiToken,
   CreateDataKeyInput,
   CreateDataKeyResult,
+  CreateIdentityBindingInput,
   CreateKeyInput,
   CreateTenantInput,
   DecapsulateInput,
   DecapsulateResult,
   DecryptInput,
   DecryptResult,
+  DenyIdentityInput,
   DeriveInput,
   DeriveResult,
   EncapsulateResult,
@@ -61,6 +63,8 @@ it('hands the core requests that it takes as they are', () => {
   expectTypeOf<BodyOf<'decapsulate'>>().toExtend<DecapsulateInput>();
   expectTypeOf<BodyOf<'derive'>>().toExtend<DeriveInput>();
   expectTypeOf<BodyOf<'createToken'>>().toExtend<CreateApiTokenInput>();
+  expectTypeOf<BodyOf<'createIdentityBinding'>>().toExtend<CreateIdentityBindingInput>();
+  expectTypeOf<BodyOf<'denyIdentity'>>().toExtend<DenyIdentityInput>();
   expectTypeOf<BodyOf<'createTenant'>>().toExtend<CreateTenantInput>();
   expectTypeOf<RequestOf<'getKey'>['params']>().toEqualTypeOf<{ readonly keyId: string }>();
   expectTypeOf<RequestOf<'encrypt'>['params']>().toEqualTypeOf<Readonly<Record<string, never>>>();

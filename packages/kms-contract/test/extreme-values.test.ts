@@ -18,6 +18,12 @@ const INSTANTS: readonly Place[] = [
   [ROUTES.importKey, 'usageLimits.expiresAt', (at) => ({ body: { ...wrapped, usageLimits: { expiresAt: at } } })],
   [ROUTES.updateKey, 'usageLimits.expiresAt', (at) => ofKey({ usageLimits: { expiresAt: at } })],
   [ROUTES.createToken, 'expiresAt', (at) => ({ body: { name: 'a', role: 'auditor', expiresAt: at } })],
+  [
+    ROUTES.createIdentityBinding,
+    'expiresAt',
+    (at) => ({ body: { issuer: 'i', match: { sub: 'a' }, role: 'auditor', expiresAt: at } }),
+  ],
+  [ROUTES.denyIdentity, 'before', (at) => ({ body: { issuer: 'i', sub: 'a', before: at } })],
   [ROUTES.listAuditEvents, 'from', (at) => ({ query: { from: String(at) } })],
   [ROUTES.listAuditEvents, 'to', (at) => ({ query: { to: String(at) } })],
   ...(['notBefore', 'notAfter'] as const).flatMap((end): readonly Place[] => [

@@ -101,7 +101,10 @@ describe('what clients really send', () => {
       (route) => [route.operationId, route] as const,
     ),
   )('%s refuses what it does not know in its query', (_id, route) => {
-    const raw = { params: { keyId, tokenId: keyId, eventId: keyId, tenantId: keyId }, query: { sort: 'name' } };
+    const raw = {
+      params: { keyId, tokenId: keyId, bindingId: keyId, eventId: keyId, tenantId: keyId },
+      query: { sort: 'name' },
+    };
     expect(issues(route, { ...raw, body: route.example.body })).toEqual([
       { path: 'sort', reason: 'is not a known field' },
     ]);
@@ -184,7 +187,13 @@ describe('what clients really send', () => {
       if (route.auth === 'none' || route.tag === 'Activation') continue;
       expect(route.query.safeParse({ tenantId: EXAMPLE.tenantId }).success, route.operationId).toBe(true);
       const body = { ...route.example.body, tenantId: EXAMPLE.tenantId };
-      const asked = { keyId, tokenId: EXAMPLE.tokenId, tenantId: EXAMPLE.tenantId, eventId: EXAMPLE.tokenId };
+      const asked = {
+        keyId,
+        tokenId: EXAMPLE.tokenId,
+        bindingId: EXAMPLE.bindingId,
+        tenantId: EXAMPLE.tenantId,
+        eventId: EXAMPLE.tokenId,
+      };
       expect(() => parseRequest(route, { params: asked, body }), route.operationId).not.toThrow();
     }
   });

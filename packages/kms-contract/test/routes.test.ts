@@ -14,6 +14,7 @@ import {
 const ids: Readonly<Record<string, string>> = {
   keyId: EXAMPLE.keyId,
   tokenId: EXAMPLE.tokenId,
+  bindingId: EXAMPLE.bindingId,
   eventId: EXAMPLE.tokenId,
   tenantId: EXAMPLE.tenantId,
 };
@@ -85,6 +86,11 @@ GET /kms/v1/tokens/{tokenId}
 POST /kms/v1/tokens/{tokenId}/rotate
 POST /kms/v1/tokens/{tokenId}/revoke
 DELETE /kms/v1/tokens/{tokenId}
+POST /kms/v1/identity-bindings
+GET /kms/v1/identity-bindings
+POST /kms/v1/identity-bindings/deny
+GET /kms/v1/identity-bindings/{bindingId}
+DELETE /kms/v1/identity-bindings/{bindingId}
 POST /kms/v1/tenants
 GET /kms/v1/tenants
 GET /health

@@ -17,6 +17,7 @@ export interface AimedChange {
 
 const KEYS = '/kms/v1/keys';
 const TOKENS = '/kms/v1/tokens';
+const IDENTITIES = '/kms/v1/identity-bindings';
 const POLICY = { version: '1', statements: [{ effect: 'allow', actions: ['kms:encrypt'], resources: ['*'] }] };
 const PLAINTEXT = Buffer.from('data').toString('base64');
 
@@ -86,6 +87,31 @@ export const CHANGES = {
     return aimed(once(kms.call, { method: 'DELETE', path: `${TOKENS}/${tokenId}` }), async (sql) => {
       const revoked = await sql`select from kms.api_tokens where token_id = ${tokenId} and revoked_at is not null`;
       return revoked.length;
+    });
+  },
+  createIdentityBinding: (kms) => {
+    const issuer = `https://${randomUUID()}.example`;
+    const body = { issuer, match: { sub: 'orders' }, role: 'auditor' };
+    return aimed(once(kms.call, { method: 'POST', path: IDENTITIES, body }), async (sql) => {
+      const bindings = await sql`select from kms.identity_bindings where issuer = ${issuer}`;
+      return bindings.length;
+    });
+  },
+  deleteIdentityBinding: async (kms) => {
+    const body = { issuer: 'https://issuer.example', match: { sub: 'orders' }, role: 'auditor' };
+    const bindingId = String((await kms.call({ method: 'POST', path: IDENTITIES, body })).body['bindingId']);
+    return aimed(once(kms.call, { method: 'DELETE', path: `${IDENTITIES}/${bindingId}` }), async (sql) => {
+      const removed = await sql`
+        select from kms.identity_bindings where binding_id = ${bindingId} and removed_at is not null`;
+      return removed.length;
+    });
+  },
+  denyIdentity: (kms) => {
+    const issuer = `https://${randomUUID()}.example`;
+    const request = { method: 'POST', path: `${IDENTITIES}/deny`, body: { issuer, sub: 'orders' } };
+    return aimed(once(kms.call, request), async (sql) => {
+      const denials = await sql`select from kms.identity_denials where issuer = ${issuer}`;
+      return denials.length;
     });
   },
   createTenant: (kms) => {

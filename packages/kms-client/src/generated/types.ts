@@ -39,6 +39,7 @@ export interface ApiToken {
     | 'kms:keys:policy'
     | 'kms:random'
     | 'kms:tokens:manage'
+    | 'kms:identity-bindings:manage'
     | 'kms:audit:read'
     | 'kms:tenants:shred'
     | 'kms:tenants:manage'
@@ -115,6 +116,11 @@ export interface AuditEvent {
     | 'kms.token.revoked'
     | 'kms.token.listed'
     | 'kms.token.removed'
+    | 'kms.identity-binding.created'
+    | 'kms.identity-binding.listed'
+    | 'kms.identity-binding.read'
+    | 'kms.identity-binding.deleted'
+    | 'kms.identity.denied'
     | 'kms.tenant.created'
     | 'kms.tenant.shredded'
     | 'kms.tenant.listed'
@@ -143,7 +149,7 @@ export interface AuditEvent {
     readonly id: string;
   };
   readonly resource: {
-    readonly type: 'key' | 'token' | 'tenant' | 'service';
+    readonly type: 'key' | 'token' | 'identity' | 'tenant' | 'service';
     readonly id: string | null;
     readonly version: number | null;
   };
@@ -251,6 +257,7 @@ export interface CreatedApiToken {
     | 'kms:keys:policy'
     | 'kms:random'
     | 'kms:tokens:manage'
+    | 'kms:identity-bindings:manage'
     | 'kms:audit:read'
     | 'kms:tenants:shred'
     | 'kms:tenants:manage'
@@ -318,6 +325,11 @@ export interface DecryptAnswer {
   readonly keyVersion: number;
 }
 
+export interface DeletedIdentityBinding {
+  readonly bindingId: string;
+  readonly deleted: true;
+}
+
 export interface DeriveAnswer {
   readonly derivedKey: Uint8Array;
   readonly keyId: string;
@@ -366,6 +378,73 @@ export interface Health {
       }
     >
   >;
+}
+
+export interface IdentityBinding {
+  readonly bindingId: string;
+  readonly tenantId: string;
+  readonly issuer: string;
+  readonly match: Readonly<Record<string, string>>;
+  readonly role: 'platform_admin' | 'tenant_admin' | 'key_admin' | 'key_user' | 'auditor' | null;
+  readonly permissions: readonly (
+    | 'kms:keys:create'
+    | 'kms:keys:read'
+    | 'kms:keys:use'
+    | 'kms:keys:update'
+    | 'kms:keys:rotate'
+    | 'kms:keys:delete'
+    | 'kms:keys:import'
+    | 'kms:keys:policy'
+    | 'kms:random'
+    | 'kms:tokens:manage'
+    | 'kms:identity-bindings:manage'
+    | 'kms:audit:read'
+    | 'kms:tenants:shred'
+    | 'kms:tenants:manage'
+    | 'kms:encrypt'
+    | 'kms:decrypt'
+    | 'kms:reencrypt'
+    | 'kms:sign'
+    | 'kms:verify'
+    | 'kms:wrap'
+    | 'kms:unwrap'
+    | 'kms:data-key'
+    | 'kms:mac'
+    | 'kms:mac-verify'
+    | 'kms:encapsulate'
+    | 'kms:decapsulate'
+    | 'kms:derive'
+  )[];
+  /** The only keys that it is for; `null` is every key. */
+  readonly keys: readonly string[] | null;
+  readonly createdAt: string;
+  /** Who made it: the id of an API token, or an issuer, `#`, and whom it names. */
+  readonly createdBy: string;
+  readonly expiresAt: string | null;
+}
+
+export interface IdentityBindingPage {
+  readonly items: readonly IdentityBinding[];
+  /** Where the next page starts; `null` on the last page. */
+  readonly nextCursor: string | null;
+  /**
+   * Names the keys or tokens that are missing from `items` because their stored record failed its integrity check,
+   * and the parts of the query that were ignored.
+   */
+  readonly warnings?: readonly string[];
+}
+
+export interface IdentityDenial {
+  readonly denialId: string;
+  readonly tenantId: string;
+  readonly issuer: string;
+  readonly sub: string | null;
+  readonly jti: string | null;
+  readonly before: string;
+  /** When all that it refuses has expired. */
+  readonly endsAt: string;
+  readonly createdAt: string;
+  readonly createdBy: string;
 }
 
 export interface ImportParameters {
@@ -1186,6 +1265,7 @@ export interface CreateTokenInput {
         | 'kms:keys:policy'
         | 'kms:random'
         | 'kms:tokens:manage'
+        | 'kms:identity-bindings:manage'
         | 'kms:audit:read'
         | 'kms:tenants:shred'
         | 'kms:tenants:manage'
@@ -1252,6 +1332,90 @@ export interface RevokeTokenInput {
   readonly tokenId: string;
 }
 
+export interface CreateIdentityBindingInput {
+  /** The tenant of the call; it must be that of the credential. */
+  readonly tenantId?: string | undefined;
+  /** As it stands in the claim `iss`. */
+  readonly issuer: string;
+  /**
+   * Claims by their names; all of them have to match, and at least one, other than `iss` and `aud`, by more than
+   * `*`. Of a claim that is a list one item has to match. A claim inside of another one is named by a JSON
+   * pointer, such as `/kubernetes.io/namespace`.
+   */
+  readonly match: Readonly<Record<string, string>>;
+  readonly role?: 'platform_admin' | 'tenant_admin' | 'key_admin' | 'key_user' | 'auditor' | undefined;
+  /** Permissions beyond those of the role. */
+  readonly permissions?:
+    | readonly (
+        | 'kms:keys:create'
+        | 'kms:keys:read'
+        | 'kms:keys:use'
+        | 'kms:keys:update'
+        | 'kms:keys:rotate'
+        | 'kms:keys:delete'
+        | 'kms:keys:import'
+        | 'kms:keys:policy'
+        | 'kms:random'
+        | 'kms:tokens:manage'
+        | 'kms:identity-bindings:manage'
+        | 'kms:audit:read'
+        | 'kms:tenants:shred'
+        | 'kms:tenants:manage'
+        | 'kms:encrypt'
+        | 'kms:decrypt'
+        | 'kms:reencrypt'
+        | 'kms:sign'
+        | 'kms:verify'
+        | 'kms:wrap'
+        | 'kms:unwrap'
+        | 'kms:data-key'
+        | 'kms:mac'
+        | 'kms:mac-verify'
+        | 'kms:encapsulate'
+        | 'kms:decapsulate'
+        | 'kms:derive'
+      )[]
+    | undefined;
+  /** The only keys that it is for (default: every key of the tenant). */
+  readonly keys?: readonly string[] | undefined;
+  /** In the future; if absent, the binding does not end by itself. */
+  readonly expiresAt?: string | Date | undefined;
+}
+
+export interface ListIdentityBindingsInput {
+  /** The tenant of the call; it must be that of the credential. */
+  readonly tenantId?: string | undefined;
+  /** The maximum number of items, from 1 to 200; a number outside that range counts as the nearer bound. */
+  readonly limit?: number | undefined;
+  /** `nextCursor` of the previous page. */
+  readonly cursor?: string | undefined;
+}
+
+export interface DenyIdentityInput {
+  /** The tenant of the call; it must be that of the credential. */
+  readonly tenantId?: string | undefined;
+  /** As it stands in the claim `iss`. */
+  readonly issuer: string;
+  /** The subject; either this or `jti`. */
+  readonly sub?: string | undefined;
+  /** The id of one JWT. */
+  readonly jti?: string | undefined;
+  /** JWTs issued before this are refused (default: now). Not in the future. */
+  readonly before?: string | Date | undefined;
+}
+
+export interface GetIdentityBindingInput {
+  /** The tenant of the call; it must be that of the credential. */
+  readonly tenantId?: string | undefined;
+  readonly bindingId: string;
+}
+
+export interface DeleteIdentityBindingInput {
+  /** The tenant of the call; it must be that of the credential. */
+  readonly tenantId?: string | undefined;
+  readonly bindingId: string;
+}
+
 export interface CreateTenantInput {
   /** The id of the new tenant (default: a new one). */
   readonly tenantId?: string | undefined;
@@ -1303,6 +1467,11 @@ export interface ListAuditEventsInput {
     | 'kms.token.revoked'
     | 'kms.token.listed'
     | 'kms.token.removed'
+    | 'kms.identity-binding.created'
+    | 'kms.identity-binding.listed'
+    | 'kms.identity-binding.read'
+    | 'kms.identity-binding.deleted'
+    | 'kms.identity.denied'
     | 'kms.tenant.created'
     | 'kms.tenant.shredded'
     | 'kms.tenant.listed'
@@ -1580,6 +1749,33 @@ export interface KmsOperations {
    * `NOT_FOUND` if the tenant never had a token with this id.
    */
   revokeToken(input: RevokeTokenInput, options?: CallOptions): Promise<RevokedApiToken>;
+
+  /**
+   * Let workloads call with the identity that they have. Those who present a JWT of the issuer, which the operator
+   * has to trust, with claims that match may do for the tenant what the binding says. A value that ends in `*`
+   * matches every one that begins so. Of several bindings of the tenant that match, each counts. A binding can
+   * give no permission that its creator does not have.
+   */
+  createIdentityBinding(input: CreateIdentityBindingInput, options?: CallOptions): Promise<IdentityBinding>;
+
+  /** List the identity bindings of the tenant. Newest first. */
+  listIdentityBindings(input?: ListIdentityBindingsInput, options?: CallOptions): Promise<IdentityBindingPage>;
+
+  /**
+   * Let nobody in by credentials that were issued before. JWTs of the issuer for this subject, or the one with
+   * this id, that were issued before a time are refused immediately and permanently for this tenant, whatever its
+   * bindings say. Those who get new ones are let in with them: to keep somebody out, delete the binding.
+   */
+  denyIdentity(input: DenyIdentityInput, options?: CallOptions): Promise<IdentityDenial>;
+
+  /** Get an identity binding. */
+  getIdentityBinding(input: GetIdentityBindingInput, options?: CallOptions): Promise<IdentityBinding>;
+
+  /**
+   * Delete an identity binding. Nobody is let in by it any more, immediately and permanently. `NOT_FOUND` if there
+   * is no binding with this id.
+   */
+  deleteIdentityBinding(input: DeleteIdentityBindingInput, options?: CallOptions): Promise<DeletedIdentityBinding>;
 
   /**
    * Create a tenant. Creates the tenant and its master key. For platform credentials, which need not name a tenant

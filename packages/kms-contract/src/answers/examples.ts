@@ -5,6 +5,7 @@ export const EXAMPLE = {
   otherKeyId: '0198f2a6-1d2e-7f30-9b4c-5d6e7f8091a2',
   tokenId: '0198f2a7-2e3f-7041-8c5d-6e7f8091a2b3',
   otherTokenId: '0198f2a8-3f40-7152-9d6e-7f8091a2b3c4',
+  bindingId: '0198f2a8-3f40-7152-8d6e-7f8091a2b3c4',
   instant: '2026-01-31T12:00:00.000Z',
   later: '2026-05-01T12:00:00.000Z',
 } as const;

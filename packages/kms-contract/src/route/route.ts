@@ -27,6 +27,7 @@ export const TAGS = {
   'Key policies': 'Who may do what with a key.',
   'Rotation schedules': 'Keys that rotate automatically.',
   'API tokens': 'Credentials of a tenant.',
+  'Identity bindings': 'What workloads may do that call with the identity they have, such as a JWT of Kubernetes.',
   Tenants: 'The tenants of the service.',
   Audit: 'The evidence of what was done, if the deployment keeps it.',
   Random: 'Random bytes.',

@@ -3,6 +3,7 @@ import type { Route } from '../route/route.ts';
 import { activationRoutes } from './activation.ts';
 import { auditRoutes } from './audit.ts';
 import { encryptionRoutes } from './encryption.ts';
+import { identityRoutes } from './identities.ts';
 import { keyEstablishmentRoutes } from './key-establishment.ts';
 import { keyImportRoutes } from './key-import.ts';
 import { keyWrappingRoutes } from './key-wrapping.ts';
@@ -32,6 +33,7 @@ export const ROUTES = {
   ...randomRoutes,
   ...rotationScheduleRoutes,
   ...tokenRoutes,
+  ...identityRoutes,
   ...tenantRoutes,
   ...auditRoutes,
   ...serviceRoutes,

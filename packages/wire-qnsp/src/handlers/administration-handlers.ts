@@ -1,11 +1,16 @@
 import {
   createApiToken,
   createImportParameters,
+  createIdentityBinding,
   createTenant,
   getApiToken,
   getOwnApiToken,
+  deleteIdentityBinding,
+  denyIdentity,
+  getIdentityBinding,
   importKey,
   listApiTokens,
+  listIdentityBindings,
   listTenants,
   random,
   revokeApiToken,
@@ -26,6 +31,14 @@ export const administrationHandlers = {
     const { revoked, more } = await revokeApiToken(op, { ...request.body, ...request.params });
     return { ...request.params, revoked: true, revokedTokens: revoked, more };
   },
+  createIdentityBinding: ({ op, request }) => createIdentityBinding(op, request.body),
+  listIdentityBindings: ({ op, request }) => listIdentityBindings(op, request.query),
+  getIdentityBinding: ({ op, request }) => getIdentityBinding(op, request.params),
+  deleteIdentityBinding: async ({ op, request }) => {
+    await deleteIdentityBinding(op, request.params);
+    return { ...request.params, deleted: true };
+  },
+  denyIdentity: ({ op, request }) => denyIdentity(op, request.body),
   createTenant: ({ op, request }) => createTenant(op, request.body),
   listTenants: ({ op }) => listTenants(op),
   shredTenant: ({ op, request }) => shredTenant(op, { ...request.body, ...request.params }),

@@ -11,6 +11,7 @@ import { keyCommands } from './commands/keys/key-commands.ts';
 import { rootCommands } from './commands/root-commands.ts';
 import { serviceCommands } from './commands/service/service-commands.ts';
 import { tenantCommands } from './commands/tenants/tenant-commands.ts';
+import { identityCommands } from './commands/identities/identity-commands.ts';
 import { tokenCommands } from './commands/tokens/token-commands.ts';
 import { CommandError, EXIT } from './terminal/exit-codes.ts';
 import { explainError } from './terminal/explain-error.ts';
@@ -23,6 +24,7 @@ const GROUPS: readonly CommandGroup[] = [
   dataCommands,
   importCommand,
   tokenCommands,
+  identityCommands,
   tenantCommands,
   auditCommands,
   contextCommands,

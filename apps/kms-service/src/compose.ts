@@ -20,6 +20,7 @@ import { ConfigurationError } from './config/configuration-error.ts';
 import type { DatabaseConfig, ServiceConfig } from './config/service-config.ts';
 import { type Evidence, openEvidence } from './evidence/open-evidence.ts';
 import type { Logger } from './http/logger.ts';
+import { longestLifetimeSeconds } from './jwt-credentials.ts';
 import { openPostgres } from './open-database.ts';
 import { mixedRandom } from './roots/hardware-random.ts';
 import { logAlert } from './roots/log-alert.ts';
@@ -79,6 +80,7 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
       evidence: evidence && (() => ({ trail: evidence.trail, close: () => evidence.stop() })),
       defaultAlgorithm: config.defaultAlgorithm,
       requireFips: config.requireFips,
+      credentialLifetimeSeconds: longestLifetimeSeconds(config.jwtIssuers),
       supervised: { formats: format },
     });
     const { redis } = caches;

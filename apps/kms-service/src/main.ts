@@ -27,6 +27,7 @@ import { factsOf } from './health.ts';
 import { listen } from './http/listen.ts';
 import { type Logger, type Logs, makeLogs } from './http/logger.ts';
 import { freeSocketFile, removeSocketFile } from './http/socket-file.ts';
+import { jwtCredentials } from './jwt-credentials.ts';
 import { makeMetrics } from './metrics.ts';
 import { makeReadiness } from './readiness.ts';
 import { isStillHere, sealWhenBehind, settlePlace } from './restored-copy.ts';
@@ -72,7 +73,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   const sweeps = () => rootWork.sweeps();
   const parts: ServiceParts = {
     kms,
-    verifiers: [apiTokenVerifier(kms)],
+    verifiers: [apiTokenVerifier(kms), ...jwtCredentials(config.jwtIssuers, kms, metrics, log)],
     logs,
     readiness,
     caches,

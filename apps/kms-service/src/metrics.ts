@@ -1,3 +1,4 @@
+import type { RefusalReason } from '@qnsp/credentials-jwt';
 import type { EvidenceReport } from '@qnsp/kms-audit';
 import type { EdgeMetrics } from '@qnsp/http-edge';
 import type { Kms } from '@qnsp/kms-core';
@@ -12,6 +13,10 @@ export interface Metrics {
   /** Counts and times requests by wire, operation and status. */
   readonly operations: EdgeMetrics;
   observeEvidence(report: EvidenceReport): void;
+  /** Counts a JSON Web Token that was refused, by the reason. */
+  jwtRefused(reason: RefusalReason): void;
+  /** Counts that the keys of an issuer could not be had. */
+  issuerFailed(issuer: string): void;
   /** Shows how many days the certificate of the service lasts. */
   observeCertificate(daysLeft: () => number): void;
   text(): Promise<string>;
@@ -43,7 +48,21 @@ export function makeMetrics(kms: Pick<Kms, 'keyRing' | 'tokens' | 'identities'>,
     labelNames: ['work'],
     registers: [registry],
   });
+  const refusals = new Counter({
+    name: 'kms_jwt_refusals_total',
+    help: 'JSON Web Tokens that were refused, by the reason.',
+    labelNames: ['reason'],
+    registers: [registry],
+  });
+  const issuerFailures = new Counter({
+    name: 'kms_jwt_issuer_failures_total',
+    help: 'Times that the keys of an issuer could not be had.',
+    labelNames: ['issuer'],
+    registers: [registry],
+  });
   return {
+    jwtRefused: (reason) => refusals.inc({ reason }),
+    issuerFailed: (issuer) => issuerFailures.inc({ issuer }),
     operations,
     observeEvidence: (report) => {
       if (report.kind === 'backlog') {

@@ -17,6 +17,7 @@ const DOCUMENTS = [
   ['docs/guide.md', 11],
   ['docs/import.md', 3],
   ['docs/audit.md', 8],
+  ['docs/access.md', 4],
 ] as const;
 type Document = (typeof DOCUMENTS)[number][0];
 
@@ -88,7 +89,10 @@ export function describeDocuments(
   let receiver: Receiver;
   beforeAll(async () => {
     receiver = await startReceiver();
-    local = await start(evidenceEnv(receiver.url));
+    const jwksFile = join(directory.path, 'issuer-jwks.json');
+    writeFileSync(jwksFile, '{"keys":[]}');
+    const issuer = { issuer: 'https://issuer.example', audience: 'https://kms.example', jwksFile };
+    local = await start({ ...evidenceEnv(receiver.url), KMS_JWT_ISSUERS_JSON: JSON.stringify([issuer]) });
     // What the documents expect to be there: the repository, and the auditor's public key.
     for (const name of ['package.json', 'packages', 'tooling', 'node_modules'])
       symlinkSync(fileURLToPath(new URL(name, root)), join(directory.path, name));

@@ -4,6 +4,7 @@ import { findTarget } from './find-target.ts';
 import { makePerform } from './perform.ts';
 import { problemAnswer } from './problem.ts';
 import type { QnspTarget } from './qnsp-target.ts';
+import { tenantHeader } from './tenant.ts';
 import type { ServiceFacts } from './handlers/service-facts.ts';
 
 /** The routes of the contract. They have whatever path no other dialect has. */
@@ -13,7 +14,11 @@ export function qnspDialect(facts: ServiceFacts): Dialect<QnspTarget> {
     source: 'api',
     claims: () => true,
     targetOf: findTarget,
-    presented: bearerCredential,
+    presented: (incoming, certificate) => {
+      const presented = bearerCredential(incoming, certificate);
+      const tenant = tenantHeader(incoming.headers);
+      return tenant === undefined ? presented : { ...presented, tenant };
+    },
     perform: makePerform(facts),
     problem: problemAnswer,
     fastPath: makeFastPath(),

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { type Call, callerAddress } from '@qnsp/http-edge';
 import type { RawRequest } from '@qnsp/kms-contract';
 import { badRequest, type Caller, isUuid, KmsError, SYSTEM_TENANT } from '@qnsp/kms-core';
@@ -44,6 +45,12 @@ function claimsOf({ headers, query, body, params }: RawRequest): readonly unknow
   const claims: unknown[] = [];
   for (const said of places) if (said !== undefined && said !== null && said !== '') claims.push(said);
   return claims;
+}
+
+/** The tenant that the headers of a request name, which is known before its body is read. */
+export function tenantHeader(headers: IncomingHttpHeaders): string | undefined {
+  const said = headers['x-qnsp-tenant'] ?? headers['x-qnsp-tenant-id'] ?? headers['x-tenant-id'];
+  return said === undefined || said === '' ? undefined : String(said);
 }
 
 /** Checks a tenant that an item of a batch names. Throws `TENANT_MISMATCH`. */

@@ -15,6 +15,7 @@ import { parseConnectionUrl } from '@qnsp/kms-store-drizzle';
 import { ConfigurationError } from './configuration-error.ts';
 import { hsmIsMeant, readHsms } from './hsm-variables.ts';
 import { readEvidence } from './read-evidence.ts';
+import { readJwtIssuers } from './read-jwt-issuers.ts';
 import { readTransport } from './read-transport.ts';
 import { type Environment, Variables } from './variables.ts';
 
@@ -42,6 +43,7 @@ export function readConfig(environment: Environment): ServiceConfig {
     platformToken: readPlatformToken(env),
     acceptRestoredCopy: env.instant('KMS_ACCEPT_RESTORED_COPY'),
     gatewayCredential: readGatewayCredential(env),
+    jwtIssuers: readJwtIssuers(env),
     defaultAlgorithm: readAlgorithm(env),
     requireFips: env.boolean('KMS_REQUIRE_FIPS', false),
     cache: readCache(env),

@@ -1,3 +1,4 @@
+import type { TrustedIssuer } from '@qnsp/credentials-jwt';
 import type { HsmConfig } from '@qnsp/hsm-pkcs11';
 import type { Algorithm } from '@qnsp/kms-core';
 import type { EvidenceConfig } from './read-evidence.ts';
@@ -22,6 +23,8 @@ export interface ServiceConfig extends TransportConfig {
   readonly acceptRestoredCopy: Date | undefined;
   /** The credential of the gateway in front of the service; default: none. */
   readonly gatewayCredential: string | undefined;
+  /** The issuers whose JSON Web Tokens are taken. */
+  readonly jwtIssuers: readonly TrustedIssuer[];
   readonly defaultAlgorithm: Algorithm;
   readonly requireFips: boolean;
   readonly cache: CacheConfig;

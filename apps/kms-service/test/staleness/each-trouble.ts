@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Fleet, startFleet } from './fleet.ts';
 import { staleness } from './report.ts';
-import { BOUND_MS, ENDINGS, type RoundResult, runRound, type Trouble } from './round.ts';
+import { BOUND_MS, ENDINGS, IDENTITY_ENDINGS, type RoundResult, runRound, type Trouble } from './round.ts';
 import { troubles } from './troubles.ts';
 
 const IN_EVERY_RUN = [
@@ -10,6 +10,9 @@ const IN_EVERY_RUN = [
   'the notices of two nodes are swallowed',
   'a node loses its database',
 ];
+
+/** Those in which who somebody is by bindings is ended as well. */
+const OF_IDENTITIES = ['none', 'the notices of two nodes are swallowed'];
 
 /** One trouble for each part that may fail; the others belong to a release. */
 export function isInEveryRun({ name }: Trouble): boolean {
@@ -34,6 +37,8 @@ export function countsInTime(isChosen: (trouble: Trouble) => boolean): void {
 
   describe('a change counts on every node within a second', () => {
     const rounds = troubles().map((trouble, index) => ({ trouble, ending: ENDINGS[index % ENDINGS.length] }));
+    for (const trouble of troubles().filter(({ name }) => OF_IDENTITIES.includes(name)))
+      rounds.push(...IDENTITY_ENDINGS.map((ending) => ({ trouble, ending })));
     test.each(rounds.filter(({ trouble }) => isChosen(trouble)))(
       '$ending.name, trouble: $trouble.name',
       async ({ trouble, ending }) => {

@@ -8,6 +8,7 @@ import {
   startTcpProxy,
   type TcpProxy,
 } from '@qnsp/test-harness';
+import { type JwtIssuer, jwtIssuer } from '../jwt-issuer.ts';
 import { type Answer, send } from '../local-service.ts';
 
 /** One node of a fleet, with the ways to its database and its Redis in the test's hands. */
@@ -24,6 +25,8 @@ export interface Fleet {
   /** The token of a tenant's administrator. */
   readonly token: string;
   readonly tenantId: string;
+  /** Whose JSON Web Tokens the nodes take. */
+  readonly issuer: JwtIssuer;
   /** Sends JSON to one node. */
   call(node: number, method: string, path: string, body?: unknown, token?: string): Promise<Answer>;
   /** Makes a key and answers its path. */
@@ -42,6 +45,7 @@ export function isNotices(firstBytes: Buffer): boolean {
 export async function startFleet(size: number, settings: Readonly<Record<string, string>> = {}): Promise<Fleet> {
   const [database, redis] = await Promise.all([createDatabase(), startRedis()]);
   const platform = `qnsp_pqc_${randomBytes(32).toString('base64url')}`;
+  const issuer = jwtIssuer();
   const rootKey = randomBytes(32).toString('base64');
   const nodes = await Promise.all(
     Array.from({ length: size }, async () => {
@@ -59,6 +63,7 @@ export async function startFleet(size: number, settings: Readonly<Record<string,
           KMS_PLATFORM_TOKEN: platform,
           KMS_CACHE_REDIS_URL: `redis://127.0.0.1:${toRedis.port}`,
           LOG_LEVEL: 'warn',
+          ...issuer.env,
           ...settings,
         },
       });
@@ -85,6 +90,7 @@ export async function startFleet(size: number, settings: Readonly<Record<string,
     databaseUrl: database.url,
     token,
     tenantId,
+    issuer,
     call: (node, method, path, body, as = token) => send(`${at(node).service.baseUrl}${path}`, method, as, body),
     async createKey(body = {}) {
       const key = await fleet.call(0, 'POST', '/kms/v1/keys', body);
@@ -100,6 +106,7 @@ export async function startFleet(size: number, settings: Readonly<Record<string,
       await Promise.all(nodes.map((node) => node.service.stop()));
       await Promise.all(nodes.flatMap((node) => [node.database.stop(), node.redis.stop()]));
       await redis.stop();
+      await issuer.end();
       await database.drop();
     },
   };

@@ -1,0 +1,27 @@
+/** Why a token was refused, for the operator alone: the one who presents it is told nothing of it. */
+export type RefusalReason =
+  | 'too-long'
+  | 'malformed'
+  | 'critical-header'
+  | 'algorithm'
+  | 'unknown-issuer'
+  | 'unknown-key'
+  | 'keys-unavailable'
+  | 'signature'
+  | 'claims'
+  | 'audience'
+  | 'expired'
+  | 'not-yet-valid'
+  | 'lifetime'
+  | 'not-bound';
+
+/** That a token is refused, and why. Holds nothing of it. */
+export class Refusal extends Error {
+  readonly reason: RefusalReason;
+
+  constructor(reason: RefusalReason) {
+    super(reason);
+    this.name = 'Refusal';
+    this.reason = reason;
+  }
+}

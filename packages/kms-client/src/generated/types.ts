@@ -1378,7 +1378,7 @@ export interface CreateIdentityBindingInput {
     | undefined;
   /** The only keys that it is for (default: every key of the tenant). */
   readonly keys?: readonly string[] | undefined;
-  /** In the future; if absent, the binding does not end by itself. */
+  /** In the future, and not after the credential that makes it expires (default: when that does). */
   readonly expiresAt?: string | Date | undefined;
 }
 

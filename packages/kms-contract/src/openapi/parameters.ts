@@ -21,7 +21,7 @@ export const HEADER_PARAMETERS = {
     in: 'header',
     description:
       'The tenant of the call, also `x-qnsp-tenant-id`, `x-tenant-id`, or `tenantId` in query or body. Each one present must be that of the credential. ' +
-      'Only a platform credential needs to name one.',
+      'Only a platform credential needs to name one, and one that identity bindings of several tenants let in, which names it in a header.',
     schema: { anyOf: [UUID, EMPTY] },
   },
   IdempotencyKey: {

@@ -82,7 +82,9 @@ export const identityRoutes = group({
         .max(identity.keys)
         .exactOptional()
         .describe('The only keys that it is for (default: every key of the tenant).'),
-      expiresAt: instant.exactOptional().describe('In the future; if absent, the binding does not end by itself.'),
+      expiresAt: instant
+        .exactOptional()
+        .describe('In the future, and not after the credential that makes it expires (default: when that does).'),
     }),
     check: ({ role, permissions = [] }) =>
       role === undefined && permissions.length === 0

@@ -78,7 +78,7 @@ function addBind(identities: Command, io: CommandIo): void {
     .addOption(new Option('--role <role>', 'what they may do').choices(ROLES))
     .option('--permission <permission>', 'an additional permission, such as kms:random; can be repeated', oneMore)
     .option('--key <key-id>', 'a key that it is for; can be repeated (default: every key)', oneKeyMore)
-    .option('--expires-at <time>', 'when it ends (default: not by itself)', instant)
+    .option('--expires-at <time>', 'when it ends (default: with the credential that makes it)', instant)
     .action(async ({ issuer, match, role, permission, key, expiresAt }: BindOptions, command: Command) => {
       const input = { issuer, match, role, permissions: permission, keys: key, expiresAt };
       print(io, command, await connect(io).createIdentityBinding(input, callOptions(io)), (value) => [row(value)]);

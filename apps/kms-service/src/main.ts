@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import {
   apiTokenVerifier,
+  certificateVerifier,
   installPlatformToken,
   KmsError,
   NEWEST_FORMAT,
@@ -71,9 +72,12 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   if (evidence !== undefined) stops.push(() => evidence.stop());
   const rootWork = makeRootWork(kms, log, config.hsmSweep, () => composition.format.written === NEWEST_FORMAT);
   const sweeps = () => rootWork.sweeps();
+  const bearers = [apiTokenVerifier(kms), ...jwtCredentials(config.jwtIssuers, kms, metrics, log)];
+  const asksClients = config.tls?.clientCaFile !== undefined;
+  const verifiers = asksClients ? [certificateVerifier(kms, bearers), ...bearers] : bearers;
   const parts: ServiceParts = {
     kms,
-    verifiers: [apiTokenVerifier(kms), ...jwtCredentials(config.jwtIssuers, kms, metrics, log)],
+    verifiers,
     logs,
     readiness,
     caches,

@@ -46,6 +46,7 @@ function presentedOf(certificate: X509Certificate): PresentedCertificate {
     emails: of('email'),
     commonName: typeof CN === 'string' ? CN : undefined,
     fingerprint: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
+    notBefore: certificate.validFromDate.getTime(),
     notAfter: certificate.validToDate.getTime(),
   };
 }

@@ -215,6 +215,7 @@ test('the names of a client are what its certificate says, and none where it has
     emails: ['pay@acme.example'],
     commonName: 'Payments, the service',
     fingerprint: expect.stringMatching(/^[\da-f]{64}$/),
+    notBefore: expect.any(Number),
     notAfter: expect.any(Number),
   });
 });

@@ -121,6 +121,8 @@ export {
 export * from './operations/deny-identity.ts';
 export * from './operations/list-identity-bindings.ts';
 export * from './operations/resolve-identity.ts';
+export { CERTIFICATE_ISSUER } from './access/certificate-issuer.ts';
+export * from './operations/certificate-credentials.ts';
 export * from './operations/key-policy.ts';
 export * from './operations/key-statistics.ts';
 export * from './operations/list-cursor.ts';

@@ -1,6 +1,7 @@
 import { requirePermission } from '../access/caller.ts';
 import { foundByDenial } from '../access/found-by.ts';
 import type { IdentityDenialRecord } from '../access/identity-binding.ts';
+import { CERTIFICATE_ISSUER, CERTIFICATE_LIFETIME_SECONDS } from '../access/certificate-issuer.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { checkIdempotency } from '../bounds/check-change.ts';
 import { checkInstant, checkLine } from '../bounds/check-values.ts';
@@ -51,7 +52,7 @@ export async function denyIdentity(op: Operation, input: DenyIdentityInput): Pro
   const { tenantId } = caller;
   const chain = await kms.hierarchy.masterKeys(tenantId);
   const foundBy = foundByDenial(denied);
-  const { credentialLifetimeSeconds = BOUNDS.identity.lifetimeSeconds } = kms.settings;
+  const lifetimeSeconds = lifetimeOf(input.issuer, kms);
   try {
     return await kms.store.transact({ kind: 'tenant', tenantId }, (unit) =>
       runOnce(op, { unit, chain, what: 'deny-identity' }, async () => {
@@ -77,7 +78,7 @@ export async function denyIdentity(op: Operation, input: DenyIdentityInput): Pro
           tenantId,
           foundBy,
           before,
-          endsAt: new Date(before.getTime() + (credentialLifetimeSeconds + aheadSeconds) * 1000),
+          endsAt: new Date(before.getTime() + (lifetimeSeconds + aheadSeconds) * 1000),
           createdAt: now,
           createdBy: caller.subject,
           fields: NO_FIELDS,
@@ -97,6 +98,12 @@ export async function denyIdentity(op: Operation, input: DenyIdentityInput): Pro
     // Even if it failed: the answer to a commit can be lost.
     kms.identities.forget(foundBy);
   }
+}
+
+/** Certificates of clients last longer than what other issuers give, which the service is told. */
+function lifetimeOf(issuer: string, { settings }: Operation['kms']): number {
+  if (issuer === CERTIFICATE_ISSUER) return CERTIFICATE_LIFETIME_SECONDS;
+  return settings.credentialLifetimeSeconds ?? BOUNDS.identity.lifetimeSeconds;
 }
 
 function checkDenial({

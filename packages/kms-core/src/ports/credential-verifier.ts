@@ -24,6 +24,8 @@ export interface PresentedCertificate {
   readonly commonName?: string | undefined;
   /** SHA-256 of the certificate, as 64 hexadecimal digits. */
   readonly fingerprint: string;
+  /** When it begins, in milliseconds since 1970. */
+  readonly notBefore: number;
   /** When it ends, in milliseconds since 1970. */
   readonly notAfter: number;
 }

@@ -81,6 +81,14 @@ export const CHANGES = {
       return tokens.length;
     });
   },
+  rotateToken: async (kms) => {
+    const made = await kms.call({ method: 'POST', path: TOKENS, body: { name: 'rotated', role: 'auditor' } });
+    const tokenId = String(made.body['tokenId']);
+    return aimed(once(kms.call, { method: 'POST', path: `${TOKENS}/${tokenId}/rotate`, body: {} }), async (sql) => {
+      const successors = await sql`select from kms.api_tokens where fields ->> 'replaces' = ${tokenId}`;
+      return successors.length;
+    });
+  },
   revokeToken: async (kms) => {
     const made = await kms.call({ method: 'POST', path: TOKENS, body: { name: 'short-lived', role: 'auditor' } });
     const tokenId = String(made.body['tokenId']);

@@ -35,7 +35,8 @@ export interface KnownFields {
 export const TOKEN_CREATOR = textField('creator');
 /** The identity of the token that created a token. */
 export const TOKEN_PARENT = textField('parentTokenId');
-export const TOKEN_PURPOSE = textField('purpose');
+/** Free text, as nobody knows what somebody writes into it. */
+export const TOKEN_PURPOSE = textField('purpose', 'sha256');
 /** The only keys that a token is for. */
 export const TOKEN_KEYS = listField('!keys');
 /** The only addresses, and blocks of them, that a token is used from. */
@@ -81,8 +82,8 @@ export const KNOWN_FIELDS: KnownFields = {
   tenant: [],
 };
 
-function textField(tag: string): RecordField<string> {
-  return { tag, evidence: 'value', encode: (value) => value, decode: String };
+function textField(tag: string, evidence: KnownField['evidence'] = 'value'): RecordField<string> {
+  return { tag, evidence, encode: (value) => value, decode: String };
 }
 
 function listField(tag: string): RecordField<readonly string[]> {

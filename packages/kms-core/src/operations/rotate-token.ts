@@ -16,14 +16,7 @@ import {
   TOKEN_REPLACES,
   withField,
 } from '../model/record-fields.ts';
-import {
-  type CreatedApiToken,
-  describeToken,
-  type NewToken,
-  sealToken,
-  shownOnce,
-  tokenCreated,
-} from './api-tokens.ts';
+import { type CreatedApiToken, describeToken, type NewToken, sealToken, shownOnce } from './api-tokens.ts';
 import { OPERATIONS } from './catalog.ts';
 import type { Operation } from './operation.ts';
 import { runOnce } from './run-once.ts';
@@ -67,7 +60,6 @@ export async function rotateApiToken(
         const fields = withField(record.fields, TOKEN_OVERLAP_END, overlapEnd);
         await unit.tokens.retire(authority.sign({ ...record, fields }));
         await op.evidence?.changed(unit, tokenRotated(record, made.record, overlapEnd));
-        await op.evidence?.changed(unit, tokenCreated(made.record));
         ({ token } = made);
         // Without the token: what is stored for a repeated call must not show it again.
         return describeToken(made.record);

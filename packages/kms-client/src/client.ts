@@ -1,7 +1,15 @@
 import { batch, type AnswerOf, type BatchOperation, type BatchResult, type InputOf } from './batch.ts';
 import type { CallOptions } from './base/call-options.ts';
 import { OPERATIONS } from './generated/operations.ts';
-import type { ApiToken, Key, KmsOperations, ListKeysInput, ListTokensInput } from './generated/types.ts';
+import type {
+  ApiToken,
+  Key,
+  KmsOperations,
+  ListKeysInput,
+  ListTenantsInput,
+  ListTokensInput,
+  Tenant,
+} from './generated/types.ts';
 import { invalidArgument, KmsClientError, requireKnown } from './errors/kms-client-error.ts';
 import type { Operation } from './generated/operations.ts';
 import { checkBaseUrl } from './transport/base-url.ts';
@@ -40,6 +48,11 @@ export interface KmsClient extends KmsOperations {
     filter?: Omit<ListTokensInput, 'cursor'>,
     options?: CallOptions,
   ): AsyncIterableIterator<ApiToken, void, void>;
+  /** Every tenant of the service, fetched page by page on demand. `limit` is the size of a page. */
+  allTenants(
+    filter?: Omit<ListTenantsInput, 'cursor'>,
+    options?: CallOptions,
+  ): AsyncIterableIterator<Tenant, void, void>;
   /**
    * Does a crypto operation on any number of items, in requests of at most 1,000 items and 8 MiB. The results are in
    * the order of the items; an item that fails is an error in its place.
@@ -100,6 +113,8 @@ export function clientOf(settings: TransportSettings): KmsClient {
       allItems((cursor) => operations.listKeys({ ...filter, ...cursor }, options)),
     allTokens: (filter = {}, options = {}) =>
       allItems((cursor) => operations.listTokens({ ...filter, ...cursor }, options)),
+    allTenants: (filter = {}, options = {}) =>
+      allItems((cursor) => operations.listTenants({ ...filter, ...cursor }, options)),
     batch: (id, items, options = {}) => batch(settings, id, items, options),
   };
 }

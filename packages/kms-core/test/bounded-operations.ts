@@ -653,7 +653,7 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
       idempotency,
     },
   },
-  listTenants: { base: async () => ({}), fields: {} },
+  listTenants: { base: async () => ({}), fields: { limit: whole(1, 200), cursor } },
   shredTenant: {
     base: async (f) => ({ tenantId: f.admin.tenantId, confirmation: `SHRED-${f.admin.tenantId}`, reason: 'test' }),
     fields: {

@@ -234,7 +234,7 @@ describe('what is done is done', () => {
     await expect(shredding(once('shred'))).resolves.toMatchObject({ state: 'shredded' });
     expect(hsm.size).toBe(0);
     await expect(shredding()).resolves.toMatchObject({ state: 'shredded' });
-    expect(await listTenants({ kms: f.kms, caller: operator })).toMatchObject({
+    expect(await listTenants({ kms: f.kms, caller: operator }, {})).toMatchObject({
       items: [{ tenantId, state: 'shredded' }],
     });
   });

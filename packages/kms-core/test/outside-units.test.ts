@@ -201,7 +201,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
       `qnsp_pqc_${randomBytes(32).toString('base64url')}`,
     ),
   createTenant: (kms) => createTenant({ kms, caller: operator, idempotency: once('tenant') }, { name: 'second' }),
-  listTenants: (kms) => listTenants({ kms, caller: operator }),
+  listTenants: (kms) => listTenants({ kms, caller: operator }, {}),
   shredTenant: (kms, { admin, f }) =>
     shredTenant({ kms, caller: admin }, { tenantId: f.tenantId, confirmation: `SHRED-${f.tenantId}`, reason: 'test' }),
   'runDueWork: rotation': async (kms, { admin, f, keyIds }) => {

@@ -70,7 +70,8 @@ async function failOver(): Promise<void> {
 }
 
 const isSealed = { code: 'SEALED' };
-const tenants = (store: Store) => store.transact({ kind: 'system' }, (unit) => unit.tenants.list());
+const tenants = (store: Store) =>
+  store.transact({ kind: 'system' }, async (unit) => (await unit.tenants.list({ limit: 200 })).items);
 
 describe('the address of the database moves to a standby', { timeout: 120_000 }, () => {
   it('that has everything: all goes on, for those that know something and those that do not', async () => {

@@ -7,6 +7,8 @@ import {
   type MasterKeyWrap,
   type RootRecord,
   type TenantId,
+  type TenantPage,
+  type TenantQuery,
   type TenantRecord,
   type TenantRecords,
 } from '@qnsp/kms-core';
@@ -51,10 +53,17 @@ export class SqliteTenants implements TenantRecords {
     }
   }
 
-  async list(): Promise<readonly TenantRecord[]> {
+  async list({ limit, after }: TenantQuery): Promise<TenantPage> {
     const { database, only } = this.#unit;
-    const sql = 'select record from tenants where ?1 is null or tenant_id = ?1 order by created_at, tenant_id';
-    return database.rows(sql, only).map(toTenant);
+    const rows = database.rows(
+      `select record from tenants where (?1 is null or tenant_id = ?1) and (?2 is null or (created_at, tenant_id) > (?2, ?3))
+        order by created_at, tenant_id limit ?4`,
+      only,
+      after?.createdAt.getTime() ?? null,
+      after?.tenantId ?? null,
+      limit + 1,
+    );
+    return { items: rows.slice(0, limit).map(toTenant), more: rows.length > limit };
   }
 
   async bind(

@@ -132,7 +132,7 @@ export const ANSWER_SHAPES = {
   },
   DeletedIdentityBinding: { bindingId: 'string', deleted: 'boolean' },
   Tenant: { tenantId: 'string', name: 'string', state: 'string', createdAt: 'string' },
-  ListTenantsAnswer: { items: 'array' },
+  TenantPage: { items: 'array', nextCursor: 'string|null' },
   AuditEventList: { items: 'array', nextCursor: 'string|null' },
   InclusionProof: { event: 'object', leafIndex: 'number', path: 'array', checkpoint: 'object' },
   CheckpointList: { items: 'array', nextCursor: 'string|null' },

@@ -182,7 +182,7 @@ export const OPERATIONS = {
     mutating: true,
   },
   createTenant: { method: 'POST', path: '/kms/v1/tenants', answer: 'Tenant', mutating: true },
-  listTenants: { method: 'GET', path: '/kms/v1/tenants', query: ['tenantId'], answer: 'ListTenantsAnswer' },
+  listTenants: { method: 'GET', path: '/kms/v1/tenants', query: ['tenantId', 'limit', 'cursor'], answer: 'TenantPage' },
   shredTenant: { method: 'POST', path: '/kms/v1/tenants/{tenantId}/crypto-shred', answer: 'Tenant', mutating: true },
   listAuditEvents: {
     method: 'GET',

@@ -604,15 +604,6 @@ export interface ListRotationSchedulesAnswer {
   readonly warnings?: readonly string[];
 }
 
-export interface ListTenantsAnswer {
-  readonly items: readonly Tenant[];
-  /**
-   * Names the keys or tokens that are missing from `items` because their stored record failed its integrity check,
-   * and the parts of the query that were ignored.
-   */
-  readonly warnings?: readonly string[];
-}
-
 export interface ListUpcomingRotationsAnswer {
   readonly items: readonly RotationSchedule[];
   /**
@@ -690,6 +681,17 @@ export interface Tenant {
   readonly name: string;
   readonly state: 'active' | 'shredded';
   readonly createdAt: string;
+}
+
+export interface TenantPage {
+  readonly items: readonly Tenant[];
+  /** Where the next page starts; `null` on the last page. */
+  readonly nextCursor: string | null;
+  /**
+   * Names the keys or tokens that are missing from `items` because their stored record failed its integrity check,
+   * and the parts of the query that were ignored.
+   */
+  readonly warnings?: readonly string[];
 }
 
 export interface UnwrapAnswer {
@@ -1425,6 +1427,10 @@ export interface CreateTenantInput {
 export interface ListTenantsInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
+  /** The maximum number of items, from 1 to 200; a number outside that range counts as the nearer bound. */
+  readonly limit?: number | undefined;
+  /** `nextCursor` of the previous page. */
+  readonly cursor?: string | undefined;
 }
 
 export interface ShredTenantInput {
@@ -1783,8 +1789,8 @@ export interface KmsOperations {
    */
   createTenant(input: CreateTenantInput, options?: CallOptions): Promise<Tenant>;
 
-  /** List the tenants. */
-  listTenants(input?: ListTenantsInput, options?: CallOptions): Promise<ListTenantsAnswer>;
+  /** List the tenants. Oldest first. */
+  listTenants(input?: ListTenantsInput, options?: CallOptions): Promise<TenantPage>;
 
   /**
    * Destroy a tenant’s master key and with it every key. Immediately and irrevocably. The records of the keys stay

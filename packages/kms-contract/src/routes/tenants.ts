@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { EXAMPLE } from '../answers/examples.ts';
 import { listWarnings } from '../answers/key.ts';
 import { answeredInstant } from '../fields/instant.ts';
-import { line } from '../fields/text.ts';
+import { pageLimit } from '../fields/query.ts';
+import { line, urlSafe } from '../fields/text.ts';
 import { newTenantId } from '../fields/uuid.ts';
 import { component, onTheWire } from '../fields/wire-schema.ts';
 import { LIMITS } from '../bounds/limits.ts';
@@ -45,14 +46,27 @@ export const tenantRoutes = group({
     path: `${BASE_PATH}/tenants`,
     tag: 'Tenants',
     summary: 'List the tenants',
+    description: 'Oldest first.',
     auth: 'bearer',
     scope: 'platform',
-    response: z.object({ items: z.array(tenantSchema), warnings: listWarnings }),
+    query: z.strictObject({
+      tenantId,
+      limit: pageLimit.exactOptional(),
+      cursor: urlSafe(LIMITS.cursorCharacters).exactOptional().describe('`nextCursor` of the previous page.'),
+    }),
+    response: component(
+      'TenantPage',
+      z.object({
+        items: z.array(tenantSchema),
+        nextCursor: z.string().nullable().describe('Where the next page starts; `null` on the last page.'),
+        warnings: listWarnings,
+      }),
+    ),
     list: true,
     status: 200,
     errors: [],
     mutating: false,
-    example: { answer: { items: [EXAMPLE_TENANT] } },
+    example: { query: { limit: '100' }, answer: { items: [EXAMPLE_TENANT], nextCursor: null } },
   }),
   shredTenant: defineRoute({
     operationId: 'shredTenant',

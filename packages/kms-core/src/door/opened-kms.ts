@@ -13,6 +13,7 @@ import { apiTokenVerifier, verifyCredentials } from '../operations/credentials.t
 import { OPERATIONS } from '../operations/catalog.ts';
 import type { Kms } from '../operations/kms.ts';
 import { type Operation, operationOfService } from '../operations/operation.ts';
+import type { ListTenantsResult, TenantDescription } from '../operations/tenants.ts';
 import type { CredentialVerifier, PresentedCredentials } from '../ports/credential-verifier.ts';
 import { inputFingerprint } from './input-fingerprint.ts';
 import { type CallerKms, methodsOf, type OwnKms } from './methods.ts';
@@ -98,7 +99,13 @@ export class OpenedKms implements AsyncDisposable {
    */
   async ensureTenant(name: string): Promise<TenantId> {
     const platform = localCaller({ tenantId: SYSTEM_TENANT, subject: SOURCE, role: 'platform_admin' });
-    const ofName = (await this.as(platform).listTenants()).items.filter((tenant) => tenant.name === name);
+    const ofName: TenantDescription[] = [];
+    let cursor: string | null | undefined;
+    do {
+      const page: ListTenantsResult = await this.as(platform).listTenants({ limit: 200, ...(cursor && { cursor }) });
+      ofName.push(...page.items.filter((tenant) => tenant.name === name));
+      cursor = page.nextCursor;
+    } while (cursor !== null);
     const [found, ...others] = ofName.filter(({ state }) => state === 'active');
     if (others.length > 0) throw new KmsError('CONFLICT', 'Several tenants have this name: name the one by its id.');
     if (found !== undefined) return found.tenantId;

@@ -73,7 +73,7 @@ export async function initRoots(
 /** Whether roots are in use. Throws if they once were and have disappeared. */
 async function hasRoots(unit: UnitOfWork): Promise<boolean> {
   if ((await unit.tenants.roots()).length > 0) return true;
-  if ((await unit.tenants.list()).length === 0) return false;
+  if ((await unit.tenants.list({ limit: 1 })).items.length === 0) return false;
   throw new KmsError(
     'SEALED',
     'The database has tenants but names no root: it is damaged. Restore it from a backup; no new root is created for it.',

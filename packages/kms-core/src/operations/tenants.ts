@@ -1,7 +1,7 @@
 import { requirePermission } from '../access/caller.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { checkIdempotency } from '../bounds/check-change.ts';
-import { checkId, checkLine } from '../bounds/check-values.ts';
+import { checkId, checkInteger, checkLine } from '../bounds/check-values.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { PreparedMasterKey } from '../hierarchy/key-hierarchy.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
@@ -14,10 +14,11 @@ import type { ApiTokenRecord } from '../access/api-token.ts';
 import { KNOWN_FIELDS, NO_FIELDS } from '../model/record-fields.ts';
 import { Turns } from '../scheduling/turns.ts';
 import type { TenantRecord } from '../model/tenant.ts';
-import type { UnitOfWork } from '../ports/store.ts';
+import type { TenantQuery, UnitOfWork } from '../ports/store.ts';
 import { OPERATIONS } from './catalog.ts';
 import { authenticOf } from './authentic-records.ts';
 import { checkToken, type CreateApiTokenInput, endedToken, makeToken, tokenCreated } from './api-tokens.ts';
+import { listCursors } from './list-cursor.ts';
 import { destroyResidentOfTenant } from './destroy-resident.ts';
 import type { Kms } from './kms.ts';
 import { type Operation, unattended } from './operation.ts';
@@ -77,26 +78,56 @@ function newTenant(system: MasterKeyChain, tenantId: TenantId, name: string, cre
   return new TenantAuthority(system).sign({ tenantId, name, state: 'active', createdAt, fields: NO_FIELDS });
 }
 
+export interface ListTenantsInput {
+  /** From 1 to 200; default: 50. */
+  readonly limit?: number;
+  readonly cursor?: string;
+}
+
 export interface ListTenantsResult {
   readonly items: readonly TenantDescription[];
+  /** Where the next page starts; `null` on the last page. */
+  readonly nextCursor: string | null;
   /** Names the tenants whose stored record was changed by somebody else. */
   readonly warnings?: readonly string[];
 }
 
-/** All tenants of the service. */
-export async function listTenants({ kms, caller }: Operation): Promise<ListTenantsResult> {
+/** A page of the tenants of the service, oldest first. */
+export async function listTenants({ kms, caller }: Operation, input: ListTenantsInput): Promise<ListTenantsResult> {
   requirePermission(caller, OPERATIONS.listTenants.permission);
+  const { limit = BOUNDS.pageItems.default, cursor } = input;
+  checkInteger('limit', limit, 1, BOUNDS.pageItems.maximum);
+  const cursors = await listCursors<TenantPosition>(kms.hierarchy, SYSTEM_TENANT, 'tenants', {});
+  const after = cursor === undefined ? null : placeOf(cursors.open(cursor));
   const authority = new TenantAuthority(await kms.hierarchy.masterKeys(SYSTEM_TENANT));
-  const tenants = await kms.store.transact({ kind: 'system' }, (unit) => unit.tenants.list());
+  const page = await kms.store.transact({ kind: 'system' }, (unit) => unit.tenants.list({ limit, after }));
   const { authentic, ...rest } = await authenticOf(
     kms,
-    tenants.filter((tenant) => tenant.tenantId !== SYSTEM_TENANT),
-    // Whether a record may lack its MAC is only known when the tenant's master key is opened.
+    page.items.filter((tenant) => tenant.tenantId !== SYSTEM_TENANT),
+    // Whether one that has no MAC may have none is known where its master key is opened.
     (tenant) => authority.verify(tenant, true),
     ({ tenantId }) => ['tenant', tenantId],
     new Turns(SYSTEM_TENANT),
   );
-  return { items: authentic.map(describeTenant), ...rest };
+  const last = page.items.at(-1);
+  return {
+    items: authentic.map(describeTenant),
+    nextCursor:
+      page.more && last !== undefined
+        ? cursors.seal({ createdAt: last.createdAt.getTime(), tenantId: last.tenantId })
+        : null,
+    ...rest,
+  };
+}
+
+/** The last tenant of a page, in what a cursor holds. */
+interface TenantPosition {
+  readonly createdAt: number;
+  readonly tenantId: TenantId;
+}
+
+function placeOf({ createdAt, tenantId }: TenantPosition): NonNullable<TenantQuery['after']> {
+  return { createdAt: new Date(createdAt), tenantId };
 }
 
 /** The first tenant and its token. */
@@ -150,8 +181,9 @@ export async function bootstrapTenant(
   });
 }
 
+/** Beside the service's own, which is one of two at most. */
 async function hasTenant(unit: UnitOfWork): Promise<boolean> {
-  return (await unit.tenants.list()).some((tenant) => tenant.tenantId !== SYSTEM_TENANT);
+  return (await unit.tenants.list({ limit: 2 })).items.some(({ tenantId }) => tenantId !== SYSTEM_TENANT);
 }
 
 export interface ShredTenantInput {

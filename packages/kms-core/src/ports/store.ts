@@ -133,7 +133,8 @@ export interface TenantRecords {
    * such tenant.
    */
   shred(tenant: Pick<TenantRecord, 'tenantId' | 'mac'>): Promise<void>;
-  list(): Promise<readonly TenantRecord[]>;
+  /** A page of the tenants of the scope, oldest first. */
+  list(query: TenantQuery): Promise<TenantPage>;
   /**
    * Stores the MAC of a tenant that had none, and these wraps of its master keys in place of all others. System scope
    * only.
@@ -157,6 +158,19 @@ export interface TenantRecords {
   removeRoot(root: RootRecord): Promise<void>;
   /** Lets one unit of work at a time look at the roots and change them. System scope only. */
   lockRoots(): Promise<void>;
+}
+
+export interface TenantQuery {
+  /** From 1 to 200. */
+  readonly limit: number;
+  /** Where the page starts: after this tenant in the order of the list; default: at the beginning. */
+  readonly after?: { readonly createdAt: Date; readonly tenantId: TenantId } | null;
+}
+
+export interface TenantPage {
+  readonly items: readonly TenantRecord[];
+  /** Whether there is more after the last item. */
+  readonly more: boolean;
 }
 
 export interface MasterKeyCounts {

@@ -1,3 +1,4 @@
+import { everyTenant } from '../hierarchy/every-tenant.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
 import { NEWEST_FORMAT } from '../hierarchy/record-formats.ts';
@@ -21,12 +22,15 @@ export interface BoundTenants {
  * @param limit how many at a time: each takes a root some calls
  */
 export async function bindTenants(store: Store, hierarchy: KeyHierarchy, limit: number): Promise<BoundTenants> {
-  const tenants = await store.transact({ kind: 'system' }, (unit) => unit.tenants.list());
-  const unbound = tenants.filter(
-    ({ tenantId, mac, state }) => mac === null && state === 'active' && tenantId !== SYSTEM_TENANT,
-  );
+  const some: TenantId[] = [];
+  let unbound = 0;
+  for await (const { tenantId, mac, state } of everyTenant(store)) {
+    if (mac !== null || state !== 'active' || tenantId === SYSTEM_TENANT) continue;
+    unbound += 1;
+    if (some.length < limit) some.push(tenantId);
+  }
   let bound = 0;
-  for (const { tenantId } of unbound.slice(0, limit)) {
+  for (const tenantId of some) {
     try {
       if (await bindOne(store, hierarchy, tenantId)) bound += 1;
     } catch (error) {
@@ -34,7 +38,7 @@ export async function bindTenants(store: Store, hierarchy: KeyHierarchy, limit: 
       if (!isMissing(error) && !(error instanceof KmsError && error.code === 'INTERNAL_ERROR')) throw error;
     }
   }
-  return { bound, left: unbound.length - bound };
+  return { bound, left: unbound - bound };
 }
 
 /** Answers whether it did: not where a root is away, and where the tenant or its wraps changed at the same moment. */

@@ -136,7 +136,7 @@ export function isolationRules({ it }: Rules, store: () => Store): void {
     await asTenant(store(), mine, async (unit) => {
       assert.equal(await unit.tenants.get(theirs), undefined);
       assert.deepEqual(await unit.tenants.masterKeyWraps(theirs), []);
-      const listed = await unit.tenants.list();
+      const { items: listed } = await unit.tenants.list({ limit: 200 });
       assert.deepEqual(
         listed.map((tenant) => tenant.tenantId),
         [mine],

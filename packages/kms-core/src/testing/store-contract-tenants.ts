@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newId } from '../model/identifiers.ts';
-import type { MasterKeyWrap } from '../model/tenant.ts';
+import type { MasterKeyWrap, TenantRecord } from '../model/tenant.ts';
 import type { Store } from '../ports/store.ts';
 import { assertMembers } from './assert-members.ts';
 import type { Rules } from './contract.ts';
@@ -35,6 +35,18 @@ function wrapsOf(tenantId: string): MasterKeyWrap[] {
   ];
 }
 
+/** The tenants of all pages. */
+async function everyTenant(store: Store, limit: number): Promise<TenantRecord[]> {
+  const found: TenantRecord[] = [];
+  for (let more = true; more; ) {
+    const after = found.at(-1) ?? null;
+    const page = await store.transact(SYSTEM, (unit) => unit.tenants.list({ limit, after }));
+    found.push(...page.items);
+    more = page.more;
+  }
+  return found;
+}
+
 export function tenantRules({ it, before }: Rules, store: () => Store): void {
   before(async () => {
     await useRoot(store());
@@ -54,10 +66,39 @@ export function tenantRules({ it, before }: Rules, store: () => Store): void {
     });
     const found = await asTenant(store(), tenant.tenantId, (unit) => unit.tenants.get(tenant.tenantId));
     assert.deepEqual(comparable(found), comparable(tenant));
-    const listed = await store().transact(SYSTEM, (unit) => unit.tenants.list());
+    const listed = await everyTenant(store(), 200);
     assert.deepEqual(listed.filter(({ tenantId }) => tenantId === tenant.tenantId).map(comparable), [
       comparable(tenant),
     ]);
+  });
+
+  it('lists tenants in pages that neither repeat one nor leave one out, oldest first, also of one instant', async () => {
+    const made = Array.from({ length: 7 }, (_, index) =>
+      sampleTenant(newId(), { createdAt: new Date(1_780_000_000_000 + Math.floor(index / 3)) }),
+    );
+    await store().transact(SYSTEM, async (unit) => {
+      for (const tenant of made) await unit.tenants.insert(tenant);
+    });
+    const whole = (await everyTenant(store(), 200)).map(({ tenantId }) => tenantId);
+    for (const limit of [1, 3]) {
+      const ids = (await everyTenant(store(), limit)).map(({ tenantId }) => tenantId);
+      assert.deepEqual(ids, whole);
+    }
+    const order = (one: TenantRecord, other: TenantRecord) =>
+      one.createdAt.getTime() - other.createdAt.getTime() || (one.tenantId < other.tenantId ? -1 : 1);
+    const own = new Set(made.map(({ tenantId }) => tenantId));
+    assert.deepEqual(
+      whole.filter((tenantId) => own.has(tenantId)),
+      made.toSorted(order).map(({ tenantId }) => tenantId),
+    );
+    const [tenant] = made;
+    assert(tenant !== undefined);
+    const seen = await asTenant(store(), tenant.tenantId, (unit) => unit.tenants.list({ limit: 200 }));
+    assert.deepEqual(
+      seen.items.map(({ tenantId }) => tenantId),
+      [tenant.tenantId],
+    );
+    assert.equal(seen.more, false);
   });
 
   it('binds a tenant: stores its MAC, and replaces all wraps of its master keys, in the system scope only', async () => {

@@ -2,7 +2,7 @@ import { KmsError } from '../errors/kms-error.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { KeyVersionRecord } from '../model/key.ts';
 import type { MasterKeyName, MasterKeyWrap, RootRecord, TenantRecord } from '../model/tenant.ts';
-import type { MasterKeyCounts, TenantRecords } from '../ports/store.ts';
+import type { MasterKeyCounts, TenantPage, TenantQuery, TenantRecords } from '../ports/store.ts';
 import {
   copyOf,
   type MemoryUnit,
@@ -44,11 +44,12 @@ export class MemoryTenants implements TenantRecords {
     }
   }
 
-  async list(): Promise<readonly TenantRecord[]> {
-    return [...this.#unit.tables().tenants.values()]
+  async list({ limit, after }: TenantQuery): Promise<TenantPage> {
+    const behind = [...this.#unit.tables().tenants.values()]
       .filter((tenant) => sees(this.#unit.scope, tenant.tenantId))
-      .sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || (a.tenantId < b.tenantId ? -1 : 1))
-      .map(copyOf);
+      .filter((tenant) => !after || oldestFirst(after, tenant) < 0)
+      .sort(oldestFirst);
+    return { items: behind.slice(0, limit).map(copyOf), more: behind.length > limit };
   }
 
   async bind(
@@ -161,4 +162,12 @@ function nameOfRoot({ providerId, checkValue }: RootRecord): string {
 
 function withoutSealedMaterial(version: KeyVersionRecord): KeyVersionRecord {
   return version.material.kind === 'sealed' ? { ...version, material: { kind: 'none' } } : version;
+}
+
+type Place = NonNullable<TenantQuery['after']>;
+
+function oldestFirst(a: Place, b: Place): number {
+  return (
+    a.createdAt.getTime() - b.createdAt.getTime() || (a.tenantId < b.tenantId ? -1 : a.tenantId > b.tenantId ? 1 : 0)
+  );
 }

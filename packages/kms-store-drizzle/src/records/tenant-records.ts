@@ -5,6 +5,8 @@ import {
   type MasterKeyWrap,
   type RootRecord,
   type TenantId,
+  type TenantPage,
+  type TenantQuery,
   type TenantRecord,
   type TenantRecords,
 } from '@qnsp/kms-core';
@@ -71,18 +73,20 @@ export class DrizzleTenants implements TenantRecords {
     );
   }
 
-  async list(): Promise<readonly TenantRecord[]> {
-    const where = within(this.#session.scope, tenants.tenantId);
+  async list({ limit, after }: TenantQuery): Promise<TenantPage> {
+    const behind = after
+      ? sql`(${tenants.createdAt}, ${tenants.tenantId}) > (${after.createdAt.toISOString()}::timestamptz, ${after.tenantId}::uuid)`
+      : undefined;
+    const where = and(within(this.#session.scope, tenants.tenantId), behind);
     const rows = await this.#session.run((db) =>
       db
         .select()
         .from(tenants)
         .where(where)
         .orderBy(tenants.createdAt, tenants.tenantId)
-        .prepare('list_tenants')
-        .execute(),
+        .limit(limit + 1),
     );
-    return rows.map(toTenantRecord);
+    return { items: rows.slice(0, limit).map(toTenantRecord), more: rows.length > limit };
   }
 
   async bind(

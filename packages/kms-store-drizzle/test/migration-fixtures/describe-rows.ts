@@ -157,7 +157,7 @@ function describeRowsOf({ tag, migration }: { readonly tag: string; readonly mig
     const shred = { confirmation: `SHRED-${uses.tenantId}`, reason: 'the end of the test' };
     await shredTenant({ kms, caller }, { tenantId: uses.tenantId, ...shred });
     expect((await read()).tenant).toMatchObject({ state: 'shredded', mac: { format: NEWEST_FORMAT } });
-    const { items, warnings } = await listTenants({ kms, caller: administrator(SYSTEM_TENANT) });
+    const { items, warnings } = await listTenants({ kms, caller: administrator(SYSTEM_TENANT) }, {});
     expect(items).toContainEqual(expect.objectContaining({ tenantId: uses.tenantId, state: 'shredded' }));
     expect(warnings).toBeUndefined();
   });

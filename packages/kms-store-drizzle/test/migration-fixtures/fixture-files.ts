@@ -40,7 +40,7 @@ export function expectedFile(tag: string): string {
 
 export async function readRecords(store: Store): Promise<Records> {
   const { tenants, roots, tokens, wraps } = await store.transact(SYSTEM, async (unit) => {
-    const listed = await unit.tenants.list();
+    const { items: listed } = await unit.tenants.list({ limit: 200 });
     const ofEach = [];
     for (const { tenantId } of listed) ofEach.push(...(await unit.tenants.masterKeyWraps(tenantId)));
     return {

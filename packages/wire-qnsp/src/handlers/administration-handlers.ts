@@ -40,7 +40,7 @@ export const administrationHandlers = {
   },
   denyIdentity: ({ op, request }) => denyIdentity(op, request.body),
   createTenant: ({ op, request }) => createTenant(op, request.body),
-  listTenants: ({ op }) => listTenants(op),
+  listTenants: ({ op, request }) => listTenants(op, request.query),
   shredTenant: ({ op, request }) => shredTenant(op, { ...request.body, ...request.params }),
   getImportParameters: async ({ op, request }) => {
     const { wrappingAlgorithm = 'RSA_AES_KEY_WRAP_SHA_256' } = request.query;

@@ -27,7 +27,8 @@ export const tenantCommands: CommandGroup = (program, io) => {
     .command('list')
     .description('list the tenants of the service; needs a platform credential')
     .action(async (_options, command: Command) => {
-      const { items } = await connect(io).listTenants({}, callOptions(io));
+      const items: Tenant[] = [];
+      for await (const tenant of connect(io).allTenants({ limit: 200 }, callOptions(io))) items.push(tenant);
       print(io, command, items, (all) => all.map(row), Object.keys(COLUMNS));
     });
   tenants

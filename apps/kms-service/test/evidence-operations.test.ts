@@ -59,8 +59,9 @@ async function ask(
     return { status, headers: answered, body: {} };
   }
   const answer = await send(url, method, token, body, headers);
-  // Evidence that is read is evidence.
-  if (!path.includes('/audit/')) for (const value of [body, answer.body]) takeDown(value);
+  // Evidence that is read is evidence; and that of identities says who is let in, and who is not.
+  if (!path.includes('/audit/') && !path.includes('/identity-bindings'))
+    for (const value of [body, answer.body]) takeDown(value);
   return answer;
 }
 
@@ -136,6 +137,9 @@ async function pathOf({ operationId, path, example }: Route, keyId: string): Pro
   const { tokenId = '' } = path.includes('{tokenId}')
     ? (await ask('POST', '/kms/v1/tokens', { name: 'spare', role: 'auditor' })).body
     : {};
+  const { bindingId = '' } = path.includes('{bindingId}')
+    ? (await ask('POST', '/kms/v1/identity-bindings', { issuer: 'i', match: { sub: 'spare' }, role: 'auditor' })).body
+    : {};
   let tenantId = '';
   if (operationId === 'shredTenant') {
     tenantId = String((await ask('POST', '/kms/v1/tenants', { name: 'spare' }, PLATFORM)).body['tenantId']);
@@ -145,6 +149,7 @@ async function pathOf({ operationId, path, example }: Route, keyId: string): Pro
   return `${path
     .replace('{keyId}', keyId)
     .replace('{tokenId}', String(tokenId))
+    .replace('{bindingId}', String(bindingId))
     .replace('{tenantId}', tenantId)
     .replace('{eventId}', newId())}${query.size === 0 ? '' : `?${query.toString()}`}`;
 }

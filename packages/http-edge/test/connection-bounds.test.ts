@@ -103,7 +103,7 @@ describe.each(['in the clear', 'under TLS'])('answers that wait to be read %s', 
       expect(held()).toBeLessThanOrEqual(ALLOWED);
     };
     for (let client = 0; client < 20; client += 1) open();
-    await vi.waitFor(() => expect(responses).toHaveLength(20));
+    await vi.waitFor(() => expect(responses).toHaveLength(20), { timeout: 10_000 });
     expect(most).toBeGreaterThan(ALLOWED / 2);
     expect(closed.length).toBeGreaterThan(10);
     expect(new Set(closed)).toEqual(new Set(['too many unread answers']));

@@ -321,6 +321,25 @@ describe('what changes counts at once, though somebody is held', () => {
     await resolve(second);
   });
 
+  test('on another node, which only the change feed tells', async () => {
+    const identities = new IdentityRing(
+      f.store,
+      f.kms.hierarchy,
+      { feed: f.store.changes, memory: new MapCache() },
+      f.kms.clock,
+    );
+    const other = { ...f.kms, identities };
+    const first = await createIdentityBinding(admin, { ...BINDING, role: 'auditor' });
+    const claims = proven({}, { issuedAt: Date.now() - 1000 });
+    const mayEncrypt = async () => (await resolve(claims, undefined, other)).permissions.has('kms:encrypt');
+    expect(await mayEncrypt()).toBe(false);
+    await createIdentityBinding(admin, BINDING);
+    expect(await mayEncrypt()).toBe(true);
+    await deleteIdentityBinding(admin, first);
+    await denyIdentity(admin, { issuer: ISSUER, sub: claims.subject });
+    await expect(mayEncrypt()).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+  });
+
   test('the end of the tenant', async () => {
     await createIdentityBinding(admin, BINDING);
     const claims = proven();

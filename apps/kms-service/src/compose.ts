@@ -174,7 +174,7 @@ async function openStorage(config: DatabaseConfig, onFeedLost: (error: unknown) 
 export function asConfigurationError(error: unknown, roots: OpenedRoots): unknown {
   if (error instanceof HsmConfigurationError)
     return new ConfigurationError([{ variable: roots.variableOf(undefined), reason: error.message }]);
-  if (!(error instanceof KmsError) || error.code !== 'SEALED') return error;
+  if (!KmsError.is(error) || error.code !== 'SEALED') return error;
   const providerId = error.details?.['providerId'];
   const variable = roots.variableOf(typeof providerId === 'string' ? providerId : undefined);
   return new ConfigurationError([{ variable, reason: error.message }]);

@@ -69,7 +69,7 @@ function problemsOf(check: string, error: unknown): readonly Finding[] {
       status: 'wrong',
       message: `${variable}: ${reason}`,
     }));
-  if (error instanceof KmsError) return [{ check, status: 'wrong', message: error.message }];
+  if (KmsError.is(error)) return [{ check, status: 'wrong', message: error.message }];
   throw error;
 }
 

@@ -65,7 +65,7 @@ export async function joinFleet(
       log.info('nodes of an earlier release are running: records get their new format when all of those have ended');
   } catch (error) {
     // A database that only reads is served from as well.
-    if (!(error instanceof KmsError) || error.code !== 'STORE_UNAVAILABLE') throw error;
+    if (!KmsError.is(error) || error.code !== 'STORE_UNAVAILABLE') throw error;
     log.warn({ err: error }, 'could not compare the settings of this node with those of its fleet');
   }
   const refused = refusals(others);
@@ -103,7 +103,7 @@ export async function joinFleet(
     leave: () =>
       nodes.leave(node.nodeId).catch((error: unknown) => {
         // It counts as gone automatically after a while.
-        if (!(error instanceof KmsError)) throw error;
+        if (!KmsError.is(error)) throw error;
         log.warn({ err: error }, 'could not sign this node off from its fleet');
       }),
   };

@@ -124,7 +124,7 @@ async function storeCheck({ kms }: ServiceParts): Promise<Check> {
     await kms.store.ping();
     return { status: 'ok', latencyMs: Math.round((performance.now() - started) * 10) / 10 };
   } catch (error) {
-    if (!(error instanceof KmsError)) throw error;
+    if (!KmsError.is(error)) throw error;
     return { status: 'critical', message: 'the store does not answer' };
   }
 }

@@ -131,7 +131,7 @@ async function noteSwitchIfPossible({ evidence, evidenceStore, kms }: Compositio
     await noteSwitch(evidenceStore, evidence !== undefined, kms.clock);
   } catch (error) {
     // A database that only reads is served from as well; the next start tries again.
-    if (!(error instanceof KmsError) || error.code !== 'STORE_UNAVAILABLE') throw error;
+    if (!KmsError.is(error) || error.code !== 'STORE_UNAVAILABLE') throw error;
     log.error({ err: error }, 'could not record in the evidence whether it is kept from now on');
   }
 }
@@ -202,7 +202,7 @@ try {
   const config = readConfig(process.env);
   await run(config, makeLogs(config));
 } catch (error) {
-  const expected = error instanceof ConfigurationError || error instanceof KmsError;
+  const expected = error instanceof ConfigurationError || KmsError.is(error);
   if (!expected) throw error;
   process.stderr.write(`${error.message}\n`);
   process.exitCode = error instanceof ConfigurationError ? EXIT_CONFIGURATION : 1;

@@ -39,7 +39,7 @@ export async function openPostgres(
 }
 
 function asDatabaseProblem(error: unknown): unknown {
-  if (!(error instanceof KmsError)) return error;
+  if (!KmsError.is(error)) return error;
   const { lies, option } = error.details ?? {};
   const address = option === 'notifyUrl' ? 'DATABASE_NOTIFY_URL' : 'DATABASE_URL';
   const variable = { address, tls: 'DATABASE_SSL', authority: CA_FILE }[String(lies)];

@@ -57,7 +57,7 @@ async function beginToRemember({ commits }: Composition, copies: DatabaseCopies,
     await copies.forgetProcesses(new Date(Date.now() - FORGOTTEN_AFTER_MS));
   } catch (error) {
     // A database that only reads is served from as well; the next turn of scheduled work tries again.
-    if (!(error instanceof KmsError) || error.code !== 'STORE_UNAVAILABLE') throw error;
+    if (!KmsError.is(error) || error.code !== 'STORE_UNAVAILABLE') throw error;
   }
 }
 
@@ -97,7 +97,7 @@ export async function isStillHere(composition: Composition, readiness: Readiness
     if (await copies.keepAlive()) return true;
   } catch (error) {
     // The listener for it has sealed the service.
-    if (error instanceof KmsError && error.code === 'SEALED') return false;
+    if (KmsError.is(error) && error.code === 'SEALED') return false;
     throw error;
   }
   sealAsCopy(await copies.look(), readiness, log);

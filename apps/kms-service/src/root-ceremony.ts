@@ -137,5 +137,5 @@ export function isConfigurationError(error: unknown): boolean {
 
 /** The code of an error of the KMS, `undefined` for any other error. */
 export function codeOf(error: unknown): string | undefined {
-  return error instanceof KmsError ? error.code : undefined;
+  return KmsError.is(error) ? error.code : undefined;
 }

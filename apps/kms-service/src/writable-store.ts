@@ -21,7 +21,7 @@ async function tryToWrite(evidence: Pick<EvidenceStore, 'requireWritable'>): Pro
     await evidence.requireWritable();
     return undefined;
   } catch (error) {
-    if (!(error instanceof KmsError)) throw error;
+    if (!KmsError.is(error)) throw error;
     return error.message;
   }
 }

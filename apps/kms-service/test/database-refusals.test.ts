@@ -71,7 +71,7 @@ async function attempt(env: Readonly<Record<string, string>>): Promise<{ code: n
     return { code: 0, message: '' };
   } catch (error) {
     if (error instanceof ConfigurationError) return { code: 78, message: error.message };
-    if (error instanceof KmsError) return { code: 1, message: error.message };
+    if (KmsError.is(error)) return { code: 1, message: error.message };
     throw error;
   }
 }

@@ -84,7 +84,7 @@ export function jwtVerifier(options: JwtVerifierOptions): CredentialVerifier {
       onRefused(error.reason);
       throw notAuthorized();
     }
-    if (error instanceof KmsError && error.code === 'UNAUTHORIZED') onRefused('not-bound');
+    if (KmsError.is(error) && error.code === 'UNAUTHORIZED') onRefused('not-bound');
     throw error;
   };
 

@@ -113,7 +113,7 @@ export async function openHsm(config: HsmConfig, options: OpenHsmOptions = {}): 
 
 function isAbsence(error: unknown): boolean {
   if (error instanceof HsmConfigurationError) return error.problem === 'slot' || error.problem === 'initialise';
-  return error instanceof KmsError && error.code === 'HSM_UNAVAILABLE';
+  return KmsError.is(error) && error.code === 'HSM_UNAVAILABLE';
 }
 
 function environmentOfModules(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

@@ -23,7 +23,7 @@ describe('a token that vanishes', () => {
         seen.add(
           await call().then(
             () => 'answered',
-            (error: unknown) => (error instanceof KmsError ? error.code : String(error)),
+            (error: unknown) => (KmsError.is(error) ? error.code : String(error)),
           ),
         );
         await new Promise((resolve) => {

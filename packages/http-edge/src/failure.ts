@@ -10,7 +10,7 @@ export interface Failure {
 
 /** What a failure tells the outside: an error of the KMS as it is, anything else as an internal error without a word. */
 export function failureOf(error: unknown): Failure {
-  const known = error instanceof KmsError && error.code !== 'INTERNAL_ERROR';
+  const known = KmsError.is(error) && error.code !== 'INTERNAL_ERROR';
   return {
     code: known ? error.code : 'INTERNAL_ERROR',
     message: known ? error.message : 'Internal error. The service log has the cause under this request id.',

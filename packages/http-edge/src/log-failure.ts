@@ -12,13 +12,13 @@ const UNAVAILABLE: ReadonlySet<KmsErrorCode> = new Set<KmsErrorCode>([
 
 /** Logs a request that failed. */
 export function logFailure({ log, access }: EdgeLogs, fields: RequestFields, failure: unknown): void {
-  const code = failure instanceof KmsError ? failure.code : 'INTERNAL_ERROR';
+  const code = KmsError.is(failure) ? failure.code : 'INTERNAL_ERROR';
   // What the service did wrong is worth its cause, what it lacks its reason, and what a client did wrong its code.
   if (code === 'INTERNAL_ERROR') log.error({ ...fields, code, err: failure }, 'request failed');
-  else if (failure instanceof KmsError && UNAVAILABLE.has(code))
+  else if (KmsError.is(failure) && UNAVAILABLE.has(code))
     log.warn({ ...fields, code, reason: reasonOf(failure) }, 'request could not be served');
   // A conflict with a cause is one with what is stored: somebody may have changed that.
-  else if (failure instanceof KmsError && code === 'CONFLICT' && failure.cause !== undefined)
+  else if (KmsError.is(failure) && code === 'CONFLICT' && failure.cause !== undefined)
     log.warn({ ...fields, code, reason: reasonOf(failure) }, 'request conflicts with what is stored');
   else access({ ...fields, code });
 }

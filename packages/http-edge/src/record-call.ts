@@ -53,15 +53,15 @@ export function recordFailure<Target extends CallTarget>(
   error: unknown,
 ): MaybePromise<Answer> {
   const owner = call.edge.trail === undefined || call.evidence !== undefined ? undefined : ownerOf(call, error);
-  if (owner !== undefined && error instanceof KmsError)
+  if (owner !== undefined && KmsError.is(error))
     return recordRefusal(call, owner, error.code).then(() => answerFailure(call, dialect, error));
   return answerFailure(call, dialect, error);
 }
 
 /** Whose credential a call was refused with before its evidence began, where that is known: it ended, or its limit is used up. */
 function ownerOf({ signedIn }: Call, error: unknown): Pick<Identity, 'subject' | 'tenantId'> | undefined {
-  if (error instanceof RefusedCredential) return error;
-  return error instanceof KmsError && error.code === 'TOO_MANY_REQUESTS' ? signedIn?.identity : undefined;
+  if (RefusedCredential.is(error)) return error;
+  return KmsError.is(error) && error.code === 'TOO_MANY_REQUESTS' ? signedIn?.identity : undefined;
 }
 
 function answerFailure<Target extends CallTarget>(
@@ -76,11 +76,11 @@ function answerFailure<Target extends CallTarget>(
 
 /** Who was refused: nobody knows more of a call without a valid credential than where it came from and what it says it is. */
 function refusedFields({ edge, incoming }: Call, error: unknown): Partial<RequestFields> {
-  if (!(error instanceof KmsError) || error.code !== 'UNAUTHORIZED') return {};
+  if (!KmsError.is(error) || error.code !== 'UNAUTHORIZED') return {};
   const userAgent = incoming.headers['user-agent'];
   return {
     address: knownAddress(incoming, edge.gatewayCredential),
     ...(userAgent === undefined ? {} : { userAgent: userAgent.slice(0, MOST_USER_AGENT) }),
-    ...(error instanceof RefusedCredential ? { subject: error.subject, tenantId: error.tenantId ?? undefined } : {}),
+    ...(RefusedCredential.is(error) ? { subject: error.subject, tenantId: error.tenantId ?? undefined } : {}),
   };
 }

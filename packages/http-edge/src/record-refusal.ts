@@ -23,7 +23,7 @@ export async function recordRefusal(
     event?.actsFor(tenantId ?? SYSTEM_TENANT, callerAddress(incoming, edge.gatewayCredential));
     await event?.refused(code);
   } catch (error) {
-    if (!(error instanceof KmsError)) throw error;
+    if (!KmsError.is(error)) throw error;
     edge.logs.log.warn(
       { requestId, tokenId: subject, reason: error.message },
       'the refusal of a token could not be recorded as evidence',

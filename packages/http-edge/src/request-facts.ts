@@ -57,7 +57,7 @@ export function knownAddress(incoming: Head, gatewayCredential: string | undefin
   try {
     return callerAddress(incoming, gatewayCredential) ?? undefined;
   } catch (error) {
-    if (!(error instanceof KmsError)) throw error;
+    if (!KmsError.is(error)) throw error;
     return incoming.socket.remoteAddress;
   }
 }

@@ -124,7 +124,7 @@ export function startEvidenceWorker(options: EvidenceWorkerOptions): { stop(): P
 }
 
 function isOutage(error: unknown): boolean {
-  return error instanceof KmsError && error.code === 'STORE_UNAVAILABLE';
+  return KmsError.is(error) && error.code === 'STORE_UNAVAILABLE';
 }
 
 /** Runs one round after another; each returns how long to pause after it. */

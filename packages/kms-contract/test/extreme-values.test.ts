@@ -56,7 +56,7 @@ function pathsRefused(route: Route, raw: RawRequest): readonly unknown[] {
     parseRequest(route, raw);
     return [];
   } catch (error) {
-    if (!(error instanceof KmsError) || error.code !== 'BAD_REQUEST') throw error;
+    if (!KmsError.is(error) || error.code !== 'BAD_REQUEST') throw error;
     const { issues } = error.details as { readonly issues: readonly { readonly path: string }[] };
     return issues.map(({ path }) => path);
   }

@@ -12,7 +12,7 @@ function failure(route: Route, raw: RawRequest): KmsError {
   try {
     parseRequest(route, raw);
   } catch (error) {
-    if (error instanceof KmsError) return error;
+    if (KmsError.is(error)) return error;
     throw error;
   }
   throw new Error('the request was accepted');

@@ -34,7 +34,7 @@ function failureOf(route: Route, body: Record<string, unknown>): KmsError {
   try {
     parseRequest(route, { params: { keyId: EXAMPLE.keyId }, body });
   } catch (error) {
-    if (error instanceof KmsError) return error;
+    if (KmsError.is(error)) return error;
     throw error;
   }
   throw new Error('the request was accepted');

@@ -56,7 +56,7 @@ async function outcome(run: () => unknown): Promise<unknown> {
 
 function expectBadRequest(answered: unknown, path: string | readonly string[], value?: unknown): void {
   expect(answered, `${String(path)}: ${inspect(value)}`).toBeInstanceOf(KmsError);
-  if (!(answered instanceof KmsError)) return;
+  if (!KmsError.is(answered)) return;
   expect({ code: answered.code, message: answered.message }).toMatchObject({ code: 'BAD_REQUEST' });
   const issues = answered.details?.['issues'] as readonly { readonly path: string }[] | undefined;
   expect([path].flat(), inspect(value)).toContain(issues?.[0]?.path.split('.')[0]);
@@ -81,7 +81,7 @@ describe.each(rows)('$name', ({ run, row }) => {
       for (const value of inside) {
         const input = await row.base(f);
         const answered = await outcome(() => run(...withField(input, field, value)));
-        expect(answered instanceof KmsError ? `${field}: ${answered.message}` : 'taken').toBe('taken');
+        expect(KmsError.is(answered) ? `${field}: ${answered.message}` : 'taken').toBe('taken');
       }
     }
   });
@@ -102,7 +102,7 @@ describe.each(rows)('$name', ({ run, row }) => {
       // Another tenant's own check may come first; what must not come is a result, or a fault of the service.
       if (SYSTEM_WIDE.has(run)) continue;
       expect(answered).toBeInstanceOf(KmsError);
-      if (answered instanceof KmsError) expect(['BAD_REQUEST', 'TENANT_MISMATCH']).toContain(answered.code);
+      if (KmsError.is(answered)) expect(['BAD_REQUEST', 'TENANT_MISMATCH']).toContain(answered.code);
     }
   });
 });

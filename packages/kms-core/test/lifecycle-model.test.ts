@@ -61,7 +61,7 @@ async function outcome(call: Promise<unknown>): Promise<string> {
     await call;
     return 'done';
   } catch (error) {
-    if (error instanceof KmsError) return error.code;
+    if (KmsError.is(error)) return error.code;
     throw error;
   }
 }

@@ -74,7 +74,7 @@ async function codeOf(call: Promise<unknown>): Promise<string> {
   try {
     await call;
   } catch (error) {
-    if (error instanceof KmsError) return error.code;
+    if (KmsError.is(error)) return error.code;
     throw error;
   }
   return 'no error';

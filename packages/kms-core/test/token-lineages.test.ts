@@ -99,7 +99,7 @@ describe('nobody grants more than they hold', () => {
             held.push({ identity, above: [maker.identity, ...maker.above] });
             made += 1;
           } catch (error) {
-            if (!(error instanceof KmsError) || error.code !== 'FORBIDDEN') throw error;
+            if (!KmsError.is(error) || error.code !== 'FORBIDDEN') throw error;
             refused += 1;
           }
         }

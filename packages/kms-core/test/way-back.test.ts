@@ -28,7 +28,7 @@ async function refusal(attempt: Promise<unknown>): Promise<KmsError> {
   try {
     await attempt;
   } catch (error) {
-    if (error instanceof KmsError) return error;
+    if (KmsError.is(error)) return error;
     throw error;
   }
   throw new Error('nothing was refused');
@@ -113,7 +113,7 @@ describe('the way back from a policy', () => {
               changed += 1;
             } catch (error) {
               // Whoever may not do that does not; what counts is what the others can do afterwards.
-              if (!(error instanceof KmsError) || error.code !== 'FORBIDDEN') throw error;
+              if (!KmsError.is(error) || error.code !== 'FORBIDDEN') throw error;
             }
           }
           await way(f.kms, f.admin, keyId);

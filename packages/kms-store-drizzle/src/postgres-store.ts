@@ -69,7 +69,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
 
 /** The reason in the message, where the connection is what is wrong. */
 function explained(error: unknown, option: 'url' | 'notifyUrl'): unknown {
-  if (!(error instanceof KmsError) || !isOfConnection(error)) return error;
+  if (!KmsError.is(error) || !isOfConnection(error)) return error;
   const problem = connectionProblem(error);
   if (problem === undefined) return error;
   return new KmsError('STORE_UNAVAILABLE', `The database cannot serve: ${problem.reason}.`, {
@@ -87,6 +87,6 @@ function isOfConnection({ code, cause }: KmsError): boolean {
 /** Notices may come later; what somebody has to correct does not correct itself. */
 function refuseForGood(error: unknown): void {
   const problem = explained(error, 'notifyUrl');
-  if (problem instanceof KmsError && problem.details?.['lies'] !== undefined && problem.details['lies'] !== 'server')
+  if (KmsError.is(problem) && problem.details?.['lies'] !== undefined && problem.details['lies'] !== 'server')
     throw problem;
 }

@@ -60,13 +60,13 @@ async function byStore(url: string): Promise<string> {
       serverTimeoutMs: 0,
     });
   } catch (error) {
-    if (error instanceof KmsError && error.code === 'BAD_REQUEST') return 'refused';
+    if (KmsError.is(error) && error.code === 'BAD_REQUEST') return 'refused';
     throw error;
   }
   try {
     return (await connection.simple(WHERE))[0]?.['place'] ?? '';
   } catch (error) {
-    if (error instanceof KmsError && error.code === 'STORE_UNAVAILABLE') return 'refused';
+    if (KmsError.is(error) && error.code === 'STORE_UNAVAILABLE') return 'refused';
     throw error;
   } finally {
     await connection.end();
@@ -190,7 +190,7 @@ describe('a database URL', () => {
     try {
       parseConnectionUrl(url);
     } catch (error) {
-      if (!(error instanceof KmsError)) throw error;
+      if (!KmsError.is(error)) throw error;
       ({ message } = error);
       expect(error.code).toBe('BAD_REQUEST');
     }

@@ -111,7 +111,7 @@ async function afterwards(change: () => Promise<unknown>, call: () => Promise<un
   try {
     return await call();
   } catch (error) {
-    if (error instanceof KmsError) return error;
+    if (KmsError.is(error)) return error;
     throw error;
   } finally {
     await sql`delete from kms.idempotency_keys`;
@@ -132,7 +132,7 @@ const answers = () => calls.map(({ first }) => JSON.stringify(first ?? null));
 
 /** What must not come back: the answer to any earlier call, or the token in it. A refusal says why. */
 function expectNoReplay(outcome: unknown, what: string): void {
-  if (outcome instanceof KmsError) {
+  if (KmsError.is(outcome)) {
     expect([what, outcome.code]).toEqual([
       what,
       // The last two by work that was done anew: what it is about has ended already.

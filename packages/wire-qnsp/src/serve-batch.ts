@@ -58,7 +58,7 @@ export async function serveBatch(facts: ServiceFacts, call: Call<QnspTarget>, ra
   };
   const failed = (error: unknown) => {
     // One item that fails is that item's answer, even when the service is at fault; the log says why.
-    if (!(error instanceof KmsError) || error.code === 'INTERNAL_ERROR')
+    if (!KmsError.is(error) || error.code === 'INTERNAL_ERROR')
       edge.logs.log.error({ requestId, err: error }, 'batch item failed');
     return { error: itemProblem(failureOf(error)) };
   };

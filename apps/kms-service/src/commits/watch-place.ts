@@ -17,7 +17,7 @@ export function watchPlace(feed: ChangeFeed, look: () => Promise<unknown>, log: 
       try {
         await look();
       } catch (error) {
-        if (!(error instanceof KmsError)) throw error;
+        if (!KmsError.is(error)) throw error;
         log.debug({ err: error }, 'the place of the database could not be checked');
       }
     }

@@ -153,7 +153,7 @@ function readAlgorithm(env: Variables): Algorithm {
     if (algorithm.importOnly) env.problem('KMS_ALGORITHM', `${algorithm.id} keys can only be imported`);
     return algorithm;
   } catch (error) {
-    if (!(error instanceof KmsError)) throw error;
+    if (!KmsError.is(error)) throw error;
     env.problem('KMS_ALGORITHM', error.message.replace('algorithm: ', ''));
     return resolveAlgorithm('AES-256-GCM');
   }
@@ -191,7 +191,7 @@ function refuseBadUrl(env: Variables, variable: string, url: string, form: strin
   try {
     parseConnectionUrl(url);
   } catch (error) {
-    if (!(error instanceof KmsError)) throw error;
+    if (!KmsError.is(error)) throw error;
     env.problem(variable, error.message.replace('The database URL ', ''));
   }
 }

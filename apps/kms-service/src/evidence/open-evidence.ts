@@ -61,7 +61,7 @@ export function openEvidence(config: EvidenceConfig, store: EvidenceStore, clock
         trail.requireRoom(SYSTEM_TENANT);
         return undefined;
       } catch (error) {
-        if (!(error instanceof KmsError)) throw error;
+        if (!KmsError.is(error)) throw error;
         return error.message;
       }
     },

@@ -48,7 +48,7 @@ async function checkValueOf(hsm: Hsm): Promise<string | undefined> {
   try {
     return await hsm.root.checkValue();
   } catch (error) {
-    if (error instanceof HsmConfigurationError || error instanceof KmsError) return undefined;
+    if (error instanceof HsmConfigurationError || KmsError.is(error)) return undefined;
     throw error;
   }
 }

@@ -73,7 +73,7 @@ function needsNewProcess(error: unknown): boolean {
 
 /** Whether a call failed before the token heard of it: refused, or without a connection. */
 export function wasNeverAsked(error: unknown): error is KmsError {
-  if (!(error instanceof KmsError) || error.code !== 'HSM_UNAVAILABLE') return false;
+  if (!KmsError.is(error) || error.code !== 'HSM_UNAVAILABLE') return false;
   const { cause } = error;
   if (cause instanceof ChildFault) return ['driver', 'module', 'initialise', 'slot'].includes(cause.fault.type);
   return cause === undefined || cause instanceof LanesBusy || cause instanceof HsmConfigurationError;
@@ -91,14 +91,14 @@ export function goneFor(reason: Error): ChildGone {
 
 /** Whether a call failed by an answer of the token itself, not of what lies before it, so that it is over. */
 export function hasAnswered(error: unknown): error is KmsError {
-  return error instanceof KmsError && error.cause instanceof ChildFault && !needsNewProcess(error.cause);
+  return KmsError.is(error) && error.cause instanceof ChildFault && !needsNewProcess(error.cause);
 }
 
 /**
  * What a caller is told about a failed call. Anything that is not a fault of the token means that its process is gone.
  */
 export function callError(hsmId: string, error: Error): KmsError {
-  if (error instanceof KmsError) return error;
+  if (KmsError.is(error)) return error;
   if (!(error instanceof ChildFault)) return hsmUnavailable(hsmId, 'its module does not answer', 1000, error);
   const { fault } = error;
   switch (fault.type) {

@@ -256,7 +256,7 @@ export class HsmLink {
   }
 
   #unreachable(error: unknown): KmsError {
-    if (error instanceof KmsError) return error;
+    if (KmsError.is(error)) return error;
     const waitMs = Math.max(this.#retryAt - this.#parts.now(), 1000);
     return hsmUnavailable(this.#settings.id, `it cannot be reached (${asError(error).message})`, waitMs, error);
   }

@@ -42,6 +42,6 @@ export function hsmOaepEngine(
 }
 
 function lacksSha256(error: unknown, { lacksOaepHash }: Quirks): boolean {
-  const fault = error instanceof KmsError && error.cause instanceof ChildFault ? error.cause.fault : null;
+  const fault = KmsError.is(error) && error.cause instanceof ChildFault ? error.cause.fault : null;
   return fault?.type === 'ckr' && lacksOaepHash.includes(fault.code);
 }

@@ -70,7 +70,7 @@ export class HsmResidentKeys implements ResidentKeyProvider {
       return { handle, publicKey };
     } catch (error) {
       await this.#remove(handle, error);
-      throw error instanceof KmsError ? new NothingLeft(error) : error;
+      throw KmsError.is(error) ? new NothingLeft(error) : error;
     }
   }
 
@@ -153,7 +153,7 @@ async function leavingNothing<T>(step: Promise<T>): Promise<T> {
   try {
     return await step;
   } catch (error) {
-    throw error instanceof KmsError ? new NothingLeft(error) : error;
+    throw KmsError.is(error) ? new NothingLeft(error) : error;
   }
 }
 

@@ -168,8 +168,7 @@ export class HsmRoot implements RootProvider {
 
   #asConfiguration(error: unknown): HsmConfigurationError | null {
     if (error instanceof HsmConfigurationError) return error;
-    const fault: Fault | null =
-      error instanceof KmsError && error.cause instanceof ChildFault ? error.cause.fault : null;
+    const fault: Fault | null = KmsError.is(error) && error.cause instanceof ChildFault ? error.cause.fault : null;
     if (fault?.type === 'not-found') return this.#missing();
     if (fault?.type === 'ambiguous') return this.#ambiguous(fault.ids);
     if (fault?.type !== 'weakened') return null;

@@ -56,7 +56,7 @@ function parseItem<R extends Route>(
     // The schema of the route made this value, so it has its type.
     return { body: body as z.output<R['body']>, naming, sentNames };
   } catch (error) {
-    if (error instanceof KmsError) return { error };
+    if (KmsError.is(error)) return { error };
     throw error;
   }
 }

@@ -44,7 +44,7 @@ export function invalidRequest(issues: readonly Issue[]): KmsError {
  * @param names canonical names and those of the request, where they differ
  */
 export function nameAsSent(error: unknown, names: Names | undefined): unknown {
-  if (names === undefined || !(error instanceof KmsError) || error.details === undefined) return error;
+  if (names === undefined || !KmsError.is(error) || error.details === undefined) return error;
   const { issues, path, ...others } = error.details as { readonly issues?: readonly Issue[]; readonly path?: string };
   const details = {
     ...others,

@@ -184,7 +184,7 @@ function collect<T>(issues: Issue[], parse: () => T): T | undefined {
   try {
     return parse();
   } catch (error) {
-    if (!(error instanceof KmsError) || error.code !== 'BAD_REQUEST') throw error;
+    if (!KmsError.is(error) || error.code !== 'BAD_REQUEST') throw error;
     issues.push(...((error.details?.['issues'] ?? []) as readonly Issue[]));
     return undefined;
   }

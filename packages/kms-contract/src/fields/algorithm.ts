@@ -29,7 +29,7 @@ function resolve(name: string, { issues }: z.core.ParsePayload): Algorithm {
   try {
     return resolveAlgorithm(name);
   } catch (error) {
-    if (!(error instanceof KmsError)) throw error;
+    if (!KmsError.is(error)) throw error;
     issues.push({
       code: 'custom',
       message: `must be one of ${ALGORITHMS.map(({ id }) => id).join(', ')}`,

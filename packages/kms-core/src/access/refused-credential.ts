@@ -23,4 +23,9 @@ export class RefusedCredential extends KmsError {
     this.subject = subject;
     this.tenantId = tenantId;
   }
+
+  /** As {@link KmsError.is}, of this one. */
+  static override is(value: unknown): value is RefusedCredential {
+    return KmsError.is(value) && value.code === 'UNAUTHORIZED' && 'subject' in value && 'tenantId' in value;
+  }
 }

@@ -52,7 +52,7 @@ export async function joinFleet(
     );
   } catch (error) {
     // A database that only reads is served from as well.
-    if (!(error instanceof KmsError) || error.code !== 'STORE_UNAVAILABLE') throw error;
+    if (!KmsError.is(error) || error.code !== 'STORE_UNAVAILABLE') throw error;
     alert({
       kind: 'fleet-unknown',
       message: 'Could not compare this process with the others on its database.',
@@ -71,7 +71,7 @@ export async function joinFleet(
     leave: () =>
       nodes.leave(node.nodeId).catch((error: unknown) => {
         // It counts as gone automatically after a while.
-        if (!(error instanceof KmsError)) throw error;
+        if (!KmsError.is(error)) throw error;
       }),
   };
 }

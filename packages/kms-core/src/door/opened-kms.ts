@@ -164,7 +164,7 @@ export class OpenedKms implements AsyncDisposable {
     try {
       return await verifyCredentials(this.#verifiers, presented);
     } catch (error) {
-      if (error instanceof RefusedCredential && this.#refused.takes(error, error.code)) {
+      if (RefusedCredential.is(error) && this.#refused.takes(error, error.code)) {
         const context = { requestId, source: SOURCE, userAgent: null, ip };
         const evidence = this.#evidence(error.tenantId ?? SYSTEM_TENANT, error.subject, 'authenticate', context);
         await this.#leaveRefusal(evidence, error.code);
@@ -179,7 +179,7 @@ export class OpenedKms implements AsyncDisposable {
       evidence?.requireRoom();
       await evidence?.refused(code);
     } catch (cause) {
-      if (!(cause instanceof KmsError)) throw cause;
+      if (!KmsError.is(cause)) throw cause;
       this.#alert({ kind: 'evidence-missed', message: 'The refusal of a token could not be recorded.', cause });
     }
   }

@@ -97,7 +97,7 @@ async function look({ storage, calls, alert }: Supervised, fleet: FleetMember | 
     await storage.commits?.check();
   } catch (error) {
     // The listener for it has refused all calls.
-    if (error instanceof KmsError && error.code === 'SEALED') return;
+    if (KmsError.is(error) && error.code === 'SEALED') return;
     throw error;
   }
   if (storage.copies !== undefined && !(await storage.copies.keepAlive())) {
@@ -114,6 +114,6 @@ async function unlessReadOnly(work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    if (!(error instanceof KmsError) || error.code !== 'STORE_UNAVAILABLE') throw error;
+    if (!KmsError.is(error) || error.code !== 'STORE_UNAVAILABLE') throw error;
   }
 }

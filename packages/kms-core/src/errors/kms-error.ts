@@ -31,6 +31,9 @@ export interface KmsErrorOptions {
   readonly cause?: unknown;
 }
 
+/** The same symbol in every copy of this package, of whatever version. */
+const BRAND: unique symbol = Symbol.for('@qnsp/kms-core/error');
+
 /**
  * The one error class of the KMS.
  *
@@ -48,6 +51,21 @@ export class KmsError extends Error {
     this.code = code;
     this.details = options.details;
     this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+
+  get [BRAND](): true {
+    return true;
+  }
+
+  /**
+   * Whether something that was thrown is an error of the KMS. Unlike `instanceof`, it also knows the errors of another copy of
+   * this package, as where an application and an adapter have installed one each.
+   *
+   * @example
+   * if (KmsError.is(error) && error.code === 'NOT_FOUND') return undefined;
+   */
+  static is(value: unknown): value is KmsError {
+    return typeof value === 'object' && value !== null && BRAND in value;
   }
 }
 

@@ -17,4 +17,9 @@ export class OutcomeUnknown extends KmsError {
     );
     this.made = made;
   }
+
+  /** As {@link KmsError.is}, of this one. */
+  static override is(value: unknown): value is OutcomeUnknown {
+    return KmsError.is(value) && 'made' in value && value.made instanceof Promise;
+  }
 }

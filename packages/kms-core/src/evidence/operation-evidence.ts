@@ -132,7 +132,7 @@ export class OperationEvidence {
   }
 
   async failed(error: unknown): Promise<void> {
-    const code = error instanceof KmsError ? error.code : 'INTERNAL_ERROR';
+    const code = KmsError.is(error) ? error.code : 'INTERNAL_ERROR';
     // There is no point in asking for room that was just refused.
     if (code === 'AUDIT_UNAVAILABLE') return;
     const denied = code === 'FORBIDDEN' || code === 'TENANT_MISMATCH';
@@ -140,7 +140,7 @@ export class OperationEvidence {
     const type = denied ? ACCESS_DENIED : this.#call.eventType;
     if (type === null) return;
     const event = this.#event(type, denied ? 'denied' : 'failure', this.#resource, code);
-    if (this.#recorded && error instanceof OutcomeUnknown) this.#recordUnlessMade(event, error);
+    if (this.#recorded && OutcomeUnknown.is(error)) this.#recordUnlessMade(event, error);
     else await this.#record(event);
   }
 
@@ -161,7 +161,7 @@ export class OperationEvidence {
    * keys asks of it: it may be looking for keys that it could use.
    */
   #isDeniedAgain(error: unknown): boolean {
-    if (this.#denials === undefined || !(error instanceof KmsError)) return false;
+    if (this.#denials === undefined || !KmsError.is(error)) return false;
     const { permission, deniedBy } = error.details ?? {};
     const attempt = `${error.code} ${String(permission)} ${deniedBy === undefined ? '' : this.#resource.id}`;
     const isKnown = this.#denials.has(attempt);
@@ -228,7 +228,7 @@ export function withEvidence<T>(evidence: OperationEvidence | undefined, work: (
 }
 
 function auditUnavailable(cause: unknown): KmsError {
-  if (cause instanceof KmsError && cause.code === 'AUDIT_UNAVAILABLE') return cause;
+  if (KmsError.is(cause) && cause.code === 'AUDIT_UNAVAILABLE') return cause;
   return new KmsError(
     'AUDIT_UNAVAILABLE',
     'The operation could not be recorded as evidence, so it was not carried out or its result is withheld.',

@@ -89,7 +89,7 @@ async function compareRoots(store: Store, hierarchy: KeyHierarchy): Promise<void
       await hierarchy.roots.identify(provider, inUse);
       ready += 1;
     } catch (error) {
-      if (!(error instanceof KmsError) || error.code !== 'HSM_UNAVAILABLE') throw error;
+      if (!KmsError.is(error) || error.code !== 'HSM_UNAVAILABLE') throw error;
       if (!inUse.some((root) => root.providerId === provider.id))
         throw new KmsError(
           'SEALED',

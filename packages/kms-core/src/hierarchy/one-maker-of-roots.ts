@@ -80,6 +80,6 @@ async function giveUp(store: Store, own: ResidentKeyName): Promise<void> {
       await release(unit, own);
     });
   } catch (error) {
-    if (!(error instanceof KmsError)) throw error;
+    if (!KmsError.is(error)) throw error;
   }
 }

@@ -120,7 +120,7 @@ export class RootSet {
         const key = await this.#openUnder(provider, tenantId, tmkVersion, candidates);
         if (key !== undefined) return key;
       } catch (error) {
-        if (!(error instanceof KmsError)) throw error;
+        if (!KmsError.is(error)) throw error;
         if (isMissing(error)) unavailable = error;
         else damaged = this.#damaged(provider, tenantId, tmkVersion, error);
       }
@@ -167,7 +167,7 @@ export class RootSet {
     try {
       return await this.#checkValue(provider);
     } catch (error) {
-      if (!(error instanceof KmsError) || error.code !== 'SEALED' || expected.length === 0) throw error;
+      if (!KmsError.is(error) || error.code !== 'SEALED' || expected.length === 0) throw error;
       const message = `${error.message} The database expects the root ${provider.id} with the check value ${checkValues(expected)}, but there is none.`;
       throw new KmsError('SEALED', message, { details: { providerId: provider.id }, cause: error });
     }
@@ -202,7 +202,7 @@ export class RootSet {
 
 /** Whether an error means that this one root cannot be used now, so that another may be tried. */
 export function isMissing(error: unknown): error is KmsError {
-  return error instanceof KmsError && (error.code === 'HSM_UNAVAILABLE' || error.code === 'SEALED');
+  return KmsError.is(error) && (error.code === 'HSM_UNAVAILABLE' || error.code === 'SEALED');
 }
 
 function checkValues(roots: readonly RootRecord[]): string {

@@ -148,7 +148,7 @@ export class IdentityRing {
     try {
       return new IdentityAuthority(await this.#hierarchy.masterKeys(tenantId));
     } catch (error) {
-      if (!(error instanceof KmsError)) throw error;
+      if (!KmsError.is(error)) throw error;
       // The tenant was shredded.
       if (error.code === 'NOT_FOUND') return undefined;
       if (error.code !== 'INTERNAL_ERROR') throw error;
@@ -162,7 +162,7 @@ export class IdentityRing {
       authority.verifyBinding(record);
       return true;
     } catch (error) {
-      if (!(error instanceof KmsError)) throw error;
+      if (!KmsError.is(error)) throw error;
       this.#report(error);
       return false;
     }
@@ -180,7 +180,7 @@ export class IdentityRing {
         authority.verifyDenial(denial);
         return proven.issuedAt < denial.before.getTime();
       } catch (error) {
-        if (!(error instanceof KmsError)) throw error;
+        if (!KmsError.is(error)) throw error;
         this.#report(error);
         // Nobody knows any more until when it held.
         return true;

@@ -145,7 +145,7 @@ export class KeyRing {
       held.verifyRecord(record);
       return held;
     } catch (error) {
-      if (!(error instanceof KmsError)) throw error;
+      if (!KmsError.is(error)) throw error;
       this.#hierarchy.forget(record.tenantId);
       const chain = await this.#hierarchy.masterKeys(record.tenantId);
       chain.verifyRecord(record);

@@ -16,7 +16,7 @@ export function patientEngine(engine: KeyEngine, { createdAt }: KeyVersionRecord
         return await method(...args);
       } catch (error) {
         const isYoung = Math.abs(clock() - createdAt.getTime()) < YOUNG_MS;
-        if (!isYoung || !(error instanceof KmsError) || error.code !== 'NOT_FOUND') throw error;
+        if (!isYoung || !KmsError.is(error) || error.code !== 'NOT_FOUND') throw error;
         throw new KmsError(
           'HSM_UNAVAILABLE',
           'The HSM does not yet show the key, which was created a moment ago. Try again.',

@@ -109,7 +109,7 @@ async function applyOne(service: Operation, tombstone: Tombstone): Promise<void>
 
 /** The tombstone of a tenant may have come before those of its bindings, which ended with it. */
 function unlessShredded(error: unknown): undefined {
-  if (!(error instanceof KmsError) || error.code !== 'NOT_FOUND') throw error;
+  if (!KmsError.is(error) || error.code !== 'NOT_FOUND') throw error;
 }
 
 async function endKey(

@@ -50,7 +50,7 @@ export async function authenticOf<Record>(
       verify(record);
       authentic.push(record);
     } catch (error) {
-      if (!(error instanceof KmsError) || error.code !== 'INTERNAL_ERROR') throw error;
+      if (!KmsError.is(error) || error.code !== 'INTERNAL_ERROR') throw error;
       const [kind, id] = nameOf(record);
       const failed = `The stored record of the ${kind} ${id} ${faultOf(error)}`;
       reportForged(kms, `${failed}.`, error);

@@ -78,16 +78,16 @@ function endOf({ notBefore, notAfter }: PresentedCertificate): number {
 function requireFit(kms: Parts, proven: ProvenClaims, identity: Identity): MaybePromise<Identity> {
   const holder = attempt(() => resolveIdentity(kms, proven));
   return andThen(holder, (found) => {
-    if (!(found instanceof KmsError)) return fitting(identity, found);
-    if (found instanceof RefusedCredential) throw found;
+    if (!KmsError.is(found)) return fitting(identity, found);
+    if (RefusedCredential.is(found)) throw found;
     // Nobody knows it: it proves nothing of anybody, and beside another credential need not.
     if (found.code === 'UNAUTHORIZED') return identity;
     if (found.code !== 'TENANT_MISMATCH' || identity.tenantId === null) throw found;
     return andThen(
       attempt(() => resolveIdentity(kms, proven, identity.tenantId ?? undefined)),
       (one) => {
-        if (!(one instanceof KmsError)) return fitting(identity, one);
-        throw one instanceof RefusedCredential ? one : mismatch();
+        if (!KmsError.is(one)) return fitting(identity, one);
+        throw RefusedCredential.is(one) ? one : mismatch();
       },
     );
   });
@@ -108,7 +108,7 @@ function mismatch(): KmsError {
 /** What the work makes, or the error of the KMS that it ends with. */
 function attempt<T>(work: () => MaybePromise<T>): MaybePromise<T | KmsError> {
   const caught = (error: unknown): KmsError => {
-    if (error instanceof KmsError) return error;
+    if (KmsError.is(error)) return error;
     throw error;
   };
   try {

@@ -35,7 +35,7 @@ export async function chooseProtection(
       if (algorithms.includes(algorithm.id)) able.push(provider);
       for (const id of algorithms) offered.add(id);
     } catch (error) {
-      if (!(error instanceof KmsError) || error.code !== 'HSM_UNAVAILABLE') throw error;
+      if (!KmsError.is(error) || error.code !== 'HSM_UNAVAILABLE') throw error;
       away = error;
     }
   }

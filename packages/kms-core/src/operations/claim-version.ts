@@ -42,7 +42,7 @@ export async function claimVersion(store: Store, providerId: string, name: Resid
       claim = (await store.transact(scope, (unit) => unit.residents.renew(claim))) ?? claim;
     } catch (error) {
       // What cannot be renewed now is renewed the next time, or lost: even where a commit that is in doubt was made.
-      if (!(error instanceof KmsError)) throw error;
+      if (!KmsError.is(error)) throw error;
     }
   };
   return {
@@ -69,7 +69,7 @@ async function claimOf(store: Store, providerId: string, name: ResidentKeyName):
       unit.residents.claim({ providerId, name, kind: 'create' }),
     );
   } catch (error) {
-    if (error instanceof KmsError && error.code === 'CONFLICT') throw new BeingMade(error);
+    if (KmsError.is(error) && error.code === 'CONFLICT') throw new BeingMade(error);
     throw error;
   }
 }

@@ -109,7 +109,7 @@ async function destroyCondemned(kms: Kms, record: KeyRecord): Promise<void> {
   try {
     await destroyResident(kms, record);
   } catch (error) {
-    if (!(error instanceof KmsError) || error.code !== 'HSM_UNAVAILABLE') throw error;
+    if (!KmsError.is(error) || error.code !== 'HSM_UNAVAILABLE') throw error;
     throw new KmsError(
       'HSM_UNAVAILABLE',
       'The key is permanently out of use; its material is destroyed as soon as its HSM answers again.',

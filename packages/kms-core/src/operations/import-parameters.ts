@@ -102,7 +102,7 @@ function openToken(
       secret.fill(0);
     }
   } catch (error) {
-    if (error instanceof KmsError && error.code !== 'DECRYPT_FAILED') throw error;
+    if (KmsError.is(error) && error.code !== 'DECRYPT_FAILED') throw error;
     throw badRequest('importToken', `is not a token of this tenant for ${wrappingAlgorithm}`);
   }
 }

@@ -43,7 +43,7 @@ export async function listCursors<Position>(
         // What opens was sealed above, for this same list.
         return openJson(chain, USE, boundTo, bytes) as Position;
       } catch (error) {
-        if (error instanceof KmsError && error.code === 'DECRYPT_FAILED') throw notACursor();
+        if (KmsError.is(error) && error.code === 'DECRYPT_FAILED') throw notACursor();
         throw error;
       }
     },

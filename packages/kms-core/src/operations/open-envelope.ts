@@ -39,7 +39,7 @@ function readHeader(ciphertext: Uint8Array): EnvelopeHeader | undefined {
     return parseHeader(ciphertext);
   } catch (error) {
     // Data of another system has no header; whether that is an error depends on the key.
-    if (error instanceof KmsError && error.code === 'DECRYPT_FAILED') return undefined;
+    if (KmsError.is(error) && error.code === 'DECRYPT_FAILED') return undefined;
     throw error;
   }
 }
@@ -48,7 +48,7 @@ function readHeader(ciphertext: Uint8Array): EnvelopeHeader | undefined {
 function foundFor<T>({ keyId }: SealedText, found: Promise<T>): Promise<T> {
   if (keyId !== null) return found;
   return found.catch((error: unknown) => {
-    if (error instanceof KmsError && error.code === 'NOT_FOUND') throw decryptFailed(error);
+    if (KmsError.is(error) && error.code === 'NOT_FOUND') throw decryptFailed(error);
     throw error;
   });
 }

@@ -49,7 +49,7 @@ async function inFirstThatAnswers(
     try {
       return await make(provider);
     } catch (error) {
-      if (!(error instanceof KmsError) || error.code !== 'HSM_UNAVAILABLE' || error instanceof BeingMade) throw error;
+      if (!KmsError.is(error) || error.code !== 'HSM_UNAVAILABLE' || error instanceof BeingMade) throw error;
       unavailable = error;
     }
   }
@@ -143,7 +143,7 @@ async function unlessItFails(cleanUp: () => Promise<unknown>): Promise<void> {
   try {
     await cleanUp();
   } catch (error) {
-    if (!(error instanceof KmsError)) throw error;
+    if (!KmsError.is(error)) throw error;
   }
 }
 

@@ -72,5 +72,5 @@ export class PreparedVersion implements AsyncDisposable {
 
 /** Whether the unit of work was certainly undone: a store that was lost may have committed it nevertheless. */
 function wasRefused(error: unknown): boolean {
-  return error instanceof KmsError && error.code !== 'STORE_UNAVAILABLE' && error.code !== 'INTERNAL_ERROR';
+  return KmsError.is(error) && error.code !== 'STORE_UNAVAILABLE' && error.code !== 'INTERNAL_ERROR';
 }

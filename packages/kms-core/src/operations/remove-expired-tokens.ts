@@ -85,7 +85,7 @@ function isAuthentic(authority: TokenAuthority, token: ApiTokenRecord): boolean 
     authority.verify(token, 'hash');
     return true;
   } catch (error) {
-    if (!(error instanceof KmsError) || error.code !== 'INTERNAL_ERROR') throw error;
+    if (!KmsError.is(error) || error.code !== 'INTERNAL_ERROR') throw error;
     return false;
   }
 }

@@ -95,7 +95,7 @@ function faultIn(kms: Kms, chain: MasterKeyChain, record: KeyRecord): string | u
     chain.verifyRecord(record);
     return undefined;
   } catch (error) {
-    if (!(error instanceof KmsError) || error.code !== 'INTERNAL_ERROR') throw error;
+    if (!KmsError.is(error) || error.code !== 'INTERNAL_ERROR') throw error;
     const fault = faultOf(error);
     reportForged(kms, `The stored record of the key ${record.keyId} ${fault}.`, error);
     return fault;

@@ -112,7 +112,7 @@ async function listed(provider: ResidentKeyProvider): Promise<readonly ResidentO
   try {
     return await provider.list();
   } catch (error) {
-    if (error instanceof KmsError && error.code === 'HSM_UNAVAILABLE') return undefined;
+    if (KmsError.is(error) && error.code === 'HSM_UNAVAILABLE') return undefined;
     throw error;
   }
 }
@@ -165,7 +165,7 @@ async function noteOrphan(unit: UnitOfWork, providerId: string, name: ResidentKe
     await unit.residents.claim({ providerId, name, kind: 'orphan' });
   } catch (error) {
     // Another node noted it at the same moment, or the key is being made.
-    if (!(error instanceof KmsError) || error.code !== 'CONFLICT') throw error;
+    if (!KmsError.is(error) || error.code !== 'CONFLICT') throw error;
   }
 }
 

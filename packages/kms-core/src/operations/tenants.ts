@@ -64,7 +64,7 @@ async function prepared(masterKey: Promise<PreparedMasterKey>): Promise<Prepared
   try {
     return await masterKey;
   } catch (error) {
-    if (!(error instanceof KmsError)) throw error;
+    if (!KmsError.is(error)) throw error;
     return {
       store: async () => {
         throw error;
@@ -281,7 +281,7 @@ async function destroyObjects(kms: Kms, tenantId: TenantId): Promise<void> {
   try {
     await destroyResidentOfTenant(kms, tenantId);
   } catch (error) {
-    if (!(error instanceof KmsError) || error.code !== 'HSM_UNAVAILABLE') throw error;
+    if (!KmsError.is(error) || error.code !== 'HSM_UNAVAILABLE') throw error;
     throw new KmsError(
       'HSM_UNAVAILABLE',
       'The tenant is shredded; what it has in an HSM that does not answer will be destroyed as soon as that HSM answers.',

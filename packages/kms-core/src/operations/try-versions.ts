@@ -44,7 +44,7 @@ export async function tryVersions(
       asked += 1;
     } catch (error) {
       // Options that this version's algorithm does not have: after an upgrade they may be meant for another version.
-      if (!(error instanceof KmsError) || error.code !== 'BAD_REQUEST') throw error;
+      if (!KmsError.is(error) || error.code !== 'BAD_REQUEST') throw error;
       refusal = error;
     }
   }

@@ -70,9 +70,7 @@ function useLoaded(op: Operation, request: KeyRequest, loaded: LoadedKey): Maybe
 /** A version at the end of its message budget gives way to a new one if the key rotates automatically. */
 async function rotatedAtBudgetEnd(op: Operation, record: KeyRecord, error: unknown): Promise<boolean> {
   const spent =
-    error instanceof KmsError &&
-    error.code === 'KEY_USAGE_EXCEEDED' &&
-    error.details?.['version'] === record.currentVersion;
+    KmsError.is(error) && error.code === 'KEY_USAGE_EXCEEDED' && error.details?.['version'] === record.currentVersion;
   if (!spent || !record.rotation.auto) return false;
   await rotateUnattended(op, record, (now) => now.currentVersion === record.currentVersion);
   return true;

@@ -35,7 +35,7 @@ export async function bindTenants(store: Store, hierarchy: KeyHierarchy, limit: 
       if (await bindOne(store, hierarchy, tenantId)) bound += 1;
     } catch (error) {
       // Its root is away, or its master key does not open, which is said where it is used.
-      if (!isMissing(error) && !(error instanceof KmsError && error.code === 'INTERNAL_ERROR')) throw error;
+      if (!isMissing(error) && !(KmsError.is(error) && error.code === 'INTERNAL_ERROR')) throw error;
     }
   }
   return { bound, left: unbound - bound };

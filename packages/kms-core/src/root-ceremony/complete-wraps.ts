@@ -86,7 +86,7 @@ export async function completeWrapsUnder(
         if (outcome === 'added') addedNow += 1;
         else if (outcome !== 'not needed') failed.push({ name, error: outcome });
       } catch (error) {
-        if (!(error instanceof KmsError) || error.code !== 'INTERNAL_ERROR') throw error;
+        if (!KmsError.is(error) || error.code !== 'INTERNAL_ERROR') throw error;
         failed.push({ name, error });
       }
     }
@@ -117,7 +117,7 @@ async function wrapAgain(
     if (isMissing(error)) return error;
     throw error;
   });
-  if (masterKey instanceof KmsError) return masterKey;
+  if (KmsError.is(masterKey)) return masterKey;
   const bytes = masterKey.key.export();
   try {
     const format = masterKey.tenantHasMac ? NEWEST_FORMAT : 1;
@@ -132,7 +132,7 @@ async function wrapAgain(
     });
   } catch (error) {
     // Another node was faster, or the tenant or the root has gone in the meantime.
-    if (error instanceof KmsError && error.code === 'CONFLICT') return 'not needed';
+    if (KmsError.is(error) && error.code === 'CONFLICT') return 'not needed';
     throw error;
   } finally {
     bytes.fill(0);

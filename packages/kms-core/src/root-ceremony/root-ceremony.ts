@@ -68,7 +68,7 @@ async function presentRoot(provider: RootProvider): Promise<Pick<RootReport, 'pr
   try {
     return { providerId: provider.id, checkValue: await provider.checkValue(), answers: true };
   } catch (error) {
-    if (!(error instanceof KmsError)) throw error;
+    if (!KmsError.is(error)) throw error;
     return { providerId: provider.id, checkValue: null, answers: error.code !== 'HSM_UNAVAILABLE' };
   }
 }

@@ -44,7 +44,7 @@ export function credentialVerifierContract(name: string, open: () => Promise<Ver
         () => undefined,
         (reason: unknown) => reason,
       );
-      if (error instanceof KmsError) return error;
+      if (KmsError.is(error)) return error;
       throw new Error('the credential was not refused', { cause: error });
     };
 
@@ -68,12 +68,12 @@ export function credentialVerifierContract(name: string, open: () => Promise<Ver
       const words = new Set<string>();
       for (const presented of trial.unknown) {
         const error = await refusal(presented);
-        assert.ok(!(error instanceof RefusedCredential));
+        assert.ok(!RefusedCredential.is(error));
         words.add(`${error.code} ${error.message} ${JSON.stringify(error.details)}`);
       }
       for (const { presented, subject } of trial.ended) {
         const error = await refusal(presented);
-        assert.ok(error instanceof RefusedCredential);
+        assert.ok(RefusedCredential.is(error));
         assertMembers(error, { subject, tenantId: trial.identity.tenantId });
         words.add(`${error.code} ${error.message} ${JSON.stringify(error.details)}`);
       }

@@ -38,7 +38,7 @@ export function rateLimiterContract(name: string, open: (limit: TrialLimit) => L
         await trial.limiter.take(identity, 'encrypt', cost);
         return undefined;
       } catch (error) {
-        if (error instanceof KmsError) return error;
+        if (KmsError.is(error)) return error;
         throw error;
       }
     };

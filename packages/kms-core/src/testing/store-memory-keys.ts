@@ -137,7 +137,7 @@ export class MemoryKeys implements KeyRecords {
       checkKey(key);
       if (current !== undefined) checkChange(current, key);
     } catch (error) {
-      if (!(error instanceof KmsError && error.code === 'CONFLICT')) this.#unit.fail(error);
+      if (!(KmsError.is(error) && error.code === 'CONFLICT')) this.#unit.fail(error);
       throw error;
     }
   }

@@ -177,7 +177,7 @@ describe('the peer of a key agreement', () => {
           const secret = engine.agree(changed);
           expect(Buffer.from(secret as Uint8Array)).toEqual(independentSecret(id, material.key, changed));
         } catch (error) {
-          if (!(error instanceof KmsError)) throw error;
+          if (!KmsError.is(error)) throw error;
           expect(error).toMatchObject({ code: 'BAD_REQUEST', details: { issues: [{ path: 'peerPublicKey' }] } });
           refused += 1;
         }

@@ -35,7 +35,7 @@ export async function importMutants(algorithm: Algorithm, runs: number, inBody: 
     try {
       await look(apply(der, changes));
     } catch (error) {
-      if (!(error instanceof KmsError)) throw error;
+      if (!KmsError.is(error)) throw error;
       expect(error.code).toBe('BAD_REQUEST');
       expect(error.details).toMatchObject({ issues: [{ path: 'wrappedMaterial', reason: expect.any(String) }] });
       refused += 1;

@@ -104,7 +104,7 @@ const UNITS: Readonly<Record<string, StoreMutant>> = {
         const insert: UnitOfWork['keys']['insert'] = async (key) => {
           if (conflict !== undefined) throw conflict;
           await unit.keys.insert(key).catch((error: unknown) => {
-            if (error instanceof KmsError) conflict = error;
+            if (KmsError.is(error)) conflict = error;
             throw error;
           });
         };

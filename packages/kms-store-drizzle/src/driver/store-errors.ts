@@ -36,7 +36,7 @@ const WRAP_OF_ROOT = 'tenant_master_key_wraps_root';
 
 /** The error of the store port for what a database or its driver threw. A `KmsError` is passed on. */
 export function toStoreError(error: unknown): KmsError {
-  if (error instanceof KmsError) return error;
+  if (KmsError.is(error)) return error;
   const fault = faultOf(error);
   if (isUnavailable(fault.code)) {
     return unavailable(SHORT_LIVED_STATES.has(fault.code) ? 'is busy' : 'cannot serve', fault);
@@ -75,7 +75,7 @@ export function isConnectionLost(error: unknown): boolean {
 
 /** Whether a statement was refused because one before it in its transaction had failed. */
 export function isInFailedTransaction(error: unknown): boolean {
-  return error instanceof KmsError && error.cause instanceof DatabaseFault && error.cause.code === FAILED_TRANSACTION;
+  return KmsError.is(error) && error.cause instanceof DatabaseFault && error.cause.code === FAILED_TRANSACTION;
 }
 
 function endsConnection(code: string): boolean {

@@ -22,7 +22,7 @@ export async function openPglite(dataDir: string, limitMs: number): Promise<Pgli
     return new PgliteDriver(client, limitMs, unlock);
   } catch (error) {
     unlock();
-    if (error instanceof KmsError) throw error;
+    if (KmsError.is(error)) throw error;
     const why = error instanceof Error ? error.message : String(error);
     throw new KmsError('STORE_UNAVAILABLE', `The embedded database in ${dataDir} cannot be opened: ${why}`, {
       retryAfterSeconds: 1,

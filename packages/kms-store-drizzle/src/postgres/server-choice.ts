@@ -98,7 +98,7 @@ export class ServerChoice {
 
 function messageAt(error: unknown, place: string): string {
   // A store error says less than its cause.
-  const cause = error instanceof KmsError && error.cause !== undefined ? error.cause : error;
+  const cause = KmsError.is(error) && error.cause !== undefined ? error.cause : error;
   const message = cause instanceof Error ? cause.message : String(cause);
   return message.startsWith(place) ? message : `${place}: ${message}`;
 }
@@ -110,7 +110,7 @@ function isOther(error: unknown): boolean {
 function codeOf(error: unknown): string {
   for (let current = error; current instanceof Error; current = current.cause) {
     const code: unknown = Reflect.get(current, 'code');
-    if (typeof code === 'string' && !(current instanceof KmsError && current.cause !== undefined)) return code;
+    if (typeof code === 'string' && !(KmsError.is(current) && current.cause !== undefined)) return code;
   }
   return 'CONNECT_FAILED';
 }

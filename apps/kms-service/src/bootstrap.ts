@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bootstrapTenant, type Kms, operationOfService } from '@qnsp/kms-core';
+import { bootstrapTenant, type Kms, operationOfService } from '@qnsp/kms-core/internal';
 import type { ServiceConfig } from './config/service-config.ts';
 import { ConfigurationError } from './config/configuration-error.ts';
 import { writeFileDurably } from './config/durable-file.ts';

@@ -1,4 +1,4 @@
-import type { CacheCounts, Kms, SharedCounts } from '@qnsp/kms-core';
+import type { CacheCounts, Kms, SharedCounts } from '@qnsp/kms-core/internal';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Caches } from './caches.ts';
 

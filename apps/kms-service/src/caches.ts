@@ -1,5 +1,6 @@
 import { memoryCaches, openRedisCache, type RedisCache } from '@qnsp/kms-cache';
-import { type ChangeFeed, type OpenCaches, SILENT_FEED } from '@qnsp/kms-core';
+import type { OpenCaches } from '@qnsp/kms-core';
+import { type ChangeFeed, SILENT_FEED } from '@qnsp/kms-core/ports';
 import { readCertificate } from './config/certificate-file.ts';
 import type { CacheConfig } from './config/service-config.ts';
 import type { Logger } from './http/logger.ts';

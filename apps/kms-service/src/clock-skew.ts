@@ -1,4 +1,4 @@
-import type { StoreClock } from '@qnsp/kms-core';
+import type { StoreClock } from '@qnsp/kms-core/ports';
 
 /** From so far apart on an operator should look. */
 const WORTH_A_LOOK_MS = 2000;

@@ -1,17 +1,7 @@
 import { HsmConfigurationError } from '@qnsp/hsm-pkcs11';
-import {
-  type AcknowledgedCommits,
-  type DatabaseCopies,
-  type EvidenceStore,
-  type FleetNodes,
-  type Kms,
-  KmsError,
-  openKms,
-  type Storage,
-  type StoreClock,
-  SYSTEM_TENANT,
-  WrittenFormat,
-} from '@qnsp/kms-core';
+import { KmsError, openKms, type Storage, SYSTEM_TENANT } from '@qnsp/kms-core';
+import { type Kms, WrittenFormat } from '@qnsp/kms-core/internal';
+import type { AcknowledgedCommits, DatabaseCopies, EvidenceStore, FleetNodes, StoreClock } from '@qnsp/kms-core/ports';
 import { openPgliteStore } from '@qnsp/kms-store-drizzle';
 import { type Caches, openCaches } from './caches.ts';
 import { CommitFiles } from './commits/commit-files.ts';

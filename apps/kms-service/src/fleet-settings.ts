@@ -1,12 +1,6 @@
-import {
-  FORMAT_ANNOUNCEMENT,
-  type FleetNode,
-  type FleetNodes,
-  fleetSettings,
-  KmsError,
-  newId,
-  type WrittenFormat,
-} from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
+import { FORMAT_ANNOUNCEMENT, fleetSettings, type WrittenFormat } from '@qnsp/kms-core/internal';
+import { type FleetNode, type FleetNodes, newId } from '@qnsp/kms-core/ports';
 import { ConfigurationError } from './config/configuration-error.ts';
 import type { ServiceConfig } from './config/service-config.ts';
 import type { Logger } from './http/logger.ts';

@@ -1,5 +1,6 @@
 import type { RedisCache } from '@qnsp/kms-cache';
-import { KmsError, TRUST_MS } from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
+import { TRUST_MS } from '@qnsp/kms-core/ports';
 import type { ServiceFacts } from '@qnsp/wire-qnsp';
 import type { Caches } from './caches.ts';
 import type { Evidence } from './evidence/open-evidence.ts';

@@ -1,6 +1,7 @@
 import { jwtVerifier, type TrustedIssuer } from '@qnsp/credentials-jwt';
 import { memoryCache } from '@qnsp/kms-cache';
-import { type CredentialVerifier, type Kms, resolveIdentity } from '@qnsp/kms-core';
+import type { CredentialVerifier } from '@qnsp/kms-core';
+import { type Kms, resolveIdentity } from '@qnsp/kms-core/internal';
 import type { Logger } from './http/logger.ts';
 import type { Metrics } from './metrics.ts';
 

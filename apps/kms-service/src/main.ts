@@ -1,15 +1,15 @@
 import cluster from 'node:cluster';
+import { KmsError } from '@qnsp/kms-core';
 import {
   apiTokenVerifier,
   certificateVerifier,
   installPlatformToken,
-  KmsError,
   NEWEST_FORMAT,
   noteSwitch,
   operationOfService,
   presentEpoch,
   RefusedTokens,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/internal';
 import { qnspDialect } from '@qnsp/wire-qnsp';
 import packageJson from '../package.json' with { type: 'json' };
 import { bootstrap } from './bootstrap.ts';

@@ -1,7 +1,7 @@
 import type { RefusalReason } from '@qnsp/credentials-jwt';
 import type { EvidenceReport } from '@qnsp/kms-audit';
 import type { EdgeMetrics } from '@qnsp/http-edge';
-import type { Kms } from '@qnsp/kms-core';
+import type { Kms } from '@qnsp/kms-core/internal';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { observeCaches } from './cache-metrics.ts';
 import type { Caches } from './caches.ts';

@@ -1,5 +1,7 @@
 import type { Composition } from './compose.ts';
-import { type DatabaseCopies, type DatabaseCopy, FORGOTTEN_AFTER_MS, KmsError, settleCopy } from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
+import { settleCopy } from '@qnsp/kms-core/internal';
+import { type DatabaseCopies, type DatabaseCopy, FORGOTTEN_AFTER_MS } from '@qnsp/kms-core/ports';
 import type { Logger } from './http/logger.ts';
 import type { Readiness } from './readiness.ts';
 

@@ -1,18 +1,16 @@
+import { KmsError, softwareRoot } from '@qnsp/kms-core';
 import {
   type AddedRoot,
   addRoot,
   initialiseRoots,
   KeyHierarchy,
-  KmsError,
   retireRoot,
   type RootCeremony,
-  type RootProvider,
-  type RootRecord,
   type RootsReport,
   rootStatus,
   rotateRoot,
-  softwareRoot,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/internal';
+import type { RootProvider, RootRecord } from '@qnsp/kms-core/ports';
 import { asConfigurationError, openStoreAndRoots } from './compose.ts';
 import { ConfigurationError } from './config/configuration-error.ts';
 import { readConfig, readNewRootKey } from './config/env.ts';

@@ -1,4 +1,5 @@
-import { type Kms, startScheduledWork, type WorkReport } from '@qnsp/kms-core';
+import type { WorkReport } from '@qnsp/kms-core';
+import { type Kms, startScheduledWork } from '@qnsp/kms-core/internal';
 import type { Logger } from './http/logger.ts';
 import type { RootWork } from './roots/root-work.ts';
 

@@ -1,4 +1,5 @@
-import { ALGORITHMS, type KnownAnswer, powerOnSelfTest } from '@qnsp/kms-core';
+import { ALGORITHMS } from '@qnsp/kms-core/algorithms';
+import { type KnownAnswer, powerOnSelfTest } from '@qnsp/kms-core/internal';
 import type { Logger } from './http/logger.ts';
 import type { Readiness } from './readiness.ts';
 

@@ -1,4 +1,5 @@
-import type { CredentialVerifier, Kms, RefusedTokens, SweepReport } from '@qnsp/kms-core';
+import type { CredentialVerifier } from '@qnsp/kms-core';
+import type { Kms, RefusedTokens, SweepReport } from '@qnsp/kms-core/internal';
 import type { Caches } from './caches.ts';
 import type { ClockSkew } from './clock-skew.ts';
 import type { Evidence } from './evidence/open-evidence.ts';

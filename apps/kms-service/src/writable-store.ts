@@ -1,4 +1,5 @@
-import { type EvidenceStore, KmsError } from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
+import type { EvidenceStore } from '@qnsp/kms-core/ports';
 
 /** Probes may be asked by many, and each write that is tried costs the database one. */
 const VALID_MS = 1000;

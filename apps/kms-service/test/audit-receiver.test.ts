@@ -12,7 +12,8 @@ import {
   sealBatch,
   verifyExport,
 } from '@qnsp/kms-audit';
-import { type AuditEvent, newId } from '@qnsp/kms-core';
+import type { AuditEvent } from '@qnsp/kms-core';
+import { newId } from '@qnsp/kms-core/ports';
 import { mountSmallDisk, type TempDir, tempDir } from '@qnsp/test-harness';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { BEARER_TOKEN, listen, PUBLIC_KEY_PEM, SIGNING_KEY_PEM } from './evidence-sample.ts';

@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, chownSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { KmsError, SILENT_FEED } from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
+import { SILENT_FEED } from '@qnsp/kms-core/ports';
 import {
   createDatabase,
   freePort,

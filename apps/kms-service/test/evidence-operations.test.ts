@@ -1,7 +1,8 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { ALL_ROUTES, type JsonObject, type Route } from '@qnsp/kms-contract';
 import { parseExportLine } from '@qnsp/kms-audit';
-import { type AuditEvent, newId, SYSTEM_TENANT } from '@qnsp/kms-core';
+import { type AuditEvent, SYSTEM_TENANT } from '@qnsp/kms-core';
+import { newId } from '@qnsp/kms-core/ports';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { evidenceEnv, type Receiver, startReceiver } from './evidence-sample.ts';
 import { type Answer, type LocalService, send, startLocalService } from './local-service.ts';

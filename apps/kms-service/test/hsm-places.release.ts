@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createDatabase, startService } from '@qnsp/test-harness';
-import type { RootRecord } from '@qnsp/kms-core';
+import type { RootRecord } from '@qnsp/kms-core/ports';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { OpenedRoots } from '../src/roots/open-roots.ts';
 import { openRoots } from '../src/roots/open-roots.ts';

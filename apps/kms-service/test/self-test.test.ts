@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { apiTokenVerifier, KNOWN_ANSWERS, openKms, RECORD_FORMATS, RefusedTokens, softwareRoot } from '@qnsp/kms-core';
+import { openKms, softwareRoot } from '@qnsp/kms-core';
+import { apiTokenVerifier, KNOWN_ANSWERS, RECORD_FORMATS, RefusedTokens } from '@qnsp/kms-core/internal';
 import { inMemoryStorage } from '@qnsp/kms-core/testing';
 import { qnspDialect } from '@qnsp/wire-qnsp';
 import { afterEach, describe, expect, test } from 'vitest';

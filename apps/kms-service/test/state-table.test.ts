@@ -1,13 +1,6 @@
-import {
-  type CryptoOperation,
-  CRYPTO_OPERATIONS,
-  KEY_STATE_ALLOWS,
-  KEY_STATES,
-  type KeyState,
-  VERSION_STATE_ALLOWS,
-  VERSION_STATES,
-  type VersionState,
-} from '@qnsp/kms-core';
+import { KEY_STATES, type KeyState, type VersionState } from '@qnsp/kms-core';
+import { type CryptoOperation, CRYPTO_OPERATIONS } from '@qnsp/kms-core/algorithms';
+import { KEY_STATE_ALLOWS, VERSION_STATE_ALLOWS, VERSION_STATES } from '@qnsp/kms-core/lifecycle';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Answer, type LocalService, startLocalService } from './local-service.ts';
 

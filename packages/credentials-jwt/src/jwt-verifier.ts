@@ -1,14 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
-import {
-  type CredentialVerifier,
-  type Identity,
-  KmsError,
-  type MaybePromise,
-  type MemoryCache,
-  notAuthorized,
-  type PresentedCredentials,
-  type ProvenClaims,
-} from '@qnsp/kms-core';
+import { type CredentialVerifier, type Identity, KmsError, type PresentedCredentials } from '@qnsp/kms-core';
+import type { ProvenClaims } from '@qnsp/kms-core/internal';
+import { type MaybePromise, type MemoryCache, notAuthorized } from '@qnsp/kms-core/ports';
 import { compactVerify, errors } from 'jose';
 import { importedKey, type IssuerKey, IssuerKeys } from './issuer-keys.ts';
 import { proveClaims } from './prove-claims.ts';

@@ -1,4 +1,4 @@
-import type { ProvenClaims } from '@qnsp/kms-core';
+import type { ProvenClaims } from '@qnsp/kms-core/internal';
 import { Refusal } from './refusal.ts';
 import type { JsonObject } from './strict-json.ts';
 import type { TrustedIssuer } from './trusted-issuers.ts';

@@ -1,25 +1,22 @@
 import { randomBytes } from 'node:crypto';
+import { effectivePermissions, resolveAlgorithm, softwareRoot } from '@qnsp/kms-core';
 import {
   type CreateIdentityBindingInput,
   createIdentityBinding,
   deleteIdentityBinding,
   denyIdentity,
-  effectivePermissions,
   establishRoots,
   IdentityRing,
   KeyHierarchy,
   KeyRing,
   type Kms,
-  newId,
-  notAuthorized,
   type Operation,
   OperationBudgets,
   OperationCounter,
-  resolveAlgorithm,
   resolveIdentity,
-  softwareRoot,
   TokenRing,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/internal';
+import { newId, notAuthorized } from '@qnsp/kms-core/ports';
 import { addTenant, inMemoryStore, MapCache } from '@qnsp/kms-core/testing';
 import { jwtVerifier, type RefusalReason, readTrustedIssuers, type VerifiedToken } from '../src/index.ts';
 

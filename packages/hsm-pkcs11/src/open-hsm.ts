@@ -1,4 +1,5 @@
-import { KmsError, type ResidentKeyProvider, type RootProvider } from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
+import type { ResidentKeyProvider, RootProvider } from '@qnsp/kms-core/ports';
 import { HsmConfigurationError } from './configuration/configuration-error.ts';
 import { hsmUnavailable } from './connection/hsm-errors.ts';
 import { HsmLink } from './connection/hsm-link.ts';

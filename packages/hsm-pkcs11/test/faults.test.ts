@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { KmsError, NothingLeft } from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
+import { NothingLeft } from '@qnsp/kms-core/ports';
 import { describe, expect, it } from 'vitest';
 import type { Hsm } from '../src/index.ts';
 import { aad, openFaulty, recover, residentEngine, unavailable } from './faulty-hsm.ts';

@@ -1,6 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { FaultyModule } from '@qnsp/test-harness';
-import { type Algorithm, ALGORITHMS, type KeyEngine } from '@qnsp/kms-core';
+import type { Algorithm } from '@qnsp/kms-core';
+import { ALGORITHMS } from '@qnsp/kms-core/algorithms';
+import type { KeyEngine } from '@qnsp/kms-core/engines';
 import { expect } from 'vitest';
 import type { Hsm } from '../src/index.ts';
 import { makeFaultyModule, makeToken, openWithRoot } from './tokens.ts';

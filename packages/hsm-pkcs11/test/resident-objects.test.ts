@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { type Algorithm, ALGORITHMS, type ResidentKeyName } from '@qnsp/kms-core';
+import type { Algorithm } from '@qnsp/kms-core';
+import { ALGORITHMS } from '@qnsp/kms-core/algorithms';
+import type { ResidentKeyName } from '@qnsp/kms-core/ports';
 import type { SoftHsmToken } from '@qnsp/test-harness';
 import { describe, expect, it } from 'vitest';
 import type { Hsm } from '../src/index.ts';

@@ -1,4 +1,6 @@
-import { type EvidenceTrail, type Identity, OperationEvidence, OPERATIONS, SYSTEM_TENANT } from '@qnsp/kms-core';
+import { type Identity, OPERATIONS, SYSTEM_TENANT } from '@qnsp/kms-core';
+import { OperationEvidence } from '@qnsp/kms-core/internal';
+import type { EvidenceTrail } from '@qnsp/kms-core/ports';
 import type { Call } from './call.ts';
 
 const SANE_USER_AGENT = /^[\u0020-\u007e]{1,256}$/;

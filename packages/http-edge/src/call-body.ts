@@ -1,12 +1,6 @@
-import {
-  callerOf,
-  isUuid,
-  type MaybePromise,
-  OPERATIONS,
-  requireAccess,
-  requirePermission,
-  SYSTEM_TENANT,
-} from '@qnsp/kms-core';
+import { isUuid, OPERATIONS, SYSTEM_TENANT } from '@qnsp/kms-core';
+import { callerOf, requireAccess, requirePermission } from '@qnsp/kms-core/internal';
+import type { MaybePromise } from '@qnsp/kms-core/ports';
 import { readBody, requireIdentity } from './body.ts';
 import type { Call, SignedIn } from './call.ts';
 import { callerAddress } from './request-facts.ts';

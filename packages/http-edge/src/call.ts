@@ -1,15 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import {
-  type Caller,
-  callerOf,
-  type Identity,
-  KmsError,
-  type MaybePromise,
-  notAuthorized,
-  type OperationEvidence,
-  type PresentedCredentials,
-  type TenantId,
-} from '@qnsp/kms-core';
+import { type Caller, type Identity, KmsError, type PresentedCredentials, type TenantId } from '@qnsp/kms-core';
+import { callerOf, type OperationEvidence } from '@qnsp/kms-core/internal';
+import { type MaybePromise, notAuthorized } from '@qnsp/kms-core/ports';
 import type { CallTarget } from './call-target.ts';
 import { costOf } from './cost.ts';
 import type { Edge } from './edge.ts';

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
-import type { PresentedCertificate } from '@qnsp/kms-core';
+import type { PresentedCertificate } from '@qnsp/kms-core/ports';
 
 /** What the clients of connections have proven to be, looked at once for each connection. */
 const PRESENTED = new WeakMap<object, PresentedCertificate>();

@@ -1,4 +1,5 @@
-import { type CostClass, OPERATIONS, type OperationName } from '@qnsp/kms-core';
+import { OPERATIONS, type OperationName } from '@qnsp/kms-core';
+import type { CostClass } from '@qnsp/kms-core/internal';
 
 /** Units of a rate limit for each class of cost, which are orders of magnitude apart. One is the work of the cheapest call. */
 const UNITS: Readonly<Record<CostClass, number>> = { memory: 1, read: 10, write: 100, slow: 1000 };

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { MaybePromise, PresentedCertificate, PresentedCredentials } from '@qnsp/kms-core';
+import type { PresentedCredentials } from '@qnsp/kms-core';
+import type { MaybePromise, PresentedCertificate } from '@qnsp/kms-core/ports';
 import type { Answer } from './answer.ts';
 import type { Call, Wire } from './call.ts';
 import type { CallTarget } from './call-target.ts';

@@ -1,4 +1,6 @@
-import type { CredentialVerifier, EvidenceTrail, Kms, OperationName, RateLimiter, RefusedTokens } from '@qnsp/kms-core';
+import type { CredentialVerifier, OperationName } from '@qnsp/kms-core';
+import type { Kms, RefusedTokens } from '@qnsp/kms-core/internal';
+import type { EvidenceTrail, RateLimiter } from '@qnsp/kms-core/ports';
 import type { EdgeLogs } from './edge-logs.ts';
 
 /** Counts and times calls. */

@@ -1,11 +1,6 @@
-import {
-  andThen,
-  type CredentialVerifier,
-  type Identity,
-  type MaybePromise,
-  type PresentedCredentials,
-  verifyCredentials,
-} from '@qnsp/kms-core';
+import type { CredentialVerifier, Identity, PresentedCredentials } from '@qnsp/kms-core';
+import { verifyCredentials } from '@qnsp/kms-core/internal';
+import { andThen, type MaybePromise } from '@qnsp/kms-core/ports';
 
 /** A credential that was checked no longer ago than this counts as checked now. */
 const FRESH_MS = 100;

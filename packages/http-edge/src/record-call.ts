@@ -1,4 +1,5 @@
-import { type Identity, KmsError, type MaybePromise, RefusedCredential } from '@qnsp/kms-core';
+import { type Identity, KmsError } from '@qnsp/kms-core';
+import { type MaybePromise, RefusedCredential } from '@qnsp/kms-core/ports';
 import type { RequestFields } from './access-log.ts';
 import type { Answer } from './answer.ts';
 import type { Call } from './call.ts';

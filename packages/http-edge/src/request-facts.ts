@@ -1,7 +1,8 @@
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
-import { KmsError, type PresentedCertificate, type PresentedCredentials } from '@qnsp/kms-core';
+import { KmsError, type PresentedCredentials } from '@qnsp/kms-core';
+import type { PresentedCertificate } from '@qnsp/kms-core/ports';
 
 /** The head of a request, and the connection that it came by. */
 type Head = Pick<IncomingMessage, 'headers' | 'socket'>;

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { andThen, type MaybePromise, verifyCredentials, withEvidence } from '@qnsp/kms-core';
+import { verifyCredentials, withEvidence } from '@qnsp/kms-core/internal';
+import { andThen, type MaybePromise } from '@qnsp/kms-core/ports';
 import type { Answer } from './answer.ts';
 import { beginEvidence } from './begin-evidence.ts';
 import { Call, type SignedIn } from './call.ts';

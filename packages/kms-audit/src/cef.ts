@@ -1,4 +1,5 @@
-import type { AuditEvent, AuditResult, ChainedEvent } from '@qnsp/kms-core';
+import type { AuditEvent } from '@qnsp/kms-core';
+import type { AuditResult, ChainedEvent } from '@qnsp/kms-core/ports';
 
 const SEVERITY: Readonly<Record<AuditResult, number>> = { success: 3, failure: 5, denied: 7 };
 

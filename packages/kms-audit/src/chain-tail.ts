@@ -1,4 +1,4 @@
-import type { Checkpoint, EvidenceEpoch, SigningKeyPeriod } from '@qnsp/kms-core';
+import type { Checkpoint, EvidenceEpoch, SigningKeyPeriod } from '@qnsp/kms-core/ports';
 import { checkpointHash } from './checkpoint.ts';
 import { GENESIS_HASH } from './event-hash.ts';
 

@@ -1,11 +1,6 @@
 import { createHash, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
-import {
-  type Checkpoint,
-  type CheckpointStatement,
-  privateKeyInPem,
-  publicKeyInPem,
-  RefusedMaterial,
-} from '@qnsp/kms-core';
+import { privateKeyInPem, publicKeyInPem, RefusedMaterial } from '@qnsp/kms-core/engines';
+import type { Checkpoint, CheckpointStatement } from '@qnsp/kms-core/ports';
 import { canonicalJson } from './canonical-json.ts';
 import { signedBytes } from './checkpoint.ts';
 import { type SignatureAlgorithm, signatureAlgorithmOf } from './signature-algorithm.ts';

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { CheckpointStatement } from '@qnsp/kms-core';
+import type { CheckpointStatement } from '@qnsp/kms-core/ports';
 import { canonicalJson } from './canonical-json.ts';
 import { HASH_ALGORITHM } from './event-hash.ts';
 

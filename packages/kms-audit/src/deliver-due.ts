@@ -1,4 +1,5 @@
-import type { Delivery, DeliveryOutcome, EvidenceStore, TenantId } from '@qnsp/kms-core';
+import type { TenantId } from '@qnsp/kms-core';
+import type { Delivery, DeliveryOutcome, EvidenceStore } from '@qnsp/kms-core/ports';
 import type { Deliver, DeliveryAnswer } from './delivery-client.ts';
 import type { EvidenceReport } from './evidence-report.ts';
 import { StuckBatches } from './stuck-batches.ts';

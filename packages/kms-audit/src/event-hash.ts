@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { ChainedEvent } from '@qnsp/kms-core';
+import type { ChainedEvent } from '@qnsp/kms-core/ports';
 import { canonicalJson } from './canonical-json.ts';
 
 /** SHA3-256 (FIPS 202), in lower-case hexadecimal wherever it is text. */

@@ -1,4 +1,5 @@
-import type { EvidenceBacklog, TenantId } from '@qnsp/kms-core';
+import type { TenantId } from '@qnsp/kms-core';
+import type { EvidenceBacklog } from '@qnsp/kms-core/ports';
 
 /** What people should know about the work on evidence. */
 export type EvidenceReport =

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type EvidenceEpoch, type EvidenceStore, KmsError, type TenantId } from '@qnsp/kms-core';
+import { KmsError, type TenantId } from '@qnsp/kms-core';
+import type { EvidenceEpoch, EvidenceStore } from '@qnsp/kms-core/ports';
 import type { CheckpointSigner } from './checkpoint-signature.ts';
 import { deliverDue } from './deliver-due.ts';
 import type { Deliver } from './delivery-client.ts';

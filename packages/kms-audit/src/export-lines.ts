@@ -1,12 +1,12 @@
+import type { AuditEvent } from '@qnsp/kms-core';
+import { ACTOR_TYPES } from '@qnsp/kms-core/internal';
 import {
-  ACTOR_TYPES,
-  type AuditEvent,
   AUDIT_EVENT_TYPES,
   AUDIT_RESULTS,
   type ChainedEvent,
   type Checkpoint,
   RESOURCE_TYPES,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/ports';
 import { z } from 'zod';
 import { canonicalJson } from './canonical-json.ts';
 

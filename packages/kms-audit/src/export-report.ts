@@ -1,4 +1,4 @@
-import type { Checkpoint, EvidenceEpoch, SigningKeyPeriod } from '@qnsp/kms-core';
+import type { Checkpoint, EvidenceEpoch, SigningKeyPeriod } from '@qnsp/kms-core/ports';
 
 /** Where an export is not what was signed. */
 export interface BadLine {

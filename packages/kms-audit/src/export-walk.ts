@@ -1,4 +1,4 @@
-import type { ChainedEvent, Checkpoint, EvidenceEpoch } from '@qnsp/kms-core';
+import type { ChainedEvent, Checkpoint, EvidenceEpoch } from '@qnsp/kms-core/ports';
 import { BEGINNING, type ChainTail, isSameEpoch, type Signers, statementProblem, tailAfter } from './chain-tail.ts';
 import { checkpointHash } from './checkpoint.ts';
 import { type CheckpointVerifier, checkpointVerifier } from './checkpoint-signature.ts';

@@ -1,4 +1,5 @@
-import { type AuditEvent, type EvidenceStore, type EvidenceTrail, KmsError, type TenantId } from '@qnsp/kms-core';
+import { type AuditEvent, KmsError, type TenantId } from '@qnsp/kms-core';
+import type { EvidenceStore, EvidenceTrail } from '@qnsp/kms-core/ports';
 import { hasShare } from './fair-share.ts';
 
 export interface GroupCommitOptions {

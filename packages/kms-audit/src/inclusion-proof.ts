@@ -1,4 +1,4 @@
-import type { ChainedEvent, Checkpoint } from '@qnsp/kms-core';
+import type { ChainedEvent, Checkpoint } from '@qnsp/kms-core/ports';
 import type { CheckpointVerifier } from './checkpoint-signature.ts';
 import { eventHash } from './event-hash.ts';
 import { auditPath, rootOfPath } from './merkle-tree.ts';

@@ -30,14 +30,13 @@ export { emptyChain, sealBatch, SupersededKeyError } from './seal-batch.ts';
 export { batchProblem, readDelivery } from './verify-batch.ts';
 export { verifyExport } from './verify-export.ts';
 export type { VerifyExportOptions } from './verify-export-options.ts';
+export type { AuditEvent, EvidenceBatch } from '@qnsp/kms-core';
 export type {
-  AuditEvent,
   ChainedEvent,
   ChainHead,
   Checkpoint,
   CheckpointStatement,
-  EvidenceBatch,
   EvidenceEpoch,
   SealedBatch,
   SigningKeyPeriod,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/ports';

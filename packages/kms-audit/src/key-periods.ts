@@ -1,4 +1,4 @@
-import type { Checkpoint, SigningKeyPeriod } from '@qnsp/kms-core';
+import type { Checkpoint, SigningKeyPeriod } from '@qnsp/kms-core/ports';
 import { signingKeyId } from './chain-tail.ts';
 
 const MOST_PERIODS = 1000;

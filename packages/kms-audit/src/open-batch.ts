@@ -1,4 +1,4 @@
-import type { ChainedEvent, Checkpoint } from '@qnsp/kms-core';
+import type { ChainedEvent, Checkpoint } from '@qnsp/kms-core/ports';
 import { GrowingRoot } from './merkle-tree.ts';
 
 /** An event by its name and its place. */

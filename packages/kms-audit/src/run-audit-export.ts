@@ -1,4 +1,4 @@
-import type { Checkpoint } from '@qnsp/kms-core';
+import type { Checkpoint } from '@qnsp/kms-core/ports';
 import { parseExportLine } from './export-lines.ts';
 
 /** Where evidence is exported from: the service, through any client. */

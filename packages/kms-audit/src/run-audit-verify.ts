@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import type { Checkpoint } from '@qnsp/kms-core';
+import type { Checkpoint } from '@qnsp/kms-core/ports';
 import { checkpointVerifier } from './checkpoint-signature.ts';
 import { readCheckpoint } from './export-lines.ts';
 import { wordsOf } from './export-report.ts';

@@ -1,12 +1,12 @@
+import type { AuditEvent } from '@qnsp/kms-core';
 import {
-  type AuditEvent,
   type ChainedEvent,
   type ChainHead,
   type CheckpointStatement,
   type EvidenceEpoch,
   newId,
   type SealedBatch,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/ports';
 import { periodsWith, signingKeyId } from './chain-tail.ts';
 import { checkpointHash } from './checkpoint.ts';
 import type { CheckpointSigner } from './checkpoint-signature.ts';

@@ -1,4 +1,5 @@
-import { type AuditEvent, type EvidenceEpoch, type EvidenceStore, KmsError, type TenantId } from '@qnsp/kms-core';
+import { type AuditEvent, KmsError, type TenantId } from '@qnsp/kms-core';
+import type { EvidenceEpoch, EvidenceStore } from '@qnsp/kms-core/ports';
 import { canonicalJson } from './canonical-json.ts';
 import type { CheckpointSigner } from './checkpoint-signature.ts';
 import { readAuditEvent } from './export-lines.ts';

@@ -1,4 +1,5 @@
-import type { Delivery, TenantId } from '@qnsp/kms-core';
+import type { TenantId } from '@qnsp/kms-core';
+import type { Delivery } from '@qnsp/kms-core/ports';
 
 /** What passes on its own has passed after this many attempts. */
 const ATTEMPTS = 5;

@@ -1,4 +1,4 @@
-import type { Checkpoint } from '@qnsp/kms-core';
+import type { Checkpoint } from '@qnsp/kms-core/ports';
 
 export interface VerifyExportOptions {
   /** The public keys that checkpoints may be signed with, in PEM: more than one after a change of the signing key. */

@@ -1,5 +1,5 @@
 import type { VerifyExportOptions } from './verify-export-options.ts';
-import type { ChainedEvent, Checkpoint } from '@qnsp/kms-core';
+import type { ChainedEvent, Checkpoint } from '@qnsp/kms-core/ports';
 import type { ExportReport } from './export-report.ts';
 import { ExportWalk } from './export-walk.ts';
 import type { Line } from './lines.ts';

@@ -8,7 +8,8 @@ import {
   type SealedBatch,
   sealBatch,
 } from '@qnsp/kms-audit';
-import { type AuditEvent, newId } from '@qnsp/kms-core';
+import type { AuditEvent } from '@qnsp/kms-core';
+import { newId } from '@qnsp/kms-core/ports';
 
 export const TENANT = '0198d2a4-7b1c-7000-8000-000000000001';
 

@@ -1,7 +1,7 @@
 import { type Deliver, type DeliveryAnswer, type EvidenceReport } from '@qnsp/kms-audit';
 import { deliverDue } from '../src/deliver-due.ts';
 import { StuckBatches } from '../src/stuck-batches.ts';
-import { type Delivery, type DeliveryOutcome, type EvidenceStore, newId } from '@qnsp/kms-core';
+import { type Delivery, type DeliveryOutcome, type EvidenceStore, newId } from '@qnsp/kms-core/ports';
 import { beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { sampleExport } from './audit-samples.ts';
 

@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { checkpointSigner, emptyChain, exportLines, proveInclusion, sealBatch } from '@qnsp/kms-audit';
-import { AUDIT_EVENT_TYPES } from '@qnsp/kms-core';
+import { AUDIT_EVENT_TYPES } from '@qnsp/kms-core/ports';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { sampleEvent, samplePem, TENANT } from './audit-samples.ts';
 

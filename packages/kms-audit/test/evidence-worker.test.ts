@@ -1,5 +1,6 @@
 import { checkpointSigner, type EvidenceReport, startEvidenceWorker } from '@qnsp/kms-audit';
-import type { EvidenceStore, TenantId } from '@qnsp/kms-core';
+import type { TenantId } from '@qnsp/kms-core';
+import type { EvidenceStore } from '@qnsp/kms-core/ports';
 import { afterEach, expect, test } from 'vitest';
 import { sampleEvent, samplePem, TENANT } from './audit-samples.ts';
 import { MemoryOutbox } from './memory-outbox.ts';

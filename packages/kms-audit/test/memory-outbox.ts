@@ -1,5 +1,6 @@
 import { emptyChain, type SealedBatch } from '@qnsp/kms-audit';
-import type { AuditEvent, ChainHead, EvidenceBacklog, EvidenceStore, TenantId } from '@qnsp/kms-core';
+import type { AuditEvent, TenantId } from '@qnsp/kms-core';
+import type { ChainHead, EvidenceBacklog, EvidenceStore } from '@qnsp/kms-core/ports';
 
 /** What sealing needs of a store, in memory. */
 export class MemoryOutbox

@@ -1,4 +1,4 @@
-import type { MemoryCache } from '@qnsp/kms-core';
+import type { MemoryCache } from '@qnsp/kms-core/ports';
 import { LRUCache } from 'lru-cache';
 
 /** How exactly the time to live is kept: to look at the clock for each use arms a timer each millisecond. */

@@ -1,4 +1,6 @@
-import type { BoundIdentities, LiveToken, LoadedKey, OpenCaches } from '@qnsp/kms-core';
+import type { OpenCaches } from '@qnsp/kms-core';
+import type { BoundIdentities } from '@qnsp/kms-core/internal';
+import type { LiveToken, LoadedKey } from '@qnsp/kms-core/ports';
 import { memoryCache } from './memory-cache.ts';
 
 export interface MemoryCachesOptions {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import KeyvRedis from '@keyv/redis';
-import type { SharedCache } from '@qnsp/kms-core';
+import type { SharedCache } from '@qnsp/kms-core/ports';
 import { BypassingBreaker } from './bypassing-breaker.ts';
 import { hearingConsoleErrors } from './console-errors.ts';
 import { redisClient } from './redis-client.ts';

@@ -1,15 +1,8 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { memoryCache } from '@qnsp/kms-cache';
-import {
-  establishRoots,
-  KeyHierarchy,
-  KeyRing,
-  type LoadedKey,
-  newId,
-  SILENT_FEED,
-  softwareRoot,
-  type Store,
-} from '@qnsp/kms-core';
+import { softwareRoot } from '@qnsp/kms-core';
+import { establishRoots, KeyHierarchy, KeyRing } from '@qnsp/kms-core/internal';
+import { type LoadedKey, newId, SILENT_FEED, type Store } from '@qnsp/kms-core/ports';
 import { inMemoryStore, sampleKey, sampleVersion, addTenant } from '@qnsp/kms-core/testing';
 
 // Prints by how many bytes this process grows for each key of an algorithm that it holds. Needs `--expose-gc`.

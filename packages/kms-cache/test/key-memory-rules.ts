@@ -3,19 +3,9 @@ import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { memoryCache } from '@qnsp/kms-cache';
-import {
-  bytesOfKey,
-  establishRoots,
-  KeyHierarchy,
-  KeyRing,
-  type KeyRecord,
-  type LoadedKey,
-  type MasterKeyChain,
-  newId,
-  SILENT_FEED,
-  softwareRoot,
-  type Store,
-} from '@qnsp/kms-core';
+import { softwareRoot } from '@qnsp/kms-core';
+import { bytesOfKey, establishRoots, KeyHierarchy, KeyRing, type MasterKeyChain } from '@qnsp/kms-core/internal';
+import { type KeyRecord, type LoadedKey, newId, SILENT_FEED, type Store } from '@qnsp/kms-core/ports';
 import { inMemoryStore, sampleKey, sampleVersion, addTenant } from '@qnsp/kms-core/testing';
 import { beforeAll, describe, expect, test } from 'vitest';
 

@@ -46,4 +46,5 @@ export { durationSeconds } from './fields/duration.ts';
 export { openApiDocument } from './openapi/document.ts';
 
 // What a client needs from the core to understand answers and errors.
-export { ALGORITHMS, type Algorithm, KmsError, type KmsErrorCode, resolveAlgorithm } from '@qnsp/kms-core';
+export { type Algorithm, KmsError, type KmsErrorCode, resolveAlgorithm } from '@qnsp/kms-core';
+export { ALGORITHMS } from '@qnsp/kms-core/algorithms';

@@ -4,14 +4,12 @@ import type {
   CreatedApiToken,
   CreateDataKeyInput,
   CreateDataKeyResult,
-  CreateIdentityBindingInput,
   CreateKeyInput,
   CreateTenantInput,
   DecapsulateInput,
   DecapsulateResult,
   DecryptInput,
   DecryptResult,
-  DenyIdentityInput,
   DeriveInput,
   DeriveResult,
   EncapsulateResult,
@@ -36,6 +34,7 @@ import type {
   WrapInput,
   WrapResult,
 } from '@qnsp/kms-core';
+import type { CreateIdentityBindingInput, DenyIdentityInput } from '@qnsp/kms-core/internal';
 import { expectTypeOf, it } from 'vitest';
 import type { OperationId, RequestOf, ResponseOf } from '../src/index.ts';
 import type { CryptoOperationId } from '../src/routes/index.ts';

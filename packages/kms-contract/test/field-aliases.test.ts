@@ -1,4 +1,4 @@
-import type { CryptoOperation } from '@qnsp/kms-core';
+import type { CryptoOperation } from '@qnsp/kms-core/algorithms';
 import { describe, expect, it } from 'vitest';
 import { encodeAnswer, type FieldNaming, parseRequest, ROUTES, type Route } from '../src/index.ts';
 import { normaliseRequest, withAliases } from '../src/route/field-aliases.ts';

@@ -1,4 +1,4 @@
-import { ALGORITHMS } from '@qnsp/kms-core';
+import { ALGORITHMS } from '@qnsp/kms-core/algorithms';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { algorithm } from '../src/fields/algorithm.ts';

@@ -1,4 +1,6 @@
-import { CRYPTO_OPERATIONS, operationNamed, OPERATIONS } from '@qnsp/kms-core';
+import { OPERATIONS } from '@qnsp/kms-core';
+import { CRYPTO_OPERATIONS } from '@qnsp/kms-core/algorithms';
+import { operationNamed } from '@qnsp/kms-core/internal';
 import { describe, expect, it } from 'vitest';
 import { EXAMPLE } from '../src/answers/examples.ts';
 import {

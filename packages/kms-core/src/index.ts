@@ -1,167 +1,76 @@
-// The public surface, folder by folder.
-export * from './bounds/bounds.ts';
-export { metadataProblem } from './bounds/metadata-problem.ts';
-export * from './errors/kms-error.ts';
-export * from './errors/outcome-unknown.ts';
-export * from './encoding/length-prefixed.ts';
-export * from './encoding/sorted-json.ts';
-export * from './algorithms/registry.ts';
-export * from './algorithms/resolve.ts';
-export * from './model/identifiers.ts';
-export type * from './model/change-request.ts';
-export * from './model/key.ts';
-export * from './model/states.ts';
-export type * from './model/key-settings.ts';
-export * from './model/metadata.ts';
-export * from './model/record-fields.ts';
-export * from './model/tenant.ts';
-export * from './access/api-token.ts';
-export * from './access/identity-binding.ts';
-export type { ProvenClaims } from './access/proven-claims.ts';
-export * from './model/tombstone.ts';
-export * from './model/alert.ts';
-export * from './model/describe-key.ts';
-export * from './model/iso-duration.ts';
-export * from './model/audit-event.ts';
-export * from './model/chain.ts';
-export * from './evidence/describe-request.ts';
-export * from './evidence/operation-evidence.ts';
-export * from './evidence/present-epoch.ts';
-export * from './algorithms/crypto-operation.ts';
-export * from './lifecycle/operations.ts';
-export * from './lifecycle/transitions.ts';
-export * from './access/permissions.ts';
-export * from './access/caller.ts';
-export * from './access/identity.ts';
-export * from './access/local-caller.ts';
-export * from './access/refused-credential.ts';
-export * from './access/refused-tokens.ts';
-export * from './model/policy-document.ts';
-export { AddressSet, isAddressBlock } from './access/address-set.ts';
-export * from './envelope/header.ts';
-export * from './envelope/associated-data.ts';
-export * from './base/maybe-promise.ts';
-export * from './engines/engine.ts';
-export * from './key-material/key-in-pem.ts';
-export { RefusedMaterial } from './key-material/refused-material.ts';
-export { oaepMessageEngine } from './engines/message-engines.ts';
-export { checkSignatureOptions, signatureVerifier } from './engines/signature-engine.ts';
-export * from './hierarchy/software-root.ts';
-export * from './hierarchy/key-hierarchy.ts';
-export * from './hierarchy/root-set.ts';
-export * from './hierarchy/master-key-chain.ts';
-export * from './hierarchy/record-encoding.ts';
-export * from './hierarchy/record-formats.ts';
-export * from './hierarchy/written-format.ts';
-export * from './hierarchy/establish-roots.ts';
-export * from './hierarchy/tenant-master-key.ts';
-export * from './hierarchy/token-authority.ts';
-export * from './hierarchy/identity-authority.ts';
-export * from './hierarchy/tenant-authority.ts';
-export * from './root-ceremony/bind-tenants.ts';
-export * from './root-ceremony/complete-wraps.ts';
-export * from './root-ceremony/root-ceremony.ts';
-export * from './keyring/key-ring.ts';
-export * from './keyring/operation-budgets.ts';
-export * from './keyring/operation-counter.ts';
-export * from './keyring/fresh-cache.ts';
-export * from './keyring/loaded-key.ts';
-export * from './keyring/sealed-commits.ts';
-export * from './keyring/shared-records.ts';
-export * from './keyring/token-ring.ts';
-export * from './keyring/identity-ring.ts';
-export * from './ports/acknowledged-commits.ts';
-export type * from './ports/credential-verifier.ts';
-export type * from './ports/fleet-nodes.ts';
-export type * from './ports/rate-limiter.ts';
-export * from './ports/change-feed.ts';
-export * from './ports/in-process-feed.ts';
-export * from './ports/memory-cache.ts';
-export * from './ports/evidence-store.ts';
-export * from './ports/evidence-trail.ts';
-export * from './ports/resident-keys.ts';
-export * from './ports/root-provider.ts';
-export * from './ports/database-copies.ts';
-export * from './ports/shared-cache.ts';
-export * from './ports/store.ts';
-export * from './ports/store-invariants.ts';
-export * from './operations/catalog.ts';
-export * from './operations/kms.ts';
-export { type Operation, operationOfService } from './operations/operation.ts';
-export * from './operations/api-tokens.ts';
-export * from './operations/credentials.ts';
-export * from './operations/get-token.ts';
-export * from './operations/revoke-token.ts';
-export * from './operations/rotate-token.ts';
-export * from './operations/note-switch.ts';
-export * from './operations/platform-token.ts';
-export * from './operations/apply-tombstones.ts';
-export * from './operations/create-data-key.ts';
-export { createKey, type CreateKeyInput } from './operations/create-key.ts';
-export * from './operations/decrypt.ts';
-export * from './operations/derive.ts';
+// What a program needs that keeps keys. Each name is documented where it is defined.
+export type { Caller } from './access/caller.ts';
+export type { Identity } from './access/identity.ts';
+export { localCaller, type LocalCaller } from './access/local-caller.ts';
 export {
-  destroyKey,
-  type DestroyKeyInput,
-  restoreKey,
-  shredKey,
-  type ShredKeyInput,
-} from './operations/destroy-key.ts';
-export * from './operations/encapsulate.ts';
-export * from './operations/encrypt.ts';
-export * from './operations/get-key.ts';
-export * from './operations/get-public-key.ts';
-export {
-  createIdentityBinding,
-  type CreateIdentityBindingInput,
-  deleteIdentityBinding,
-  getIdentityBinding,
-  type IdentityBindingDescription,
-} from './operations/identity-bindings.ts';
-export * from './operations/deny-identity.ts';
-export * from './operations/list-identity-bindings.ts';
-export * from './operations/resolve-identity.ts';
-export { CERTIFICATE_ISSUER } from './access/certificate-issuer.ts';
-export * from './operations/certificate-credentials.ts';
-export * from './operations/key-policy.ts';
-export * from './operations/key-statistics.ts';
-export * from './operations/list-cursor.ts';
-export * from './operations/list-keys.ts';
-export * from './operations/list-api-tokens.ts';
-export * from './operations/mac.ts';
-export * from './operations/random.ts';
-export * from './operations/read-evidence.ts';
-export * from './operations/reencrypt.ts';
-export * from './operations/remove-expired-tokens.ts';
-export * from './operations/require-access.ts';
-export * from './operations/revoke-key.ts';
-export { rotateKey, upgradeKey } from './operations/rotate-key.ts';
-export * from './operations/rotation-schedules.ts';
-export * from './operations/sign.ts';
-export * from './operations/suspend-key.ts';
-export * from './operations/tenants.ts';
-export * from './operations/unwrap.ts';
-export * from './operations/update-key.ts';
-export * from './operations/verify.ts';
-export * from './operations/wrap.ts';
+  effectivePermissions,
+  type Permission,
+  PERMISSIONS,
+  type Role,
+  ROLE_PERMISSIONS,
+  ROLES,
+} from './access/permissions.ts';
+export { type Algorithm, KEY_PURPOSES, type KeyPurpose } from './algorithms/registry.ts';
+export { resolveAlgorithm } from './algorithms/resolve.ts';
+export { BOUNDS } from './bounds/bounds.ts';
+export type { CallerKms, OwnKms } from './door/methods.ts';
+export { openKms, type OpenKmsOptions } from './door/open-kms.ts';
+export { type CallFacts, OpenedKms, type Presenter } from './door/opened-kms.ts';
+export type { Schedule, WorkReport } from './door/scheduled-work.ts';
+export type { SignatureOptions } from './engines/engine.ts';
+export type { EncryptionContext } from './envelope/associated-data.ts';
+export { type Issue, KmsError, type KmsErrorCode, type KmsErrorOptions } from './errors/kms-error.ts';
+export { softwareRoot } from './hierarchy/software-root.ts';
+export type { OpenCaches } from './keyring/kms-caches.ts';
+export type { Alert, AlertSink } from './model/alert.ts';
+export type { AuditEvent } from './model/audit-event.ts';
+export type { EvidenceBatch } from './model/chain.ts';
+export type { ChangeRequest } from './model/change-request.ts';
+export type { KeyDescription, VersionDescription } from './model/describe-key.ts';
+export { isUuid, type KeyId, SYSTEM_TENANT, type TenantId } from './model/identifiers.ts';
+export type { KeySettings, RotationInput } from './model/key-settings.ts';
+export { type ProtectionLevel, REVOCATION_REASONS, type RevocationReason, type UsageLimits } from './model/key.ts';
+export type { Metadata } from './model/metadata.ts';
+export type { PolicyConditions, PolicyDocument, PolicyStatement } from './model/policy-document.ts';
+export { KEY_STATES, type KeyState, type VersionState } from './model/states.ts';
+export type { ApiTokenDescription, CreateApiTokenInput, CreatedApiToken } from './operations/api-tokens.ts';
+export { type CataloguedOperation, type OperationName, OPERATIONS } from './operations/catalog.ts';
+export type { CreateDataKeyInput, CreateDataKeyResult } from './operations/create-data-key.ts';
+export type { CreateKeyInput } from './operations/create-key.ts';
+export type { DecryptInput, DecryptResult } from './operations/decrypt.ts';
+export type { DeriveInput, DeriveResult } from './operations/derive.ts';
+export type { DestroyKeyInput, ShredKeyInput } from './operations/destroy-key.ts';
+export type { DecapsulateInput, DecapsulateResult, EncapsulateResult } from './operations/encapsulate.ts';
+export type { EncryptInput, EncryptResult } from './operations/encrypt.ts';
+export type { PublicKeyResult } from './operations/get-public-key.ts';
+export type { ImportKeyInput } from './operations/import-key.ts';
+export type { ImportParameters, WrappedMaterial, WrappingAlgorithm } from './operations/import-parameters.ts';
+export type { PutKeyPolicyInput } from './operations/key-policy.ts';
+export type { KeyStatistics } from './operations/key-statistics.ts';
+export type { ListApiTokensInput, ListApiTokensResult } from './operations/list-api-tokens.ts';
+export type { ListKeysInput, ListKeysResult } from './operations/list-keys.ts';
+export type { MacInput, MacResult, VerifyMacInput } from './operations/mac.ts';
+export type {
+  ExportAuditInput,
+  ListAuditCheckpointsResult,
+  ListAuditEventsInput,
+  ListAuditEventsResult,
+} from './operations/read-evidence.ts';
+export type { ReencryptInput } from './operations/reencrypt.ts';
+export type { RevokeKeyInput } from './operations/revoke-key.ts';
+export type { RotationSchedule, RotationSchedules } from './operations/rotation-schedules.ts';
+export type { SignInput, SignResult } from './operations/sign.ts';
+export type {
+  CreateTenantInput,
+  ListTenantsResult,
+  ShredTenantInput,
+  TenantDescription,
+} from './operations/tenants.ts';
 export type { VersionMatch } from './operations/try-versions.ts';
-export * from './operations/import-parameters.ts';
-export * from './operations/import-key.ts';
-export * from './operations/run-due-work.ts';
-export * from './operations/sweep-resident-keys.ts';
-export * from './engines/key-wrap.ts';
-export * from './engines/software-key.ts';
-export * from './self-test/power-on-self-test.ts';
-export { KNOWN_ANSWERS, type KnownAnswer } from './self-test/known-answers.ts';
-export * from './door/fleet-member.ts';
-export * from './door/methods.ts';
-export * from './door/open-kms.ts';
-export * from './door/opened-kms.ts';
-export * from './door/operations-by-name.ts';
-export * from './keyring/kms-caches.ts';
-export * from './door/scheduled-work.ts';
-export * from './door/settle-copy.ts';
-export * from './ports/commit-retention.ts';
-export type * from './ports/kept-evidence.ts';
-export * from './ports/storage.ts';
-export type * from './ports/store-clock.ts';
+export type { UnwrapInput, UnwrapResult } from './operations/unwrap.ts';
+export type { UpdateKeyInput } from './operations/update-key.ts';
+export type { VerifyInput } from './operations/verify.ts';
+export type { WrapInput, WrapResult } from './operations/wrap.ts';
+export type { CredentialVerifier, PresentedCredentials } from './ports/credential-verifier.ts';
+export type { KeepEvidence } from './ports/kept-evidence.ts';
+export { Storage } from './ports/storage.ts';

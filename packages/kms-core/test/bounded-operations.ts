@@ -1,6 +1,6 @@
 import { createCipheriv, createPublicKey, encapsulate as encapsulateKem, generateKeyPairSync } from 'node:crypto';
-import * as core from '../src/index.ts';
-import { BOUNDS, type EncryptionContext, newId, type Operation, type PolicyDocument } from '../src/index.ts';
+import * as core from '../src/exports/internal.ts';
+import { BOUNDS, type EncryptionContext, newId, type Operation, type PolicyDocument } from '../src/exports/internal.ts';
 import type { Fixture } from './kms-fixture.ts';
 
 type Core = typeof core;

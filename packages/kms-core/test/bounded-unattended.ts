@@ -1,5 +1,5 @@
-import * as core from '../src/index.ts';
-import { newId } from '../src/index.ts';
+import * as core from '../src/exports/internal.ts';
+import { newId } from '../src/exports/internal.ts';
 import type { Fixture } from './kms-fixture.ts';
 
 interface Cases {

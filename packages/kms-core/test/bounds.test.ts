@@ -10,8 +10,8 @@ import {
   OPERATIONS,
   PERMISSIONS,
   resolveAlgorithm,
-} from '../src/index.ts';
-import * as core from '../src/index.ts';
+} from '../src/exports/internal.ts';
+import * as core from '../src/exports/internal.ts';
 import { BOUNDED, type BoundedOperation } from './bounded-operations.ts';
 import { UNATTENDED } from './bounded-unattended.ts';
 import { type Fixture, makeFixture } from './kms-fixture.ts';

@@ -8,7 +8,7 @@ import {
   KEY_EVENTS,
   OPERATIONS,
   PERMISSIONS,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 
 const ALL: readonly (readonly [string, CataloguedOperation])[] = Object.entries(OPERATIONS);
 

@@ -1,6 +1,6 @@
 import { globSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { AUDIT_EVENT_TYPES, PERMISSIONS } from '../src/index.ts';
+import { AUDIT_EVENT_TYPES, PERMISSIONS } from '../src/exports/internal.ts';
 import { type SourceText, strayNames } from './stray-names.ts';
 
 const ROOT = new URL('../../../', import.meta.url);

@@ -15,7 +15,7 @@ import {
   type Operation,
   type PresentedCertificate,
   type PresentedCredentials,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { credentialVerifierContract, declareContract } from '../src/testing/index.ts';
 import { addTenant, callerOf, type Fixture, makeFixture } from './kms-fixture.ts';
 

@@ -1,6 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { createKey, encrypt, KeyHierarchy, KeyRing, type RootProvider, SYSTEM_TENANT } from '../src/index.ts';
+import {
+  createKey,
+  encrypt,
+  KeyHierarchy,
+  KeyRing,
+  type RootProvider,
+  SYSTEM_TENANT,
+} from '../src/exports/internal.ts';
 import { MapCache } from '../src/testing/map-cache.ts';
 import { makeFixture } from './kms-fixture.ts';
 

@@ -13,7 +13,7 @@ import {
   type PolicyDocument,
   type PolicyStatement,
   ROLES,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 
 const KEYS = [newId(), newId()];
 const TENANTS = [newId(), newId()];

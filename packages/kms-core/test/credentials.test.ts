@@ -12,7 +12,7 @@ import {
   revokeApiToken,
   TOKEN_PREFIX,
   verifyCredentials,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { credentialVerifierContract, declareContract } from '../src/testing/index.ts';
 import { makeFixture } from './kms-fixture.ts';
 

@@ -1,6 +1,6 @@
 import { loadVectors, type Vector } from '@qnsp/test-vectors';
 import { describe, expect, test } from 'vitest';
-import { ALGORITHMS } from '../src/index.ts';
+import { ALGORITHMS } from '../src/exports/internal.ts';
 import { type KnownAnswer, KNOWN_ANSWERS } from '../src/self-test/known-answers.ts';
 import { powerOnSelfTest } from '../src/self-test/power-on-self-test.ts';
 

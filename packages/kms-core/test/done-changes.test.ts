@@ -19,7 +19,7 @@ import {
   suspendKey,
   SYSTEM_TENANT,
   operationOfService,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { softwareResidentKeys, type SoftwareResidentKeys } from '../src/testing/index.ts';
 import { failure } from './crypto-samples.ts';
 import { callerOf, type Fixture, makeFixture } from './kms-fixture.ts';

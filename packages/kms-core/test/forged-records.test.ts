@@ -10,7 +10,7 @@ import {
   removeExpiredTokens,
   shredTenant,
   tokenAuthority,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { someBytes, SYSTEM } from '../src/testing/index.ts';
 import { makeFixture } from './kms-fixture.ts';
 

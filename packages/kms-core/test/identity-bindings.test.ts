@@ -26,7 +26,7 @@ import {
   shredTenant,
   SILENT_FEED,
   withEvidence,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { foundByMatch, matches, namesOf } from '../src/access/found-by.ts';
 import { MapCache } from '../src/testing/map-cache.ts';
 import { addTenant, callerOf, type Fixture, makeFixture, promised } from './kms-fixture.ts';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { CreateIdentityBindingInput, ProvenClaims } from '../src/index.ts';
+import type { CreateIdentityBindingInput, ProvenClaims } from '../src/exports/internal.ts';
 
 export const ISSUER = 'https://issuer.example';
 const HOUR = 60 * 60 * 1000;

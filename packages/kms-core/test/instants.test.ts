@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { BOUNDS, createApiToken, createKey, listKeys, newId, updateKey } from '../src/index.ts';
+import { BOUNDS, createApiToken, createKey, listKeys, newId, updateKey } from '../src/exports/internal.ts';
 import { type Fixture, makeFixture } from './kms-fixture.ts';
 
 let f: Fixture;

@@ -17,7 +17,7 @@ import {
   type RootProvider,
   softwareRoot,
   TokenRing,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { addTenant as insertTenant } from '../src/testing/add-tenant.ts';
 import { type InMemoryStore, inMemoryStore } from '../src/testing/in-memory-store.ts';
 import { MapCache } from '../src/testing/map-cache.ts';

@@ -1,4 +1,4 @@
-import { type Field, lengthPrefixed } from '@qnsp/kms-core';
+import { type Field, lengthPrefixed } from '@qnsp/kms-core/internal';
 import { expect, test } from 'vitest';
 
 /** The encoding by its definition, field by field. */

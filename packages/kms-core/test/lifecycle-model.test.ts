@@ -18,7 +18,7 @@ import {
   runDueWork,
   shredKey,
   suspendKey,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { type Fixture, makeFixture, promised } from './kms-fixture.ts';
 
 const DAY = 86_400_000;

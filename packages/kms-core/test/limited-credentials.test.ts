@@ -23,7 +23,7 @@ import {
   rotateKey,
   shredTenant,
   SYSTEM_TENANT,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { isAllowed } from '../src/access/evaluate-policy.ts';
 import { type Fixture, makeFixture } from './kms-fixture.ts';
 

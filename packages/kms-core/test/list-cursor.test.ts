@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { createKey, encrypt, KmsError, listCursors, listKeys, newId } from '../src/index.ts';
+import { createKey, encrypt, KmsError, listCursors, listKeys, newId } from '../src/exports/internal.ts';
 import { addTenant, callerOf, type Fixture, makeFixture, promised } from './kms-fixture.ts';
 
 let f: Fixture;

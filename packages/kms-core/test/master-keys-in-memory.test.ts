@@ -14,7 +14,7 @@ import {
   SILENT_FEED,
   SYSTEM_TENANT,
   TokenRing,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { MapCache } from '../src/testing/map-cache.ts';
 import { type Fixture, makeFixture, promised } from './kms-fixture.ts';
 

@@ -9,7 +9,7 @@ import {
   type Metadata,
   metadataProblem,
   updateKey,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { type Fixture, makeFixture } from './kms-fixture.ts';
 
 let f: Fixture;

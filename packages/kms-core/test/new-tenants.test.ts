@@ -8,7 +8,7 @@ import {
   newId,
   type RootProvider,
   SYSTEM_TENANT,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { failableRoot, type FailableRoot, SYSTEM } from '../src/testing/index.ts';
 import { failure } from './crypto-samples.ts';
 import { callerOf, makeFixture } from './kms-fixture.ts';

@@ -7,7 +7,7 @@ import {
   type RootProvider,
   SYSTEM_TENANT,
   softwareRoot,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { inMemoryStore, type InMemoryStore, SYSTEM } from '../src/testing/index.ts';
 
 let store: InMemoryStore;

@@ -15,7 +15,7 @@ import {
   softwareRoot,
   Storage,
   SYSTEM_TENANT,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { type InMemoryStorage, inMemoryStorage } from '../src/testing/in-memory-storage.ts';
 import { MapCache } from '../src/testing/map-cache.ts';
 

@@ -25,7 +25,7 @@ import {
   upgradeKey,
   withEvidence,
   operationOfService,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { inMemoryStore } from '../src/testing/in-memory-store.ts';
 import { callerOf, type Fixture, makeFixture } from './kms-fixture.ts';
 import { SealedEvidence } from './sealed-evidence.ts';

@@ -56,7 +56,7 @@ import {
   OperationBudgets,
   type Store,
   operationOfService,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import type { KeyVersionRecord } from '../src/model/key.ts';
 import { cipherOf } from '../src/model/version-cipher.ts';
 import { addTenant, callerOf, type Fixture, makeFixture, promised } from './kms-fixture.ts';

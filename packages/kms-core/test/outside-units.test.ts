@@ -70,7 +70,7 @@ import {
   bindTenants,
   RECORD_FORMATS,
   operationOfService,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { addTenant, failableRoot, inMemoryStore, softwareResidentKeys } from '../src/testing/index.ts';
 import { callerOf, type Fixture, makeFixture } from './kms-fixture.ts';
 import { watchUnits } from './watched-units.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { authorize, isAllowed } from '../src/access/evaluate-policy.ts';
 import { checkPolicy } from '../src/bounds/check-policy.ts';
-import { BOUNDS, newId, type PolicyDocument, type PolicyStatement } from '../src/index.ts';
+import { BOUNDS, newId, type PolicyDocument, type PolicyStatement } from '../src/exports/internal.ts';
 import { callerOf } from './kms-fixture.ts';
 
 const { policy: bounds } = BOUNDS;

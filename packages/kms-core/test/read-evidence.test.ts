@@ -12,7 +12,7 @@ import {
   withEvidence,
   OperationEvidence,
   type ListAuditEventsInput,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { callerOf, type Fixture, makeFixture } from './kms-fixture.ts';
 import { SealedEvidence } from './sealed-evidence.ts';
 

@@ -15,7 +15,7 @@ import {
   TenantAuthority,
   TenantMasterKey,
   TokenAuthority,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { decodeRecord, encodeRecord } from '../src/keyring/record-json.ts';
 import { comparable, sampleTenant } from '../src/testing/store-samples.ts';
 import { failure } from './crypto-samples.ts';

@@ -10,7 +10,7 @@ import {
   revokeApiToken,
   SERVICE_ITSELF,
   shredTenant,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { someBytes, SYSTEM } from '../src/testing/index.ts';
 import { type Fixture, makeFixture } from './kms-fixture.ts';
 import { SealedEvidence } from './sealed-evidence.ts';

@@ -31,7 +31,7 @@ import {
   verifyMac,
   wrap,
   operationOfService,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { softwareResidentKeys, type SoftwareResidentKeys, SYSTEM } from '../src/testing/index.ts';
 import { failure } from './crypto-samples.ts';
 import { type Fixture, makeFixture, promised } from './kms-fixture.ts';

@@ -8,7 +8,7 @@ import {
   type EvidenceReader,
   newId,
   type TenantId,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 
 /** Evidence that is sealed already, in memory: batches of a tenant, oldest first. */
 export class SealedEvidence implements EvidenceReader {

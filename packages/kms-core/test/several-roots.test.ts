@@ -15,7 +15,7 @@ import {
   SYSTEM_TENANT,
   type RootProvider,
   type Store,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import {
   addTenant as insertTenant,
   failableRoot,

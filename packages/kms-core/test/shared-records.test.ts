@@ -11,7 +11,7 @@ import {
   type SharedCache,
   SharedRecords,
   updateKey,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { ChangeHistory } from '../src/keyring/change-history.ts';
 import { MapCache } from '../src/testing/map-cache.ts';
 import { addTenant, callerOf, type Fixture, makeFixture } from './kms-fixture.ts';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import * as vitest from 'vitest';
-import { softwareRoot } from '../src/index.ts';
+import { softwareRoot } from '../src/exports/internal.ts';
 import { declareContract, rootProviderContract } from '../src/testing/index.ts';
 
 declareContract(

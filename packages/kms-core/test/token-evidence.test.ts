@@ -6,7 +6,7 @@ import {
   revokeApiToken,
   rotateApiToken,
   type Operation,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { sha256 } from '../src/evidence/field-facts.ts';
 import { type Fixture, makeFixture } from './kms-fixture.ts';
 

@@ -21,7 +21,7 @@ import {
   putKeyPolicy,
   revokeApiToken,
   rotateApiToken,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { callerOf as someCaller, type Fixture, makeFixture } from './kms-fixture.ts';
 
 const HOUR_MS = 60 * 60_000;

@@ -10,7 +10,7 @@ import {
   shredTenant,
   tokenAuthority,
   operationOfService,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { type Fixture, makeFixture } from './kms-fixture.ts';
 
 /** Records of tokens as the KMS writes them, some changed by a writer of the database. */

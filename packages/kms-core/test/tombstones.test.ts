@@ -21,7 +21,7 @@ import {
   suspendKey,
   type Tombstone,
   operationOfService,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { softwareResidentKeys } from '../src/testing/index.ts';
 import { addTenant, callerOf, type Fixture, makeFixture, promised } from './kms-fixture.ts';
 

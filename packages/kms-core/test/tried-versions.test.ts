@@ -11,7 +11,7 @@ import {
   updateKey,
   verify,
   verifyMac,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { type Fixture, makeFixture } from './kms-fixture.ts';
 
 const DATA = Buffer.from('signed once');

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { KeyEngine, ResidentKeyProvider, RootProvider, Store } from '../src/index.ts';
+import type { KeyEngine, ResidentKeyProvider, RootProvider, Store } from '../src/exports/internal.ts';
 
 /** Parts of a KMS that know of each other: what an HSM does is refused in a unit of work. */
 export interface WatchedUnits<S extends Store> {

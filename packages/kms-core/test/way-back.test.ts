@@ -18,7 +18,7 @@ import {
   restoreKey,
   revokeKey,
   shredKey,
-} from '../src/index.ts';
+} from '../src/exports/internal.ts';
 import { callerOf, type Fixture, makeFixture, promised } from './kms-fixture.ts';
 
 const everything: PolicyStatement = { effect: 'deny', actions: ['*'], resources: ['*'] };

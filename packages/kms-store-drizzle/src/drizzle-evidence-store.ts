@@ -1,15 +1,12 @@
+import { type AuditEvent, KmsError, SYSTEM_TENANT, type TenantId } from '@qnsp/kms-core';
 import {
-  type AuditEvent,
   type AuditEventType,
   type Delivery,
   type DeliveryOutcome,
   type EvidenceQuery,
   type EvidenceStore,
-  KmsError,
   newId,
-  SYSTEM_TENANT,
-  type TenantId,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/ports';
 import { sql } from 'drizzle-orm';
 import { builtOnce } from './driver/built-once.ts';
 import type { Db, Driver } from './driver/driver.ts';

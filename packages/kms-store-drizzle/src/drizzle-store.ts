@@ -1,4 +1,5 @@
-import type { ApiTokenRecord, KeyId, KeyRecord, Store, StoreScope, TenantId, UnitOfWork } from '@qnsp/kms-core';
+import type { KeyId, TenantId } from '@qnsp/kms-core';
+import type { ApiTokenRecord, KeyRecord, Store, StoreScope, UnitOfWork } from '@qnsp/kms-core/ports';
 import { type Column, getTableColumns, getViewSelectedFields, sql } from 'drizzle-orm';
 import { builtOnce } from './driver/built-once.ts';
 import type { Db, Driver } from './driver/driver.ts';

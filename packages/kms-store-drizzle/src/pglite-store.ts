@@ -1,4 +1,5 @@
-import { InProcessFeed, Storage } from '@qnsp/kms-core';
+import { Storage } from '@qnsp/kms-core';
+import { InProcessFeed } from '@qnsp/kms-core/ports';
 import { CHANNEL, eventOf } from './changes/channel.ts';
 import { DrizzleEvidenceStore } from './drizzle-evidence-store.ts';
 import { DrizzleStore } from './drizzle-store.ts';

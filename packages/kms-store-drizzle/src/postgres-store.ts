@@ -1,13 +1,12 @@
-import {
-  type AcknowledgedCommits,
-  type ChangeFeed,
-  type DatabaseCopies,
-  type EvidenceStore,
-  type FleetNodes,
-  KmsError,
-  Storage,
-  type Store,
-} from '@qnsp/kms-core';
+import { KmsError, Storage } from '@qnsp/kms-core';
+import type {
+  AcknowledgedCommits,
+  ChangeFeed,
+  DatabaseCopies,
+  EvidenceStore,
+  FleetNodes,
+  Store,
+} from '@qnsp/kms-core/ports';
 import { PostgresCommits } from './postgres/postgres-commits.ts';
 import { PostgresFeed } from './changes/postgres-feed.ts';
 import { DrizzleDatabaseCopies } from './copies/database-copies.ts';

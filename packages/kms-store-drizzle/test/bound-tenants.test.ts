@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { softwareRoot, SYSTEM_TENANT } from '@qnsp/kms-core';
 import {
   bindTenants,
   completeWraps,
@@ -10,11 +11,8 @@ import {
   type Kms,
   listTenants,
   RECORD_FORMATS,
-  type RootProvider,
-  softwareRoot,
-  type Store,
-  SYSTEM_TENANT,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/internal';
+import type { RootProvider, Store } from '@qnsp/kms-core/ports';
 import { type FailableRoot, failableRoot, SYSTEM } from '@qnsp/kms-core/testing';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FeedEvent } from '@qnsp/kms-core';
+import type { FeedEvent } from '@qnsp/kms-core/ports';
 import { asTenant, delivered, insertKey, newTenant, nextRevision, sampleKey } from '@qnsp/kms-core/testing';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, startTcpProxy, type TcpProxy, type TestDatabase } from '@qnsp/test-harness';

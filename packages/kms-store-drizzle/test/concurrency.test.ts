@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { createTenant, type KeyRecord, type Kms, newId, shredTenant, type Store, SYSTEM_TENANT } from '@qnsp/kms-core';
+import { SYSTEM_TENANT } from '@qnsp/kms-core';
+import { createTenant, type Kms, shredTenant } from '@qnsp/kms-core/internal';
+import { type KeyRecord, newId, type Store } from '@qnsp/kms-core/ports';
 import {
   asTenant,
   insertKey,

@@ -1,4 +1,4 @@
-import { type KeyRecord, newId, type Store } from '@qnsp/kms-core';
+import { type KeyRecord, newId, type Store } from '@qnsp/kms-core/ports';
 import {
   insertKey,
   newTenant,

@@ -1,4 +1,5 @@
-import { createKey, revokeKey, type DatabaseCopies } from '@qnsp/kms-core';
+import { createKey, revokeKey } from '@qnsp/kms-core/internal';
+import type { DatabaseCopies } from '@qnsp/kms-core/ports';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
 import { afterEach, beforeEach, expect, it } from 'vitest';

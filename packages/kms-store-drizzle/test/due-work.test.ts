@@ -1,22 +1,19 @@
 import { randomBytes } from 'node:crypto';
+import { effectivePermissions, resolveAlgorithm, softwareRoot } from '@qnsp/kms-core';
 import {
   createKey,
-  effectivePermissions,
   establishRoots,
   IdentityRing,
   KeyHierarchy,
   KeyRing,
   type Kms,
-  newId,
   OperationBudgets,
   OperationCounter,
-  resolveAlgorithm,
   runDueWork,
-  SILENT_FEED,
-  softwareRoot,
   TokenRing,
   operationOfService,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/internal';
+import { newId, SILENT_FEED } from '@qnsp/kms-core/ports';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { addTenant } from '@qnsp/kms-core/testing';
 import { createDatabase } from '@qnsp/test-harness';

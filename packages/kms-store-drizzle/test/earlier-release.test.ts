@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { getKey, type Kms, RECORD_FORMATS, rotateKey } from '@qnsp/kms-core';
+import { getKey, type Kms, RECORD_FORMATS, rotateKey } from '@qnsp/kms-core/internal';
 import { scopeOf } from '@qnsp/kms-core/testing';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';

@@ -1,4 +1,4 @@
-import { type EvidenceStore, newId, type Store } from '@qnsp/kms-core';
+import { type EvidenceStore, newId, type Store } from '@qnsp/kms-core/ports';
 import {
   declareContract,
   evidenceStoreContract,

@@ -1,4 +1,4 @@
-import type { CommitMemory, KnownCommits, Store } from '@qnsp/kms-core';
+import type { CommitMemory, KnownCommits, Store } from '@qnsp/kms-core/ports';
 import { newTenant } from '@qnsp/kms-core/testing';
 import { openPostgresStore, type PostgresStoreOptions } from '@qnsp/kms-store-drizzle';
 import {

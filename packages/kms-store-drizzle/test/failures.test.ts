@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Store, UnitOfWork } from '@qnsp/kms-core';
+import type { Store, UnitOfWork } from '@qnsp/kms-core/ports';
 import { asTenant, insertKey, newTenant, nextRevision, sampleKey, SYSTEM } from '@qnsp/kms-core/testing';
 import { openPostgresStore, type PostgresStoreOptions } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type PostgresServer, startPostgres, type TestDatabase } from '@qnsp/test-harness';

@@ -1,4 +1,5 @@
-import { BOUNDS, metadataProblem } from '@qnsp/kms-core';
+import { BOUNDS } from '@qnsp/kms-core';
+import { metadataProblem } from '@qnsp/kms-core/internal';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
 import postgres, { type Sql } from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PGlite } from '@electric-sql/pglite';
-import type { Store } from '@qnsp/kms-core';
+import type { Store } from '@qnsp/kms-core/ports';
 import { asTenant, comparable, insertKey, newTenant, sampleKey, SYSTEM } from '@qnsp/kms-core/testing';
 import { openPgliteStore } from '@qnsp/kms-store-drizzle';
 import { tempDir } from '@qnsp/test-harness';

@@ -1,4 +1,4 @@
-import { type EvidenceStore, newId, type Store, type StoreScope, type UnitOfWork } from '@qnsp/kms-core';
+import { type EvidenceStore, newId, type Store, type StoreScope, type UnitOfWork } from '@qnsp/kms-core/ports';
 import {
   SYSTEM,
   newTenant,

@@ -1,4 +1,4 @@
-import type { StoreScope } from '@qnsp/kms-core';
+import type { StoreScope } from '@qnsp/kms-core/ports';
 import postgres, { type Sql, type TransactionSql } from 'postgres';
 import { scopeStatement } from '../src/driver/scope.ts';
 

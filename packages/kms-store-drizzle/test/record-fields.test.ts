@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { SYSTEM_TENANT } from '@qnsp/kms-core';
 import {
   authenticateToken,
   createApiToken,
@@ -8,16 +9,12 @@ import {
   deleteKeyPolicy,
   destroyKey,
   encrypt,
-  fieldOf,
   getKey,
-  KNOWN_FIELDS,
-  type KeyRecord,
   type Kms,
   listApiTokens,
   listKeys,
   listTenants,
   putKeyPolicy,
-  type RecordField,
   RECORD_FORMATS,
   type RecordFormats,
   restoreKey,
@@ -26,14 +23,12 @@ import {
   revokeKey,
   rotateKey,
   shredTenant,
-  type Store,
   suspendKey,
-  SYSTEM_TENANT,
   TenantAuthority,
   tokenAuthority,
   updateKey,
-  withField,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/internal';
+import { fieldOf, KNOWN_FIELDS, type KeyRecord, type RecordField, type Store, withField } from '@qnsp/kms-core/ports';
 import { scopeOf, SYSTEM } from '@qnsp/kms-core/testing';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';

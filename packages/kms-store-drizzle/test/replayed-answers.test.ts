@@ -1,18 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { type Caller, KmsError, SYSTEM_TENANT } from '@qnsp/kms-core';
 import {
-  type Caller,
   createApiToken,
   createKey,
   createTenant,
   type IdempotencyRequest,
   type Kms,
-  KmsError,
-  newId,
   revokeApiToken,
   rotateKey,
   shredTenant,
-  SYSTEM_TENANT,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/internal';
+import { newId } from '@qnsp/kms-core/ports';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
 import type { Sql } from 'postgres';

@@ -1,4 +1,4 @@
-import type { KeyRecord, Store } from '@qnsp/kms-core';
+import type { KeyRecord, Store } from '@qnsp/kms-core/ports';
 import { asTenant, insertKey, newTenant, rotated, sampleKey } from '@qnsp/kms-core/testing';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';

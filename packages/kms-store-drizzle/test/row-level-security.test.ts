@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type ApiTokenRecord, type EvidenceStore, type KeyRecord, newId, type Store } from '@qnsp/kms-core';
+import { type ApiTokenRecord, type EvidenceStore, type KeyRecord, newId, type Store } from '@qnsp/kms-core/ports';
 import {
   SYSTEM,
   asTenant,

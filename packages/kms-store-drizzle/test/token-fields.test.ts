@@ -1,17 +1,16 @@
 import { randomBytes } from 'node:crypto';
+import { SYSTEM_TENANT } from '@qnsp/kms-core';
 import {
   authenticateToken,
   createApiToken,
   createKey,
   createTenant,
   getApiToken,
-  KNOWN_FIELDS,
   type Kms,
   listApiTokens,
   rotateApiToken,
-  type Store,
-  SYSTEM_TENANT,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/internal';
+import { KNOWN_FIELDS, type Store } from '@qnsp/kms-core/ports';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
 import type { Sql } from 'postgres';

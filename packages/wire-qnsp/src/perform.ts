@@ -10,15 +10,9 @@ import {
   type RawRequest,
   type Route,
 } from '@qnsp/kms-contract';
-import {
-  type Caller,
-  describeRequest,
-  sortedJson,
-  type IdempotencyRequest,
-  KmsError,
-  lengthPrefixed,
-  type MaybePromise,
-} from '@qnsp/kms-core';
+import { type Caller, KmsError } from '@qnsp/kms-core';
+import { describeRequest, sortedJson, type IdempotencyRequest, lengthPrefixed } from '@qnsp/kms-core/internal';
+import type { MaybePromise } from '@qnsp/kms-core/ports';
 import { namingAsSent } from './naming-as-sent.ts';
 import type { QnspTarget, RouteKind } from './qnsp-target.ts';
 import { serveBatch } from './serve-batch.ts';

@@ -1,14 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import { type Call, failureOf } from '@qnsp/http-edge';
 import { encodeAnswer, itemProblem, parseBatch, type RawRequest } from '@qnsp/kms-contract';
-import {
-  andThen,
-  describeRequest,
-  KmsError,
-  type MaybePromise,
-  type OperationEvidence,
-  withEvidence,
-} from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
+import { describeRequest, type OperationEvidence, withEvidence } from '@qnsp/kms-core/internal';
+import { andThen, type MaybePromise } from '@qnsp/kms-core/ports';
 import { namingAsSent } from './naming-as-sent.ts';
 import type { QnspTarget } from './qnsp-target.ts';
 import type { ServiceFacts } from './handlers/service-facts.ts';

@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Call, callerAddress } from '@qnsp/http-edge';
 import type { RawRequest } from '@qnsp/kms-contract';
-import { badRequest, type Caller, isUuid, KmsError, SYSTEM_TENANT } from '@qnsp/kms-core';
+import { type Caller, isUuid, KmsError, SYSTEM_TENANT } from '@qnsp/kms-core';
+import { badRequest } from '@qnsp/kms-core/ports';
 import type { QnspTarget } from './qnsp-target.ts';
 
 /**

@@ -1,6 +1,7 @@
 import { callerAddress, type Dialect, parseJsonObject } from '@qnsp/http-edge';
 import type { DialectUnderTest } from '@qnsp/http-edge/testing';
-import { decrypt, encrypt, KmsError, type OperationName, random } from '@qnsp/kms-core';
+import { KmsError, type OperationName } from '@qnsp/kms-core';
+import { decrypt, encrypt, random } from '@qnsp/kms-core/internal';
 import { qnspDialect } from '../src/index.ts';
 
 const OPERATIONS: Readonly<Record<string, OperationName>> = {

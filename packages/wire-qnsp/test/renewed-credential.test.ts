@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { makeHttpServer } from '@qnsp/http-edge';
 import { edgeUnderTest, RawConnection } from '@qnsp/http-edge/testing';
-import { apiTokenVerifier, type CredentialVerifier, type Identity } from '@qnsp/kms-core';
+import type { CredentialVerifier, Identity } from '@qnsp/kms-core';
+import { apiTokenVerifier } from '@qnsp/kms-core/internal';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { qnsp } from './dialects.ts';
 

@@ -1,18 +1,7 @@
 import { edgeUnderTest } from '@qnsp/http-edge/testing';
-import {
-  type Caller,
-  deleteKeyPolicy,
-  KeyRing,
-  KmsError,
-  type Operation,
-  OPERATIONS,
-  type Permission,
-  PERMISSIONS,
-  putKeyPolicy,
-  rotateKey,
-  SILENT_FEED,
-  suspendKey,
-} from '@qnsp/kms-core';
+import { type Caller, KmsError, OPERATIONS, type Permission, PERMISSIONS } from '@qnsp/kms-core';
+import { deleteKeyPolicy, KeyRing, type Operation, putKeyPolicy, rotateKey, suspendKey } from '@qnsp/kms-core/internal';
+import { SILENT_FEED } from '@qnsp/kms-core/ports';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { shownChange } from '../src/handlers/shown-change.ts';
 

@@ -1,5 +1,6 @@
 import { createSecretKey } from 'node:crypto';
-import type { KeyId, MasterKeyChain, TenantId } from '@qnsp/kms-core';
+import type { KeyId, TenantId } from '@qnsp/kms-core';
+import type { MasterKeyChain } from '@qnsp/kms-core/internal';
 import type { Sql } from 'postgres';
 
 interface StoredKey {

@@ -1,4 +1,5 @@
-import { type KeyId, newId } from '@qnsp/kms-core';
+import type { KeyId } from '@qnsp/kms-core';
+import { newId } from '@qnsp/kms-core/ports';
 import type { Sql } from 'postgres';
 
 type Row = Readonly<Record<string, unknown>>;

@@ -1,4 +1,5 @@
-import { type KeyHierarchy, KeyRing, SILENT_FEED } from '@qnsp/kms-core';
+import { type KeyHierarchy, KeyRing } from '@qnsp/kms-core/internal';
+import { SILENT_FEED } from '@qnsp/kms-core/ports';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase } from '@qnsp/test-harness';
 import postgres from 'postgres';

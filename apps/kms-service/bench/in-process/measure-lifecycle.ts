@@ -1,4 +1,5 @@
-import { createKey, type KeyId, rotateKey } from '@qnsp/kms-core';
+import type { KeyId } from '@qnsp/kms-core';
+import { createKey, rotateKey } from '@qnsp/kms-core/internal';
 import { createDatabase } from '@qnsp/test-harness';
 import postgres from 'postgres';
 import type { BenchResult } from '../bench.ts';

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openRedisCache } from '@qnsp/kms-cache';
-import { KeyRing, type LoadedKey, type MemoryCache, SharedRecords } from '@qnsp/kms-core';
+import { KeyRing, SharedRecords } from '@qnsp/kms-core/internal';
+import type { LoadedKey, MemoryCache } from '@qnsp/kms-core/ports';
 import { createDatabase } from '@qnsp/test-harness';
 import type { BenchResult } from '../bench.ts';
 import { loadKeys } from '../scale/load-keys.ts';

@@ -1,24 +1,18 @@
 import { addTenant } from '@qnsp/kms-core/testing';
 import { randomBytes } from 'node:crypto';
+import { type Caller, effectivePermissions, resolveAlgorithm, softwareRoot, type TenantId } from '@qnsp/kms-core';
 import {
-  type Caller,
-  type ChangeFeed,
-  effectivePermissions,
   establishRoots,
   IdentityRing,
   KeyHierarchy,
   KeyRing,
   type Kms,
   type MasterKeyChain,
-  newId,
   OperationBudgets,
   OperationCounter,
-  resolveAlgorithm,
-  SILENT_FEED,
-  softwareRoot,
-  type TenantId,
   TokenRing,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/internal';
+import { type ChangeFeed, newId, SILENT_FEED } from '@qnsp/kms-core/ports';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 
 /** The core on a PostgreSQL in this process, without caches and without HTTP, with one tenant and its administrator. */

@@ -1,4 +1,5 @@
-import type { KeyId, KeyRing, TenantId } from '@qnsp/kms-core';
+import type { KeyId, TenantId } from '@qnsp/kms-core';
+import type { KeyRing } from '@qnsp/kms-core/internal';
 
 /** Has a ring load a key and make the engine of its current version, as the use of a key does. */
 export async function useColdKey(ring: KeyRing, tenantId: TenantId, keyId: KeyId): Promise<void> {

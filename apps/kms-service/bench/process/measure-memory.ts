@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { KeyHierarchy, type KeyId, softwareRoot } from '@qnsp/kms-core';
+import { type KeyId, softwareRoot } from '@qnsp/kms-core';
+import { KeyHierarchy } from '@qnsp/kms-core/internal';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import type { BenchResult } from '../bench.ts';
 import { type BenchService, startBenchService } from '../load/start-sides.ts';

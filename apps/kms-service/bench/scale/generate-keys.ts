@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { type KeyRecord, type MasterKeyChain, newId, type TenantId } from '@qnsp/kms-core';
+import type { TenantId } from '@qnsp/kms-core';
+import type { MasterKeyChain } from '@qnsp/kms-core/internal';
+import { type KeyRecord, newId } from '@qnsp/kms-core/ports';
 
 const KEYS_PER_BATCH = 10_000;
 const MILLISECONDS_PER_KEY = 1000;

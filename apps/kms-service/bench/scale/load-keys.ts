@@ -1,4 +1,5 @@
-import type { KeyId, KeyRecord } from '@qnsp/kms-core';
+import type { KeyId } from '@qnsp/kms-core';
+import type { KeyRecord } from '@qnsp/kms-core/ports';
 import { insertKeys } from '@qnsp/kms-store-drizzle/testing';
 import { type BenchTenant, generateKeys } from './generate-keys.ts';
 

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { KeyHierarchy, type KeyId, type KeyRecord, softwareRoot, type Store, type TenantId } from '@qnsp/kms-core';
+import { type KeyId, softwareRoot, type TenantId } from '@qnsp/kms-core';
+import { KeyHierarchy } from '@qnsp/kms-core/internal';
+import type { KeyRecord, Store } from '@qnsp/kms-core/ports';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { insertKeys } from '@qnsp/kms-store-drizzle/testing';
 import { createDatabase, startService } from '@qnsp/test-harness';

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigurationError } from '../config/configuration-error.ts';
-import { REMEMBERED_MS } from '@qnsp/kms-core';
+import { REMEMBERED_MS } from '@qnsp/kms-core/ports';
 
 const SUFFIX = '.commits';
 const UNFINISHED = `${SUFFIX}.tmp`;

@@ -1,14 +1,12 @@
 import type { RedisCache } from '@qnsp/kms-cache';
 import {
-  type CommitMemory,
   commitsName,
-  type KnownCommits,
   type MasterKeyChain,
   openCommits,
-  REMEMBERED_MS,
   type RememberedCommits,
   sealCommits,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/internal';
+import { type CommitMemory, type KnownCommits, REMEMBERED_MS } from '@qnsp/kms-core/ports';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../http/logger.ts';
 import type { CommitFiles } from './commit-files.ts';

@@ -1,4 +1,5 @@
-import { type ChangeFeed, KmsError } from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
+import type { ChangeFeed } from '@qnsp/kms-core/ports';
 import type { Logger } from '../http/logger.ts';
 
 /**

@@ -10,7 +10,8 @@ import {
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { parseRedisUrl } from '@qnsp/kms-cache';
-import { type Algorithm, isApiToken, KmsError, resolveAlgorithm, ROOT_KEY_BYTES, TOKEN_PREFIX } from '@qnsp/kms-core';
+import { type Algorithm, KmsError, resolveAlgorithm } from '@qnsp/kms-core';
+import { isApiToken, ROOT_KEY_BYTES, TOKEN_PREFIX } from '@qnsp/kms-core/internal';
 import { parseConnectionUrl } from '@qnsp/kms-store-drizzle';
 import { ConfigurationError } from './configuration-error.ts';
 import { hsmIsMeant, readHsms } from './hsm-variables.ts';

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { ROOT_KEY_BYTES, type RootRecord } from '@qnsp/kms-core';
+import { ROOT_KEY_BYTES } from '@qnsp/kms-core/internal';
+import type { RootRecord } from '@qnsp/kms-core/ports';
 import { ConfigurationError } from './configuration-error.ts';
 import { decodeRootKey } from './env.ts';
 import { writeFileDurably } from './durable-file.ts';

@@ -1,5 +1,5 @@
 import type { EvidenceReport } from '@qnsp/kms-audit';
-import type { EvidenceEpoch } from '@qnsp/kms-core';
+import type { EvidenceEpoch } from '@qnsp/kms-core/ports';
 
 /** What /health says of evidence. */
 interface EvidenceCheck {

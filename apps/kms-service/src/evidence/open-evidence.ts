@@ -5,14 +5,8 @@ import {
   GroupCommit,
   startEvidenceWorker,
 } from '@qnsp/kms-audit';
-import {
-  type EvidenceBacklog,
-  type EvidenceEpoch,
-  type EvidenceStore,
-  type EvidenceTrail,
-  KmsError,
-  SYSTEM_TENANT,
-} from '@qnsp/kms-core';
+import { KmsError, SYSTEM_TENANT } from '@qnsp/kms-core';
+import type { EvidenceBacklog, EvidenceEpoch, EvidenceStore, EvidenceTrail } from '@qnsp/kms-core/ports';
 import { readCertificate } from '../config/certificate-file.ts';
 import type { EvidenceConfig } from '../config/read-evidence.ts';
 import type { Logger } from '../http/logger.ts';

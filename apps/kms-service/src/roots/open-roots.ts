@@ -1,5 +1,6 @@
 import { type Hsm, type HsmConfig, HsmConfigurationError, openHsm, type TokenIdentity } from '@qnsp/hsm-pkcs11';
-import { KmsError, type MakeRoot, type RootProvider, type RootRecord, softwareRoot } from '@qnsp/kms-core';
+import { KmsError, softwareRoot } from '@qnsp/kms-core';
+import type { MakeRoot, RootProvider, RootRecord } from '@qnsp/kms-core/ports';
 import { ConfigurationError } from '../config/configuration-error.ts';
 import type { RootConfig, ServiceConfig } from '../config/service-config.ts';
 import { readOrCreateRootKey, readRootKey } from '../config/root-key-file.ts';

@@ -1,5 +1,6 @@
 import { type Hsm, type HsmConfig, HsmConfigurationError } from '@qnsp/hsm-pkcs11';
-import { KmsError, type RootRecord } from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
+import type { RootRecord } from '@qnsp/kms-core/ports';
 
 /** One entry of the configuration, with the HSM that it leads to now. */
 export interface OpenedHsm {

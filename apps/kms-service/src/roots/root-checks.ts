@@ -1,4 +1,4 @@
-import type { KeyHierarchy, SweepReport } from '@qnsp/kms-core';
+import type { KeyHierarchy, SweepReport } from '@qnsp/kms-core/internal';
 
 /** One line of the health answer. */
 interface Check {

@@ -9,7 +9,7 @@ import {
   type SweepLimits,
   type SweepReport,
   sweepResidentKeys,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/internal';
 import type { Logger } from '../http/logger.ts';
 
 /** Every this many rounds, wraps that other nodes left out are looked for. */

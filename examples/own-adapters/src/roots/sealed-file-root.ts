@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, scryptSync } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { KmsError, type RootProvider } from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
+import type { RootProvider } from '@qnsp/kms-core/ports';
 
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;

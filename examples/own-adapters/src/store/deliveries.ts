@@ -1,4 +1,4 @@
-import type { Delivery, DeliveryOutcome } from '@qnsp/kms-core';
+import type { Delivery, DeliveryOutcome } from '@qnsp/kms-core/ports';
 import type { Database } from './database.ts';
 import { toBatch } from './evidence-rows.ts';
 

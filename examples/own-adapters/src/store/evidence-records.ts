@@ -1,4 +1,5 @@
-import type { AuditEvent, EvidenceRecords } from '@qnsp/kms-core';
+import type { AuditEvent } from '@qnsp/kms-core';
+import type { EvidenceRecords } from '@qnsp/kms-core/ports';
 import type { Database } from './database.ts';
 import type { Unit } from './unit.ts';
 

@@ -1,4 +1,5 @@
-import type { AuditEvent, ChainedEvent, Checkpoint, EvidenceBatch } from '@qnsp/kms-core';
+import type { AuditEvent, EvidenceBatch } from '@qnsp/kms-core';
+import type { ChainedEvent, Checkpoint } from '@qnsp/kms-core/ports';
 import type { Database, Row } from './database.ts';
 
 /** The columns of an event behind its tenant. */

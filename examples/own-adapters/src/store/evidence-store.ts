@@ -1,18 +1,15 @@
-import {
-  type AuditEvent,
-  type AuditEventType,
-  type ChainHead,
-  type Checkpoint,
-  type Delivery,
-  type DeliveryOutcome,
-  type EvidenceBacklog,
-  type EvidenceBatch,
-  type EvidencePage,
-  type EvidenceQuery,
-  type EvidenceStore,
-  KmsError,
-  type TenantId,
-} from '@qnsp/kms-core';
+import { type AuditEvent, type EvidenceBatch, KmsError, type TenantId } from '@qnsp/kms-core';
+import type {
+  AuditEventType,
+  ChainHead,
+  Checkpoint,
+  Delivery,
+  DeliveryOutcome,
+  EvidenceBacklog,
+  EvidencePage,
+  EvidenceQuery,
+  EvidenceStore,
+} from '@qnsp/kms-core/ports';
 import type { Database, Row } from './database.ts';
 import { claimDelivery, endDelivery, renewDelivery } from './deliveries.ts';
 import { toBatch, toChainedEvent, toCheckpoint, valuesOf } from './evidence-rows.ts';

@@ -1,4 +1,5 @@
-import { type IdempotencyRecord, type IdempotencyRecords, KmsError } from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
+import type { IdempotencyRecord, IdempotencyRecords } from '@qnsp/kms-core/ports';
 import type { Unit } from './unit.ts';
 
 /** An answer that is `null` was claimed in a unit that did not complete it: the key is free. */

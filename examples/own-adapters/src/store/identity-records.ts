@@ -1,13 +1,12 @@
-import {
-  type FoundIdentities,
-  type IdentityBindingPage,
-  type IdentityBindingQuery,
-  type IdentityBindingRecord,
-  type IdentityDenialRecord,
-  type IdentityNames,
-  type IdentityRecords,
-  KmsError,
-} from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
+import type { IdentityBindingRecord, IdentityDenialRecord } from '@qnsp/kms-core/internal';
+import type {
+  FoundIdentities,
+  IdentityBindingPage,
+  IdentityBindingQuery,
+  IdentityNames,
+  IdentityRecords,
+} from '@qnsp/kms-core/ports';
 import type { Row } from './database.ts';
 import { fromText, toText } from './record-text.ts';
 import type { Unit } from './unit.ts';

@@ -1,16 +1,15 @@
+import { type KeyId, KmsError } from '@qnsp/kms-core';
 import {
   checkChange,
   checkKey,
   type DueKey,
   type KeyCounts,
-  type KeyId,
   type KeyPage,
   type KeyQuery,
   type KeyRecord,
   type KeyRecords,
-  KmsError,
   type OperationLease,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/ports';
 import type { Row } from './database.ts';
 import { fromText, toText } from './record-text.ts';
 import type { Unit } from './unit.ts';

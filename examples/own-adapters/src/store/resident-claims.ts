@@ -1,4 +1,5 @@
-import { KmsError, newId, type ResidentClaim, type ResidentClaims, type ResidentVersion } from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
+import { newId, type ResidentClaim, type ResidentClaims, type ResidentVersion } from '@qnsp/kms-core/ports';
 import type { Row } from './database.ts';
 import { toKey } from './key-records.ts';
 import type { Unit } from './unit.ts';

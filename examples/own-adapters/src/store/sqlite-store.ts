@@ -1,14 +1,12 @@
+import { type KeyId, Storage, type TenantId } from '@qnsp/kms-core';
 import {
   type ApiTokenRecord,
   InProcessFeed,
-  type KeyId,
   type KeyRecord,
-  Storage,
   type Store,
   type StoreScope,
-  type TenantId,
   type UnitOfWork,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/ports';
 import { Database } from './database.ts';
 import { SqliteEvidenceRecords } from './evidence-records.ts';
 import { SqliteEvidenceStore } from './evidence-store.ts';

@@ -1,17 +1,16 @@
-import {
-  type KeyRecord,
-  type KeyVersionRecord,
-  KmsError,
-  type MasterKeyCounts,
-  type MasterKeyName,
-  type MasterKeyWrap,
-  type RootRecord,
-  type TenantId,
-  type TenantPage,
-  type TenantQuery,
-  type TenantRecord,
-  type TenantRecords,
-} from '@qnsp/kms-core';
+import { KmsError, type TenantId } from '@qnsp/kms-core';
+import type {
+  KeyRecord,
+  KeyVersionRecord,
+  MasterKeyCounts,
+  MasterKeyName,
+  MasterKeyWrap,
+  RootRecord,
+  TenantPage,
+  TenantQuery,
+  TenantRecord,
+  TenantRecords,
+} from '@qnsp/kms-core/ports';
 import type { Row } from './database.ts';
 import { toKey } from './key-records.ts';
 import { fromText, toText } from './record-text.ts';

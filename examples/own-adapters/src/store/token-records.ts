@@ -1,15 +1,15 @@
+import { KmsError } from '@qnsp/kms-core';
 import {
   type ApiTokenRecord,
   type ExpiredToken,
   fieldOf,
   identityOfToken,
   isRetirement,
-  KmsError,
   TOKEN_PARENT,
   type TokenPage,
   type TokenQuery,
   type TokenRecords,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/ports';
 import type { Row } from './database.ts';
 import { fromText, toText } from './record-text.ts';
 import type { Unit } from './unit.ts';

@@ -1,4 +1,5 @@
-import { KmsError, type StoreChange, type StoreScope, SYSTEM_TENANT, type TenantId } from '@qnsp/kms-core';
+import { KmsError, SYSTEM_TENANT, type TenantId } from '@qnsp/kms-core';
+import type { StoreChange, StoreScope } from '@qnsp/kms-core/ports';
 import type { Database } from './database.ts';
 
 /** What the records of one unit of work share. */

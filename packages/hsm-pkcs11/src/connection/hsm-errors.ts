@@ -1,4 +1,5 @@
-import { decryptFailed, KmsError } from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
+import { decryptFailed } from '@qnsp/kms-core/internal';
 import { HsmConfigurationError } from '../configuration/configuration-error.ts';
 import { CKR } from '../protocol/cryptoki.ts';
 import type { Fault } from '../protocol/messages.ts';

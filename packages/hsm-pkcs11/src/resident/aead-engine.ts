@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { decryptFailed, HEADER_BYTES, type KeyEngine } from '@qnsp/kms-core';
+import type { KeyEngine } from '@qnsp/kms-core/engines';
+import { decryptFailed, HEADER_BYTES } from '@qnsp/kms-core/internal';
 import type { HsmLink } from '../connection/hsm-link.ts';
 import type { KeyRef } from '../protocol/messages.ts';
 

@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { KeyEngine } from '@qnsp/kms-core';
+import type { KeyEngine } from '@qnsp/kms-core/engines';
 import type { HsmLink } from '../connection/hsm-link.ts';
 import { hsmUnavailable } from '../connection/hsm-errors.ts';
 import type { KeyRef } from '../protocol/messages.ts';

@@ -1,5 +1,8 @@
 import type { KeyObject } from 'node:crypto';
-import { badRequest, type KeyEngine, KmsError, oaepMessageEngine } from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
+import type { KeyEngine } from '@qnsp/kms-core/engines';
+import { oaepMessageEngine } from '@qnsp/kms-core/internal';
+import { badRequest } from '@qnsp/kms-core/ports';
 import { ChildFault } from '../connection/child-connection.ts';
 import { CKM } from '../protocol/cryptoki.ts';
 import { type Quirks, quirksOf } from '../protocol/quirks.ts';

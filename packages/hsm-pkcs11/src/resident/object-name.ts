@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { isUuid, type ResidentKeyName, uuidToBytes } from '@qnsp/kms-core';
+import { isUuid } from '@qnsp/kms-core';
+import { type ResidentKeyName, uuidToBytes } from '@qnsp/kms-core/ports';
 
 /** The label of every object of this service begins with it. */
 export const LABEL_PREFIX = 'qnsp-kms/v1/';

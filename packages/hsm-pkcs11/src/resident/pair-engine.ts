@@ -1,6 +1,8 @@
 import type { HsmPrivateKey } from './private-key.ts';
 import { createPublicKey } from 'node:crypto';
-import { type Algorithm, checkSignatureOptions, type KeyEngine, signatureVerifier } from '@qnsp/kms-core';
+import type { Algorithm } from '@qnsp/kms-core';
+import { type KeyEngine, signatureVerifier } from '@qnsp/kms-core/engines';
+import { checkSignatureOptions } from '@qnsp/kms-core/internal';
 import { hsmUnavailable } from '../connection/hsm-errors.ts';
 import { ecdsaDer } from './ecdsa-der.ts';
 import { hsmOaepEngine } from './oaep-engine.ts';

@@ -1,5 +1,5 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
-import { ALGORITHMS } from '@qnsp/kms-core';
+import { ALGORITHMS } from '@qnsp/kms-core/algorithms';
 import { describe, expect, it } from 'vitest';
 import { type Quirks, quirksOf } from '../protocol/quirks.ts';
 import { derLength } from './der-length.ts';

@@ -1,17 +1,16 @@
 import { randomBytes } from 'node:crypto';
+import { type Algorithm, KmsError } from '@qnsp/kms-core';
+import { ALGORITHMS } from '@qnsp/kms-core/algorithms';
+import type { KeyEngine } from '@qnsp/kms-core/engines';
+import { HEADER_BYTES } from '@qnsp/kms-core/internal';
 import {
-  type Algorithm,
-  ALGORITHMS,
   badRequest,
-  HEADER_BYTES,
-  type KeyEngine,
-  KmsError,
   NothingLeft,
   type ResidentKey,
   type ResidentKeyName,
   type ResidentKeyProvider,
   type ResidentObject,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/ports';
 import { hasAnswered, hsmUnavailable, wasNeverAsked } from '../connection/hsm-errors.ts';
 import type { HsmLink } from '../connection/hsm-link.ts';
 import { CKM } from '../protocol/cryptoki.ts';

@@ -1,5 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { decryptFailed, KmsError, type RootProvider } from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
+import { decryptFailed } from '@qnsp/kms-core/internal';
+import type { RootProvider } from '@qnsp/kms-core/ports';
 import { HsmConfigurationError } from '../configuration/configuration-error.ts';
 import { ChildFault } from '../connection/child-connection.ts';
 import { hsmUnavailable } from '../connection/hsm-errors.ts';

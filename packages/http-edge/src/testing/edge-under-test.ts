@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { type AuditEvent, type Caller, PERMISSIONS, resolveAlgorithm, type Role, softwareRoot } from '@qnsp/kms-core';
 import {
   apiTokenVerifier,
-  type AuditEvent,
-  type Caller,
   createApiToken,
   createKey,
   establishRoots,
@@ -12,14 +11,10 @@ import {
   type Kms,
   OperationBudgets,
   OperationCounter,
-  PERMISSIONS,
   RefusedTokens,
-  resolveAlgorithm,
   revokeApiToken,
-  type Role,
-  softwareRoot,
   TokenRing,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/internal';
 import { addTenant, inMemoryStore } from '@qnsp/kms-core/testing';
 import { makeAccessLog } from '../access-log.ts';
 import type { Edge } from '../edge.ts';

@@ -1,4 +1,6 @@
-import { ALGORITHMS, KEY_PURPOSES, KEY_STATES, REVOCATION_REASONS, VERSION_STATES } from '@qnsp/kms-core';
+import { KEY_PURPOSES, KEY_STATES, REVOCATION_REASONS } from '@qnsp/kms-core';
+import { ALGORITHMS } from '@qnsp/kms-core/algorithms';
+import { VERSION_STATES } from '@qnsp/kms-core/lifecycle';
 import { z } from 'zod';
 import { algorithmId } from '../fields/algorithm.ts';
 import { answeredBytes } from '../fields/bytes.ts';

@@ -1,5 +1,6 @@
 import type { RawRequest } from './raw-request.ts';
-import { type Issue, isUuid, KmsError, keyNotFound } from '@qnsp/kms-core';
+import { type Issue, isUuid, KmsError } from '@qnsp/kms-core';
+import { keyNotFound } from '@qnsp/kms-core/ports';
 import type { z } from 'zod';
 import {
   type FieldNaming,

@@ -1,4 +1,5 @@
-import { ALGORITHMS, type Algorithm, KmsError, resolveAlgorithm } from '@qnsp/kms-core';
+import { type Algorithm, KmsError, resolveAlgorithm } from '@qnsp/kms-core';
+import { ALGORITHMS } from '@qnsp/kms-core/algorithms';
 import { z } from 'zod';
 import { inside } from './inside.ts';
 import { onTheWire } from './wire-schema.ts';

@@ -1,4 +1,4 @@
-import { formatDuration } from '@qnsp/kms-core';
+import { formatDuration } from '@qnsp/kms-core/internal';
 import { z } from 'zod';
 import { LIMITS } from '../bounds/limits.ts';
 import { onTheWire } from './wire-schema.ts';

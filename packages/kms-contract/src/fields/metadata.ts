@@ -1,4 +1,5 @@
-import { type Metadata, metadataProblem } from '@qnsp/kms-core';
+import type { Metadata } from '@qnsp/kms-core';
+import { metadataProblem } from '@qnsp/kms-core/internal';
 import { z } from 'zod';
 import { LIMITS } from '../bounds/limits.ts';
 import { onTheWire } from './wire-schema.ts';

@@ -1,4 +1,5 @@
-import { isAddressBlock, isUuid, OPERATIONS, PERMISSIONS } from '@qnsp/kms-core';
+import { isUuid, OPERATIONS, PERMISSIONS } from '@qnsp/kms-core';
+import { isAddressBlock } from '@qnsp/kms-core/internal';
 import { z } from 'zod';
 import { LIMITS } from '../bounds/limits.ts';
 import { instantText } from './instant.ts';

@@ -1,4 +1,5 @@
-import { isUuid, isVersionedUuid } from '@qnsp/kms-core';
+import { isUuid } from '@qnsp/kms-core';
+import { isVersionedUuid } from '@qnsp/kms-core/ports';
 import { z } from 'zod';
 import { withFastPath } from './fast-path.ts';
 import { onTheWire } from './wire-schema.ts';

@@ -1,4 +1,5 @@
-import { badRequest, type CryptoOperation } from '@qnsp/kms-core';
+import type { CryptoOperation } from '@qnsp/kms-core/algorithms';
+import { badRequest } from '@qnsp/kms-core/ports';
 
 /** How published clients name the fields of an operation that hold base64: some end them in `B64`, others in `Base64`. */
 export type AliasStyle = 'b64-suffix' | 'base64-suffix';

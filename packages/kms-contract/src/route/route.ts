@@ -1,11 +1,6 @@
-import {
-  type CryptoOperation,
-  type Issue,
-  type KmsErrorCode,
-  type OperationName,
-  operationNamed,
-  type Permission,
-} from '@qnsp/kms-core';
+import type { Issue, KmsErrorCode, OperationName, Permission } from '@qnsp/kms-core';
+import type { CryptoOperation } from '@qnsp/kms-core/algorithms';
+import { operationNamed } from '@qnsp/kms-core/internal';
 import { z } from 'zod';
 import type { JsonObject } from './field-aliases.ts';
 import { uuid } from '../fields/uuid.ts';

@@ -1,4 +1,6 @@
-import { ACTOR_TYPES, AUDIT_EVENT_TYPES, AUDIT_RESULTS, OPERATIONS, RESOURCE_TYPES } from '@qnsp/kms-core';
+import { OPERATIONS } from '@qnsp/kms-core';
+import { ACTOR_TYPES } from '@qnsp/kms-core/internal';
+import { AUDIT_EVENT_TYPES, AUDIT_RESULTS, RESOURCE_TYPES } from '@qnsp/kms-core/ports';
 import { z } from 'zod';
 import { EXAMPLE } from '../answers/examples.ts';
 import { listWarnings } from '../answers/key.ts';

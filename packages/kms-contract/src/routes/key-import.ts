@@ -1,4 +1,5 @@
-import { type Issue, WRAPPING_ALGORITHMS } from '@qnsp/kms-core';
+import type { Issue } from '@qnsp/kms-core';
+import { WRAPPING_ALGORITHMS } from '@qnsp/kms-core/internal';
 import { z } from 'zod';
 import { EXAMPLE, EXAMPLE_KEY } from '../answers/examples.ts';
 import { keySchema } from '../answers/key.ts';

@@ -1,4 +1,5 @@
-import { formatDuration, type Issue, type RotationInput } from '@qnsp/kms-core';
+import type { Issue, RotationInput } from '@qnsp/kms-core';
+import { formatDuration } from '@qnsp/kms-core/internal';
 import type { ContractSettings } from '../route/route.ts';
 
 /** The rule that a deployment sets for rotation: no more often than its lower bound. */

@@ -1,4 +1,5 @@
-import { isAddressBlock, PERMISSIONS, ROLES } from '@qnsp/kms-core';
+import { PERMISSIONS, ROLES } from '@qnsp/kms-core';
+import { isAddressBlock } from '@qnsp/kms-core/internal';
 import { z } from 'zod';
 import { EXAMPLE } from '../answers/examples.ts';
 import { listWarnings } from '../answers/key.ts';

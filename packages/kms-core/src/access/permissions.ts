@@ -20,6 +20,7 @@ const SERVICE_PERMISSIONS = [
   'kms:tenants:manage',
 ] as const;
 
+/** What a credential may do, as `kms:` and a name. */
 export type Permission =
   | (typeof LIFECYCLE_PERMISSIONS)[number]
   | (typeof SERVICE_PERMISSIONS)[number]
@@ -54,7 +55,9 @@ export const PERMISSIONS: readonly Permission[] = [
   ...CRYPTO_OPERATIONS.map((operation) => `kms:${operation}` as const),
 ];
 
+/** The roles, each of which bundles permissions. */
 export const ROLES = ['platform_admin', 'tenant_admin', 'key_admin', 'key_user', 'auditor'] as const;
+/** One of {@link ROLES}. */
 export type Role = (typeof ROLES)[number];
 
 /**

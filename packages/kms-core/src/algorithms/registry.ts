@@ -14,6 +14,7 @@ export const KEY_PURPOSES = [
   'verify',
   'wrap',
 ] as const;
+/** What a key is for: one of {@link KEY_PURPOSES}. */
 export type KeyPurpose = (typeof KEY_PURPOSES)[number];
 
 /** The operations that each purpose stands for. */

@@ -1,5 +1,6 @@
 import type { MaybePromise } from '../base/maybe-promise.ts';
 
+/** How a signature is made, where its algorithm has a choice. */
 export interface SignatureOptions {
   /** Context string of FIPS 204 and 205, at most 255 bytes. */
   readonly context?: Uint8Array;
@@ -9,6 +10,7 @@ export interface SignatureOptions {
   readonly scheme?: 'pss' | 'pkcs1-v1_5';
 }
 
+/** A shared secret, and what its other owner needs to get it. */
 export interface Encapsulation {
   readonly sharedSecret: Uint8Array;
   readonly ciphertext: Uint8Array;

@@ -22,6 +22,7 @@ export type KmsErrorCode =
   | 'AUDIT_UNAVAILABLE'
   | 'SEALED';
 
+/** What an error says besides its code and its message. */
 export interface KmsErrorOptions {
   /** Facts for the caller, safe to show: never key material, plaintext, a credential or a PIN. */
   readonly details?: Readonly<Record<string, unknown>>;

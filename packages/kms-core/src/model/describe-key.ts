@@ -37,6 +37,7 @@ export interface KeyDescription {
   readonly warnings?: readonly string[];
 }
 
+/** A version of a key as it is shown: its state and where its material is, and nothing of the material. */
 export interface VersionDescription {
   readonly version: number;
   readonly state: VersionState;

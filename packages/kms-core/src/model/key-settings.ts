@@ -18,6 +18,7 @@ export interface KeySettings {
   readonly parentKeyId?: KeyId | null;
 }
 
+/** When a key is to be rotated by itself. */
 export interface RotationInput {
   readonly periodSeconds?: number | null;
   /** On when a period is given, unless this says otherwise. */

@@ -6,6 +6,7 @@ import type { Metadata } from './metadata.ts';
 import type { RecordFields } from './record-fields.ts';
 
 export const PROTECTION_LEVELS = ['software', 'hsm'] as const;
+/** Where the material of a key lives: sealed in the database, or in an HSM. */
 export type ProtectionLevel = (typeof PROTECTION_LEVELS)[number];
 
 /** Where the material of a version is. */
@@ -49,18 +50,21 @@ export interface RotationSettings {
   readonly nextRotationAt: Date | null;
 }
 
+/** After how many operations, or when, a key may no longer be used. */
 export interface UsageLimits {
   /** How many operations a key may perform in its lifetime; `null` means no limit. */
   readonly maxOperations: number | null;
   readonly expiresAt: Date | null;
 }
 
+/** Why keys are revoked. */
 export const REVOCATION_REASONS = [
   'suspected_compromise',
   'policy_violation',
   'end_of_life',
   'crypto_weakness',
 ] as const;
+/** One of {@link REVOCATION_REASONS}. */
 export type RevocationReason = (typeof REVOCATION_REASONS)[number];
 
 /** A key as it is stored. Everything in it is covered by its MAC. */

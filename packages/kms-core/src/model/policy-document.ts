@@ -8,6 +8,7 @@ export interface PolicyConditions {
   readonly mfa?: boolean;
 }
 
+/** One rule of a policy: what it allows or denies to whom, and when. */
 export interface PolicyStatement {
   readonly effect: 'allow' | 'deny';
   /** Permissions, with `*` at the end as a wildcard: `kms:encrypt`, `kms:keys:*`, `*`. */

@@ -1,3 +1,4 @@
+/** The states of a key (NIST SP 800-57, part 1, section 7). */
 export const KEY_STATES = ['active', 'suspended', 'deactivated', 'revoked', 'destroyed'] as const;
 /**
  * The state of a key. In the terms of SP 800-57 Part 1 Rev. 5, section 7: `active`; `suspended`; `deactivated` (pending

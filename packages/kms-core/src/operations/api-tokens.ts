@@ -71,11 +71,13 @@ export interface ApiTokenDescription {
   readonly lastUsedAt: string | null;
 }
 
+/** A new token, with its secret. */
 export interface CreatedApiToken extends ApiTokenDescription {
   /** The token itself; it is never shown again. */
   readonly token: string;
 }
 
+/** What a new token may do, and until when. */
 export interface CreateApiTokenInput {
   readonly name: string;
   readonly role?: Role | null;

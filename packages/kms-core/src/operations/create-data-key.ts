@@ -8,6 +8,7 @@ import type { Operation } from './operation.ts';
 import { useKey } from './use-key.ts';
 import type { WrapResult } from './wrap.ts';
 
+/** The key that wraps a new data key, and how long that is to be. */
 export interface CreateDataKeyInput {
   readonly keyId: KeyId;
   /** The length of the data key, 16 to 64; default: 32. */
@@ -17,6 +18,7 @@ export interface CreateDataKeyInput {
   readonly withPlaintext?: boolean;
 }
 
+/** A new data key, in plaintext and wrapped. */
 export interface CreateDataKeyResult extends WrapResult {
   readonly dataKey?: Uint8Array;
 }

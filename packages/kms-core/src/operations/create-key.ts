@@ -21,6 +21,7 @@ import { prepareVersion } from './prepare-version.ts';
 import type { PreparedVersion } from './prepared-version.ts';
 import { runOnce } from './run-once.ts';
 
+/** What a new key is to be. */
 export interface CreateKeyInput extends KeySettings {
   /** Default: the default algorithm of the service. */
   readonly algorithm?: Algorithm | null;

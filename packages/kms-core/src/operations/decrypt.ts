@@ -8,6 +8,7 @@ import { OPERATIONS } from './catalog.ts';
 import { openEnvelope } from './open-envelope.ts';
 import type { Operation } from './operation.ts';
 
+/** What is decrypted; the envelope names its key itself. */
 export interface DecryptInput {
   readonly ciphertext: Uint8Array;
   readonly context?: EncryptionContext;
@@ -15,6 +16,7 @@ export interface DecryptInput {
   readonly keyId?: KeyId;
 }
 
+/** A plaintext, and which version of which key opened it. */
 export interface DecryptResult {
   readonly plaintext: Uint8Array;
   readonly keyId: KeyId;

@@ -6,6 +6,7 @@ import { OPERATIONS } from './catalog.ts';
 import type { Operation } from './operation.ts';
 import { capability, useKey } from './use-key.ts';
 
+/** With whom a key is agreed, and what is derived of it. */
 export interface DeriveInput {
   readonly keyId: KeyId;
   /** The peer's public key as SubjectPublicKeyInfo in DER, on the same curve. */
@@ -18,6 +19,7 @@ export interface DeriveInput {
   readonly keyVersion?: number;
 }
 
+/** A derived key, and which version of which key derived it. */
 export interface DeriveResult {
   readonly derivedKey: Uint8Array;
   readonly keyId: KeyId;

@@ -22,6 +22,7 @@ import type { Operation } from './operation.ts';
 
 const MILLISECONDS_PER_DAY = 24 * 60 * 60 * 1000;
 
+/** Which key is destroyed, and after which waiting period. */
 export interface DestroyKeyInput extends ChangeRequest {
   /** Days until the destruction, 1 to 90; default: 7. */
   readonly pendingDays?: number;
@@ -68,6 +69,7 @@ export function restoreKey(op: Operation, input: ChangeRequest): Promise<KeyDesc
   });
 }
 
+/** Which key is destroyed at once, with its confirmation. */
 export interface ShredKeyInput extends ChangeRequest {
   /** Must be `SHRED-` and the key's id. */
   readonly confirmation: string;

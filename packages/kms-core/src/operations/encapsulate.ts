@@ -6,6 +6,7 @@ import { OPERATIONS } from './catalog.ts';
 import type { Operation } from './operation.ts';
 import { capability, useKey } from './use-key.ts';
 
+/** A shared secret, its encapsulation, and which version of which key made it. */
 export interface EncapsulateResult extends Encapsulation {
   readonly keyId: KeyId;
   readonly keyVersion: number;
@@ -25,6 +26,7 @@ export async function encapsulate(op: Operation, input: { readonly keyId: KeyId 
   };
 }
 
+/** The encapsulation of a shared secret, and the key that opens it. */
 export interface DecapsulateInput {
   readonly keyId: KeyId;
   readonly ciphertext: Uint8Array;
@@ -32,6 +34,7 @@ export interface DecapsulateInput {
   readonly keyVersion?: number;
 }
 
+/** A shared secret, and which version of which key opened it. */
 export interface DecapsulateResult {
   /** For a ciphertext that was tampered with, this is a different secret (FIPS 203, implicit rejection): confirm it before use. */
   readonly sharedSecret: Uint8Array;

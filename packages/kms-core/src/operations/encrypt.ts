@@ -13,6 +13,7 @@ import { type UsableVersion, useKey } from './use-key.ts';
 /** The largest plaintext in bytes; what is larger is encrypted by the client under a data key. */
 export const MAX_PLAINTEXT_BYTES = BOUNDS.plaintextBytes;
 
+/** What is encrypted, under which key. */
 export interface EncryptInput {
   readonly keyId: KeyId;
   /** At most {@link MAX_PLAINTEXT_BYTES}. */
@@ -21,6 +22,7 @@ export interface EncryptInput {
   readonly context?: EncryptionContext;
 }
 
+/** A ciphertext, and which version of which key made it. */
 export interface EncryptResult {
   /** The envelope: names its key and version itself. */
   readonly ciphertext: Uint8Array;

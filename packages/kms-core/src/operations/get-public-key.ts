@@ -5,6 +5,7 @@ import type { KeyId } from '../model/identifiers.ts';
 import { OPERATIONS } from './catalog.ts';
 import type { Operation } from './operation.ts';
 
+/** The public key of a version. */
 export interface PublicKeyResult {
   readonly keyId: KeyId;
   readonly keyVersion: number;

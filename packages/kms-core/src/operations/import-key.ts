@@ -22,6 +22,7 @@ import { softwareVersion } from './prepare-version.ts';
 import type { PreparedVersion } from './prepared-version.ts';
 import { runOnce } from './run-once.ts';
 
+/** The wrapped material, and what the key is to be. */
 export interface ImportKeyInput extends KeySettings, WrappedMaterial {
   readonly algorithm: Algorithm;
   /** Only `software`: material that existed outside an HSM cannot be said to be protected by one. */

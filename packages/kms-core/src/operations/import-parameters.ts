@@ -10,6 +10,7 @@ import type { Operation } from './operation.ts';
 
 /** How imported material is wrapped; `docs/cryptography.md` has the byte layouts. */
 export const WRAPPING_ALGORITHMS = ['RSA_AES_KEY_WRAP_SHA_256', 'ML_KEM_768_AES_KWP'] as const;
+/** How material is wrapped that is imported. */
 export type WrappingAlgorithm = (typeof WRAPPING_ALGORITHMS)[number];
 
 const TOKEN_LIFETIME_MS = 24 * 60 * 60 * 1000;
@@ -55,6 +56,7 @@ export async function createImportParameters(
   }
 }
 
+/** Key material as it is brought along: wrapped under the key of {@link ImportParameters}. */
 export interface WrappedMaterial {
   readonly wrappingAlgorithm: WrappingAlgorithm;
   readonly importToken: Uint8Array;

@@ -21,6 +21,7 @@ export async function getKeyPolicy(
   return record.policy;
 }
 
+/** The policy that a key is to have. */
 export interface PutKeyPolicyInput extends ChangeRequest {
   readonly policy: PolicyDocument;
   /** Also accepts a policy that keeps the caller from changing it again. */

@@ -3,6 +3,7 @@ import { checkId } from '../bounds/check-values.ts';
 import { OPERATIONS } from './catalog.ts';
 import type { Operation } from './operation.ts';
 
+/** How many keys a tenant has, and how much they were used. */
 export interface KeyStatistics {
   readonly total: number;
   readonly byState: Readonly<Record<string, number>>;

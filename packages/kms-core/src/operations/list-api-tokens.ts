@@ -10,12 +10,14 @@ import { authenticOf } from './authentic-records.ts';
 import type { Operation } from './operation.ts';
 import { listCursors } from './list-cursor.ts';
 
+/** Which page of tokens is listed. */
 export interface ListApiTokensInput {
   /** From 1 to 200; default: 50. */
   readonly limit?: number;
   readonly cursor?: string;
 }
 
+/** A page of tokens. */
 export interface ListApiTokensResult {
   readonly items: readonly ApiTokenDescription[];
   /** Where the next page starts; `null` on the last page. */

@@ -12,6 +12,7 @@ import { authenticRecords } from './authentic-records.ts';
 import type { Operation } from './operation.ts';
 import { listCursors } from './list-cursor.ts';
 
+/** Which keys are listed: those that meet all of it. */
 export interface ListKeysInput {
   /** From 1 to 200; default: 50. */
   readonly limit?: number;
@@ -22,6 +23,7 @@ export interface ListKeysInput {
   readonly name?: string;
 }
 
+/** A page of keys. */
 export interface ListKeysResult {
   readonly items: readonly KeyDescription[];
   /** Where the next page starts; `null` on the last page. */

@@ -7,6 +7,7 @@ import type { Operation } from './operation.ts';
 import { tryVersions, type VersionMatch } from './try-versions.ts';
 import { capability, useKey } from './use-key.ts';
 
+/** What is authenticated, with which key. */
 export interface MacInput {
   readonly keyId: KeyId;
   readonly data: Uint8Array;
@@ -14,6 +15,7 @@ export interface MacInput {
   readonly keyVersion?: number;
 }
 
+/** A MAC, and which version of which key made it. */
 export interface MacResult {
   readonly mac: Uint8Array;
   readonly keyId: KeyId;
@@ -35,6 +37,7 @@ export function mac(op: Operation, input: MacInput): MaybePromise<MacResult> {
   );
 }
 
+/** A MAC, and what it is supposed to be of. */
 export interface VerifyMacInput extends MacInput {
   readonly mac: Uint8Array;
   /** Only this version; if absent, every version that may still verify is tried, newest first. */

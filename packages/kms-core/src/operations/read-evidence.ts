@@ -10,6 +10,7 @@ import { OPERATIONS } from './catalog.ts';
 import { listCursors } from './list-cursor.ts';
 import type { Operation } from './operation.ts';
 
+/** Which events are listed: those that meet all of it. */
 export interface ListAuditEventsInput {
   /** From 1 to 200; default: 50. */
   readonly limit?: number;
@@ -25,6 +26,7 @@ export interface ListAuditEventsInput {
   readonly to?: Date;
 }
 
+/** A page of events. */
 export interface ListAuditEventsResult {
   readonly items: readonly ChainedEvent[];
   /** Where the next page starts; `null` on the last page. */
@@ -82,6 +84,7 @@ export async function getAuditBatch(op: Operation, input: { readonly eventId: st
   return batch;
 }
 
+/** A page of checkpoints. */
 export interface ListAuditCheckpointsResult {
   readonly items: readonly Checkpoint[];
   /** Where the next page starts; `null` on the last page. */
@@ -105,6 +108,7 @@ export async function listAuditCheckpoints(
   return { items, nextCursor: last === undefined ? null : cursors.seal(last.firstSequence) };
 }
 
+/** Which part of a chain is exported. */
 export interface ExportAuditInput {
   /** The place in the chain after which it begins; at its beginning without it. */
   readonly after?: number;

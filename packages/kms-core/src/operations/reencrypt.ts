@@ -11,6 +11,7 @@ import { openEnvelope } from './open-envelope.ts';
 import type { Operation } from './operation.ts';
 import { type KeyUse, useKey } from './use-key.ts';
 
+/** What is encrypted under another key, without its plaintext leaving the KMS. */
 export interface ReencryptInput {
   readonly ciphertext: Uint8Array;
   readonly context?: EncryptionContext;

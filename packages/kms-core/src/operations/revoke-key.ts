@@ -7,6 +7,7 @@ import { changeKey } from './change-key.ts';
 import type { Operation } from './operation.ts';
 import { revokeBelow } from './revoke-below.ts';
 
+/** Which key is revoked, why, and whether those below it are too. */
 export interface RevokeKeyInput extends ChangeRequest {
   readonly reason: RevocationReason;
   /** Whether the keys below it in the tenant's hierarchy are revoked with it. */

@@ -10,6 +10,7 @@ import { OPERATIONS } from './catalog.ts';
 import { authenticRecords } from './authentic-records.ts';
 import type { Operation } from './operation.ts';
 
+/** When one key is rotated next. */
 export interface RotationSchedule {
   readonly keyId: KeyId;
   readonly name: string | null;
@@ -18,6 +19,7 @@ export interface RotationSchedule {
   readonly nextRotationAt: string | null;
 }
 
+/** The keys that are rotated by themselves, the next due first. */
 export interface RotationSchedules {
   readonly items: readonly RotationSchedule[];
   /** Names the keys whose stored record was changed by somebody else. */

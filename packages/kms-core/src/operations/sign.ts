@@ -7,6 +7,7 @@ import { OPERATIONS } from './catalog.ts';
 import type { Operation } from './operation.ts';
 import { capability, useKey } from './use-key.ts';
 
+/** What is signed, with which key. */
 export interface SignInput {
   readonly keyId: KeyId;
   /** The message itself; it is hashed here. */
@@ -16,6 +17,7 @@ export interface SignInput {
   readonly keyVersion?: number;
 }
 
+/** A signature, and which version of which key made it. */
 export interface SignResult {
   readonly signature: Uint8Array;
   readonly keyId: KeyId;

@@ -24,6 +24,7 @@ import type { Kms } from './kms.ts';
 import { type Operation, unattended } from './operation.ts';
 import { runOnce } from './run-once.ts';
 
+/** A tenant as it is shown. */
 export interface TenantDescription {
   readonly tenantId: TenantId;
   readonly name: string;
@@ -31,6 +32,7 @@ export interface TenantDescription {
   readonly createdAt: string;
 }
 
+/** What a new tenant is called. */
 export interface CreateTenantInput {
   readonly tenantId?: TenantId;
   readonly name: string;
@@ -84,6 +86,7 @@ export interface ListTenantsInput {
   readonly cursor?: string;
 }
 
+/** All tenants. */
 export interface ListTenantsResult {
   readonly items: readonly TenantDescription[];
   /** Where the next page starts; `null` on the last page. */
@@ -186,6 +189,7 @@ async function hasTenant(unit: UnitOfWork): Promise<boolean> {
   return (await unit.tenants.list({ limit: 2 })).items.some(({ tenantId }) => tenantId !== SYSTEM_TENANT);
 }
 
+/** Which tenant is destroyed with all of its keys, with its confirmation. */
 export interface ShredTenantInput {
   readonly tenantId: TenantId;
   /** Must be `SHRED-` and the tenant's id. */

@@ -7,6 +7,7 @@ import { OPERATIONS } from './catalog.ts';
 import { openEnvelope } from './open-envelope.ts';
 import type { Operation } from './operation.ts';
 
+/** What is unwrapped. */
 export interface UnwrapInput {
   readonly wrappedKey: Uint8Array;
   readonly associatedData?: Uint8Array;
@@ -14,6 +15,7 @@ export interface UnwrapInput {
   readonly keyId?: KeyId;
 }
 
+/** An unwrapped key. The caller wipes it. */
 export interface UnwrapResult {
   readonly dataKey: Uint8Array;
   readonly keyId: KeyId;

@@ -11,6 +11,7 @@ import { OPERATIONS } from './catalog.ts';
 import { changeKey } from './change-key.ts';
 import type { Operation } from './operation.ts';
 
+/** What is to be changed of a key; what is absent stays as it is. */
 export interface UpdateKeyInput extends ChangeRequest {
   readonly name?: string | null;
   /** Replaces all metadata. */

@@ -8,6 +8,7 @@ import type { Operation } from './operation.ts';
 import { tryVersions, type VersionMatch } from './try-versions.ts';
 import { capability } from './use-key.ts';
 
+/** A signature, and what it is supposed to be of. */
 export interface VerifyInput {
   readonly keyId: KeyId;
   readonly data: Uint8Array;

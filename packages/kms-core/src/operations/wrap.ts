@@ -8,6 +8,7 @@ import { sealWith } from './encrypt.ts';
 import type { Operation } from './operation.ts';
 import { useKey } from './use-key.ts';
 
+/** The key that is wrapped, and the key that wraps it. */
 export interface WrapInput {
   readonly keyId: KeyId;
   /** The key to wrap, 1 to 65,536 bytes. */
@@ -15,6 +16,7 @@ export interface WrapInput {
   readonly associatedData?: Uint8Array;
 }
 
+/** A wrapped key, and which version of which key wrapped it. */
 export interface WrapResult {
   readonly keyId: KeyId;
   readonly keyVersion: number;

@@ -1,4 +1,4 @@
-import type { AuditEvent, EvidenceStore, Store } from '../../src/index.ts';
+import type { AuditEvent, EvidenceStore, Store } from '../../src/exports/internal.ts';
 import { over, withUnits } from './wrappers.ts';
 
 interface StoreWithEvidence {

@@ -1,4 +1,4 @@
-import type { ChangeFeed, FeedEvent, Store } from '../../src/index.ts';
+import type { ChangeFeed, FeedEvent, Store } from '../../src/exports/internal.ts';
 import { over, withUnits } from './wrappers.ts';
 
 interface StoreWithFeed {

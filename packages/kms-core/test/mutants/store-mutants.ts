@@ -1,4 +1,4 @@
-import { checkKey, type KeyRecord, KmsError, type Store, type UnitOfWork } from '../../src/index.ts';
+import { checkKey, type KeyRecord, KmsError, type Store, type UnitOfWork } from '../../src/exports/internal.ts';
 import { SYSTEM } from '../../src/testing/index.ts';
 import { answering, over, splitAfter, without, withUnits } from './wrappers.ts';
 

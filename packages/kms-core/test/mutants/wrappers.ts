@@ -1,4 +1,4 @@
-import type { Store, StoreScope, UnitOfWork } from '../../src/index.ts';
+import type { Store, StoreScope, UnitOfWork } from '../../src/exports/internal.ts';
 
 type Transact = Store['transact'];
 

@@ -1,4 +1,4 @@
-import type { FeedEvent, Mark } from '@qnsp/kms-core';
+import type { FeedEvent, Mark } from '@qnsp/kms-core/ports';
 
 /** The channel on which the triggers of `migrations/*_change_feed.sql` announce changes, and nodes their marks. */
 export const CHANNEL = 'kms_changes';

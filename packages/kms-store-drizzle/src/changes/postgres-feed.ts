@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ChangeFeed, FeedEvent } from '@qnsp/kms-core';
+import type { ChangeFeed, FeedEvent } from '@qnsp/kms-core/ports';
 import type { Connection } from '../postgres/connection.ts';
 import type { DatabaseClock } from '../postgres/database-clock.ts';
 import { CHANNEL, eventOf, markStatement, nameIn } from './channel.ts';

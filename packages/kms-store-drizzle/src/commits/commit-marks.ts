@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type CommitMemory, KmsError, type KnownCommits } from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
+import type { CommitMemory, KnownCommits } from '@qnsp/kms-core/ports';
 import { scopeStatement } from '../driver/scope.ts';
 
 /** How many other processes (those that committed last) are looked up in the memory that processes share. */

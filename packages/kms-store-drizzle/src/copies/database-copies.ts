@@ -1,12 +1,5 @@
-import {
-  type BroughtTombstones,
-  type DatabaseCopies,
-  type DatabaseCopy,
-  KmsError,
-  REVOCATION_REASONS,
-  type SettledCopy,
-  type Tombstone,
-} from '@qnsp/kms-core';
+import { KmsError, REVOCATION_REASONS } from '@qnsp/kms-core';
+import type { BroughtTombstones, DatabaseCopies, DatabaseCopy, SettledCopy, Tombstone } from '@qnsp/kms-core/ports';
 import { and, eq, inArray, isNotNull, isNull, max, or, sql } from 'drizzle-orm';
 import { CHANNEL } from '../changes/channel.ts';
 import type { Db, Driver } from '../driver/driver.ts';

@@ -1,4 +1,4 @@
-import type { StoreScope } from '@qnsp/kms-core';
+import type { StoreScope } from '@qnsp/kms-core/ports';
 import { type Column, getTableColumns, type SQL, sql, type Table } from 'drizzle-orm';
 import type { Db } from './driver.ts';
 

@@ -1,4 +1,4 @@
-import type { StoreScope } from '@qnsp/kms-core';
+import type { StoreScope } from '@qnsp/kms-core/ports';
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
 
 /** Drizzle on any PostgreSQL driver. Only what query builders answer is the same for all of them. */

@@ -1,4 +1,5 @@
-import { isUuid, KmsError, type StoreScope, SYSTEM_TENANT, type TenantId } from '@qnsp/kms-core';
+import { isUuid, KmsError, SYSTEM_TENANT, type TenantId } from '@qnsp/kms-core';
+import type { StoreScope } from '@qnsp/kms-core/ports';
 import { eq, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { TransactionOptions } from './driver.ts';

@@ -1,4 +1,5 @@
-import { KmsError, type StoreScope } from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
+import type { StoreScope } from '@qnsp/kms-core/ports';
 import type { Db } from './driver.ts';
 import { isConnectionLost, toStoreError } from './store-errors.ts';
 

@@ -1,4 +1,5 @@
-import type { Delivery, DeliveryOutcome, TenantId } from '@qnsp/kms-core';
+import type { TenantId } from '@qnsp/kms-core';
+import type { Delivery, DeliveryOutcome } from '@qnsp/kms-core/ports';
 import { asc, eq, sql } from 'drizzle-orm';
 import { builtOnce } from '../driver/built-once.ts';
 import type { Db } from '../driver/driver.ts';

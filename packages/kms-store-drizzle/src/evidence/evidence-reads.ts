@@ -1,13 +1,5 @@
-import type {
-  AuditEvent,
-  AuditEventType,
-  Checkpoint,
-  EvidenceBacklog,
-  EvidenceBatch,
-  EvidencePage,
-  EvidenceQuery,
-  TenantId,
-} from '@qnsp/kms-core';
+import type { AuditEvent, EvidenceBatch, TenantId } from '@qnsp/kms-core';
+import type { AuditEventType, Checkpoint, EvidenceBacklog, EvidencePage, EvidenceQuery } from '@qnsp/kms-core/ports';
 import { and, asc, desc, eq, gt, gte, inArray, lt, or, type SQL, sql } from 'drizzle-orm';
 import type { Db } from '../driver/driver.ts';
 import { evidenceChains, evidenceCheckpoints, evidenceEvents, evidenceOutbox } from '../schema/evidence.ts';

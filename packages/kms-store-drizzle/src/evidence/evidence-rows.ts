@@ -1,4 +1,5 @@
-import type { AuditEvent, ChainedEvent, Checkpoint } from '@qnsp/kms-core';
+import type { AuditEvent } from '@qnsp/kms-core';
+import type { ChainedEvent, Checkpoint } from '@qnsp/kms-core/ports';
 import { evidenceEvents } from '../schema/evidence.ts';
 
 /** The columns that make a chained event. */

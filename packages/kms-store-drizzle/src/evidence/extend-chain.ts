@@ -1,4 +1,5 @@
-import { type EvidenceStore, KmsError, type TenantId } from '@qnsp/kms-core';
+import { KmsError, type TenantId } from '@qnsp/kms-core';
+import type { EvidenceStore } from '@qnsp/kms-core/ports';
 import { desc, eq, sql } from 'drizzle-orm';
 import { builtOnce, placeholdersOf, valuesOf } from '../driver/built-once.ts';
 import type { Db } from '../driver/driver.ts';

@@ -1,4 +1,4 @@
-import type { FleetNode, FleetNodes } from '@qnsp/kms-core';
+import type { FleetNode, FleetNodes } from '@qnsp/kms-core/ports';
 import { and, asc, eq, gt, lt, ne, sql } from 'drizzle-orm';
 import type { Db, Driver } from '../driver/driver.ts';
 import { fleetNodes } from '../schema/fleet-nodes.ts';

@@ -1,5 +1,6 @@
 import type { PGlite } from '@electric-sql/pglite';
-import { KmsError, type StoreScope } from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
+import type { StoreScope } from '@qnsp/kms-core/ports';
 import { sql } from 'drizzle-orm';
 import { drizzle, type PgliteDatabase } from 'drizzle-orm/pglite';
 import type { Db, Driver, TransactionOptions } from '../driver/driver.ts';

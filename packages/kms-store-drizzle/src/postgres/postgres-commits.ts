@@ -1,4 +1,4 @@
-import type { AcknowledgedCommits, CommitMemory, KnownCommits } from '@qnsp/kms-core';
+import type { AcknowledgedCommits, CommitMemory, KnownCommits } from '@qnsp/kms-core/ports';
 import { desc, inArray, max } from 'drizzle-orm';
 import type { Db } from '../driver/driver.ts';
 import type { PostgresDriver } from './postgres-driver.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { OutcomeUnknown, type StoreScope } from '@qnsp/kms-core';
+import { OutcomeUnknown, type StoreScope } from '@qnsp/kms-core/ports';
 import type { Db, Driver, TransactionOptions } from '../driver/driver.ts';
 import { CommitMarks, type OpenCommit } from '../commits/commit-marks.ts';
 import { scopeStatement } from '../driver/scope.ts';

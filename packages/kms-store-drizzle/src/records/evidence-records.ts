@@ -1,4 +1,5 @@
-import type { AuditEvent, EvidenceRecords } from '@qnsp/kms-core';
+import type { AuditEvent } from '@qnsp/kms-core';
+import type { EvidenceRecords } from '@qnsp/kms-core/ports';
 import { sql } from 'drizzle-orm';
 import { builtOnce } from '../driver/built-once.ts';
 import { requireSeen } from '../driver/scope.ts';

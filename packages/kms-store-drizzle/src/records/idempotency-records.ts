@@ -1,4 +1,5 @@
-import { type IdempotencyRecord, type IdempotencyRecords, KmsError } from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
+import type { IdempotencyRecord, IdempotencyRecords } from '@qnsp/kms-core/ports';
 import { and, eq, isNull, lte, or, sql } from 'drizzle-orm';
 import { builtOnce } from '../driver/built-once.ts';
 import { idempotencyKeys } from '../schema/idempotency-keys.ts';

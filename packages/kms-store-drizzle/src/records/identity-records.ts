@@ -1,13 +1,12 @@
-import {
-  type FoundIdentities,
-  type IdentityBindingPage,
-  type IdentityBindingQuery,
-  type IdentityBindingRecord,
-  type IdentityDenialRecord,
-  type IdentityNames,
-  type IdentityRecords,
-  KmsError,
-} from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
+import type { IdentityBindingRecord, IdentityDenialRecord } from '@qnsp/kms-core/internal';
+import type {
+  FoundIdentities,
+  IdentityBindingPage,
+  IdentityBindingQuery,
+  IdentityNames,
+  IdentityRecords,
+} from '@qnsp/kms-core/ports';
 import { and, count, desc, eq, lt, type SQL, sql } from 'drizzle-orm';
 import { requireSeen, within } from '../driver/scope.ts';
 import type { Session } from '../driver/session.ts';

@@ -1,4 +1,5 @@
-import type { DueKey, KeyCounts, KeyId, KeyPage, KeyQuery, KeyRecord } from '@qnsp/kms-core';
+import type { KeyId } from '@qnsp/kms-core';
+import type { DueKey, KeyCounts, KeyPage, KeyQuery, KeyRecord } from '@qnsp/kms-core/ports';
 import { and, asc, count, desc, eq, lt, sql } from 'drizzle-orm';
 import { keyRecords, keys } from '../schema/keys.ts';
 import { requireSystem, within } from '../driver/scope.ts';

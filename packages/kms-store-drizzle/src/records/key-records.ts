@@ -1,14 +1,5 @@
-import {
-  type DueKey,
-  type KeyCounts,
-  type KeyId,
-  type KeyPage,
-  type KeyQuery,
-  type KeyRecord,
-  type KeyRecords,
-  KmsError,
-  type OperationLease,
-} from '@qnsp/kms-core';
+import { type KeyId, KmsError } from '@qnsp/kms-core';
+import type { DueKey, KeyCounts, KeyPage, KeyQuery, KeyRecord, KeyRecords, OperationLease } from '@qnsp/kms-core/ports';
 import { valuesOf } from '../driver/built-once.ts';
 import { inOrder } from '../driver/in-order.ts';
 import { keyVersions } from '../schema/key-versions.ts';

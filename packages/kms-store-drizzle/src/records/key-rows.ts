@@ -1,4 +1,5 @@
-import type { KeyRecord, KeyVersionRecord, VersionMaterial } from '@qnsp/kms-core';
+import type { VersionMaterial } from '@qnsp/kms-core/internal';
+import type { KeyRecord, KeyVersionRecord } from '@qnsp/kms-core/ports';
 import type { keyVersions } from '../schema/key-versions.ts';
 import type { keyRecords, keys, StoredVersion } from '../schema/keys.ts';
 

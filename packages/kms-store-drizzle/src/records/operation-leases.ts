@@ -1,4 +1,4 @@
-import type { OperationLease } from '@qnsp/kms-core';
+import type { OperationLease } from '@qnsp/kms-core/ports';
 import { and, eq, sql } from 'drizzle-orm';
 import { operationLeases } from '../schema/key-versions.ts';
 import { keys } from '../schema/keys.ts';

@@ -1,4 +1,4 @@
-import type { KeyRecord } from '@qnsp/kms-core';
+import type { KeyRecord } from '@qnsp/kms-core/ports';
 import { and, type SQL } from 'drizzle-orm';
 import { keyRecords } from '../schema/keys.ts';
 import { within } from '../driver/scope.ts';

@@ -1,4 +1,5 @@
-import { KmsError, type ResidentClaim, type ResidentClaims, type ResidentVersion } from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
+import type { ResidentClaim, ResidentClaims, ResidentVersion } from '@qnsp/kms-core/ports';
 import { and, eq, getTableColumns, sql } from 'drizzle-orm';
 import { keyVersions } from '../schema/key-versions.ts';
 import { residentClaims } from '../schema/resident-claims.ts';

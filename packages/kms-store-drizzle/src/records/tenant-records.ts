@@ -1,15 +1,14 @@
-import {
-  KmsError,
-  type MasterKeyCounts,
-  type MasterKeyName,
-  type MasterKeyWrap,
-  type RootRecord,
-  type TenantId,
-  type TenantPage,
-  type TenantQuery,
-  type TenantRecord,
-  type TenantRecords,
-} from '@qnsp/kms-core';
+import { KmsError, type TenantId } from '@qnsp/kms-core';
+import type {
+  MasterKeyCounts,
+  MasterKeyName,
+  MasterKeyWrap,
+  RootRecord,
+  TenantPage,
+  TenantQuery,
+  TenantRecord,
+  TenantRecords,
+} from '@qnsp/kms-core/ports';
 import { and, countDistinct, count, eq, exists, isNotNull, ne, not, or, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
 import { idempotencyKeys } from '../schema/idempotency-keys.ts';

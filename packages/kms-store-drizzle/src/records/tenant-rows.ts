@@ -1,4 +1,4 @@
-import type { TenantRecord } from '@qnsp/kms-core';
+import type { TenantRecord } from '@qnsp/kms-core/ports';
 import type { tenants } from '../schema/tenants.ts';
 
 /** The row of a tenant. */

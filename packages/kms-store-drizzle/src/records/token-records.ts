@@ -1,12 +1,5 @@
-import {
-  type ApiTokenRecord,
-  type ExpiredToken,
-  KmsError,
-  type TenantId,
-  type TokenPage,
-  type TokenQuery,
-  type TokenRecords,
-} from '@qnsp/kms-core';
+import { KmsError, type TenantId } from '@qnsp/kms-core';
+import type { ApiTokenRecord, ExpiredToken, TokenPage, TokenQuery, TokenRecords } from '@qnsp/kms-core/ports';
 import { and, asc, desc, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm';
 import { apiTokens } from '../schema/api-tokens.ts';
 import { tokenUses } from '../schema/token-uses.ts';

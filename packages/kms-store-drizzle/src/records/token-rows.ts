@@ -1,4 +1,4 @@
-import type { ApiTokenRecord } from '@qnsp/kms-core';
+import type { ApiTokenRecord } from '@qnsp/kms-core/ports';
 import type { apiTokens } from '../schema/api-tokens.ts';
 
 /** The row of a token. */

@@ -1,4 +1,6 @@
-import { sortedJson, type KeyRecord, type KeyVersionRecord, KmsError } from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
+import { sortedJson } from '@qnsp/kms-core/internal';
+import type { KeyRecord, KeyVersionRecord } from '@qnsp/kms-core/ports';
 
 /** What an update has to write about the versions of a key, and no more. */
 export interface VersionChanges {

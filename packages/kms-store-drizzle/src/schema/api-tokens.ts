@@ -1,4 +1,4 @@
-import type { ApiTokenRecord } from '@qnsp/kms-core';
+import type { ApiTokenRecord } from '@qnsp/kms-core/ports';
 import { sql } from 'drizzle-orm';
 import { check, index, integer, jsonb, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { bytea, instant, kms } from './columns.ts';

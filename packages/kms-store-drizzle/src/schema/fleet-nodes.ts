@@ -1,4 +1,4 @@
-import type { FleetNode } from '@qnsp/kms-core';
+import type { FleetNode } from '@qnsp/kms-core/ports';
 import { jsonb, text, uuid } from 'drizzle-orm/pg-core';
 import { instant, kms } from './columns.ts';
 

@@ -1,4 +1,4 @@
-import type { IdentityBindingRecord, IdentityDenialRecord } from '@qnsp/kms-core';
+import type { IdentityBindingRecord, IdentityDenialRecord } from '@qnsp/kms-core/internal';
 import { sql } from 'drizzle-orm';
 import { check, index, integer, jsonb, text, uuid } from 'drizzle-orm/pg-core';
 import { bytea, instant, kms } from './columns.ts';

@@ -1,4 +1,5 @@
-import type { KeyRecord, KeyVersionRecord, VersionMaterial } from '@qnsp/kms-core';
+import type { VersionMaterial } from '@qnsp/kms-core/internal';
+import type { KeyRecord, KeyVersionRecord } from '@qnsp/kms-core/ports';
 import { sql } from 'drizzle-orm';
 import {
   bigint,

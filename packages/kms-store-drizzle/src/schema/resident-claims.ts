@@ -1,4 +1,4 @@
-import type { ResidentClaim } from '@qnsp/kms-core';
+import type { ResidentClaim } from '@qnsp/kms-core/ports';
 import { sql } from 'drizzle-orm';
 import { check, index, integer, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import { instant, kms } from './columns.ts';

@@ -1,4 +1,4 @@
-import type { TenantRecord } from '@qnsp/kms-core';
+import type { TenantRecord } from '@qnsp/kms-core/ports';
 import { sql } from 'drizzle-orm';
 import { check, foreignKey, index, integer, jsonb, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import { bytea, instant, kms } from './columns.ts';

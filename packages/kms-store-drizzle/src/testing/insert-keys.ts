@@ -1,4 +1,4 @@
-import type { KeyRecord } from '@qnsp/kms-core';
+import type { KeyRecord } from '@qnsp/kms-core/ports';
 import { getTableColumns, getTableName } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
 import postgres, { type TransactionSql } from 'postgres';

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { SYSTEM_TENANT } from '@qnsp/kms-core';
 import {
   authenticateToken,
   decapsulate,
@@ -11,12 +12,11 @@ import {
   revokeApiToken,
   rotateKey,
   shredTenant,
-  type Store,
-  SYSTEM_TENANT,
   type Kms,
   verify,
   verifyMac,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/internal';
+import type { Store } from '@qnsp/kms-core/ports';
 import { scopeOf, SYSTEM } from '@qnsp/kms-core/testing';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { resolveAlgorithm, SYSTEM_TENANT } from '@qnsp/kms-core';
 import {
   authenticateToken,
   createApiToken,
@@ -12,8 +13,6 @@ import {
   encrypt,
   type Kms,
   mac,
-  newId,
-  resolveAlgorithm,
   revokeApiToken,
   revokeKey,
   rotateApiToken,
@@ -22,8 +21,8 @@ import {
   shredTenant,
   sign,
   suspendKey,
-  SYSTEM_TENANT,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/internal';
+import { newId } from '@qnsp/kms-core/ports';
 import { administrator } from './fixture-kms.ts';
 
 const BUDGET = 5;

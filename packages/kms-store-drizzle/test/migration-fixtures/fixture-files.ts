@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Store } from '@qnsp/kms-core';
+import type { Store } from '@qnsp/kms-core/ports';
 import { comparable, scopeOf, SYSTEM } from '@qnsp/kms-core/testing';
 import type { Uses } from './fill-database.ts';
 

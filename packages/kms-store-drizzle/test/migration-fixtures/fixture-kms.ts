@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { type Caller, effectivePermissions, resolveAlgorithm, softwareRoot, type TenantId } from '@qnsp/kms-core';
 import {
-  type Caller,
-  effectivePermissions,
   establishRoots,
-  InProcessFeed,
   IdentityRing,
   KeyHierarchy,
   KeyRing,
@@ -11,12 +9,9 @@ import {
   OperationBudgets,
   OperationCounter,
   type RecordFormats,
-  resolveAlgorithm,
-  softwareRoot,
-  type Store,
-  type TenantId,
   TokenRing,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/internal';
+import { InProcessFeed, type Store } from '@qnsp/kms-core/ports';
 import { MapCache } from '@qnsp/kms-core/testing';
 
 /** The core on a store, as the service puts it together. */

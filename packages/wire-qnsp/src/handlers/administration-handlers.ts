@@ -16,7 +16,7 @@ import {
   revokeApiToken,
   rotateApiToken,
   shredTenant,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/internal';
 import { publicKeyPem } from './public-key-pem.ts';
 import type { Handlers } from './handler.ts';
 import { shownChange } from './shown-change.ts';

@@ -1,12 +1,6 @@
 import { exportLines, proveInclusion, toCef } from '@qnsp/kms-audit';
-import {
-  type EvidenceBatch,
-  exportAudit,
-  getAuditBatch,
-  KmsError,
-  listAuditCheckpoints,
-  listAuditEvents,
-} from '@qnsp/kms-core';
+import { type EvidenceBatch, KmsError } from '@qnsp/kms-core';
+import { exportAudit, getAuditBatch, listAuditCheckpoints, listAuditEvents } from '@qnsp/kms-core/internal';
 import type { Handlers } from './handler.ts';
 
 export const auditHandlers = {

@@ -1,3 +1,4 @@
+import type { SignatureOptions } from '@qnsp/kms-core';
 import {
   createDataKey,
   decapsulate,
@@ -8,12 +9,11 @@ import {
   mac,
   reencrypt,
   sign,
-  type SignatureOptions,
   unwrap,
   verify,
   verifyMac,
   wrap,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/internal';
 import type { Handlers } from './handler.ts';
 
 export const cryptoHandlers = {

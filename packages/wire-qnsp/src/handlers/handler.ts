@@ -1,5 +1,6 @@
 import type { ChangedKey, OperationId, RequestOf, ResponseOf } from '@qnsp/kms-contract';
-import type { MaybePromise, Operation } from '@qnsp/kms-core';
+import type { Operation } from '@qnsp/kms-core/internal';
+import type { MaybePromise } from '@qnsp/kms-core/ports';
 import type { ServiceFacts } from './service-facts.ts';
 
 /** One validated call of an operation. */

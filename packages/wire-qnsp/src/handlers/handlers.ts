@@ -1,5 +1,6 @@
 import type { OperationId, Route } from '@qnsp/kms-contract';
-import type { Caller, Operation } from '@qnsp/kms-core';
+import type { Caller } from '@qnsp/kms-core';
+import type { Operation } from '@qnsp/kms-core/internal';
 import { administrationHandlers } from './administration-handlers.ts';
 import { cryptoHandlers } from './crypto-handlers.ts';
 import { auditHandlers } from './audit-handlers.ts';

@@ -1,4 +1,12 @@
-import { createKey, getKey, getPublicKey, keyStatistics, listKeys, rotationSchedules, updateKey } from '@qnsp/kms-core';
+import {
+  createKey,
+  getKey,
+  getPublicKey,
+  keyStatistics,
+  listKeys,
+  rotationSchedules,
+  updateKey,
+} from '@qnsp/kms-core/internal';
 import { publicKeyPem } from './public-key-pem.ts';
 import { changeRequest } from './change-request.ts';
 import type { Handlers } from './handler.ts';

@@ -1,5 +1,4 @@
 import {
-  badRequest,
   deleteKeyPolicy,
   destroyKey,
   getKeyPolicy,
@@ -11,7 +10,8 @@ import {
   shredKey,
   suspendKey,
   upgradeKey,
-} from '@qnsp/kms-core';
+} from '@qnsp/kms-core/internal';
+import { badRequest } from '@qnsp/kms-core/ports';
 import { changeRequest, reasonedChange } from './change-request.ts';
 import type { Handlers } from './handler.ts';
 import { shownChange } from './shown-change.ts';

@@ -1,5 +1,6 @@
 import type { ChangedKey } from '@qnsp/kms-contract';
-import type { KeyDescription, Operation } from '@qnsp/kms-core';
+import type { KeyDescription } from '@qnsp/kms-core';
+import type { Operation } from '@qnsp/kms-core/internal';
 
 /**
  * What a change of a key returns: the key to callers who may read it as the change left it, and to everybody else that it was

@@ -1,0 +1,14 @@
+// The table of algorithms, and their names.
+export { CRYPTO_OPERATIONS, type CryptoOperation } from '../algorithms/crypto-operation.ts';
+export {
+  type Algorithm,
+  type AlgorithmFamily,
+  ALGORITHMS,
+  KEY_PURPOSES,
+  type KeyForm,
+  type KeyPurpose,
+  type NodeKeyType,
+  PURPOSE_OPERATIONS,
+  type Suite,
+} from '../algorithms/registry.ts';
+export { algorithmById, postQuantumDefault, resolveAlgorithm } from '../algorithms/resolve.ts';

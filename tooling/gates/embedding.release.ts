@@ -1,0 +1,143 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createDatabase, freePort, programEnvironment, type TestDatabase } from '@qnsp/test-harness';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { installed, type PackedProject } from './src/packed-project.ts';
+
+const root = new URL('../../', import.meta.url);
+const page = readFileSync(new URL('docs/embedding.md', root), 'utf8');
+const AUDIT_TOKEN = randomBytes(24).toString('hex');
+
+/** The files that the page has, by the name in their first line. */
+const files = new Map(
+  [...page.matchAll(/^```ts\n\/\/ (\S+)\n(.*?)^```$/gms)].map(([, name = '', text = '']) => [name, text]),
+);
+
+let project: PackedProject;
+let database: TestDatabase;
+let auditPort: number;
+const running: ChildProcess[] = [];
+
+beforeAll(async () => {
+  // npm installs the peer of a dependency, keyv, by itself; here peers are left out.
+  project = installed(['kms-core', 'kms-store-drizzle', 'kms-cache', 'kms-audit'], ['fastify@5', 'keyv@6']);
+  database = await createDatabase();
+  for (const [name, text] of files) writeFileSync(join(project.path, name), text);
+  writeFileSync(join(project.path, 'root.key'), randomBytes(32).toString('base64'));
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  writeFileSync(join(project.path, 'audit-signing.pem'), privateKey.export({ format: 'pem', type: 'pkcs8' }));
+  writeFileSync(join(project.path, 'audit-public.pem'), publicKey.export({ format: 'pem', type: 'spki' }));
+  auditPort = await freePort();
+  start(['examples/audit-receiver/src/main.ts'], new URL('.', root).pathname, {
+    AUDIT_BEARER_TOKEN: AUDIT_TOKEN,
+    AUDIT_PUBLIC_KEY_FILE: join(project.path, 'audit-public.pem'),
+    AUDIT_DIRECTORY: join(project.path, 'evidence'),
+    PORT: String(auditPort),
+  });
+}, 300_000);
+afterAll(async () => {
+  for (const child of running) child.kill('SIGKILL');
+  await database.drop();
+  await project.remove();
+});
+
+interface Started {
+  readonly child: ChildProcess;
+  /** What it has said on standard error so far. */
+  readonly said: () => string;
+}
+
+function start(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv): Started {
+  const child = spawn(process.execPath, args, {
+    cwd,
+    env: { ...programEnvironment(), ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  running.push(child);
+  let text = '';
+  child.stderr?.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  return { child, said: () => text };
+}
+
+const environment = (port: number): NodeJS.ProcessEnv => ({
+  DATABASE_URL: database.url,
+  AUDIT_URL: `http://127.0.0.1:${auditPort}`,
+  AUDIT_TOKEN,
+  PORT: String(port),
+});
+
+async function post(port: number, path: string, user: string, body: object) {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-user': user, 'x-request-id': `${user}-${path.slice(1)}` },
+    body: JSON.stringify(body),
+  });
+  return { status: response.status, body: (await response.json()) as Record<string, string> };
+}
+
+const evidence = () => {
+  const { stdout } = spawnSync('grep', ['-rhoE', '"(action|requestId)":"[^"]+"', join(project.path, 'evidence')], {
+    encoding: 'utf8',
+  });
+  return stdout;
+};
+
+describe('what docs/embedding.md says', () => {
+  test('is all there, and the wiring is under 25 lines', () => {
+    expect([...files.keys()]).toEqual(['kms.ts', 'app.ts', 'one-key.ts']);
+    const lines = (files.get('kms.ts') ?? '').split('\n').filter((line) => line.trim() !== '');
+    expect(lines.length).toBeLessThan(25);
+  });
+
+  test('makes two processes that serve one tenant with one key, and leaves evidence of every call', {
+    timeout: 120_000,
+  }, async () => {
+    const ports = [await freePort(), await freePort()] as const;
+    const started = ports.map((port) => start(['app.ts'], project.path, environment(port)));
+    for (const [index, port] of ports.entries())
+      await expect
+        .poll(
+          () =>
+            post(port, '/seal', 'ada', { text: 'x' }).then(
+              ({ status }) => status,
+              () => started[index]?.said(),
+            ),
+          { timeout: 60_000 },
+        )
+        .toBe(200);
+    const [one, two] = ports;
+    const { body } = await post(one, '/seal', 'ada', { text: 'attack at dawn' });
+    expect(await post(two, '/open', 'ada', { sealed: body['sealed'] })).toEqual({
+      status: 200,
+      body: { text: 'attack at dawn' },
+    });
+    expect(await post(two, '/open', 'eve', { sealed: body['sealed'] })).toMatchObject({
+      status: 400,
+      body: { code: 'DECRYPT_FAILED' },
+    });
+    await expect.poll(evidence, { timeout: 30_000 }).toContain('"requestId":"eve-open"');
+    expect(evidence()).toContain('"requestId":"ada-seal"');
+    expect(evidence().match(/"action":"createKey"/g)).toHaveLength(1);
+    const ended = started.map(({ child }) => new Promise((resolve) => child.once('exit', resolve)));
+    for (const { child } of started) child.kill('SIGTERM');
+    expect(await Promise.all(ended)).toEqual([0, 0]);
+    expect(started.map(({ said }) => said())).toEqual(['', '']);
+  });
+
+  test('does not start with another root, and says why', { timeout: 60_000 }, async () => {
+    writeFileSync(join(project.path, 'root.key'), randomBytes(32).toString('base64'));
+    const { child, said } = start(['app.ts'], project.path, environment(await freePort()));
+    expect(await new Promise((resolve) => child.once('exit', resolve))).toBe(1);
+    expect(said()).toContain('SEALED');
+  });
+
+  test('signs and verifies with a key that no database has', () => {
+    const { stdout, stderr, status } = spawnSync(process.execPath, ['one-key.ts'], {
+      cwd: project.path,
+      encoding: 'utf8',
+    });
+    expect({ stdout, stderr, status }).toEqual({ stdout: 'true\n', stderr: '', status: 0 });
+  });
+});

@@ -116,8 +116,13 @@ describe.each(Object.entries(UNATTENDED))('%s', (_name, cases) => {
   });
 });
 
-/** What makes an operation, or has others run when they are due, is none itself. */
-const NO_OPERATIONS: ReadonlySet<string> = new Set(['operationOfService', 'settleCopy', 'startScheduledWork']);
+/** What makes an operation or a verifier, or has others run when they are due, is none itself. */
+const NO_OPERATIONS: ReadonlySet<string> = new Set([
+  'certificateVerifier',
+  'operationOfService',
+  'settleCopy',
+  'startScheduledWork',
+]);
 
 it('has a row for every operation that an application can import', () => {
   const operations = Object.entries(core)

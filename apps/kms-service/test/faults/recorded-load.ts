@@ -52,20 +52,10 @@ export function emptyLedger(): Ledger {
   return { keys: new Map(), ciphertexts: [], attempts: [] };
 }
 
-/**
- * Notes what an answer says of a key.
- *
- * @param becomes what the change makes of the key, for the answer that only says that it was made: the store failed at the moment
- *   at which the service asked it who may read the key
- */
-export function record(ledger: Ledger, { body }: Answer, becomes?: Partial<AcknowledgedKey>): string {
+/** Notes what an answer says of a key. */
+export function record(ledger: Ledger, { body }: Answer): string {
   const { state, revision, currentVersion } = body;
   const keyId = String(body['keyId']);
-  const before = ledger.keys.get(keyId);
-  if (body['changed'] === true && before !== undefined && becomes !== undefined) {
-    ledger.keys.set(keyId, { ...before, revision: before.revision + 1, ...becomes });
-    return keyId;
-  }
   ledger.keys.set(keyId, {
     keyId,
     state: String(state),
@@ -76,9 +66,9 @@ export function record(ledger: Ledger, { body }: Answer, becomes?: Partial<Ackno
 }
 
 async function liveOneKey(kms: KmsOnPostgres, ledger: Ledger, turn: number): Promise<void> {
-  const change = async (request: ClientRequest, becomes?: Partial<AcknowledgedKey>): Promise<string> => {
+  const change = async (request: ClientRequest): Promise<string> => {
     const answer = await insist(kms, ledger, { ...request, headers: { 'idempotency-key': randomUUID() } });
-    return record(ledger, answer, becomes);
+    return record(ledger, answer);
   };
   const keyId = await change({ method: 'POST', path: '/kms/v1/keys', body: {} });
   const path = `/kms/v1/keys/${keyId}`;
@@ -88,12 +78,10 @@ async function liveOneKey(kms: KmsOnPostgres, ledger: Ledger, turn: number): Pro
     ledger.ciphertexts.push({ keyId, ciphertext: String(body['ciphertext']), plaintext });
   };
   await encrypt();
-  await change({ method: 'POST', path: `${path}/rotate` }, { currentVersion: 2 });
+  await change({ method: 'POST', path: `${path}/rotate` });
   await encrypt();
-  if (turn % 3 === 1) await change({ method: 'DELETE', path }, { state: 'deactivated' });
-  const confirmation = `SHRED-${keyId}`;
-  if (turn % 3 === 2)
-    await change({ method: 'POST', path: `${path}/shred`, body: { confirmation } }, { state: 'destroyed' });
+  if (turn % 3 === 1) await change({ method: 'DELETE', path });
+  if (turn % 3 === 2) await change({ method: 'POST', path: `${path}/shred`, body: { confirmation: `SHRED-${keyId}` } });
 }
 
 async function insist(kms: KmsOnPostgres, ledger: Ledger, request: ClientRequest): Promise<Answer> {

@@ -12,8 +12,8 @@ export default defineConfig({
   test: {
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    // A third of the time of tests goes to waiting, for servers and for time limits: three at a time keep the two cores of a small
-    // machine busy. Soaks measure, and the faults among the tests of a release count seconds.
+    // Many tests wait for servers and for time limits, so three run at a time where a small machine has two cores. Soaks measure, and
+    // the faults among the tests of a release count seconds: they run alone.
     maxWorkers: kind === 'test' ? 3 : 1,
     // All have the same root, so that a path given on the command line means the same for each of them.
     projects: packages.map((path) => ({

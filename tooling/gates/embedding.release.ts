@@ -2,6 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { createDatabase, freePort, programEnvironment, type TestDatabase } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { installed, type PackedProject } from './src/packed-project.ts';
@@ -84,6 +85,69 @@ const evidence = () => {
   return stdout;
 };
 
+/** What somebody who administers the keys does in a process of their own. */
+const OPERATOR = `
+import { localCaller } from '@qnsp/kms-core';
+import { kms } from './kms.ts';
+const tenantId = await kms.ensureTenant('notes');
+const operator = kms.as(localCaller({ tenantId, subject: 'operator', role: 'tenant_admin' }));
+const [command, name] = process.argv.slice(2);
+const { items } = await operator.listKeys({ name });
+const keyId = items[0]?.keyId;
+if (command === 'create') await operator.createKey({ name, rotation: { periodSeconds: 60, auto: true } });
+if (command === 'revoke') await operator.revokeKey({ keyId, reason: 'suspected_compromise' });
+console.log(JSON.stringify({ at: Date.now(), version: items[0]?.currentVersion, keyId }));
+await kms.close();
+`;
+
+function operator(command: 'create' | 'show' | 'revoke', name: string): Promise<Record<string, string | number>> {
+  writeFileSync(join(project.path, 'operator.ts'), OPERATOR);
+  const child = spawn(process.execPath, ['operator.ts', command, name], {
+    cwd: project.path,
+    env: { ...programEnvironment(), ...environment(0) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  running.push(child);
+  return new Promise((resolve) => {
+    child.stdout.once('data', (line: Buffer) =>
+      resolve(JSON.parse(line.toString()) as Record<string, string | number>),
+    );
+  });
+}
+
+async function rotatesOnceWhenDue(): Promise<void> {
+  await operator('create', 'short-lived');
+  expect(await operator('show', 'short-lived')).toMatchObject({ version: 1 });
+  const rotations = () => evidence().match(/"action":"rotateKey"/g) ?? [];
+  expect(rotations()).toEqual([]);
+  // The shortest period is a minute, and each of the two processes looks every ten seconds.
+  await expect.poll(rotations, { timeout: 90_000, interval: 250 }).not.toEqual([]);
+  // Both have looked once more after that.
+  await setTimeout(15_000);
+  expect(rotations()).toHaveLength(1);
+  expect(await operator('show', 'short-lived')).toMatchObject({ version: 2 });
+}
+
+async function refusesRevoked(ports: readonly number[]): Promise<void> {
+  let revokedAt = Number.POSITIVE_INFINITY;
+  const revoked = operator('revoke', 'notes').then(({ at }) => (revokedAt = Number(at)));
+  const lastUses = ports.map(async (port) => {
+    let lastUse = 0;
+    // Used without a pause, so that the key is in the memory of the process when another one revokes it.
+    while (Date.now() < revokedAt + 3000) {
+      const sentAt = Date.now();
+      const { status, body } = await post(port, '/seal', 'ada', { text: 'x' });
+      if (status === 200) lastUse = sentAt;
+      else expect(body).toMatchObject({ code: expect.stringMatching(/REVOKED|STATE/) });
+    }
+    return lastUse;
+  });
+  for (const lastUse of await Promise.all(lastUses)) {
+    expect(lastUse).toBeGreaterThan(0);
+    expect(lastUse - (await revoked)).toBeLessThan(1000);
+  }
+}
+
 describe('what docs/embedding.md says', () => {
   test('is all there, and the wiring is under 25 lines', () => {
     expect([...files.keys()]).toEqual(['kms.ts', 'app.ts', 'one-key.ts']);
@@ -92,7 +156,7 @@ describe('what docs/embedding.md says', () => {
   });
 
   test('makes two processes that serve one tenant with one key, and leaves evidence of every call', {
-    timeout: 120_000,
+    timeout: 240_000,
   }, async () => {
     const ports = [await freePort(), await freePort()] as const;
     const started = ports.map((port) => start(['app.ts'], project.path, environment(port)));
@@ -120,6 +184,8 @@ describe('what docs/embedding.md says', () => {
     await expect.poll(evidence, { timeout: 30_000 }).toContain('"requestId":"eve-open"');
     expect(evidence()).toContain('"requestId":"ada-seal"');
     expect(evidence().match(/"action":"createKey"/g)).toHaveLength(1);
+    await rotatesOnceWhenDue();
+    await refusesRevoked(ports);
     const ended = started.map(({ child }) => new Promise((resolve) => child.once('exit', resolve)));
     for (const { child } of started) child.kill('SIGTERM');
     expect(await Promise.all(ended)).toEqual([0, 0]);

@@ -4,6 +4,9 @@ import {
   addRoot,
   initialiseRoots,
   KeyHierarchy,
+  type Operation,
+  type OperationName,
+  operationOfService,
   retireRoot,
   type RootCeremony,
   type RootsReport,
@@ -49,18 +52,19 @@ export function rootOperations(environment: Environment): RootOperations {
   const config = readConfig(environment);
   if (config.requireFips) enterFipsMode();
   return {
-    status: () => withCeremony(config, rootStatus),
-    init: () => withCeremony(config, initialiseRoots, false),
-    addProvider: (providerId) => withCeremony(config, (ceremony) => addRoot(ceremony, providerId)),
+    status: () => withCeremony(config, 'rootStatus', rootStatus),
+    init: () => withCeremony(config, 'initialiseRoots', initialiseRoots, false),
+    addProvider: (providerId) => withCeremony(config, 'addRoot', (op) => addRoot(op, { providerId })),
     retireProvider: (providerId, checkValue) =>
-      withCeremony(config, (ceremony) => retireRoot(ceremony, providerId, checkValue)),
+      withCeremony(config, 'retireRoot', (op) => retireRoot(op, { providerId, checkValue })),
     rotate: (providerId, label) => rotate(config, environment, providerId, label),
   };
 }
 
 async function withCeremony<T>(
   config: ServiceConfig,
-  work: (ceremony: RootCeremony, opened: OpenedRoots) => Promise<T>,
+  name: OperationName,
+  work: (op: Operation<RootCeremony>, opened: OpenedRoots) => Promise<T>,
   takesNewRoots = true,
 ): Promise<T> {
   // A ceremony holds no key in memory, so it needs no notices of changes.
@@ -70,7 +74,8 @@ async function withCeremony<T>(
   try {
     const { random } = mixedRandom(roots.hsms, () => undefined);
     const hierarchy = new KeyHierarchy(store, roots.providers, { random });
-    return await work({ store, hierarchy, makeRoot: roots.makeRoot }, roots);
+    const parts = { store, hierarchy, makeRoot: roots.makeRoot, clock: () => Date.now() };
+    return await work(operationOfService(parts, name), roots);
   } catch (error) {
     throw asConfigurationError(error, roots);
   } finally {
@@ -84,11 +89,13 @@ function rotate(
   providerId: string,
   label: string | undefined,
 ): Promise<AddedRoot> {
-  return withCeremony(config, async ({ store, hierarchy: { roots } }, opened) => {
+  return withCeremony(config, 'rotateRoot', async (op, opened) => {
+    const { store, hierarchy } = op.kms;
     const next = await openNext(opened, environment, providerId, label);
     try {
-      const hierarchy = new KeyHierarchy(store, [...roots.providers, next.provider]);
-      return await rotateRoot({ store, hierarchy, makeRoot: () => next.make() }, next.provider);
+      const withNext = new KeyHierarchy(store, [...hierarchy.roots.providers, next.provider]);
+      const parts = { store, hierarchy: withNext, makeRoot: () => next.make() };
+      return await rotateRoot({ ...op, kms: parts }, { next: next.provider });
     } finally {
       await next.close();
     }

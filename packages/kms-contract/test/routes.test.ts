@@ -150,6 +150,14 @@ describe('the route table', () => {
       'applyTombstones',
       'runDueWork',
       'sweepResidentKeys',
+      'checkRoots',
+      'completeWraps',
+      'bindTenants',
+      'rootStatus',
+      'initialiseRoots',
+      'addRoot',
+      'rotateRoot',
+      'retireRoot',
     ]);
   });
 

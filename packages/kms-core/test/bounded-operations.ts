@@ -17,6 +17,14 @@ type Unattended =
   | 'runDueWork'
   | 'sweepResidentKeys'
   | 'applyTombstones'
+  | 'checkRoots'
+  | 'completeWraps'
+  | 'bindTenants'
+  | 'rootStatus'
+  | 'initialiseRoots'
+  | 'addRoot'
+  | 'rotateRoot'
+  | 'retireRoot'
   | 'bootstrapTenant'
   | 'installPlatformToken';
 export type BoundedOperation = Exclude<

@@ -89,6 +89,20 @@ export const UNATTENDED: Readonly<Record<string, Cases>> = {
       { path: 'at', run: entomb({ at: new Date(Number.NaN) }) },
     ],
   },
+  bindTenants: {
+    outside: [-1, 0, 0.5, Number.NaN, Number.POSITIVE_INFINITY].map((limit) => ({
+      path: 'limit',
+      run: (f: Fixture) => core.bindTenants(core.operationOfService(f.kms, 'bindTenants'), { limit }),
+    })),
+  },
+  // These take nothing, or what is only compared with what is configured and in use: another name is not found.
+  checkRoots: { outside: [] },
+  completeWraps: { outside: [] },
+  rootStatus: { outside: [] },
+  initialiseRoots: { outside: [] },
+  addRoot: { outside: [] },
+  rotateRoot: { outside: [] },
+  retireRoot: { outside: [] },
   // These take nothing of a caller's: a signal to stop, and a token that is only compared by its hash.
   runDueWork: { outside: [] },
   authenticateToken: { outside: [] },

@@ -4,6 +4,7 @@ import {
   addRoot,
   createTenant,
   KeyHierarchy,
+  operationOfService,
   type Kms,
   newId,
   type RootProvider,
@@ -43,7 +44,9 @@ describe('a new tenant', () => {
     onWrap = async () => {
       onWrap = async () => undefined;
       const hierarchy = new KeyHierarchy(kms.store, [hsm, other]);
-      await addRoot({ store: kms.store, hierarchy, makeRoot: async () => undefined }, 'hsm-b');
+      await addRoot(operationOfService({ ...kms, hierarchy, makeRoot: async () => undefined }, 'addRoot'), {
+        providerId: 'hsm-b',
+      });
     };
     await expect(createTenant({ kms, caller: operator }, { tenantId, name: 'raced' })).rejects.toThrow(
       failure('CONFLICT'),

@@ -69,6 +69,7 @@ import {
   wrapWithPadding,
   bindTenants,
   RECORD_FORMATS,
+  type OperationName,
   operationOfService,
 } from '../src/exports/internal.ts';
 import { addTenant, failableRoot, inMemoryStore, softwareResidentKeys } from '../src/testing/index.ts';
@@ -229,7 +230,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
       { kind: 'key', tenantId: f.tenantId, keyId: keyIds.aes, state: 'destroyed', reason: null, at: new Date() },
       { kind: 'tenant', tenantId: f.tenantId },
     ]),
-  checkRoots: (kms) => checkRoots(kms.store, kms.hierarchy),
+  checkRoots: (kms) => checkRoots(operationOfService(kms, 'checkRoots')),
 };
 
 describe('no HSM is asked in a unit of work', () => {
@@ -250,20 +251,26 @@ describe('no HSM is asked in a unit of work', () => {
       // It is made by the HSM, which is what takes longest.
       made.push(await root.checkValue());
     };
-    const over = (...roots: RootProvider[]) => ({ store, hierarchy: new KeyHierarchy(store, roots), makeRoot });
-    await initialiseRoots(over(a));
-    await establishRoots(store, over(a).hierarchy, [a], makeRoot);
-    const { hierarchy } = over(a);
+    const clock = () => Date.now();
+    const over = (...roots: RootProvider[]) => new KeyHierarchy(store, roots);
+    const by = (name: OperationName, hierarchy: KeyHierarchy) =>
+      operationOfService({ store, hierarchy, makeRoot, clock }, name);
+    await initialiseRoots(by('initialiseRoots', over(a)));
+    await establishRoots(store, over(a), [a], makeRoot);
     const token = { name: 'token', role: 'tenant_admin' } as const;
-    const service = operationOfService({ store, hierarchy, clock: () => Date.now() }, 'bootstrapTenant');
-    await bootstrapTenant(service, { name: 'first', token, publish: () => undefined });
-    expect(await addRoot(over(a, b), 'hsm-b')).toMatchObject({ added: 2 });
-    expect(await rotateRoot(over(a, b, next), next)).toMatchObject({ added: 2 });
-    await retireRoot(over(a, b, next), 'hsm-a', await a.checkValue());
-    expect(await rootStatus(over(next, b))).toMatchObject({ masterKeys: 2, roots: [{ wraps: 2 }, { wraps: 2 }] });
-    await completeWraps(store, over(next, b).hierarchy);
+    const bootstrap = by('bootstrapTenant', over(a));
+    await bootstrapTenant(bootstrap, { name: 'first', token, publish: () => undefined });
+    expect(await addRoot(by('addRoot', over(a, b)), { providerId: 'hsm-b' })).toMatchObject({ added: 2 });
+    expect(await rotateRoot(by('rotateRoot', over(a, b, next)), { next })).toMatchObject({ added: 2 });
+    const retired = { providerId: 'hsm-a', checkValue: await a.checkValue() };
+    await retireRoot(by('retireRoot', over(a, b, next)), retired);
+    expect(await rootStatus(by('rootStatus', over(next, b)))).toMatchObject({
+      masterKeys: 2,
+      roots: [{ wraps: 2 }, { wraps: 2 }],
+    });
+    await completeWraps(by('completeWraps', over(next, b)));
     await addTenant(store, new KeyHierarchy(store, [next, b], { formats: { ...RECORD_FORMATS, written: 1 } }));
-    expect(await bindTenants(store, over(next, b).hierarchy, 1)).toEqual({ bound: 1, left: 0 });
+    expect(await bindTenants(by('bindTenants', over(next, b)), { limit: 1 })).toEqual({ bound: 1, left: 0 });
     expect(made).toHaveLength(3);
     expect(units.refused).toEqual([]);
   });

@@ -6,6 +6,8 @@ import {
   completeWraps,
   establishRoots,
   initialiseRoots,
+  type OperationName,
+  operationOfService,
   KeyHierarchy,
   KmsError,
   newId,
@@ -50,6 +52,10 @@ async function start(...roots: RootProvider[]): Promise<KeyHierarchy> {
   return hierarchy;
 }
 
+/** An operation of the service, or of a ceremony on its host. */
+const by = (name: OperationName, hierarchy: KeyHierarchy) =>
+  operationOfService({ store, hierarchy, makeRoot, clock: Date.now }, name);
+
 const addTenant = (hierarchy: KeyHierarchy): Promise<string> => insertTenant(store, hierarchy);
 
 async function opens(tenantId: string, ...roots: RootProvider[]): Promise<boolean> {
@@ -88,7 +94,7 @@ describe('two roots', () => {
     ]);
     expect(await wrapsOf(tenantId)).toEqual(['hsm-b']);
     a.comeBack();
-    await completeWraps(store, hierarchy);
+    await completeWraps(by('completeWraps', hierarchy));
     expect(alerts.map((alert) => alert.kind)).toEqual(['root-away', 'root-back']);
     expect(hierarchy.roots.status()).toMatchObject([{ state: 'ready' }, { state: 'ready' }]);
   });
@@ -97,10 +103,12 @@ describe('two roots', () => {
     const hierarchy = await start(a, b);
     a.goAway();
     const tenantId = await addTenant(hierarchy);
-    expect(await completeWraps(store, hierarchy)).toEqual([]);
+    expect(await completeWraps(by('completeWraps', hierarchy))).toEqual([]);
     a.comeBack();
-    expect(await completeWraps(store, hierarchy)).toEqual([{ providerId: 'hsm-a', added: 1, failed: [] }]);
-    expect(await completeWraps(store, hierarchy)).toEqual([]);
+    expect(await completeWraps(by('completeWraps', hierarchy))).toEqual([
+      { providerId: 'hsm-a', added: 1, failed: [] },
+    ]);
+    expect(await completeWraps(by('completeWraps', hierarchy))).toEqual([]);
     b.goAway();
     expect(await opens(tenantId, a, b)).toBe(true);
   });
@@ -111,7 +119,7 @@ describe('two roots', () => {
     const tenantId = await addTenant(hierarchy);
     a.exchange(randomBytes(32));
     a.comeBack();
-    expect(await completeWraps(store, hierarchy)).toEqual([]);
+    expect(await completeWraps(by('completeWraps', hierarchy))).toEqual([]);
     const later = await addTenant(hierarchy);
     expect([await wrapsOf(tenantId), await wrapsOf(later)]).toEqual([['hsm-b'], ['hsm-b']]);
     expect(hierarchy.roots.status()[0]).toMatchObject({ state: 'refused' });
@@ -150,11 +158,11 @@ describe('two roots', () => {
           : a.unwrap(wrapped, aad),
     };
     const broken = new KeyHierarchy(store, [refusing, b]);
-    expect(await completeWraps(store, broken)).toMatchObject([
+    expect(await completeWraps(by('completeWraps', broken))).toMatchObject([
       { providerId: 'hsm-b', added: 1, failed: [{ name: { tenantId: damaged }, error: { code: 'INTERNAL_ERROR' } }] },
     ]);
     expect([await wrapsOf(damaged), await wrapsOf(sound)]).toEqual([['hsm-a'], ['hsm-a', 'hsm-b']]);
-    await expect(addRoot({ store, hierarchy: broken, makeRoot }, 'hsm-b')).rejects.toThrow(new RegExp(damaged));
+    await expect(addRoot(by('addRoot', broken), { providerId: 'hsm-b' })).rejects.toThrow(new RegExp(damaged));
   });
 
   test('get the wraps of what opens, however many master keys before it do not', async () => {
@@ -171,7 +179,7 @@ describe('two roots', () => {
           ? Promise.reject(new KmsError('DECRYPT_FAILED', 'damaged'))
           : a.unwrap(wrapped, aad),
     };
-    const [completed] = await completeWraps(store, new KeyHierarchy(store, [refusing, b]));
+    const [completed] = await completeWraps(by('completeWraps', new KeyHierarchy(store, [refusing, b])));
     expect(completed).toMatchObject({ providerId: 'hsm-b', added: 1 });
     expect(new Set(completed?.failed.map(({ name }) => name.tenantId))).toEqual(damaged);
     expect(await wrapsOf(sound)).toEqual(['hsm-a', 'hsm-b']);
@@ -188,14 +196,14 @@ describe('two roots', () => {
     const sound = await addTenant(hierarchy);
     c.comeBack();
     const failed = [{ name: { tenantId: waiting }, error: { code: 'HSM_UNAVAILABLE' } }];
-    expect(await completeWraps(store, hierarchy)).toMatchObject([
+    expect(await completeWraps(by('completeWraps', hierarchy))).toMatchObject([
       { providerId: 'hsm-b', added: 0, failed },
       { providerId: 'hsm-c', added: 1, failed },
     ]);
     expect(await wrapsOf(sound)).toEqual(['hsm-b', 'hsm-c']);
-    await expect(addRoot({ store, hierarchy, makeRoot }, 'hsm-c')).rejects.toThrow(HSM_UNAVAILABLE);
+    await expect(addRoot(by('addRoot', hierarchy), { providerId: 'hsm-c' })).rejects.toThrow(HSM_UNAVAILABLE);
     a.comeBack();
-    await completeWraps(store, hierarchy);
+    await completeWraps(by('completeWraps', hierarchy));
     expect(await wrapsOf(waiting)).toEqual(['hsm-a', 'hsm-b', 'hsm-c']);
   });
 
@@ -257,10 +265,12 @@ describe('the start', () => {
 });
 
 describe('the ceremony', () => {
-  const ceremony = (...roots: RootProvider[]) => ({ store, hierarchy: new KeyHierarchy(store, roots), makeRoot });
+  const ceremony = (name: OperationName, ...roots: RootProvider[]) => by(name, new KeyHierarchy(store, roots));
+  const retire = (providerId: string, checkValue?: string) =>
+    retireRoot(operationOfService({ store, clock: Date.now }, 'retireRoot'), { providerId, checkValue });
 
   test('initialises a fresh database, and no other', async () => {
-    const report = await initialiseRoots(ceremony(a, b));
+    const report = await initialiseRoots(ceremony('initialiseRoots', a, b));
     expect(report).toMatchObject({
       masterKeys: 1,
       roots: [
@@ -268,13 +278,13 @@ describe('the ceremony', () => {
         { wraps: 1, inUse: true },
       ],
     });
-    await expect(initialiseRoots(ceremony(a, b))).rejects.toThrow(CONFLICT);
+    await expect(initialiseRoots(ceremony('initialiseRoots', a, b))).rejects.toThrow(CONFLICT);
   });
 
   test('adds a provider that then opens everything alone', async () => {
     const tenantId = await addTenant(await start(a));
-    expect(await addRoot(ceremony(a, b), 'hsm-b')).toMatchObject({ added: 2 });
-    expect(await addRoot(ceremony(a, b), 'hsm-b')).toMatchObject({ added: 0 });
+    expect(await addRoot(ceremony('addRoot', a, b), { providerId: 'hsm-b' })).toMatchObject({ added: 2 });
+    expect(await addRoot(ceremony('addRoot', a, b), { providerId: 'hsm-b' })).toMatchObject({ added: 0 });
     expect(await opens(tenantId, b)).toBe(true);
   });
 
@@ -290,63 +300,68 @@ describe('the ceremony', () => {
         return b.wrap(key, aad);
       },
     };
-    await expect(addRoot(ceremony(a, dying), 'hsm-b')).rejects.toThrow('killed');
-    expect(await rootStatus(ceremony(a, b))).toMatchObject({ masterKeys: 6, roots: [{ wraps: 6 }, { wraps: 3 }] });
-    await expect(retireRoot({ store }, 'hsm-a')).rejects.toThrow(CONFLICT);
-    expect(await addRoot(ceremony(a, b), 'hsm-b')).toMatchObject({ added: 3 });
-    await retireRoot({ store }, 'hsm-a');
+    await expect(addRoot(ceremony('addRoot', a, dying), { providerId: 'hsm-b' })).rejects.toThrow('killed');
+    expect(await rootStatus(ceremony('rootStatus', a, b))).toMatchObject({
+      masterKeys: 6,
+      roots: [{ wraps: 6 }, { wraps: 3 }],
+    });
+    await expect(retire('hsm-a')).rejects.toThrow(CONFLICT);
+    expect(await addRoot(ceremony('addRoot', a, b), { providerId: 'hsm-b' })).toMatchObject({ added: 3 });
+    await retire('hsm-a');
     await start(b);
   });
 
   test('retires a provider, but never the last one', async () => {
     const tenantId = await addTenant(await start(a, b));
-    await retireRoot({ store }, 'hsm-a');
+    await retire('hsm-a');
     expect(await wrapsOf(tenantId)).toEqual(['hsm-b']);
-    await expect(retireRoot({ store }, 'hsm-b')).rejects.toThrow(CONFLICT);
-    await expect(retireRoot({ store }, 'hsm-a')).rejects.toThrow(failure('NOT_FOUND'));
+    await expect(retire('hsm-b')).rejects.toThrow(CONFLICT);
+    await expect(retire('hsm-a')).rejects.toThrow(failure('NOT_FOUND'));
     await expect(start(a, b)).rejects.toThrow(SEALED);
     expect(await opens(tenantId, b)).toBe(true);
   });
 
   test('a node that still uses a retired root cannot bring its wraps back', async () => {
     const hierarchy = await start(a, b);
-    await retireRoot({ store }, 'hsm-a');
+    await retire('hsm-a');
     const tenantId = await addTenant(hierarchy);
     expect(await wrapsOf(tenantId)).toEqual(['hsm-b']);
-    expect(await completeWraps(store, hierarchy)).toEqual([]);
+    expect(await completeWraps(by('completeWraps', hierarchy))).toEqual([]);
   });
 
   test('rotates a root: old and new both serve until the old one is retired', async () => {
     const tenantId = await addTenant(await start(a));
     const next = failableRoot('hsm-a', randomBytes(32));
-    const { root } = await rotateRoot(ceremony(a, next), next);
+    const { root } = await rotateRoot(ceremony('rotateRoot', a, next), { next });
     expect(root.checkValue).toBe(await next.checkValue());
     expect([await opens(tenantId, a), await opens(tenantId, next)]).toEqual([true, true]);
-    await expect(retireRoot({ store }, 'hsm-a')).rejects.toThrow(/say which/);
-    await retireRoot({ store }, 'hsm-a', await a.checkValue());
+    await expect(retire('hsm-a')).rejects.toThrow(/say which/);
+    await retire('hsm-a', await a.checkValue());
     expect(await opens(tenantId, next)).toBe(true);
     await expect(start(a)).rejects.toThrow(SEALED);
     const stranger = failableRoot('hsm-z', randomBytes(32));
-    await expect(rotateRoot(ceremony(next, stranger), stranger)).rejects.toThrow(failure('NOT_FOUND'));
+    await expect(rotateRoot(ceremony('rotateRoot', next, stranger), { next: stranger })).rejects.toThrow(
+      failure('NOT_FOUND'),
+    );
   });
 
   test('a rotation that is repeated with the old settings reaches tenants that nodes on the old root made meanwhile', async () => {
     const onOld = await start(a);
     const next = failableRoot('hsm-a', randomBytes(32));
-    await rotateRoot(ceremony(a, next), next);
+    await rotateRoot(ceremony('rotateRoot', a, next), { next });
     const tenantId = await addTenant(onOld);
     expect(await opens(tenantId, next)).toBe(false);
     // Until then the old root cannot be taken out of use, so that nothing is lost.
-    await expect(retireRoot({ store }, 'hsm-a', await a.checkValue())).rejects.toThrow(CONFLICT);
-    expect(await rotateRoot(ceremony(a, next), next)).toMatchObject({ added: 1 });
+    await expect(retire('hsm-a', await a.checkValue())).rejects.toThrow(CONFLICT);
+    expect(await rotateRoot(ceremony('rotateRoot', a, next), { next })).toMatchObject({ added: 1 });
     expect(await opens(tenantId, next)).toBe(true);
-    await retireRoot({ store }, 'hsm-a', await a.checkValue());
+    await retire('hsm-a', await a.checkValue());
   });
 
   test('shows what is configured and what is in use', async () => {
     await start(a);
     b.goAway();
-    const report = await rootStatus(ceremony(a, b));
+    const report = await rootStatus(ceremony('rootStatus', a, b));
     expect(report).toEqual({
       masterKeys: 1,
       roots: [

@@ -10,6 +10,7 @@ import {
   KeyHierarchy,
   type Kms,
   listTenants,
+  operationOfService,
   RECORD_FORMATS,
 } from '@qnsp/kms-core/internal';
 import type { RootProvider, Store } from '@qnsp/kms-core/ports';
@@ -51,11 +52,14 @@ const first = () => tenants[0] ?? '';
 const record = (tenantId: string) => store.transact(SYSTEM, (unit) => unit.tenants.get(tenantId));
 const wrapsOf = (tenantId: string) => store.transact(SYSTEM, (unit) => unit.tenants.masterKeyWraps(tenantId));
 
+const bindSome = (hierarchy: KeyHierarchy, limit: number) =>
+  bindTenants(operationOfService({ ...kms, hierarchy }, 'bindTenants'), { limit });
+
 it('tenants from before records of tenants had a MAC get one, some at a time, and keep their keys', async () => {
   const { keyId } = await createKey({ kms, caller: administrator(first()) }, {});
-  expect(await bindTenants(store, kms.hierarchy, 2)).toEqual({ bound: 2, left: 1 });
-  expect(await bindTenants(store, kms.hierarchy, 2)).toEqual({ bound: 1, left: 0 });
-  expect(await bindTenants(store, kms.hierarchy, 2)).toEqual({ bound: 0, left: 0 });
+  expect(await bindSome(kms.hierarchy, 2)).toEqual({ bound: 2, left: 1 });
+  expect(await bindSome(kms.hierarchy, 2)).toEqual({ bound: 1, left: 0 });
+  expect(await bindSome(kms.hierarchy, 2)).toEqual({ bound: 0, left: 0 });
   for (const tenantId of tenants) {
     expect(await record(tenantId)).toMatchObject({ mac: { format: 2 } });
     expect(await wrapsOf(tenantId)).toMatchObject([{ format: 2 }]);
@@ -67,7 +71,7 @@ it('tenants from before records of tenants had a MAC get one, some at a time, an
 });
 
 it('their MAC cannot be taken away again', async () => {
-  await bindTenants(store, kms.hierarchy, 3);
+  await bindSome(kms.hierarchy, 3);
   await sql`update kms.tenants set mac_format = 1, mac_tag = null, mac_tmk_version = null where tenant_id = ${first()}`;
   const refused = { code: 'INTERNAL_ERROR' };
   await expect((await fixtureKms(store, rootKey)).hierarchy.masterKeys(first())).rejects.toMatchObject(refused);
@@ -77,20 +81,20 @@ it('their MAC cannot be taken away again', async () => {
 
 it('nothing is done while nodes may run that would not understand it', async () => {
   const careful = await fixtureKms(store, rootKey, FIRST);
-  expect(await bindTenants(store, careful.hierarchy, 3)).toEqual({ bound: 0, left: 3 });
+  expect(await bindSome(careful.hierarchy, 3)).toEqual({ bound: 0, left: 3 });
   expect(await record(first())).toMatchObject({ mac: null });
   expect(await wrapsOf(first())).toMatchObject([{ format: 1 }]);
 });
 
 it('a row that somebody gave an optional field gets no MAC', async () => {
   await sql`update kms.tenants set fields = '{"limit": 1}' where tenant_id = ${first()}`;
-  expect(await bindTenants(store, kms.hierarchy, 3)).toEqual({ bound: 2, left: 1 });
+  expect(await bindSome(kms.hierarchy, 3)).toEqual({ bound: 2, left: 1 });
   expect(await record(first())).toMatchObject({ mac: null });
 });
 
 it('many nodes at once do it once', async () => {
   const nodes = await Promise.all([1, 2, 3, 4].map(() => fixtureKms(store, rootKey)));
-  const runs = await Promise.all(nodes.map((node) => bindTenants(store, node.hierarchy, 3)));
+  const runs = await Promise.all(nodes.map((node) => bindSome(node.hierarchy, 3)));
   expect(runs.reduce((sum, { bound }) => sum + bound, 0)).toBe(3);
   for (const tenantId of tenants) expect(await wrapsOf(tenantId)).toHaveLength(1);
 });
@@ -103,17 +107,17 @@ it('no wrap is lost while a root is away, and none of the first format comes bac
   );
   const hierarchy = new KeyHierarchy(store, roots);
   await establishRoots(store, hierarchy, roots);
-  await completeWraps(store, hierarchy);
+  await completeWraps(operationOfService({ ...kms, hierarchy }, 'completeWraps'));
   expect(await wrapsOf(first())).toMatchObject([{ format: 1 }, { format: 1 }]);
   hsm.goAway();
-  expect(await bindTenants(store, hierarchy, 3)).toEqual({ bound: 0, left: 3 });
+  expect(await bindSome(hierarchy, 3)).toEqual({ bound: 0, left: 3 });
   expect(await wrapsOf(first())).toMatchObject([{ format: 1 }, { format: 1 }]);
   hsm.comeBack();
-  expect(await bindTenants(store, hierarchy, 3)).toEqual({ bound: 3, left: 0 });
+  expect(await bindSome(hierarchy, 3)).toEqual({ bound: 3, left: 0 });
   expect(await wrapsOf(first())).toMatchObject([{ format: 2 }, { format: 2 }]);
   // A wrap that is lacking later is completed in the format of the others.
   await sql`delete from kms.tenant_master_key_wraps where tenant_id = ${first()} and provider_id = ${hsm.id}`;
-  await completeWraps(store, hierarchy);
+  await completeWraps(operationOfService({ ...kms, hierarchy }, 'completeWraps'));
   expect(await wrapsOf(first())).toMatchObject([{ format: 2 }, { format: 2 }]);
   await expect(new KeyHierarchy(store, [hsm]).masterKeys(first())).resolves.toBeDefined();
 });

@@ -48,11 +48,12 @@ export function makeRootWork(kms: Kms, log: Logger, options: HsmWorkOptions, may
   let nextBinding = 0;
 
   const lookAfterRoots = async (): Promise<void> => {
-    await checkRoots(kms.store, kms.hierarchy);
+    await checkRoots(operationOfService(kms, 'checkRoots'));
     const states = kms.hierarchy.roots.status().map(({ state }) => state);
     const someoneIsBack = states.some((state, index) => state === 'ready' && before[index] !== 'ready');
     if (states.length > 1 && (someoneIsBack || round % ROUNDS_BETWEEN_COMPLETIONS === 0)) {
-      for (const { providerId: provider, added, failed } of await completeWraps(kms.store, kms.hierarchy)) {
+      const completed = await completeWraps(operationOfService(kms, 'completeWraps'));
+      for (const { providerId: provider, added, failed } of completed) {
         if (added > 0) log.info({ provider, added }, 'wrapped master keys under a root that lacked them');
         const [away, closed] = [failed.filter(isAway), failed.filter((each) => !isAway(each))];
         if (away.length > 0)
@@ -67,7 +68,7 @@ export function makeRootWork(kms: Kms, log: Logger, options: HsmWorkOptions, may
 
   const bindSomeTenants = async (): Promise<void> => {
     if (allAreBound || round < nextBinding || !mayBind()) return;
-    const { bound, left } = await bindTenants(kms.store, kms.hierarchy, TENANTS_PER_ROUND);
+    const { bound, left } = await bindTenants(operationOfService(kms, 'bindTenants'), { limit: TENANTS_PER_ROUND });
     if (bound > 0) log.info({ bound, left }, 'gave records of tenants a MAC');
     allAreBound = left === 0;
     // Those that are left although it was tried wait for a root, or for somebody to mend them.

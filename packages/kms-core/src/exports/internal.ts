@@ -59,7 +59,7 @@ export * from '../hierarchy/token-authority.ts';
 export * from '../hierarchy/identity-authority.ts';
 export * from '../hierarchy/tenant-authority.ts';
 export * from '../root-ceremony/bind-tenants.ts';
-export * from '../root-ceremony/complete-wraps.ts';
+export { checkRoots, type CompletedWraps, completeWraps, type FailedWrap } from '../root-ceremony/complete-wraps.ts';
 export * from '../root-ceremony/root-ceremony.ts';
 export * from '../keyring/key-ring.ts';
 export * from '../keyring/operation-budgets.ts';

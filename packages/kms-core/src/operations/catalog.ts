@@ -228,6 +228,16 @@ export const OPERATIONS = {
   applyTombstones: { permission: null, event: null, uses: 'service', cost: 'slow', changes: true },
   runDueWork: { permission: null, event: null, uses: 'service', cost: 'slow', changes: true },
   sweepResidentKeys: { permission: null, event: null, uses: 'service', cost: 'slow', changes: true },
+  checkRoots: { permission: null, event: null, uses: 'service', cost: 'slow', changes: false },
+  completeWraps: { permission: null, event: null, uses: 'service', cost: 'slow', changes: true },
+  bindTenants: { permission: null, event: null, uses: 'service', cost: 'slow', changes: true },
+
+  // The ceremonies of roots, on the host of the service and with its environment. They keep no evidence.
+  rootStatus: { permission: null, event: null, uses: 'service', cost: 'slow', changes: false },
+  initialiseRoots: { permission: null, event: null, uses: 'service', cost: 'slow', changes: true },
+  addRoot: { permission: null, event: null, uses: 'service', cost: 'slow', changes: true },
+  rotateRoot: { permission: null, event: null, uses: 'service', cost: 'slow', changes: true },
+  retireRoot: { permission: null, event: null, uses: 'service', cost: 'slow', changes: true },
 } as const satisfies Readonly<Record<string, CataloguedOperation>>;
 
 /** The id of an operation. */

@@ -1,12 +1,18 @@
-import { everyTenant } from '../hierarchy/every-tenant.ts';
+import { checkInteger } from '../bounds/check-values.ts';
 import { KmsError } from '../errors/kms-error.ts';
-import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
+import { everyTenant } from '../hierarchy/every-tenant.ts';
 import { NEWEST_FORMAT } from '../hierarchy/record-formats.ts';
 import { isMissing } from '../hierarchy/root-set.ts';
 import { TenantAuthority } from '../hierarchy/tenant-authority.ts';
 import { SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import type { MasterKeyWrap } from '../model/tenant.ts';
-import type { Store } from '../ports/store.ts';
+import type { Operation } from '../operations/operation.ts';
+import type { RootParts } from './root-parts.ts';
+
+export interface BindTenantsInput {
+  /** How many at a time, from 1 on: each takes a root some calls. */
+  readonly limit: number;
+}
 
 /** What one run did. */
 export interface BoundTenants {
@@ -18,13 +24,12 @@ export interface BoundTenants {
 /**
  * Gives tenants that were created before records of tenants had a MAC such a MAC, and their master keys wraps that open only
  * where it is there. Any number of nodes may do so at once.
- *
- * @param limit how many at a time: each takes a root some calls
  */
-export async function bindTenants(store: Store, hierarchy: KeyHierarchy, limit: number): Promise<BoundTenants> {
+export async function bindTenants({ kms }: Operation<RootParts>, { limit }: BindTenantsInput): Promise<BoundTenants> {
+  checkInteger('limit', limit, 1, Number.MAX_SAFE_INTEGER);
   const some: TenantId[] = [];
   let unbound = 0;
-  for await (const { tenantId, mac, state } of everyTenant(store)) {
+  for await (const { tenantId, mac, state } of everyTenant(kms.store)) {
     if (mac !== null || state !== 'active' || tenantId === SYSTEM_TENANT) continue;
     unbound += 1;
     if (some.length < limit) some.push(tenantId);
@@ -32,7 +37,7 @@ export async function bindTenants(store: Store, hierarchy: KeyHierarchy, limit: 
   let bound = 0;
   for (const tenantId of some) {
     try {
-      if (await bindOne(store, hierarchy, tenantId)) bound += 1;
+      if (await bindOne(kms, tenantId)) bound += 1;
     } catch (error) {
       // Its root is away, or its master key does not open, which is said where it is used.
       if (!isMissing(error) && !(KmsError.is(error) && error.code === 'INTERNAL_ERROR')) throw error;
@@ -42,7 +47,7 @@ export async function bindTenants(store: Store, hierarchy: KeyHierarchy, limit: 
 }
 
 /** Answers whether it did: not where a root is away, and where the tenant or its wraps changed at the same moment. */
-async function bindOne(store: Store, hierarchy: KeyHierarchy, tenantId: TenantId): Promise<boolean> {
+async function bindOne({ store, hierarchy }: RootParts, tenantId: TenantId): Promise<boolean> {
   const chain = await hierarchy.masterKeys(SYSTEM_TENANT);
   if (chain.formats.written !== NEWEST_FORMAT) return false;
   const [inUse, before] = await store.transact({ kind: 'system' }, async (unit) => [

@@ -1,10 +1,10 @@
 import { KmsError } from '../errors/kms-error.ts';
-import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
 import { NEWEST_FORMAT } from '../hierarchy/record-formats.ts';
 import { isMissing } from '../hierarchy/root-set.ts';
 import type { MasterKeyName } from '../model/tenant.ts';
+import type { Operation } from '../operations/operation.ts';
 import type { RootProvider } from '../ports/root-provider.ts';
-import type { Store } from '../ports/store.ts';
+import type { RootParts } from './root-parts.ts';
 
 const KEYS_PER_STEP = 100;
 
@@ -13,7 +13,8 @@ const KEYS_PER_STEP = 100;
  *
  * @returns the providers that do
  */
-export async function checkRoots(store: Store, hierarchy: KeyHierarchy): Promise<readonly RootProvider[]> {
+export async function checkRoots({ kms }: Operation<RootParts>): Promise<readonly RootProvider[]> {
+  const { store, hierarchy } = kms;
   const inUse = await store.transact({ kind: 'system' }, (unit) => unit.tenants.roots());
   const ready: RootProvider[] = [];
   for (const provider of hierarchy.roots.providers) {
@@ -46,11 +47,11 @@ export interface FailedWrap {
  * Gives every root that answers the wraps that it lacks: of master keys that were made while it was away. Any number of
  * nodes may do so at once, and the next run continues where an interrupted one stopped.
  */
-export async function completeWraps(store: Store, hierarchy: KeyHierarchy): Promise<readonly CompletedWraps[]> {
+export async function completeWraps({ kms }: Operation<RootParts>): Promise<readonly CompletedWraps[]> {
   const completed: CompletedWraps[] = [];
-  for (const provider of hierarchy.roots.providers) {
+  for (const provider of kms.hierarchy.roots.providers) {
     try {
-      completed.push({ providerId: provider.id, ...(await completeWrapsUnder(store, hierarchy, provider)) });
+      completed.push({ providerId: provider.id, ...(await completeWrapsUnder(kms, provider)) });
     } catch (error) {
       // A root that is away, or not of this database, lacks its wraps until it is back; its status says so.
       if (!isMissing(error)) throw error;
@@ -66,10 +67,10 @@ export async function completeWraps(store: Store, hierarchy: KeyHierarchy): Prom
  * @throws KmsError as `RootSet.identify`.
  */
 export async function completeWrapsUnder(
-  store: Store,
-  hierarchy: KeyHierarchy,
+  kms: RootParts,
   provider: RootProvider,
 ): Promise<Omit<CompletedWraps, 'providerId'>> {
+  const { store, hierarchy } = kms;
   const inUse = await store.transact({ kind: 'system' }, (unit) => unit.tenants.roots());
   const root = await hierarchy.roots.identify(provider, inUse);
   const failed: FailedWrap[] = [];
@@ -82,7 +83,7 @@ export async function completeWrapsUnder(
     const failedBefore = failed.length;
     for (const name of lacking.filter((each) => !failed.some((before) => isSame(before.name, each)))) {
       try {
-        const outcome = await wrapAgain(store, hierarchy, provider, name);
+        const outcome = await wrapAgain(kms, provider, name);
         if (outcome === 'added') addedNow += 1;
         else if (outcome !== 'not needed') failed.push({ name, error: outcome });
       } catch (error) {
@@ -103,8 +104,7 @@ function isSame(a: MasterKeyName, b: MasterKeyName): boolean {
 
 /** Answers with the error of a master key whose roots are away: that of the provider that gets the wrap is thrown. */
 async function wrapAgain(
-  store: Store,
-  hierarchy: KeyHierarchy,
+  { store, hierarchy }: RootParts,
   provider: RootProvider,
   { tenantId, tmkVersion }: MasterKeyName,
 ): Promise<'added' | 'not needed' | KmsError> {

@@ -4,13 +4,14 @@ import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
 import { asOnlyMakerOfRoots } from '../hierarchy/one-maker-of-roots.ts';
 import { isMissing } from '../hierarchy/root-set.ts';
 import type { RootRecord } from '../model/tenant.ts';
+import type { Operation } from '../operations/operation.ts';
 import type { RootProvider } from '../ports/root-provider.ts';
 import type { Store, UnitOfWork } from '../ports/store.ts';
 import { completeWrapsUnder } from './complete-wraps.ts';
+import type { RootParts } from './root-parts.ts';
 
 /** What the operations on roots work with. They run on the host, with the service running or not. */
-export interface RootCeremony {
-  readonly store: Store;
+export interface RootCeremony extends RootParts {
   /** Over every configured root, those that are to be added included. */
   readonly hierarchy: KeyHierarchy;
   /** Makes the root of a provider that has none; does nothing where there is one. */
@@ -36,10 +37,8 @@ export interface RootsReport {
 }
 
 /** Which roots the database uses and which are configured. Changes nothing. */
-export async function rootStatus({
-  store,
-  hierarchy,
-}: Pick<RootCeremony, 'store' | 'hierarchy'>): Promise<RootsReport> {
+export async function rootStatus({ kms }: Operation<RootParts>): Promise<RootsReport> {
+  const { store, hierarchy } = kms;
   const { total, byRoot } = await store.transact({ kind: 'system' }, (unit) => unit.tenants.countMasterKeys());
   const configured = await Promise.all(hierarchy.roots.providers.map(presentRoot));
   const known = byRoot.map(({ providerId, checkValue, wraps }): RootReport => {
@@ -78,11 +77,16 @@ async function presentRoot(provider: RootProvider): Promise<Pick<RootReport, 'pr
  *
  * @throws KmsError `CONFLICT` when the database has roots already.
  */
-export async function initialiseRoots(ceremony: RootCeremony): Promise<RootsReport> {
-  const { store, hierarchy, makeRoot } = ceremony;
+export async function initialiseRoots(op: Operation<RootCeremony>): Promise<RootsReport> {
+  const { store, hierarchy, makeRoot } = op.kms;
   if (!(await initRoots(store, hierarchy, hierarchy.roots.providers, makeRoot)))
     throw new KmsError('CONFLICT', 'The database already has its roots; a root is created only for a fresh database.');
-  return rootStatus(ceremony);
+  return rootStatus(op);
+}
+
+export interface AddRootInput {
+  /** A configured provider. */
+  readonly providerId: string;
 }
 
 export interface AddedRoot {
@@ -98,8 +102,8 @@ export interface AddedRoot {
  * @throws KmsError `NOT_FOUND` when no provider has this name, `SEALED` when the database has no roots yet,
  *   `HSM_UNAVAILABLE` when the new root, or every one that opens a master key, does not answer.
  */
-export async function addRoot(ceremony: RootCeremony, providerId: string): Promise<AddedRoot> {
-  const { store, hierarchy, makeRoot } = ceremony;
+export async function addRoot({ kms }: Operation<RootCeremony>, { providerId }: AddRootInput): Promise<AddedRoot> {
+  const { store, hierarchy, makeRoot } = kms;
   const provider = configuredProvider(hierarchy, providerId);
   const root = await asOnlyMakerOfRoots(store, async (stillOnly) => {
     // A provider whose root is in use gets no other one here: what is missing is then an error, not to be papered over.
@@ -118,18 +122,22 @@ export async function addRoot(ceremony: RootCeremony, providerId: string): Promi
     });
     return present;
   });
-  return { root, added: await wrapEverything(ceremony, provider) };
+  return { root, added: await wrapEverything(kms, provider) };
+}
+
+export interface RotateRootInput {
+  /** The new root, under the name of its provider; one of those of the hierarchy. */
+  readonly next: RootProvider;
 }
 
 /**
  * Adds a new root of a provider beside the one that it replaces, and wraps every master key under it. The old one stays
  * in use until {@link retireRoot}. The next run continues where an interrupted one stopped.
  *
- * @param next the new root, under the name of its provider
  * @throws KmsError `NOT_FOUND` when the provider has no root in use; else as {@link addRoot}.
  */
-export async function rotateRoot(ceremony: RootCeremony, next: RootProvider): Promise<AddedRoot> {
-  const { store, hierarchy, makeRoot } = ceremony;
+export async function rotateRoot({ kms }: Operation<RootCeremony>, { next }: RotateRootInput): Promise<AddedRoot> {
+  const { store, hierarchy, makeRoot } = kms;
   if (!hierarchy.roots.providers.includes(next)) throw new RangeError('the new root is not one of the hierarchy');
   const root = await asOnlyMakerOfRoots(store, async (stillOnly) => {
     requireProvider(await rootsInUse(store), next.id);
@@ -145,7 +153,7 @@ export async function rotateRoot(ceremony: RootCeremony, next: RootProvider): Pr
     });
     return present;
   });
-  return { root, added: await wrapEverything(ceremony, next) };
+  return { root, added: await wrapEverything(kms, next) };
 }
 
 /** Without the lock: what depends on it is checked again in the unit that stores. */
@@ -169,8 +177,8 @@ function requireProvider(inUse: readonly RootRecord[], providerId: string): void
 }
 
 /** The caller that adds a root must know which master keys it does not open. */
-async function wrapEverything({ store, hierarchy }: RootCeremony, provider: RootProvider): Promise<number> {
-  const { added, failed } = await completeWrapsUnder(store, hierarchy, provider);
+async function wrapEverything(kms: RootParts, provider: RootProvider): Promise<number> {
+  const { added, failed } = await completeWrapsUnder(kms, provider);
   const [first] = failed;
   if (first === undefined) return added;
   const closed = failed.filter(({ error }) => !isMissing(error));
@@ -183,19 +191,23 @@ async function wrapEverything({ store, hierarchy }: RootCeremony, provider: Root
   );
 }
 
+export interface RetireRootInput {
+  readonly providerId: string;
+  /** Which root, for a provider that has two; default: the only one. */
+  readonly checkValue?: string | undefined;
+}
+
 /**
  * Retires a root and removes its wraps.
  *
- * @param checkValue which root, for a provider that has two; default: the only one
  * @throws KmsError `NOT_FOUND` when it is not in use; `CONFLICT` when it is the last one, the only one that wraps some
  *   master key, or when keys live in the HSM of a provider that has no other root.
  */
 export async function retireRoot(
-  { store }: Pick<RootCeremony, 'store'>,
-  providerId: string,
-  checkValue?: string,
+  { kms }: Operation<Pick<RootParts, 'store'>>,
+  { providerId, checkValue }: RetireRootInput,
 ): Promise<RootRecord> {
-  return store.transact({ kind: 'system' }, async (unit) => {
+  return kms.store.transact({ kind: 'system' }, async (unit) => {
     await unit.tenants.lockRoots();
     const own = (await unit.tenants.roots()).filter((root) => root.providerId === providerId);
     const [root, ...more] = own.filter((each) => checkValue === undefined || each.checkValue === checkValue);

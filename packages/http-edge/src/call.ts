@@ -81,11 +81,20 @@ export class Call<Target extends CallTarget = CallTarget> {
       this.#caller = callerOf(identity, this.#caller.tenantId, this.#caller.attributes.ip);
   }
 
-  /** Takes what this many calls of this kind cost from the limit of the caller. Throws `TOO_MANY_REQUESTS`. */
-  pay(calls: number): MaybePromise<void> {
+  /** Takes what a call of this kind costs from the limit of the caller. Throws `TOO_MANY_REQUESTS`. */
+  pay(): MaybePromise<void> {
     const { rateLimiter } = this.edge;
-    if (rateLimiter === undefined || this.signedIn === undefined || calls === 0) return undefined;
+    if (rateLimiter === undefined || this.signedIn === undefined) return undefined;
     const { operation } = this.target.kind;
-    return rateLimiter.take(this.signedIn.identity, operation, costOf(operation) * calls);
+    return rateLimiter.take(this.signedIn.identity, operation, costOf(operation));
+  }
+
+  /** Takes what is still to be paid of a call that does the work of this many. When that is refused, nothing was taken for the call. */
+  payFor(calls: number): MaybePromise<void> {
+    const { rateLimiter } = this.edge;
+    if (rateLimiter === undefined || this.signedIn === undefined || calls <= 1) return undefined;
+    const { operation } = this.target.kind;
+    const paid = costOf(operation);
+    return rateLimiter.take(this.signedIn.identity, operation, paid * calls, paid);
   }
 }

@@ -80,7 +80,7 @@ function admitCall<Target extends CallTarget>(
   call.signedIn = signedIn;
   const { rateLimiter, trail } = call.edge;
   const perform = trail === undefined ? performCall : performWithEvidence;
-  const paid = rateLimiter === undefined ? undefined : call.pay(1);
+  const paid = rateLimiter === undefined ? undefined : call.pay();
   return paid instanceof Promise ? paid.then(() => perform(call, dialect, body)) : perform(call, dialect, body);
 }
 

@@ -23,7 +23,7 @@ export async function serveBatch(facts: ServiceFacts, call: Call<QnspTarget>, ra
   const items = parseBatch(route, raw);
   const requireValid = call.recheck();
   // The first item was paid for with the call.
-  const paid = call.pay(items.length - 1);
+  const paid = call.payFor(items.length);
   if (paid instanceof Promise) await paid;
   evidence?.comesInItems();
   const answers: unknown[] = Array(items.length);

@@ -38,10 +38,19 @@ test('a call takes what its operation costs, and a batch what its items do', asy
     expect(await ask('/kms/v1/keys')).toEqual({ status: 429, code: 'TOO_MANY_REQUESTS' });
     expect(await ask(encrypt, { items: [item, item, item] })).toMatchObject({ status: 200 });
     expect(await ask(encrypt, { items: [item, item, item] })).toEqual({ status: 429, code: 'TOO_MANY_REQUESTS' });
-    // The first item of the refused batch was paid for.
-    expect(await ask(encrypt, item)).toMatchObject({ status: 200 });
+    // Nothing of the refused batch was.
+    expect(await ask(encrypt, { items: [item, item] })).toMatchObject({ status: 200 });
     expect(await ask(encrypt, item)).toEqual({ status: 429, code: 'TOO_MANY_REQUESTS' });
     expect((await ask('/livez')).status).toBe(200);
+    const refusal = await fetch(`http://127.0.0.1:${port}${encrypt}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...qnsp.credential(under.token) },
+      body: JSON.stringify(item),
+    });
+    const facts = { routeId: 'encrypt', limit: 5, retryAfter: 1 };
+    expect(await refusal.json()).toMatchObject({ ...facts, details: { ...facts, remaining: 0, reset: 5 } });
+    const headers = ['retry-after', 'x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset'];
+    expect(headers.map((name) => refusal.headers.get(name))).toEqual(['1', '5', '0', '5']);
     // Whose call it was is known. One event, as whoever calls too often goes on doing so.
     const refused = under.events.filter(({ result }) => result === 'denied');
     expect(refused).toMatchObject([

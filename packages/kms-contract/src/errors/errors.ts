@@ -55,7 +55,7 @@ export const problemSchema = component(
     requestId: z.string(),
     timestamp: answeredInstant,
     routeId: z.string().exactOptional().describe('For `TOO_MANY_REQUESTS`: the route that was called too often.'),
-    limit: z.number().exactOptional().describe('For `TOO_MANY_REQUESTS`: how many calls are allowed.'),
+    limit: z.number().exactOptional().describe('For `TOO_MANY_REQUESTS`: how many units of cost may be taken at once.'),
     retryAfter: z.int().exactOptional().describe('Whole seconds to wait; the same as the header `Retry-After`.'),
   }),
 );

@@ -39,8 +39,11 @@ const ENTITY_TAG = {
 };
 const RETRY_AFTER = { 'Retry-After': { description: 'Whole seconds to wait.', schema: { type: 'integer' } } };
 const RATE_LIMIT = {
-  'X-RateLimit-Limit': { description: 'How many calls are allowed.', schema: { type: 'integer' } },
-  'X-RateLimit-Remaining': { description: 'How many of them are left.', schema: { type: 'integer' } },
+  'X-RateLimit-Limit': { description: 'How many units of cost may be taken at once.', schema: { type: 'integer' } },
+  'X-RateLimit-Remaining': {
+    description: 'How many of them are left: fewer than the call costs.',
+    schema: { type: 'integer' },
+  },
   'X-RateLimit-Reset': { description: 'Seconds until all of them are available again.', schema: { type: 'integer' } },
 };
 

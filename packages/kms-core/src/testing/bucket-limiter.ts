@@ -19,17 +19,22 @@ export class BucketLimiter implements RateLimiter {
     this.#now = now;
   }
 
-  take({ tenantId }: Identity, operation: string, cost: number): void {
+  take({ tenantId }: Identity, operation: string, cost: number, paid = 0): void {
     const { burst, perSecond } = this.#limit;
     const now = this.#now();
     const bucket = this.#buckets.get(tenantId ?? '') ?? { units: burst, filledAt: now };
-    bucket.units = Math.min(burst, bucket.units + ((now - bucket.filledAt) / 1000) * perSecond);
+    bucket.units = Math.min(burst, bucket.units + paid + ((now - bucket.filledAt) / 1000) * perSecond);
     bucket.filledAt = now;
     this.#buckets.set(tenantId ?? '', bucket);
     if (bucket.units < cost) {
       const retryAfter = Math.max(1, Math.ceil((cost - bucket.units) / perSecond));
       throw new KmsError('TOO_MANY_REQUESTS', `Too many calls of ${operation}: try again in ${retryAfter} s.`, {
-        details: { limit: burst, retryAfter },
+        details: {
+          limit: burst,
+          remaining: Math.floor(bucket.units),
+          reset: Math.ceil((burst - bucket.units) / perSecond),
+          retryAfter,
+        },
         retryAfterSeconds: retryAfter,
       });
     }

@@ -33,9 +33,9 @@ export function rateLimiterContract(name: string, open: (limit: TrialLimit) => L
         await check();
       });
     };
-    const refusal = async (identity: Identity, cost: number): Promise<KmsError | undefined> => {
+    const refusal = async (identity: Identity, cost: number, paid?: number): Promise<KmsError | undefined> => {
       try {
-        await trial.limiter.take(identity, 'encrypt', cost);
+        await trial.limiter.take(identity, 'encrypt', cost, paid);
         return undefined;
       } catch (error) {
         if (KmsError.is(error)) return error;
@@ -53,6 +53,8 @@ export function rateLimiterContract(name: string, open: (limit: TrialLimit) => L
       const wait = refused?.details?.['retryAfter'];
       assert.ok(typeof wait === 'number' && Number.isInteger(wait) && wait >= 1);
       assert.equal(refused?.retryAfterSeconds, wait);
+      assert.equal(refused?.details?.['remaining'], 0);
+      assert.equal(refused?.details?.['reset'], LIMIT.burst / LIMIT.perSecond);
     });
 
     it('takes nothing for a call that it refuses', async () => {
@@ -60,6 +62,19 @@ export function rateLimiterContract(name: string, open: (limit: TrialLimit) => L
       assert.equal(await refusal(caller, LIMIT.burst - 2), undefined);
       for (let round = 0; round < 5; round += 1) assert.notEqual(await refusal(caller, 3), undefined);
       assert.equal(await refusal(caller, 2), undefined);
+    });
+
+    it('counts what a call has paid already, and gives it back when the call is refused', async () => {
+      const caller = someIdentity(newId());
+      assert.equal(await refusal(caller, 4), undefined);
+      assert.equal(await refusal(caller, LIMIT.burst, 4), undefined);
+      assert.notEqual(await refusal(caller, 1), undefined);
+      const other = someIdentity(newId());
+      assert.equal(await refusal(other, LIMIT.burst - 2), undefined);
+      assert.equal(await refusal(other, 1), undefined);
+      assert.notEqual(await refusal(other, 3, 1), undefined);
+      assert.equal(await refusal(other, 2), undefined);
+      assert.notEqual(await refusal(other, 1), undefined);
     });
 
     it('lets the same call through after the time that it named, when nothing was taken meanwhile', async () => {

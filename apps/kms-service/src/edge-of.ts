@@ -3,8 +3,8 @@ import type { ServiceParts } from './service-parts.ts';
 
 /** What every call needs, out of the parts of the service. */
 export function edgeOf({ evidence, ...parts }: ServiceParts): Edge {
-  const { kms, verifiers, logs, metrics, readiness, gatewayCredential, refusedTokens } = parts;
+  const { kms, verifiers, logs, metrics, readiness, gatewayCredential, refusedTokens, rateLimiter } = parts;
   const { operations } = metrics;
   const trail = evidence?.trail;
-  return { kms, verifiers, logs, metrics: operations, readiness, gatewayCredential, refusedTokens, trail };
+  return { kms, verifiers, rateLimiter, logs, metrics: operations, readiness, gatewayCredential, refusedTokens, trail };
 }

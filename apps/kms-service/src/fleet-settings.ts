@@ -24,12 +24,19 @@ const MUST_AGREE: readonly string[] = ['KMS_EVIDENCE_ENABLED'] satisfies (keyof 
 export interface Fleet {
   /** What `/health` says; nothing where one process has the database for itself. */
   check(): { readonly status: 'ok' | 'degraded'; readonly message?: string } | undefined;
+  /** How many nodes there are with this one, when it last looked. */
+  size(): number;
   /** Looks at the others again. */
   renew(): Promise<void>;
   leave(): Promise<void>;
 }
 
-const ALONE: Fleet = { check: () => undefined, renew: async () => undefined, leave: async () => undefined };
+const ALONE: Fleet = {
+  check: () => undefined,
+  size: () => 1,
+  renew: async () => undefined,
+  leave: async () => undefined,
+};
 
 /**
  * Joins the fleet of the database.
@@ -70,6 +77,7 @@ export async function joinFleet(
         reason: `is ${own} here and ${other} on a running node: set the same value, stop that node first, or set KMS_FLEET_CHANGE=${variable} on each node while restarting them one after the other`,
       })),
     );
+  let size = others.length + 1;
   let differing = differences(settings, others);
   const said = new Set<string>();
   const warn = () => {
@@ -88,8 +96,10 @@ export async function joinFleet(
       );
       return { status: 'degraded', message: all.join('; ') };
     },
+    size: () => size,
     async renew() {
       const there = await nodes.renew(node, aliveMs);
+      size = there.length + 1;
       format.heardOf(there);
       differing = differences(settings, there);
       warn();

@@ -10,6 +10,7 @@ import {
   presentEpoch,
   RefusedTokens,
 } from '@qnsp/kms-core/internal';
+import { LocalRateLimiter } from '@qnsp/rate-limits';
 import { qnspDialect } from '@qnsp/wire-qnsp';
 import packageJson from '../package.json' with { type: 'json' };
 import { bootstrap } from './bootstrap.ts';
@@ -39,6 +40,7 @@ import { startLoggedWork } from './scheduled-work.ts';
 import { TlsFiles } from './tls/tls-files.ts';
 import { transportCheck } from './tls/transport-check.ts';
 import { yieldThreadPool } from './thread-pool.ts';
+import { watchFleet } from './watch-fleet.ts';
 import { welcomeText } from './welcome.ts';
 import { superviseWorkers } from './workers/primary.ts';
 import { isFirstWorker, reportStarted } from './workers/worker.ts';
@@ -75,9 +77,16 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   const bearers = [apiTokenVerifier(kms), ...jwtCredentials(config.jwtIssuers, kms, metrics, log)];
   const asksClients = config.tls?.clientCaFile !== undefined;
   const verifiers = asksClients ? [certificateVerifier(kms, bearers), ...bearers] : bearers;
+  const { limits } = config;
+  const rateLimiter = new LocalRateLimiter({
+    ...limits,
+    nodes: () => fleet.size(),
+    onRefused: (limit) => metrics.rateRefused(limit),
+  });
   const parts: ServiceParts = {
     kms,
     verifiers,
+    rateLimiter,
     logs,
     readiness,
     caches,
@@ -112,6 +121,10 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
     sealWhenBehind(composition, readiness, log);
     const place = watchPlace(caches.feed, mayWork, log);
     stops.push(() => place.stop());
+    if (limits.tenant !== undefined || limits.credential !== undefined) {
+      const watch = watchFleet(fleet, readiness, log);
+      stops.push(() => watch.stop());
+    }
     if (isFirstWorker()) await noteSwitchIfPossible(composition, log);
     evidence?.start(log, await presentEpoch(composition.copies), (report) => metrics.observeEvidence(report));
     const first = await bootstrap(kms, config, listening.baseUrl);

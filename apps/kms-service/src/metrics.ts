@@ -17,6 +17,8 @@ export interface Metrics {
   jwtRefused(reason: RefusalReason): void;
   /** Counts that the keys of an issuer could not be had. */
   issuerFailed(issuer: string): void;
+  /** Counts a call that was refused, by the limit that it would have exceeded. */
+  rateRefused(limit: 'tenant' | 'credential'): void;
   /** Shows how many days the certificate of the service lasts. */
   observeCertificate(daysLeft: () => number): void;
   text(): Promise<string>;
@@ -60,7 +62,14 @@ export function makeMetrics(kms: Pick<Kms, 'keyRing' | 'tokens' | 'identities'>,
     labelNames: ['issuer'],
     registers: [registry],
   });
+  const rateRefusals = new Counter({
+    name: 'kms_rate_limit_refusals_total',
+    help: 'Calls that were refused because they would have exceeded a limit of rates, by whose limit that is.',
+    labelNames: ['limit'],
+    registers: [registry],
+  });
   return {
+    rateRefused: (limit) => rateRefusals.inc({ limit }),
     jwtRefused: (reason) => refusals.inc({ reason }),
     issuerFailed: (issuer) => issuerFailures.inc({ issuer }),
     operations,

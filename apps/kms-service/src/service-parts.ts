@@ -1,5 +1,6 @@
 import type { CredentialVerifier } from '@qnsp/kms-core';
 import type { Kms, RefusedTokens, SweepReport } from '@qnsp/kms-core/internal';
+import type { RateLimiter } from '@qnsp/kms-core/ports';
 import type { Caches } from './caches.ts';
 import type { ClockSkew } from './clock-skew.ts';
 import type { Evidence } from './evidence/open-evidence.ts';
@@ -14,6 +15,8 @@ export interface ServiceParts {
   readonly kms: Kms;
   /** The kinds of credentials that are taken, in the order in which they are asked. */
   readonly verifiers: readonly CredentialVerifier[];
+  /** Holds callers to their limits; absent where nobody is held to any. */
+  readonly rateLimiter?: RateLimiter | undefined;
   readonly logs: Logs;
   readonly caches: Caches;
   readonly readiness: Readiness;

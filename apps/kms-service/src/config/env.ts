@@ -17,6 +17,7 @@ import { ConfigurationError } from './configuration-error.ts';
 import { hsmIsMeant, readHsms } from './hsm-variables.ts';
 import { readEvidence } from './read-evidence.ts';
 import { readJwtIssuers } from './read-jwt-issuers.ts';
+import { readLimits } from './read-limits.ts';
 import { readTransport } from './read-transport.ts';
 import { type Environment, Variables } from './variables.ts';
 
@@ -47,6 +48,7 @@ export function readConfig(environment: Environment): ServiceConfig {
     jwtIssuers: readJwtIssuers(env),
     defaultAlgorithm: readAlgorithm(env),
     requireFips: env.boolean('KMS_REQUIRE_FIPS', false),
+    limits: readLimits(env),
     cache: readCache(env),
     database: readDatabase(env, embedded, dataDir),
     root: readRoot(env, embedded, dataDir, hsmIsMeant(env)),

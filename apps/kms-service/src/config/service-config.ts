@@ -2,6 +2,7 @@ import type { TrustedIssuer } from '@qnsp/credentials-jwt';
 import type { HsmConfig } from '@qnsp/hsm-pkcs11';
 import type { Algorithm } from '@qnsp/kms-core';
 import type { EvidenceConfig } from './read-evidence.ts';
+import type { LimitsConfig } from './read-limits.ts';
 import type { TransportConfig } from './read-transport.ts';
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -27,6 +28,7 @@ export interface ServiceConfig extends TransportConfig {
   readonly jwtIssuers: readonly TrustedIssuer[];
   readonly defaultAlgorithm: Algorithm;
   readonly requireFips: boolean;
+  readonly limits: LimitsConfig;
   readonly cache: CacheConfig;
   readonly database: DatabaseConfig;
   /** The software root; `null` where the roots are in HSMs alone. */

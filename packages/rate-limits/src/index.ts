@@ -1,0 +1,1 @@
+export { type LocalLimits, LocalRateLimiter, type UnitLimit } from './local-rate-limiter.ts';

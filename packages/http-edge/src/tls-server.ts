@@ -79,6 +79,9 @@ export function makeTlsServer(
     if (certificateOf(socket) !== undefined) proven.met(socket);
   });
   const changeTickets = () => server.setTicketKeys(randomBytes(TICKET_KEY_BYTES));
+  const cutHandshakes = () => {
+    for (const socket of handshakes.values()) socket.destroy();
+  };
   // The key of a ticket opens what was said under it in TLS 1.2, so keys do not last.
   const timer = setInterval(changeTickets, SESSION_SECONDS * 1000).unref();
   server.once('close', () => clearInterval(timer));
@@ -90,12 +93,13 @@ export function makeTlsServer(
       changeTickets();
       const { clientAuthorities, revocations } = identity;
       identity = next;
-      if (clientAuthorities !== next.clientAuthorities || revocations !== next.revocations) proven.end();
+      if (clientAuthorities === next.clientAuthorities && revocations === next.revocations) return;
+      proven.end();
+      // A handshake that has begun ends by the lists of before, and nobody would judge its certificate again.
+      cutHandshakes();
     },
     asked: (request, response) => proven.asked(request, response),
-    cutHandshakes: () => {
-      for (const socket of handshakes.values()) socket.destroy();
-    },
+    cutHandshakes,
   };
 }
 

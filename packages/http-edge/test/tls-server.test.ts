@@ -288,3 +288,22 @@ test('a connection that waits for nothing when a certificate is revoked is close
   http.renew({ ...IDENTITY, clientAuthorities: pem(another.certificate) });
   await closed;
 });
+
+test('a handshake that began before a certificate was revoked has to begin once more', async () => {
+  const { http, port } = await asking();
+  const begun = connect(port, '127.0.0.1');
+  stops.push(() => begun.destroy());
+  await once(begun, 'connect');
+  // The server has accepted it once a later connection has gone through its handshake.
+  (await shake(port, client('later'))).destroy();
+  let isClosed = false;
+  const closed = once(begun.resume(), 'close').then(() => (isClosed = true));
+  const authorities = { clientAuthorities: pem(clients.certificate) };
+  http.renew({ ...identityOf(authority.issue('renewed')), ...authorities });
+  await sleep(50);
+  expect(isClosed).toBe(false);
+  http.renew({ ...IDENTITY, clientAuthorities: pem(another.certificate) });
+  // Long before it would be cut for taking its time.
+  await Promise.race([closed, sleep(150)]);
+  expect(isClosed).toBe(true);
+});

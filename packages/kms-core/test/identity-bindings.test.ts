@@ -5,6 +5,7 @@ import {
   BOUNDS,
   type Caller,
   callerOf as callerFor,
+  createApiToken,
   createIdentityBinding,
   createKey,
   decrypt,
@@ -85,6 +86,26 @@ describe('a binding', () => {
     f.advance(30_000);
     await expect(resolve(longer)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
     await expect(resolve(proven())).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+  });
+
+  test('gives nobody anything that outlasts it, however long their credential lives', async () => {
+    const ends = new Date(f.kms.clock() + 60_000);
+    await createIdentityBinding(admin, { ...BINDING, role: 'tenant_admin', expiresAt: ends });
+    const identity = await resolve(proven({}, { expiresAt: f.kms.clock() + 365 * 24 * 60 * 60 * 1000 }));
+    expect(identity.expiresAt).toEqual(ends);
+    const op = { kms: f.kms, caller: callerFor(identity, f.tenantId, null) };
+    const later = new Date(ends.getTime() + 1);
+    const { expiresAt } = await createIdentityBinding(op, { ...BINDING, match: { sub: 'another' } });
+    expect(expiresAt).toBe(ends.toISOString());
+    expect(await createApiToken(op, { name: 'made', role: 'key_user' })).toMatchObject({
+      expiresAt: ends.toISOString(),
+    });
+    await expect(createIdentityBinding(op, { ...BINDING, expiresAt: later })).rejects.toMatchObject({
+      code: 'FORBIDDEN',
+    });
+    await expect(createApiToken(op, { name: 'later', role: 'key_user', expiresAt: later })).rejects.toMatchObject({
+      code: 'FORBIDDEN',
+    });
   });
 
   test('gives nobody more than its creator has, and nothing of the platform', async () => {

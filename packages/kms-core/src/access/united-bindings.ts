@@ -4,11 +4,11 @@ import type { IdentityBindingRecord } from './identity-binding.ts';
 import { BEYOND_KEYS, effectivePermissions, type Permission } from './permissions.ts';
 import { type ProvenClaims, subjectOf } from './proven-claims.ts';
 
-type Bound = Pick<IdentityBindingRecord, 'role' | 'permissions' | 'keys'>;
+type Bound = Pick<IdentityBindingRecord, 'role' | 'permissions' | 'keys' | 'expiresAt'>;
 
 /**
  * Who it is that several bindings of one tenant are for: they may do what any of them allows, each permission with the keys of its
- * own binding only.
+ * own binding only. They last no longer than the first of the bindings: what they make must not outlast what let them in.
  */
 export function unitedIdentity(proven: ProvenClaims, tenantId: TenantId, bindings: readonly Bound[]): Identity {
   const everywhere = new Set<Permission>();
@@ -37,9 +37,13 @@ export function unitedIdentity(proven: ProvenClaims, tenantId: TenantId, binding
     attributes: { mfa: proven.mfa },
     credential: proven.credential,
     keys: isForAll ? null : new Set(onKeys.keys()),
-    expiresAt: new Date(proven.expiresAt),
+    expiresAt: endOf(proven, bindings),
     ...(hasMore ? { onKeys } : {}),
   };
+}
+
+function endOf(proven: ProvenClaims, bindings: readonly Bound[]): Date {
+  return new Date(Math.min(proven.expiresAt, ...bindings.map(({ expiresAt }) => expiresAt?.getTime() ?? Infinity)));
 }
 
 function heldByAll([first, ...rest]: readonly ReadonlySet<Permission>[]): ReadonlySet<Permission> {

@@ -15,9 +15,12 @@ export function watchFleet(
   readiness: Pick<Readiness, 'requireServing'>,
   log: Logger,
 ): { stop(): Promise<void> } {
-  let looking = Promise.resolve();
+  let looking: Promise<void> | undefined;
   const timer = setInterval(() => {
-    looking = looking.then(look);
+    // A database that does not answer is asked once at a time.
+    looking ??= look().finally(() => {
+      looking = undefined;
+    });
   }, PAUSE_MS).unref();
   const look = async () => {
     try {

@@ -1,3 +1,4 @@
+import { CERTIFICATE_ISSUER } from '@qnsp/kms-core/internal';
 import { isJwtAlgorithm, JWT_ALGORITHMS, type JwtAlgorithm } from './algorithms.ts';
 import { isSafeUrl } from './fetch-json.ts';
 import { parseStrictObject } from './strict-json.ts';
@@ -88,6 +89,8 @@ function readIssuer(entry: unknown, at: number): TrustedIssuer {
   };
   const issuer = text('issuer');
   if (issuer.includes('#')) fail('issuer must not have a #');
+  if (issuer === CERTIFICATE_ISSUER)
+    fail(`issuer must not be ${CERTIFICATE_ISSUER}, which stands for certificates of clients`);
   const audience = members.get('audience');
   const audiences = Array.isArray(audience)
     ? audience.map((each: unknown) => text('audience', each))

@@ -44,6 +44,7 @@ describe('the issuers that an operator trusts', () => {
     ['what is no object', ['https://issuer.example'], 'entry 1: must be an object'],
     ['an unknown member', [{ ...SOUND, jwksUri: 'x' }], 'unknown member jwksUri'],
     ['no issuer', [{ ...SOUND, issuer: '' }], 'issuer must be text'],
+    ['the issuer of certificates', [{ ...SOUND, issuer: 'mtls' }], 'issuer must not be mtls'],
     ['an issuer with a #', [{ ...SOUND, issuer: 'https://issuer.example/#a' }], 'issuer must not have a #'],
     ['no audience', [{ ...SOUND, audience: undefined }], 'audience must be text'],
     ['no audience in a list', [{ ...SOUND, audience: [] }], 'audience must not be empty'],

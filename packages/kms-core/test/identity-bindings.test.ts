@@ -333,6 +333,15 @@ describe('what changes counts at once, though somebody is held', () => {
     await resolve(proven({}, { issuedAt: Date.now() + 1000 }), f.tenantId);
   });
 
+  test('of one credential holds though the clock of its issuer is ahead', async () => {
+    await createIdentityBinding(admin, BINDING);
+    const ahead = proven({}, { issuedAt: Date.now() + 20_000 });
+    await resolve(ahead);
+    await denyIdentity(admin, { issuer: ISSUER, jti: ahead.credentialId ?? '' });
+    await expect(resolve(ahead)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+    await resolve(proven({}, { issuedAt: Date.now() + 20_000 }));
+  });
+
   test('a denial of one credential by its id', async () => {
     await createIdentityBinding(admin, BINDING);
     const [claims, second] = [proven({}, { issuedAt: Date.now() - 1 }), proven({}, { issuedAt: Date.now() - 1 })];

@@ -19,7 +19,7 @@ type Parts = Pick<Kms, 'identities' | 'clock'>;
 /**
  * Checks certificates of clients, alone and beside other credentials. What one lets its holder do is for the bindings of tenants to say
  * (issuer {@link CERTIFICATE_ISSUER}, claims `san.uri`, `san.dns`, `san.email`, `subject.cn`, `fingerprint`). Beside another credential it
- * only narrows: if tenants know it, that of the other credential has to be among them, and must not deny it.
+ * only narrows: the tenant of the other credential must not deny it.
  *
  * @param others what checks the other credentials, in the order in which they are asked
  */
@@ -60,8 +60,7 @@ function provenClaims(certificate: PresentedCertificate): ProvenClaims {
     name: `${CERTIFICATE_ISSUER} ${fingerprint}`,
     credential: 'certificate',
     issuer: CERTIFICATE_ISSUER,
-    // The most telling of its names; there is always a fingerprint.
-    subject: first?.[1][0] ?? fingerprint,
+    subject: subjectAmong(first, fingerprint),
     credentialId: fingerprint,
     issuedAt: notBefore,
     expiresAt: endOf(certificate),
@@ -70,38 +69,33 @@ function provenClaims(certificate: PresentedCertificate): ProvenClaims {
   };
 }
 
+/**
+ * The most telling of its names; there is always a fingerprint. Only a URI stands for itself: authorities that look at URIs may let any
+ * text through as a common name, also one that looks like a URI.
+ */
+function subjectAmong(first: readonly [string, readonly string[]] | undefined, fingerprint: string): string {
+  const [claim, [value]] = first ?? ['fingerprint', [fingerprint]];
+  return claim === 'san.uri' && value !== undefined ? value : `${claim}=${value ?? fingerprint}`;
+}
+
 function endOf({ notBefore, notAfter }: PresentedCertificate): number {
   return Math.min(notAfter, notBefore + CERTIFICATE_LIFETIME_SECONDS * 1000);
 }
 
-/** The identity, if its tenant is one of those that know the certificate, or none does. */
+/**
+ * The identity, unless its tenant denies the certificate. What other tenants make of the certificate counts for nothing here: else any of
+ * them could keep everybody out whose certificates it binds.
+ */
 function requireFit(kms: Parts, proven: ProvenClaims, identity: Identity): MaybePromise<Identity> {
-  const holder = attempt(() => resolveIdentity(kms, proven));
-  return andThen(holder, (found) => {
-    if (!KmsError.is(found)) return fitting(identity, found);
-    if (RefusedCredential.is(found)) throw found;
-    // Nobody knows it: it proves nothing of anybody, and beside another credential need not.
-    if (found.code === 'UNAUTHORIZED') return identity;
-    if (found.code !== 'TENANT_MISMATCH' || identity.tenantId === null) throw found;
-    return andThen(
-      attempt(() => resolveIdentity(kms, proven, identity.tenantId ?? undefined)),
-      (one) => {
-        if (!KmsError.is(one)) return fitting(identity, one);
-        throw RefusedCredential.is(one) ? one : mismatch();
-      },
-    );
-  });
-}
-
-function fitting(identity: Identity, holder: Identity): Identity {
-  if (identity.tenantId === holder.tenantId) return identity;
-  throw mismatch();
-}
-
-function mismatch(): KmsError {
-  return new KmsError(
-    'TENANT_MISMATCH',
-    'The certificate of the connection belongs to another tenant than the credential.',
+  const { tenantId } = identity;
+  if (tenantId === null) return identity;
+  return andThen(
+    attempt(() => resolveIdentity(kms, proven, tenantId)),
+    (holder) => {
+      // A tenant need not know the certificates of those whom it lets in by something else.
+      if (KmsError.is(holder) && (RefusedCredential.is(holder) || holder.code !== 'UNAUTHORIZED')) throw holder;
+      return identity;
+    },
   );
 }
 

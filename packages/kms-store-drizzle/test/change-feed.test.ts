@@ -127,6 +127,27 @@ describe('the feed of a PostgreSQL database', () => {
     expect(own('mark:7.theirs.41', 40)).toMatchObject({ own: false });
   });
 
+  it('reads what no trigger writes as a gap, of whatever kind it says that it is', () => {
+    const id = '0190b0a6-5c2e-7000-8000-000000000001';
+    const garbage = ['', 'zz', '0', 'ab', 'é', `${id}0`, id.slice(1), `${'ab'.repeat(31)}zz`, 'ab'.repeat(33), ' '];
+    for (const kind of ['key', 'token', 'tenant', 'identity', 'other', '']) {
+      for (const name of garbage)
+        expect(
+          eventOf(`${kind}:${name}`, () => true),
+          name,
+        ).toEqual({ kind: 'gap' });
+      expect(eventOf(kind, () => true)).toEqual({ kind: 'gap' });
+    }
+    expect(eventOf(`identity:${id}`, () => true)).toEqual({ kind: 'gap' });
+    expect(eventOf(`key:${'ab'.repeat(32)}`, () => true)).toEqual({ kind: 'gap' });
+    for (const name of garbage) expect(eventOf(`mark:${name}`, () => false)).toMatchObject({ own: false });
+    expect(eventOf(`key:${id}`, () => true)).toEqual({ kind: 'key', keyId: id });
+    expect(eventOf(`token:${id}`, () => true)).toEqual({ kind: 'token', tokenId: id });
+    expect(eventOf(`tenant:${id}`, () => true)).toEqual({ kind: 'tenant', tenantId: id });
+    const foundBy = 'ab'.repeat(32);
+    expect(eventOf(`identity:${foundBy}`, () => true)).toEqual({ kind: 'identity', foundBy });
+  });
+
   it('sends its heartbeats from another session than the one that listens', async () => {
     const sessions = await sql<
       { name: string; pid: number }[]

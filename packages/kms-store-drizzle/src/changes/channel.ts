@@ -1,19 +1,23 @@
-import type { FeedEvent, Mark } from '@qnsp/kms-core/ports';
+import { type FeedEvent, isUuid, type Mark } from '@qnsp/kms-core/ports';
 
 /** The channel on which the triggers of `migrations/*_change_feed.sql` announce changes, and nodes their marks. */
 export const CHANNEL = 'kms_changes';
 
+/** A SHA-256, as the triggers write it. */
+const FOUND_BY = /^[0-9a-f]{64}$/;
+
 /**
- * What a notification says. A newer version may say things that this one does not know: then anything may have changed.
+ * What a notification says. A newer version may say things that this one does not know, and anyone who may write to the channel says
+ * what they like: whatever it cannot be read as, anything may have changed.
  *
  * @param isOwn whether this process made a mark, by the mark's name and the session that sent it
  */
 export function eventOf(payload: string, isOwn: (name: string, sender: number) => boolean): FeedEvent {
   const [kind, name = ''] = payload.split(':');
-  if (kind === 'key') return { kind, keyId: name };
-  if (kind === 'token') return { kind, tokenId: name };
-  if (kind === 'identity') return { kind, foundBy: name };
-  if (kind === 'tenant') return { kind, tenantId: name };
+  if (kind === 'key' && isUuid(name)) return { kind, keyId: name };
+  if (kind === 'token' && isUuid(name)) return { kind, tokenId: name };
+  if (kind === 'identity' && FOUND_BY.test(name)) return { kind, foundBy: name };
+  if (kind === 'tenant' && isUuid(name)) return { kind, tenantId: name };
   if (kind === 'mark') return markOf(name, isOwn);
   return { kind: 'gap' };
 }

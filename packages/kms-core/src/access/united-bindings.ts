@@ -11,41 +11,60 @@ type Bound = Pick<IdentityBindingRecord, 'role' | 'permissions' | 'keys' | 'expi
  * own binding only. They last no longer than the first of the bindings: what they make must not outlast what let them in.
  */
 export function unitedIdentity(proven: ProvenClaims, tenantId: TenantId, bindings: readonly Bound[]): Identity {
-  const everywhere = new Set<Permission>();
-  const onKeys = new Map<KeyId, Set<Permission>>();
+  const sets = new PermissionSets();
+  const onKeys = new Map<KeyId, bigint>();
+  let everywhere = 0n;
   let isForAll = false;
   for (const { role, permissions, keys } of bindings) {
     const granted = effectivePermissions(role, permissions);
     if (keys === null) {
       isForAll = true;
-      for (const permission of granted) everywhere.add(permission);
+      everywhere |= sets.bitsOf(granted);
       continue;
     }
-    for (const keyId of keys) {
-      const held = onKeys.get(keyId) ?? new Set();
-      onKeys.set(keyId, held);
-      for (const permission of granted) if (!BEYOND_KEYS.has(permission)) held.add(permission);
-    }
+    const onThem = sets.bitsOf([...granted].filter((permission) => !BEYOND_KEYS.has(permission)));
+    for (const keyId of keys) onKeys.set(keyId, (onKeys.get(keyId) ?? 0n) | onThem);
   }
+  const held = new Set(onKeys.values());
   // What holds for each key that it is for, holds for all that it is for.
-  if (!isForAll) for (const permission of heldByAll([...onKeys.values()])) everywhere.add(permission);
-  const hasMore = [...onKeys.values()].some((held) => [...held].some((permission) => !everywhere.has(permission)));
+  if (!isForAll && held.size > 0) everywhere = [...held].reduce((common, each) => common & each);
+  const hasMore = [...held].some((each) => (each & ~everywhere) !== 0n);
   return {
     subject: subjectOf(proven),
     tenantId,
-    permissions: everywhere,
+    permissions: sets.setOf(everywhere),
     attributes: { mfa: proven.mfa },
     credential: proven.credential,
     keys: isForAll ? null : new Set(onKeys.keys()),
     expiresAt: endOf(proven, bindings),
-    ...(hasMore ? { onKeys } : {}),
+    ...(hasMore ? { onKeys: sets.setsOf(onKeys) } : {}),
   };
+}
+
+/** Sets of permissions as bits: thousands of keys are united as fast as numbers, and equal sets are held once. */
+class PermissionSets {
+  readonly #bits = new Map<Permission, bigint>();
+
+  bitsOf(permissions: Iterable<Permission>): bigint {
+    let bits = 0n;
+    for (const permission of permissions) {
+      const bit = this.#bits.get(permission) ?? 1n << BigInt(this.#bits.size);
+      this.#bits.set(permission, bit);
+      bits |= bit;
+    }
+    return bits;
+  }
+
+  setOf(bits: bigint): ReadonlySet<Permission> {
+    return new Set([...this.#bits].filter(([, bit]) => (bits & bit) !== 0n).map(([permission]) => permission));
+  }
+
+  setsOf<K>(all: ReadonlyMap<K, bigint>): ReadonlyMap<K, ReadonlySet<Permission>> {
+    const shared = new Map([...new Set(all.values())].map((bits) => [bits, this.setOf(bits)] as const));
+    return new Map([...all].map(([key, bits]) => [key, shared.get(bits) ?? this.setOf(bits)] as const));
+  }
 }
 
 function endOf(proven: ProvenClaims, bindings: readonly Bound[]): Date {
   return new Date(Math.min(proven.expiresAt, ...bindings.map(({ expiresAt }) => expiresAt?.getTime() ?? Infinity)));
-}
-
-function heldByAll([first, ...rest]: readonly ReadonlySet<Permission>[]): ReadonlySet<Permission> {
-  return new Set([...(first ?? [])].filter((permission) => rest.every((held) => held.has(permission))));
 }

@@ -71,6 +71,9 @@ export const BOUNDS = {
     keys: 256,
     /** Of a tenant. */
     bindings: 1000,
+    /** How many bindings of a tenant may let one credential in, and how many keys they may name in sum. */
+    bindingsTogether: 64,
+    keysTogether: 4096,
     /** Of a tenant. */
     denials: 1000,
     /** How far a denial may reach into the future, for clocks of issuers that are ahead. */

@@ -4,6 +4,7 @@ import type { IdentityBindingRecord, IdentityDenialRecord } from '../access/iden
 import { type ProvenClaims, subjectOf } from '../access/proven-claims.ts';
 import { notAuthorized, RefusedCredential } from '../access/refused-credential.ts';
 import { unitedIdentity } from '../access/united-bindings.ts';
+import { BOUNDS } from '../bounds/bounds.ts';
 import { asBuffer } from '../encoding/as-buffer.ts';
 import type { MaybePromise } from '../base/maybe-promise.ts';
 import { KmsError } from '../errors/kms-error.ts';
@@ -23,7 +24,7 @@ export interface BoundIdentities {
   readonly identities: readonly Identity[];
   /** The tenants that would let it in, had they not denied it. */
   readonly deniedBy: readonly TenantId[];
-  /** There are more bindings than are read for a call that names no tenant. */
+  /** The call names no tenant, and there are more bindings than are read for it: those left out may be of any tenant. */
   readonly tooMany: boolean;
   /** When one of the bindings ends, in milliseconds since 1970: from then on it has to be read again. */
   readonly until: number;
@@ -37,8 +38,12 @@ export interface IdentityRingCaches {
   readonly memory?: MemoryCache<BoundIdentities> | undefined;
 }
 
-/** How many bindings are read for a call that names no tenant. */
-const MOST_BINDINGS = 1000;
+/** How many bindings are read for a call: of the tenant that it names, as many as one may have. */
+const MOST_BINDINGS = BOUNDS.identity.bindings;
+
+const { bindingsTogether, keysTogether } = BOUNDS.identity;
+
+type Bindings = readonly IdentityBindingRecord[] | 'too-many';
 
 /**
  * Finds whom bindings let the bearer of proven claims be, and holds that for as long as the change feed proves that no binding and no
@@ -128,18 +133,23 @@ export class IdentityRing {
     for (const [owner, records] of byTenant) {
       const authority = await this.#authorityOf(owner);
       if (authority === undefined) continue;
-      const bindings = records.filter((record) => this.#isAuthentic(record, authority));
-      if (bindings.length === 0) continue;
+      const bindings = this.#authentic(records, authority);
+      if (bindings === 'too-many')
+        // Once some of them have ended it may be few enough.
+        for (const { expiresAt } of records) until = Math.min(until, expiresAt?.getTime() ?? until);
+      if (bindings === 'too-many' || bindings.length === 0) continue;
       if (this.#isDenied(proven, found, owner, authority)) {
         deniedBy.push(owner);
         continue;
       }
       identities.push(unitedIdentity(proven, owner, bindings));
       for (const { expiresAt } of bindings) until = Math.min(until, expiresAt?.getTime() ?? until);
+      // Two are refused as any more are.
+      if (identities.length > 1) break;
     }
     // Who names a tenant names any: nobody fills the memory with what is not there.
     if (tenantId !== undefined && identities.length === 0) throw refusal(proven, deniedBy);
-    const tooMany = found.bindings.length > MOST_BINDINGS;
+    const tooMany = tenantId === undefined && found.bindings.length > MOST_BINDINGS;
     return { identities, deniedBy, tooMany, until, names: beginningsOf([...names.bindings, ...names.denials]) };
   }
 
@@ -155,6 +165,22 @@ export class IdentityRing {
       this.#report(error);
       return undefined;
     }
+  }
+
+  /**
+   * Those that the tenant's authority made. Looks no further once they are more than one credential may have: what one
+   * credential costs must not grow with all that a tenant may store.
+   */
+  #authentic(records: readonly IdentityBindingRecord[], authority: IdentityAuthority): Bindings {
+    const bindings: IdentityBindingRecord[] = [];
+    let keys = 0;
+    for (const record of records) {
+      if (!this.#isAuthentic(record, authority)) continue;
+      bindings.push(record);
+      keys += record.keys?.length ?? 0;
+      if (bindings.length > bindingsTogether || keys > keysTogether) return 'too-many';
+    }
+    return bindings;
   }
 
   #isAuthentic(record: IdentityBindingRecord, authority: IdentityAuthority): boolean {
@@ -219,7 +245,17 @@ function beginningsOf(names: readonly Buffer[]): Uint32Array {
 }
 
 const IDENTITY_BYTES = 1500;
+const BYTES_OF_LISTED = 128;
+const BYTES_OF_PERMISSION = 64;
 
 function bytesOf({ identities, names }: BoundIdentities): number {
-  return IDENTITY_BYTES * (1 + identities.length) + names.byteLength;
+  return identities.reduce((sum, identity) => sum + bytesOfIdentity(identity), IDENTITY_BYTES + names.byteLength);
+}
+
+function bytesOfIdentity({ permissions, keys, onKeys }: Identity): number {
+  const sets = [permissions, ...new Set(onKeys?.values())];
+  const listed = (keys?.size ?? 0) + (onKeys?.size ?? 0);
+  return (
+    IDENTITY_BYTES + BYTES_OF_LISTED * listed + BYTES_OF_PERMISSION * sets.reduce((sum, { size }) => sum + size, 0)
+  );
 }

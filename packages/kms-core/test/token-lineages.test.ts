@@ -22,6 +22,7 @@ import {
   revokeApiToken,
   rotateApiToken,
 } from '../src/exports/internal.ts';
+import { asTenant, sampleMac, sampleToken } from '../src/testing/index.ts';
 import { callerOf as someCaller, type Fixture, makeFixture } from './kms-fixture.ts';
 
 const HOUR_MS = 60 * 60_000;
@@ -291,6 +292,37 @@ describe('a revocation of a lineage', () => {
     expect(outcomes.some(({ status }) => status === 'rejected')).toBe(true);
     const { items } = await listApiTokens({ kms: f.kms, caller: f.admin }, { limit: 200 });
     expect(items.filter(({ revokedAt }) => revokedAt === null)).toEqual([]);
+  });
+
+  test('passes over what ended by itself, however often a token was rotated', async () => {
+    const { kms, admin: caller } = f;
+    const top = await create(caller);
+    let last = await create(await holder(top.token), { role: 'auditor' });
+    for (let count = 0; count < 1004; count += 1)
+      last = await rotateApiToken({ kms, caller }, { tokenId: last.tokenId, overlapSeconds: 0 });
+    const below = await create(await holder(top.token));
+    expect(await revoke(top.tokenId)).toEqual({ revoked: 3, more: false });
+    for (const { token } of [top, last, below]) await expect(identify(token)).rejects.toMatchObject(UNAUTHORIZED);
+  });
+
+  test('ends what somebody wrote into the database without making it authentic, and nothing that it names', async () => {
+    const { kms, admin: caller } = f;
+    const [top, other] = [await create(caller), await create(caller)];
+    const fields = { parentTokenId: top.tokenId };
+    const forged = [
+      { fields },
+      { fields: { ...fields, '!identity': other.tokenId } },
+      { fields: { '!identity': top.tokenId }, mac: sampleMac({ tmkVersion: 99 }) },
+      { fields, mac: null },
+    ].map((change) => sampleToken(f.tenantId, change));
+    await asTenant(f.store, f.tenantId, async (unit) => {
+      for (const token of forged) await unit.tokens.insert(token);
+    });
+    expect(await revoke(top.tokenId)).toEqual({ revoked: 4, more: false });
+    expect((await identify(other.token)).tokenId).toBe(other.tokenId);
+    const { items, warnings } = await listApiTokens({ kms, caller }, {});
+    expect(items.map(({ tokenId }) => tokenId).sort()).toEqual([top.tokenId, other.tokenId].sort());
+    expect(warnings).toHaveLength(forged.length);
   });
 
   test('ends a bounded number at a time, and says that there are more', async () => {

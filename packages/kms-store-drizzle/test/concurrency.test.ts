@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { SYSTEM_TENANT } from '@qnsp/kms-core';
-import { createTenant, type Kms, shredTenant } from '@qnsp/kms-core/internal';
+import { createTenant, type Kms, revokeApiToken, shredTenant } from '@qnsp/kms-core/internal';
 import { type KeyRecord, newId, type Store } from '@qnsp/kms-core/ports';
 import {
   asTenant,
@@ -136,6 +136,27 @@ describe('units at the same time', () => {
     });
     await expect(shredding.running).resolves.toMatchObject({ state: 'shredded' });
     expect((await store.findToken(token.hash))?.revokedAt).toEqual(new Date('2027-01-01T00:00:00.001Z'));
+  });
+
+  it('leave no live token below one that is revoked, and then with its lineage, while it creates another', async () => {
+    const tenantId = await makeTenant();
+    const top = sampleToken(tenantId);
+    const child = sampleToken(tenantId, { fields: { parentTokenId: top.tokenId } });
+    await asTenant(store, tenantId, (unit) => unit.tokens.insert(top));
+    const revoke = (cascade: boolean) =>
+      revokeApiToken({ kms, caller: administrator(tenantId) }, { tokenId: top.tokenId, cascade });
+    const { alone, lineage } = await asTenant(store, tenantId, async (unit) => {
+      await unit.tokens.get(top.tokenId, { lock: true });
+      await unit.tokens.insert(child);
+      const first = revoke(false);
+      await stopsAtALock(1, first);
+      const second = revoke(true);
+      await stopsAtALock(2, first, second);
+      return { alone: first, lineage: second };
+    });
+    await expect(alone).resolves.toEqual({ revoked: 1, more: false });
+    await expect(lineage).resolves.toEqual({ revoked: 1, more: false });
+    expect((await store.findToken(child.hash))?.revokedAt).toBeInstanceOf(Date);
   });
 
   async function makeTenant(): Promise<string> {

@@ -23,7 +23,7 @@ export const SCHEMA = `
   ) strict;
   create table if not exists tokens (
     token_id text primary key, hash blob not null unique, tenant_id text references tenants, created_at integer not null,
-    expires_at integer, revoked_at integer, identity text not null, parent text, record text not null
+    expires_at integer, revoked_at integer, identity text not null, parent text, overlap_end integer, record text not null
   ) strict;
   create index if not exists tokens_identity on tokens (identity);
   create index if not exists tokens_parent on tokens (parent);

@@ -5,6 +5,7 @@ import {
   fieldOf,
   identityOfToken,
   isRetirement,
+  TOKEN_OVERLAP_END,
   TOKEN_PARENT,
   type TokenPage,
   type TokenQuery,
@@ -29,7 +30,7 @@ export class SqliteTokens implements TokenRecords {
     if (database.row('select 1 from tokens where token_id = ? or hash = ?', tokenId, hash) !== undefined)
       throw new KmsError('CONFLICT', 'The id or the hash of the token was used before.');
     database.run(
-      'insert into tokens values (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'insert into tokens values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
       tokenId,
       hash,
       tenantId,
@@ -38,6 +39,7 @@ export class SqliteTokens implements TokenRecords {
       revokedAt?.getTime() ?? null,
       identityOfToken(token),
       fieldOf(token.fields, TOKEN_PARENT) ?? null,
+      fieldOf(token.fields, TOKEN_OVERLAP_END)?.getTime() ?? null,
       toText(token),
     );
   }
@@ -87,7 +89,8 @@ export class SqliteTokens implements TokenRecords {
     if (!isRetirement(token.fields, fields))
       throw new KmsError('INTERNAL_ERROR', 'A token is only replaced, and once.');
     this.#unit.database.run(
-      'update tokens set record = ? where token_id = ?',
+      'update tokens set overlap_end = ?, record = ? where token_id = ?',
+      fieldOf(fields, TOKEN_OVERLAP_END)?.getTime() ?? null,
       toText({ ...token, fields, mac }),
       tokenId,
     );
@@ -95,16 +98,18 @@ export class SqliteTokens implements TokenRecords {
   }
 
   async lockLineage(identity: string, limit: number): Promise<readonly ApiTokenRecord[]> {
-    const { database, only } = this.#unit;
+    const { database, only, now } = this.#unit;
     const rows = database.rows(
       `with recursive lineage (identity) as (
         select ?1 union select t.identity from tokens t join lineage l on t.parent = l.identity
-          where ?2 is null or t.tenant_id = ?2
+          where t.identity = t.token_id and (?2 is null or t.tenant_id = ?2)
       )
-      select record from tokens where identity in (select identity from lineage) and revoked_at is null
-        and (?2 is null or tenant_id = ?2) order by token_id limit ?3`,
+      select record from tokens where (identity in (select identity from lineage) or token_id = ?1)
+        and revoked_at is null and (expires_at is null or expires_at > ?3) and (overlap_end is null or overlap_end > ?3)
+        and (?2 is null or tenant_id = ?2) order by created_at desc, token_id desc limit ?4`,
       identity,
       only,
+      now.getTime(),
       limit,
     );
     return rows.map(toToken);

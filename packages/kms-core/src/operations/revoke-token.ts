@@ -19,7 +19,7 @@ export interface RevokeApiTokenInput {
 }
 
 export interface RevokedTokens {
-  /** How many tokens this call ended; none when it is repeated. */
+  /** How many tokens this call ended, without those of the lineage that had ended by themselves; none when it is repeated. */
   readonly revoked: number;
   /** Whether live tokens of the lineage are left, as one call ends a bounded number: call again. */
   readonly more: boolean;
@@ -82,7 +82,9 @@ async function endLineage(
     const ended: ApiTokenRecord[] = [];
     for (const token of live) {
       await turns.pause();
-      ended.push(endedToken(unit, authority, token));
+      // What somebody wrote into the database ends too, but must not come out of it with a MAC that says it was ours.
+      const isOurs = authority.isAuthentic(token);
+      ended.push(isOurs ? endedToken(unit, authority, token) : { ...token, revokedAt: unit.now });
     }
     await unit.tokens.revoke(...ended);
     revoked += live.length;
@@ -97,6 +99,6 @@ function lineageRevoked({ tokenId }: ApiTokenRecord, ended: readonly ApiTokenRec
     eventType: OPERATIONS.revokeToken.event,
     resource: { type: 'token', id: tokenId, version: null },
     before: { revokedAt: null },
-    after: { revokedAt: at.toISOString(), cascade: true, tokenIds: ended.map((token) => token.tokenId) },
+    after: { revokedAt: at.toISOString(), cascade: true, tokenIds: ended.map((token) => token.tokenId).sort() },
   } as const;
 }

@@ -241,8 +241,12 @@ export interface TokenRecords {
    */
   retire(token: ApiTokenRecord): Promise<void>;
   /**
-   * Up to `limit` tokens of an identity, and of those that descend from it, level by level, that were not revoked, in the
-   * order of their ids. Nobody else changes them until the unit ends. Whether those in between are live does not matter.
+   * Up to `limit` live tokens of an identity, and of those that descend from it, level by level, newest first: neither those that
+   * were revoked nor those that ended by themselves before the time of the unit. Nobody else changes them until the unit ends. An
+   * empty answer means that none is live, even if the call waited for others that created tokens or ended them in the meantime.
+   *
+   * Whether those in between are live does not matter. An identity descends from the parent that the token with that very id names:
+   * what another record says of it does not count, as somebody may have written it into the database. No record makes this fail.
    */
   lockLineage(identity: string, limit: number): Promise<readonly ApiTokenRecord[]>;
   /** Writes down when tokens were used, to the hour, where that is later than what is there. Passes over those that are not there. Only in the system scope. */

@@ -39,7 +39,12 @@ export function lineageRules({ it }: Rules, store: () => Store): void {
     (await asTenant(store(), tenantId, (unit) => unit.tokens.lockLineage(identity, limit))).map(
       ({ tokenId }) => tokenId,
     );
-  const sorted = (...tokens: readonly ApiTokenRecord[]) => tokens.map(({ tokenId }) => tokenId).sort();
+  /** All of one instant. */
+  const sorted = (...tokens: readonly ApiTokenRecord[]) =>
+    tokens
+      .map(({ tokenId }) => tokenId)
+      .sort()
+      .toReversed();
 
   it('finds the live tokens of a lineage: what replaced one, and what any of them created, level by level', async () => {
     const tenantId = await newTenant(store());
@@ -69,7 +74,55 @@ export function lineageRules({ it }: Rules, store: () => Store): void {
       sampleToken(tenantId, { tokenId: b, fields: withField({}, TOKEN_PARENT, a) }),
     ];
     await insert(tenantId, ...tokens);
-    assert.deepEqual(await lineage(tenantId, a), [a, b].sort());
+    assert.deepEqual(await lineage(tenantId, a), [a, b].sort().toReversed());
+  });
+
+  it('leaves out of a lineage what ended by itself, but not what lies below it', async () => {
+    const tenantId = await newTenant(store());
+    const now = await asTenant(store(), tenantId, async (unit) => unit.now);
+    const [past, future] = [new Date(now.getTime() - 1), new Date(now.getTime() + HOUR_MS)];
+    const top = sampleToken(tenantId);
+    const [replaced, replacing] = [retired(childOf(top), past), retired(childOf(top), future)];
+    const [expired, expiring] = [
+      { ...childOf(top), expiresAt: past },
+      { ...childOf(top), expiresAt: future },
+    ];
+    const both = retired({ ...childOf(top), expiresAt: future }, past);
+    const below = [childOf(replaced), childOf(expired)];
+    await insert(tenantId, top, replaced, replacing, expired, expiring, both, ...below);
+    assert.deepEqual(await lineage(tenantId, top.tokenId), sorted(top, replacing, expiring, ...below));
+    // The end may be written down later, too.
+    const later = retired(expiring, past);
+    await asTenant(store(), tenantId, (unit) => unit.tokens.retire(later));
+    assert.deepEqual(await lineage(tenantId, top.tokenId), sorted(top, replacing, ...below));
+    assert.deepEqual(await lineage(tenantId, replaced.tokenId), sorted(...below.slice(0, 1)));
+  });
+
+  it('shows the newest tokens of a lineage first', async () => {
+    const tenantId = await newTenant(store());
+    const top = sampleToken(tenantId, { createdAt: new Date(1_780_000_000_002) });
+    const [early, late] = [1, 3].map((at) => ({ ...childOf(top), createdAt: new Date(1_780_000_000_000 + at) }));
+    assert.ok(early && late);
+    await insert(tenantId, early, top, late);
+    const newest = [late, top, early].map(({ tokenId }) => tokenId);
+    assert.deepEqual(await lineage(tenantId, top.tokenId), newest);
+    assert.deepEqual(await lineage(tenantId, top.tokenId, 2), newest.slice(0, 2));
+  });
+
+  it('finds a lineage although somebody wrote strange records into it, which bring no others with them', async () => {
+    const tenantId = await newTenant(store());
+    const top = sampleToken(tenantId);
+    const child = childOf(top);
+    const other = sampleToken(tenantId);
+    const strange = ['x', '', '{}', other.tokenId].map((identity) =>
+      sampleToken(tenantId, { fields: withField(childOf(top).fields, TOKEN_IDENTITY, identity) }),
+    );
+    await insert(tenantId, top, child, other, childOf(other), successorOf(other), ...strange);
+    assert.deepEqual(await lineage(tenantId, top.tokenId), sorted(top, child));
+    for (const { tokenId } of strange) assert.deepEqual(await lineage(tenantId, tokenId), [tokenId]);
+    const odd = sampleToken(tenantId, { fields: withField({}, TOKEN_PARENT, 'x') });
+    await insert(tenantId, odd);
+    assert.deepEqual(await lineage(tenantId, 'x'), sorted(odd, ...strange.slice(0, 1)));
   });
 
   it('keeps the lineage of a tenant from another one', async () => {

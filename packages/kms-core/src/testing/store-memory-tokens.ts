@@ -1,5 +1,5 @@
 import { KmsError } from '../errors/kms-error.ts';
-import { type ApiTokenRecord, identityOfToken, isRetirement } from '../access/api-token.ts';
+import { type ApiTokenRecord, hasEnded, identityOfToken, isRetirement } from '../access/api-token.ts';
 import { fieldOf, TOKEN_PARENT } from '../model/record-fields.ts';
 import type { ExpiredToken, TokenPage, TokenQuery, TokenRecords } from '../ports/store.ts';
 import {
@@ -97,11 +97,13 @@ export class MemoryTokens implements TokenRecords {
     for (let before = 0; before < lineage.size; ) {
       before = lineage.size;
       for (const token of seen)
-        if (lineage.has(fieldOf(token.fields, TOKEN_PARENT) ?? '')) lineage.add(identityOfToken(token));
+        if (identityOfToken(token) === token.tokenId && lineage.has(fieldOf(token.fields, TOKEN_PARENT) ?? ''))
+          lineage.add(token.tokenId);
     }
     return seen
-      .filter((token) => lineage.has(identityOfToken(token)) && token.revokedAt === null)
-      .sort((a, b) => (a.tokenId < b.tokenId ? -1 : 1))
+      .filter((token) => lineage.has(identityOfToken(token)) || token.tokenId === identity)
+      .filter((token) => !hasEnded(token, this.#unit.now))
+      .sort(newestFirst)
       .slice(0, limit)
       .map(copyOf);
   }

@@ -1,4 +1,6 @@
+import { identityOfToken } from '../../src/access/api-token.ts';
 import { checkKey, type KeyRecord, KmsError, type Store, type UnitOfWork } from '../../src/exports/internal.ts';
+import { fieldOf, TOKEN_IDENTITY, TOKEN_PARENT } from '../../src/model/record-fields.ts';
 import { SYSTEM } from '../../src/testing/index.ts';
 import { answering, over, splitAfter, without, withUnits } from './wrappers.ts';
 
@@ -458,6 +460,40 @@ const TOKENS: Readonly<Record<string, StoreMutant>> = {
   })),
   'adds a denial of an identity over another one': identitiesOf((identities) => ({
     insertDenial: (denial) => identities.insertDenial(denial).catch(() => undefined),
+  })),
+  'shows a lineage the oldest first': tokensOf((tokens) => ({
+    lockLineage: async (...args) => (await tokens.lockLineage(...args)).toReversed(),
+  })),
+  'takes what ended by itself for a live token of a lineage': tokensOf((tokens) => ({
+    lockLineage: async (identity, limit) => {
+      const live = await tokens.lockLineage(identity, limit);
+      const { items } = await tokens.list({ limit: 200, lockLive: true });
+      const ids = new Set([identity, ...live.map(identityOfToken)]);
+      return items
+        .filter((token) => ids.has(identityOfToken(token)) || ids.has(fieldOf(token.fields, TOKEN_PARENT) ?? ''))
+        .slice(0, limit);
+    },
+  })),
+  'follows what a record says of another identity': tokensOf((tokens) => ({
+    lockLineage: async (identity, limit) => {
+      const live = await tokens.lockLineage(identity, limit);
+      const { items } = await tokens.list({ limit: 200 });
+      const named = items
+        .filter((token) => fieldOf(token.fields, TOKEN_PARENT) === identity)
+        .map((token) => identityOfToken(token));
+      const more = items.filter((token) => token.revokedAt === null && named.includes(token.tokenId));
+      return [...live, ...more.filter(({ tokenId }) => live.every((token) => token.tokenId !== tokenId))].slice(
+        0,
+        limit,
+      );
+    },
+  })),
+  'fails for a strange record in a lineage': tokensOf((tokens) => ({
+    lockLineage: async (identity, limit) => {
+      const { items } = await tokens.list({ limit: 200 });
+      if (items.some((token) => fieldOf(token.fields, TOKEN_IDENTITY) === 'x')) throw new Error('no UUID');
+      return tokens.lockLineage(identity, limit);
+    },
   })),
   'lists revoked tokens among the live ones': tokensOf((tokens) => ({
     list: (query) => tokens.list(without(query, 'lockLive')),

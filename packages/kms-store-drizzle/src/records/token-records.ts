@@ -94,22 +94,31 @@ export class DrizzleTokens implements TokenRecords {
       with recursive lineage (identity) as (
         select ${identity}::text
         union
-        select ${IDENTITY} from ${apiTokens} join lineage on fields ? 'parentTokenId' and fields ->> 'parentTokenId' = lineage.identity
-        ${mine === undefined ? sql`` : sql`where ${mine}`}
+        select token_id::text from ${apiTokens} join lineage on fields ? 'parentTokenId' and fields ->> 'parentTokenId' = lineage.identity
+        where ${and(sql`${IDENTITY} = token_id::text`, mine)}
       )
-      select identity::uuid from lineage
+      select case when identity ~ ${UUID} then identity::uuid end from lineage
       union all
       select token_id from ${apiTokens} join lineage on fields ? '!identity' and fields ->> '!identity' = lineage.identity`;
-    const rows = await this.#session.run((db) =>
-      db
-        .select()
-        .from(apiTokens)
-        .where(and(sql`${apiTokens.tokenId} in (${lineage})`, isNull(apiTokens.revokedAt), mine))
-        .orderBy(asc(apiTokens.tokenId))
-        .limit(limit)
-        .for('update'),
-    );
-    return rows.map(toTokenRecord);
+    const where = and(sql`${apiTokens.tokenId} in (${lineage})`, isLiveAt(this.#session.now), mine);
+    for (;;) {
+      const rows = await this.#session.run((db) =>
+        db
+          .select()
+          .from(apiTokens)
+          .where(where)
+          .orderBy(desc(apiTokens.createdAt), desc(apiTokens.tokenId))
+          .limit(limit)
+          .for('update'),
+      );
+      if (rows.length > 0) return rows.map(toTokenRecord);
+      // A statement that waited for a lock sees nothing that was created meanwhile, so another one looks: who ended the parent had
+      // to wait for the creation first.
+      const left = await this.#session.run((db) =>
+        db.select({ tokenId: apiTokens.tokenId }).from(apiTokens).where(where).limit(1),
+      );
+      if (left.length === 0) return [];
+    }
   }
 
   async recordUses(uses: ReadonlyMap<string, Date>): Promise<void> {
@@ -178,9 +187,20 @@ export class DrizzleTokens implements TokenRecords {
 
 /** Who a token is, in the words of the index. */
 const IDENTITY = sql`coalesce(fields ->> '!identity', token_id::text)`;
+/** What PostgreSQL can read as the id of a token: the rest is what somebody wrote into the database. */
+const UUID = '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$';
 /** In the words of the partial index. */
 const EXPIRY = sql`expires_at`;
 const OF_TENANTS = sql`tenant_id is not null`;
+
+/** What was neither revoked nor ended by itself; an end that is no number is none. */
+function isLiveAt(now: Date): SQL | undefined {
+  return and(
+    isNull(apiTokens.revokedAt),
+    sql`(expires_at is null or expires_at > ${timeOf(now)})`,
+    sql`case when jsonb_typeof(fields -> '!overlapEnd') = 'number' then (fields ->> '!overlapEnd')::numeric > ${now.getTime()}::bigint else true end`,
+  );
+}
 
 /** What changes of a token, as a row of values. */
 function revocationOf(token: ApiTokenRecord): SQL {

@@ -6,6 +6,7 @@ import {
   type Caller,
   callerOf,
   createApiToken,
+  createIdentityBinding,
   createKey,
   type CreateApiTokenInput,
   effectivePermissions,
@@ -23,6 +24,7 @@ import {
   rotateApiToken,
 } from '../src/exports/internal.ts';
 import { asTenant, sampleMac, sampleToken } from '../src/testing/index.ts';
+import { BINDING } from './identity-samples.ts';
 import { callerOf as someCaller, type Fixture, makeFixture } from './kms-fixture.ts';
 
 const HOUR_MS = 60 * 60_000;
@@ -133,10 +135,22 @@ describe('nobody grants more than they hold', () => {
     expect(await create(caller, narrower)).toMatchObject({ addresses: ['192.0.2.7'], rate: 1 });
   });
 
-  test('a token that is rotated by another one must be within that one: its secret is told to it', async () => {
+  test('a token that is rotated by somebody else must be within their credential: its secret is told to them', async () => {
     const admin = await create(f.admin);
-    const weak = await holder((await create(f.admin, { role: null, permissions: ['kms:tokens:manage'] })).token);
-    const short = await holder((await create(f.admin, { expiresAt: later(1) })).token);
+    const weak = someCaller(f.tenantId, null, ['kms:tokens:manage']);
+    const short = callerOf(
+      {
+        subject: 'https://issuer.example#admin',
+        tenantId: f.tenantId,
+        permissions: f.admin.permissions,
+        attributes: { mfa: false },
+        credential: 'jwt',
+        keys: null,
+        expiresAt: later(1),
+      },
+      f.tenantId,
+      null,
+    );
     for (const caller of [weak, short])
       await expect(rotateApiToken({ kms: f.kms, caller }, { tokenId: admin.tokenId })).rejects.toMatchObject({
         code: 'FORBIDDEN',
@@ -233,6 +247,93 @@ describe('a rotated token', () => {
     await expect(rotateApiToken({ kms: f.kms, caller: f.admin }, { tokenId: newId() })).rejects.toMatchObject({
       code: 'NOT_FOUND',
     });
+  });
+});
+
+describe('a token in its overlap', () => {
+  const FORBIDDEN = { code: 'FORBIDDEN' };
+
+  test.each(['that read it before its rotation', 'that reads it now'])(
+    'makes nothing that lasts longer than the overlap, on a node %s',
+    async (node) => {
+      const first = await create(f.admin);
+      const before = await holder(first.token);
+      const old = await create(before);
+      const { kms } = f;
+      const second = await rotateApiToken({ kms, caller: before }, { tokenId: first.tokenId, overlapSeconds: 60 });
+      const caller = node === 'that reads it now' ? await holder(first.token) : before;
+      const { overlapEndsAt } = await getApiToken({ kms, caller: f.admin }, { tokenId: first.tokenId });
+      const beyond = new Date(Date.parse(overlapEndsAt ?? '') + 1);
+
+      const child = await create(caller, { expiresAt: null });
+      expect(child.expiresAt).toBe(overlapEndsAt);
+      const binding = await createIdentityBinding({ kms, caller }, { ...BINDING, expiresAt: null });
+      expect(binding.expiresAt).toBe(overlapEndsAt);
+      await expect(create(caller, { expiresAt: beyond })).rejects.toMatchObject(FORBIDDEN);
+      const longer = createIdentityBinding({ kms, caller }, { ...BINDING, expiresAt: beyond });
+      await expect(longer).rejects.toMatchObject(FORBIDDEN);
+      // Neither what replaced it, nor what it created while it had no end.
+      for (const { tokenId } of [second, old])
+        await expect(rotateApiToken({ kms, caller }, { tokenId, overlapSeconds: 0 })).rejects.toMatchObject(FORBIDDEN);
+
+      f.advance(60_000);
+      for (const { token } of [first, child]) await expect(identify(token)).rejects.toMatchObject(UNAUTHORIZED);
+      for (const { token } of [second, old]) await identify(token);
+    },
+  );
+
+  test('ends its own secret alone: of its identity it rotates no other one, and neither does that one it', async () => {
+    const first = await create(f.admin);
+    const { kms } = f;
+    const second = await rotateApiToken({ kms, caller: await holder(first.token) }, { tokenId: first.tokenId });
+    const by = async ({ token }: { readonly token: string }, { tokenId }: { readonly tokenId: string }) =>
+      rotateApiToken({ kms, caller: await holder(token) }, { tokenId });
+    await expect(by(first, second)).rejects.toMatchObject(FORBIDDEN);
+    await expect(by(second, first)).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect(await by(second, second)).toMatchObject({ replaces: second.tokenId });
+  });
+});
+
+describe('a stolen token', () => {
+  const rotate = (caller: Caller, tokenId: string) => rotateApiToken({ kms: f.kms, caller }, { tokenId });
+
+  test('gets the secrets of what it created alone, so its cascade ends all that came of it', async () => {
+    const top = await create(f.admin);
+    const stolen = await create(await holder(top.token));
+    const thief = await holder(stolen.token);
+    const [beside, sister] = [await create(f.admin), await create(await holder(top.token))];
+    const child = await create(thief);
+    const grandchild = await create(await holder(child.token));
+    for (const { tokenId } of [top, beside, sister])
+      await expect(rotate(thief, tokenId)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    const own = await rotate(thief, stolen.tokenId);
+    const caller = await holder(own.token);
+    const gained = [await rotate(caller, child.tokenId), await rotate(caller, grandchild.tokenId)];
+    gained.push(await rotate(caller, gained[1]?.tokenId ?? ''));
+
+    const cascade = { tokenId: stolen.tokenId, cascade: true };
+    expect(await revokeApiToken({ kms: f.kms, caller: f.admin }, cascade)).toEqual({ revoked: 7, more: false });
+    for (const { token } of [stolen, own, child, grandchild, ...gained])
+      await expect(identify(token)).rejects.toMatchObject(UNAUTHORIZED);
+    for (const { token } of [top, beside, sister]) await identify(token);
+  });
+
+  test('rotates none and makes no binding once it was revoked, also where a node has yet to hear of it', async () => {
+    const stolen = await create(f.admin);
+    const caller = await holder(stolen.token);
+    const child = await create(caller);
+    await revokeApiToken({ kms: f.kms, caller: f.admin }, { tokenId: stolen.tokenId });
+    await expect(rotate(caller, child.tokenId)).rejects.toMatchObject(UNAUTHORIZED);
+    await expect(createIdentityBinding({ kms: f.kms, caller }, BINDING)).rejects.toMatchObject(UNAUTHORIZED);
+  });
+
+  test('is no limit to the platform and to callers who hold no token: they rotate any of the tenant', async () => {
+    const { token } = await create(f.admin);
+    const platform = { ...(await identify(token)), tenantId: null, subject: newId(), tokenId: newId() };
+    for (const caller of [f.admin, callerOf(platform, f.tenantId, null)]) {
+      const other = await create(await holder(token));
+      expect(await rotate(caller, other.tokenId)).toMatchObject({ replaces: other.tokenId });
+    }
   });
 });
 

@@ -198,8 +198,9 @@ export const tokenRoutes = group({
     summary: 'Replace an API token by one with another secret',
     description:
       'The new token has the same permissions, limits and expiry, and counts as the same caller in policies and evidence; the old one is ' +
-      'taken for a while yet. A token may rotate itself without a permission; any other one must hold all that the token does. This answer is ' +
-      'the only one that ever shows the new token. `CONFLICT` for a token that has ended or was rotated already, and for a repeated call.',
+      'taken for a while yet, and creates nothing meanwhile that lasts longer. A token may rotate itself without a permission. With it, and within ' +
+      'what it holds itself, it may rotate what it created, level by level; a credential of the platform or of an issuer may rotate any of the ' +
+      'tenant. `FORBIDDEN` for others. This answer is the only one that ever shows the new token. `CONFLICT` for a token that has ended or was rotated already, and for a repeated call.',
     body: z.strictObject({
       tenantId,
       overlapSeconds: z

@@ -21,7 +21,7 @@ export interface Identity {
   readonly addresses?: AddressSet | null;
   /** How many units of cost it may take in a second; default: as many as its tenant. */
   readonly rate?: number | null;
-  /** When it expires; default: never. Nothing that is created with it is valid for longer. */
+  /** When it ends by itself: it expires, or was rotated and its overlap is over; default: never. Nothing that is created with it is valid for longer. */
   readonly expiresAt?: Date | null;
   /** The API token that was presented. Tokens that replaced one another have one subject. */
   readonly tokenId?: string;

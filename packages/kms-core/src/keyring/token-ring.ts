@@ -113,7 +113,7 @@ const WITHOUT_MFA = { mfa: false } as const;
 
 function identityOf(record: ApiTokenRecord): Identity {
   const { tokenId, tenantId, role, permissions } = record;
-  const { keys, addresses, rate, expiresAt } = limitsOf(record);
+  const { keys, addresses, rate } = limitsOf(record);
   return {
     subject: identityOfToken(record),
     tenantId,
@@ -123,7 +123,7 @@ function identityOf(record: ApiTokenRecord): Identity {
     keys: keys && new Set(keys),
     addresses: addresses && new AddressSet(addresses),
     rate,
-    expiresAt,
+    expiresAt: endOfToken(record),
     tokenId,
   };
 }

@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { isAddressBlock } from '../access/address-set.ts';
-import { type ApiTokenRecord, hasEnded } from '../access/api-token.ts';
+import type { ApiTokenRecord } from '../access/api-token.ts';
 import { type Caller, requireHeld } from '../access/caller.ts';
 import { effectivePermissions, type Permission, PERMISSIONS, type Role, ROLES } from '../access/permissions.ts';
-import { RefusedCredential } from '../access/refused-credential.ts';
 import { limitsOf, limitsOfCaller, requireWithin, type TokenLimits } from '../access/token-grant.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { checkIdempotency } from '../bounds/check-change.ts';
@@ -30,6 +29,7 @@ import {
 } from '../model/record-fields.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { OPERATIONS } from './catalog.ts';
+import { holdCredential } from './hold-credential.ts';
 import type { Operation } from './operation.ts';
 import { runOnce } from './run-once.ts';
 
@@ -110,14 +110,15 @@ export async function createApiToken(op: Operation, input: CreateApiTokenInput):
   requireHeld(caller, OPERATIONS.createToken.permission);
   checkToken(input);
   checkIdempotency(op.idempotency);
-  const limits = limitsWithin(caller, input);
-  requireWithin(caller, { ...limits, permissions: effectivePermissions(input.role ?? null, input.permissions ?? []) });
   const authority = await tokenAuthority(kms.hierarchy);
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   let token: string | undefined;
   const described = await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) =>
     runOnce(op, { unit, chain, what: 'create-token' }, async () => {
-      await requireLiveCreator(unit, caller);
+      const creator = await holdCredential(unit, authority, caller);
+      const limits = limitsWithin(creator, input);
+      const permissions = effectivePermissions(input.role ?? null, input.permissions ?? []);
+      requireWithin(creator, { ...limits, permissions });
       if (input.expiresAt && input.expiresAt <= unit.now)
         throw badRequest('expiresAt', 'has already passed: the token could never be used');
       const made = makeToken(authority, caller.tenantId, { ...input, ...limits }, unit.now, descentOf(caller));
@@ -141,19 +142,6 @@ function limitsWithin(caller: Caller, { keys, addresses, rate, expiresAt }: Crea
     rate: rate ?? own.rate,
     expiresAt: expiresAt ?? own.expiresAt,
   };
-}
-
-/**
- * Holds the token that creates another one until the unit ends: who revokes it and all that it created either finds the new one, or
- * comes first.
- *
- * @throws KmsError `UNAUTHORIZED` when it has ended meanwhile
- */
-async function requireLiveCreator(unit: UnitOfWork, { credential }: Caller): Promise<void> {
-  // Tokens of the platform are in no tenant, and revoked by its configuration.
-  if (credential?.tokenId === undefined || credential.tenantId === null) return;
-  const record = await unit.tokens.get(credential.tokenId, { lock: true });
-  if (record === undefined || hasEnded(record, unit.now)) throw new RefusedCredential(credential);
 }
 
 function descentOf({ subject, credential }: Caller): Descent {

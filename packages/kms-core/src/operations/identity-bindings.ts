@@ -16,10 +16,12 @@ import { sortedJson } from '../encoding/sorted-json.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { RecordedChange } from '../evidence/operation-evidence.ts';
 import { IdentityAuthority } from '../hierarchy/identity-authority.ts';
+import { tokenAuthority } from '../hierarchy/token-authority.ts';
 import { type KeyId, newId, type TenantId } from '../model/identifiers.ts';
 import { NO_FIELDS } from '../model/record-fields.ts';
 import type { StoreScope, UnitOfWork } from '../ports/store.ts';
 import { OPERATIONS } from './catalog.ts';
+import { holdCredential } from './hold-credential.ts';
 import type { Operation } from './operation.ts';
 import { runOnce } from './run-once.ts';
 
@@ -66,12 +68,13 @@ export async function createIdentityBinding(
   checkBinding(input);
   checkIdempotency(op.idempotency);
   requireHeld(caller, input);
-  const endsAt = endOf(caller, input);
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
+  const tokens = await tokenAuthority(kms.hierarchy);
   const foundBy = foundByMatch(input.issuer, input.match);
   try {
     return await kms.store.transact(scopeOf(caller), (unit) =>
       runOnce(op, { unit, chain, what: 'create-identity-binding' }, async () => {
+        const endsAt = endOf(await holdCredential(unit, tokens, caller), input);
         await requireRoom(unit);
         if (input.expiresAt && input.expiresAt <= unit.now)
           throw badRequest('expiresAt', 'has already passed: the binding would let nobody in');

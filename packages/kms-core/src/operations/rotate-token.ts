@@ -1,5 +1,5 @@
 import { type ApiTokenRecord, hasEnded, identityOfToken } from '../access/api-token.ts';
-import { requirePermission } from '../access/caller.ts';
+import { type Caller, requirePermission } from '../access/caller.ts';
 import { grantOf, requireWithin } from '../access/token-grant.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { checkIdempotency } from '../bounds/check-change.ts';
@@ -16,9 +16,12 @@ import {
   TOKEN_REPLACES,
   withField,
 } from '../model/record-fields.ts';
+import type { UnitOfWork } from '../ports/store.ts';
 import { type CreatedApiToken, describeToken, type NewToken, sealToken, shownOnce } from './api-tokens.ts';
 import { OPERATIONS } from './catalog.ts';
+import { holdCredential } from './hold-credential.ts';
 import type { Operation } from './operation.ts';
+import { requireOwnLineage } from './require-own-lineage.ts';
 import { runOnce } from './run-once.ts';
 
 export interface RotateApiTokenInput {
@@ -30,8 +33,10 @@ export interface RotateApiTokenInput {
 /**
  * Replaces a token by one of the same identity with the same permissions, limits and expiry; the old one is taken for a while yet. The
  * token that makes the call may replace itself, whatever it holds. Everybody else needs the permission, and no less than the token
- * has: they get to know its secret.
+ * has: they get to know its secret. A token of the tenant may besides replace only what it created, level by level.
  *
+ * @throws KmsError `FORBIDDEN` for a token that is beyond the caller's credential or not of its lineage, `UNAUTHORIZED` when that
+ *   credential has ended in the meantime.
  * @throws KmsError `CONFLICT` for a repeated call, and for a token that has ended or was replaced already.
  */
 export async function rotateApiToken(
@@ -50,10 +55,13 @@ export async function rotateApiToken(
   try {
     const described = await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) =>
       runOnce(op, { unit, chain, what: 'rotate-token' }, async () => {
-        const record = await unit.tokens.get(tokenId, { lock: true });
+        const { holder, record } = await lockBoth(unit, authority, caller, tokenId);
         if (record === undefined) throw new KmsError('NOT_FOUND', 'There is no token with this id.');
         requireReplaceable(authority, record, unit.now);
-        if (!itself) requireWithin(caller, grantOf(record));
+        if (!itself) {
+          await requireOwnLineage(unit, authority, holder, record);
+          requireWithin(holder, grantOf(record));
+        }
         const made = successorOf(authority, record, unit.now);
         const overlapEnd = new Date(unit.now.getTime() + overlapSeconds * 1000);
         await unit.tokens.insert(made.record);
@@ -70,6 +78,22 @@ export async function rotateApiToken(
   } finally {
     kms.tokens.forget(tokenId);
   }
+}
+
+/** Locks the token that makes the call and the one that it is about: in the order of a cascade, so that neither waits for the other. */
+async function lockBoth(
+  unit: UnitOfWork,
+  authority: TokenAuthority,
+  caller: Caller,
+  tokenId: string,
+): Promise<{ readonly holder: Caller; readonly record: ApiTokenRecord | undefined }> {
+  const own = caller.credential?.tokenId;
+  if (own === undefined || own < tokenId) {
+    const holder = await holdCredential(unit, authority, caller);
+    return { holder, record: await unit.tokens.get(tokenId, { lock: true }) };
+  }
+  const record = await unit.tokens.get(tokenId, { lock: true });
+  return { record, holder: own === tokenId ? caller : await holdCredential(unit, authority, caller) };
 }
 
 /** Throws unless a locked token can be replaced. */

@@ -9,6 +9,12 @@ import { installed, type PackedProject } from './src/packed-project.ts';
 
 const root = new URL('../../', import.meta.url);
 const page = readFileSync(new URL('docs/embedding.md', root), 'utf8');
+/** The oldest Node.js and TypeScript that the packages of the page are for. */
+const OLDEST_NODE = `node-${process.platform}-${process.arch}`;
+const OLDEST = [`${OLDEST_NODE}@24.16.0`, 'typescript@5.7.3', '@types/node@24'];
+const EMBEDDED = ['kms-core', 'kms-store-drizzle', 'kms-cache', 'kms-audit'];
+/** What of the core the page does not import itself. */
+const ENTRIES = ['algorithms', 'internal', 'lifecycle', 'ports', 'testing'].map((path) => `@qnsp/kms-core/${path}`);
 const AUDIT_TOKEN = randomBytes(24).toString('hex');
 
 /** The files that the page has, by the name in their first line. */
@@ -23,7 +29,7 @@ const running: ChildProcess[] = [];
 
 beforeAll(async () => {
   // npm installs the peer of a dependency, keyv, by itself; here peers are left out.
-  project = installed(['kms-core', 'kms-store-drizzle', 'kms-cache', 'kms-audit'], ['fastify@5', 'keyv@6']);
+  project = installed(EMBEDDED, ['fastify@5', 'keyv@6', ...OLDEST]);
   database = await createDatabase();
   for (const [name, text] of files) writeFileSync(join(project.path, name), text);
   writeFileSync(join(project.path, 'root.key'), randomBytes(32).toString('base64'));
@@ -50,8 +56,8 @@ interface Started {
   readonly said: () => string;
 }
 
-function start(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv): Started {
-  const child = spawn(process.execPath, args, {
+function start(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv, node = process.execPath): Started {
+  const child = spawn(node, args, {
     cwd,
     env: { ...programEnvironment(), ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -61,6 +67,8 @@ function start(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv): St
   child.stderr?.on('data', (chunk: Buffer) => (text += chunk.toString()));
   return { child, said: () => text };
 }
+
+const oldestNode = () => join(project.path, 'node_modules', OLDEST_NODE, 'bin', 'node');
 
 const environment = (port: number): NodeJS.ProcessEnv => ({
   DATABASE_URL: database.url,
@@ -155,11 +163,55 @@ describe('what docs/embedding.md says', () => {
     expect(lines.length).toBeLessThan(25);
   });
 
+  test('holds from the oldest Node.js on that the packages name', () => {
+    expect(spawnSync(oldestNode(), ['--version'], { encoding: 'utf8' }).stdout).toBe('v24.16.0\n');
+    expect(page).toContain('Node.js 24.16 or newer');
+    for (const name of EMBEDDED) {
+      const at = join(project.path, 'node_modules', '@qnsp', name);
+      expect(JSON.parse(readFileSync(join(at, 'package.json'), 'utf8'))).toMatchObject({
+        engines: { node: '>=24.16' },
+      });
+      expect(readFileSync(join(at, 'README.md'), 'utf8')).toContain('Node.js 24.16 or newer');
+    }
+  });
+
+  test('has one copy of the core', () => {
+    const { stdout } = spawnSync('find', ['node_modules', '-path', '*/@qnsp/kms-core/package.json'], {
+      cwd: project.path,
+      encoding: 'utf8',
+    });
+    expect(stdout).toBe('node_modules/@qnsp/kms-core/package.json\n');
+  });
+
+  test('is right for TypeScript 5.7, with the types of all packages checked', { timeout: 120_000 }, () => {
+    const compilerOptions = {
+      strict: true,
+      module: 'nodenext',
+      target: 'es2022',
+      lib: ['es2023', 'esnext.disposable'],
+      noEmit: true,
+      skipLibCheck: false,
+      rewriteRelativeImportExtensions: true,
+    };
+    writeFileSync(
+      join(project.path, 'entries.ts'),
+      ENTRIES.map((entry) => `export type {} from '${entry}';\n`).join(''),
+    );
+    const tsconfig = { compilerOptions, files: [...files.keys(), 'entries.ts'] };
+    writeFileSync(join(project.path, 'tsconfig.json'), JSON.stringify(tsconfig));
+    const { status, stdout } = spawnSync(join(project.path, 'node_modules/.bin/tsc'), ['-p', '.'], {
+      cwd: project.path,
+      encoding: 'utf8',
+    });
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
+  });
+
   test('makes two processes that serve one tenant with one key, and leaves evidence of every call', {
     timeout: 240_000,
   }, async () => {
     const ports = [await freePort(), await freePort()] as const;
-    const started = ports.map((port) => start(['app.ts'], project.path, environment(port)));
+    const nodes = [process.execPath, oldestNode()];
+    const started = ports.map((port, index) => start(['app.ts'], project.path, environment(port), nodes[index]));
     for (const [index, port] of ports.entries())
       await expect
         .poll(
@@ -200,7 +252,7 @@ describe('what docs/embedding.md says', () => {
   });
 
   test('signs and verifies with a key that no database has', () => {
-    const { stdout, stderr, status } = spawnSync(process.execPath, ['one-key.ts'], {
+    const { stdout, stderr, status } = spawnSync(oldestNode(), ['one-key.ts'], {
       cwd: project.path,
       encoding: 'utf8',
     });

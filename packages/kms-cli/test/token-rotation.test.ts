@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { mountSmallDisk } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EXIT } from '../src/terminal/exit-codes.ts';
 import { callKms, type LocalKms, startLocalKms } from './local-kms.ts';
@@ -23,6 +24,17 @@ async function json(environment: Readonly<Record<string, string>>, ...args: stri
   const { code, out, err } = await callKms(environment, ['-o', 'json', ...args]);
   expect([code, code === EXIT.done ? '' : err]).toEqual([EXIT.done, '']);
   return JSON.parse(out) as Made;
+}
+
+/** A directory that nothing more can be written to once it is closed. Permissions do not keep root from writing, a full disk does. */
+function unwritable() {
+  if (process.getuid?.() === 0) {
+    const disk = mountSmallDisk(1);
+    return { path: disk.path, close: () => disk.fill(), remove: () => disk.unmount() };
+  }
+  const path = file('locked');
+  mkdirSync(path);
+  return { path, close: () => chmodSync(path, 0o500), remove: async () => chmodSync(path, 0o700) };
 }
 
 /** A token in a file, and what makes the command line use it. */
@@ -93,17 +105,17 @@ describe('kms tokens rotate', () => {
     });
   });
 
-  test('rotates nothing when the file cannot be replaced', async (context) => {
-    // Nothing keeps this user from writing.
-    if (process.getuid?.() === 0) return context.skip();
-    mkdirSync(file('locked'));
-    const path = file('locked/job.token');
-    const { made, environment } = await tokenIn(path);
-    chmodSync(file('locked'), 0o500);
-    const refused = await callKms(environment, ['tokens', 'rotate']);
-    chmodSync(file('locked'), 0o700);
-    expect(refused).toMatchObject({ code: EXIT.output, err: expect.stringContaining('nothing was done') });
-    expect(await json(environment, 'tokens', 'get')).toMatchObject({ tokenId: made.tokenId, overlapEndsAt: null });
+  test('rotates nothing when the file cannot be replaced', async () => {
+    const place = unwritable();
+    try {
+      const { made, environment } = await tokenIn(join(place.path, 'job.token'));
+      place.close();
+      const refused = await callKms(environment, ['tokens', 'rotate']);
+      expect(refused).toMatchObject({ code: EXIT.output, err: expect.stringContaining('nothing was done') });
+      expect(await json(environment, 'tokens', 'get')).toMatchObject({ tokenId: made.tokenId, overlapEndsAt: null });
+    } finally {
+      await place.remove();
+    }
   });
 
   test('leaves nothing beside the file', async () => {

@@ -10,8 +10,10 @@ const packages = globSync('{apps,packages,tooling,examples}/*/package.json', { c
 
 export default defineConfig({
   test: {
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Ceilings for what hangs, far from what anything takes, as this may be a slow machine that does other things, too.
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 60_000 } },
     // Many tests wait for servers and for time limits, so three run at a time where a small machine has two cores. Soaks measure, and
     // the faults among the tests of a release count seconds: they run alone.
     maxWorkers: kind === 'test' ? 3 : 1,

@@ -12,9 +12,14 @@ const page = readFileSync(new URL('docs/embedding.md', root), 'utf8');
 /** The oldest Node.js and TypeScript that the packages of the page are for. */
 const OLDEST_NODE = `node-${process.platform}-${process.arch}`;
 const OLDEST = [`${OLDEST_NODE}@24.16.0`, 'typescript@5.7.3', '@types/node@24'];
-const EMBEDDED = ['kms-core', 'kms-store-drizzle', 'kms-cache', 'kms-audit'];
-/** What of the core the page does not import itself. */
-const ENTRIES = ['algorithms', 'internal', 'lifecycle', 'ports', 'testing'].map((path) => `@qnsp/kms-core/${path}`);
+const EMBEDDED = ['kms-core', 'kms-store-drizzle', 'kms-cache', 'kms-audit', 'kms-contract'];
+/** What the routes of the platform need beside these. */
+const ROUTES = ['wire-qnsp', 'http-edge'];
+/** What the page does not import itself, or only where types are not checked. */
+const ENTRIES = [
+  ...['algorithms', 'internal', 'lifecycle', 'ports', 'testing'].map((path) => `@qnsp/kms-core/${path}`),
+  ...['pglite', 'postgres'].map((path) => `@qnsp/kms-store-drizzle/${path}`),
+];
 const AUDIT_TOKEN = randomBytes(24).toString('hex');
 
 /** The files that the page has, by the name in their first line. */
@@ -29,7 +34,10 @@ const running: ChildProcess[] = [];
 
 beforeAll(async () => {
   // npm installs the peer of a dependency, keyv, by itself; here peers are left out.
-  project = installed(EMBEDDED, ['fastify@5', 'keyv@6', ...OLDEST]);
+  project = installed(
+    [...EMBEDDED, ...ROUTES],
+    ['fastify@5', 'keyv@6', 'hono@4', '@hono/node-server@2', 'drizzle-orm@0.45', 'postgres@3', ...OLDEST],
+  );
   database = await createDatabase();
   for (const [name, text] of files) writeFileSync(join(project.path, name), text);
   writeFileSync(join(project.path, 'root.key'), randomBytes(32).toString('base64'));
@@ -43,7 +51,7 @@ beforeAll(async () => {
     AUDIT_DIRECTORY: join(project.path, 'evidence'),
     PORT: String(auditPort),
   });
-}, 300_000);
+}, 600_000);
 afterAll(async () => {
   for (const child of running) child.kill('SIGKILL');
   await database.drop();
@@ -108,6 +116,18 @@ console.log(JSON.stringify({ at: Date.now(), found: items.length, version: items
 await kms.close();
 `;
 
+/** What the service of notes has in the database, and which connections it did not open itself. */
+const LOOK = `
+import postgres from 'postgres';
+const sql = postgres(process.env['DATABASE_URL'] ?? '', { max: 1 });
+const [found] = await sql\`select (select count(*)::int from notes) >= 2 as notes,
+  (select count(*)::int from notes_kms.keys) as keys,
+  (select array_agg(distinct application_name order by application_name) from pg_stat_activity
+    where datname = current_database() and application_name like 'qnsp-kms%') as own\`;
+console.log(JSON.stringify(found));
+await sql.end();
+`;
+
 function operator(command: 'create' | 'show' | 'revoke', name: string): Promise<Record<string, string | number>> {
   writeFileSync(join(project.path, 'operator.ts'), OPERATOR);
   const child = spawn(process.execPath, ['operator.ts', command, name], {
@@ -158,7 +178,7 @@ async function refusesRevoked(ports: readonly number[]): Promise<void> {
 
 describe('what docs/embedding.md says', () => {
   test('is all there, and the wiring is under 25 lines', () => {
-    expect([...files.keys()]).toEqual(['kms.ts', 'app.ts', 'one-key.ts']);
+    expect([...files.keys()]).toEqual(['kms.ts', 'app.ts', 'routes.ts', 'notes.ts', 'one-key.ts']);
     const lines = (files.get('kms.ts') ?? '').split('\n').filter((line) => line.trim() !== '');
     expect(lines.length).toBeLessThan(25);
   });
@@ -183,7 +203,7 @@ describe('what docs/embedding.md says', () => {
     expect(stdout).toBe('node_modules/@qnsp/kms-core/package.json\n');
   });
 
-  test('is right for TypeScript 5.7, with the types of all packages checked', { timeout: 120_000 }, () => {
+  test('is right for TypeScript 5.7, with the types of all packages checked', { timeout: 600_000 }, () => {
     const compilerOptions = {
       strict: true,
       module: 'nodenext',
@@ -197,13 +217,18 @@ describe('what docs/embedding.md says', () => {
       join(project.path, 'entries.ts'),
       ENTRIES.map((entry) => `export type {} from '${entry}';\n`).join(''),
     );
-    const tsconfig = { compilerOptions, files: [...files.keys(), 'entries.ts'] };
-    writeFileSync(join(project.path, 'tsconfig.json'), JSON.stringify(tsconfig));
-    const { status, stdout } = spawnSync(join(project.path, 'node_modules/.bin/tsc'), ['-p', '.'], {
-      cwd: project.path,
-      encoding: 'utf8',
-    });
-    expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
+    const check = (options: object, names: readonly string[]) => {
+      const tsconfig = { compilerOptions: { ...compilerOptions, ...options }, files: names };
+      writeFileSync(join(project.path, 'tsconfig.json'), JSON.stringify(tsconfig));
+      const { status, stdout } = spawnSync(join(project.path, 'node_modules/.bin/tsc'), ['-p', '.'], {
+        cwd: project.path,
+        encoding: 'utf8',
+      });
+      expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
+    };
+    check({}, [...[...files.keys()].filter((name) => name !== 'routes.ts' && name !== 'notes.ts'), 'entries.ts']);
+    // The types of Hono itself need those of a browser, and those of drizzle name packages that it does not bring.
+    check({ skipLibCheck: true }, ['routes.ts', 'notes.ts']);
   });
 
   test('makes two processes that serve one tenant with one key, and leaves evidence of every call', {
@@ -230,7 +255,7 @@ describe('what docs/embedding.md says', () => {
       body: { text: 'attack at dawn' },
     });
     expect(await post(two, '/open', 'eve', { sealed: body['sealed'] })).toMatchObject({
-      status: 400,
+      status: 422,
       body: { code: 'DECRYPT_FAILED' },
     });
     await expect.poll(evidence, { timeout: 30_000 }).toContain('"requestId":"eve-open"');
@@ -246,7 +271,78 @@ describe('what docs/embedding.md says', () => {
     expect(started.map(({ said }) => said())).toEqual(['', '']);
   });
 
-  test('does not start with another root, and says why', { timeout: 60_000 }, async () => {
+  test('has the routes of the platform under a path of the application, for callers whom it knows', {
+    timeout: 600_000,
+  }, async () => {
+    const port = await freePort();
+    const { child, said } = start(['routes.ts'], project.path, environment(port));
+    const send = (path: string, user: string | undefined, body: object) =>
+      fetch(`http://127.0.0.1:${port}${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...(user === undefined ? {} : { 'x-user': user }) },
+        body: JSON.stringify(body),
+      });
+    await expect
+      .poll(
+        () =>
+          fetch(`http://127.0.0.1:${port}/`).then(
+            (response) => response.text(),
+            () => said(),
+          ),
+        { timeout: 300_000 },
+      )
+      .toBe('notes');
+    const created = await send('/crypto/kms/v1/keys', 'ada', { name: 'letters' });
+    expect(created.status).toBe(201);
+    const { keyId } = (await created.json()) as { keyId: string };
+    expect((await send(`/crypto/kms/v1/keys/${keyId}/rotate`, 'ada', {})).status).toBe(200);
+    const refused = await send('/crypto/kms/v1/keys', undefined, { name: 'letters' });
+    expect([refused.status, await refused.json()]).toMatchObject([401, { code: 'UNAUTHORIZED' }]);
+    await expect.poll(evidence, { timeout: 30_000 }).toContain('"action":"rotateKey"');
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGTERM');
+    expect(await ended).toBe(0);
+    expect(said()).toBe('');
+  });
+
+  test('keeps keys beside the tables of a service, on the connections of that service', {
+    timeout: 600_000,
+  }, async () => {
+    const port = await freePort();
+    const theirs = await createDatabase();
+    const settings = { ...environment(port), DATABASE_URL: theirs.url };
+    const { child, said } = start(['notes.ts'], project.path, settings, oldestNode());
+    const write = () => post(port, '/notes', 'ada', { text: 'attack at dawn' });
+    await expect
+      .poll(
+        () =>
+          write().then(
+            ({ status }) => status,
+            () => said(),
+          ),
+        { timeout: 240_000 },
+      )
+      .toBe(200);
+    const { body } = await write();
+    const read = await fetch(`http://127.0.0.1:${port}/notes/${body['id']}`);
+    expect(await read.json()).toEqual({ text: 'attack at dawn' });
+    writeFileSync(join(project.path, 'look.ts'), LOOK);
+    const look = () =>
+      spawnSync(process.execPath, ['look.ts'], {
+        cwd: project.path,
+        encoding: 'utf8',
+        env: { ...programEnvironment(), ...settings },
+      }).stdout;
+    const own = ['qnsp-kms-heartbeats', 'qnsp-kms-notices'];
+    await expect.poll(look, { timeout: 60_000 }).toBe(`${JSON.stringify({ notes: true, keys: 1, own })}\n`);
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGTERM');
+    expect(await ended).toBe(0);
+    expect(said()).toBe('');
+    await theirs.drop();
+  });
+
+  test('does not start with another root, and says why', { timeout: 600_000 }, async () => {
     writeFileSync(join(project.path, 'root.key'), randomBytes(32).toString('base64'));
     const { child, said } = start(['app.ts'], project.path, environment(await freePort()));
     expect(await new Promise((resolve) => child.once('exit', resolve))).toBe(1);

@@ -62,7 +62,7 @@ async function withProject(
   }
 }
 
-describe('from packed packages in an empty project', { timeout: 180_000 }, () => {
+describe('from packed packages in an empty project', { timeout: 600_000 }, () => {
   test('a folder is encrypted and decrypted, and no file may take the place of another', () =>
     withProject('encrypt-folder', ['kms-client'], async (project) => {
       const [plain, sealed, again] = ['plain', 'sealed', 'again'].map((name) => join(project.path, name));

@@ -4,7 +4,10 @@ import { startService, tempDir } from '@qnsp/test-harness';
 import { expect, test } from 'vitest';
 import { installed } from './src/packed-project.ts';
 
-test('the command line works from packed packages in an empty project', { timeout: 300_000 }, async () => {
+/** How much more processor time a start may take than that of a Node.js that does nothing: twice what it does. */
+const MOST_EMPTY_STARTS = 7;
+
+test('the command line works from packed packages in an empty project', { timeout: 600_000 }, async () => {
   const project = installed(['kms-core', 'kms-audit', 'kms-client', 'kms-cli']);
   const home = tempDir('qnsp-packed-cli-');
   const kms = (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
@@ -18,7 +21,11 @@ test('the command line works from packed packages in an empty project', { timeou
   };
   try {
     expect(kms(['--help'])).toMatchObject({ code: 0, err: '', out: expect.stringContaining('keys') });
-    expect(leastCpuSeconds(join(project.path, 'node_modules', '.bin', 'kms'))).toBeLessThan(0.15);
+    const [empty, start] = leastCpuSeconds(
+      `node -e ''`,
+      `'${join(project.path, 'node_modules', '.bin', 'kms')}' --version`,
+    );
+    expect(start / empty).toBeLessThan(MOST_EMPTY_STARTS);
     const dataDir = join(home.path, '.kms');
     const service = await startService({ env: { KMS_EMBEDDED_DEFAULTS: 'true', KMS_DATA_DIR: dataDir } });
     try {
@@ -36,9 +43,13 @@ test('the command line works from packed packages in an empty project', { timeou
   }
 });
 
-/** The least processor time of some starts: what else the machine does only adds to it. */
-function leastCpuSeconds(kms: string): number {
-  const script = `TIMEFORMAT='%U %S'; for i in 1 2 3 4 5 6 7; do time "${kms}" --version > /dev/null; done`;
+/**
+ * The least processor time of some runs of each of two commands, which take turns: what else the machine does only adds to it,
+ * and to both.
+ */
+function leastCpuSeconds(...commands: readonly [string, string]): readonly [number, number] {
+  const [first, second] = commands.map((command) => `time ${command} > /dev/null;`);
+  const script = `TIMEFORMAT='%U %S'; for i in 1 2 3 4 5 6 7; do ${first} ${second} done`;
   const { stderr } = spawnSync('bash', ['--norc', '-c', script], {
     env: { PATH: `${dirname(process.execPath)}:/usr/bin:/bin` },
     encoding: 'utf8',
@@ -48,5 +59,6 @@ function leastCpuSeconds(kms: string): number {
     .split('\n')
     .map((line) => line.split(' ').reduce((sum, part) => sum + Number(part), 0));
   if (times.some(Number.isNaN)) throw new Error(`The times could not be read:\n${stderr}`);
-  return Math.min(...times);
+  const leastOf = (turn: number) => Math.min(...times.filter((_, index) => index % 2 === turn));
+  return [leastOf(0), leastOf(1)];
 }

@@ -26,7 +26,7 @@ test('there are libraries', () => expect(libraries).toContain('kms-client'));
 
 test.each(libraries)(
   'the types of %s are those of its code, however it is resolved',
-  { timeout: 120_000 },
+  { timeout: 600_000 },
   async (name) => {
     const tarball = createPackageFromTarballData(readFileSync(pack(name, join(home.path, name))));
     const checked = await checkPackage(tarball);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Bench } from './bench.ts';
 import { describeMachine } from './machine.ts';
 import { renderSection, writeSection } from './report.ts';
-import { useBundle } from './use-bundle.ts';
+import { useBundles } from './use-bundles.ts';
 
 const REPORT = join(import.meta.dirname, '../../../docs/benchmarks.md');
 
@@ -22,7 +22,7 @@ if (unknown.length > 0) {
   for (const { name, summary } of benches) say(`  ${name}  ${summary}`);
   process.exitCode = 2;
 } else {
-  useBundle();
+  useBundles();
   for (const bench of benches.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
     say(`${bench.name}: ${bench.summary}`);
     const result = await bench.run((progress) => say(`${bench.name}: ${progress}`));

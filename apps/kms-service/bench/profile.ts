@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { startPostgres, tempDir } from '@qnsp/test-harness';
 import { CONCURRENCY } from './load/encrypt-sides.ts';
 import { startBenchService } from './load/start-sides.ts';
@@ -8,9 +9,11 @@ import { openTarget, postOf } from './load/target.ts';
 
 /**
  * Profiles the service while it encrypts, and prints where its processor time goes: `node apps/kms-service/bench/profile.ts
- * [DIRECTORY]`. With a directory the profile stays there, for a viewer of flame graphs such as that of Chromium's DevTools.
+ * [--items N] [--decrypt] [DIRECTORY]`. With `--items` in batches of so many, with `--decrypt` while it decrypts. With a directory the
+ * profile stays there, for a viewer of flame graphs such as that of Chromium's DevTools.
  */
 const REQUESTS = 30_000;
+const ITEMS = 300_000;
 const SHOWN = 45;
 
 interface Profile {
@@ -22,7 +25,12 @@ interface Profile {
   readonly timeDeltas: readonly number[];
 }
 
-const directory = process.argv[2];
+const { values, positionals } = parseArgs({
+  options: { items: { type: 'string' }, decrypt: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+const [directory] = positionals;
+const items = values.items === undefined ? undefined : Number(values.items);
 const temporary = tempDir('qnsp-profile-');
 const kept = directory ?? temporary.path;
 const postgres = await startPostgres();
@@ -32,9 +40,13 @@ const service = await startBenchService(postgres.url, {}, [
   '--cpu-prof-interval=500',
 ]);
 const key = await service.createKey();
-const target = await openTarget(service.port, CONCURRENCY);
-const body = { plaintext: randomBytes(32).toString('base64') };
-await target.closedLoop(postOf(`/kms/v1/keys/${key}/encrypt`, body, service.token), REQUESTS);
+const target = await openTarget(service.port, items === undefined ? CONCURRENCY : 1);
+const plain = { plaintext: randomBytes(32).toString('base64') };
+const { ciphertext } = await service.call('POST', `keys/${key}/encrypt`, plain);
+const one = values.decrypt ? { ciphertext } : plain;
+const body = items === undefined ? one : { items: Array.from({ length: items }, () => one) };
+const path = `/kms/v1/keys/${key}/${values.decrypt ? 'decrypt' : 'encrypt'}`;
+await target.closedLoop(postOf(path, body, service.token), items === undefined ? REQUESTS : Math.ceil(ITEMS / items));
 target.close();
 await service.stop();
 await postgres.stop();

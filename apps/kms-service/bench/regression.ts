@@ -4,7 +4,7 @@ import { startPostgres } from '@qnsp/test-harness';
 import { compareCpu } from './load/compare-cpu.ts';
 import { floorSide, serviceSide } from './load/encrypt-sides.ts';
 import { median, percentile } from './slices.ts';
-import { useBundle } from './use-bundle.ts';
+import { useBundles } from './use-bundles.ts';
 
 /**
  * Fails when encrypt costs over 10 % more processor time, as a share of the floor's, than when the share was recorded:
@@ -35,14 +35,14 @@ async function measure(url: string): Promise<readonly { readonly share: number; 
   return rounds;
 }
 
-useBundle();
+useBundles();
 const postgres = await startPostgres();
 try {
   const rounds = await measure(postgres.url);
   const share = median(rounds.map((round) => round.share));
   const best = Math.max(...rounds.map((round) => round.upper));
   if (process.argv.includes('--record')) {
-    writeFileSync(RECORD, `${JSON.stringify({ encrypt: Number(share.toFixed(3)) })}\n`);
+    writeFileSync(RECORD, `${JSON.stringify({ encrypt: Number(share.toFixed(3)) }, null, 2)}\n`);
     process.stdout.write(`recorded: encrypt at ${share.toFixed(3)} of the floor\n`);
   } else {
     // The file is what `--record` writes.

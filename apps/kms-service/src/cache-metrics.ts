@@ -1,6 +1,7 @@
 import type { CacheCounts, Kms, SharedCounts } from '@qnsp/kms-core/internal';
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Gauge, type Registry } from 'prom-client';
 import type { Caches } from './caches.ts';
+import { publishCounter, type Sample } from './published-counter.ts';
 
 /** Publishes the numbers of the caches, read when they are asked for: nothing is counted twice on the way of a request. */
 export function observeCaches(
@@ -9,11 +10,16 @@ export function observeCaches(
   caches: Caches,
 ): void {
   const registers = [registry];
-  counter(registry, 'kms_cache_requests_total', 'Lookups of keys, tokens and identities in memory, by result.', () => [
-    ...samplesOf({ cache: 'keys' }, kms.keyRing.counts),
-    ...samplesOf({ cache: 'tokens' }, kms.tokens.counts),
-    ...samplesOf({ cache: 'identities' }, kms.identities.counts),
-  ]);
+  publishCounter(
+    registry,
+    'kms_cache_requests_total',
+    'Lookups of keys, tokens and identities in memory, by result.',
+    () => [
+      ...samplesOf({ cache: 'keys' }, kms.keyRing.counts),
+      ...samplesOf({ cache: 'tokens' }, kms.tokens.counts),
+      ...samplesOf({ cache: 'identities' }, kms.identities.counts),
+    ],
+  );
   gauge(registers, 'kms_cache_keys', 'Keys held in memory.', () => kms.keyRing.held.keys);
   gauge(registers, 'kms_cache_key_bytes', 'Approximate bytes taken by keys in memory.', () => kms.keyRing.held.bytes);
   gauge(registers, 'kms_cache_tokens', 'Tokens held in memory.', () => kms.tokens.held);
@@ -34,10 +40,10 @@ export function observeCaches(
   const { redis } = caches;
   const shared = kms.keyRing.sharedCounts;
   if (shared === undefined || redis === undefined) return;
-  counter(registry, 'kms_cache_shared_requests_total', 'Lookups of keys in Redis, by result.', () =>
+  publishCounter(registry, 'kms_cache_shared_requests_total', 'Lookups of keys in Redis, by result.', () =>
     samplesOf({}, shared),
   );
-  counter(registry, 'kms_cache_redis_failures_total', 'Redis calls that failed or took too long.', () => [
+  publishCounter(registry, 'kms_cache_redis_failures_total', 'Redis calls that failed or took too long.', () => [
     { labels: {}, value: redis.failures },
   ]);
   gauge(
@@ -49,27 +55,8 @@ export function observeCaches(
   );
 }
 
-interface Sample {
-  readonly labels: Readonly<Record<string, string>>;
-  readonly value: number;
-}
-
 function samplesOf(labels: Sample['labels'], counts: CacheCounts | SharedCounts): Sample[] {
   return Object.entries<number>({ ...counts }).map(([result, value]) => ({ labels: { ...labels, result }, value }));
-}
-
-/** A counter whose numbers are kept elsewhere. */
-function counter(registry: Registry, name: string, help: string, read: () => readonly Sample[]): void {
-  const metric: Counter = new Counter({
-    name,
-    help,
-    labelNames: [...new Set(read().flatMap(({ labels }) => Object.keys(labels)))],
-    registers: [registry],
-    collect: () => {
-      metric.reset();
-      for (const { labels, value } of read()) metric.inc(labels, value);
-    },
-  });
 }
 
 /** @param aggregator how the numbers of several workers become one */

@@ -1,12 +1,20 @@
 import { HsmConfigurationError } from '@qnsp/hsm-pkcs11';
-import { KmsError, openKms, type Storage, SYSTEM_TENANT } from '@qnsp/kms-core';
-import { type Kms, WrittenFormat } from '@qnsp/kms-core/internal';
-import type { AcknowledgedCommits, DatabaseCopies, EvidenceStore, FleetNodes, StoreClock } from '@qnsp/kms-core/ports';
+import { KmsError, type OpenedKms, openKms, type Storage, SYSTEM_TENANT } from '@qnsp/kms-core';
+import { type Kms, type RateLimit, WrittenFormat } from '@qnsp/kms-core/internal';
+import {
+  type AcknowledgedCommits,
+  type DatabaseCopies,
+  type EvidenceStore,
+  type FleetNodes,
+  poolJobs,
+  type StoreClock,
+} from '@qnsp/kms-core/ports';
 import { openPgliteStore } from '@qnsp/kms-store-drizzle';
 import { type Caches, openCaches } from './caches.ts';
 import { CommitFiles } from './commits/commit-files.ts';
 import { OutsideMemory } from './commits/outside-memory.ts';
 import { ConfigurationError } from './config/configuration-error.ts';
+import type { LimitsConfig } from './config/read-limits.ts';
 import type { DatabaseConfig, ServiceConfig } from './config/service-config.ts';
 import { type Evidence, openEvidence } from './evidence/open-evidence.ts';
 import type { Logger } from './http/logger.ts';
@@ -19,6 +27,8 @@ import { writableStore } from './writable-store.ts';
 
 /** The parts of a running service. */
 export interface Composition {
+  readonly opened: OpenedKms;
+  /** Its parts. */
   readonly kms: Kms;
   /** Absent when no evidence is kept. */
   readonly evidence: Evidence | undefined;
@@ -65,11 +75,14 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
       makeRoot: roots.makeRoot,
       resident: roots.hsms.map((hsm) => hsm.resident),
       random: hardware.random,
+      jobs: poolJobs({ threads: config.poolThreads }),
       alert,
       cache: caches.open,
       evidence: evidence && (() => ({ trail: evidence.trail, close: () => evidence.stop() })),
       defaultAlgorithm: config.defaultAlgorithm,
       requireFips: config.requireFips,
+      quotas: config.limits.quotas,
+      tenantRate: shownRate(config.limits.tenant),
       credentialLifetimeSeconds: longestLifetimeSeconds(config.jwtIssuers),
       supervised: { formats: format },
     });
@@ -81,6 +94,7 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
       log,
     });
     return {
+      opened: kms,
       kms: kms.parts,
       evidence,
       evidenceStore: storage.evidence,
@@ -158,6 +172,10 @@ async function openStorage(config: DatabaseConfig, onFeedLost: (error: unknown) 
   if (config.kind === 'pglite')
     return openPgliteStore({ dataDir: config.dataDir, statementTimeoutMs: config.timeoutMs });
   return openPostgres(config, { onFeedLost });
+}
+
+function shownRate(limit: LimitsConfig['tenant']): RateLimit | undefined {
+  return limit && { unitsPerSecond: limit.perSecond, burst: limit.burst };
 }
 
 /** A root that is not this database's is the operator's to mend, not a fault that passes. */

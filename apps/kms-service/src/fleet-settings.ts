@@ -26,14 +26,27 @@ export interface Fleet {
   check(): { readonly status: 'ok' | 'degraded'; readonly message?: string } | undefined;
   /** How many nodes there are with this one, when it last looked. */
   size(): number;
+  /** What nodes tell each other from now on, each time that they look at each other. */
+  exchange(by: Exchange): void;
   /** Looks at the others again. */
   renew(): Promise<void>;
   leave(): Promise<void>;
 }
 
+/** How nodes keep each other informed. */
+interface Exchange {
+  tell(): string;
+  /** What each of the others told last, by its id. */
+  hear(all: ReadonlyMap<string, string>): void;
+}
+
+/** Under which name nodes tell each other what is asked of them, beside their settings. */
+const DEMAND = 'demand';
+
 const ALONE: Fleet = {
   check: () => undefined,
   size: () => 1,
+  exchange: () => undefined,
   renew: async () => undefined,
   leave: async () => undefined,
 };
@@ -77,14 +90,15 @@ export async function joinFleet(
         reason: `is ${own} here and ${other} on a running node: set the same value, stop that node first, or set KMS_FLEET_CHANGE=${variable} on each node while restarting them one after the other`,
       })),
     );
+  let exchange: Exchange | undefined;
   let size = others.length + 1;
   let differing = differences(settings, others);
-  const said = new Set<string>();
+  const warned = new Set<string>();
   const warn = () => {
     for (const { variable, own, other } of differing) {
       const message = `${variable} is ${own} here and ${other} on another node`;
-      if (!said.has(message)) log.warn({ variable }, message);
-      said.add(message);
+      if (!warned.has(message)) log.warn({ variable }, message);
+      warned.add(message);
     }
   };
   warn();
@@ -97,8 +111,13 @@ export async function joinFleet(
       return { status: 'degraded', message: all.join('; ') };
     },
     size: () => size,
+    exchange(by) {
+      exchange = by;
+    },
     async renew() {
-      const there = await nodes.renew(node, aliveMs);
+      const says = exchange === undefined ? {} : { [DEMAND]: exchange.tell() };
+      const there = await nodes.renew({ ...node, settings: { ...node.settings, ...says } }, aliveMs);
+      exchange?.hear(new Map(there.map(({ nodeId, settings: said }) => [nodeId, said[DEMAND] ?? ''])));
       size = there.length + 1;
       format.heardOf(there);
       differing = differences(settings, there);

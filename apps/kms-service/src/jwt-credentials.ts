@@ -1,7 +1,7 @@
 import { jwtVerifier, type TrustedIssuer } from '@qnsp/credentials-jwt';
 import { memoryCache } from '@qnsp/kms-cache';
 import type { CredentialVerifier } from '@qnsp/kms-core';
-import { type Kms, resolveIdentity } from '@qnsp/kms-core/internal';
+import { type Kms, refuseProven, resolveIdentity } from '@qnsp/kms-core/internal';
 import type { Logger } from './http/logger.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -20,6 +20,8 @@ export function jwtCredentials(
     issuers,
     memory: memoryCache(REMEMBERED),
     resolve: (proven, tenant) => resolveIdentity(kms, proven, tenant),
+    refuse: (proven, refusedFor, tenant) => refuseProven(kms, proven, refusedFor, tenant),
+    holds: (proven, tenant) => kms.identities.holds(proven, tenant),
     clock: kms.clock,
     onRefused: (reason) => metrics.jwtRefused(reason),
     onIssuerFailure: (issuer, error) => {

@@ -8,10 +8,8 @@ import {
   noteSwitch,
   operationOfService,
   presentEpoch,
-  RefusedTokens,
 } from '@qnsp/kms-core/internal';
-import { LocalRateLimiter } from '@qnsp/rate-limits';
-import { qnspDialect } from '@qnsp/wire-qnsp';
+import { FailedAuthentications, LocalRateLimiter } from '@qnsp/rate-limits';
 import packageJson from '../package.json' with { type: 'json' };
 import { bootstrap } from './bootstrap.ts';
 import { watchPlace } from './commits/watch-place.ts';
@@ -22,10 +20,9 @@ import { readConfig } from './config/env.ts';
 import { plainTextProblem } from './config/read-transport.ts';
 import type { ServiceConfig } from './config/service-config.ts';
 import { machineLimits, requireRoom } from './config/machine-limits.ts';
-import { edgeOf } from './edge-of.ts';
 import { enterFipsMode } from './fips-mode.ts';
 import { joinFleet } from './fleet-settings.ts';
-import { factsOf } from './health.ts';
+import { httpOf } from './http-of.ts';
 import { listen } from './http/listen.ts';
 import { type Logger, type Logs, makeLogs } from './http/logger.ts';
 import { freeSocketFile, removeSocketFile } from './http/socket-file.ts';
@@ -61,7 +58,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   if (exposed !== undefined && isFirstWorker()) log.warn(exposed);
   if (config.requireFips) enterFipsMode();
   const composition = await compose(config, log);
-  const { kms, caches, hardware, evidence, writeProblem } = composition;
+  const { opened, kms, caches, hardware, evidence, writeProblem } = composition;
   stops.push(() => composition.close());
   // Before anything is left in evidence: a node that must not be there leaves nothing.
   const fleet = await joinFleet(composition.fleet, config, VERSION, log, composition.format);
@@ -69,7 +66,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   const skew = makeClockSkew(composition.clock, config.clockSkewLimitSeconds);
   const readiness = makeReadiness(skew.refusal);
   const { gatewayCredential } = config;
-  const metrics = makeMetrics(kms, caches);
+  const metrics = makeMetrics(kms, caches, config.metricsByTenant);
   if (tls !== undefined) metrics.observeCertificate(() => tls.daysLeft());
   if (evidence !== undefined) stops.push(() => evidence.stop());
   const rootWork = makeRootWork(kms, log, config.hsmSweep, () => composition.format.written === NEWEST_FORMAT);
@@ -83,17 +80,26 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
     nodes: () => fleet.size(),
     onRefused: (limit) => metrics.rateRefused(limit),
   });
+  fleet.exchange(rateLimiter.demand);
+  const addressLimiter =
+    limits.failures &&
+    new FailedAuthentications({
+      limit: limits.failures,
+      nodes: () => fleet.size(),
+      onRefused: () => metrics.rateRefused('address'),
+    });
   const parts: ServiceParts = {
+    opened,
     kms,
     verifiers,
     rateLimiter,
+    addressLimiter,
     logs,
     readiness,
     caches,
     metrics,
     version: VERSION,
     gatewayCredential,
-    refusedTokens: new RefusedTokens(),
     skew,
     fleet,
     evidence,
@@ -107,7 +113,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
   yieldThreadPool(log);
   const settled = works && (await settlePlace(composition, config.acceptRestoredCopy, readiness, log));
   if (settled) await installPlatformToken(operationOfService(kms, 'installPlatformToken'), config.platformToken);
-  const listening = await listen(edgeOf(parts), [qnspDialect(factsOf(parts))], config, tls?.settings);
+  const listening = await listen(httpOf(parts), config, tls?.settings);
   stops.push(() => listening.stop());
   tls?.watch((identity) => listening.renew(identity));
   stops.push(() => tls?.stop());
@@ -121,16 +127,18 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
     sealWhenBehind(composition, readiness, log);
     const place = watchPlace(caches.feed, mayWork, log);
     stops.push(() => place.stop());
-    if (limits.tenant !== undefined || limits.credential !== undefined) {
-      const watch = watchFleet(fleet, readiness, log);
-      stops.push(() => watch.stop());
-    }
+    // Limits of single tenants and tokens come at any time: nobody is asked for their sake until one of them is used.
+    const isDivided = () => rateLimiter.limitsAll || rateLimiter.demand.isInUse;
+    const renew = async () => (isDivided() ? fleet.renew() : undefined);
+    const watch = watchFleet({ renew }, readiness, log);
+    stops.push(() => watch.stop());
     if (isFirstWorker()) await noteSwitchIfPossible(composition, log);
     evidence?.start(log, await presentEpoch(composition.copies), (report) => metrics.observeEvidence(report));
     const first = await bootstrap(kms, config, listening.baseUrl);
     if (first !== undefined && isFirstWorker()) process.stderr.write(welcomeText(first));
-    const { jobIntervalMs: intervalMs, tokenRetentionSeconds } = config;
-    const work = startLoggedWork(kms, { rootWork, intervalMs, tokenRetentionSeconds, mayWork, log });
+    const { jobIntervalMs: intervalMs, tokenRetentionSeconds, masterKeyRotationDays } = config;
+    const schedule = { intervalMs, tokenRetentionSeconds, masterKeyRotationDays, mayWork };
+    const work = startLoggedWork(kms, { rootWork, ...schedule, log });
     stops.push(() => work.stop());
   }
   readiness.started();

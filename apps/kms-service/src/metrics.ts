@@ -5,7 +5,9 @@ import type { Kms } from '@qnsp/kms-core/internal';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { observeCaches } from './cache-metrics.ts';
 import type { Caches } from './caches.ts';
+import { observeJobs } from './job-metrics.ts';
 import { OperationMetrics } from './operation-metrics.ts';
+import { TenantMetrics } from './tenant-metrics.ts';
 import { metricsReader } from './workers/worker.ts';
 
 /** The metrics of the service, in the text format of Prometheus. */
@@ -18,18 +20,28 @@ export interface Metrics {
   /** Counts that the keys of an issuer could not be had. */
   issuerFailed(issuer: string): void;
   /** Counts a call that was refused, by the limit that it would have exceeded. */
-  rateRefused(limit: 'tenant' | 'credential'): void;
+  rateRefused(limit: 'tenant' | 'credential' | 'address'): void;
   /** Shows how many days the certificate of the service lasts. */
   observeCertificate(daysLeft: () => number): void;
   text(): Promise<string>;
 }
 
-/** Counts requests by wire, operation and status, times them, and reads what Node and the caches know. */
-export function makeMetrics(kms: Pick<Kms, 'keyRing' | 'tokens' | 'identities'>, caches: Caches): Metrics {
+/**
+ * Counts requests by wire, operation and status, times them, and reads what Node and the caches know.
+ *
+ * @param byTenant whether requests are counted by tenant too
+ */
+export function makeMetrics(
+  kms: Pick<Kms, 'keyRing' | 'tokens' | 'identities' | 'jobs'>,
+  caches: Caches,
+  byTenant: boolean,
+): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   observeCaches(registry, kms, caches);
+  observeJobs(registry, kms.jobs);
   const operations = new OperationMetrics(registry);
+  const tenants = byTenant ? new TenantMetrics(registry) : undefined;
   const waiting = new Gauge({
     name: 'kms_evidence_waiting_events',
     help: 'Evidence events not yet sealed, or not yet delivered.',
@@ -72,7 +84,12 @@ export function makeMetrics(kms: Pick<Kms, 'keyRing' | 'tokens' | 'identities'>,
     rateRefused: (limit) => rateRefusals.inc({ limit }),
     jwtRefused: (reason) => refusals.inc({ reason }),
     issuerFailed: (issuer) => issuerFailures.inc({ issuer }),
-    operations,
+    operations: {
+      observe: (wire, operation, status, durationMs, tenantId) => {
+        operations.observe(wire, operation, status, durationMs);
+        if (tenantId !== undefined) tenants?.observe(tenantId, status);
+      },
+    },
     observeEvidence: (report) => {
       if (report.kind === 'backlog') {
         waiting.set({ for: 'seal' }, report.backlog.unsealed);

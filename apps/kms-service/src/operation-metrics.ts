@@ -1,4 +1,3 @@
-import type { EdgeMetrics } from '@qnsp/http-edge';
 import type { OperationName } from '@qnsp/kms-core';
 import { Counter, type Histogram, type Registry } from 'prom-client';
 
@@ -37,7 +36,7 @@ interface Counted {
  * Counts and times operations. On the way of a request this is two additions; the series of Prometheus are made out of the
  * numbers when somebody asks for them.
  */
-export class OperationMetrics implements EdgeMetrics {
+export class OperationMetrics {
   readonly #byWire = new Map<string, Map<OperationName, Counted>>();
 
   constructor(registry: Registry) {

@@ -9,6 +9,8 @@ export interface ScheduledWorkOptions {
   readonly intervalMs: number;
   /** How long tokens are kept after they expired; `undefined` keeps them forever. */
   readonly tokenRetentionSeconds: number | undefined;
+  /** How old the master key of a tenant gets before it is rotated; 0: any age. */
+  readonly masterKeyRotationDays: number;
   /** Asked before each turn: a turn that may not work is skipped. */
   readonly mayWork: () => Promise<boolean>;
   readonly log: Logger;
@@ -38,6 +40,23 @@ function writeReport(log: Logger, report: WorkReport): void {
       return;
     case 'tokens-kept':
       log.warn({ kept: report.kept }, 'tokens that expired long ago are kept: their records are not authentic');
+      return;
+    case 'master-keys': {
+      const { rotated, resealed, retired } = report;
+      log.info(
+        { rotated, resealed, retired },
+        'rotated master keys, sealed records again, destroyed earlier master keys',
+      );
+      return;
+    }
+    case 'records-kept':
+      log.warn(
+        { kept: report.kept },
+        'records that are not authentic are not sealed again: they keep an earlier master key',
+      );
+      return;
+    case 'tenant-failed':
+      log.error({ tenantId: report.tenantId, err: report.error }, 'work on the master key of a tenant failed');
       return;
     case 'failed':
       log.warn({ err: report.error }, 'scheduled work could not run');

@@ -1,6 +1,6 @@
-import type { CredentialVerifier } from '@qnsp/kms-core';
-import type { Kms, RefusedTokens, SweepReport } from '@qnsp/kms-core/internal';
-import type { RateLimiter } from '@qnsp/kms-core/ports';
+import type { CredentialVerifier, OpenedKms } from '@qnsp/kms-core';
+import type { Kms, SweepReport } from '@qnsp/kms-core/internal';
+import type { AddressLimiter, RateLimiter } from '@qnsp/kms-core/ports';
 import type { Caches } from './caches.ts';
 import type { ClockSkew } from './clock-skew.ts';
 import type { Evidence } from './evidence/open-evidence.ts';
@@ -12,11 +12,15 @@ import type { TransportCheck } from './tls/transport-check.ts';
 
 /** The parts of a running service that answer requests, or are asked how they are. */
 export interface ServiceParts {
+  /** The KMS as a whole, which counts the calls that run. */
+  readonly opened: OpenedKms;
   readonly kms: Kms;
   /** The kinds of credentials that are taken, in the order in which they are asked. */
   readonly verifiers: readonly CredentialVerifier[];
   /** Holds callers to their limits; absent where nobody is held to any. */
   readonly rateLimiter?: RateLimiter | undefined;
+  /** Holds addresses to how many credentials that do not hold they may present; absent where they may present any number. */
+  readonly addressLimiter?: AddressLimiter | undefined;
   readonly logs: Logs;
   readonly caches: Caches;
   readonly readiness: Readiness;
@@ -24,8 +28,6 @@ export interface ServiceParts {
   readonly version: string;
   /** Absent when no evidence is kept. */
   readonly evidence?: Evidence | undefined;
-  /** What records that a known token was not let in. */
-  readonly refusedTokens: RefusedTokens;
   /** The credential of the gateway in front of the service; default: none. */
   readonly gatewayCredential?: string | undefined;
   readonly skew: ClockSkew;

@@ -117,7 +117,7 @@ class Client {
   }
 }
 
-describe('a backup', { timeout: 120_000 }, () => {
+describe('a backup', { timeout: 600_000 }, () => {
   let source: TestDatabase;
   let fresh: PostgresServer;
   let original: Service;

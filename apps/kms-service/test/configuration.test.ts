@@ -51,6 +51,8 @@ describe('the configuration', () => {
       port: 8095,
       defaultAlgorithm: { id: 'aes-256-gcm' },
       requireFips: false,
+      socketFastPath: true,
+      metricsByTenant: false,
       cache: { enabled: true, ttlSeconds: 600, maxKeys: 10_000, maxBytes: 268_435_456, redisUrl: undefined },
       database: {
         kind: 'postgres',

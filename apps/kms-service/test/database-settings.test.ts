@@ -59,7 +59,7 @@ async function run(env: Readonly<Record<string, string>>) {
   return { code, ...output };
 }
 
-describe('a start on a database', { timeout: 120_000 }, () => {
+describe('a start on a database', { timeout: 600_000 }, () => {
   test('that lacks migrations ends when it may not apply them, and says what to do', async () => {
     const { code, stderr } = await run({ KMS_MIGRATE: 'off' });
     expect(stderr).toMatch(/^The database lacks \d+ migration\(s\), .* Start one that migrates first\.\n$/);

@@ -36,7 +36,7 @@ beforeAll(async () => {
   nodes.push(await startService({ env }));
   tenants = [];
   for (let count = 0; count < TENANTS; count += 1) tenants.push(await newTenant(count));
-}, 120_000);
+}, 600_000);
 afterAll(async () => {
   await Promise.all(nodes.map((node) => node.stop()));
   await sql.end();
@@ -120,7 +120,7 @@ async function tamper(statement: string): Promise<void> {
   });
 }
 
-test('two nodes under load send no batch twice, and make one chain for each tenant', { timeout: 120_000 }, async () => {
+test('two nodes under load send no batch twice, and make one chain for each tenant', { timeout: 600_000 }, async () => {
   const left = await Promise.all(tenants.map(load));
   await allDelivered();
   expect(sent.length).toBeGreaterThan(TENANTS);
@@ -135,7 +135,7 @@ test('two nodes under load send no batch twice, and make one chain for each tena
   }
 });
 
-test('rows that their owner changed are found in the export', { timeout: 60_000 }, async () => {
+test('rows that their owner changed are found in the export', { timeout: 600_000 }, async () => {
   const [edited = '', deleted = '', cut = ''] = tenants;
   // Nothing is sealed any more behind the batch that counts as the last.
   await allDelivered();
@@ -177,7 +177,7 @@ test('rows that their owner changed are found in the export', { timeout: 60_000 
   });
 });
 
-test('what retention removed is verified by its checkpoints up to a date', { timeout: 120_000 }, async () => {
+test('what retention removed is verified by its checkpoints up to a date', { timeout: 600_000 }, async () => {
   const tenantId = tenants[3] ?? '';
   await allDelivered();
   const before = await exported(tenantId);

@@ -128,7 +128,7 @@ async function exported(service: Service): Promise<string[]> {
   return pages.join('').trimEnd().split('\n');
 }
 
-describe('evidence over a restore', { timeout: 180_000 }, () => {
+describe('evidence over a restore', { timeout: 600_000 }, () => {
   test('goes on in an epoch of its own, which the receiver takes and everybody can verify', async () => {
     const original = await start(source.url);
     tenantId = String((await call(original, 'POST', 'tenants', { name: 'acme' }))['tenantId']);

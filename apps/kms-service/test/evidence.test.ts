@@ -173,10 +173,13 @@ describe('an operation leaves one event', () => {
       { items },
       { 'x-request-id': 'batch-1' },
     );
-    await vi.waitFor(() => {
-      const left = received().filter(({ context }) => context.requestId === 'batch-1');
-      expect(left.map(({ result }) => result).sort()).toEqual(['failure', 'success', 'success']);
-    });
+    await vi.waitFor(
+      () => {
+        const left = received().filter(({ context }) => context.requestId === 'batch-1');
+        expect(left.map(({ result }) => result).sort()).toEqual(['failure', 'success', 'success']);
+      },
+      { timeout: 20_000 },
+    );
   });
 
   test('of the address that the gateway has the call from, and of nobody else who says so', async () => {
@@ -191,19 +194,40 @@ describe('an operation leaves one event', () => {
     expect(await eventOf('gateway-3')).toMatchObject({ result: 'failure', context: { ip: /127\.0\.0\.1/ } });
   });
 
+  test('of that address, too, when the call is refused before it is settled for which tenant it is', async () => {
+    const gateway = { 'x-forwarded-for': '203.0.113.7', 'x-qnsp-gateway-credential': GATEWAY };
+    const elsewhere = { name: 'elsewhere', role: 'key_user', addresses: ['192.0.2.0/24'] };
+    const { body } = await service.call('POST', '/kms/v1/tokens', elsewhere);
+    const large = { plaintext: Buffer.alloc(1024 * 1024).toString('base64') };
+    const refused: Readonly<Record<string, readonly [string, unknown, Record<string, string>]>> = {
+      'of another address': ['FORBIDDEN', {}, { authorization: `Bearer ${String(body['token'])}` }],
+      'of another tenant': ['TENANT_MISMATCH', {}, { 'x-qnsp-tenant': '01900000-0000-7000-8000-000000000000' }],
+      'no json': ['BAD_REQUEST', '{"plaintext": half', {}],
+      'too large': ['PAYLOAD_TOO_LARGE', large, {}],
+    };
+    for (const [name, [code, sent, headers]] of Object.entries(refused)) {
+      const requestId = `refused-${name.replaceAll(' ', '-')}`;
+      await service.call('POST', '/kms/v1/encrypt', sent, { ...gateway, ...headers, 'x-request-id': requestId });
+      expect(await eventOf(requestId), name).toMatchObject({ errorCode: code, context: { ip: '203.0.113.7' } });
+    }
+  });
+
   test('and one that moves a ciphertext to another key one for each of the keys', async () => {
     const [from, to] = [await service.call('POST', '/kms/v1/keys', {}), await service.call('POST', '/kms/v1/keys', {})];
     const path = `/kms/v1/keys/${String(from.body['keyId'])}`;
     const { body } = await service.call('POST', `${path}/encrypt`, { plaintext: PLAINTEXT });
     const move = { ciphertext: body['ciphertext'], destinationKeyId: to.body['keyId'] };
     await service.call('POST', `${path}/reencrypt`, move, { 'x-request-id': 'move-1' });
-    await vi.waitFor(() => {
-      const left = received().filter(({ context }) => context.requestId === 'move-1');
-      expect(left).toMatchObject([
-        { eventType: 'kms.decrypt', action: 'reencrypt', resource: { id: from.body['keyId'], version: 1 } },
-        { eventType: 'kms.reencrypt', action: 'reencrypt', resource: { id: to.body['keyId'], version: 1 } },
-      ]);
-    });
+    await vi.waitFor(
+      () => {
+        const left = received().filter(({ context }) => context.requestId === 'move-1');
+        expect(left).toMatchObject([
+          { eventType: 'kms.decrypt', action: 'reencrypt', resource: { id: from.body['keyId'], version: 1 } },
+          { eventType: 'kms.reencrypt', action: 'reencrypt', resource: { id: to.body['keyId'], version: 1 } },
+        ]);
+      },
+      { timeout: 20_000 },
+    );
   });
 
   test('and a replay by its idempotency key too, while the change is recorded once', async () => {
@@ -221,11 +245,14 @@ describe('an operation leaves one event', () => {
     const below = String((await service.call('POST', '/kms/v1/keys', { parentKeyId: top })).body['keyId']);
     const body = { reason: 'suspected_compromise', cascade: true };
     await service.call('POST', `/kms/v1/keys/${top}/revoke`, body, { 'x-request-id': 'cascade-1' });
-    await vi.waitFor(() => {
-      const left = received().filter(({ context }) => context.requestId === 'cascade-1');
-      expect(new Set(left.map(({ resource }) => resource.id))).toEqual(new Set([top, below]));
-      expect(left.every(({ changes }) => changes?.after?.['state'] === 'revoked')).toBe(true);
-    });
+    await vi.waitFor(
+      () => {
+        const left = received().filter(({ context }) => context.requestId === 'cascade-1');
+        expect(new Set(left.map(({ resource }) => resource.id))).toEqual(new Set([top, below]));
+        expect(left.every(({ changes }) => changes?.after?.['state'] === 'revoked')).toBe(true);
+      },
+      { timeout: 20_000 },
+    );
   });
 });
 

@@ -118,13 +118,13 @@ describe('the explorer in a browser', () => {
       if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
     });
     page.on('pageerror', (error) => complaints.push(error.message));
-  }, 120_000);
+  }, 600_000);
   afterAll(async () => {
     await browser?.close();
     await directory?.remove();
   });
 
-  test('a call to encrypt that is sent from the page succeeds', { timeout: 120_000 }, async () => {
+  test('a call to encrypt that is sent from the page succeeds', { timeout: 600_000 }, async () => {
     const key = await local.call('POST', '/kms/v1/keys', { name: 'from the page' });
     await page.goto(`${local.service.baseUrl}/explorer#/Cryptography/encrypt`);
     await page.getByLabel('API token').fill(local.apiToken);

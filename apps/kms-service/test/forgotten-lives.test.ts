@@ -36,7 +36,9 @@ async function live(stateDir = state.path): Promise<boolean> {
   try {
     const serves = await settlePlace(composition, undefined, makeReadiness(), log);
     if (serves)
-      await vi.waitFor(() => expect(files(stateDir)).toContain(`${composition.commits?.told.known.holder}.commits`));
+      await vi.waitFor(() => expect(files(stateDir)).toContain(`${composition.commits?.told.known.holder}.commits`), {
+        timeout: 20_000,
+      });
     return serves;
   } finally {
     await composition.close();

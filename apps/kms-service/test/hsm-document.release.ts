@@ -28,7 +28,7 @@ function blocks(): readonly string[] {
   return [...part.matchAll(/^```(?:sh)?\n(.*?)^```$/gms)].map((match) => match[1] ?? '');
 }
 
-test('the session of docs/hsm.md does what it says', { timeout: 120_000 }, async () => {
+test('the session of docs/hsm.md does what it says', { timeout: 600_000 }, async () => {
   const [start = '', look = '', shown = ''] = blocks();
   expect([start.includes('npm start'), look.includes('pkcs11-tool')]).toEqual([true, true]);
   const port = await freePort();

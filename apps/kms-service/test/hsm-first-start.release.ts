@@ -53,7 +53,7 @@ test('a first start succeeds with an HSM that takes longer to make a key than th
   expect(performance.now() - begun).toBeGreaterThan(SLOW_MS);
   await service.stop();
   expect((await roots()).match(/Secret Key Object/g)).toHaveLength(1);
-}, 120_000);
+}, 600_000);
 
 test('nodes that start for the first time at the same moment end with one root, and all of them serve', async () => {
   module.rules('C_GenerateKey delay 1000');
@@ -69,4 +69,4 @@ test('nodes that start for the first time at the same moment end with one root, 
   } finally {
     await Promise.all(services.map((service) => service.stop()));
   }
-}, 120_000);
+}, 600_000);

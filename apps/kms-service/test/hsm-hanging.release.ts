@@ -39,7 +39,7 @@ beforeAll(async () => {
     KMS_JOB_INTERVAL_MS: '200',
   };
   for (let count = 0; count < 2; count += 1) services.push(await startService({ env }));
-}, 180_000);
+}, 600_000);
 afterAll(async () => {
   await Promise.all(services.map((service) => service.stop()));
   await database?.drop();
@@ -77,7 +77,7 @@ async function draw(tenantId: string): Promise<unknown> {
   return body['random'];
 }
 
-describe('the generator of an HSM', { timeout: 60_000 }, () => {
+describe('the generator of an HSM', { timeout: 600_000 }, () => {
   test('that stands still is noticed and weakens nothing, and is mixed in again when it works', async () => {
     const tenantId = await newTenant();
     module.rules('C_GenerateRandom constant');
@@ -101,7 +101,7 @@ describe('the generator of an HSM', { timeout: 60_000 }, () => {
   });
 });
 
-describe('one HSM of two that hangs', { timeout: 180_000 }, () => {
+describe('one HSM of two that hangs', { timeout: 600_000 }, () => {
   test('is waited for by few, and what the other can do is done', async () => {
     const sealed: { readonly tenantId: string; readonly ciphertext: unknown }[] = [];
     for (let round = 0; round < ROUNDS; round += 1) {

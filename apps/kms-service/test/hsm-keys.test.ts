@@ -60,7 +60,7 @@ describe('a service whose root is in an HSM', () => {
   });
 });
 
-describe('a wrong setting of the HSM ends the start with 78 and says which:', { timeout: 60_000 }, () => {
+describe('a wrong setting of the HSM ends the start with 78 and says which:', { timeout: 600_000 }, () => {
   const run = (change: Record<string, string>) =>
     spawnSync(process.execPath, [serviceEntry()], {
       env: {
@@ -172,7 +172,7 @@ describe('keys in an HSM', () => {
     ['rsa-2048', { scheme: 'pss' }],
     ['rsa-2048', { scheme: 'pkcs1-v1_5' }],
     ['rsa-3072', {}],
-  ])('of %s sign there with %o', { timeout: 60_000 }, async (algorithm, options) => {
+  ])('of %s sign there with %o', { timeout: 600_000 }, async (algorithm, options) => {
     const { path } = await create({ algorithm });
     const signed = await local.call('POST', `${path}/sign`, { data: DATA, ...options });
     const { signature } = signed.body;
@@ -184,7 +184,7 @@ describe('keys in an HSM', () => {
     });
   });
 
-  test('of RSA are refused for encryption where the token lacks OAEP with SHA-256', { timeout: 60_000 }, async () => {
+  test('of RSA are refused for encryption where the token lacks OAEP with SHA-256', { timeout: 600_000 }, async () => {
     const body = { algorithm: 'rsa-2048', purpose: 'encryption', protectionLevel: 'hsm' };
     const before = await objectsInHsm();
     const { status, body: answer } = await local.call('POST', '/kms/v1/keys', body);
@@ -241,7 +241,7 @@ describe('keys in an HSM', () => {
     expect(refused.body['message']).toMatch(/outside an HSM cannot be imported into one/);
   });
 
-  test('outlive a restart and a kill', { timeout: 60_000 }, async () => {
+  test('outlive a restart and a kill', { timeout: 600_000 }, async () => {
     const { path } = await create();
     const sealed = await local.call('POST', `${path}/encrypt`, { plaintext: DATA });
     for (const how of ['stop', 'kill9'] as const) {

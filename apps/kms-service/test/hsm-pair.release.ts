@@ -84,7 +84,7 @@ function startClient(request: () => Promise<Answer>): Client {
   };
 }
 
-describe('two HSMs under load', { timeout: 120_000 }, () => {
+describe('two HSMs under load', { timeout: 600_000 }, () => {
   test('removing either takes away the keys that live in it, for so long, and nothing else', async () => {
     const tenantId = await newTenant();
     const software = await seal(tenantId);
@@ -138,7 +138,7 @@ describe('two HSMs under load', { timeout: 120_000 }, () => {
   });
 });
 
-describe('two HSMs', { timeout: 180_000 }, () => {
+describe('two HSMs', { timeout: 600_000 }, () => {
   test('either opens everything alone, and the one that comes back gets what it missed', async () => {
     const first = await newTenant();
     const sealed = await seal(first);

@@ -74,7 +74,7 @@ async function rootsOf({ providers }: OpenedRoots): Promise<unknown[]> {
 
 const awayOf = ({ providerId }: RootRecord) => ({ providerId, checkValue: 'away' });
 
-describe('an HSM is known by its root, not by its place:', { timeout: 180_000 }, () => {
+describe('an HSM is known by its root, not by its place:', { timeout: 600_000 }, () => {
   test.for([
     ['entries without ids swapped', [byLabel('east'), byLabel('west')], [byLabel('west'), byLabel('east')]],
     ['slots by index swapped', [byIndex(0), byIndex(1)], [byIndex(1), byIndex(0)]],
@@ -128,7 +128,7 @@ describe('an HSM is known by its root, not by its place:', { timeout: 180_000 },
   });
 });
 
-test('the service starts on whatever good token is there, and finds its keys', { timeout: 120_000 }, async () => {
+test('the service starts on whatever good token is there, and finds its keys', { timeout: 600_000 }, async () => {
   const database = await createDatabase();
   const platform = `qnsp_pqc_${randomBytes(32).toString('base64url')}`;
   const env = (entries: readonly Entry[]) => ({

@@ -1,9 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { serviceEntry, tempDir } from '@qnsp/test-harness';
+import { serviceEntry, tempDir, type JwtIssuer, jwtIssuer } from '@qnsp/test-harness';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type JwtIssuer, jwtIssuer } from './jwt-issuer.ts';
 import { type Answer, type LocalService, send, startLocalService } from './local-service.ts';
 
 const IDENTITIES = '/kms/v1/identity-bindings';

@@ -24,8 +24,9 @@ async function startNodes(count: number, env: Readonly<Record<string, string>>, 
   if (first === undefined) throw new Error('no node was started');
   const make = (path: string, body: object, headers = {}) =>
     send(`${first.baseUrl}${path}`, 'POST', PLATFORM, body, headers);
-  const newToken = async () => {
-    const tenantId = String((await make('/kms/v1/tenants', { name: 'acme' })).body['tenantId']);
+  const newTenant = async () => String((await make('/kms/v1/tenants', { name: 'acme' })).body['tenantId']);
+  const newToken = async (ofTenant?: string) => {
+    const tenantId = ofTenant ?? (await newTenant());
     const token = { name: 'admin', role: 'tenant_admin', ...(rate === undefined ? {} : { rate }) };
     return String((await make('/kms/v1/tokens', token, { 'x-qnsp-tenant': tenantId })).body['token']);
   };
@@ -38,7 +39,9 @@ async function startNodes(count: number, env: Readonly<Record<string, string>>, 
       expect(status).toBe(200);
     }
   };
-  return { first, nodes, newToken, ask, takeAll };
+  const limit = (tenantId: string, own: object | null) =>
+    send(`${first.baseUrl}/kms/v1/tenants/${tenantId}`, 'PATCH', PLATFORM, { limits: { rate: own } });
+  return { first, nodes, newTenant, newToken, ask, takeAll, limit };
 }
 
 test('a tenant that has taken its burst is told when to come again, and others are not held up', async () => {
@@ -84,6 +87,35 @@ test('nodes on one database each give out their part, and all of it again when t
     timeout: 20_000,
     interval: 200,
   });
+});
+
+test('a limit of one tenant holds on all nodes within a second, and the others keep theirs', async () => {
+  const { nodes, newTenant, newToken, ask, takeAll, limit } = await startNodes(2, {
+    KMS_LIMIT_TENANT_UNITS_PER_SECOND: '1000000',
+  });
+  const tenantId = await newTenant();
+  const [token, other] = [await newToken(tenantId), await newToken()];
+  const [, second] = nodes;
+  if (second === undefined) throw new Error('no second node');
+  for (const node of nodes) expect((await ask(node, token)).status).toBe(200);
+  const rate = { unitsPerSecond: 1, burst: 10 };
+  expect(await limit(tenantId, rate)).toMatchObject({ status: 200, body: { limits: { rate } } });
+  const setAt = performance.now();
+  // Each of the units that come in meanwhile may be taken as well.
+  const limits = async () => {
+    const begun = performance.now();
+    const all = await Promise.all(nodes.map((node) => takeAll(node, token)));
+    return all.map((taken) => taken < 12 + (performance.now() - begun) / 1000);
+  };
+  await new Promise((resolve) => setTimeout(resolve, Math.max(0, 1000 - (performance.now() - setAt))));
+  expect(await limits()).toEqual([true, true]);
+  expect((await ask(second, token)).headers.get('x-ratelimit-limit')).toBe('10');
+  expect((await ask(second, other)).status).toBe(200);
+  // No limit for it, whatever holds for all, and then that again.
+  expect((await limit(tenantId, { unitsPerSecond: 0 })).status).toBe(200);
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  for (let round = 0; round < 50; round += 1) expect((await ask(second, token)).status).toBe(200);
+  expect(await limit(tenantId, null)).toMatchObject({ status: 200, body: { limits: { rate: null } } });
 });
 
 test('a burst without a rate is a wrong configuration', () => {

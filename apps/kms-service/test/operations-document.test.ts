@@ -53,7 +53,7 @@ beforeAll(async () => {
   if (process.getuid?.() === 0) chownSync(key, Number(execFileSync('id', ['-u', 'postgres'])), 0);
   first = await startPostgres({ settings: { ssl: 'on', ssl_cert_file: certificate, ssl_key_file: key } });
   [second, redis] = await Promise.all([startPostgres(), startRedis()]);
-}, 120_000);
+}, 600_000);
 afterAll(async () => {
   await Promise.all([first?.stop(), second?.stop(), redis?.stop()]);
   await directory.remove();
@@ -92,7 +92,7 @@ function settingsOf(script: string): Record<string, string> {
   );
 }
 
-test('every printed block of the page works, in its order', { timeout: 300_000 }, async () => {
+test('every printed block of the page works, in its order', { timeout: 600_000 }, async () => {
   // The scripts are called as from the root of the repository.
   execFileSync('ln', ['-s', join(ROOT, 'deploy'), join(directory.path, 'deploy')]);
   await run(blockWith('CREATE ROLE kms_app NOLOGIN'), first);

@@ -63,7 +63,7 @@ function run({ language, source }: Example): { readonly stdout: string; readonly
 }
 
 describe.each(published)('the README of %s', (name) => {
-  test('begins with an example that prints what it says', { timeout: 60_000 }, () => {
+  test('begins with an example that prints what it says', { timeout: 600_000 }, () => {
     const example = firstExample(readFileSync(new URL(`${name}/README.md`, PACKAGES), 'utf8'));
     if (example === undefined) throw new Error('It has no example that says what it prints.');
     expect(run(example)).toEqual({ stdout: `${example.prints.join('\n')}\n`, stderr: '' });

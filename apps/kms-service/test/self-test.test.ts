@@ -1,13 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { openKms, softwareRoot } from '@qnsp/kms-core';
-import { apiTokenVerifier, KNOWN_ANSWERS, RECORD_FORMATS, RefusedTokens } from '@qnsp/kms-core/internal';
+import { apiTokenVerifier, KNOWN_ANSWERS, RECORD_FORMATS } from '@qnsp/kms-core/internal';
 import { inMemoryStorage } from '@qnsp/kms-core/testing';
-import { qnspDialect } from '@qnsp/wire-qnsp';
 import { afterEach, describe, expect, test } from 'vitest';
 import { openCaches } from '../src/caches.ts';
 import { readConfig } from '../src/config/env.ts';
-import { edgeOf } from '../src/edge-of.ts';
-import { factsOf } from '../src/health.ts';
+import { httpOf } from '../src/http-of.ts';
 import { listen, type Listening } from '../src/http/listen.ts';
 import { makeLogs } from '../src/http/logger.ts';
 import { makeMetrics } from '../src/metrics.ts';
@@ -27,15 +25,17 @@ async function startApp() {
   const config = readConfig({ PORT: '0', HOST: '127.0.0.1', KMS_ROOT_KEY: randomBytes(32).toString('base64') });
   const storage = inMemoryStorage();
   const caches = openCaches(config.cache, storage.changes, logs.log);
-  const { parts: kms } = await openKms({
+  const opened = await openKms({
     storage,
     roots: softwareRoot('software', randomBytes(32)),
     alert: () => undefined,
     cache: caches.open,
     supervised: { formats: RECORD_FORMATS },
   });
+  const kms = opened.parts;
   const readiness = makeReadiness();
   const parts: ServiceParts = {
+    opened,
     kms,
     verifiers: [apiTokenVerifier(kms)],
     caches,
@@ -43,15 +43,14 @@ async function startApp() {
     readiness,
     skew: makeClockSkew(undefined, 0),
     fleet: { check: () => undefined },
-    metrics: makeMetrics(kms, caches),
-    refusedTokens: new RefusedTokens(),
+    metrics: makeMetrics(kms, caches, false),
     version: '0',
     transport: () => ({ status: 'ok' }),
     writeProblem: async () => undefined,
     hardware: { configured: false, randomIsMissing: () => false },
     sweeps: () => [],
   };
-  listening = await listen(edgeOf(parts), [qnspDialect(factsOf(parts))], config);
+  listening = await listen(httpOf(parts), config);
   readiness.started();
   return { readiness, log: logs.log, baseUrl: listening.baseUrl };
 }

@@ -110,7 +110,7 @@ async function playStep(
 describe.each(FILES)('%s', (file) => {
   const conversation = readConversation(new URL(`./wire/${file}`, import.meta.url));
 
-  test.each(ROUTES)('$name', { timeout: 60_000 }, async (route) => {
+  test.each(ROUTES)('$name', { timeout: 600_000 }, async (route) => {
     await play(conversation, route);
   });
 });

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { lostTime } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type LocalService, startLocalService } from './local-service.ts';
 import { exchange, onlyAnswer } from './wire/exchange.ts';
@@ -84,7 +85,7 @@ describe('the memory and the time of a body', () => {
       expect(mib).toBeLessThan(64);
       expect(cpuMs).toBeLessThan(4000);
     },
-    60_000,
+    600_000,
   );
 
   test.each([
@@ -106,7 +107,7 @@ describe('the memory and the time of a body', () => {
       expect(result.body['items']).toHaveLength(count);
       expect(mib).toBeLessThan(64);
     },
-    30_000,
+    600_000,
   );
 
   test.each([
@@ -131,11 +132,28 @@ describe('the memory and the time of a body', () => {
   });
 });
 
+interface Taken {
+  readonly ms: number;
+  /** What the machine kept of that from test and service. */
+  readonly lostMs: number;
+}
+
+function stopwatch(): () => Taken {
+  const [lost, begun] = [lostTime(local.service.child.pid), performance.now()];
+  return () => ({ ms: performance.now() - begun, lostMs: lost() });
+}
+
+/** What ending takes besides does not grow with the limit. */
+function expectInTime({ ms, lostMs }: Taken, limit: number, leastShare = 0.9): void {
+  expect(ms).toBeGreaterThan(limit * leastShare - lostMs);
+  expect(ms).toBeLessThan(limit * 1.1 + 650 + lostMs);
+}
+
 /** Opens a connection, sends what is given bit by bit, and answers after how long the service ended it. */
-function endsAfter(pieces: readonly string[], everyMs = 0): Promise<number> {
+function endsAfter(pieces: readonly string[], everyMs = 0): Promise<Taken> {
   return new Promise((resolve, reject) => {
     const socket = connect(local.service.port, '127.0.0.1');
-    let begun = performance.now();
+    let taken = stopwatch();
     socket.on('connect', () => {
       void (async () => {
         for (const [index, piece] of pieces.entries()) {
@@ -144,17 +162,34 @@ function endsAfter(pieces: readonly string[], everyMs = 0): Promise<number> {
           socket.write(piece);
           if (piece.endsWith('livez HTTP/1.1\r\nhost: kms\r\n\r\n')) {
             await new Promise((answered) => socket.once('data', answered));
-            begun = performance.now();
+            taken = stopwatch();
           }
         }
       })();
     });
     socket.resume();
-    socket.on('close', () => resolve(performance.now() - begun));
+    socket.on('close', () => resolve(taken()));
     socket.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE' && error.code !== 'ECONNRESET') reject(error);
     });
   });
+}
+
+const answered = () => local.service.logs().split('"operation":"encrypt","status":200').length;
+const reasons = () =>
+  [...local.service.logs().matchAll(/"reason":"([^"]*)".*"msg":"connection closed"/g)].map(([, reason]) => reason);
+
+/** Asks for an answer of nearly 8 MiB, more than the system takes up, and reads nothing of it. */
+async function asksOnly(): Promise<Socket> {
+  const item = JSON.stringify({ plaintext: 'A'.repeat(64 * 1024) });
+  const body = `{"items":[${Array(120).fill(item).join(',')}]}`;
+  const before = answered();
+  const socket = connect(local.service.port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  socket.pause();
+  socket.write(head(local.apiToken, `${path}/encrypt`, `content-length: ${body.length}`) + body);
+  await vi.waitFor(() => expect(answered()).toBeGreaterThan(before), { timeout: 10_000, interval: 10 });
+  return socket;
 }
 
 describe('a connection', () => {
@@ -187,55 +222,21 @@ describe('a connection', () => {
       ['half a body after a request', REQUEST_MS, () => [whole, `${halfBody()}{"na`], 0],
       ['half a body to the fast path after a request', REQUEST_MS, () => [whole, `${hotBody()}{"pl`], 0],
     ])('of %s is ended within a tenth of its limit of %i ms', async (_name, limit, pieces, everyMs) => {
-      const ms = await endsAfter(pieces(), everyMs);
-      // What the machine takes besides does not grow with the limit.
-      expect(ms).toBeGreaterThan(limit * 0.9);
-      expect(ms).toBeLessThan(limit * 1.1 + 650);
+      expectInTime(await endsAfter(pieces(), everyMs), limit);
     });
   });
 
   describe('clients that do not read', () => {
-    const answered = () => local.service.logs().split('"operation":"encrypt","status":200').length;
-    const reasons = () =>
-      [...local.service.logs().matchAll(/"reason":"([^"]*)".*"msg":"connection closed"/g)].map(([, reason]) => reason);
-
-    /** Asks for an answer of nearly 8 MiB, more than the system takes up, and reads nothing of it. */
-    async function asksOnly(): Promise<Socket> {
-      const item = JSON.stringify({ plaintext: 'A'.repeat(64 * 1024) });
-      const body = `{"items":[${Array(120).fill(item).join(',')}]}`;
-      const before = answered();
-      const socket = connect(local.service.port, '127.0.0.1');
-      socket.on('error', () => undefined);
-      socket.pause();
-      socket.write(head(local.apiToken, `${path}/encrypt`, `content-length: ${body.length}`) + body);
-      await vi.waitFor(() => expect(answered()).toBeGreaterThan(before), { timeout: 10_000, interval: 10 });
-      return socket;
-    }
-
     test('are closed when the time for reading is over', async () => {
       const socket = await asksOnly();
-      const begun = performance.now();
+      const taken = stopwatch();
       await vi.waitFor(() => expect(reasons()).toEqual(['the answer was not read in time']), {
         timeout: 10_000,
         interval: 20,
       });
-      const ms = performance.now() - begun;
-      expect(ms).toBeGreaterThan(REQUEST_MS * 0.8);
-      expect(ms).toBeLessThan(REQUEST_MS * 1.1 + 650);
+      expectInTime(taken(), REQUEST_MS, 0.8);
       socket.destroy();
     });
-
-    test('are closed when they take too much memory together', async () => {
-      const sockets: Socket[] = [];
-      const { mib } = await costOf(async () => {
-        for (let opened = 0; opened < 40; opened += 1) sockets.push(await asksOnly());
-      });
-      for (const socket of sockets) socket.destroy();
-      expect(reasons()).toContain('too many unread answers');
-      // All answers would be 310 MiB. Beside what waits there is the work on one body, and what follows within a moment.
-      expect(mib).toBeLessThan(ANSWER_BYTES / MIB + 180);
-      expect((await local.call('GET', path)).status).toBe(200);
-    }, 60_000);
 
     test('are closed at once when they go on asking', async () => {
       const socket = connect(local.service.port, '127.0.0.1');
@@ -245,7 +246,9 @@ describe('a connection', () => {
       socket.write(`${slow}{}`.repeat(40));
       socket.resume();
       await closed;
-      await vi.waitFor(() => expect(reasons()).toContain('too many requests without reading an answer'));
+      await vi.waitFor(() => expect(reasons()).toContain('too many requests without reading an answer'), {
+        timeout: 20_000,
+      });
     });
 
     test('that ask for a few things at once are answered in their order', async () => {
@@ -278,10 +281,27 @@ describe('a connection', () => {
       await vi.waitFor(
         () => expect(local.service.logs().includes('connections refused: there are as many')).toBe(true),
         {
-          timeout: 5000,
+          timeout: 20_000,
         },
       );
-      await vi.waitFor(async () => expect((await local.call('GET', path)).status).toBe(200), { timeout: 5000 });
+      await vi.waitFor(async () => expect((await local.call('GET', path)).status).toBe(200), { timeout: 20_000 });
     });
   });
+});
+
+describe('clients that do not read for long', () => {
+  beforeAll(() => start({ KMS_REQUEST_TIMEOUT_MS: '600000', KMS_MAX_ANSWER_BYTES: String(ANSWER_BYTES) }));
+  afterAll(() => local.end());
+
+  test('are closed when they take too much memory together', async () => {
+    const sockets: Socket[] = [];
+    const { mib } = await costOf(async () => {
+      for (let opened = 0; opened < 60; opened += 1) sockets.push(await asksOnly());
+    });
+    for (const socket of sockets) socket.destroy();
+    expect(reasons()).toContain('too many unread answers');
+    // All answers would be 465 MiB. Beside what waits there is the work on one body, in turns, and what follows within a moment.
+    expect(mib).toBeLessThan(ANSWER_BYTES / MIB + 230);
+    expect((await local.call('GET', path)).status).toBe(200);
+  }, 600_000);
 });

@@ -75,7 +75,7 @@ describe('a store in a file', () => {
 });
 
 describe('a KMS on a store and a root of their own', () => {
-  it('decrypts after a restart what it encrypted, and not with another root', { timeout: 120_000 }, async () => {
+  it('decrypts after a restart what it encrypted, and not with another root', { timeout: 600_000 }, async () => {
     const alerts: string[] = [];
     const [one, other] = [join(directory, 'one.root'), join(directory, 'other.root')];
     createSealedRoot(one, 'correct horse');

@@ -1,5 +1,5 @@
 import type { ProvenClaims } from '@qnsp/kms-core/internal';
-import { Refusal } from './refusal.ts';
+import { Refusal, type SignedRefusalReason } from './refusal.ts';
 import type { JsonObject } from './strict-json.ts';
 import type { TrustedIssuer } from './trusted-issuers.ts';
 
@@ -11,27 +11,36 @@ const MOST_SUBJECT_CHARACTERS = 255;
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 
+/** What a token whose signature is right proves, or would if it were for this service and this time. */
+export interface TokenClaims {
+  readonly proven: ProvenClaims;
+  /** What is wrong with it, if something is. */
+  readonly refusedFor: SignedRefusalReason | undefined;
+}
+
 /**
- * What the claims of a token whose signature is right prove.
+ * Reads the claims of a token.
  *
  * @param name tells the token from others
  * @param now milliseconds since 1970
- * @throws Refusal for one that is for somebody else, for another time, lives too long, or lacks a claim.
+ * @throws Refusal for one that is of another issuer, or lacks a claim.
  */
-export function proveClaims(claims: JsonObject, issuer: TrustedIssuer, name: string, now: number): ProvenClaims {
+export function proveClaims(claims: JsonObject, issuer: TrustedIssuer, name: string, now: number): TokenClaims {
   const { iss, aud, sub, jti, exp, iat, nbf, amr } = claims;
   if (iss !== issuer.issuer) throw new Refusal('unknown-issuer');
   if (!isSubject(sub) || (jti !== undefined && !isSubject(jti))) throw new Refusal('claims');
   const audiences: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
   if (!audiences.every((each) => typeof each === 'string')) throw new Refusal('claims');
-  if (!issuer.audiences.some((audience) => audiences.includes(audience))) throw new Refusal('audience');
-  const tolerance = issuer.clockToleranceSeconds;
-  const seconds = now / 1000;
   if (!isTime(exp) || !isTime(iat) || (nbf !== undefined && !isTime(nbf))) throw new Refusal('claims');
-  if (exp + tolerance <= seconds) throw new Refusal('expired');
-  if (iat - tolerance > seconds || (nbf ?? 0) - tolerance > seconds) throw new Refusal('not-yet-valid');
-  if (exp <= iat || exp - iat > issuer.maxLifetimeSeconds) throw new Refusal('lifetime');
-  return {
+  const { audiences: own, clockToleranceSeconds: tolerance, maxLifetimeSeconds } = issuer;
+  const seconds = now / 1000;
+  const refusedFor = (): SignedRefusalReason | undefined => {
+    if (!own.some((audience) => audiences.includes(audience))) return 'audience';
+    if (exp + tolerance <= seconds) return 'expired';
+    if (iat - tolerance > seconds || (nbf ?? 0) - tolerance > seconds) return 'not-yet-valid';
+    return exp <= iat || exp - iat > maxLifetimeSeconds ? 'lifetime' : undefined;
+  };
+  const proven: ProvenClaims = {
     name,
     credential: 'jwt',
     issuer: iss,
@@ -43,6 +52,7 @@ export function proveClaims(claims: JsonObject, issuer: TrustedIssuer, name: str
     // RFC 8176.
     mfa: Array.isArray(amr) && amr.includes('mfa'),
   };
+  return { proven, refusedFor: refusedFor() };
 }
 
 /** NumericDate of RFC 7519. */

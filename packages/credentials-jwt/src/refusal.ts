@@ -15,6 +15,9 @@ export type RefusalReason =
   | 'lifetime'
   | 'not-bound';
 
+/** What may be wrong with a token that its issuer did sign. */
+export type SignedRefusalReason = Extract<RefusalReason, 'audience' | 'expired' | 'not-yet-valid' | 'lifetime'>;
+
 /** That a token is refused, and why. Holds nothing of it. */
 export class Refusal extends Error {
   readonly reason: RefusalReason;

@@ -222,7 +222,7 @@ describe('what is spelt otherwise than the RFC has it is refused', () => {
   });
 
   test('that is huge, before anything is made of it', async () => {
-    const begun = performance.now();
+    const before = process.cpuUsage();
     for (const length of [16 * 1024 + 1, 10_000_000]) await expectRefused(`eyJ${'A'.repeat(length)}`, 'too-long');
     const deep = `{"a":${'['.repeat(5000)}${']'.repeat(5000)}}`;
     await expectRefused(
@@ -232,7 +232,8 @@ describe('what is spelt otherwise than the RFC has it is refused', () => {
       'unknown-issuer',
       'malformed',
     );
-    expect(performance.now() - begun).toBeLessThan(5000);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1000).toBeLessThan(5000);
   });
 
   test.each<[object]>([

@@ -43,6 +43,7 @@ function serviceAccount(namespace: string, name: string, claims: object = {}): o
     ...claims,
   };
 }
+const LONG_AGO = { exp: 1_700_000_000, iat: 1_699_999_000 };
 const CLUSTER = 'https://kubernetes.default.svc.cluster.local';
 
 declareContract(
@@ -66,13 +67,18 @@ declareContract(
       },
       unknown: [
         { bearer: await pair.sign(serviceAccount('billing', 'api')) },
-        { bearer: await pair.sign(serviceAccount('orders', 'api', { exp: 1_700_000_000, iat: 1_699_999_000 })) },
+        { bearer: await pair.sign(serviceAccount('billing', 'api', LONG_AGO)) },
         { bearer: await (await issuerPair('key-1', 'RS256')).sign(serviceAccount('orders', 'api')) },
+        { bearer: await (await issuerPair('key-1', 'RS256')).sign(serviceAccount('orders', 'api', LONG_AGO)) },
       ],
       ended: [
         {
           presented: { bearer: denied },
           subject: `${CLUSTER}#system:serviceaccount:orders:denied`,
+        },
+        {
+          presented: { bearer: await pair.sign(serviceAccount('orders', 'api', LONG_AGO)) },
+          subject: `${CLUSTER}#system:serviceaccount:orders:api`,
         },
       ],
       foreign: [{ bearer: 'qnsp_pqc_AAAA' }, { bearer: '' }, { bearer: 'e30.e30.' }],

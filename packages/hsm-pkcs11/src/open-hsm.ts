@@ -44,6 +44,7 @@ export interface Hsm {
   close(): Promise<void>;
 }
 
+/** How an HSM is opened. */
 export interface OpenHsmOptions {
   /** The environment of the module's process; default: that of this process, without what belongs to the service. */
   readonly environment?: NodeJS.ProcessEnv;
@@ -72,9 +73,15 @@ const OWN_VARIABLES = /^(KMS_|DATABASE_|PG|NODE_OPTIONS$)/;
  * @throws HsmConfigurationError for what no retry fixes: the service ends with code 78
  * @throws KmsError `HSM_UNAVAILABLE` when the HSM cannot be reached now
  * @example
- * const hsm = await openHsm({ modulePath: '/usr/lib/softhsm/libsofthsm2.so', slot: 0, pin: '1234' });
+ * import { randomBytes } from 'node:crypto';
+ * import { openHsm } from '@qnsp/hsm-pkcs11';
+ * // The module is the library of the HSM's maker, and the slot the one of its token.
+ * const hsm = await openHsm({ modulePath, slot, pin });
  * if (!(await hsm.hasRoot())) await hsm.createRoot();
- * const wrapped = await hsm.root.wrap(masterKey, aad);
+ * const [masterKey, about] = [randomBytes(32), Buffer.from('a tenant')];
+ * const wrapped = await hsm.root.wrap(masterKey, about);
+ * console.log(Buffer.compare(await hsm.root.unwrap(wrapped, about), masterKey)); // 0
+ * await hsm.close();
  */
 export async function openHsm(config: HsmConfig, options: OpenHsmOptions = {}): Promise<Hsm> {
   const settings = readHsmConfig(config);

@@ -1,12 +1,15 @@
 import { createCipheriv, randomBytes } from 'node:crypto';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { lostTime } from '@qnsp/test-harness';
 import { expect, it } from 'vitest';
 import { makeFaultyModule, makeToken, open } from './tokens.ts';
 
 const DELAY_MS = 300;
 const POOL = 4;
 
-it('never waits for an HSM on the event loop, and uses its sessions side by side', async () => {
+it('never waits for an HSM on the event loop, and uses its sessions side by side', {
+  timeout: 600_000,
+}, async () => {
   const token = await makeToken();
   const module = makeFaultyModule(token);
   const hsm = await open(token, { poolSize: POOL, timeoutMs: 60_000 }, { module });
@@ -19,7 +22,7 @@ it('never waits for an HSM on the event loop, and uses its sessions side by side
   module.rules(`* delay ${DELAY_MS}`);
   const loop = monitorEventLoopDelay({ resolution: 1 });
   loop.enable();
-  const started = performance.now();
+  const [lostSince, started] = [lostTime(), performance.now()];
   const calls = Promise.all(Array.from({ length: POOL * 2 }, () => hsm.root.unwrap(wrapped, aad)));
   let done = false;
   const finished = calls.then(() => {
@@ -27,22 +30,21 @@ it('never waits for an HSM on the event loop, and uses its sessions side by side
   });
   const durations: number[] = [];
   while (!done) {
-    const before = performance.now();
+    const [lost, before] = [lostTime(), performance.now()];
     createCipheriv('aes-256-gcm', Buffer.alloc(32), Buffer.alloc(12)).update(randomBytes(1024));
     await new Promise((resolve) => {
       setTimeout(resolve, 1);
     });
-    durations.push(performance.now() - before);
+    durations.push(performance.now() - before - lost());
   }
   await finished;
   loop.disable();
-  const elapsed = performance.now() - started;
+  const [elapsed, lostMs] = [performance.now() - started, lostSince()];
 
-  durations.sort((a, b) => a - b);
-  // One call on the event loop would stop it for all of the delay, however busy the machine is with other things.
-  expect(durations[Math.floor(durations.length * 0.99)]).toBeLessThan(DELAY_MS / 3);
-  expect(loop.percentile(99) / 1e6).toBeLessThan(DELAY_MS / 3);
+  // One call on the event loop would stop it for all of the delay.
+  expect(Math.max(...durations)).toBeLessThan(DELAY_MS / 3);
+  expect(loop.max / 1e6).toBeLessThan(DELAY_MS / 3 + lostMs);
   // Two calls of 300 ms each, twice in a row: one after the other they would take eight times 600 ms.
   expect(elapsed).toBeGreaterThan(4 * DELAY_MS);
-  expect(elapsed).toBeLessThan(8 * DELAY_MS);
-}, 60_000);
+  expect(elapsed).toBeLessThan(8 * DELAY_MS + lostMs);
+});

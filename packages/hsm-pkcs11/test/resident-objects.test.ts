@@ -40,7 +40,7 @@ function shown(token: SoftHsmToken, label: string): { readonly usage: string; re
   return { usage: line('Usage').trim(), access: line('Access').trim() };
 }
 
-describe('a key that lives in an HSM', { timeout: 120_000 }, () => {
+describe('a key that lives in an HSM', { timeout: 600_000 }, () => {
   it('is never extractable, as pkcs11-tool sees it, and does nothing but what its algorithm is for', async () => {
     const token = await makeToken();
     const hsm = await open(token);

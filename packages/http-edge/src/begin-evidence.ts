@@ -1,5 +1,5 @@
-import { type Identity, OPERATIONS, SYSTEM_TENANT } from '@qnsp/kms-core';
-import { OperationEvidence } from '@qnsp/kms-core/internal';
+import { type Identity, KmsError, OPERATIONS, SYSTEM_TENANT } from '@qnsp/kms-core';
+import { actorOf, OperationEvidence } from '@qnsp/kms-core/internal';
 import type { EvidenceTrail } from '@qnsp/kms-core/ports';
 import type { Call } from './call.ts';
 
@@ -11,23 +11,34 @@ const SANE_USER_AGENT = /^[\u0020-\u007e]{1,256}$/;
  */
 export function beginEvidence(
   trail: EvidenceTrail,
-  { edge, wire, target, incoming, requestId }: Call,
-  identity: Pick<Identity, 'subject' | 'tenantId'>,
+  call: Call,
+  identity: Pick<Identity, 'subject' | 'tenantId' | 'credential'>,
 ): OperationEvidence | undefined {
+  const { edge, wire, target, incoming, requestId } = call;
   const { operation } = target.kind;
   const eventType = OPERATIONS[operation].event;
   if (eventType === null) return undefined;
   const userAgent = incoming.headers['user-agent'] ?? '';
   return new OperationEvidence(trail, edge.kms.clock, {
     tenantId: identity.tenantId ?? SYSTEM_TENANT,
-    actor: { type: 'service', id: identity.subject },
+    actor: actorOf(identity),
     action: operation,
     eventType,
     context: {
       requestId,
       userAgent: SANE_USER_AGENT.test(userAgent) ? userAgent : null,
       source: wire.source,
-      ip: incoming.socket.remoteAddress ?? null,
+      ip: addressOf(call),
     },
   });
+}
+
+/** Where a call comes from, which its refusal says, too; of one whose gateway proves nothing, or says no address, that of the peer. */
+function addressOf(call: Call): string | null {
+  try {
+    return call.address;
+  } catch (error) {
+    if (!KmsError.is(error)) throw error;
+    return call.incoming.socket.remoteAddress ?? null;
+  }
 }

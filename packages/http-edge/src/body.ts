@@ -18,6 +18,12 @@ export function awaitsGoAhead(request: IncomingMessage, goAhead: () => void): vo
   goAheads.set(request, goAhead);
 }
 
+/** Has what is read in place of a request tell the client of that to go ahead. */
+export function sharesGoAhead(inPlace: IncomingMessage, request: IncomingMessage): void {
+  const goAhead = goAheads.get(request);
+  if (goAhead !== undefined) goAheads.set(inPlace, goAhead);
+}
+
 /**
  * Reads the whole body of a request, at most `limit` bytes.
  *

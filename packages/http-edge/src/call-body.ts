@@ -1,9 +1,9 @@
+import type { IncomingMessage } from 'node:http';
 import { isUuid, OPERATIONS, SYSTEM_TENANT } from '@qnsp/kms-core';
 import { callerOf, requireAccess, requirePermission } from '@qnsp/kms-core/internal';
 import type { MaybePromise } from '@qnsp/kms-core/ports';
 import { readBody, requireIdentity } from './body.ts';
 import type { Call, SignedIn } from './call.ts';
-import { callerAddress } from './request-facts.ts';
 
 /** A body that was read before the call was looked at, or why it could not be. */
 export type BodyRead = Buffer | { readonly error: unknown };
@@ -12,9 +12,9 @@ export type BodyRead = Buffer | { readonly error: unknown };
 const SMALL_BODY_BYTES = 128 * 1024;
 const NO_BODY = Buffer.alloc(0);
 
-/** Reads the body of a call within the limit of what it asks for. */
-export function readCallBody(call: Call): MaybePromise<Buffer> {
-  const { incoming, target, signedIn } = call;
+/** Reads the body of a call from its request, within the limit of what it asks for. */
+export function readCallBody(call: Call, incoming: IncomingMessage): MaybePromise<Buffer> {
+  const { target, signedIn } = call;
   const { operation, bodyBytes } = target.kind;
   if (bodyBytes === 0) return NO_BODY;
   requireIdentity(incoming.headers['content-encoding']);
@@ -31,11 +31,10 @@ export function readCallBody(call: Call): MaybePromise<Buffer> {
  *
  * @throws KmsError `FORBIDDEN`
  */
-async function admitByPolicy({ edge, incoming, target }: Call, { identity }: SignedIn): Promise<void> {
+async function admitByPolicy({ edge, target, address }: Call, { identity }: SignedIn): Promise<void> {
   const { kind, keyId } = target;
   const { permission } = OPERATIONS[kind.operation];
   if (permission === null) return;
-  const address = callerAddress(incoming, edge.gatewayCredential);
   const caller = callerOf(identity, identity.tenantId ?? SYSTEM_TENANT, address);
   if (keyId === undefined || !isUuid(keyId)) requirePermission(caller, permission);
   else await requireAccess({ kms: edge.kms, caller }, { keyId: keyId.toLowerCase(), permission });

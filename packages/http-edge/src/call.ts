@@ -1,11 +1,14 @@
-import type { IncomingMessage } from 'node:http';
 import { type Caller, type Identity, KmsError, type PresentedCredentials, type TenantId } from '@qnsp/kms-core';
 import { callerOf, type OperationEvidence } from '@qnsp/kms-core/internal';
-import { type MaybePromise, notAuthorized } from '@qnsp/kms-core/ports';
+import { type Client, type MaybePromise, notAuthorized } from '@qnsp/kms-core/ports';
+import { Bill } from './bill.ts';
 import type { CallTarget } from './call-target.ts';
 import { costOf } from './cost.ts';
 import type { Edge } from './edge.ts';
+import { goneSignal } from './gone-client.ts';
 import { recheckCredential } from './recheck-credential.ts';
+import { callerAddress } from './request-facts.ts';
+import type { RequestHead } from './request-head.ts';
 
 /** What a dialect is called. */
 export interface Wire {
@@ -15,17 +18,23 @@ export interface Wire {
   readonly source: string;
 }
 
+/** What a request presents to prove who makes it. */
+export interface Presented extends PresentedCredentials {
+  /** Where the call comes from, where an application settled that itself; default: as `callerAddress` has it. */
+  readonly address?: string | null;
+}
+
 /** Who signed in, by what. */
 export interface SignedIn {
   readonly identity: Identity;
-  readonly presented: PresentedCredentials;
+  readonly presented: Presented;
 }
 
 /** One call on its way through the edge: what is known of it so far. */
-export class Call<Target extends CallTarget = CallTarget> {
+export class Call<Target extends CallTarget = CallTarget> implements Client {
   readonly edge: Edge;
   readonly wire: Wire;
-  readonly incoming: IncomingMessage;
+  readonly incoming: RequestHead;
   readonly requestId: string;
   readonly target: Target;
   readonly startedAt = performance.now();
@@ -33,9 +42,12 @@ export class Call<Target extends CallTarget = CallTarget> {
   signedIn: SignedIn | undefined;
   /** What it leaves behind; absent where it leaves nothing. */
   evidence: OperationEvidence | undefined;
+  /** Whether who signed in is held to a limit of rates. */
+  isLimited = false;
   #caller: Caller | undefined;
+  #ofRequest: string | null | undefined;
 
-  constructor(edge: Edge, wire: Wire, incoming: IncomingMessage, requestId: string, target: Target) {
+  constructor(edge: Edge, wire: Wire, incoming: RequestHead, requestId: string, target: Target) {
     this.edge = edge;
     this.wire = wire;
     this.incoming = incoming;
@@ -43,19 +55,32 @@ export class Call<Target extends CallTarget = CallTarget> {
     this.target = target;
   }
 
+  /** Is aborted when the connection is closed. Asked for only where that matters: most calls are over before. */
+  get gone(): AbortSignal {
+    return goneSignal(this.incoming.socket);
+  }
+
   /** Who calls, as far as that is settled. */
   get caller(): Caller | undefined {
     return this.#caller;
   }
 
+  /** Where it comes from. Throws as `callerAddress` does. */
+  get address(): string | null {
+    const settled = this.signedIn?.presented.address;
+    if (settled !== undefined) return settled;
+    return (this.#ofRequest ??= callerAddress(this.incoming, this.edge.gatewayCredential));
+  }
+
   /**
-   * Settles for which tenant a signed in call is, and from which address: from here on that is known to the log and the evidence.
+   * Settles for which tenant a signed in call is, and where it comes from: from here on that is known to the log and the evidence.
    *
-   * @param address as `callerAddress` has it
+   * @throws KmsError `FORBIDDEN` where the credential is for other addresses; otherwise as `callerAddress`
    */
-  settle(tenantId: TenantId, address: string | null): Caller {
+  settle(tenantId: TenantId): Caller {
     // Nothing in an open call asks who calls.
     if (this.signedIn === undefined) throw new KmsError('INTERNAL_ERROR', 'Nobody signed in to this call.');
+    const { address } = this;
     this.#caller = callerOf(this.signedIn.identity, tenantId, address);
     this.evidence?.actsFor(tenantId, address);
     return this.#caller;
@@ -81,7 +106,7 @@ export class Call<Target extends CallTarget = CallTarget> {
       this.#caller = callerOf(identity, this.#caller.tenantId, this.#caller.attributes.ip);
   }
 
-  /** Takes what a call of this kind costs from the limit of the caller. Throws `TOO_MANY_REQUESTS`. */
+  /** Takes what a call of this kind costs, its work with key material aside, from the limit of the caller. Throws `TOO_MANY_REQUESTS`. */
   pay(): MaybePromise<void> {
     const { rateLimiter } = this.edge;
     if (rateLimiter === undefined || this.signedIn === undefined) return undefined;
@@ -89,12 +114,15 @@ export class Call<Target extends CallTarget = CallTarget> {
     return rateLimiter.take(this.signedIn.identity, operation, costOf(operation));
   }
 
-  /** Takes what is still to be paid of a call that does the work of this many. When that is refused, nothing was taken for the call. */
-  payFor(calls: number): MaybePromise<void> {
+  /**
+   * What the call still owes once more is known of it, if it does the work of this many; `undefined` where nobody is held to a limit.
+   * What was paid for the call is part of it, and is given back where the rest is refused.
+   */
+  bill(calls = 1): Bill | undefined {
     const { rateLimiter } = this.edge;
-    if (rateLimiter === undefined || this.signedIn === undefined || calls <= 1) return undefined;
+    if (!this.isLimited || rateLimiter === undefined || this.signedIn === undefined) return undefined;
+    const { identity } = this.signedIn;
     const { operation } = this.target.kind;
-    const paid = costOf(operation);
-    return rateLimiter.take(this.signedIn.identity, operation, paid * calls, paid);
+    return new Bill(calls, costOf(operation), (cost, paid) => rateLimiter.take(identity, operation, cost, paid));
   }
 }

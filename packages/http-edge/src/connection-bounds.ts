@@ -64,7 +64,7 @@ export class ConnectionBounds {
 
   /** The responses of a server whose connections are watched. They cost a comparison where nothing waits. */
   responses(): typeof ServerResponse<IncomingMessage> {
-    const count = (socket: Socket) => this.#count(socket);
+    const count = (socket: Socket) => this.isBehind(socket);
     // An answer queued after another one has no socket yet.
     return class CountedResponse extends ServerResponse {
       override write(...written: unknown[]): boolean {
@@ -82,21 +82,27 @@ export class ConnectionBounds {
     };
   }
 
-  /** Takes up a request that came before the one before it on its connection was answered; `false` when there are too many. */
-  admitQueued({ socket }: IncomingMessage, response: ServerResponse): boolean {
+  /**
+   * Takes up a request that came before the one before it on its connection was answered. Where there are too many, the connection is closed,
+   * but not before those had their turn that came together: whether Node reads on in between depends on how it got their bytes.
+   */
+  queue({ socket }: IncomingMessage, response: ServerResponse): void {
     const queued = this.#queued.get(socket) ?? new Set();
     this.#queued.set(socket, queued.add(response));
     response.once('close', () => queued.delete(response));
-    if (queued.size <= MOST_QUEUED) return true;
-    this.#close(socket, 'too many requests without reading an answer');
-    return false;
+    if (queued.size !== MOST_QUEUED + 1) return;
+    setImmediate(() => {
+      if (queued.size > MOST_QUEUED && !socket.destroyed)
+        this.#close(socket, 'too many requests without reading an answer');
+    });
   }
 
   stop(): void {
     clearInterval(this.#timer);
   }
 
-  #count(socket: Socket): void {
+  /** Counts what waits for the client of a connection, after an answer was written that the system did not take at once. */
+  isBehind(socket: Socket): void {
     this.#recount(socket, performance.now());
     if (this.#total > this.#limits.bufferedBytes) this.#makeRoom();
   }

@@ -1,16 +1,15 @@
-import type { IncomingMessage } from 'node:http';
-import type { PresentedCredentials } from '@qnsp/kms-core';
 import type { MaybePromise, PresentedCertificate } from '@qnsp/kms-core/ports';
 import type { Answer } from './answer.ts';
-import type { Call, Wire } from './call.ts';
+import type { Call, Presented, Wire } from './call.ts';
 import type { CallTarget } from './call-target.ts';
 import type { Failure } from './failure.ts';
+import type { RequestHead } from './request-head.ts';
 
 /** What became known of a request that failed, for the shape of its answer. */
 export interface FailedCall<Target extends CallTarget = CallTarget> {
   readonly requestId: string;
   /** Absent where nobody could tell what the request was, such as one that is no HTTP. */
-  readonly incoming?: IncomingMessage | undefined;
+  readonly incoming?: RequestHead | undefined;
   /** Absent where the request asked for nothing that the dialect has. */
   readonly target?: Target | undefined;
 }
@@ -21,19 +20,19 @@ export interface FailedCall<Target extends CallTarget = CallTarget> {
  */
 export interface Dialect<Target extends CallTarget = CallTarget> extends Wire {
   /** Whether a request is of this dialect. The first one of a service that says so has it. */
-  claims(incoming: IncomingMessage): boolean;
+  claims(incoming: RequestHead): boolean;
   /**
    * What a request asks for, or the answer where that follows from its head alone.
    *
    * @throws KmsError for an address or a method that the dialect does not have
    */
-  targetOf(incoming: IncomingMessage): Target | Answer;
+  targetOf(incoming: RequestHead): Target | Answer;
   /**
    * What a request presents to prove who makes it. Throws `UNAUTHORIZED` where that is nothing that the dialect knows.
    *
    * @param certificate what its connection presents; part of the result, and enough where the request has nothing else
    */
-  presented(incoming: IncomingMessage, certificate: PresentedCertificate | undefined): PresentedCredentials;
+  presented(incoming: RequestHead, certificate: PresentedCertificate | undefined): Presented;
   /**
    * Does what a call asks for: reads the body, settles the tenant (`call.settle`), runs the operation and writes its answer.
    * Without a promise where the operation needs none.
@@ -55,5 +54,5 @@ export interface FastPath<Target extends CallTarget = CallTarget> {
   /** Requests with a body of more bytes take the general path. */
   readonly bodyBytes: number;
   /** `undefined` for a request that takes the general path. */
-  targetOf(incoming: IncomingMessage): Target | undefined;
+  targetOf(incoming: RequestHead): Target | undefined;
 }

@@ -9,29 +9,39 @@ const QUIET_MS = 500;
 /** How often those are closed that have become idle. */
 const CLOSE_MS = 50;
 
+/** Connections that a server of `node:http` does not know of. */
+export interface UnknownConnections {
+  /** Closes those that are out of use. */
+  closeIdle(): void;
+  closeAll(): void;
+}
+
 /**
  * Ends a server without losing a request. A gateway keeps connections open and sends the next request into one at any time;
  * when it is closed in that moment, the request may be lost. So no new connection is taken, which sends a gateway elsewhere
  * before it has sent anything, and each kept one goes with its next answer. Only those that are out of use are closed.
  *
- * @param cutIdle closes those that are out of use and that the server does not know of yet
+ * @param unknown the connections that the server itself does not know of
  */
 export async function drain(
   server: Server,
   timeoutMs: number,
   lastRequestAt: () => number,
-  cutIdle: () => void,
+  unknown: UnknownConnections,
 ): Promise<void> {
   const ended = new Promise<void>((resolve, reject) => {
     // That of the HTTP server closes the kept connections as well.
     NetServer.prototype.close.call(server, (error) => (error === undefined ? resolve() : reject(error)));
   });
   await Promise.race([ended, quiet(lastRequestAt)]);
-  const cut = setTimeout(() => server.closeAllConnections(), timeoutMs);
+  const cut = setTimeout(() => {
+    server.closeAllConnections();
+    unknown.closeAll();
+  }, timeoutMs);
   // A connection whose last request came before all this is out of use when that is answered.
   const closeIdle = () => {
     server.closeIdleConnections();
-    cutIdle();
+    unknown.closeIdle();
   };
   const close = setInterval(closeIdle, CLOSE_MS);
   closeIdle();

@@ -1,18 +1,21 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { KmsError } from '@qnsp/kms-core';
 import { awaitsGoAhead } from './body.ts';
 import { refusedCertificate } from './client-certificate.ts';
 import { ConnectionBounds } from './connection-bounds.ts';
 import type { Dialect } from './dialect.ts';
-import { dialectOf, type Dialects, onlyDialectOf } from './dialects.ts';
-import { drain } from './drain.ts';
+import { dialectOf, type Dialects, lastOf, onlyDialectOf } from './dialects.ts';
+import { drain, type UnknownConnections } from './drain.ts';
 import type { Edge } from './edge.ts';
 import type { EdgeLogs } from './edge-logs.ts';
-import { refusalOf, refuseGarbage, refuseRequest } from './refusals.ts';
-import { type GeneralPath, generalPath, takeFastPath } from './serve-request.ts';
+import { refusalOf, refuseGarbage, refuseRequest, type Spoken } from './refusals.ts';
+import type { RequestHead } from './request-head.ts';
+import { answerFast, fastTarget, type GeneralPath, generalPath, takeFastPath } from './serve-request.ts';
+import { KEEP_ALIVE_MS } from './socket-answer.ts';
+import { type SocketDecisions, SocketFront } from './socket-front.ts';
 import { type HttpOptions, makeTlsServer, type TlsServer } from './tls-server.ts';
 import type { TlsIdentity, TlsSettings } from './tls-settings.ts';
 
@@ -30,8 +33,11 @@ export interface HttpLimits {
   readonly shutdownTimeoutMs: number;
   /** How it speaks TLS; without it HTTP in the clear. */
   readonly tls?: TlsSettings | undefined;
+  /** Whether plain requests of the fast paths are read from their connections directly; default: all are read by `node:http`. */
+  readonly socketFastPath?: boolean | undefined;
 }
 
+/** The HTTP servers of a process, not bound yet. */
 export interface HttpServer {
   /** To be bound to a port. */
   readonly server: Server;
@@ -76,13 +82,14 @@ export function makeHttpServer(
     { readTimeoutMs: limits.requestTimeoutMs, bufferedBytes: limits.maxAnswerBytes },
     (closed) => edge.logs.log.warn(closed, 'connection closed'),
   );
+  /** Takes note of a request. A connection that is kept open would bring one after another, and be cut in the middle of the last one. */
+  const isLast = (): boolean => {
+    if (draining) lastRequestAt = performance.now();
+    return draining;
+  };
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
-    // A connection that is kept open would bring one request after another, and be cut in the middle of the last one.
-    if (draining) {
-      lastRequestAt = performance.now();
-      response.setHeader('connection', 'close');
-    }
-    if (response.socket === null && !bounds.admitQueued(request, response)) return;
+    if (isLast()) response.setHeader('connection', 'close');
+    if (response.socket === null) bounds.queue(request, response);
     const dialect = spoken.only ?? spoken.of(request);
     if (secure?.asksClients === true && refusesClient(secure, dialect, request, response)) return;
     if (takeFastPath(edge, dialect, request, response)) return;
@@ -97,26 +104,55 @@ export function makeHttpServer(
     request: IncomingMessage,
     response: ServerResponse,
   ): boolean => {
-    tlsServer.asked(request, response);
+    const answered = tlsServer.asked(request.socket, () => {
+      if (response.headersSent) response.once('close', () => request.socket.destroySoon());
+      else response.setHeader('connection', 'close');
+    });
+    response.once('close', answered);
     const reason = refusedCertificate(request.socket);
     if (reason === undefined) return false;
     const error = new KmsError('UNAUTHORIZED', `The client certificate is not accepted (${reason}).`);
     refuseRequest(edge, dialect, request, response, error);
     return true;
   };
+  const checkMs = Math.min(CHECK_MS, Math.ceil(limits.headersTimeoutMs * CHECK_SHARE));
   const options: HttpOptions = {
     // A client that is slow with its headers or body holds a connection for no longer than this.
     requestTimeout: limits.requestTimeoutMs,
     headersTimeout: limits.headersTimeoutMs,
-    connectionsCheckingInterval: Math.min(CHECK_MS, Math.ceil(limits.headersTimeoutMs * CHECK_SHARE)),
-    keepAliveTimeout: 65_000,
+    connectionsCheckingInterval: checkMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
     // Refused here, in the shape of the dialect.
     requireHostHeader: false,
     ServerResponse: bounds.responses(),
   };
+  const fronts: SocketFront[] = [];
+  const decisions: SocketDecisions = {
+    find: (head) => {
+      const dialect = spoken.only ?? spoken.of(head);
+      const target = fastTarget(dialect, head);
+      return target && ((body) => answerFast(edge, dialect, head, target, body));
+    },
+    isLast,
+    isBehind: (socket) => bounds.isBehind(socket),
+    waits: (socket, endsWithAnswer) => (secure ? secure.asked(socket, endsWithAnswer) : () => undefined),
+  };
+  const refused = new WeakSet<Duplex>();
+  /** Refuses what is no request after the answers to those that came together with it and that nothing has to be waited for. */
+  const refuseSoon = (error: Error, socket: Duplex): void => {
+    if (refused.has(socket)) return;
+    refused.add(socket);
+    setImmediate(() => refuseGarbage(edge, spoken.on(socket), error, socket));
+  };
   const prepare = (server: Server, met: 'connection' | 'secureConnection'): Server => {
     server.maxConnections = limits.maxConnections;
     server.on(met, (socket: Socket) => bounds.watch(socket));
+    if (limits.socketFastPath === true) {
+      const takes = (socket: Socket) => refusedCertificate(socket) === undefined;
+      // A body may be here for two looks before its time begins to run there.
+      const lookMs = Math.ceil(checkMs / 2);
+      fronts.push(new SocketFront(server, met, decisions, takes, limits.headersTimeoutMs, lookMs));
+    }
     server.on('drop', countDropped(edge.logs));
     // What a client asks before it sends its body is answered when the body is read, or by the refusal.
     server.on('checkContinue', (request, response) => {
@@ -127,10 +163,12 @@ export function makeHttpServer(
       const error = new KmsError('BAD_REQUEST', 'Nothing but 100-continue can be expected.');
       refuseRequest(edge, spoken.of(request), request, response, error);
     });
-    server.on('connect', (_request, socket) => refuseGarbage(edge, spoken.on(socket), new Error('CONNECT'), socket));
-    server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
-      refuseGarbage(edge, spoken.on(socket), error, socket),
-    );
+    server.on('connect', (_request, socket) => {
+      // Node has let go of it: without a listener, a client that is gone would end the process.
+      socket.on('error', () => socket.destroy());
+      refuseSoon(new Error('CONNECT'), socket);
+    });
+    server.on('clientError', refuseSoon);
     return server;
   };
   const { tls } = limits;
@@ -150,11 +188,20 @@ export function makeHttpServer(
     stop: async () => {
       await sleep(limits.drainDelayMs);
       // What waits to be taken when the listener closes is cut off: this comes right after a look for it.
-      await setImmediate();
+      await nextTurn();
       draining = true;
       const listening = servers.filter((each) => each.listening);
-      const cutIdle = () => secure?.cutHandshakes();
-      await Promise.all(listening.map((each) => drain(each, limits.shutdownTimeoutMs, () => lastRequestAt, cutIdle)));
+      const unknown: UnknownConnections = {
+        closeIdle: () => {
+          secure?.cutHandshakes();
+          for (const front of fronts) front.closeIdle();
+        },
+        closeAll: () => {
+          for (const front of fronts) front.closeAll();
+        },
+      };
+      await Promise.all(listening.map((each) => drain(each, limits.shutdownTimeoutMs, () => lastRequestAt, unknown)));
+      for (const front of fronts) front.stop();
       bounds.stop();
     },
   };
@@ -171,15 +218,16 @@ class SpokenDialects {
     this.only = onlyDialectOf(dialects);
   }
 
-  of(request: IncomingMessage): Dialect {
+  of(request: RequestHead): Dialect {
     if (this.only !== undefined) return this.only;
     const dialect = dialectOf(this.#dialects, request);
     this.#last.set(request.socket, dialect);
     return dialect;
   }
 
-  on(socket: Duplex): Dialect | undefined {
-    return this.only ?? this.#last.get(socket);
+  on(socket: Duplex): Spoken {
+    const dialect = this.only ?? this.#last.get(socket);
+    return dialect === undefined ? { dialect: lastOf(this.#dialects), isGuess: true } : { dialect, isGuess: false };
   }
 }
 

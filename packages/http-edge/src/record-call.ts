@@ -1,4 +1,5 @@
 import { type Identity, KmsError } from '@qnsp/kms-core';
+import type { KnownRefusal } from '@qnsp/kms-core/internal';
 import { type MaybePromise, RefusedCredential } from '@qnsp/kms-core/ports';
 import type { RequestFields } from './access-log.ts';
 import type { Answer } from './answer.ts';
@@ -27,10 +28,11 @@ export function refuseCall<Target extends CallTarget>(
 
 /** Leaves the mark in the metrics and the line in the log of a call: of one that went well, or with the error of one that failed. */
 export function recordCall(call: Call, { status }: Answer, failed?: { readonly error: unknown }): void {
-  const { edge, wire, requestId, target, caller, startedAt } = call;
+  const { edge, wire, requestId, target, caller, signedIn, startedAt } = call;
   const { operation } = target.kind;
   const durationMs = performance.now() - startedAt;
-  edge.metrics.observe(wire.name, operation, status, durationMs);
+  const tenantId = caller?.tenantId ?? signedIn?.identity.tenantId ?? undefined;
+  edge.metrics.observe(wire.name, operation, status, durationMs, tenantId);
   const fields: RequestFields = {
     requestId,
     wire: wire.name,
@@ -53,16 +55,23 @@ export function recordFailure<Target extends CallTarget>(
   dialect: Dialect<Target>,
   error: unknown,
 ): MaybePromise<Answer> {
-  const owner = call.edge.trail === undefined || call.evidence !== undefined ? undefined : ownerOf(call, error);
+  const owner = call.edge.trail === undefined ? undefined : ownerOf(call, error);
   if (owner !== undefined && KmsError.is(error))
-    return recordRefusal(call, owner, error.code).then(() => answerFailure(call, dialect, error));
+    return recordRefusal(call, owner, refusalOf(error)).then(() => answerFailure(call, dialect, error));
   return answerFailure(call, dialect, error);
 }
 
-/** Whose credential a call was refused with before its evidence began, where that is known: it ended, or its limit is used up. */
-function ownerOf({ signedIn }: Call, error: unknown): Pick<Identity, 'subject' | 'tenantId'> | undefined {
-  if (RefusedCredential.is(error)) return error;
-  return KmsError.is(error) && error.code === 'TOO_MANY_REQUESTS' ? signedIn?.identity : undefined;
+/** Whose credential a call was refused with, where that is known and not in its own evidence: it ended, or its limit is used up. */
+function ownerOf(
+  { signedIn, evidence }: Call,
+  error: unknown,
+): Pick<Identity, 'subject' | 'tenantId' | 'credential'> | undefined {
+  if (KmsError.is(error) && error.code === 'TOO_MANY_REQUESTS') return signedIn?.identity;
+  return evidence === undefined && RefusedCredential.is(error) ? error : undefined;
+}
+
+function refusalOf(error: KmsError): KnownRefusal {
+  return RefusedCredential.is(error) ? error : { code: error.code };
 }
 
 function answerFailure<Target extends CallTarget>(
@@ -76,8 +85,9 @@ function answerFailure<Target extends CallTarget>(
 }
 
 /** Who was refused: nobody knows more of a call without a valid credential than where it came from and what it says it is. */
-function refusedFields({ edge, incoming }: Call, error: unknown): Partial<RequestFields> {
-  if (!KmsError.is(error) || error.code !== 'UNAUTHORIZED') return {};
+function refusedFields({ edge, incoming, signedIn }: Call, error: unknown): Partial<RequestFields> {
+  const unknown = KmsError.is(error) && (error.code === 'UNAUTHORIZED' || error.code === 'TOO_MANY_REQUESTS');
+  if (!unknown || signedIn !== undefined) return {};
   const userAgent = incoming.headers['user-agent'];
   return {
     address: knownAddress(incoming, edge.gatewayCredential),

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { KmsError, type KmsErrorCode } from '@qnsp/kms-core';
+import { KmsError } from '@qnsp/kms-core';
 import type { Answer } from './answer.ts';
 import type { Dialect } from './dialect.ts';
 import type { Edge } from './edge.ts';
@@ -55,13 +55,20 @@ export function refuseRequest(
   sendAnswer(outgoing, answer);
 }
 
+/** The dialect that a connection speaks. */
+export interface Spoken {
+  readonly dialect: Dialect;
+  /** Whether it is taken for granted: the connection has not said anything that would tell it from the others. */
+  readonly isGuess: boolean;
+}
+
 /**
- * What is not HTTP, or took too long to become it, gets the error shape of the dialect that its connection speaks, or a bare status
- * where nobody knows which that is, and its connection ends.
+ * What is not HTTP, or took too long to become it, gets the error shape of the dialect that its connection speaks, or where nobody knows
+ * which that is the bare status, and its connection ends.
  */
 export function refuseGarbage(
   { logs }: Pick<Edge, 'logs'>,
-  dialect: Dialect | undefined,
+  { dialect, isGuess }: Spoken,
   error: NodeJS.ErrnoException,
   socket: Duplex,
 ): void {
@@ -71,12 +78,13 @@ export function refuseGarbage(
   }
   const failure = garbageOf(error);
   const id = randomUUID();
+  const problem = dialect.problem(failureOf(failure), { requestId: id });
   const { status, body, headers } = lastAnswer(
-    dialect === undefined ? bareAnswer(failure, id) : dialect.problem(failureOf(failure), { requestId: id }),
+    isGuess ? { ...problem, headers: { 'x-request-id': id }, body: '' } : problem,
   );
   const address =
     'remoteAddress' in socket && typeof socket.remoteAddress === 'string' ? socket.remoteAddress : undefined;
-  logFailure(logs, { requestId: id, wire: dialect?.name, status, address }, failure);
+  logFailure(logs, { requestId: id, wire: isGuess ? undefined : dialect.name, status, address }, failure);
   const fields = Object.entries({ ...headers, 'content-length': String(Buffer.byteLength(body)) });
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`,
@@ -89,12 +97,6 @@ export function refuseGarbage(
 
 function lastAnswer(answer: Answer): Answer {
   return { ...answer, headers: { ...answer.headers, connection: 'close' } };
-}
-
-const BARE_STATUS: Readonly<Partial<Record<KmsErrorCode, number>>> = { PAYLOAD_TOO_LARGE: 413, HEADERS_TOO_LARGE: 431 };
-
-function bareAnswer({ code }: KmsError, id: string): Answer {
-  return { status: BARE_STATUS[code] ?? 400, headers: { 'x-request-id': id }, body: '' };
 }
 
 function garbageOf({ code }: NodeJS.ErrnoException): KmsError {

@@ -1,11 +1,10 @@
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { KmsError, type PresentedCredentials } from '@qnsp/kms-core';
 import type { PresentedCertificate } from '@qnsp/kms-core/ports';
+import type { RequestHead } from './request-head.ts';
 
-/** The head of a request, and the connection that it came by. */
-type Head = Pick<IncomingMessage, 'headers' | 'socket'>;
+type Head = Pick<RequestHead, 'headers' | 'socket'>;
 
 const SANE_ID = /^[\w.:-]{1,128}$/;
 const BEARER = /^Bearer +(\S+) *$/i;
@@ -20,7 +19,7 @@ export function requestId(header: string | string[] | undefined): string {
  * `authorization` is no credential, or is missing without a certificate.
  */
 export function bearerCredential(
-  { headers: { authorization } }: Pick<IncomingMessage, 'headers'>,
+  { headers: { authorization } }: Pick<RequestHead, 'headers'>,
   certificate?: PresentedCertificate,
 ): PresentedCredentials {
   if (authorization === undefined && certificate !== undefined) return { certificate };

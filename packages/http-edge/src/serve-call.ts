@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import { verifyCredentials, withEvidence } from '@qnsp/kms-core/internal';
+import { withEvidence } from '@qnsp/kms-core/internal';
 import { andThen, type MaybePromise } from '@qnsp/kms-core/ports';
 import type { Answer } from './answer.ts';
+import { authenticate } from './authenticate.ts';
 import { beginEvidence } from './begin-evidence.ts';
 import { Call, type SignedIn } from './call.ts';
 import { type BodyRead, readCallBody } from './call-body.ts';
@@ -29,14 +30,14 @@ export function serveCall<Target extends CallTarget>(
   } catch (error) {
     return refuseCall(edge, dialect, { requestId: id, incoming }, error);
   }
-  return 'kind' in target ? serveTarget(new Call(edge, dialect, incoming, id, target), dialect) : target;
+  return 'kind' in target ? serveTarget(new Call(edge, dialect, incoming, id, target), dialect, incoming) : target;
 }
 
-/** Serves a call whose target is known; its body may have been read already. */
+/** Serves a call whose target is known, with its body, or with the request that it is still to be read from. */
 export function serveTarget<Target extends CallTarget>(
   call: Call<Target>,
   dialect: Dialect<Target>,
-  body?: BodyRead,
+  body: BodyRead | IncomingMessage,
 ): MaybePromise<Answer> {
   try {
     const answer = authenticateCall(call, dialect, body);
@@ -58,13 +59,13 @@ export function serveTarget<Target extends CallTarget>(
 function authenticateCall<Target extends CallTarget>(
   call: Call<Target>,
   dialect: Dialect<Target>,
-  body: BodyRead | undefined,
+  body: BodyRead | IncomingMessage,
 ): MaybePromise<Answer> {
   const { edge, incoming, target } = call;
   if (target.kind.isOpen) return performCall(call, dialect, body);
   edge.readiness.requireServing();
   const presented = dialect.presented(incoming, certificateOf(incoming.socket));
-  const identity = verifyCredentials(edge.verifiers, presented);
+  const identity = authenticate(call, presented);
   return identity instanceof Promise
     ? identity.then((late) => admitCall(call, dialect, body, { identity: late, presented }))
     : admitCall(call, dialect, body, { identity, presented });
@@ -74,13 +75,16 @@ function authenticateCall<Target extends CallTarget>(
 function admitCall<Target extends CallTarget>(
   call: Call<Target>,
   dialect: Dialect<Target>,
-  body: BodyRead | undefined,
+  body: BodyRead | IncomingMessage,
   signedIn: SignedIn,
 ): MaybePromise<Answer> {
   call.signedIn = signedIn;
   const { rateLimiter, trail } = call.edge;
   const perform = trail === undefined ? performCall : performWithEvidence;
-  const paid = rateLimiter === undefined ? undefined : call.pay();
+  // A limit is in the identity or holds for all: where neither is so, a call takes no further step for it.
+  const { rate = null, tenantLimits } = signedIn.identity;
+  call.isLimited = rateLimiter !== undefined && (rateLimiter.limitsAll || rate !== null || tenantLimits !== undefined);
+  const paid = call.isLimited ? call.pay() : undefined;
   return paid instanceof Promise ? paid.then(() => perform(call, dialect, body)) : perform(call, dialect, body);
 }
 
@@ -88,7 +92,7 @@ function admitCall<Target extends CallTarget>(
 function performWithEvidence<Target extends CallTarget>(
   call: Call<Target>,
   dialect: Dialect<Target>,
-  body: BodyRead | undefined,
+  body: BodyRead | IncomingMessage,
 ): MaybePromise<Answer> {
   const { edge, signedIn } = call;
   if (edge.trail !== undefined && signedIn !== undefined)
@@ -99,12 +103,10 @@ function performWithEvidence<Target extends CallTarget>(
 function performCall<Target extends CallTarget>(
   call: Call<Target>,
   dialect: Dialect<Target>,
-  body: BodyRead | undefined,
+  body: BodyRead | IncomingMessage,
 ): MaybePromise<Answer> {
-  if (body !== undefined) {
-    if (Buffer.isBuffer(body)) return dialect.perform(call, body);
-    throw body.error;
-  }
+  if (Buffer.isBuffer(body)) return dialect.perform(call, body);
+  if ('error' in body) throw body.error;
   const recheck = call.recheck();
-  return andThen(readCallBody(call), (bytes) => andThen(recheck?.(), () => dialect.perform(call, bytes)));
+  return andThen(readCallBody(call, body), (bytes) => andThen(recheck?.(), () => dialect.perform(call, bytes)));
 }

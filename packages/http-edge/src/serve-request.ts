@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { MaybePromise } from '@qnsp/kms-core/ports';
 import type { Answer } from './answer.ts';
 import { collectBody } from './body.ts';
 import { Call } from './call.ts';
@@ -8,12 +9,38 @@ import type { Dialect } from './dialect.ts';
 import { dialectOf, type Dialects } from './dialects.ts';
 import type { Edge } from './edge.ts';
 import { requestId } from './request-facts.ts';
+import type { RequestHead } from './request-head.ts';
 import { serveCall, serveTarget } from './serve-call.ts';
 
 /** Serves a request that takes the general path; its address and host are well formed. */
 export type GeneralPath = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
 const PLAIN_HOST = /^[\w.-]+(?::\d+)?$/;
+
+/** What a request of the fast path of its dialect asks for; `undefined` for one that takes the general path. */
+export function fastTarget<Target extends CallTarget>(
+  { fastPath }: Dialect<Target>,
+  head: RequestHead,
+): Target | undefined {
+  const target = fastPath?.targetOf(head);
+  if (fastPath === undefined || target === undefined) return undefined;
+  const { headers } = head;
+  // A body that stays unread is read to its end by Node, so it must be a small one whose end is known.
+  if (!(Number(headers['content-length']) <= fastPath.bodyBytes)) return undefined;
+  if (headers.expect !== undefined || headers['content-encoding'] !== undefined) return undefined;
+  return PLAIN_HOST.test(headers.host ?? '') ? target : undefined;
+}
+
+/** Answers a request of the fast path whose body was read. Never throws or rejects. */
+export function answerFast<Target extends CallTarget>(
+  edge: Edge,
+  dialect: Dialect<Target>,
+  head: RequestHead,
+  target: Target,
+  body: BodyRead,
+): MaybePromise<Answer> {
+  return serveTarget(new Call(edge, dialect, head, requestId(head.headers['x-request-id']), target), dialect, body);
+}
 
 /**
  * Serves a request on the fast path of its dialect, or answers `false` and leaves it as it is. The body is read first, without a
@@ -26,16 +53,10 @@ export function takeFastPath<Target extends CallTarget>(
   outgoing: ServerResponse,
 ): boolean {
   const { fastPath } = dialect;
-  const target = fastPath?.targetOf(incoming);
+  const target = fastTarget(dialect, incoming);
   if (fastPath === undefined || target === undefined) return false;
-  const { headers } = incoming;
-  // A body that stays unread is read to its end by Node, so it must be a small one whose end is known.
-  if (!(Number(headers['content-length']) <= fastPath.bodyBytes)) return false;
-  if (headers.expect !== undefined || headers['content-encoding'] !== undefined || !PLAIN_HOST.test(headers.host ?? ''))
-    return false;
   const answer = (body: BodyRead) => {
-    const call = new Call(edge, dialect, incoming, requestId(headers['x-request-id']), target);
-    const answered = serveTarget(call, dialect, body);
+    const answered = answerFast(edge, dialect, incoming, target, body);
     if (answered instanceof Promise) void answered.then((later) => sendAnswer(outgoing, later));
     else sendAnswer(outgoing, answered);
   };

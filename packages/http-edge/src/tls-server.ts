@@ -24,8 +24,13 @@ export interface TlsServer {
    * Throws, and changes nothing, where the parts do not fit together.
    */
   renew(identity: TlsIdentity): void;
-  /** To be told of each request where clients are asked for certificates. */
-  asked(request: IncomingMessage, response: ServerResponse): void;
+  /**
+   * To be told of each request where clients are asked for certificates.
+   *
+   * @param endsWithAnswer has the connection end with the answer
+   * @returns to be told when it is answered
+   */
+  asked(socket: Socket, endsWithAnswer: () => void): () => void;
   /** Cuts those that have not agreed on a key yet. */
   cutHandshakes(): void;
 }
@@ -98,7 +103,7 @@ export function makeTlsServer(
       // A handshake that has begun ends by the lists of before, and nobody would judge its certificate again.
       cutHandshakes();
     },
-    asked: (request, response) => proven.asked(request, response),
+    asked: (socket, endsWithAnswer) => proven.asked(socket, endsWithAnswer),
     cutHandshakes,
   };
 }

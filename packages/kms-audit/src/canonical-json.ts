@@ -5,7 +5,8 @@ import canonicalize from 'canonicalize';
  *
  * @throws TypeError for what JSON cannot express: `undefined`, a number that is not finite, a lone surrogate.
  * @example
- * canonicalJson({ b: 1, a: 1e30 }); // {"a":1e+30,"b":1}
+ * import { canonicalJson } from '@qnsp/kms-audit';
+ * console.log(canonicalJson({ b: 1, a: 1e30 })); // {"a":1e+30,"b":1}
  */
 export function canonicalJson(value: unknown): string {
   let text: string | undefined;

@@ -72,9 +72,9 @@ export function checkpointVerifier(publicKeyPem: string): CheckpointVerifier {
         return `its signature is not a checkpoint's with ${algorithm.name}`;
       if (named['kid'] !== keyId) return `it was signed with another key${nameOf(named['kid'])}`;
       const input = Buffer.from(`${header}.${signedBytes(checkpoint).toString('base64url')}`, 'ascii');
-      const bytes = Buffer.from(signature, 'base64url');
+      const bytes = bytesOf(signature);
       const valid =
-        bytes.toString('base64url') === signature &&
+        bytes !== undefined &&
         hasLengthOf(publicKey, bytes) &&
         verify(algorithm.digest, input, { key: publicKey, ...algorithm.options }, bytes);
       return valid ? undefined : 'its signature is not valid';
@@ -109,6 +109,13 @@ function base64url(text: string): string {
   return Buffer.from(text, 'utf8').toString('base64url');
 }
 
+/** The bytes that a text stands for, `undefined` unless it is the one way of writing them. */
+function bytesOf(text: string): Buffer | undefined {
+  // Buffer looks at the last eight bits of a character alone, and passes over what is not base64url.
+  const bytes = Buffer.from(text, 'base64url');
+  return bytes.toString('base64url') === text ? bytes : undefined;
+}
+
 /**
  * The id of a key as a signature names it. Anything not in that form is not repeated: it would be written to a
  * terminal.
@@ -119,7 +126,7 @@ function nameOf(keyId: unknown): string {
 
 function parseHeader(encoded: string): Readonly<Record<string, unknown>> | undefined {
   try {
-    const header: unknown = JSON.parse(Buffer.from(encoded, 'base64url').toString('utf8'));
+    const header: unknown = JSON.parse(bytesOf(encoded)?.toString('utf8') ?? '');
     return typeof header === 'object' && header !== null ? (header as Readonly<Record<string, unknown>>) : undefined;
   } catch {
     return undefined;

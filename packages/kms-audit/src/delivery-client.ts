@@ -3,6 +3,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { EvidenceBatch } from '@qnsp/kms-core';
 import { guardedLookup } from './audit-address.ts';
 
+/** Which audit service takes the batches, and how it is reached. */
 export interface DeliveryClientOptions {
   /** Where the audit service is; `/audit/v1/kms-evidence` is below it. */
   readonly url: URL;

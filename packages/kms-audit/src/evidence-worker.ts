@@ -12,6 +12,7 @@ import { SupersededKeyError } from './seal-batch.ts';
 import { sealUnsealed } from './seal-unsealed.ts';
 import { StuckBatches } from './stuck-batches.ts';
 
+/** What the worker seals, where it delivers to, and who hears of it. */
 export interface EvidenceWorkerOptions {
   readonly store: EvidenceStore;
   readonly signer: CheckpointSigner;

@@ -5,6 +5,7 @@ import {
   AUDIT_RESULTS,
   type ChainedEvent,
   type Checkpoint,
+  REFUSAL_REASONS,
   RESOURCE_TYPES,
 } from '@qnsp/kms-core/ports';
 import { z } from 'zod';
@@ -39,6 +40,8 @@ const eventSchema = z.strictObject({
     source: z.string(),
     ip: z.string().nullable(),
   }),
+  refusedFor: z.enum(REFUSAL_REASONS).exactOptional(),
+  refusedBefore: count.exactOptional(),
   request: z.strictObject({ contextKeys: z.array(z.string()) }),
   repeats: z.uuid().exactOptional(),
   changes: z.strictObject({ before: facts.nullable(), after: facts.nullable() }).exactOptional(),

@@ -27,6 +27,7 @@ export interface EpochReport extends EvidenceEpoch {
   readonly abandoned: { readonly firstSequence: number; readonly lastSequence: number } | null;
 }
 
+/** What the verification of an export found. */
 export interface ExportReport {
   readonly verified: boolean;
   readonly tenantId: string | null;

@@ -2,6 +2,7 @@ import { type AuditEvent, KmsError, type TenantId } from '@qnsp/kms-core';
 import type { EvidenceStore, EvidenceTrail } from '@qnsp/kms-core/ports';
 import { hasShare } from './fair-share.ts';
 
+/** How many events may wait, and how they are written together. */
 export interface GroupCommitOptions {
   /** How many writes run concurrently while they are fast; default: 2. */
   readonly fewWrites?: number;

@@ -31,7 +31,13 @@ export function proveInclusion(
  * Why a proof is not valid under a public key, `undefined` if it is.
  *
  * @example
- * inclusionProblem(proof, checkpointVerifier(publicKeyPem)) === undefined;
+ * import { checkpointVerifier, inclusionProblem, proveInclusion } from '@qnsp/kms-audit';
+ * const { items } = await ada.listAuditEvents();
+ * const eventId = items[0]?.event.eventId ?? '';
+ * const { events, checkpoint } = await ada.getAuditProof({ eventId });
+ * const proof = proveInclusion(events, checkpoint, eventId);
+ * const problem = proof && inclusionProblem(proof, checkpointVerifier(auditKeyPem));
+ * console.log(proof !== undefined, problem); // true undefined
  */
 export function inclusionProblem(
   { event, leafIndex, path, checkpoint }: InclusionProof,

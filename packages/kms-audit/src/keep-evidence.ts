@@ -5,6 +5,7 @@ import type { EvidenceReport } from './evidence-report.ts';
 import { startEvidenceWorker } from './evidence-worker.ts';
 import { GroupCommit } from './group-commit.ts';
 
+/** Who signs evidence, where it is delivered, and how long it is kept here. */
 export interface KeepEvidenceOptions {
   /** Signs the checkpoints. The same one in every process on a database. */
   readonly signer: CheckpointSigner;
@@ -25,8 +26,21 @@ const MAX_BACKLOG = 1_000_000;
  * tenant, signed and delivered afterwards. Any number of processes may do so on one database.
  *
  * @example
- * const evidence = keepEvidence({ signer: checkpointSigner(pem), deliver: deliveryClient(sink), report: log });
- * const kms = await openKms({ storage, roots, alert, evidence });
+ * import { generateKeyPairSync, randomBytes } from 'node:crypto';
+ * import { checkpointSigner, deliveryClient, keepEvidence } from '@qnsp/kms-audit';
+ * import { openKms, softwareRoot } from '@qnsp/kms-core';
+ * import { inMemoryStorage } from '@qnsp/kms-core/testing';
+ * const pem = generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' });
+ * await using kms = await openKms({
+ *   storage: inMemoryStorage(),
+ *   roots: softwareRoot('software', randomBytes(32)),
+ *   alert: ({ message }) => console.error(message),
+ *   evidence: keepEvidence({
+ *     signer: checkpointSigner(pem),
+ *     deliver: deliveryClient({ url: new URL('https://audit.example'), bearerToken: 'secret', allowedHosts: new Set() }),
+ *     report: () => {},
+ *   }),
+ * });
  */
 export function keepEvidence({
   signer,

@@ -5,6 +5,7 @@ export interface UnreadableLine {
   readonly bytes: number;
 }
 
+/** A line of an export: its text, or that it cannot be read. */
 export type Line = string | UnreadableLine;
 
 /** Several times the largest event that the service takes; what is longer is not kept in memory. */

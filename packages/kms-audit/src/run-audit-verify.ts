@@ -7,6 +7,7 @@ import { wordsOf } from './export-report.ts';
 import { type Line, linesOf } from './lines.ts';
 import { verifyExport } from './verify-export.ts';
 
+/** What an export is verified against: the arguments of `kms audit verify`. */
 export interface AuditVerifyArguments {
   /** The export: JSON Lines. */
   readonly exportFile: string;

@@ -1,5 +1,6 @@
 import type { Checkpoint } from '@qnsp/kms-core/ports';
 
+/** What an export must agree with. */
 export interface VerifyExportOptions {
   /** The public keys that checkpoints may be signed with, in PEM: more than one after a change of the signing key. */
   readonly publicKeysPem: readonly string[];

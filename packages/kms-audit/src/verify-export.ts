@@ -14,7 +14,11 @@ import { OpenBatch } from './open-batch.ts';
  * @param lines without their line feeds; nothing else ends a line
  * @throws RangeError if a public key or a checkpoint in the options is unusable.
  * @example
- * await verifyExport(linesOf(createReadStream(path)), { publicKeysPem: [pem], latestCheckpoint });
+ * import { exportLines, verifyExport } from '@qnsp/kms-audit';
+ * const batches = await ada.exportAudit({ batches: 100 });
+ * const lines = batches.flatMap(({ events, checkpoint }) => exportLines(events, checkpoint).trimEnd().split('\n'));
+ * const report = await verifyExport(lines, { publicKeysPem: [auditKeyPem], tenantId });
+ * console.log(report.verified, report.gaps); // true 0
  */
 export async function verifyExport(
   lines: AsyncIterable<Line> | Iterable<Line>,

@@ -62,6 +62,18 @@ function changesOf(latest: Checkpoint): Partial<Checkpoint>[] {
   ];
 }
 
+test('a character of a signature counts whole, not only its last eight bits', async () => {
+  const { privatePem, publicPem } = pems(generateKeyPairSync('ed25519'));
+  const { latest } = await sampleExport([1], privatePem);
+  const verifier = checkpointVerifier(publicPem);
+  for (let index = 0; index < latest.signature.length; index += 1)
+    for (const beyond of [0x100, 0x2000, 0xcd00]) {
+      const other = String.fromCharCode(beyond + latest.signature.charCodeAt(index));
+      const signature = latest.signature.slice(0, index) + other + latest.signature.slice(index + 1);
+      expect(verifier.problem({ ...latest, signature }), `${other} at ${index}`).toBeDefined();
+    }
+});
+
 test('an RSA signature without its leading zero is wrong', async () => {
   const { privatePem, publicPem } = pems(generateKeyPairSync('rsa', { modulusLength: 2048 }));
   const { latest } = await sampleExport([1], privatePem);

@@ -51,3 +51,12 @@ test('a line of CEF cannot be split or extended by what an event holds', async (
   expect(line).toContain('c6a2=2001:db8::1');
   expect(line.match(/ outcome=/g)).toHaveLength(1);
 });
+
+test('a refusal in CEF stands for those that left no event', async () => {
+  const { batches } = await sampleExport([1]);
+  const [entry] = batches[0]?.events ?? [];
+  if (entry === undefined) throw new Error('the batch has an event');
+  const event = sampleEvent({ result: 'denied', errorCode: 'UNAUTHORIZED', refusedFor: 'expired', refusedBefore: 41 });
+  expect(toCef({ ...entry, event }, '1')).toMatch(/ reason=UNAUTHORIZED cnt=42 .* cs5Label=refusedFor cs5=expired /);
+  expect(toCef({ ...entry, event: sampleEvent() }, '1')).not.toMatch(/cnt=|cs5/);
+});

@@ -36,7 +36,18 @@ test('what a KMS does is sealed, signed and delivered, and its end leaves nothin
   await expect.poll(actions, { timeout: 10_000 }).toEqual(['createKey', 'encrypt', 'decrypt']);
   const found = await kms.as(caller).listAuditEvents({ keyId });
   expect(found.items.map(({ event }) => event.action)).toEqual(['decrypt', 'encrypt', 'createKey']);
+  await kms.as(caller).rotateMasterKey({ tenantId });
+  expect((await kms.own.resealMasterKeys(AbortSignal.timeout(10_000))).retired).toEqual([tenantId]);
+  const changes = () =>
+    delivered
+      .flatMap(({ events }) => events.map(({ event }) => event))
+      .filter(({ eventType }) => eventType.startsWith('kms.tenant.master-key'));
+  await expect.poll(() => changes().length, { timeout: 10_000 }).toBe(2);
   await kms.close();
+  expect(changes()).toMatchObject([
+    { eventType: 'kms.tenant.master-key-rotated', tenantId, changes: { after: { masterKeyVersion: 2 } } },
+    { eventType: 'kms.tenant.master-key-destroyed', tenantId, changes: { after: { masterKeyVersions: ['2'] } } },
+  ]);
   expect(reports.filter(({ kind }) => kind === 'failed' || kind === 'refused')).toEqual([]);
   const verifier = checkpointVerifier(signer.publicKeyPem);
   expect(delivered.map((batch) => batchProblem(batch, verifier))).toEqual(delivered.map(() => undefined));

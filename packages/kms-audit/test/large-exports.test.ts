@@ -32,7 +32,7 @@ describe('what somebody made to be large is answered with a sentence', () => {
     expect(report.firstBad).toMatchObject({ line: 1, reason: 'the line does not belong to an export' });
   });
 
-  test('events without end and without a checkpoint, in memory that does not grow', { timeout: 120_000 }, () => {
+  test('events without end and without a checkpoint, in memory that does not grow', { timeout: 600_000 }, () => {
     // Kept in memory, they would take twice of what the process has.
     const output = execFileSync(process.execPath, ['--max-old-space-size=40', CHILD, '80000'], { encoding: 'utf8' });
     expect(JSON.parse(output)).toMatchObject({

@@ -220,8 +220,10 @@ describe('finds every mutation', () => {
         const mutated = mutate(sample.lines);
         fc.pre(mutated.join('\n') !== sample.lines.join('\n'));
         const report = await verifyExport(mutated, options);
-        expect(report.verified).toBe(false);
-        expect(report.firstBad).not.toBeNull();
+        const first = mutated.findIndex((line, index) => line !== sample.lines[index]);
+        const change = `line ${first}: ${mutated[first]} instead of ${sample.lines[first]}`;
+        expect(report.verified, change).toBe(false);
+        expect(report.firstBad, change).not.toBeNull();
       }),
       { numRuns: 300 },
     );

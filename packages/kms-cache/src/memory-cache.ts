@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 /** How exactly the time to live is kept: to look at the clock for each use arms a timer each millisecond. */
 const TTL_RESOLUTION_MS = 100;
 
+/** How much a cache in memory holds, and for how many seconds. */
 export interface MemoryCacheOptions {
   readonly maxEntries: number;
   readonly maxBytes: number;
@@ -14,7 +15,10 @@ export interface MemoryCacheOptions {
  * A cache in the memory of this process.
  *
  * @example
- * const keys = memoryCache<LoadedKey>({ maxEntries: 10_000, maxBytes: 256 * 1024 * 1024, ttlSeconds: 600 });
+ * import { memoryCache } from '@qnsp/kms-cache';
+ * const held = memoryCache<{ readonly id: number }>({ maxEntries: 10_000, maxBytes: 1024 * 1024, ttlSeconds: 600 });
+ * held.set('seven', { id: 7 }, 100);
+ * console.log(held.get('seven')); // { id: 7 }
  */
 export function memoryCache<V extends object>(options: MemoryCacheOptions): MemoryCache<V> {
   const held = new LRUCache<string, V>({

@@ -1,8 +1,9 @@
 import type { OpenCaches } from '@qnsp/kms-core';
-import type { BoundIdentities } from '@qnsp/kms-core/internal';
+import type { BoundIdentities, HeldLimits } from '@qnsp/kms-core/internal';
 import type { LiveToken, LoadedKey } from '@qnsp/kms-core/ports';
 import { memoryCache } from './memory-cache.ts';
 
+/** How much the caches of a KMS hold, and for how long. */
 export interface MemoryCachesOptions {
   /** How many keys, and how many tokens, may be held; default: 10,000. */
   readonly maxKeys?: number;
@@ -19,7 +20,16 @@ const TOKEN_BYTES = 32 * 1024 * 1024;
  * Has a KMS hold keys and tokens in the memory of this process.
  *
  * @example
- * const kms = await openKms({ storage, roots, alert, cache: memoryCaches({ maxKeys: 1000 }) });
+ * import { randomBytes } from 'node:crypto';
+ * import { memoryCaches } from '@qnsp/kms-cache';
+ * import { openKms, softwareRoot } from '@qnsp/kms-core';
+ * import { inMemoryStorage } from '@qnsp/kms-core/testing';
+ * await using kms = await openKms({
+ *   storage: inMemoryStorage(),
+ *   roots: softwareRoot('software', randomBytes(32)),
+ *   alert: ({ message }) => console.error(message),
+ *   cache: memoryCaches({ maxKeys: 1000, ttlSeconds: 300 }),
+ * });
  */
 export function memoryCaches({
   maxKeys = 10_000,
@@ -29,6 +39,7 @@ export function memoryCaches({
   return () => ({
     keys: memoryCache<LoadedKey>({ maxEntries: maxKeys, maxBytes, ttlSeconds }),
     tokens: memoryCache<LiveToken>({ maxEntries: maxKeys, maxBytes: TOKEN_BYTES, ttlSeconds }),
+    quotas: memoryCache<HeldLimits>({ maxEntries: maxKeys, maxBytes: TOKEN_BYTES, ttlSeconds }),
     identities: memoryCache<BoundIdentities>({ maxEntries: maxKeys, maxBytes: TOKEN_BYTES, ttlSeconds }),
   });
 }

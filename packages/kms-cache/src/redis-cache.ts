@@ -15,6 +15,7 @@ const MOST_WRITES = 256;
 /** The largest value that is kept, in bytes; a key with that many versions is read from the database. */
 const MOST_BYTES = 1024 * 1024;
 
+/** Which Redis is the cache, and how it is used. */
 export interface RedisCacheOptions {
   /** As {@link parseRedisUrl} reads it. */
   readonly url: string;
@@ -33,7 +34,7 @@ export interface RedisCache extends SharedCache {
   readonly failures: number;
   /** @param ttlSeconds how long, if not as long as other entries */
   put(name: string, bytes: Uint8Array, ttlSeconds?: number): void;
-  /** Why the connection failed last, `undefined` once a read has succeeded again. */
+  /** Why the connection failed last, `undefined` once a read has succeeded again; that it was closed is no failure. */
   readonly connectionFailure: unknown;
   close(): Promise<void>;
 }
@@ -44,7 +45,9 @@ export interface RedisCache extends SharedCache {
  *
  * @throws RangeError for a URL that is not a Redis URL
  * @example
- * const cache = openRedisCache({ url: 'redis://127.0.0.1:6379', ttlSeconds: 600, onChange: () => {} });
+ * import { openRedisCache } from '@qnsp/kms-cache';
+ * const cache = openRedisCache({ url: redisUrl, ttlSeconds: 600, onChange: () => {} });
+ * await cache.close();
  */
 export function openRedisCache(options: RedisCacheOptions): RedisCache {
   const target = parseRedisUrl(options.url);
@@ -73,9 +76,7 @@ class KeyvRedisCache implements RedisCache {
     this.#store.on('error', (error: unknown) => {
       this.#reason = sentenceOf(error);
     });
-    client.on('error', (error: unknown) => {
-      this.#connectionFailure = error;
-    });
+    client.on('error', (error: unknown) => this.#noteConnectionFailure(error));
     client.on('ready', () => {
       this.#connectionFailure = undefined;
     });
@@ -137,6 +138,11 @@ class KeyvRedisCache implements RedisCache {
     return answer;
   }
 
+  /** A client that is destroyed while it signs in fails at that, with a TypeError, which says nothing of the server. */
+  #noteConnectionFailure(error: unknown): void {
+    if (!this.#closing.signal.aborted) this.#connectionFailure = error;
+  }
+
   /** A client that looks for its server lets calls wait: the wait says less than the reason why it has not found it. */
   #explained(open: boolean, cause: unknown): unknown {
     const reason = this.#reason;
@@ -153,7 +159,7 @@ class KeyvRedisCache implements RedisCache {
       } catch (error) {
         this.#reason ??= sentenceOf(error);
         // The breaker tells of it: every call fails until this succeeds.
-        this.#connectionFailure = error;
+        this.#noteConnectionFailure(error);
         await sleep(RECONNECT_MS, undefined, { signal: this.#closing.signal, ref: false }).catch(() => undefined);
       }
     }

@@ -21,7 +21,8 @@ const NODE = /^(\[[0-9a-f:]+\]|[^:[\]]+)(?::(\d{1,5}))?$/i;
  *
  * @returns `undefined` for anything else
  * @example
- * parseRedisUrl('rediss+sentinel://kms:secret@s1:26379,s2:26379/mymaster');
+ * import { parseRedisUrl } from '@qnsp/kms-cache';
+ * console.log(parseRedisUrl('rediss+sentinel://kms:secret@s1:26379,s2/mymaster')?.nodes.length); // 2
  */
 export function parseRedisUrl(url: string): RedisTarget | undefined {
   const [, scheme, kind = 'single', rest = ''] = SCHEME.exec(url) ?? [];

@@ -88,7 +88,7 @@ export function keyMemoryRules(keys: number, held: number, zipfAtLeast: number):
       const record = makeRecord();
       records.set(record.keyId, write(record));
     }
-  }, 120_000);
+  }, 600_000);
 
   function ring(maxEntries: number, maxBytes = 1024 * MEBIBYTE) {
     const memory = memoryCache<LoadedKey>({ maxEntries, maxBytes, ttlSeconds: 600 });

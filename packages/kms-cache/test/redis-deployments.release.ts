@@ -118,7 +118,7 @@ describe('a master and a replica under a sentinel', () => {
     ['nobody who answers', () => 'redis+sentinel://127.0.0.1:1/kept', /sentinel|ECONNREFUSED/i],
   ])(
     'says why it is not used in a sentence, and writes nothing by itself: %s',
-    { timeout: 60_000 },
+    { timeout: 600_000 },
     async (_what, url, reason) => {
       const [written, causes]: [unknown[], unknown[]] = [[], []];
       const spies = [
@@ -146,7 +146,7 @@ describe('a master and a replica under a sentinel', () => {
     },
   );
 
-  it('is used, and used again after the replica took over', { timeout: 90_000 }, async () => {
+  it('is used, and used again after the replica took over', { timeout: 600_000 }, async () => {
     const cache = open(`redis+sentinel://:${ENCODED}@127.0.0.1:${sentinel.port}/kept`);
     await expectToKeep(cache, 'before');
     // The sentinel learns of the replica from the master, which it asks every ten seconds.
@@ -180,7 +180,7 @@ describe('a cluster', () => {
     for (const node of nodes ?? []) await node.stop();
   });
 
-  it('is used on all of its nodes', { timeout: 60_000 }, async () => {
+  it('is used on all of its nodes', { timeout: 600_000 }, async () => {
     const cache = open(`redis+cluster://:${ENCODED}@127.0.0.1:${nodes[0]?.port}`);
     for (let index = 0; index < 30; index += 1) await expectToKeep(cache, `name ${index}`);
     const held = await Promise.all(nodes.map((node) => ask(node, 'DBSIZE')));

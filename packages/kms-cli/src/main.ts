@@ -33,9 +33,12 @@ const exitCode = await run(process.argv.slice(2), {
   err: (text) => void process.stderr.write(text),
   ...(shownOn === undefined ? {} : { terminal: shownOn }),
   pipes: {
-    input: process.stdin,
+    // Whatever touches it takes hold of the descriptor.
+    get input() {
+      return process.stdin;
+    },
+    inputDescriptor: 0,
     output: process.stdout,
-    inputIsTerminal: process.stdin.isTTY,
     outputIsTerminal: process.stdout.isTTY,
     errorIsTerminal: process.stderr.isTTY,
   },

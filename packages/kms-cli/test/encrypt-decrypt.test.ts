@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -11,6 +11,7 @@ import { run as inProcess } from '../src/run.ts';
 import { callKms, type LocalKms, MAIN, runKms, startLocalKms } from './local-kms.ts';
 
 const MIB = 2 ** 20;
+const DONE = { status: EXIT.done, stderr: '' };
 let kms: LocalKms;
 let directory: string;
 let count = 0;
@@ -54,7 +55,80 @@ describe('kms encrypt and decrypt', () => {
     expect(Buffer.compare((await run(['decrypt'], fromFile.bytes)).bytes, content)).toBe(0);
   });
 
-  test('end with 65 for what was changed, wherever that is', { timeout: 120_000 }, async () => {
+  describe('through pipes of the system', () => {
+    const shell = (script: string) => {
+      const { status, stderr } = spawnSync(
+        'bash',
+        ['-o', 'pipefail', '-c', `kms() { "$NODE" "$MAIN" "$@"; }; ${script}`],
+        {
+          cwd: directory,
+          env: { ...kms.environment, PATH: process.env['PATH'], NODE: process.execPath, MAIN },
+          encoding: 'utf8',
+          stdio: ['ignore', 'pipe', 'pipe'],
+        },
+      );
+      return { status, stderr };
+    };
+    const FIRST = MIB - 56;
+
+    test.each([0, 1, FIRST - 1, FIRST, FIRST + 1, 2 * MIB, 5 * MIB + 7])('give %i bytes back', async (length) => {
+      const content = randomBytes(length);
+      writeFileSync(at('plain'), content);
+      expect(shell('cat plain | kms encrypt --key files | kms decrypt | cat > again')).toEqual(DONE);
+      expect(Buffer.compare(readFileSync(at('again')), content)).toBe(0);
+      expect(shell('kms encrypt --key files < plain > sealed && kms decrypt < sealed > once-more')).toEqual(DONE);
+      expect(Buffer.compare(readFileSync(at('once-more')), content)).toBe(0);
+    });
+
+    test('take single bytes, and wait for who reads slowly', () => {
+      const content = randomBytes(2 * MIB);
+      writeFileSync(at('plain'), content);
+      const slowly = 'while head -c 300000 && sleep 0.01 && [ $((i += 1)) -lt 9 ]; do true; done';
+      expect(shell(`cat plain | kms encrypt --key files | { ${slowly}; } > sealed`)).toEqual(DONE);
+      const bytewise = 'dd bs=1 count=3000 status=none; cat';
+      expect(shell(`{ ${bytewise}; } < sealed | kms decrypt | { ${slowly}; } > again`)).toEqual(DONE);
+      expect(Buffer.compare(readFileSync(at('again')), content)).toBe(0);
+    });
+
+    test('release only what is authentic, and say by the exit code that it is not all', () => {
+      const content = randomBytes(3 * MIB);
+      writeFileSync(at('plain'), content);
+      expect(shell('kms encrypt plain --key files')).toEqual(DONE);
+      const sealed = readFileSync(at('plain.qnsp'));
+      sealed[sealed.length - 2 * MIB] = (sealed[sealed.length - 2 * MIB] ?? 0) ^ 1;
+      writeFileSync(at('changed'), sealed);
+      expect(shell('cat changed | kms decrypt | cat > again').status).toBe(EXIT.data);
+      const released = readFileSync(at('again'));
+      expect(released.length).toBe(FIRST);
+      expect(Buffer.compare(released, content.subarray(0, FIRST))).toBe(0);
+      expect(shell('cat changed | kms decrypt --out kept').status).toBe(EXIT.data);
+      expect(readdirSync(directory).sort()).toEqual(['again', 'changed', 'plain', 'plain.qnsp']);
+    });
+
+    test('end quietly when nobody wants more', () => {
+      writeFileSync(at('plain'), randomBytes(3 * MIB));
+      expect(shell('cat plain | kms encrypt --key files | head -c 100 > beginning').stderr).toBe('');
+      expect(statSync(at('beginning')).size).toBe(100);
+    });
+
+    test('end when the result cannot be written, though there is more to read', () => {
+      const endless = 'kms encrypt --key files < <(cat plain; exec sleep 600)';
+      writeFileSync(at('plain'), randomBytes(3 * MIB));
+      expect(shell(`${endless} > /dev/full; code=$?; kill $!; exit $code`)).toMatchObject({
+        status: EXIT.output,
+        stderr: expect.stringContaining('ENOSPC'),
+      });
+    });
+
+    test('end when the data is refused, though there is more to read', () => {
+      writeFileSync(at('plain'), randomBytes(1000));
+      expect(shell('kms encrypt plain --key files')).toEqual(DONE);
+      const endless = 'kms decrypt --context other=one < <(cat plain.qnsp; exec sleep 600)';
+      expect(shell(`${endless}; code=$?; kill $!; exit $code`).status).toBe(EXIT.data);
+    });
+  });
+
+  test('end with 65 for what was changed, wherever that is', { timeout: 600_000 }, async () => {
     writeFileSync(at('plain'), 'attack at dawn');
     expect((await run(['encrypt', 'plain', '--key', 'files'])).code).toBe(EXIT.done);
     const sealed = readFileSync(at('plain.qnsp'));
@@ -150,7 +224,7 @@ describe('kms encrypt and decrypt', () => {
         expect(await Promise.race([ended, sleep(15_000, 'still running')])).toBe(EXIT.interrupted);
         expect(readdirSync(directory)).toEqual(['plain']);
       },
-      45_000,
+      600_000,
     );
   });
 

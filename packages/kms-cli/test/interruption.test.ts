@@ -38,7 +38,7 @@ async function interrupt({ child, ended }: Started, signal: NodeJS.Signals): Pro
   return end;
 }
 
-describe.each(SIGNALS)('the first %s ends', { timeout: 60_000 }, (signal) => {
+describe.each(SIGNALS)('the first %s ends', { timeout: 600_000 }, (signal) => {
   test('a command whose output nobody reads', async () => {
     const started = start('encrypt', '--key', 'files');
     started.child.stdin.write(randomBytes(4 * MIB));

@@ -91,7 +91,7 @@ describe('the command line', () => {
   });
 });
 
-describe('the roots', { timeout: 240_000 }, () => {
+describe('the roots', { timeout: 600_000 }, () => {
   test('move from software to an HSM and to a new root in it, and nothing is lost', async () => {
     expect(await kms(onSoftware, 'root', 'init')).toMatchObject({ code: 0, err: '' });
     expect(await kms(onSoftware, 'root', 'init')).toMatchObject({ code: 1, err: expect.stringContaining('CONFLICT') });
@@ -130,7 +130,7 @@ describe('the roots', { timeout: 240_000 }, () => {
   });
 });
 
-describe('a software root', { timeout: 60_000 }, () => {
+describe('a software root', { timeout: 600_000 }, () => {
   test('moves to a new key, which then opens everything alone', async () => {
     const own = await createDatabase();
     const next = randomBytes(32).toString('base64');

@@ -126,6 +126,16 @@ describe('kms tokens rotate', () => {
   });
 });
 
+test('kms tokens revoke says that a token which was rotated has a successor', async () => {
+  const old = await json(kms.environment, 'tokens', 'create', '--name', 'old', '--role', 'auditor');
+  const own = { KMS_TOKEN: String(old.token), KMS_DATA_DIR: kms.environment['KMS_DATA_DIR'] ?? '' };
+  const successor = await json(own, 'tokens', 'rotate', '--token-file', file('successor.token'));
+  const { code, err } = await callKms(kms.environment, ['tokens', 'revoke', old.tokenId]);
+  expect([code, err]).toEqual([EXIT.done, expect.stringMatching(/^Note: .* replaced it.*cascade\.\n$/)]);
+  const { err: said } = await callKms(kms.environment, ['tokens', 'revoke', successor.tokenId]);
+  expect(said).toBe('');
+});
+
 test('kms tokens revoke --cascade ends what a token created', async () => {
   const admin = await json(kms.environment, 'tokens', 'create', '--name', 'admin', '--role', 'tenant_admin');
   const own = { KMS_TOKEN: String(admin.token), KMS_DATA_DIR: kms.environment['KMS_DATA_DIR'] ?? '' };

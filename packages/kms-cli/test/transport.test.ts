@@ -12,6 +12,13 @@ const authority = makeAuthority(directory.path, 'authority');
 const foreign = makeAuthority(directory.path, 'foreign');
 const certificate = authority.issue('kms', { names: 'DNS:kms.example,IP:127.0.0.1' });
 const own = authority.issue('own', { names: '', extensions: ['extendedKeyUsage=clientAuth'] });
+const PASSPHRASE = ' with spaces at its ends ';
+const encrypted = authority.issue('encrypted', {
+  names: '',
+  extensions: ['extendedKeyUsage=clientAuth'],
+  passphrase: PASSPHRASE,
+});
+const passphraseFile = join(directory.path, 'passphrase');
 const socketFile = join(directory.path, 'kms.sock');
 const config = join(directory.path, 'contexts.yaml');
 const tokenFile = join(directory.path, 'token');
@@ -29,7 +36,8 @@ beforeAll(async () => {
   const client = JSON.parse(readFileSync(join(kms.directory, '.kms', 'client.json'), 'utf8')) as { apiToken: string };
   token = client.apiToken;
   writeFileSync(tokenFile, token, { mode: 0o600 });
-}, 60_000);
+  writeFileSync(passphraseFile, `${PASSPHRASE}\n`, { mode: 0o600 });
+}, 600_000);
 afterAll(async () => {
   await kms.end();
   await directory.remove();
@@ -52,6 +60,22 @@ describe('the command line', () => {
     expect(await list(proven)).toMatchObject({ code: EXIT.done });
     // What a local start wrote says where it is, but not whom to trust.
     expect(await list({ ...kms.environment, KMS_CA_FILE: authority.certificate })).toMatchObject({ code: EXIT.done });
+  });
+
+  test('opens an encrypted key with the passphrase in a file, in a context as well', async () => {
+    const files = { KMS_CLIENT_CERT_FILE: encrypted.certificate, KMS_CLIENT_KEY_FILE: encrypted.key };
+    const passphrase = { KMS_CLIENT_KEY_PASSPHRASE_FILE: passphraseFile };
+    expect(await list({ ...trusting(), ...files, ...passphrase })).toMatchObject({ code: EXIT.done });
+    expect(await list({ ...trusting(), ...files })).toMatchObject({
+      code: EXIT.configuration,
+      err: expect.stringContaining('KMS_CLIENT_KEY_PASSPHRASE_FILE'),
+    });
+    const environment = { KMS_CONFIG: join(directory.path, 'encrypted.yaml') };
+    const options = ['--url', kms.service.baseUrl, '--token-file', tokenFile, '--ca-file', authority.certificate];
+    const proven = ['--client-cert-file', encrypted.certificate, '--client-key-file', encrypted.key];
+    const set = ['context', 'set', 'own', ...options, ...proven, '--client-key-passphrase-file', passphraseFile];
+    expect(await callKms(environment, set)).toMatchObject({ code: EXIT.done });
+    expect(await runKms(environment, ['keys', 'list'])).toMatchObject({ code: EXIT.done, err: '' });
   });
 
   test('reaches the socket file', async () => {

@@ -12,8 +12,8 @@ test('the command line says which version it is', async () => {
     err: (text) => void said.push(text),
     pipes: {
       input: new PassThrough(),
+      inputDescriptor: 0,
       output: new PassThrough(),
-      inputIsTerminal: false,
       outputIsTerminal: false,
       errorIsTerminal: false,
     },

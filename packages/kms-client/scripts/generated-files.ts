@@ -78,6 +78,8 @@ function types(): string {
   const declarations = new Map<string, string>();
   // A type may name others, which are added to the set while it is walked.
   for (const name of used) declarations.set(name, declaration(name, schemas[name], used));
+  for (const [name, text] of declarations)
+    if (!text.startsWith('/**')) declarations.set(name, `${comment(originOf(name, declarations))}${text}`);
   const all = [...declarations].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, text]) => text);
   return `${NOTICE}
 import type { CallOptions } from '../base/call-options.ts';
@@ -92,6 +94,16 @@ export interface KmsOperations {
 ${methods.join('\n\n')}
 }
 `;
+}
+
+/** Where the type of an answer comes from, for one that the contract itself does not describe. */
+function originOf(name: string, declarations: ReadonlyMap<string, string>): string {
+  const [route, ...more] = ALL_ROUTES.filter((each) => each.contentType !== 'text/plain' && answerName(each) === name);
+  if (route !== undefined)
+    return `The answer of {@link KmsOperations.${route.operationId}}${more.length === 0 ? '' : ' and others'}.`;
+  const [part] =
+    [...declarations].find(([other, text]) => other !== name && new RegExp(`\\b${name}\\b`).test(text)) ?? [];
+  return part === undefined ? 'Part of what a request takes.' : `Part of {@link ${part}}.`;
 }
 
 function method(route: Route): string {

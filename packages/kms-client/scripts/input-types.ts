@@ -1,6 +1,6 @@
 import type { Route } from '@qnsp/kms-contract';
 import { bodyOf, queryOf, type Schema } from './contract-document.ts';
-import { objectType } from './schema-types.ts';
+import { comment, objectType } from './schema-types.ts';
 
 /** The declaration of what a method takes: path parameters, query and body in one object. */
 export function inputType(route: Route, used: Set<string>): string {
@@ -21,7 +21,8 @@ export function inputType(route: Route, used: Set<string>): string {
   };
   const key = route.crypto?.keyRequired === true ? ['keyId'] : [];
   const type = objectType({ properties, required: [...body.required, ...inPath, ...key] }, 'request', used);
+  const origin = comment(`What {@link KmsOperations.${route.operationId}} takes.`);
   return type === '{\n\n}'
-    ? `export type ${name} = Readonly<Record<string, never>>;`
-    : `export interface ${name} ${type}`;
+    ? `${origin}export type ${name} = Readonly<Record<string, never>>;`
+    : `${origin}export interface ${name} ${type}`;
 }

@@ -76,9 +76,12 @@ const OPTIONS = ['baseUrl', 'token', 'tenantId', 'timeoutMs', 'retry', 'headers'
  *
  * @throws KmsClientError `INVALID_ARGUMENT` for an invalid base URL or token.
  * @example
- * const kms = createKmsClient({ baseUrl: 'http://127.0.0.1:8095', token });
+ * import { createKmsClient } from '@qnsp/kms-client';
+ * const kms = createKmsClient({ baseUrl, token });
  * const { keyId } = await kms.createKey({ name: 'orders' });
  * const { ciphertext } = await kms.encrypt({ keyId, plaintext: new TextEncoder().encode('hello') });
+ * const { plaintext } = await kms.decrypt({ ciphertext });
+ * console.log(new TextDecoder().decode(plaintext)); // hello
  */
 export function createKmsClient(options: KmsClientOptions): KmsClient {
   requireKnown(options, OPTIONS, 'createKmsClient');

@@ -4,6 +4,7 @@ import { invalidArgument } from './errors/kms-client-error.ts';
 import { bearer, wholeHeader } from './transport/credential.ts';
 import { fromBase64, toBase64 } from './wire/base64.ts';
 
+/** The key that is wrapped, and the key that wraps it. */
 export interface WrapKeyInput {
   readonly tenantId: string;
   readonly keyId: string;
@@ -13,6 +14,7 @@ export interface WrapKeyInput {
   readonly associatedData?: string | undefined;
 }
 
+/** A wrapped key, and what wrapped it. */
 export interface WrapKeyResult {
   readonly keyId: string;
   /** As base64. */
@@ -22,6 +24,7 @@ export interface WrapKeyResult {
   readonly provider: string;
 }
 
+/** The wrapped key. */
 export interface UnwrapKeyInput {
   readonly tenantId: string;
   readonly keyId: string;
@@ -47,8 +50,12 @@ export interface AuthHeaderSource {
  * The service under the shape of earlier clients: base64 texts instead of bytes. New code should use `createKmsClient`.
  *
  * @example
- * const kms = new HttpKmsServiceClient('http://127.0.0.1:8095', token);
+ * import { createKmsClient, HttpKmsServiceClient } from '@qnsp/kms-client';
+ * const { keyId, tenantId } = await createKmsClient({ baseUrl, token }).createKey({ name: 'wrapping' });
+ * const kms = new HttpKmsServiceClient(baseUrl, token);
  * const { wrappedKey } = await kms.wrapKey({ tenantId, keyId, dataKey: btoa('0123456789abcdef') });
+ * const { dataKey } = await kms.unwrapKey({ tenantId, keyId, wrappedKey });
+ * console.log(atob(dataKey)); // 0123456789abcdef
  */
 export class HttpKmsServiceClient implements KmsServiceClient {
   readonly #client: KmsClient;
@@ -62,6 +69,7 @@ export class HttpKmsServiceClient implements KmsServiceClient {
     this.#client = clientOf(transportSettings({ ...options, baseUrl }, credential));
   }
 
+  /** Wraps a key under the current version of another; both keys are base64. */
   async wrapKey({ tenantId, keyId, dataKey, associatedData }: WrapKeyInput): Promise<WrapKeyResult> {
     const answer = await this.#client.wrap({
       tenantId,
@@ -79,6 +87,7 @@ export class HttpKmsServiceClient implements KmsServiceClient {
     };
   }
 
+  /** Opens what `wrapKey` made. */
   async unwrapKey(input: UnwrapKeyInput): Promise<{ readonly dataKey: string }> {
     const { tenantId, keyId, wrappedKey, associatedData, providerHint } = input;
     const answer = await this.#client.unwrap({

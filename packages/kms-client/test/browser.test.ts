@@ -74,7 +74,7 @@ beforeAll(async () => {
   page = await browser.newPage();
   page.on('pageerror', (error) => complaints.push(error.message));
   await page.goto(baseUrl);
-}, 180_000);
+}, 600_000);
 afterAll(async () => {
   await browser?.close();
   server?.closeAllConnections();
@@ -84,13 +84,13 @@ afterAll(async () => {
 
 const EXPECTED = { opened: 'from a browser', isSame: true, refusal: 'UNAUTHORIZED' };
 
-test('the client and its envelopes work in a page', { timeout: 90_000 }, async () => {
+test('the client and its envelopes work in a page', { timeout: 600_000 }, async () => {
   const call = `session(${JSON.stringify(`${baseUrl}/proxy`)}, ${JSON.stringify(service.token)})`;
   expect(await page.evaluate<Session>(call)).toEqual({ ...EXPECTED, scope: '[object Window]' });
   expect(complaints).toEqual([]);
 });
 
-test('the client and its envelopes work in a worker', { timeout: 90_000 }, async () => {
+test('the client and its envelopes work in a worker', { timeout: 600_000 }, async () => {
   const call = `new Promise((resolve, reject) => {
     const worker = new Worker('/worker.js', { type: 'module' });
     worker.onmessage = ({ data }) => resolve(data);

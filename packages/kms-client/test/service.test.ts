@@ -191,6 +191,7 @@ describe('the operations', () => {
       revoked: true,
       revokedTokens: 1,
       more: false,
+      warnings: [expect.stringContaining('the one that replaced it')],
     });
     expect(await failureOf(reader.getKeyStats())).toMatchObject({ code: 'UNAUTHORIZED', statusCode: 401 });
     expect(await failureOf(kms.listTenants())).toMatchObject({ code: 'FORBIDDEN' });

@@ -27,7 +27,7 @@ export {
 } from './errors/errors.ts';
 export { type ActivationErrorCode, type ActivationFailure, activationProblem } from './errors/activation-problem.ts';
 export { type FieldNaming, type JsonObject, type Names, SYNONYMS } from './route/field-aliases.ts';
-export { type BatchItem, parseBatch } from './calls/batch.ts';
+export { type Batch, type BatchItem, openBatch, parseBatch } from './calls/batch.ts';
 export {
   DEFAULT_SETTINGS,
   isBatch,

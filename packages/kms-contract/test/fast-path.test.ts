@@ -92,6 +92,23 @@ describe('the fast path of a request and of an answer', () => {
     },
   );
 
+  it('writes each answer as it is, whatever the one before was', () => {
+    const answers = fc.record({
+      ciphertext: fc.constantFrom(Buffer.from('a'), Buffer.from('bc')),
+      keyId: fc.constantFrom(EXAMPLE.keyId, EXAMPLE.otherKeyId),
+      keyVersion: fc.constantFrom(1, 2),
+      algorithm: fc.constantFrom('aes-256-gcm', 'aes-128-gcm'),
+    });
+    const route = ROUTES.encrypt;
+    fc.assert(
+      fc.property(fc.array(answers), (all) => {
+        expect(all.map((answer) => encodeAnswerText(route, answer))).toEqual(
+          all.map((answer) => JSON.stringify(encodeAnswer(bySchemasOnly(route), answer))),
+        );
+      }),
+    );
+  });
+
   it('leaves aliases and absent fields to the schemas', () => {
     expect(ROUTES.encrypt.readBody?.({ plaintext: 'AA==' })).toBeDefined();
     for (const { crypto: traits, readBody, example } of crypto) {

@@ -17,6 +17,7 @@ const ids: Readonly<Record<string, string>> = {
   keyId: EXAMPLE.keyId,
   tokenId: EXAMPLE.tokenId,
   bindingId: EXAMPLE.bindingId,
+  denialId: EXAMPLE.bindingId,
   eventId: EXAMPLE.tokenId,
   tenantId: EXAMPLE.tenantId,
 };
@@ -51,6 +52,7 @@ POST /kms/v1/keys/{keyId}/destroy
 POST /kms/v1/keys/{keyId}/restore
 POST /kms/v1/keys/{keyId}/shred
 POST /kms/v1/tenants/{tenantId}/crypto-shred
+GET /kms/v1/tenants/{tenantId}/usage
 GET /kms/v1/keys/{keyId}/policy
 PUT /kms/v1/keys/{keyId}/policy
 DELETE /kms/v1/keys/{keyId}/policy
@@ -91,10 +93,15 @@ DELETE /kms/v1/tokens/{tokenId}
 POST /kms/v1/identity-bindings
 GET /kms/v1/identity-bindings
 POST /kms/v1/identity-bindings/deny
+GET /kms/v1/identity-denials
+POST /kms/v1/identity-denials/{denialId}/lift
 GET /kms/v1/identity-bindings/{bindingId}
 DELETE /kms/v1/identity-bindings/{bindingId}
 POST /kms/v1/tenants
 GET /kms/v1/tenants
+PATCH /kms/v1/tenants/{tenantId}
+GET /kms/v1/tenants/{tenantId}
+POST /kms/v1/tenants/{tenantId}/rotate-master-key
 GET /health
 GET /kms/v1/health
 GET /livez
@@ -149,6 +156,8 @@ describe('the route table', () => {
       'removeExpiredTokens',
       'applyTombstones',
       'runDueWork',
+      'rotateDueMasterKeys',
+      'resealMasterKeys',
       'sweepResidentKeys',
       'checkRoots',
       'completeWraps',

@@ -1,7 +1,7 @@
 // What a program needs that keeps keys. Each name is documented where it is defined.
 export type { Caller } from './access/caller.ts';
 export type { Identity } from './access/identity.ts';
-export { localCaller, type LocalCaller } from './access/local-caller.ts';
+export { localCaller, type LocalCaller } from './door/local-caller.ts';
 export {
   effectivePermissions,
   type Permission,
@@ -13,8 +13,10 @@ export {
 export { type Algorithm, KEY_PURPOSES, type KeyPurpose } from './algorithms/registry.ts';
 export { resolveAlgorithm } from './algorithms/resolve.ts';
 export { BOUNDS } from './bounds/bounds.ts';
-export type { CallerKms, OwnKms } from './door/methods.ts';
-export { openKms, type OpenKmsOptions } from './door/open-kms.ts';
+export type { CallerKms } from './door/callers/callers-kms.ts';
+export type { OwnKms } from './door/callers/own.ts';
+export { openKms } from './door/open-kms.ts';
+export type { OpenKmsOptions } from './door/open-kms-options.ts';
 export { type CallFacts, OpenedKms, type Presenter } from './door/opened-kms.ts';
 export type { Schedule, WorkReport } from './door/scheduled-work.ts';
 export type { SignatureOptions } from './engines/engine.ts';
@@ -60,11 +62,13 @@ export type { ReencryptInput } from './operations/reencrypt.ts';
 export type { RevokeKeyInput } from './operations/revoke-key.ts';
 export type { RotationSchedule, RotationSchedules } from './operations/rotation-schedules.ts';
 export type { SignInput, SignResult } from './operations/sign.ts';
+export type { MasterKeyDescription, TenantDescription, TenantDetails } from './model/describe-tenant.ts';
+export type { NamedTenant } from './operations/master-key-rotation.ts';
+export type { UpdateTenantInput } from './operations/update-tenant.ts';
 export type {
   CreateTenantInput,
   ListTenantsResult,
   ShredTenantInput,
-  TenantDescription,
 } from './operations/tenants.ts';
 export type { VersionMatch } from './operations/try-versions.ts';
 export type { UnwrapInput, UnwrapResult } from './operations/unwrap.ts';

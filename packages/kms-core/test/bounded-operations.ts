@@ -26,10 +26,14 @@ type Unattended =
   | 'rotateRoot'
   | 'retireRoot'
   | 'bootstrapTenant'
+  | 'resealMasterKeys'
+  | 'rotateDueMasterKeys'
   | 'installPlatformToken';
+/** What leaves every input that is out of bounds to the operation for one: `together.test.ts`. */
+type Together = 'encryptTogether' | 'decryptTogether';
 export type BoundedOperation = Exclude<
   { [Name in keyof Core]: IsOperation<Core[Name]> extends true ? Name : never }[keyof Core],
-  Unattended
+  Unattended | Together
 >;
 type InputOf<F> = F extends (op: Operation, ...rest: infer Rest) => unknown
   ? Rest extends readonly [infer Input, ...unknown[]]
@@ -376,6 +380,11 @@ async function bound(f: Fixture): Promise<string> {
   return (await core.createIdentityBinding({ kms: f.kms, caller: f.admin }, input)).bindingId;
 }
 
+async function denied(f: Fixture): Promise<string> {
+  const input = { issuer: 'https://issuer.example', sub: 'orders' };
+  return (await core.denyIdentity({ kms: f.kms, caller: f.admin }, input)).denialId;
+}
+
 /** The bounds of every operation with a caller, and of every field that it takes: the compiler asks for all of them. */
 export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Name]>> } = {
   encrypt: encryptRow,
@@ -653,6 +662,11 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
       idempotency,
     },
   },
+  listIdentityDenials: { base: async () => ({}), fields: { limit: whole(1, 200), cursor } },
+  liftIdentityDenial: {
+    base: async (f) => ({ denialId: await denied(f) }),
+    fields: { denialId: id(), idempotency },
+  },
   createTenant: {
     base: async () => ({ name: 'tenant' }),
     fields: {
@@ -662,6 +676,46 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
     },
   },
   listTenants: { base: async () => ({}), fields: { limit: whole(1, 200), cursor } },
+  updateTenant: {
+    base: async (f) => ({ tenantId: f.admin.tenantId, limits: { rate: { unitsPerSecond: 100 } } }),
+    fields: {
+      tenantId: { ...id(), inside: [], outside: [...id().outside] },
+      limits: {
+        inside: [
+          {},
+          { rate: null },
+          { rate: { unitsPerSecond: 0 } },
+          { rate: { unitsPerSecond: 1_000_000_000, burst: 1_000_000_000 } },
+          { rate: { unitsPerSecond: 1, burst: 1 } },
+        ],
+        outside: [
+          null,
+          7,
+          { rate: 7 },
+          { rate: {} },
+          { rate: { unitsPerSecond: -1 } },
+          { rate: { unitsPerSecond: 1_000_000_001 } },
+          { rate: { unitsPerSecond: 1.5 } },
+          { rate: { unitsPerSecond: 5, burst: 0 } },
+          { rate: { unitsPerSecond: 5, burst: '5' } },
+          { rate: { unitsPerSecond: 0, burst: 5 } },
+        ],
+      },
+      idempotency,
+    },
+  },
+  getTenant: {
+    base: async (f) => ({ tenantId: f.admin.tenantId }),
+    fields: { tenantId: id() },
+  },
+  rotateMasterKey: {
+    base: async (f) => ({ tenantId: f.admin.tenantId }),
+    fields: { tenantId: id(), idempotency },
+  },
+  tenantUsage: {
+    base: async (f) => ({ tenantId: f.admin.tenantId }),
+    fields: { tenantId: { ...id(), inside: [], outside: [...id().outside] } },
+  },
   shredTenant: {
     base: async (f) => ({ tenantId: f.admin.tenantId, confirmation: `SHRED-${f.admin.tenantId}`, reason: 'test' }),
     fields: {

@@ -26,6 +26,12 @@ const isDue = (limits: object) => (f: Fixture) =>
     orphanGraceSeconds: 600,
     ...limits,
   });
+const rotateDue = (part: object) => (f: Fixture) =>
+  core.rotateDueMasterKeys(
+    core.operationOfService(f.kms, 'rotateDueMasterKeys'),
+    { days: 365, limit: 1, ...part },
+    new AbortController().signal,
+  );
 const entomb = (part: object) => (f: Fixture) =>
   core.applyTombstones(core.operationOfService(f.kms, 'applyTombstones'), [
     {
@@ -75,6 +81,12 @@ export const UNATTENDED: Readonly<Record<string, Cases>> = {
         ),
     })),
   },
+  rotateDueMasterKeys: {
+    outside: [
+      ...[-1, 0.5, 3651, Number.NaN].map((days) => ({ path: 'days', run: rotateDue({ days }) })),
+      ...[-1, 0, 0.5, Number.POSITIVE_INFINITY].map((limit) => ({ path: 'limit', run: rotateDue({ limit }) })),
+    ],
+  },
   isSweepDue: { outside: outsideLimits(isDue) },
   applyTombstones: {
     outside: [
@@ -105,6 +117,7 @@ export const UNATTENDED: Readonly<Record<string, Cases>> = {
   retireRoot: { outside: [] },
   // These take nothing of a caller's: a signal to stop, and a token that is only compared by its hash.
   runDueWork: { outside: [] },
+  resealMasterKeys: { outside: [] },
   authenticateToken: { outside: [] },
   apiTokenVerifier: { outside: [] },
 };

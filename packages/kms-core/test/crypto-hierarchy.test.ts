@@ -198,6 +198,7 @@ describe('the MAC of a key record', () => {
   const chain = new MasterKeyChain([tmk(TENANT, 1, Buffer.alloc(32, 1)), tmk(TENANT, 2, Buffer.alloc(32, 2))], {
     written: 2,
     known,
+    rotatesMasterKeys: true,
   });
   const signed = chain.signRecord(RECORD);
 

@@ -43,6 +43,8 @@ export function complete(engine: KeyEngine): Required<KeyEngine> {
   return {
     seal: missing,
     open: missing,
+    sealAll: missing,
+    openAll: missing,
     openLegacy: missing,
     sign: missing,
     verify: missing,

@@ -37,6 +37,8 @@ describe('XAES-256-GCM gives the answers of its specification', () => {
     const sealed = Buffer.concat([nonce, hex(vector, 'sealed')]);
     expect(xaes.seal(NO_PREFIX, aad, plaintext)).toEqual(sealed);
     expect(xaes.open(sealed, aad)).toEqual(plaintext);
+    expect(xaes.sealAll(NO_PREFIX, [{ plaintext, aad }])).toEqual([sealed]);
+    expect(xaes.openAll([{ sealed, aad }])).toEqual([plaintext]);
   });
 
   test.each(vectors.filter((vector) => 'accumulated' in vector))('$id', (vector) => {

@@ -24,10 +24,10 @@ function documentedImports(text: string): Readonly<Record<string, readonly strin
 /** The packages of this repository that the sources of one import. */
 function importsOf(folder: string): readonly string[] {
   const sources = globSync('src/**/*.ts', { cwd: folder }).filter((file) => !/\.(?:test|soak|release)\.ts$/.test(file));
+  // The examples in comments are programs of their own.
+  const codeOf = (file: string) => readFileSync(`${folder}/${file}`, 'utf8').replaceAll(/^\s*\*.*$/gm, '');
   const names = sources.flatMap((file) =>
-    [...readFileSync(`${folder}/${file}`, 'utf8').matchAll(/(?:from|import\() ?'@qnsp\/([a-z0-9-]+)/g)].map(
-      ([, name]) => name ?? '',
-    ),
+    [...codeOf(file).matchAll(/(?:from|import\() ?'@qnsp\/([a-z0-9-]+)/g)].map(([, name]) => name ?? ''),
   );
   return [...new Set(names)].toSorted();
 }

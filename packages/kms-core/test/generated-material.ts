@@ -6,7 +6,7 @@ import { softwareEngine } from '../src/engines/software-engine.ts';
 import { generateMaterial, loadMaterial } from '../src/engines/software-material.ts';
 
 /** What a version with this algorithm must be able to do. */
-function operations(algorithm: Algorithm): readonly (keyof KeyEngine)[] {
+export function engineMethods(algorithm: Algorithm): readonly (keyof KeyEngine)[] {
   switch (algorithm.family) {
     case 'aead':
       return ['open', 'seal'];
@@ -35,7 +35,9 @@ export async function checkedSecret(algorithm: Algorithm): Promise<string> {
   const material = loadMaterial(algorithm, secret);
   const engine = softwareEngine(algorithm, material);
   await pairwiseTest(engine);
-  expect(Object.keys(engine).sort()).toEqual(operations(algorithm));
+  // The KDF of XAES makes the keys of several messages in one call.
+  const together = algorithm.id === 'aes-256-gcm' ? ['openAll', 'sealAll'] : [];
+  expect(Object.keys(engine).toSorted()).toEqual([...engineMethods(algorithm), ...together].toSorted());
   if (material.publicKey === null) expect(publicKey === null || algorithm.form.kind === 'x-wing').toBe(true);
   else expect(material.publicKey.export({ format: 'der', type: 'spki' })).toEqual(publicKey);
   return Buffer.from(secret).toString('hex');

@@ -18,7 +18,9 @@ import {
   IdentityRing,
   type Kms,
   KmsError,
+  liftIdentityDenial,
   listIdentityBindings,
+  listIdentityDenials,
   newId,
   type Operation,
   OperationEvidence,
@@ -370,6 +372,20 @@ describe('what changes counts at once, though somebody is held', () => {
     await expect(mayEncrypt()).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
   });
 
+  test('a denial that is lifted, here and on another node', async () => {
+    const feed = f.store.changes;
+    const identities = new IdentityRing(f.store, f.kms.hierarchy, { feed, memory: new MapCache() }, f.kms.clock);
+    const other = { ...f.kms, identities };
+    await createIdentityBinding(admin, BINDING);
+    const claims = proven({}, { issuedAt: Date.now() - 1000 });
+    const denial = await denyIdentity(admin, { issuer: ISSUER, sub: claims.subject });
+    for (const kms of [f.kms, other])
+      await expect(resolve(claims, undefined, kms)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+    await liftIdentityDenial(admin, denial);
+    for (const kms of [f.kms, other])
+      expect(await resolve(claims, undefined, kms)).toMatchObject({ tenantId: f.tenantId });
+  });
+
   test('the end of the tenant', async () => {
     await createIdentityBinding(admin, BINDING);
     const claims = proven();
@@ -493,20 +509,103 @@ describe('what somebody wrote into the database', () => {
     });
     expect(alerts.length).toBeGreaterThan(0);
   });
+
+  test('lifts no denial, and does not keep the tenant from lifting one', async () => {
+    await createIdentityBinding(admin, BINDING);
+    const claims = proven({}, { issuedAt: Date.now() - 1000 });
+    const { denialId } = await denyIdentity(admin, { issuer: ISSUER, sub: claims.subject });
+    const lifted = await denyIdentity(admin, { issuer: ISSUER, jti: 'another' });
+    await liftIdentityDenial(admin, lifted);
+    await f.store.transact({ kind: 'tenant', tenantId: f.tenantId }, async (unit) => {
+      const [denial, other] = [
+        await unit.identities.getDenial(denialId),
+        await unit.identities.getDenial(lifted.denialId),
+      ];
+      if (denial === undefined || other === undefined) throw new Error('the denials are gone');
+      // What a lifted one has, moved to the one that is in force.
+      await unit.identities.liftDenial({ ...denial, fields: other.fields, mac: other.mac });
+    });
+    await expect(resolve(claims, undefined, kms)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+    expect(alerts.join('\n')).toContain(denialId);
+    const { items, warnings } = await listIdentityDenials({ ...admin, kms }, {});
+    expect(items.map((denial) => denial.denialId)).toEqual([lifted.denialId]);
+    expect(warnings).toEqual([expect.stringContaining(denialId)]);
+    expect(await liftIdentityDenial({ ...admin, kms }, { denialId })).toMatchObject({ denialId });
+    expect(await resolve(claims, undefined, kms)).toMatchObject({ tenantId: f.tenantId });
+    expect((await listIdentityDenials({ ...admin, kms }, {})).warnings).toBeUndefined();
+  });
 });
 
 describe('denials', () => {
+  test('are listed in pages, newest first, with those that were lifted', async () => {
+    const made: string[] = [];
+    for (const sub of ['a', 'b', 'c', 'd', 'e']) {
+      made.unshift((await denyIdentity(admin, { issuer: ISSUER, sub })).denialId);
+      f.advance(1);
+    }
+    const lifted = await liftIdentityDenial(admin, { denialId: made[1] ?? '' });
+    expect(lifted).toMatchObject({ liftedAt: expect.any(String), liftedBy: f.admin.subject });
+    const listed: Awaited<ReturnType<typeof denyIdentity>>[] = [];
+    for (let cursor: string | undefined, more = true; more; ) {
+      const page = await listIdentityDenials(admin, { limit: 2, ...(cursor === undefined ? {} : { cursor }) });
+      listed.push(...page.items);
+      cursor = page.nextCursor ?? undefined;
+      more = cursor !== undefined;
+    }
+    expect(listed.map(({ denialId }) => denialId)).toEqual(made);
+    expect(listed[1]).toEqual(lifted);
+    expect(listed[0]).toMatchObject({ sub: 'e', jti: null, liftedAt: null, liftedBy: null });
+    expect((await listIdentityDenials(await otherTenant(), {})).items).toEqual([]);
+    const bindings = await listIdentityBindings(admin, { limit: 1 });
+    expect(bindings.nextCursor).toBeNull();
+    const { nextCursor } = await listIdentityDenials(admin, { limit: 1 });
+    await expect(listIdentityBindings(admin, { cursor: nextCursor ?? '' })).rejects.toMatchObject({
+      code: 'BAD_REQUEST',
+    });
+  });
+
+  test('are lifted once, and one does not lift another', async () => {
+    await createIdentityBinding(admin, BINDING);
+    const claims = proven({}, { issuedAt: Date.now() - 1000 });
+    const ofSubject = await denyIdentity(admin, { issuer: ISSUER, sub: claims.subject });
+    const ofToken = await denyIdentity(admin, { issuer: ISSUER, jti: claims.credentialId ?? '' });
+    const first = await liftIdentityDenial(admin, ofSubject);
+    expect(await liftIdentityDenial(admin, ofSubject)).toEqual(first);
+    await expect(resolve(claims)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+    await liftIdentityDenial(admin, ofToken);
+    await resolve(claims);
+    for (const op of [admin, await otherTenant()])
+      await expect(liftIdentityDenial(op, { denialId: newId() })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(liftIdentityDenial(await otherTenant(), ofToken)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await denyIdentity(admin, { issuer: ISSUER, sub: claims.subject });
+    await expect(resolve(claims)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+  });
+
+  test('are lifted by nobody who has less than the bindings of the issuer give', async () => {
+    const limited = {
+      ...admin,
+      caller: callerOf(f.tenantId, null, ['kms:identity-bindings:manage', 'kms:encrypt']),
+    };
+    const denial = await denyIdentity(limited, { issuer: ISSUER, sub: 'orders' });
+    const own = { ...BINDING, role: null, permissions: ['kms:encrypt' as const] };
+    await createIdentityBinding(limited, own);
+    await createIdentityBinding(admin, { ...BINDING, issuer: 'https://other.example', role: 'tenant_admin' });
+    const wider = await createIdentityBinding(admin, { ...BINDING, match: { sub: 'x' }, role: 'key_user' });
+    await expect(liftIdentityDenial(limited, denial)).rejects.toMatchObject({
+      code: 'FORBIDDEN',
+      details: { permission: expect.stringMatching(/^kms:/) },
+    });
+    expect((await listIdentityDenials(admin, {})).items).toMatchObject([{ liftedAt: null }]);
+    await deleteIdentityBinding(admin, wider);
+    expect(await liftIdentityDenial(limited, denial)).toMatchObject({ liftedBy: limited.caller.subject });
+  });
+
   test('are removed once all that they deny has expired, and are at most 1,000 until then', async () => {
     const { kms } = f;
     const shortLived: Operation = {
       ...admin,
       kms: { ...kms, settings: { ...kms.settings, credentialLifetimeSeconds: 60 } },
     };
-    const count = () =>
-      f.store.transact(
-        { kind: 'tenant', tenantId: f.tenantId },
-        async (unit) => (await unit.identities.count()).denials,
-      );
     for (let index = 0; index < BOUNDS.identity.denials; index += 1)
       await denyIdentity(shortLived, { issuer: ISSUER, sub: `${index}` });
     await expect(denyIdentity(shortLived, { issuer: ISSUER, sub: 'more' })).rejects.toMatchObject({
@@ -519,7 +618,10 @@ describe('denials', () => {
     });
     f.advance((1 + BOUNDS.identity.aheadSeconds) * 1000);
     await denyIdentity(shortLived, { issuer: ISSUER, sub: 'more' });
-    expect(await count()).toBe(1);
+    const { total } = await f.store.transact({ kind: 'tenant', tenantId: f.tenantId }, (unit) =>
+      unit.seals.count(f.tenantId, 1),
+    );
+    expect(total).toBe(1);
   });
 });
 
@@ -537,6 +639,7 @@ test('bindings and denials leave what they say in evidence', async () => {
   };
   const { bindingId } = await run((op) => createIdentityBinding(op, BINDING));
   const { denialId } = await run((op) => denyIdentity(op, { issuer: ISSUER, sub: 'orders' }));
+  await run((op) => liftIdentityDenial(op, { denialId }));
   await run((op) => deleteIdentityBinding(op, { bindingId }));
   expect(
     f.store
@@ -559,6 +662,11 @@ test('bindings and denials leave what they say in evidence', async () => {
       eventType: 'kms.identity.denied',
       id: denialId,
       after: { issuer: ISSUER, sub: 'orders', before: expect.any(String) },
+    },
+    {
+      eventType: 'kms.identity-denial.lifted',
+      id: denialId,
+      after: { liftedAt: expect.any(String), issuer: ISSUER, sub: 'orders' },
     },
     { eventType: 'kms.identity-binding.deleted', id: bindingId, after: { removedAt: expect.any(String) } },
   ]);

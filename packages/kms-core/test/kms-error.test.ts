@@ -23,7 +23,7 @@ test('what only looks like one is none', () => {
 
 test('a special one is known as such and as an error of the KMS, and no other is', () => {
   const unknown = new OutcomeUnknown(Promise.resolve(true), undefined);
-  const refused = new RefusedCredential({ subject: 'a', tenantId: null });
+  const refused = new RefusedCredential({ subject: 'a', tenantId: null, credential: 'api-token' });
   expect([KmsError.is(unknown), OutcomeUnknown.is(unknown), RefusedCredential.is(unknown)]).toEqual([
     true,
     true,

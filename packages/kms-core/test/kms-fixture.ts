@@ -8,9 +8,13 @@ import {
   KeyRing,
   type Kms,
   newId,
+  DEFAULT_QUOTAS,
   OperationBudgets,
+  TenantQuotas,
   OperationCounter,
   type Permission,
+  poolJobs,
+  type Quotas,
   type ResidentKeyProvider,
   resolveAlgorithm,
   type Role,
@@ -42,6 +46,7 @@ export async function makeFixture(
   options: {
     readonly messageBudget?: number;
     readonly requireFips?: boolean;
+    readonly quotas?: Partial<Quotas>;
     readonly frozenClock?: boolean;
     readonly resident?: readonly ResidentKeyProvider[];
     /** A software root without it. */
@@ -67,11 +72,18 @@ export async function makeFixture(
       tokens: new TokenRing(store, hierarchy, { feed: store.changes, memory: new MapCache() }),
       identities: new IdentityRing(store, hierarchy, { feed: store.changes, memory: new MapCache() }, clock),
       resident,
+      quotas: new TenantQuotas(
+        store,
+        hierarchy,
+        { feed: store.changes, memory: new MapCache() },
+        { ...DEFAULT_QUOTAS, ...options.quotas },
+      ),
       budgets: new OperationBudgets(
         store,
         options.messageBudget === undefined ? {} : { messageBudget: options.messageBudget },
       ),
       counter: new OperationCounter(),
+      jobs: poolJobs(),
       clock,
       random,
       settings: { defaultAlgorithm: resolveAlgorithm('AES-256-GCM'), requireFips: options.requireFips ?? false },

@@ -14,7 +14,9 @@ import {
   keyStatistics,
   createImportParameters,
   listApiTokens,
+  liftIdentityDenial,
   listIdentityBindings,
+  listIdentityDenials,
   listKeys,
   PERMISSIONS,
   putKeyPolicy,
@@ -104,6 +106,8 @@ describe('a credential for some keys', () => {
       () => getIdentityBinding({ kms: f.kms, caller: limited }, { bindingId: made.tokenId }),
       () => deleteIdentityBinding({ kms: f.kms, caller: limited }, { bindingId: made.tokenId }),
       () => denyIdentity({ kms: f.kms, caller: limited }, { issuer: 'i', sub: 'me' }),
+      () => listIdentityDenials({ kms: f.kms, caller: limited }, {}),
+      () => liftIdentityDenial({ kms: f.kms, caller: limited }, { denialId: made.tokenId }),
       () => createTenant({ kms: f.kms, caller: platform }, { name: 'tenant' }),
       () =>
         shredTenant(

@@ -143,7 +143,7 @@ test('the master keys of a tenant that nobody uses are compared after a gap', as
   const read = vi.spyOn(f.store, 'transact');
   const forgotten = vi.spyOn(other.hierarchy, 'forget');
   feed.deliver({ kind: 'gap' });
-  await vi.waitFor(() => expect(forgotten).toHaveBeenCalledWith(f.tenantId));
+  await vi.waitFor(() => expect(forgotten).toHaveBeenCalledWith(f.tenantId), { timeout: 20_000 });
   expect(read).toHaveBeenCalledTimes(1);
 });
 

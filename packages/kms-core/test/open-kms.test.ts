@@ -4,6 +4,7 @@ import {
   type AuditEvent,
   CALLERS_OPERATIONS,
   type Caller,
+  type CredentialVerifier,
   type EvidenceTrail,
   KmsError,
   localCaller,
@@ -12,6 +13,7 @@ import {
   openKms,
   type OpenKmsOptions,
   OWN_OPERATIONS,
+  RefusedCredential,
   softwareRoot,
   Storage,
   SYSTEM_TENANT,
@@ -163,6 +165,32 @@ describe('evidence', () => {
       request: { contextKeys: ['order'] },
     });
     expect(byAction['getRandom']).toMatchObject({ ...common, resource: { type: 'service', id: null } });
+  });
+
+  test('calls who has a credential of an issuer a workload, when it is refused as well', async () => {
+    const state = noted();
+    const owner = { subject: 'https://issuer.example#orders', tenantId: randomUUID(), credential: 'jwt' } as const;
+    const identity = {
+      ...owner,
+      permissions: new Set(['kms:random'] as const),
+      attributes: { mfa: false },
+      keys: null,
+    };
+    const verifier: CredentialVerifier = {
+      verify: ({ bearer }) => {
+        if (bearer === 'ended') throw new RefusedCredential(owner);
+        return bearer === 'sound' ? identity : undefined;
+      },
+    };
+    const evidence = () => ({ trail: state.trail, close: async () => undefined });
+    const kms = await open({ evidence, verifiers: [verifier] });
+    await kms.as(await kms.authenticate({ bearer: 'sound' })).getRandom({ bytes: 1 });
+    await expect(kms.authenticate({ bearer: 'ended' })).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+    const actor = { type: 'workload', id: owner.subject };
+    expect(state.events).toMatchObject([
+      { actor, result: 'success' },
+      { actor, result: 'denied' },
+    ]);
   });
 
   test('is written before the answer is given: without it there is none', async () => {

@@ -57,6 +57,7 @@ import {
   type Store,
   operationOfService,
 } from '../src/exports/internal.ts';
+import { costOfWork } from '../src/algorithms/costs.ts';
 import type { KeyVersionRecord } from '../src/model/key.ts';
 import { cipherOf } from '../src/model/version-cipher.ts';
 import { addTenant, callerOf, type Fixture, makeFixture, promised } from './kms-fixture.ts';
@@ -846,6 +847,20 @@ describe('import', () => {
       wrappedMaterial: Buffer.concat([encrypted, wrapWithPadding(kek, material)]),
     };
   }
+
+  test('is paid for before anything is unwrapped', async () => {
+    const algorithm = resolveAlgorithm('AES-256-GCM');
+    const [importToken, wrappedMaterial] = [randomBytes(100), randomBytes(100)];
+    const input = { algorithm, wrappingAlgorithm: 'ML_KEM_768_AES_KWP', importToken, wrappedMaterial } as const;
+    const refusal = new KmsError('TOO_MANY_REQUESTS', 'Too much.');
+    const asked: number[] = [];
+    const pay = (units: number) => {
+      asked.push(units);
+      throw refusal;
+    };
+    await expect(importKey({ kms: f.kms, caller: f.admin, pay }, input)).rejects.toBe(refusal);
+    expect(asked).toEqual([costOfWork(algorithm, 'accept')]);
+  });
 
   test.each(['RSA_AES_KEY_WRAP_SHA_256', 'ML_KEM_768_AES_KWP'] as const)(
     '%s brings in a key that other systems share',

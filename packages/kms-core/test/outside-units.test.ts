@@ -33,7 +33,9 @@ import {
   keyStatistics,
   type Kms,
   listApiTokens,
+  liftIdentityDenial,
   listIdentityBindings,
+  listIdentityDenials,
   listKeys,
   listTenants,
   mac,
@@ -56,6 +58,7 @@ import {
   runDueWork,
   shredKey,
   shredTenant,
+  updateTenant,
   sign,
   suspendKey,
   sweepResidentKeys,
@@ -98,6 +101,7 @@ interface Prepared {
   readonly tag: Uint8Array;
   readonly token: { readonly token: string; readonly tokenId: string };
   readonly binding: { readonly bindingId: string };
+  readonly denial: { readonly denialId: string };
 }
 
 async function prepare(): Promise<Prepared> {
@@ -119,6 +123,7 @@ async function prepare(): Promise<Prepared> {
     tag: (await mac({ kms, caller: admin }, { keyId: keyIds.hmac, data: DATA })).mac,
     token: await createApiToken({ kms, caller: admin }, { name: 'token', role: 'key_user' }),
     binding: { bindingId: (await createIdentityBinding({ kms, caller: admin }, BINDING)).bindingId },
+    denial: await denyIdentity({ kms, caller: admin }, { issuer: BINDING.issuer, jti: 'lifted' }),
   };
 }
 
@@ -196,6 +201,9 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   getIdentityBinding: (kms, { admin, binding }) => getIdentityBinding({ kms, caller: admin }, binding),
   deleteIdentityBinding: (kms, { admin, binding }) => deleteIdentityBinding({ kms, caller: admin }, binding),
   denyIdentity: (kms, { admin }) => denyIdentity({ kms, caller: admin }, { issuer: BINDING.issuer, sub: 'orders' }),
+  listIdentityDenials: (kms, { admin }) => listIdentityDenials({ kms, caller: admin }, {}),
+  liftIdentityDenial: (kms, { admin, denial }) =>
+    liftIdentityDenial({ kms, caller: admin, idempotency: once('lift') }, denial),
   installPlatformToken: (kms) =>
     installPlatformToken(
       operationOfService(kms, 'installPlatformToken'),
@@ -203,6 +211,11 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     ),
   createTenant: (kms) => createTenant({ kms, caller: operator, idempotency: once('tenant') }, { name: 'second' }),
   listTenants: (kms) => listTenants({ kms, caller: operator }, {}),
+  updateTenant: (kms, { f }) =>
+    updateTenant(
+      { kms, caller: operator, idempotency: once('limits') },
+      { tenantId: f.tenantId, limits: { rate: null } },
+    ),
   shredTenant: (kms, { admin, f }) =>
     shredTenant({ kms, caller: admin }, { tenantId: f.tenantId, confirmation: `SHRED-${f.tenantId}`, reason: 'test' }),
   'runDueWork: rotation': async (kms, { admin, f, keyIds }) => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { authorize, isAllowed } from '../src/access/evaluate-policy.ts';
 import { checkPolicy } from '../src/bounds/check-policy.ts';
@@ -7,6 +8,11 @@ import { callerOf } from './kms-fixture.ts';
 const { policy: bounds } = BOUNDS;
 const deny: PolicyStatement = { effect: 'deny', actions: ['*'], resources: ['*'] };
 const many = <T>(count: number, make: (index: number) => T) => Array.from({ length: count }, (_, index) => make(index));
+
+const MEBIBYTE = Buffer.alloc(1024 * 1024);
+/** Of the time that hashing one MiB takes, in which machines differ about as much as in this: 0.7 ms where it was measured. */
+const MOST_WHEN_READ = 14;
+const MOST_OF_A_CALL = 0.5;
 
 /** A statement as often as the bound of the whole document lets it stand there. */
 function filled(make: (index: number) => PolicyStatement): PolicyDocument {
@@ -52,15 +58,16 @@ describe.each(Object.entries(WORST))('a policy with as many as it may hold: %s',
     checkPolicy('policy', policy);
     const text = JSON.stringify(policy);
     expect(text.length).toBeGreaterThan(bounds.totalCharacters / 5);
-    const first = leastMs(20, () => {
+    const first = leastMs(200, () => {
       const read: PolicyDocument = JSON.parse(text);
       expect(isAllowed(caller, 'kms:keys:read', { keyId, policy: read }, 0)).toBe(true);
     });
     const each = leastMs(50, () => authorize(caller, 'kms:encrypt', { keyId, policy }, 0));
+    const hashing = leastMs(50, () => createHash('sha256').update(MEBIBYTE).digest());
     process.stdout.write(
       `${name}: ${text.length} characters, ${first.toFixed(2)} ms when read, ${(each * 1000).toFixed(0)} µs a call\n`,
     );
-    expect(first).toBeLessThan(10);
-    expect(each).toBeLessThan(0.5);
+    expect(first / hashing).toBeLessThan(MOST_WHEN_READ);
+    expect(each / hashing).toBeLessThan(MOST_OF_A_CALL);
   });
 });

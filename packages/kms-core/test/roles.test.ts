@@ -24,6 +24,8 @@ const HELD = {
   'kms:tokens:manage': 'PT',
   'kms:identity-bindings:manage': 'PT',
   'kms:audit:read': 'PTA',
+  'kms:tenants:read': 'PTA',
+  'kms:tenants:rotate': 'PT',
   'kms:tenants:shred': 'PT',
   'kms:tenants:manage': 'P',
   'kms:encrypt': 'PTU',

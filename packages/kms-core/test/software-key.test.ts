@@ -8,7 +8,7 @@ const data = Buffer.from('attack at dawn');
 describe.each(ALGORITHMS.filter(({ importOnly, family }) => !importOnly && family !== 'slh-dsa'))(
   '$id',
   (algorithm) => {
-    test('is made, given out and loaded without a store, and is the same key then', { timeout: 60_000 }, async () => {
+    test('is made, given out and loaded without a store, and is the same key then', { timeout: 600_000 }, async () => {
       const made = await generateSoftwareKey(algorithm);
       const secret = made.secret();
       const loaded = loadSoftwareKey(algorithm.standardName, secret);

@@ -192,6 +192,21 @@ describe('a rotated token', () => {
     expect(Date.parse(overlapEndsAt ?? '') - Date.parse(next.createdAt)).toBe(HOUR_MS);
   });
 
+  test('is revoked alone unless its lineage is, and the answer says so', async () => {
+    const old = await create(f.admin);
+    const next = await rotateApiToken({ kms: f.kms, caller: f.admin }, { tokenId: old.tokenId });
+    const revoke = (tokenId: string, cascade = false) =>
+      revokeApiToken({ kms: f.kms, caller: f.admin }, { tokenId, cascade });
+    const warnings = [expect.stringMatching(/replaced.*cascade/)];
+    expect(await revoke(old.tokenId)).toEqual({ revoked: 1, more: false, warnings });
+    expect(await revoke(old.tokenId)).toEqual({ revoked: 0, more: false, warnings });
+    await identify(next.token);
+    expect(await revoke(old.tokenId, true)).toEqual({ revoked: 1, more: false });
+    await expect(identify(next.token)).rejects.toMatchObject(UNAUTHORIZED);
+    const other = await create(f.admin);
+    expect(await revoke(other.tokenId)).toEqual({ revoked: 1, more: false });
+  });
+
   test('without an overlap ends at once', async () => {
     const old = await create(f.admin);
     await identify(old.token);

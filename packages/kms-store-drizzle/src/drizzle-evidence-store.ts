@@ -25,6 +25,7 @@ import {
 import { extendChain } from './evidence/extend-chain.ts';
 import { retireBatches } from './evidence/retire-batches.ts';
 import { EVENT_LISTS, eventLists } from './records/evidence-records.ts';
+import { kms } from './schema/columns.ts';
 import { evidenceOutbox } from './schema/evidence.ts';
 import { toStoreError } from './driver/store-errors.ts';
 
@@ -151,7 +152,7 @@ export class DrizzleEvidenceStore implements EvidenceStore {
 
 const appendEvents = builtOnce((db) =>
   db
-    .select({ appended: sql`kms.append_events(${EVENT_LISTS})` })
+    .select({ appended: sql`${kms}.append_events(${EVENT_LISTS})` })
     .from(sql`(values (1)) as once`)
     .prepare('append_events'),
 );

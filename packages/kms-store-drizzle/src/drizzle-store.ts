@@ -9,10 +9,12 @@ import { DrizzleIdempotency } from './records/idempotency-records.ts';
 import { DrizzleKeys } from './records/key-records.ts';
 import { toKeyRecord } from './records/key-rows.ts';
 import { DrizzleResidents } from './records/resident-records.ts';
+import { DrizzleSeals } from './records/seal-records.ts';
 import { DrizzleTenants } from './records/tenant-records.ts';
 import { DrizzleTokens } from './records/token-records.ts';
 import { toTokenRecord } from './records/token-rows.ts';
 import { apiTokens } from './schema/api-tokens.ts';
+import { kms } from './schema/columns.ts';
 import { keyRecords } from './schema/keys.ts';
 import { Session } from './driver/session.ts';
 import { toStoreError } from './driver/store-errors.ts';
@@ -27,7 +29,7 @@ export class DrizzleStore implements Store {
 
   transact<T>(scope: StoreScope, work: (unit: UnitOfWork) => Promise<T>): Promise<T> {
     return this.#driver.transaction(scope, async (db, now) => {
-      const session = new Session(scope, now, db);
+      const session = new Session(this.#driver.names, scope, now, db);
       try {
         return await work(unitOf(session));
       } finally {
@@ -68,6 +70,7 @@ function unitOf(session: Session): UnitOfWork {
   let idempotency: DrizzleIdempotency | undefined;
   let evidence: DrizzleEvidenceRecords | undefined;
   let residents: DrizzleResidents | undefined;
+  let seals: DrizzleSeals | undefined;
   return {
     now: session.now,
     get keys() {
@@ -91,6 +94,9 @@ function unitOf(session: Session): UnitOfWork {
     get residents() {
       return (residents ??= new DrizzleResidents(session));
     },
+    get seals() {
+      return (seals ??= new DrizzleSeals(session));
+    },
   };
 }
 
@@ -99,14 +105,14 @@ function unitOf(session: Session): UnitOfWork {
 const readKey = builtOnce((db) =>
   db
     .select(columnsOfAnswer(getViewSelectedFields(keyRecords)))
-    .from(sql`kms.read_key(${sql.placeholder('tenantId')}, ${sql.placeholder('keyId')})`)
+    .from(sql`${kms}.read_key(${sql.placeholder('tenantId')}, ${sql.placeholder('keyId')})`)
     .prepare('read_key'),
 );
 
 const findToken = builtOnce((db) =>
   db
     .select(columnsOfAnswer(getTableColumns(apiTokens)))
-    .from(sql`kms.find_token(${sql.placeholder('hash')})`)
+    .from(sql`${kms}.find_token(${sql.placeholder('hash')})`)
     .prepare('find_token'),
 );
 

@@ -16,8 +16,13 @@ import { DrizzleFleetNodes } from './fleet/fleet-nodes.ts';
 import { prepareDatabase } from './migrate/prepare-database.ts';
 import { connectionProblem } from './postgres/connection-problem.ts';
 import type { DatabaseClock } from './postgres/database-clock.ts';
-import type { PostgresStoreOptions } from './postgres/options.ts';
+import type { PostgresClientOptions, PostgresStoreOptions } from './postgres/options.ts';
 import { PostgresDriver } from './postgres/postgres-driver.ts';
+
+export type { PostgresClient } from './postgres/postgres-client.ts';
+export { type ConnectionUrl, parseConnectionUrl } from './postgres/connection-url.ts';
+export type { DatabaseClock, PostgresClientOptions, PostgresStoreOptions };
+export type { SslMode } from './postgres/options.ts';
 
 /** A storage on a PostgreSQL server, which has all parts that a storage may have. */
 export type PostgresStorage = Storage<{
@@ -33,7 +38,11 @@ export type PostgresStorage = Storage<{
 
 /**
  * Opens the store on a PostgreSQL server, version 15 or newer. The connecting user owns the tables or is a member of
- * the role `kms_app`.
+ * the role `kms_app`, for a schema of another name of the role `kms_app_` and that name.
+ *
+ * With a `url` the store has connections of its own. With the application's `client` it works on those of the application, each
+ * unit of work in a transaction that takes one of them: it waits for one as the application does, so an operation of the KMS
+ * within a transaction of the application needs a second one.
  *
  * `changes` reports every change in the database, no matter who makes it; it opens two connections of its own when somebody
  * subscribes. `clock` is the time by which the database judges, to judge by it without asking.
@@ -42,9 +51,14 @@ export type PostgresStorage = Storage<{
  *   `lies`, which says what would have to be changed, and `option`, the URL; `BAD_REQUEST` for a URL that is none;
  *   `INTERNAL_ERROR` when the database does not fit this version, saying what to do.
  * @example
- * const storage = await openPostgresStore({ url: 'postgresql://kms@db/kms', ssl: 'verify-full', migrate: 'auto' });
+ * import { openPostgresStore } from '@qnsp/kms-store-drizzle';
+ * // On the same machine; elsewhere `ssl` is `verify-full`.
+ * const storage = await openPostgresStore({ url: databaseUrl, ssl: 'disable', migrate: 'auto' });
+ * await storage.close();
  */
-export async function openPostgresStore(options: PostgresStoreOptions): Promise<PostgresStorage> {
+export async function openPostgresStore(
+  options: PostgresStoreOptions | PostgresClientOptions,
+): Promise<PostgresStorage> {
   const driver = new PostgresDriver(options);
   await prepareDatabase(driver, options.migrate).catch((error: unknown) => {
     throw explained(error, 'url');

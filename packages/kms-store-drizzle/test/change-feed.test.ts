@@ -119,6 +119,35 @@ describe('the feed of a PostgreSQL database', () => {
     await expect.poll(() => marks(), { timeout: 15_000 }).toContainEqual({ ...first, own: false });
   });
 
+  it('sends fewer heartbeats while nobody asks for proof, and one at once to somebody who asks then', async () => {
+    const { changes } = opened;
+    /** Waits for a heartbeat to come back, asks if told so, and answers how long it takes to the next one. */
+    const untilNext = async (ask: () => unknown) => {
+      const beat = () =>
+        new Promise<void>((resolve) => {
+          const unsubscribe = changes.subscribe((event) => {
+            if (event.kind !== 'mark' || !event.own) return;
+            unsubscribe();
+            resolve();
+          });
+        });
+      await beat();
+      const begun = performance.now();
+      ask();
+      await beat();
+      return performance.now() - begun;
+    };
+    const [quiet, woken]: [number[], number[]] = [[], []];
+    for (let round = 0; round < 3; round += 1) {
+      await sleep(3000);
+      quiet.push(await untilNext(() => undefined));
+      woken.push(await untilNext(() => changes.provenAt()));
+    }
+    const middle = (times: readonly number[]) => times.toSorted((a, b) => a - b)[1] ?? Number.NaN;
+    expect(middle(quiet)).toBeGreaterThan(400);
+    expect(middle(woken)).toBeLessThan(middle(quiet) / 2);
+  });
+
   it('takes no heartbeat of the listening session itself for a proof: it comes back where a pooler drops all else', () => {
     const own = (payload: string, session: number) =>
       eventOf(payload, (name, sender) => name === 'mine' && sender !== session);

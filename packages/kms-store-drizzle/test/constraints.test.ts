@@ -174,6 +174,41 @@ describe('constraints of the database', () => {
       () => setVersion(1, 'tmk_version = 2'),
       'the material of a version can only go away',
     ],
+    [
+      'material under an earlier master key',
+      () => setVersion(1, `tmk_version = 0, sealed = '\\x00'`),
+      'the material of a version can only go away',
+    ],
+    [
+      'a record under an earlier master key',
+      () => `update kms.keys set mac_tmk_version = mac_tmk_version - 1`,
+      'a change raises the revision by one',
+    ],
+    [
+      'another field of a record that is sealed again',
+      () => `update kms.keys set mac_tmk_version = mac_tmk_version + 1, name = 'other'`,
+      'a change raises the revision by one',
+    ],
+    [
+      'another field of an identity denial that is sealed again',
+      () => `update kms.identity_denials set mac_tmk_version = mac_tmk_version + 1, value = 'other'`,
+      'only ever gets its MAC',
+    ],
+    [
+      'another field of an identity binding that is sealed again',
+      () => `update kms.identity_bindings set mac_tmk_version = mac_tmk_version + 1, role = 'tenant_admin'`,
+      'an identity binding can only be removed',
+    ],
+    [
+      'a master key that was destroyed',
+      () => 'update kms.tenants set oldest_tmk_version = 2; update kms.tenants set oldest_tmk_version = 1',
+      'does not come back',
+    ],
+    [
+      'a record under a master key that was destroyed',
+      () => 'update kms.tenants set oldest_tmk_version = 2; update kms.keys set revision = revision + 1',
+      'version 1 of the master key was destroyed',
+    ],
     ['another algorithm of a version', () => setVersion(1, `algorithm = 'x'`), 'never changes but in its state'],
     ['another public key', () => setVersion(1, `public_key = '\\x00'`), 'never changes but in its state'],
     ['another number of a version', () => setVersion(1, 'version = 3'), 'never changes but in its state'],
@@ -216,7 +251,7 @@ describe('constraints of the database', () => {
     [
       'a master key version 0',
       () => `insert into kms.tenant_master_key_wraps values ('${tenantId}', 0, 'software', '\\x00', 'c0ffee')`,
-      'tenant_master_key_wraps_version',
+      'version 0 of the master key was destroyed',
     ],
     [
       'a master key for nobody',
@@ -274,6 +309,21 @@ describe('constraints of the database', () => {
       'the removal of the row of an identity binding',
       () => 'delete from kms.identity_bindings',
       'rows of kms.identity_bindings are never removed',
+    ],
+    [
+      'an identity denial that is changed without being lifted',
+      () => `update kms.identity_denials set mac_tag = sha256('')`,
+      'or is lifted',
+    ],
+    [
+      'an identity denial that is lifted and changed',
+      () => `update kms.identity_denials set fields = '{"liftedAt":1}', before = '1970-01-01'`,
+      'or is lifted',
+    ],
+    [
+      'an identity denial that is lifted and put back',
+      () => `update kms.identity_denials set fields = '{"liftedAt":1}'; update kms.identity_denials set fields = '{}'`,
+      'or is lifted',
     ],
     [
       'the removal of an identity denial that has not ended',

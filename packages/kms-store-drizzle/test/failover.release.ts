@@ -30,12 +30,12 @@ beforeEach(async () => {
   replication = await startTcpProxy(primary.port);
   standby = await startStandby(replication.port, 'second');
   address = await startTcpProxy(primary.port);
-}, 60_000);
+}, 600_000);
 afterEach(async () => {
   while (opened.length > 0) await opened.pop()?.close();
   await Promise.all([address.stop(), replication.stop()]);
   await Promise.all([standby.stop(), primary.stop()]);
-}, 60_000);
+}, 600_000);
 
 async function open(options: Partial<PostgresStoreOptions> = {}): Promise<Opened> {
   const url = `postgres://postgres@127.0.0.1:${address.port}/${name}`;
@@ -73,7 +73,7 @@ const isSealed = { code: 'SEALED' };
 const tenants = (store: Store) =>
   store.transact({ kind: 'system' }, async (unit) => (await unit.tenants.list({ limit: 200 })).items);
 
-describe('the address of the database moves to a standby', { timeout: 120_000 }, () => {
+describe('the address of the database moves to a standby', { timeout: 600_000 }, () => {
   it('that has everything: all goes on, for those that know something and those that do not', async () => {
     const [one, other] = [await open(), await open()];
     const tenantId = await newTenant(one.store);
@@ -161,7 +161,7 @@ describe('the address of the database moves to a standby', { timeout: 120_000 },
   });
 });
 
-describe('a synchronous standby is required', { timeout: 120_000 }, () => {
+describe('a synchronous standby is required', { timeout: 600_000 }, () => {
   it('changes are refused while there is none, and reads go on; what was acknowledged is there after a failover', async () => {
     const { store } = await open({ requireStandby: true });
     const acknowledged: string[] = [];

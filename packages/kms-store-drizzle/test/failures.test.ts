@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Store, UnitOfWork } from '@qnsp/kms-core/ports';
 import { asTenant, insertKey, newTenant, nextRevision, sampleKey, SYSTEM } from '@qnsp/kms-core/testing';
 import { openPostgresStore, type PostgresStoreOptions } from '@qnsp/kms-store-drizzle';
-import { createDatabase, type PostgresServer, startPostgres, type TestDatabase } from '@qnsp/test-harness';
+import { createDatabase, lostTime, type PostgresServer, startPostgres, type TestDatabase } from '@qnsp/test-harness';
 import type { Sql } from 'postgres';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { rawSql } from './raw-sql.ts';
@@ -65,11 +65,11 @@ describe('a database that fails', () => {
     return Number(row?.['open']);
   }
 
-  /** Whatever a store does must end within its limit; the rest is for slow machines. */
+  /** Whatever a store does must end within its limit; to end takes a little, too. */
   async function unavailableInTime(attempt: Promise<unknown>): Promise<void> {
-    const begun = performance.now();
+    const [lost, begun] = [lostTime(), performance.now()];
     await expect(attempt).rejects.toMatchObject(UNAVAILABLE);
-    expect(performance.now() - begun).toBeLessThan(LIMIT_MS + 400);
+    expect(performance.now() - begun).toBeLessThan(LIMIT_MS + 400 + lost());
   }
 
   it('lets services on several databases make the role at the same time', async () => {
@@ -184,10 +184,14 @@ describe('a database that fails', () => {
     const store = await open({ statementTimeoutMs: 5000 });
     const tenantId = await newTenant(store);
     const [a, b] = [await insertKey(store, sampleKey(tenantId)), await insertKey(store, sampleKey(tenantId))];
+    let holding = 0;
+    const { promise: bothHold, resolve } = Promise.withResolvers<void>();
     const lockBoth = (first: string, second: string): Promise<void> =>
       asTenant(store, tenantId, async (unit) => {
         await unit.keys.get(first, { lock: true });
-        await sleep(100);
+        holding += 1;
+        if (holding === 2) resolve();
+        await bothHold;
         await unit.keys.get(second, { lock: true });
       });
     const outcomes = await Promise.allSettled([lockBoth(a.keyId, b.keyId), lockBoth(b.keyId, a.keyId)]);
@@ -222,7 +226,7 @@ describe('a database that fails', () => {
       await sleep(LIMIT_MS - 150);
       await held;
     });
-    await sleep(100);
+    await sleep(450);
     // The holder loses its connection at its own limit; who came later may still get one.
     const waiting = store.ping();
     await expect(holder).rejects.toMatchObject(UNAVAILABLE);

@@ -86,7 +86,7 @@ describe.each<[string, readonly Unit[]]>([
   });
 });
 
-it('the tables of evidence are changed while nodes write to them without a pause', { timeout: 60_000 }, async () => {
+it('the tables of evidence are changed while nodes write to them without a pause', { timeout: 600_000 }, async () => {
   const busy = await createDatabase();
   await loadFixture(busy.url, migrationTags().indexOf('0009_invariants'));
   let isOver = false;

@@ -17,6 +17,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Driver } from '../src/driver/driver.ts';
 import { DrizzleEvidenceStore } from '../src/drizzle-evidence-store.ts';
 import { DrizzleStore } from '../src/drizzle-store.ts';
+import { namesIn } from '../src/driver/names.ts';
 import { scopeStatement } from '../src/driver/scope.ts';
 import { rawSql } from './raw-sql.ts';
 
@@ -29,8 +30,9 @@ interface Statement {
 function recordingDriver(sql: Sql, statements: Statement[]): Driver {
   const db = drizzle(sql, { logger: { logQuery: (text, parameters) => void statements.push({ text, parameters }) } });
   return {
+    names: namesIn(),
     async transaction(scope, work) {
-      await sql.unsafe(`begin; ${scopeStatement(scope)}`);
+      await sql.unsafe(`begin; ${scopeStatement(namesIn(), scope)}`);
       try {
         return await work(db, new Date());
       } finally {
@@ -166,7 +168,7 @@ describe('query plans', () => {
     const plans: string[] = [];
     for (const { text, parameters } of statements) {
       await sql.unsafe(
-        `begin; ${scopeStatement(scope)}; set local plan_cache_mode = force_generic_plan; prepare plan as ${text}`,
+        `begin; ${scopeStatement(namesIn(), scope)}; set local plan_cache_mode = force_generic_plan; prepare plan as ${text}`,
       );
       const values = parameters.length === 0 ? '' : `(${parameters.map(literal).join(', ')})`;
       const lines = await sql.unsafe(`explain execute plan${values}`);
@@ -249,6 +251,11 @@ describe('query plans', () => {
       indexes: ['identity_bindings_newest'],
     },
     {
+      name: 'denials',
+      work: (unit) => unit.identities.listDenials({ limit: 50, after: { createdAt: new Date(), denialId: newId() } }),
+      indexes: ['identity_denials_newest'],
+    },
+    {
       name: 'what is known of somebody',
       work: (unit) => unit.identities.find({ bindings: manyNames(), denials: [someBytes(32), someBytes(32)] }, 1001),
       indexes: ['identity_bindings_found', 'identity_denials_found'],
@@ -276,7 +283,7 @@ describe('query plans', () => {
     {
       name: 'the end of a tenant',
       work: (unit) => unit.tenants.shred(shreddedTenant(tenantId)),
-      indexes: ['key_versions_sealed_of_tenant'],
+      indexes: ['key_versions_by_master_key'],
     },
     {
       name: 'the live tokens of a tenant',

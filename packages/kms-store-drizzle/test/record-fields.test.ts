@@ -33,7 +33,7 @@ import { scopeOf, SYSTEM } from '@qnsp/kms-core/testing';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
 import type { Sql } from 'postgres';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { administrator, fixtureKms } from './migration-fixtures/fixture-kms.ts';
 import { rawSql } from './raw-sql.ts';
 
@@ -129,6 +129,23 @@ async function expectFields(keyId: string): Promise<void> {
   for (const version of record.versions.slice(0, 2))
     expect(fieldOf(version.fields, VALID_TO)).toEqual(new Date(AT.getTime() + version.version));
 }
+
+describe('a version that somebody changed in the database', () => {
+  it('is not made authentic by a rotation that began before', async () => {
+    const tenant = await createTenant({ kms: newer, caller: administrator(SYSTEM_TENANT) }, { name: 'changed' });
+    const op = { kms: newer, caller: administrator(tenant.tenantId) };
+    const { keyId } = await createKey(op, {});
+    const { keyRing } = newer;
+    const read = keyRing.read.bind(keyRing);
+    vi.spyOn(keyRing, 'read').mockImplementationOnce(async (...key) => {
+      const seen = await read(...key);
+      await asOwner(`update kms.key_versions set sealed = sealed || '\\x00'::bytea where key_id = '${keyId}'`);
+      return seen;
+    });
+    expect(await rotateKey(op, { keyId })).toMatchObject({ revision: 2, currentVersion: 2 });
+    await expect(getKey(op, { keyId })).rejects.toMatchObject(FORGED);
+  });
+});
 
 describe('an optional field of a key', () => {
   it('is there for each read, and may change and go', async () => {

@@ -96,7 +96,7 @@ beforeAll(async () => {
     createTenant({ kms, caller, idempotency }, { name: 'made' }),
   );
   rows = await sql<Row[]>`select * from kms.idempotency_keys order by key`;
-}, 60_000);
+}, 600_000);
 afterAll(async () => {
   await sql.end();
   await close();
@@ -224,7 +224,7 @@ describe('the stored answer of an idempotency key', () => {
         if (!isDoneAnew) expectNoReplay(outcome, `${call.row}: ${name}`);
       }
     }
-  }, 240_000);
+  }, 600_000);
 
   it('is not replayed under another key or to another tenant, when its row was moved there', async () => {
     const move = async (from: Row, to: Pick<Row, 'key' | 'tenant_id'>) => {
@@ -240,7 +240,7 @@ describe('the stored answer of an idempotency key', () => {
         );
         expectNoReplay(outcome, `${call.row} as ${other.row}`);
       }
-  }, 60_000);
+  }, 600_000);
 
   it('is not replayed to another caller whose own call a writer of the database makes of it', async () => {
     for (const call of calls) {

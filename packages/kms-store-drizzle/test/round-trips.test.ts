@@ -7,6 +7,7 @@ import postgres, { type Sql } from 'postgres';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Driver } from '../src/driver/driver.ts';
 import { DrizzleStore } from '../src/drizzle-store.ts';
+import { namesIn } from '../src/driver/names.ts';
 import { scopeStatement } from '../src/driver/scope.ts';
 import { rawSql } from './raw-sql.ts';
 
@@ -22,8 +23,9 @@ const STATEMENTS: readonly (readonly [string, RegExp])[] = [
 function driverOn(sql: Sql): Driver {
   const db = drizzle(sql);
   return {
+    names: namesIn(),
     async transaction(scope, work) {
-      await sql.unsafe(`begin; ${scopeStatement(scope)}`);
+      await sql.unsafe(`begin; ${scopeStatement(namesIn(), scope)}`);
       try {
         const answer = await work(db, new Date());
         await sql.unsafe('commit');
@@ -81,9 +83,9 @@ describe('a change of a key', () => {
     await blocker.unsafe('rollback');
   });
 
-  async function rotateLocked({ keyId } = key): Promise<void> {
+  async function rotateLocked({ keyId } = key, seen?: KeyRecord): Promise<void> {
     await asTenant(store, tenantId, async (unit) => {
-      const current = await unit.keys.get(keyId, { lock: true });
+      const current = await unit.keys.get(keyId, { lock: true, seen });
       if (current === undefined) throw new Error('the key is gone');
       await unit.keys.update(rotated(current), current.revision);
     });
@@ -123,6 +125,24 @@ describe('a change of a key', () => {
     await blocker.unsafe(`update kms.keys set revision = 2, name = 'meanwhile' where key_id = '${key.keyId}'; commit`);
     await rotation;
     await expect(others.readKey(tenantId, key.keyId)).resolves.toMatchObject({ name: 'meanwhile', revision: 3 });
+  });
+
+  it('does not read again what was seen, unless it had to wait for a change of that', async () => {
+    await warmUp();
+    await rotateLocked(key, key);
+    expect(sent).toEqual(STATEMENTS.map(([name]) => name).filter((name) => name !== 'read the key'));
+    const seen = await others.readKey(tenantId, key.keyId);
+    sent.length = 0;
+    await blocker.unsafe(`begin; select from kms.keys where key_id = '${key.keyId}' for update`);
+    const rotation = rotateLocked(key, seen);
+    await waitsForALock();
+    const tag = `decode('${'ab'.repeat(32)}', 'hex')`;
+    await blocker.unsafe(
+      `update kms.keys set revision = 3, name = 'meanwhile', mac_tag = ${tag} where key_id = '${key.keyId}'; commit`,
+    );
+    await rotation;
+    expect(sent).toEqual(STATEMENTS.map(([name]) => name));
+    await expect(others.readKey(tenantId, key.keyId)).resolves.toMatchObject({ name: 'meanwhile', revision: 4 });
   });
 
   it('sends the versions behind the key without waiting when the unit holds the key', async () => {

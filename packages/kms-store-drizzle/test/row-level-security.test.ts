@@ -23,6 +23,7 @@ import { drizzle } from 'drizzle-orm/postgres-js';
 import type { Sql } from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DrizzleStore } from '../src/drizzle-store.ts';
+import { namesIn } from '../src/driver/names.ts';
 import { rawSql, underScope } from './raw-sql.ts';
 
 /** What belongs to the service itself, and to no tenant. */
@@ -33,6 +34,7 @@ const TABLES = [
   'tenant_master_key_wraps',
   'keys',
   'key_versions',
+  'key_counts',
   'operation_counts',
   'operation_leases',
   'api_tokens',
@@ -164,6 +166,7 @@ describe('row-level security', () => {
       `update kms.operation_counts set operations = operations + 1 where tenant_id = '${theirs}'`,
       `update kms.api_tokens set revoked_at = now() where tenant_id = '${theirs}' and revoked_at is null`,
       `update kms.identity_bindings set removed_at = now() where tenant_id = '${theirs}'`,
+      `update kms.identity_denials set fields = '{"liftedAt":1}' where tenant_id = '${theirs}'`,
       `delete from kms.identity_denials where tenant_id = '${theirs}'`,
       `update kms.tenants set state = 'shredded' where tenant_id = '${theirs}'`,
       `delete from kms.tenant_master_key_wraps where tenant_id = '${theirs}'`,
@@ -265,6 +268,7 @@ describe('row-level security', () => {
   it('is not what alone keeps tenants apart: the conditions of the store hold without it', async () => {
     const db = drizzle(sql);
     const unguarded = new DrizzleStore({
+      names: namesIn(),
       // As a superuser, whom row-level security does not bind.
       async transaction(_scope, work) {
         await sql.unsafe('begin');
@@ -296,7 +300,6 @@ describe('row-level security', () => {
       expect((await unit.tokens.list({ tenantId: theirs, limit: 9 })).items).toEqual([]);
       await expect(unit.tokens.revoke(revoked(theirToken, unit.now))).rejects.toMatchObject({ code: 'NOT_FOUND' });
       expect((await unit.identities.list({ limit: 9 })).items.map((binding) => binding.tenantId)).toEqual([mine]);
-      expect(await unit.identities.count()).toEqual({ bindings: 1, denials: 1 });
       expect((await unit.tenants.list({ limit: 200 })).items.map((tenant) => tenant.tenantId)).toEqual([mine]);
       expect(await unit.tenants.get(theirs)).toBeUndefined();
       expect(await unit.tenants.masterKeyWraps(theirs)).toEqual([]);

@@ -12,7 +12,7 @@ interface Journal {
   readonly entries: readonly { readonly idx: number; readonly tag: string }[];
 }
 
-describe('the migrations', { timeout: 120_000 }, () => {
+describe('the migrations', { timeout: 600_000 }, () => {
   const copies = tempDir('qnsp-drift-');
   afterAll(() => copies.remove());
 

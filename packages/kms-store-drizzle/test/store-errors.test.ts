@@ -4,6 +4,7 @@ import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { DrizzleQueryError } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { describe, expect, it } from 'vitest';
+import { namesIn } from '../src/driver/names.ts';
 import { Session } from '../src/driver/session.ts';
 import { isConnectionLost, toStoreError } from '../src/driver/store-errors.ts';
 
@@ -13,7 +14,7 @@ function fault(code: string, more: object = {}): Error {
 
 describe('a session', () => {
   it('asks nothing more of a connection that was lost', async () => {
-    const session = new Session({ kind: 'system' }, new Date(), drizzle.mock());
+    const session = new Session(namesIn(), { kind: 'system' }, new Date(), drizzle.mock());
     const lost = session.run(() => Promise.reject(fault('ECONNRESET')));
     await expect(lost).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     let asked = false;

@@ -1,6 +1,7 @@
 import type { Identity } from '@qnsp/kms-core';
 import { KmsError, type RateLimitDetails, type RateLimiter } from '@qnsp/kms-core/ports';
 import { type Bucket, Buckets } from './buckets.ts';
+import { SharedDemand } from './shared-demand.ts';
 
 /** How many tenants, and how many credentials, are remembered: some megabytes. */
 const MOST_BUCKETS = 100_000;
@@ -34,24 +35,27 @@ type LimitKind = 'tenant' | 'credential';
  * let through when nothing is missing, and paid off by those after it: otherwise it never would be. Credentials of the platform belong to
  * no tenant, and are only held to the limits of credentials. Tokens that replaced one another share one.
  *
- * @example
+ * For example:
  * const limiter = new LocalRateLimiter({ tenant: { perSecond: 10_000, burst: 20_000 } });
  */
 export class LocalRateLimiter implements RateLimiter {
+  readonly limitsAll: boolean;
   readonly #tenant: UnitLimit | undefined;
   readonly #credential: UnitLimit | undefined;
-  readonly #nodes: () => number;
+  /** How the limits are divided among nodes. */
+  readonly demand: SharedDemand;
   readonly #onRefused: (limit: LimitKind) => void;
   readonly #now: () => number;
   readonly #tenants: Buckets;
   readonly #credentials: Buckets;
 
   constructor(limits: LocalLimits) {
+    this.limitsAll = limits.tenant !== undefined || limits.credential !== undefined;
     this.#tenant = limits.tenant;
     this.#credential = limits.credential;
-    this.#nodes = limits.nodes ?? (() => 1);
     this.#onRefused = limits.onRefused ?? (() => undefined);
     this.#now = limits.now ?? (() => performance.now());
+    this.demand = new SharedDemand(limits.nodes ?? (() => 1), this.#now);
     const most = limits.mostBuckets ?? MOST_BUCKETS;
     this.#tenants = new Buckets(most);
     this.#credentials = new Buckets(most);
@@ -59,14 +63,14 @@ export class LocalRateLimiter implements RateLimiter {
 
   take(identity: Identity, operation: string, cost: number, paid = 0): void {
     const { tenantId } = identity;
-    const ofTenant = tenantId === null ? undefined : this.#tenant;
+    const ofTenant = limitOfTenant(identity, this.#tenant);
     const ofCredential = limitOf(identity, this.#credential);
     if (ofTenant === undefined && ofCredential === undefined) return;
     const now = this.#now();
-    const nodes = this.#nodes();
-    const tenant = ofTenant && new Share('tenant', ofTenant, nodes, this.#tenants.of(tenantId ?? '', now));
-    const credential =
-      ofCredential && new Share('credential', ofCredential, nodes, this.#credentials.of(nameOf(identity), now));
+    const tenant = ofTenant && this.#share('tenant', ofTenant, tenantId ?? '', now);
+    const credential = ofCredential && this.#share('credential', ofCredential, nameOf(identity), now);
+    tenant?.ask(cost - paid);
+    credential?.ask(cost - paid);
     tenant?.giveBack(paid);
     credential?.giveBack(paid);
     const tenantWaits = tenant?.wait(cost, now) ?? 0;
@@ -79,24 +83,40 @@ export class LocalRateLimiter implements RateLimiter {
     tenant?.take(cost, now);
     credential?.take(cost, now);
   }
+
+  #share(kind: LimitKind, limit: UnitLimit, name: string, now: number): Share {
+    const buckets = kind === 'tenant' ? this.#tenants : this.#credentials;
+    return new Share(kind, limit, { demand: this.demand, name: `${kind} ${name}` }, buckets.of(name, now));
+  }
 }
 
 /** A bucket, and what of a limit this process gives out by it. */
 class Share {
   readonly kind: LimitKind;
   readonly #limit: UnitLimit;
+  readonly #of: { readonly demand: SharedDemand; readonly name: string };
   readonly #bucket: Bucket;
   /** In how much time what a unit is flows into the bucket of this process: all of them together fill at the rate of the limit. */
   readonly #unitMs: number;
   /** Of the burst each process has its part as well, and so it is the same time for one as for all. */
   readonly #burstMs: number;
 
-  constructor(kind: LimitKind, limit: UnitLimit, nodes: number, bucket: Bucket) {
+  constructor(
+    kind: LimitKind,
+    limit: UnitLimit,
+    of: { readonly demand: SharedDemand; readonly name: string },
+    bucket: Bucket,
+  ) {
     this.kind = kind;
     this.#limit = limit;
+    this.#of = of;
     this.#bucket = bucket;
-    this.#unitMs = (1000 * nodes) / limit.perSecond;
+    this.#unitMs = 1000 / (limit.perSecond * of.demand.part(of.name));
     this.#burstMs = (1000 * limit.burst) / limit.perSecond;
+  }
+
+  ask(cost: number): void {
+    this.#of.demand.ask(this.#of.name, cost);
   }
 
   wait(cost: number, now: number): number {
@@ -128,6 +148,14 @@ class Share {
       { details: { ...details }, retryAfterSeconds: retryAfter },
     );
   }
+}
+
+/** What a tenant is held to: what the platform set for it, or what holds for all. */
+function limitOfTenant({ tenantId, tenantLimits }: Identity, forAll: UnitLimit | undefined): UnitLimit | undefined {
+  if (tenantId === null) return undefined;
+  const own = tenantLimits?.rate;
+  if (own === undefined || own === null) return forAll;
+  return own.unitsPerSecond === 0 ? undefined : { perSecond: own.unitsPerSecond, burst: own.burst };
 }
 
 /** What a credential is held to: its own rate, with what that is in a second as its burst, or what holds for all, if that is less. */

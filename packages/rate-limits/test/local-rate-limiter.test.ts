@@ -100,6 +100,39 @@ describe('the number of nodes', () => {
   });
 });
 
+describe('a call of which a part was paid before', () => {
+  test.each(['tenant', 'credential'] as const)('is taken once from the limit of the %s', (kind) => {
+    const limiter = limiterOf({ [kind]: { perSecond: 10, burst: 100 } });
+    const caller = somebody();
+    expect([asks(limiter, caller, 10), asks(limiter, caller, 60, 10)]).toEqual([true, true]);
+    expect([asks(limiter, caller, 41), asks(limiter, caller, 40)]).toEqual([false, true]);
+  });
+
+  test('is asked for once, as the other nodes are told', () => {
+    const limit = { perSecond: 1000, burst: 1000 };
+    const limiter = limiterOf({ tenant: limit, credential: limit });
+    const caller = somebody();
+    expect([asks(limiter, caller, 10), asks(limiter, caller, 60, 10)]).toEqual([true, true]);
+    clock.now += 1000;
+    const { asked } = JSON.parse(limiter.demand.tell()) as { readonly asked: Readonly<Record<string, number>> };
+    expect(Object.values(asked)).toEqual([60, 60]);
+  });
+});
+
+test('a credential with a rate of its own has no larger burst than all have', () => {
+  const limiter = limiterOf({ credential: { perSecond: 1000, burst: 20 } });
+  expect(takeAll(limiter, somebody({ rate: 50 }))).toBe(20);
+});
+
+test('nothing is left of a burst that was exceeded', () => {
+  const limiter = limiterOf({ tenant: { perSecond: 10, burst: 20 } });
+  const caller = somebody();
+  limiter.take(caller, 'sign', 30);
+  expect(() => limiter.take(caller, 'sign', 1)).toThrow(
+    expect.objectContaining({ details: { limit: 20, remaining: 0, reset: 3, retryAfter: 2 } }),
+  );
+});
+
 describe('a refused call', () => {
   test('takes nothing from either limit, whichever refuses it', () => {
     const kinds: string[] = [];

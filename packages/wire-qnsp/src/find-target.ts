@@ -1,8 +1,8 @@
-import type { IncomingMessage } from 'node:http';
-import type { Answer } from '@qnsp/http-edge';
+import type { Answer, RequestHead } from '@qnsp/http-edge';
 import type { RawRequest } from '@qnsp/kms-contract';
 import { KmsError } from '@qnsp/kms-core';
 import { getQueryParams } from 'hono/utils/url';
+import { nothingAtPath } from './handlers/nothing-at-path.ts';
 import type { QnspTarget } from './qnsp-target.ts';
 import { findPath } from './route-table.ts';
 
@@ -11,9 +11,9 @@ import { findPath } from './route-table.ts';
  *
  * @throws KmsError `NOT_FOUND`, `METHOD_NOT_ALLOWED`
  */
-export function findTarget({ method = '', url = '' }: IncomingMessage): QnspTarget | Answer {
+export function findTarget({ method = '', url = '' }: RequestHead): QnspTarget | Answer {
   const found = findPath(pathOf(url));
-  if (found === undefined) throw new KmsError('NOT_FOUND', 'There is nothing at this path.');
+  if (found === undefined) throw nothingAtPath();
   const { entry, params } = found;
   const kind = entry.kinds.get(method === 'HEAD' ? 'GET' : method);
   if (kind !== undefined) return { kind, params, query: queryOf(url), keyId: params['keyId'] };
@@ -21,8 +21,19 @@ export function findTarget({ method = '', url = '' }: IncomingMessage): QnspTarg
   throw new KmsError('METHOD_NOT_ALLOWED', `This path accepts ${entry.allow}.`);
 }
 
+/** Whether there is something at the path of a request besides what an open route answers. */
+export function isOfCallers({ url = '' }: RequestHead): boolean {
+  const found = findPath(pathOf(url));
+  return found !== undefined && [...found.entry.kinds.values()].some(({ isOpen }) => !isOpen);
+}
+
+/** Whether there is something at the path of a request. */
+export function isKnown({ url = '' }: RequestHead): boolean {
+  return findPath(pathOf(url)) !== undefined;
+}
+
 /** The methods of the path of a request. */
-export function allowedMethods({ url = '' }: IncomingMessage): string | undefined {
+export function allowedMethods({ url = '' }: RequestHead): string | undefined {
   return findPath(pathOf(url))?.entry.allow;
 }
 

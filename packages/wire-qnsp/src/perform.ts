@@ -16,7 +16,7 @@ import type { MaybePromise } from '@qnsp/kms-core/ports';
 import { namingAsSent } from './naming-as-sent.ts';
 import type { QnspTarget, RouteKind } from './qnsp-target.ts';
 import { serveBatch } from './serve-batch.ts';
-import type { ServiceFacts } from './handlers/service-facts.ts';
+import type { OfferedFacts } from './handlers/service-facts.ts';
 import { settleCaller } from './tenant.ts';
 
 /**
@@ -25,15 +25,14 @@ import { settleCaller } from './tenant.ts';
  *
  * @param facts what the routes about the service itself answer from
  */
-export function makePerform(facts: ServiceFacts): (call: Call<QnspTarget>, bytes: Buffer) => MaybePromise<Answer> {
+export function makePerform(facts: OfferedFacts): (call: Call<QnspTarget>, bytes: Buffer) => MaybePromise<Answer> {
   const perform = (call: Call<QnspTarget>, bytes: Buffer): MaybePromise<Answer> => {
     const { edge, incoming, requestId, target, evidence } = call;
     const { route, handler } = target.kind;
     const body = parseJsonObject(bytes, incoming.headers['content-type']);
     const raw: RawRequest = { params: target.params, query: target.query, body, headers: incoming.headers };
     const caller = settleCaller(call, raw);
-    if (isBatch(route, body))
-      return serveBatch(facts, call, raw).then((answers) => answerTo(target.kind, requestId, undefined, answers));
+    if (isBatch(route, body)) return serveBatch(facts, call, raw).then((text) => answerOf(route, requestId, text));
     if (bytes.length > LIMITS.bodyBytes)
       throw new KmsError('PAYLOAD_TOO_LARGE', `The request body is larger than ${LIMITS.bodyBytes} bytes.`, {
         details: { limit: LIMITS.bodyBytes },
@@ -42,7 +41,9 @@ export function makePerform(facts: ServiceFacts): (call: Call<QnspTarget>, bytes
     if (evidence !== undefined) describeRequest(evidence, request);
     const { idempotencyKey: key, sentNames } = request;
     const idempotency = key === undefined || caller === undefined ? undefined : idempotencyOf(route, raw, key, caller);
-    const operation = { facts, op: { kms: edge.kms, caller, evidence, idempotency }, request };
+    const pay = call.isLimited ? call.bill()?.payer() : undefined;
+    const op = { kms: edge.kms, caller, evidence, idempotency, pay, client: call };
+    const operation = { facts, op, request };
     const done = sentNames === undefined ? handler(operation) : namingAsSent(sentNames, () => handler(operation));
     return done instanceof Promise
       ? done.then((late: unknown) => answerTo(target.kind, requestId, request, late))
@@ -51,21 +52,24 @@ export function makePerform(facts: ServiceFacts): (call: Call<QnspTarget>, bytes
   return perform;
 }
 
-/** @param request absent for a batch, whose items have their form already */
+/** The answer with a text, which has the status of the route unless the result says otherwise. */
+function answerOf(route: Route, requestId: string, body: string, status: number = route.status, etag?: string): Answer {
+  const type = route.contentType ?? 'application/json';
+  const headers = { 'content-type': type, 'x-request-id': requestId, 'cache-control': 'no-store' };
+  return { status, headers: etag === undefined ? headers : { ...headers, etag }, body };
+}
+
 function answerTo(
   { route, answersKey }: RouteKind,
   requestId: string,
-  request: ParsedRequest | undefined,
+  request: ParsedRequest,
   result: unknown,
 ): Answer {
-  const type = route.contentType ?? 'application/json';
-  const headers = { 'content-type': type, 'x-request-id': requestId, 'cache-control': 'no-store' };
-  if (request === undefined) return { status: route.status, headers, body: JSON.stringify(result) };
   const { naming, warnings } = request;
   const body = encodeAnswerText(route, warnings === undefined ? result : warning(result, warnings), naming);
   const status = route.otherStatuses === undefined ? route.status : statusOf(route, result);
   const etag = answersKey ? entityTag(route, result) : undefined;
-  return { status, headers: etag === undefined ? headers : { ...headers, etag }, body };
+  return answerOf(route, requestId, body, status, etag);
 }
 
 /** The answer of a list, with what the request was warned of after its own warnings. */

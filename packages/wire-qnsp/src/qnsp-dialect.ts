@@ -5,10 +5,14 @@ import { makePerform } from './perform.ts';
 import { problemAnswer } from './problem.ts';
 import type { QnspTarget } from './qnsp-target.ts';
 import { tenantHeader } from './tenant.ts';
-import type { ServiceFacts } from './handlers/service-facts.ts';
+import type { OfferedFacts } from './handlers/service-facts.ts';
 
-/** The routes of the contract. They have whatever path no other dialect has. */
-export function qnspDialect(facts: ServiceFacts): Dialect<QnspTarget> {
+/**
+ * The routes of the contract. They have whatever path no other dialect has.
+ *
+ * @param facts what the routes about the service itself answer from; with the version alone there is nothing at their paths
+ */
+export function qnspDialect(facts: OfferedFacts): Dialect<QnspTarget> {
   return {
     name: 'qnsp',
     source: 'api',

@@ -1,11 +1,13 @@
 import type { CallKind, CallTarget } from '@qnsp/http-edge';
 import { answersKey, bodyLimit, type RawRequest, type Route } from '@qnsp/kms-contract';
-import { type AnyHandler, handlerOf } from './handlers/handlers.ts';
+import { type AnyHandler, type AnyTogether, handlerOf, togetherOf } from './handlers/handlers.ts';
 
 /** A route of the contract, as the edge looks at it. */
 export interface RouteKind extends CallKind {
   readonly route: Route;
   readonly handler: AnyHandler;
+  /** How several items of a batch are done at once, where that costs less. */
+  readonly together: AnyTogether | undefined;
   /** Whether an answer may be a key, which comes with its entity tag. */
   readonly answersKey: boolean;
 }
@@ -23,6 +25,7 @@ export function kindOf(route: Route): RouteKind {
     bodyBytes: route.method === 'GET' ? 0 : bodyLimit(route),
     route,
     handler: handlerOf(route),
+    together: togetherOf(route),
     answersKey: answersKey(route),
   };
 }

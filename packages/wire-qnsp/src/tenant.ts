@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Call, callerAddress } from '@qnsp/http-edge';
+import type { Call } from '@qnsp/http-edge';
 import type { RawRequest } from '@qnsp/kms-contract';
 import { type Caller, isUuid, KmsError, SYSTEM_TENANT } from '@qnsp/kms-core';
 import { badRequest } from '@qnsp/kms-core/ports';
@@ -14,11 +14,10 @@ export function settleCaller(call: Call<QnspTarget>, raw: RawRequest): Caller | 
   if (call.signedIn === undefined) return undefined;
   const { tenantId: ofCredential } = call.signedIn.identity;
   const { scope } = call.target.kind.route;
-  const address = callerAddress(call.incoming, call.edge.gatewayCredential);
   const claims = claimsOf(raw);
   // On platform routes a tenant in the body is what the call is about, not who calls.
   const platform = ofCredential === null && (scope === 'platform' || (scope === 'either' && claims.length === 0));
-  if (platform) return call.settle(SYSTEM_TENANT, address);
+  if (platform) return call.settle(SYSTEM_TENANT);
   // The tenant of the credential, which every one that the request names must equal, or for a platform credential the one that it names.
   let tenantId = ofCredential;
   for (const claim of claims) {
@@ -30,7 +29,7 @@ export function settleCaller(call: Call<QnspTarget>, raw: RawRequest): Caller | 
   if (tenantId === null)
     throw badRequest('tenantId', 'a platform credential must name the tenant, e.g. in the header x-qnsp-tenant');
   if (!isUuid(tenantId) || tenantId === SYSTEM_TENANT) throw badRequest('tenantId', 'must be the UUID of a tenant');
-  return call.settle(tenantId, address);
+  return call.settle(tenantId);
 }
 
 /** What a request says in the places where it may name a tenant. */
@@ -56,7 +55,12 @@ export function tenantHeader(headers: IncomingHttpHeaders): string | undefined {
 
 /** Checks a tenant that an item of a batch names. Throws `TENANT_MISMATCH`. */
 export function requireSameTenant(caller: Caller, item: unknown): void {
-  const named = typeof item === 'object' && item !== null && 'tenantId' in item ? item.tenantId : undefined;
-  if (named === undefined || named === caller.tenantId) return;
+  if (isOfTenant(caller, item)) return;
   throw new KmsError('TENANT_MISMATCH', 'The item names a tenant other than that of the credential.');
+}
+
+/** Whether an item of a batch names no tenant other than that of the caller. */
+export function isOfTenant(caller: Caller, item: unknown): boolean {
+  const named = typeof item === 'object' && item !== null && 'tenantId' in item ? item.tenantId : undefined;
+  return named === undefined || named === caller.tenantId;
 }

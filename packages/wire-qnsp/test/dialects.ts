@@ -1,4 +1,4 @@
-import { callerAddress, type Dialect, parseJsonObject } from '@qnsp/http-edge';
+import { type Dialect, parseJsonObject } from '@qnsp/http-edge';
 import type { DialectUnderTest } from '@qnsp/http-edge/testing';
 import { KmsError, type OperationName } from '@qnsp/kms-core';
 import { decrypt, encrypt, random } from '@qnsp/kms-core/internal';
@@ -33,7 +33,7 @@ export const drawerDialect: Dialect = {
       throw new KmsError('TENANT_MISMATCH', 'The drawer is of somebody else.');
     const op = {
       kms: call.edge.kms,
-      caller: call.settle(ofCredential, callerAddress(call.incoming, call.edge.gatewayCredential)),
+      caller: call.settle(ofCredential),
       evidence: call.evidence,
     };
     const content = Buffer.from(String(body['content'] ?? ''), 'hex');

@@ -1,24 +1,15 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { makeHttpServer } from '@qnsp/http-edge';
-import { edgeUnderTest } from '@qnsp/http-edge/testing';
+import { edgeUnderTest, HTTP_LIMITS } from '@qnsp/http-edge/testing';
 import { BucketLimiter } from '@qnsp/kms-core/testing';
 import { expect, test } from 'vitest';
 import { qnsp } from './dialects.ts';
 
-const LIMITS = {
-  requestTimeoutMs: 10_000,
-  headersTimeoutMs: 5000,
-  maxConnections: 100,
-  maxAnswerBytes: 1024 * 1024,
-  drainDelayMs: 0,
-  shutdownTimeoutMs: 1000,
-};
-
 test('a call takes what its operation costs, and a batch what its items do', async () => {
   const under = await edgeUnderTest();
   const rateLimiter = new BucketLimiter({ burst: 5, perSecond: 1 }, () => 0);
-  const http = makeHttpServer({ ...under.edge, rateLimiter }, [qnsp.dialect], LIMITS);
+  const http = makeHttpServer({ ...under.edge, rateLimiter }, [qnsp.dialect], HTTP_LIMITS);
   http.server.listen(0, '127.0.0.1');
   await once(http.server, 'listening');
   const { port } = http.server.address() as AddressInfo;

@@ -1,20 +1,11 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { makeHttpServer } from '@qnsp/http-edge';
-import { edgeUnderTest, RawConnection } from '@qnsp/http-edge/testing';
+import { edgeUnderTest, HTTP_LIMITS, RawConnection } from '@qnsp/http-edge/testing';
 import type { CredentialVerifier, Identity } from '@qnsp/kms-core';
 import { apiTokenVerifier } from '@qnsp/kms-core/internal';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { qnsp } from './dialects.ts';
-
-const LIMITS = {
-  requestTimeoutMs: 10_000,
-  headersTimeoutMs: 5000,
-  maxConnections: 100,
-  maxAnswerBytes: 1024 * 1024,
-  drainDelayMs: 0,
-  shutdownTimeoutMs: 1000,
-};
 
 /** What becomes of the identity that a credential stands for. */
 let become: (identity: Identity) => Identity = (identity) => identity;
@@ -31,7 +22,7 @@ beforeAll(async () => {
       return identity && become(identity);
     },
   };
-  http = makeHttpServer({ ...under.edge, verifiers: [verifier] }, [qnsp.dialect], LIMITS);
+  http = makeHttpServer({ ...under.edge, verifiers: [verifier] }, [qnsp.dialect], HTTP_LIMITS);
   http.server.listen(0, '127.0.0.1');
   await once(http.server, 'listening');
   ({ port } = http.server.address() as AddressInfo);

@@ -8,6 +8,7 @@ export const gates = [
   'knip',
   'build',
   'publint',
+  'docs',
 ] as const;
 
 export type Gate = (typeof gates)[number];

@@ -9,7 +9,11 @@ import { tempDir } from './temp-dir.ts';
 
 const MIB = 2 ** 20;
 const PACKAGES = new URL('../../../packages/', import.meta.url);
-const COMMAND_LINE = fileURLToPath(new URL('kms-cli/src/main.ts', PACKAGES));
+
+/** The bundle that `TEST_CLI_ENTRY` names, or else its sources. */
+function commandLine(): string {
+  return process.env['TEST_CLI_ENTRY'] ?? fileURLToPath(new URL('kms-cli/src/main.ts', PACKAGES));
+}
 
 /** What one way of encrypting or decrypting took. */
 export interface FileMeasure {
@@ -44,14 +48,23 @@ interface Way {
 const WAYS: readonly Way[] = [
   {
     name: 'command line, file to file',
-    encrypt: ({ plain, sealed, keyId }) => [COMMAND_LINE, 'encrypt', plain, '--key', keyId, '--out', sealed, '--force'],
-    decrypt: ({ sealed, again }) => [COMMAND_LINE, 'decrypt', sealed, '--out', again, '--force'],
+    encrypt: ({ plain, sealed, keyId }) => [
+      commandLine(),
+      'encrypt',
+      plain,
+      '--key',
+      keyId,
+      '--out',
+      sealed,
+      '--force',
+    ],
+    decrypt: ({ sealed, again }) => [commandLine(), 'decrypt', sealed, '--out', again, '--force'],
   },
   {
     name: 'command line, pipe to file',
     encrypt: ({ plain, sealed, keyId }) => [
       `< ${plain}`,
-      COMMAND_LINE,
+      commandLine(),
       'encrypt',
       '--key',
       keyId,
@@ -59,12 +72,12 @@ const WAYS: readonly Way[] = [
       sealed,
       '--force',
     ],
-    decrypt: ({ sealed, again }) => [`< ${sealed}`, COMMAND_LINE, 'decrypt', '--out', again, '--force'],
+    decrypt: ({ sealed, again }) => [`< ${sealed}`, commandLine(), 'decrypt', '--out', again, '--force'],
   },
   {
     name: 'command line, pipe to pipe',
-    encrypt: ({ plain, sealed, keyId }) => [`< ${plain}`, `> ${sealed}`, COMMAND_LINE, 'encrypt', '--key', keyId],
-    decrypt: ({ sealed, again }) => [`< ${sealed}`, `> ${again}`, COMMAND_LINE, 'decrypt'],
+    encrypt: ({ plain, sealed, keyId }) => [`< ${plain}`, `> ${sealed}`, commandLine(), 'encrypt', '--key', keyId],
+    decrypt: ({ sealed, again }) => [`< ${sealed}`, `> ${again}`, commandLine(), 'decrypt'],
   },
   {
     name: 'TypeScript, file to file',
@@ -153,7 +166,7 @@ export async function fileRounds(
       for (let written = 0; written < sizeMib; written += 1) yield piece;
     }, createWriteStream(plain));
     const original = await digest(plain);
-    await timed(process.execPath, [COMMAND_LINE, 'keys', 'create', '--name', 'large'], env);
+    await timed(process.execPath, [commandLine(), 'keys', 'create', '--name', 'large'], env);
     const places = { plain, sealed, again, keyId: await keyIdOf(env.KMS_DATA_DIR) };
     const all: FileMeasure[] = [];
     const reference: number[] = [];

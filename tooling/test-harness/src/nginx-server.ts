@@ -6,7 +6,7 @@ import { startServerProcess } from './server-process.ts';
 import { tempDir } from './temp-dir.ts';
 import { waitUntil } from './wait-until.ts';
 
-const READY_LIMIT_MS = 15_000;
+const READY_LIMIT_MS = 120_000;
 const TEMPLATE_SUFFIX = '.template';
 
 export interface NginxOptions {

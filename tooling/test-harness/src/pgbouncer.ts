@@ -7,7 +7,7 @@ import { startServerProcess } from './server-process.ts';
 import { tempDir } from './temp-dir.ts';
 import { waitUntil } from './wait-until.ts';
 
-const READY_LIMIT_MS = 15_000;
+const READY_LIMIT_MS = 120_000;
 /** It refuses to run as root. */
 const USER = 'postgres';
 

@@ -9,7 +9,7 @@ import { tempDir } from './temp-dir.ts';
 import { waitUntil } from './wait-until.ts';
 
 const run = promisify(execFile);
-const READY_LIMIT_MS = 30_000;
+const READY_LIMIT_MS = 120_000;
 const SUPERUSER = 'postgres';
 
 export interface PostgresOptions {

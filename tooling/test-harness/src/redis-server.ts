@@ -7,7 +7,7 @@ import { type ServerProcess, startServerProcess } from './server-process.ts';
 import { tempDir } from './temp-dir.ts';
 import { waitUntil } from './wait-until.ts';
 
-const READY_LIMIT_MS = 15_000;
+const READY_LIMIT_MS = 120_000;
 
 export interface RedisServer {
   readonly url: string;

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { onProcessExit } from './exit-cleanup.ts';
 import { boundToParent, type Command, type DeathSignal } from './parent-bound.ts';
 
-const STOP_LIMIT_MS = 15_000;
+const STOP_LIMIT_MS = 60_000;
 const LOG_LIMIT = 1_000_000;
 
 export interface ServerProcess {

@@ -28,7 +28,7 @@ describe('startService', () => {
   it('waits until the service is ready and gives it no other environment', async () => {
     const service = await startService({ env: { KMS_WORD: 'x' }, entry: writeEntry(READY_ON_SECOND_PROBE) });
     const names = await (await fetch(`${service.baseUrl}/env`)).text();
-    expect(names).toBe('KMS_WORD PATH PORT');
+    expect(names).toBe('KMS_LIMIT_FAILED_AUTHENTICATIONS_PER_SECOND KMS_WORD PATH PORT');
     await service.stop();
     expect(service.logs()).toContain('asked to end');
     expect(service.child.exitCode).toBe(0);

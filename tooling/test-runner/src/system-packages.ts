@@ -42,6 +42,8 @@ const REQUIREMENTS: readonly Requirement[] = [
   { debianPackage: 'make', isInstalled: () => findExecutable('make') !== undefined },
   { debianPackage: 'python3', isInstalled: () => findExecutable('python3') !== undefined },
   { debianPackage: 'nginx-light', isInstalled: () => findExecutable('nginx') !== undefined },
+  // For one test of a release.
+  { debianPackage: 'haproxy', isInstalled: () => findExecutable('haproxy') !== undefined, optional: true },
   { debianPackage: 'pgbouncer', isInstalled: () => findExecutable('pgbouncer') !== undefined },
   // The shells that the command line completes words in.
   { debianPackage: 'zsh', isInstalled: () => findExecutable('zsh') !== undefined },

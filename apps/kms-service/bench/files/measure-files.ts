@@ -26,6 +26,7 @@ export async function measureFiles(
   });
   return {
     conditions: [
+      'the command line is the bundle that is published, TypeScript the sources',
       `a file of ${sizeMib} MiB; the fastest of ${rounds} rounds, in turns, each with the start of its process and one call of the service; the greatest resident memory of any round`,
       `\`openssl enc -aes-256-ctr\`, which does not authenticate: ${speed(opensslSeconds)}`,
       'files are on the disk, synchronised before the command ends, which that of openssl is not',

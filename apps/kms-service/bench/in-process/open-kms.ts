@@ -1,4 +1,4 @@
-import { addTenant } from '@qnsp/kms-core/testing';
+import { addTenant, MapCache } from '@qnsp/kms-core/testing';
 import { randomBytes } from 'node:crypto';
 import { type Caller, effectivePermissions, resolveAlgorithm, softwareRoot, type TenantId } from '@qnsp/kms-core';
 import {
@@ -8,8 +8,11 @@ import {
   KeyRing,
   type Kms,
   type MasterKeyChain,
+  DEFAULT_QUOTAS,
   OperationBudgets,
+  TenantQuotas,
   OperationCounter,
+  poolJobs,
   TokenRing,
 } from '@qnsp/kms-core/internal';
 import { type ChangeFeed, newId, SILENT_FEED } from '@qnsp/kms-core/ports';
@@ -41,9 +44,11 @@ export async function openKms(databaseUrl: string): Promise<OpenedKms> {
       keyRing: new KeyRing(store, hierarchy, { feed: SILENT_FEED }),
       tokens: new TokenRing(store, hierarchy, { feed: SILENT_FEED }),
       identities: new IdentityRing(store, hierarchy, { feed: SILENT_FEED }, () => Date.now()),
+      quotas: new TenantQuotas(store, hierarchy, { feed: changes, memory: new MapCache() }, DEFAULT_QUOTAS),
       budgets: new OperationBudgets(store),
       resident: [],
       counter: new OperationCounter(),
+      jobs: poolJobs(),
       clock: () => Date.now(),
       random: randomBytes,
       settings: { defaultAlgorithm: resolveAlgorithm('AES-256-GCM'), requireFips: false },

@@ -21,3 +21,23 @@ export function cpuSeconds(pid: number): number {
   }
   return nanoseconds / NANOSECONDS;
 }
+
+/** Seconds of processor time that the threads of a process which have a name have taken so far. */
+export function cpuSecondsOfThreads(pid: number, name: string): number {
+  const tasks = `/proc/${pid}/task`;
+  let nanoseconds = 0;
+  for (const task of readdirSync(tasks)) {
+    if (readFileSync(`${tasks}/${task}/comm`, 'utf8').trim() !== name) continue;
+    nanoseconds += Number(readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ', 1)[0]);
+  }
+  return nanoseconds / NANOSECONDS;
+}
+
+/** In which Linux counts the time of processors. */
+const TICKS_PER_SECOND = 100;
+
+/** Seconds in which processors of this machine have had nothing to do so far, the sum of all of them. */
+export function idleSeconds(): number {
+  const [, , , , idle = '', waiting = ''] = readFileSync('/proc/stat', 'utf8').split(/\s+/, 6);
+  return (Number(idle) + Number(waiting)) / TICKS_PER_SECOND;
+}

@@ -12,6 +12,8 @@ export interface BenchService extends Service {
   /** Sends a JSON request as the tenant's first token. Throws for an answer that is not a success. */
   call(method: string, path: string, body?: object): Promise<Readonly<Record<string, unknown>>>;
   createKey(body?: object): Promise<string>;
+  /** A further tenant, by its first token. */
+  newTenant(): Promise<Pick<BenchService, 'token' | 'tenantId' | 'call' | 'createKey'>>;
 }
 
 /** Starts the service on a new database of the server. Node gets `nodeArgs`, as those of a profile. */
@@ -41,23 +43,20 @@ export async function startBenchService(
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${JSON.stringify(answer)}`);
     return answer;
   };
-  const { tenantId } = await send(platform, 'POST', 'tenants', { name: 'bench' });
-  const made = await send(
-    platform,
-    'POST',
-    'tokens',
-    { name: 'bench', role: 'tenant_admin' },
-    { 'x-qnsp-tenant': tenantId },
-  );
-  const token = String(made['token']);
-  const call: BenchService['call'] = (method, path, body) => send(token, method, path, body);
+  const newTenant: BenchService['newTenant'] = async () => {
+    const { tenantId } = await send(platform, 'POST', 'tenants', { name: 'bench' });
+    const admin = { name: 'bench', role: 'tenant_admin' };
+    const token = String((await send(platform, 'POST', 'tokens', admin, { 'x-qnsp-tenant': tenantId }))['token']);
+    const call: BenchService['call'] = (method, path, body) => send(token, method, path, body);
+    const createKey: BenchService['createKey'] = async (body = {}) =>
+      String((await call('POST', 'keys', body))['keyId']);
+    return { token, tenantId: String(tenantId), call, createKey };
+  };
   return {
     ...service,
-    token,
-    tenantId: String(tenantId),
+    ...(await newTenant()),
+    newTenant,
     databaseUrl: database.url,
-    call,
-    createKey: async (body = {}) => String((await call('POST', 'keys', body))['keyId']),
     stop: async () => {
       await service.stop();
       await database.drop();

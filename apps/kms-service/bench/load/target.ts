@@ -2,8 +2,12 @@ import { type Connection, openConnection } from './connection.ts';
 
 /** Where load goes, over connections that are open already. */
 export interface Target {
-  /** Sends this many requests, on every connection the next one as soon as the previous one is answered. */
-  closedLoop(request: Buffer, count: number): Promise<void>;
+  /**
+   * Sends this many requests, on every connection the next one as soon as the previous one is answered.
+   *
+   * @param request the same each time, or what makes the next one
+   */
+  closedLoop(request: Buffer | (() => Buffer), count: number): Promise<void>;
   /** The same for this many milliseconds; returns how long each request took. */
   closedLoopFor(request: Buffer, milliseconds: number): Promise<readonly number[]>;
   /**
@@ -14,11 +18,11 @@ export interface Target {
   close(): void;
 }
 
-/** Opens that many connections to a port of this machine. */
-export async function openTarget(port: number, connections: number): Promise<Target> {
+/** Opens that many connections to a port, of this machine if no other host is named. */
+export async function openTarget(port: number, connections: number, host = '127.0.0.1'): Promise<Target> {
   let fail: (error: Error) => void = () => undefined;
   const opened = await Promise.all(
-    Array.from({ length: connections }, () => openConnection(port, (error) => fail(error))),
+    Array.from({ length: connections }, () => openConnection({ host, port }, (error) => fail(error))),
   );
   const run = <T>(start: (done: (value: T) => void, failed: (error: Error) => void) => void): Promise<T> =>
     new Promise((resolve, reject) => {
@@ -33,8 +37,8 @@ export async function openTarget(port: number, connections: number): Promise<Tar
         const next = (connection: Connection) => {
           if (toSend === 0) return;
           toSend -= 1;
-          connection.send(request, (status, body) => {
-            if (status !== 200) failed(unexpected(status, body));
+          connection.send(typeof request === 'function' ? request() : request, (status, body) => {
+            if (!isSuccess(status)) failed(unexpected(status, body));
             toCome -= 1;
             if (toCome === 0) done(undefined);
             else next(connection);
@@ -50,7 +54,7 @@ export async function openTarget(port: number, connections: number): Promise<Tar
         const next = (connection: Connection) => {
           const sent = performance.now();
           connection.send(request, (status, body) => {
-            if (status !== 200) failed(unexpected(status, body));
+            if (!isSuccess(status)) failed(unexpected(status, body));
             const now = performance.now();
             took.push(now - sent);
             if (now < end) {
@@ -92,7 +96,7 @@ function steady(
       const due = dueAt(sent);
       sent += 1;
       connection.send(request, (status, body) => {
-        if (status !== 200) failed(unexpected(status, body));
+        if (!isSuccess(status)) failed(unexpected(status, body));
         took.push(performance.now() - due);
         free.push(connection);
         if (took.length === count) done(took);
@@ -102,6 +106,10 @@ function steady(
     if (sent < count) setImmediate(send);
   };
   send();
+}
+
+function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
 }
 
 function unexpected(status: number, body: Buffer): Error {

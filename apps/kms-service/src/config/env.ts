@@ -11,7 +11,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { parseRedisUrl } from '@qnsp/kms-cache';
 import { type Algorithm, KmsError, resolveAlgorithm } from '@qnsp/kms-core';
-import { isApiToken, ROOT_KEY_BYTES, TOKEN_PREFIX } from '@qnsp/kms-core/internal';
+import { BOUNDS, DEFAULT_THREADS, isApiToken, ROOT_KEY_BYTES, TOKEN_PREFIX } from '@qnsp/kms-core/internal';
 import { parseConnectionUrl } from '@qnsp/kms-store-drizzle';
 import { ConfigurationError } from './configuration-error.ts';
 import { hsmIsMeant, readHsms } from './hsm-variables.ts';
@@ -66,11 +66,15 @@ export function readConfig(environment: Environment): ServiceConfig {
     ),
     maxConnections: env.integer('KMS_MAX_CONNECTIONS', 10_000, { min: 1, max: 1_000_000 }),
     maxAnswerBytes: env.integer('KMS_MAX_ANSWER_BYTES', 64 * MEBIBYTE, { min: MEBIBYTE, max: 64 * 1024 * MEBIBYTE }),
+    socketFastPath: env.boolean('KMS_SOCKET_FAST_PATH', true),
+    metricsByTenant: env.boolean('KMS_METRICS_BY_TENANT', false),
     shutdownTimeoutMs: env.integer('KMS_SHUTDOWN_TIMEOUT_MS', 10_000, { min: 0, max: 600_000 }),
     drainDelayMs: env.integer('KMS_DRAIN_DELAY_MS', 0, { min: 0, max: 600_000 }),
     tokenRetentionSeconds: readTokenRetention(env),
+    masterKeyRotationDays: env.integer('KMS_TMK_ROTATION_DAYS', 365, { min: 0, max: BOUNDS.masterKeyDays }),
     jobIntervalMs: env.integer('KMS_JOB_INTERVAL_MS', 10_000, { min: 100, max: 3_600_000 }),
     workers: readWorkers(env),
+    poolThreads: env.integer('UV_THREADPOOL_SIZE', DEFAULT_THREADS, { min: 1, max: MOST_THREADS }),
     evidence: readEvidence(env),
   };
   if (config.workers > 1 && config.database.kind === 'pglite') {
@@ -105,6 +109,8 @@ function readCache(env: Variables): CacheConfig {
 }
 
 const MOST_WORKERS = 256;
+/** What libuv cuts larger numbers down to. */
+const MOST_THREADS = 1024;
 
 function readWorkers(env: Variables): number {
   if (env.text('KMS_WORKERS') === 'auto') return availableParallelism();

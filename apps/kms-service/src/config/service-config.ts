@@ -47,13 +47,21 @@ export interface ServiceConfig extends TransportConfig {
   readonly maxConnections: number;
   /** How many bytes of answers may wait for clients to read them. */
   readonly maxAnswerBytes: number;
+  /** Whether plain requests that use a key are read from their connections directly. */
+  readonly socketFastPath: boolean;
+  /** Whether requests are counted by tenant too. */
+  readonly metricsByTenant: boolean;
   readonly shutdownTimeoutMs: number;
   readonly drainDelayMs: number;
   readonly jobIntervalMs: number;
   /** How long tokens are kept after they expired; `undefined` keeps them forever. */
   readonly tokenRetentionSeconds: number | undefined;
+  /** How old the master key of a tenant gets before it is rotated; 0: any age. */
+  readonly masterKeyRotationDays: number;
   /** How many processes serve; each of them is a node of its own. */
   readonly workers: number;
+  /** How many threads the thread pool of a process has; Node itself reads the same variable. */
+  readonly poolThreads: number;
   /** Absent when no evidence is kept. */
   readonly evidence: EvidenceConfig | undefined;
 }

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
-import { type Dialects, type Edge, makeHttpServer, type TlsIdentity, type TlsSettings } from '@qnsp/http-edge';
+import { makeHttpServer, type TlsIdentity, type TlsSettings } from '@qnsp/http-edge';
+import type { KmsHttp } from '@qnsp/wire-qnsp';
 import { makeApp } from './app.ts';
 import { ConfigurationError } from '../config/configuration-error.ts';
 import type { ServiceConfig } from '../config/service-config.ts';
@@ -16,19 +17,14 @@ export interface Listening {
 }
 
 /**
- * Serves the dialects, and the pages beside them, on the configured port and socket file.
+ * Serves the HTTP interface, and the pages beside it, on the configured port and socket file.
  *
  * @param tls how the port speaks TLS; in the clear without it
  */
-export async function listen(
-  edge: Edge,
-  dialects: Dialects,
-  config: ServiceConfig,
-  tls?: TlsSettings,
-): Promise<Listening> {
+export async function listen(kmsHttp: KmsHttp, config: ServiceConfig, tls?: TlsSettings): Promise<Listening> {
   const { host, port, listenUnix } = config;
-  const listener = getRequestListener(makeApp(edge, dialects).fetch);
-  const http = makeHttpServer(edge, dialects, { ...config, tls }, (incoming, outgoing) => {
+  const listener = getRequestListener(makeApp(kmsHttp).fetch);
+  const http = makeHttpServer(kmsHttp.edge, kmsHttp.dialects, { ...config, tls }, (incoming, outgoing) => {
     void listener(incoming, outgoing);
   });
   const beside = listenUnix === undefined ? undefined : http.beside();

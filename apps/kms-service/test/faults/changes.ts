@@ -23,6 +23,21 @@ const PLAINTEXT = Buffer.from('data').toString('base64');
 
 type Aim = (kms: KmsOnPostgres) => Promise<AimedChange>;
 
+/**
+ * The header of somebody who creates tokens in a tenant of their own: creations of a tenant are counted one after the other, and a call
+ * that makes a token holds the one that it is made with.
+ */
+async function ownCreator(kms: KmsOnPostgres): Promise<Readonly<Record<string, string>>> {
+  const tenant = await kms.platform({ method: 'POST', path: '/kms/v1/tenants', body: { name: 'creating' } });
+  const creator = await kms.platform({
+    method: 'POST',
+    path: TOKENS,
+    body: { name: 'creator', role: 'tenant_admin' },
+    headers: { 'x-qnsp-tenant': String(tenant.body['tenantId']) },
+  });
+  return { authorization: `Bearer ${String(creator.body['token'])}` };
+}
+
 /** Every mutating call of the contract, by its operation: a fault must neither lose nor repeat one. */
 export const CHANGES = {
   createKey: (kms) => {
@@ -75,9 +90,7 @@ export const CHANGES = {
     })),
   createToken: async (kms) => {
     const name = randomUUID();
-    // A creation keeps its creator from being revoked until it is done, so each has a creator of its own.
-    const creator = await kms.call({ method: 'POST', path: TOKENS, body: { name: 'creator', role: 'tenant_admin' } });
-    const headers = { authorization: `Bearer ${String(creator.body['token'])}` };
+    const headers = await ownCreator(kms);
     const request = { method: 'POST', path: TOKENS, body: { name, role: 'auditor' }, headers };
     return aimed(once(kms.call, request), async (sql) => {
       const tokens = await sql`select from kms.api_tokens where name = ${name}`;
@@ -85,9 +98,12 @@ export const CHANGES = {
     });
   },
   rotateToken: async (kms) => {
-    const made = await kms.call({ method: 'POST', path: TOKENS, body: { name: 'rotated', role: 'auditor' } });
+    const headers = await ownCreator(kms);
+    const body = { name: 'rotated', role: 'auditor' };
+    const made = await kms.call({ method: 'POST', path: TOKENS, body, headers });
     const tokenId = String(made.body['tokenId']);
-    return aimed(once(kms.call, { method: 'POST', path: `${TOKENS}/${tokenId}/rotate`, body: {} }), async (sql) => {
+    const request = { method: 'POST', path: `${TOKENS}/${tokenId}/rotate`, body: {}, headers };
+    return aimed(once(kms.call, request), async (sql) => {
       const successors = await sql`select from kms.api_tokens where fields ->> 'replaces' = ${tokenId}`;
       return successors.length;
     });
@@ -125,11 +141,41 @@ export const CHANGES = {
       return denials.length;
     });
   },
+  liftIdentityDenial: async (kms) => {
+    const body = { issuer: 'https://issuer.example', sub: randomUUID() };
+    const denialId = String((await kms.call({ method: 'POST', path: `${IDENTITIES}/deny`, body })).body['denialId']);
+    const path = `/kms/v1/identity-denials/${denialId}/lift`;
+    return aimed(once(kms.call, { method: 'POST', path }), async (sql) => {
+      const lifted = await sql`select from kms.identity_denials where denial_id = ${denialId} and fields ? 'liftedAt'`;
+      return lifted.length;
+    });
+  },
   createTenant: (kms) => {
     const name = randomUUID();
     return aimed(once(kms.platform, { method: 'POST', path: '/kms/v1/tenants', body: { name } }), async (sql) => {
       const tenants = await sql`select from kms.tenants where name = ${name}`;
       return tenants.length;
+    });
+  },
+  updateTenant: async (kms) => {
+    const tenant = await kms.platform({ method: 'POST', path: '/kms/v1/tenants', body: { name: 'limited' } });
+    const tenantId = String(tenant.body['tenantId']);
+    const body = { limits: { rate: { unitsPerSecond: 1_000_000 } } };
+    return aimed(once(kms.platform, { method: 'PATCH', path: `/kms/v1/tenants/${tenantId}`, body }), async (sql) => {
+      const limited =
+        await sql`select from kms.tenants where tenant_id = ${tenantId} and fields -> '!rate' = '1000000'`;
+      return limited.length;
+    });
+  },
+  rotateMasterKey: async (kms) => {
+    const tenant = await kms.platform({ method: 'POST', path: '/kms/v1/tenants', body: { name: 'rotated' } });
+    const tenantId = String(tenant.body['tenantId']);
+    const request = { method: 'POST', path: `/kms/v1/tenants/${tenantId}/rotate-master-key`, body: {} };
+    return aimed(once(kms.platform, request), async (sql) => {
+      // The first version goes by itself, as nothing is under it.
+      const made = await sql`
+        select distinct tmk_version from kms.tenant_master_key_wraps where tenant_id = ${tenantId} and tmk_version > 1`;
+      return made.length;
     });
   },
   shredTenant: async (kms) => {

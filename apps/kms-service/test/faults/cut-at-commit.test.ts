@@ -31,6 +31,9 @@ afterAll(async () => {
 const READS_BEFORE: Readonly<Record<string, number>> = {
   // The roots, under which an HSM wraps the new master key while no unit is open.
   createTenant: 1,
+  rotateMasterKey: 1,
+  // The record of the tenant, with the limits of its new creator.
+  createToken: 1,
 };
 
 /** Cuts the connection at the first such message, after so many that are let through. Answers how often that has happened. */

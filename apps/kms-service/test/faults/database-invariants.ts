@@ -34,6 +34,18 @@ const VIOLATIONS: Readonly<Record<string, string>> = {
   'an active tenant has its master key': `
     select t.tenant_id from kms.tenants t where t.state = 'active' and not exists (
       select from kms.tenant_master_key_wraps w where w.tenant_id = t.tenant_id)`,
+  'whatever an active tenant has is under a master key that is there': `
+    select n.tenant_id from (
+      select tenant_id, mac_tmk_version as version from kms.keys
+      union all select tenant_id, tmk_version from kms.key_versions where tmk_version is not null
+      union all select tenant_id, mac_tmk_version from kms.identity_bindings
+      union all select tenant_id, mac_tmk_version from kms.identity_denials
+    ) n join kms.tenants t on t.tenant_id = n.tenant_id and t.state = 'active'
+    where n.version < t.oldest_tmk_version or not exists (
+      select from kms.tenant_master_key_wraps w where w.tenant_id = n.tenant_id and w.tmk_version = n.version)`,
+  'no master key is there that was destroyed': `
+    select w.tenant_id from kms.tenant_master_key_wraps w join kms.tenants t using (tenant_id)
+    where w.tmk_version < t.oldest_tmk_version`,
   'no idempotency key is claimed without an answer': `
     select i.key from kms.idempotency_keys i where i.answer is null`,
 };

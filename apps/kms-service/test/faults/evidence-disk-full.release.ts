@@ -44,7 +44,7 @@ function evidenced(): readonly (string | null)[] {
 
 test.skipIf(!isRoot)(
   'the disk of PostgreSQL is full: nothing is encrypted without evidence, and nothing is lost (needs root)',
-  { timeout: 120_000 },
+  { timeout: 600_000 },
   async () => {
     const key = await kms.call({ method: 'POST', path: '/kms/v1/keys', body: {} });
     const path = `/kms/v1/keys/${String(key.body['keyId'])}/encrypt`;

@@ -224,7 +224,7 @@ function said(requestId: unknown): string {
   return typeof requestId === 'string' ? lines.filter((line) => line.includes(requestId)).join('\n') : '';
 }
 
-describe('the service is killed at every step of changes of keys in an HSM', { timeout: 60_000 }, () => {
+describe('the service is killed at every step of changes of keys in an HSM', { timeout: 600_000 }, () => {
   test('the HSM and the database fit together again, and nothing that is named is destroyed', async () => {
     const steps = (change: ChangeName): number => stopped.filter((each) => each.change === change).length;
     // Two in the HSM; two units of work at least, each of BEGIN, a statement, COMMIT and its end; and the one that ends.

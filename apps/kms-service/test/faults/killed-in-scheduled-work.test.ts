@@ -24,11 +24,15 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** Lets every change of such a key stand still when it is written and not committed. */
-async function standAt(change: string): Promise<void> {
+/** Where the trigger is that stands. */
+let standingAt = '';
+
+/** Lets every such change of a row of a table stand still when it is written and not committed. */
+async function standAt(change: string, table = 'keys'): Promise<void> {
+  standingAt = `kms.${table}`;
   await sql.unsafe(`
     create function public.stand() returns trigger language plpgsql as 'begin perform pg_sleep(100); return null; end';
-    create trigger stand after update on kms.keys for each row when (${change}) execute function public.stand()`);
+    create trigger stand after update on ${standingAt} for each row when (${change}) execute function public.stand()`);
 }
 
 /** Kills the service while one of its units stands, and lets what it left in PostgreSQL go. */
@@ -38,7 +42,7 @@ async function killWhileItStands(): Promise<void> {
   await kms.kill9();
   await sql`select pg_terminate_backend(pid) from pg_stat_activity
     where application_name = 'qnsp-kms' and datname = current_database()`;
-  await sql.unsafe('drop trigger stand on kms.keys; drop function public.stand()');
+  await sql.unsafe(`drop trigger stand on ${standingAt}; drop function public.stand()`);
 }
 
 async function createKey(body: object): Promise<string> {
@@ -73,4 +77,45 @@ test('a rotation and a destruction that are killed half done leave nothing, and 
   await kms.start();
   await expect.poll(() => row(dying), PATIENCE).toEqual({ state: 'destroyed', version: 1, revision: 3 });
   await expectSoundRows(sql);
-}, 180_000);
+}, 600_000);
+
+test('re-sealing under a new master key that is killed half done loses nothing, and the next starts complete it', async () => {
+  const plaintext = Buffer.from('data').toString('base64');
+  const ciphertexts: unknown[] = [];
+  // More than one unit of work takes.
+  for (let index = 0; index < 25; index += 1) {
+    const path = `/kms/v1/keys/${await createKey({})}/encrypt`;
+    ciphertexts.push((await kms.call({ method: 'POST', path, body: { plaintext } })).body['ciphertext']);
+  }
+  const binding = { issuer: 'mtls', match: { 'subject.cn': 'orders' }, role: 'auditor' };
+  expect((await kms.call({ method: 'POST', path: '/kms/v1/identity-bindings', body: binding })).status).toBe(201);
+  const tenant = `/kms/v1/tenants/${kms.tenantId}`;
+  const masterKey = async () => (await kms.call({ method: 'GET', path: tenant })).body['masterKey'];
+  const expectReadable = async () => {
+    for (const ciphertext of ciphertexts) {
+      const read = await kms.call({ method: 'POST', path: '/kms/v1/decrypt', body: { ciphertext } });
+      expect(read).toMatchObject({ status: 200, body: { plaintext } });
+    }
+  };
+  const isResealed = 'new.mac_tmk_version > old.mac_tmk_version';
+  const steps = [
+    [isResealed, 'keys'],
+    [isResealed, 'identity_bindings'],
+    ['new.oldest_tmk_version > old.oldest_tmk_version', 'tenants'],
+  ] as const;
+  const rotate = () => kms.call({ method: 'POST', path: `${tenant}/rotate-master-key`, body: {} });
+  for (const [index, [change, table]] of steps.entries()) {
+    const version = index + 2;
+    await standAt(change, table);
+    expect((await rotate()).status).toBeLessThan(300);
+    await killWhileItStands();
+    const [left] = await sql`select oldest_tmk_version as oldest from kms.tenants where tenant_id = ${kms.tenantId}`;
+    expect(left).toEqual({ oldest: version - 1 });
+    await expectSoundRows(sql);
+    await kms.start();
+    await expectReadable();
+    await expect.poll(masterKey, PATIENCE).toMatchObject({ version, oldestVersion: version });
+  }
+  await expectReadable();
+  await expectSoundRows(sql);
+}, 600_000);

@@ -31,7 +31,7 @@ beforeAll(async () => {
   const env = { KMS_JOB_INTERVAL_MS: '3600000', ...evidenceEnv(url) };
   kms = await startKms({ databaseUrl: proxy.url, nodes: 2, timeoutMs: 2000, env });
   sql = openAdminSession(database.url);
-}, 60_000);
+}, 600_000);
 afterEach(() => {
   proxy.decide = () => 'pass';
   hangs = false;
@@ -98,7 +98,7 @@ test.each([
   { at: 'answer', after: 'stays away', status: 503, outcome: 'unknown', result: 'success', state: 'revoked' },
 ] as const)(
   'cut at the $at of a revocation, and the database $after: it answers $status and leaves one event, a $result',
-  { timeout: 60_000 },
+  { timeout: 600_000 },
   async ({ at, after, status, outcome, result, state }) => {
     const key = await aimAtKey();
     const requestId = randomUUID();
@@ -117,7 +117,7 @@ test.each([
   },
 );
 
-test('what a node that is gone was delivering is delivered by another one at once', { timeout: 60_000 }, async () => {
+test('what a node that is gone was delivering is delivered by another one at once', { timeout: 600_000 }, async () => {
   hangs = true;
   sent.length = 0;
   await kms.call({ method: 'POST', path: '/kms/v1/keys', body: {} });

@@ -213,7 +213,7 @@ export function probesSayWhatCallsDo(isChosen: (condition: Condition) => boolean
     await Promise.all([redis.stop(), database.drop()]);
   });
 
-  describe.each(CONDITIONS.filter(isChosen))('$name, evidence $evidence', { timeout: 60_000 }, (condition) => {
+  describe.each(CONDITIONS.filter(isChosen))('$name, evidence $evidence', { timeout: 600_000 }, (condition) => {
     test('probes say what calls do', async () => {
       const url = `http://127.0.0.1:${await listen(audit)}`;
       const env = { ...(EVIDENCE[condition.evidence] ? evidenceEnv(url) : {}), ...condition.env?.() };

@@ -72,6 +72,41 @@ test('50 destructions of one key by two processes: one counts, and it is done fo
   await expectSoundRows(sql);
 });
 
+test('rotations of tokens by one process and a cascade by another: the cascade ends all that there is', async () => {
+  const TOKENS = '/kms/v1/tokens';
+  const bearer = ({ body }: Answer) => ({ authorization: `Bearer ${String(body['token'])}` });
+  const create = (headers = {}) =>
+    kms.call({ method: 'POST', path: TOKENS, body: { name: 'raced', role: 'tenant_admin' }, headers });
+  let overtaken = 0;
+  for (let round = 0; round < 10; round += 1) {
+    const parent = await create();
+    const children = await Promise.all([create(bearer(parent)), create(bearer(parent))]);
+    const ids = [parent, ...children].map(({ body }) => String(body['tokenId']));
+    const [top = ''] = ids;
+    const rotations = ids.map((id, index) =>
+      kms.call({ method: 'POST', path: `${TOKENS}/${id}/rotate`, body: {} }, index % 2),
+    );
+    const cascade = kms.call({ method: 'POST', path: `${TOKENS}/${top}/revoke`, body: { cascade: true } }, 1);
+    for (const { status } of await Promise.all(rotations)) {
+      expect([201, 409]).toContain(status);
+      if (status === 409) overtaken += 1;
+    }
+    expect((await cascade).status).toBe(200);
+    const live = await sql`
+      select token_id from kms.api_tokens
+      where revoked_at is null and (token_id in ${sql(ids)} or fields ->> '!identity' in ${sql(ids)})`;
+    expect(live).toEqual([]);
+    // What a rotation gave before the cascade is taken no more either.
+    for (const rotated of await Promise.all(rotations)) {
+      if (rotated.status !== 201) continue;
+      const used = await kms.call({ method: 'GET', path: `${TOKENS}/self`, headers: bearer(rotated) });
+      expect(used.status).toBe(401);
+    }
+  }
+  // Some came first, or there was nothing for the cascade to find.
+  expect(overtaken).toBeLessThan(30);
+});
+
 test('rotations, revocations, destructions and a shred of one key at once end in a legal state', async () => {
   const { path, keyId } = await createKey();
   const kinds: readonly ClientRequest[] = [

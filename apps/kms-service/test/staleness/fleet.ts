@@ -7,8 +7,9 @@ import {
   startService,
   startTcpProxy,
   type TcpProxy,
+  type JwtIssuer,
+  jwtIssuer,
 } from '@qnsp/test-harness';
-import { type JwtIssuer, jwtIssuer } from '../jwt-issuer.ts';
 import { type Answer, send } from '../local-service.ts';
 
 /** One node of a fleet, with the ways to its database and its Redis in the test's hands. */

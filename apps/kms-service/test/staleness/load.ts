@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Service } from '@qnsp/test-harness';
 import { type Answer, send } from '../local-service.ts';
+import { type Asked, asked } from './asked.ts';
 import type { Fleet } from './fleet.ts';
 
-/** One answer, by when it was asked for and when it came, in milliseconds of `performance.now()`. */
-export interface Sample {
+/** What one answer said, and when. */
+export interface Sample extends Omit<Asked<unknown>, 'answer'> {
   readonly node: number;
-  readonly sentAt: number;
-  readonly answeredAt: number;
   readonly status: number;
   /** It succeeded as if nothing had changed. */
   readonly asBefore: boolean;
@@ -19,6 +19,8 @@ export interface Use {
   readonly path: string;
   readonly body: object;
   readonly token: string;
+  /** Sends it; default: with the token. */
+  send?(url: string): Promise<Pick<Answer, 'status' | 'body'>>;
 }
 
 const CLIENTS_PER_NODE = 3;
@@ -29,17 +31,20 @@ const PAUSE_MS = 3;
 export function startLoad(fleet: Fleet, use: Use): { readonly samples: Sample[]; stop(): Promise<void> } {
   const samples: Sample[] = [];
   const stopping = new AbortController();
-  const client = async (node: number, url: string) => {
+  const client = async (node: number, service: Service) => {
+    const url = `${service.baseUrl}${use.path}`;
     while (!stopping.signal.aborted) {
-      const sentAt = performance.now();
-      const { status, body } = await send(url, 'POST', use.token, use.body);
-      const asBefore = status === 200 && (use.isOld?.(body) ?? true);
-      samples.push({ node, sentAt, answeredAt: performance.now(), status, asBefore });
+      const { answer, ...times } = await asked(
+        service,
+        () => use.send?.(url) ?? send(url, 'POST', use.token, use.body),
+      );
+      const asBefore = answer.status === 200 && (use.isOld?.(answer.body) ?? true);
+      samples.push({ node, ...times, status: answer.status, asBefore });
       await sleep(PAUSE_MS);
     }
   };
   const clients = fleet.nodes.flatMap(({ service }, node) =>
-    Array.from({ length: CLIENTS_PER_NODE }, () => client(node, `${service.baseUrl}${use.path}`)),
+    Array.from({ length: CLIENTS_PER_NODE }, () => client(node, service)),
   );
   return {
     samples,

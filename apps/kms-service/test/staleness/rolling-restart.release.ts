@@ -18,14 +18,14 @@ const replaced: Service[] = [];
 beforeAll(async () => {
   fleet = await startFleet(3, { DATABASE_TIMEOUT_MS: '5000', KMS_DRAIN_DELAY_MS: String(DRAIN_DELAY_MS) });
   gateway = await startEdgeGateway({ upstreams: fleet.nodes.map(({ service }) => service.port) });
-}, 120_000);
+}, 600_000);
 afterAll(async () => {
   await Promise.all(replaced.map((service) => service.stop()));
   await gateway.server.stop();
   await fleet.end();
 });
 
-test('nodes that restart one right after the other lose no request', { timeout: 240_000 }, async () => {
+test('nodes that restart one right after the other lose no request', { timeout: 600_000 }, async () => {
   const path = await fleet.createKey();
   const call = (method: string, to: string, body?: object, headers: Record<string, string> = {}) =>
     send(`${gateway.baseUrl}${to}`, method, fleet.token, body, headers);

@@ -143,7 +143,7 @@ export async function runRound(
   const { samples } = load;
   try {
     await expect
-      .poll(() => fleet.nodes.every((_, node) => successes(samples, node) >= 20), { timeout: 15_000 })
+      .poll(() => fleet.nodes.every((_, node) => successes(samples, node) >= 20), { timeout: 60_000 })
       .toBe(true);
     await trouble.begin(fleet, use);
     const begunAt = performance.now();
@@ -153,7 +153,7 @@ export async function runRound(
     await sleep(lookOnMs);
     await trouble.end(fleet);
     await expect
-      .poll(() => fleet.nodes.every((_, node) => saysSo(samples, node, ending.statusAfter)), { timeout: 15_000 })
+      .poll(() => fleet.nodes.every((_, node) => saysSo(samples, node, ending.statusAfter)), { timeout: 60_000 })
       .toBe(true);
     await load.stop();
     // What a node had decided before it was halted may come out when it goes on; nothing that was asked for since may.

@@ -45,7 +45,7 @@ function poison(): Trouble {
           if (!found) await fleet.call(0, 'PATCH', key, { metadata: { at: String(Date.now()) } });
           return found;
         };
-        await expect.poll(isShared, { timeout: 15_000, interval: 200 }).toBe(true);
+        await expect.poll(isShared, { timeout: 60_000, interval: 200 }).toBe(true);
       }),
     afterChange: async (fleet) => {
       for (let time = 0; time < 5; time += 1) {
@@ -76,7 +76,7 @@ function garbage(): Trouble {
         await fleet.call(0, 'PATCH', path.replace('/encrypt', ''), { metadata: { at: String(Date.now()) } });
         return rejected(fleet);
       };
-      await expect.poll(findsGarbage, { timeout: 15_000, interval: 200 }).toBeGreaterThan(before);
+      await expect.poll(findsGarbage, { timeout: 60_000, interval: 200 }).toBeGreaterThan(before);
       expect(fleet.nodes.some(({ service }) => service.logs().includes(REJECTED_LINE))).toBe(true);
       await spoil(fleet);
     },

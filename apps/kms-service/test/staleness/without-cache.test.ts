@@ -15,7 +15,7 @@ beforeAll(async () => {
   fleet = await startFleet(2, { KMS_CACHE_ENABLED: 'false', DATABASE_TIMEOUT_MS: '5000' });
   redis = clientOf(fleet.redis.url);
   await redis.connect();
-}, 120_000);
+}, 600_000);
 afterAll(async () => {
   redis.destroy();
   await fleet.end();

@@ -47,7 +47,7 @@ function watch(now?: () => Date) {
   const check = () => transportCheck({ host: '0.0.0.0', port: 1, listenUnix: undefined, tls: config }, files);
   return { files, place, put, first, lines, shown, check };
 }
-const until = (condition: () => void) => vi.waitFor(condition, { timeout: 5000 });
+const until = (condition: () => void) => vi.waitFor(condition, { timeout: 20_000 });
 
 test('a pair that is written file by file is shown when it is whole, and the earlier one until then', async () => {
   const { files, put, first, lines, shown, check } = watch();

@@ -63,7 +63,7 @@ beforeAll(async () => {
   token = String(client['apiToken']);
   keyId = String((await call('POST', '/kms/v1/keys', {})).body['keyId']);
   await vi.waitFor(() => expect(service.logs().match(/"msg":"listening"/g)).toHaveLength(WORKERS), { timeout: 20_000 });
-}, 60_000);
+}, 600_000);
 afterAll(async () => {
   await service?.stop();
   await database?.drop();
@@ -172,7 +172,7 @@ describe('a service under TLS, with several workers and a socket file', () => {
     await load;
     expect(statuses).toEqual(new Set([200]));
     expect(ports.size).toBe(1);
-  }, 60_000);
+  }, 600_000);
 
   test('serves on its socket file, which only its owner and its group may use', async () => {
     expect(statSync(socketFile).mode & 0o777).toBe(0o660);
@@ -258,7 +258,7 @@ describe('a service of one process', () => {
     }
     expect(readFileSync(file, 'utf8')).toBe('kept');
     expect(existsSync(foreign)).toBe(true);
-  }, 60_000);
+  }, 600_000);
 
   test('warns of plain HTTP beyond this machine at each start and in its health, and serves', async () => {
     const port = await freePort();

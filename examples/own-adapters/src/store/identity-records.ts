@@ -4,8 +4,11 @@ import type {
   FoundIdentities,
   IdentityBindingPage,
   IdentityBindingQuery,
+  IdentityDenialPage,
+  IdentityDenialQuery,
   IdentityNames,
   IdentityRecords,
+  Room,
 } from '@qnsp/kms-core/ports';
 import type { Row } from './database.ts';
 import { fromText, toText } from './record-text.ts';
@@ -23,17 +26,21 @@ export class SqliteIdentities implements IdentityRecords {
     this.#unit = unit;
   }
 
-  async insert(binding: IdentityBindingRecord): Promise<void> {
+  async insert(binding: IdentityBindingRecord, { atMost }: Room = {}): Promise<void> {
     const { bindingId, tenantId, createdAt, removedAt } = binding;
+    this.#unit.requireMasterKey(tenantId, binding.mac.tmkVersion);
     this.#requireNew('select 1 from bindings where binding_id = ?', bindingId, tenantId);
+    const used = 'select count(*) as used from bindings where tenant_id = ? and removed_at is null';
+    this.#unit.requireRoom('identityBindings', atMost, used, tenantId);
     this.#unit.database.run(
-      'insert into bindings values (?, ?, ?, ?, ?, ?)',
+      'insert into bindings values (?, ?, ?, ?, ?, ?, ?)',
       bindingId,
       tenantId,
       hex(binding.foundBy),
       createdAt.getTime(),
       removedAt?.getTime() ?? null,
       toText(binding),
+      binding.mac.tmkVersion,
     );
     this.#tell(binding);
   }
@@ -59,37 +66,70 @@ export class SqliteIdentities implements IdentityRecords {
     return { items: rows.slice(0, limit).map(toBinding), more: rows.length > limit };
   }
 
-  async count(): Promise<{ bindings: number; denials: number }> {
-    const row = this.#unit.database.row(
-      `select (select count(*) from bindings where removed_at is null and (?1 is null or tenant_id = ?1)) as bindings,
-        (select count(*) from denials where ?1 is null or tenant_id = ?1) as denials`,
-      this.#unit.only,
-    );
-    return { bindings: Number(row?.['bindings']), denials: Number(row?.['denials']) };
-  }
-
   async remove({ bindingId, removedAt, mac }: IdentityBindingRecord): Promise<void> {
     const binding = await this.get(bindingId);
     if (binding === undefined) throw new KmsError('NOT_FOUND', 'There is no identity binding with this id.');
+    this.#unit.requireMasterKey(binding.tenantId, mac.tmkVersion);
     this.#unit.database.run(
-      'update bindings set removed_at = ?, record = ? where binding_id = ?',
+      'update bindings set removed_at = ?, record = ?, tmk_version = ? where binding_id = ?',
       removedAt?.getTime() ?? null,
       toText({ ...binding, removedAt, mac }),
+      mac.tmkVersion,
       bindingId,
     );
     this.#tell(binding);
   }
 
-  async insertDenial(denial: IdentityDenialRecord): Promise<void> {
-    const { denialId, tenantId, endsAt } = denial;
+  async insertDenial(denial: IdentityDenialRecord, { atMost }: Room = {}): Promise<void> {
+    const { denialId, tenantId, createdAt, endsAt } = denial;
+    this.#unit.requireMasterKey(tenantId, denial.mac.tmkVersion);
     this.#requireNew('select 1 from denials where denial_id = ?', denialId, tenantId);
+    const used = 'select count(*) as used from denials where tenant_id = ?';
+    this.#unit.requireRoom('identityDenials', atMost, used, tenantId);
     this.#unit.database.run(
-      'insert into denials values (?, ?, ?, ?, ?)',
+      'insert into denials values (?, ?, ?, ?, ?, ?, ?)',
       denialId,
       tenantId,
       hex(denial.foundBy),
+      createdAt.getTime(),
       endsAt.getTime(),
       toText(denial),
+      denial.mac.tmkVersion,
+    );
+    this.#tell(denial);
+  }
+
+  async getDenial(denialId: string): Promise<IdentityDenialRecord | undefined> {
+    const row = this.#unit.database.row(
+      'select record from denials where denial_id = ?1 and (?2 is null or tenant_id = ?2)',
+      denialId,
+      this.#unit.only,
+    );
+    return row && toDenial(row);
+  }
+
+  async listDenials({ limit, after }: IdentityDenialQuery): Promise<IdentityDenialPage> {
+    const rows = this.#unit.database.rows(
+      `select record from denials where (?1 is null or tenant_id = ?1) and ends_at >= ?2
+        and (?3 is null or (created_at, denial_id) < (?3, ?4)) order by created_at desc, denial_id desc limit ?5`,
+      this.#unit.only,
+      this.#unit.now.getTime(),
+      after?.createdAt.getTime() ?? null,
+      after?.denialId ?? null,
+      limit + 1,
+    );
+    return { items: rows.slice(0, limit).map(toDenial), more: rows.length > limit };
+  }
+
+  async liftDenial({ denialId, fields, mac }: IdentityDenialRecord): Promise<void> {
+    const denial = await this.getDenial(denialId);
+    if (denial === undefined) throw new KmsError('NOT_FOUND', 'There is no denial with this id.');
+    this.#unit.requireMasterKey(denial.tenantId, mac.tmkVersion);
+    this.#unit.database.run(
+      'update denials set record = ?, tmk_version = ? where denial_id = ?',
+      toText({ ...denial, fields, mac }),
+      mac.tmkVersion,
+      denialId,
     );
     this.#tell(denial);
   }
@@ -134,12 +174,12 @@ function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex');
 }
 
-function toBinding(row: Row): IdentityBindingRecord {
+export function toBinding(row: Row): IdentityBindingRecord {
   // As insert and remove wrote it, or its MAC is wrong.
   return fromText(row['record']) as IdentityBindingRecord;
 }
 
-function toDenial(row: Row): IdentityDenialRecord {
+export function toDenial(row: Row): IdentityDenialRecord {
   // As insertDenial wrote it, or its MAC is wrong.
   return fromText(row['record']) as IdentityDenialRecord;
 }

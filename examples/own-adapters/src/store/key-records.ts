@@ -9,10 +9,11 @@ import {
   type KeyRecord,
   type KeyRecords,
   type OperationLease,
+  type Room,
 } from '@qnsp/kms-core/ports';
 import type { Row } from './database.ts';
 import { fromText, toText } from './record-text.ts';
-import type { Unit } from './unit.ts';
+import { earliestMasterKey, type Unit } from './unit.ts';
 
 export class SqliteKeys implements KeyRecords {
   readonly #unit: Unit;
@@ -27,13 +28,15 @@ export class SqliteKeys implements KeyRecords {
     return key !== undefined && this.#unit.sees(key.tenantId) ? key : undefined;
   }
 
-  async insert(key: KeyRecord): Promise<void> {
+  async insert(key: KeyRecord, { atMost }: Room = {}): Promise<void> {
     this.#unit.requireSeen(key.tenantId);
     if (this.#read(key.keyId) !== undefined) throw new KmsError('CONFLICT', 'The id of the key was used before.');
     this.#check(key);
+    const used = `select count(*) as used from keys where tenant_id = ? and state <> 'destroyed'`;
+    this.#unit.requireRoom('keys', atMost, used, key.tenantId);
     this.#unit.database.run(
       `insert into keys (key_id, tenant_id, created_at, state, algorithm, purpose, name, parent_key_id, revision, rotates_at,
-        destroys_at, record) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        destroys_at, record, tmk_version) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       key.keyId,
       key.tenantId,
       key.createdAt.getTime(),
@@ -49,7 +52,7 @@ export class SqliteKeys implements KeyRecords {
     this.#check(key, current);
     this.#unit.database.run(
       `update keys set state = ?, algorithm = ?, purpose = ?, name = ?, parent_key_id = ?, revision = ?, rotates_at = ?,
-        destroys_at = ?, record = ? where key_id = ?`,
+        destroys_at = ?, record = ?, tmk_version = ? where key_id = ?`,
       ...columnsOf(key),
       key.keyId,
     );
@@ -92,15 +95,16 @@ export class SqliteKeys implements KeyRecords {
     return { byState: by('state'), byAlgorithm: by('algorithm'), operationsThisMonth: Number(used?.['sum']) };
   }
 
-  async addOperations(count: number): Promise<void> {
+  async addOperations(count: number): Promise<number> {
     const { database, only } = this.#unit;
     if (only === null) throw new KmsError('INTERNAL_ERROR', 'Operations are counted for one tenant.');
-    database.run(
-      'insert into operations values (?, ?, ?) on conflict do update set count = count + excluded.count',
+    const row = database.row(
+      'insert into operations values (?, ?, ?) on conflict do update set count = count + excluded.count returning count',
       only,
       this.#month,
       count,
     );
+    return Number(row?.['count']);
   }
 
   async children(keyId: KeyId): Promise<readonly KeyId[]> {
@@ -165,6 +169,7 @@ export class SqliteKeys implements KeyRecords {
 
   #check(key: KeyRecord, current?: KeyRecord): void {
     this.#unit.requireActive(key.tenantId);
+    this.#unit.requireMasterKey(key.tenantId, earliestMasterKey(key));
     try {
       if (key.parentKeyId !== null && this.#read(key.parentKeyId)?.tenantId !== key.tenantId)
         throw new KmsError('INTERNAL_ERROR', 'The parent of the key does not exist.');
@@ -197,5 +202,6 @@ function columnsOf(key: KeyRecord) {
     rotatesAt?.getTime() ?? null,
     destroysAt?.getTime() ?? null,
     toText(key),
+    earliestMasterKey(key),
   ];
 }

@@ -1,17 +1,20 @@
 /**
  * A record is one text in a row, beside the columns that it is searched, sorted or protected by. Instants are milliseconds since
- * 1970.
+ * 1970. `tmk_version` is the earliest version of its tenant's master key that a record names.
  */
 export const SCHEMA = `
   create table if not exists tenants (
-    tenant_id text primary key, state text not null, created_at integer not null, record text not null
+    tenant_id text primary key, state text not null, created_at integer not null, record text not null,
+    oldest_tmk_version integer not null default 1
   ) strict;
   create table if not exists keys (
     key_id text primary key, tenant_id text not null references tenants, state text not null, algorithm text not null,
     purpose text not null, name text, parent_key_id text references keys, created_at integer not null,
-    revision integer not null, rotates_at integer, destroys_at integer, record text not null
+    revision integer not null, rotates_at integer, destroys_at integer, record text not null, tmk_version integer not null
   ) strict;
   create index if not exists keys_newest on keys (tenant_id, created_at desc, key_id desc);
+  create index if not exists keys_master_key on keys (tenant_id, tmk_version, key_id);
+  create index if not exists keys_in_use on keys (tenant_id) where state <> 'destroyed';
   create index if not exists keys_children on keys (parent_key_id);
   create index if not exists keys_rotation on keys (rotates_at, key_id) where rotates_at is not null;
   create index if not exists keys_destruction on keys (destroys_at, key_id) where destroys_at is not null;
@@ -34,14 +37,15 @@ export const SCHEMA = `
   create index if not exists tokens_expired on tokens (expires_at, token_id) where tenant_id is not null;
   create table if not exists bindings (
     binding_id text primary key, tenant_id text not null references tenants, found_by text not null,
-    created_at integer not null, removed_at integer, record text not null
+    created_at integer not null, removed_at integer, record text not null, tmk_version integer not null
   ) strict;
   create index if not exists bindings_newest on bindings (tenant_id, created_at desc, binding_id desc);
   create index if not exists bindings_found on bindings (found_by) where removed_at is null;
   create table if not exists denials (
     denial_id text primary key, tenant_id text not null references tenants, found_by text not null,
-    ends_at integer not null, record text not null
+    created_at integer not null, ends_at integer not null, record text not null, tmk_version integer not null
   ) strict;
+  create index if not exists denials_newest on denials (tenant_id, created_at desc, denial_id desc);
   create index if not exists denials_found on denials (found_by);
   create index if not exists denials_ended on denials (tenant_id, ends_at);
   create table if not exists roots (

@@ -15,6 +15,7 @@ import { SqliteIdempotency } from './idempotency-records.ts';
 import { SqliteKeys, toKey } from './key-records.ts';
 import { SqliteResidents } from './resident-claims.ts';
 import { SCHEMA } from './schema.ts';
+import { SqliteSeals } from './seal-records.ts';
 import { SqliteTenants } from './tenant-records.ts';
 import { SqliteTokens, toToken } from './token-records.ts';
 import { Unit } from './unit.ts';
@@ -85,6 +86,7 @@ class SqliteStore implements Store {
             idempotency: new SqliteIdempotency(unit),
             evidence: new SqliteEvidenceRecords(unit),
             residents: new SqliteResidents(unit),
+            seals: new SqliteSeals(unit),
           });
         } finally {
           unit.end();

@@ -10,6 +10,7 @@ import type {
   TenantQuery,
   TenantRecord,
   TenantRecords,
+  TenantUsage,
 } from '@qnsp/kms-core/ports';
 import type { Row } from './database.ts';
 import { toKey } from './key-records.ts';
@@ -36,7 +37,10 @@ export class SqliteTenants implements TenantRecords {
     if ((await this.get(tenantId)) !== undefined)
       throw new KmsError('CONFLICT', 'The id of the tenant was used before.');
     const values = [tenantId, state, createdAt.getTime(), toText(tenant)];
-    this.#unit.database.run('insert into tenants values (?, ?, ?, ?)', ...values);
+    this.#unit.database.run(
+      'insert into tenants (tenant_id, state, created_at, record) values (?, ?, ?, ?)',
+      ...values,
+    );
   }
 
   async shred({ tenantId, mac }: Pick<TenantRecord, 'tenantId' | 'mac'>): Promise<void> {
@@ -50,6 +54,38 @@ export class SqliteTenants implements TenantRecords {
       const key = withoutSealedMaterial(toKey(row));
       database.run('update keys set record = ? where key_id = ?', toText(key), key.keyId);
     }
+  }
+
+  async setFields({ tenantId, fields, mac }: Pick<TenantRecord, 'tenantId' | 'fields' | 'mac'>): Promise<void> {
+    this.#unit.requireSystem();
+    const tenant = await this.get(tenantId);
+    if (tenant === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
+    this.#replace({ ...tenant, fields, mac });
+  }
+
+  async usage(tenantId: TenantId): Promise<TenantUsage> {
+    const { database, only, now } = this.#unit;
+    const month = now.toISOString().slice(0, 7);
+    const row = database.row(
+      `select
+        (select count(*) from keys where tenant_id = t.tenant_id and state <> 'destroyed') as keys,
+        (select count(*) from tokens where tenant_id = t.tenant_id and revoked_at is null and overlap_end is null
+          and (expires_at is null or expires_at > ?2)) as tokens,
+        (select count(*) from bindings where tenant_id = t.tenant_id and removed_at is null) as bindings,
+        (select sum(count) from operations where tenant_id = t.tenant_id and month = ?3) as operations
+        from tenants t where tenant_id = ?1 and (?4 is null or tenant_id = ?4)`,
+      tenantId,
+      now.getTime(),
+      month,
+      only,
+    );
+    const number = (name: string) => Number(row?.[name] ?? 0);
+    return {
+      keys: number('keys'),
+      tokens: number('tokens'),
+      identityBindings: number('bindings'),
+      operationsThisMonth: number('operations'),
+    };
   }
 
   async list({ limit, after }: TenantQuery): Promise<TenantPage> {
@@ -88,6 +124,7 @@ export class SqliteTenants implements TenantRecords {
     for (const { tenantId, tmkVersion, providerId, rootCheckValue, format, wrapped } of wraps) {
       this.#unit.requireSeen(tenantId);
       this.#unit.requireActive(tenantId);
+      this.#unit.requireMasterKey(tenantId, tmkVersion);
       if (!this.#isInUse({ providerId, checkValue: rootCheckValue }))
         throw new KmsError('CONFLICT', 'The root is not in use.');
       const name = [tenantId, tmkVersion, providerId, rootCheckValue];

@@ -5,6 +5,7 @@ import {
   fieldOf,
   identityOfToken,
   isRetirement,
+  type Room,
   TOKEN_OVERLAP_END,
   TOKEN_PARENT,
   type TokenPage,
@@ -22,13 +23,16 @@ export class SqliteTokens implements TokenRecords {
     this.#unit = unit;
   }
 
-  async insert(token: ApiTokenRecord): Promise<void> {
+  async insert(token: ApiTokenRecord, { atMost }: Room = {}): Promise<void> {
     const { database } = this.#unit;
     const { tokenId, hash, tenantId, createdAt, expiresAt, revokedAt } = token;
     this.#unit.requireSeen(tenantId);
     if (tenantId !== null) this.#unit.requireActive(tenantId);
     if (database.row('select 1 from tokens where token_id = ? or hash = ?', tokenId, hash) !== undefined)
       throw new KmsError('CONFLICT', 'The id or the hash of the token was used before.');
+    const used = `select count(*) as used from tokens where tenant_id = ? and revoked_at is null and overlap_end is null
+      and (expires_at is null or expires_at > ?)`;
+    if (tenantId !== null) this.#unit.requireRoom('tokens', atMost, used, tenantId, this.#unit.now.getTime());
     database.run(
       'insert into tokens values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
       tokenId,

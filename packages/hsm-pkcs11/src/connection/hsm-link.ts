@@ -1,8 +1,8 @@
-import { KmsError } from '@qnsp/kms-core';
+import { KmsError, SYSTEM_TENANT } from '@qnsp/kms-core';
 import { HsmConfigurationError } from '../configuration/configuration-error.ts';
 import type { HsmSettings } from '../configuration/hsm-config.ts';
-import type { Answers, Request, TokenIdentity } from '../protocol/messages.ts';
-import { ChildConnection, ChildGone, type TokenOpened } from './child-connection.ts';
+import type { Answers, Request } from '../protocol/messages.ts';
+import { ChildGone } from './child-connection.ts';
 import { RefusingBreaker } from './refusing-breaker.ts';
 import type { Connected, Outcome } from './connected.ts';
 import { within } from './deadline.ts';
@@ -15,27 +15,21 @@ import {
   hsmUnavailable,
   isAbsent,
   isLoggedOut,
-  isPinRefusal,
-  pinRefused,
 } from './hsm-errors.ts';
-import { LanePool, LanesBusy } from './lane-pool.ts';
+import { LanePool, LanesBusy, type LaneWish } from './lane-pool.ts';
 import type { LinkParts, LinkStatus } from './link-status.ts';
-import { RetiringConnections } from './retiring-connections.ts';
-import { foundNothing, TokenPresence } from './token-presence.ts';
+import { foundNothing } from './token-presence.ts';
+import { type DirectCall, TokenProcess } from './token-process.ts';
 
 const BREAKER = { threshold: 5, openForMs: 5000 };
-const FIRST_PAUSE_MS = 250;
-const LONGEST_PAUSE_MS = 30_000;
-/** Starting a process and logging in takes longer than a call. */
-const LEAST_CONNECT_LIMIT_MS = 20_000;
 /**
  * Generating an RSA key is a search, and so is going through all objects: they take many times as long as using a key.
  */
 const LONG_LIMITS = 12;
 const LONG: readonly Request['op'][] = ['generate', 'objects'];
 
-/** Sends one request to the token, whatever the state of the breaker: for checks of a new connection. */
-export type DirectCall = <R extends Request>(request: R) => Promise<Answers[R['op']]>;
+/** The link of one owner, whose calls take turns with those of others. */
+export type OwnLink = Pick<HsmLink, 'call' | 'status'>;
 
 /**
  * The link to one token: keeps a process with its module alive, hands out its sessions, ends what hangs, and refuses
@@ -43,35 +37,21 @@ export type DirectCall = <R extends Request>(request: R) => Promise<Answers[R['o
  */
 export class HsmLink {
   readonly #settings: HsmSettings;
-  readonly #parts: LinkParts;
   readonly #lanes: LanePool;
   readonly #breaker: RefusingBreaker;
-  #connected: Promise<Connected> | null = null;
-  #current: Connected | null = null;
-  #opening: ChildConnection | null = null;
-  #loggingIn: Promise<void> | null = null;
-  #renewing: Promise<void> | null = null;
-  readonly #retiring = new RetiringConnections();
-  #expected: TokenOpened | null = null;
-  #mechanisms: readonly number[] | null = null;
-  #refused: HsmConfigurationError | null = null;
-  #retryAt = 0;
-  #pauseMs = FIRST_PAUSE_MS;
-  #starts = 0;
+  readonly #process: TokenProcess;
   #lastError: string | null = null;
-  #closed = false;
-  #check: (call: DirectCall) => Promise<void> = () => Promise.resolve();
 
   constructor(settings: HsmSettings, parts: LinkParts) {
     this.#settings = settings;
-    this.#parts = parts;
+    this.#process = new TokenProcess(settings, parts, settings.timeoutMs * LONG_LIMITS);
     this.#lanes = new LanePool(settings.poolSize, settings.queueLimit);
     this.#breaker = new RefusingBreaker({ ...BREAKER, now: parts.now });
   }
 
   /** What every later connection must pass before it is used. */
   checkEachConnection(check: (call: DirectCall) => Promise<void>): void {
-    this.#check = check;
+    this.#process.checkEachConnection(check);
   }
 
   /**
@@ -81,8 +61,9 @@ export class HsmLink {
    */
   async connect(): Promise<void> {
     try {
-      await this.#connection();
+      await this.#process.connected();
     } catch (error) {
+      this.#lastError = asError(error).message;
       throw configurationError(this.#settings.modulePath, error) ?? this.#unreachable(error);
     }
   }
@@ -90,10 +71,11 @@ export class HsmLink {
   /** The mechanisms (CKM_*) of the token, as it named them when it was connected last: nobody waits for it to ask again. */
   async mechanisms(): Promise<readonly number[]> {
     if (this.#breaker.state === 'open') throw this.#refusal();
-    if (this.#mechanisms !== null) return this.#mechanisms;
+    const { seen } = this.#process;
+    if (seen !== null) return seen.mechanisms;
     if (!this.#breaker.admit()) throw this.#refusal();
     try {
-      const { mechanisms } = await within(this.#settings.timeoutMs, this.#connection());
+      const { mechanisms } = await within(this.#settings.timeoutMs, this.#process.connected());
       this.#breaker.succeeded();
       return mechanisms;
     } catch (error) {
@@ -102,10 +84,15 @@ export class HsmLink {
     }
   }
 
+  /** The same link for what is done on behalf of an owner; without one it is the service's own. */
+  of(owner: string): OwnLink {
+    return { call: (request) => this.call(request, owner), status: () => this.status() };
+  }
+
   /** @throws KmsError, as `callError` maps it; `HSM_UNAVAILABLE` at the latest when the deadline has passed. */
-  async call<R extends Request>(request: R): Promise<Answers[R['op']]> {
+  async call<R extends Request>(request: R, owner: string = SYSTEM_TENANT): Promise<Answers[R['op']]> {
     if (this.#breaker.state === 'open') throw this.#refusal();
-    const lane = await this.#acquire();
+    const lane = await this.#acquire({ owner, units: LONG.includes(request.op) ? LONG_LIMITS : 1 });
     try {
       if (!this.#breaker.admit()) throw this.#refusal();
       const value = await this.#run(lane, request);
@@ -117,30 +104,28 @@ export class HsmLink {
   }
 
   status(): LinkStatus {
+    const { current, seen, starts } = this.#process;
     return {
-      connected: this.#current !== null,
+      connected: current !== null,
       breaker: this.#breaker.state,
       consecutiveFailures: this.#breaker.failures,
       busySessions: this.#lanes.busy,
       queuedCalls: this.#lanes.queued,
-      starts: this.#starts,
-      pid: this.#current?.connection.pid ?? null,
-      token: this.#expected?.token ?? null,
-      slotId: this.#expected?.slotId ?? null,
+      starts,
+      pid: current?.connection.pid ?? null,
+      token: seen?.token ?? null,
+      slotId: seen?.slotId ?? null,
       lastError: this.#lastError,
     };
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
-    this.#opening?.kill(new ChildGone('The HSM was closed.'));
-    this.#retiring.kill(new ChildGone('The HSM was closed.'));
-    await this.#current?.connection.close();
+  close(): Promise<void> {
+    return this.#process.close();
   }
 
-  async #acquire(): Promise<number> {
+  async #acquire(wish: LaneWish): Promise<number> {
     try {
-      return await this.#lanes.acquire(this.#settings.timeoutMs);
+      return await this.#lanes.acquire(wish, this.#settings.timeoutMs);
     } catch (error) {
       // Busy is not broken: the breaker counts only what the token does.
       if (error instanceof LanesBusy) throw hsmUnavailable(this.#settings.id, error.message, 1000, error);
@@ -157,7 +142,7 @@ export class HsmLink {
     for (let attempt = 0; ; attempt += 1) {
       let connected: Connected | null = null;
       try {
-        connected = await within(this.#settings.timeoutMs, this.#connection());
+        connected = await within(this.#settings.timeoutMs, this.#process.connected());
         const outcome = await this.#ask(connected, lane, request);
         const view = attempt > 0 || !outcome.nothingFound ? 'true' : await this.#viewOf(connected, lane, request);
         if (view === 'true') {
@@ -166,21 +151,21 @@ export class HsmLink {
           return outcome.answer as Answers[R['op']];
         }
         if (view === 'behind') await this.#renew(connected);
-        else this.#replace(connected.connection, new ChildGone('The token no longer shows its keys.'));
+        else this.#process.replace(connected.connection, goneFor(new ChildGone('The token no longer shows its keys.')));
       } catch (error) {
         if (connected !== null && (endsProcess(error) || connected.connection.gone !== null))
-          this.#replace(connected.connection, error);
+          this.#process.replace(connected.connection, goneFor(asError(error)));
         throw this.#counted(error);
       }
     }
   }
 
-  async #ask({ connection, presence }: Connected, lane: number, request: Request): Promise<Outcome> {
+  async #ask(connected: Connected, lane: number, request: Request): Promise<Outcome> {
     const { timeoutMs } = this.#settings;
     const limitMs = LONG.includes(request.op) ? timeoutMs * LONG_LIMITS : timeoutMs;
     try {
-      const answer = await within(limitMs, this.#send(connection, lane, request));
-      presence.answered(request);
+      const answer = await within(limitMs, this.#send(connected, lane, request));
+      connected.presence.answered(request);
       return { answer, error: null, nothingFound: foundNothing(request, answer) };
     } catch (error) {
       if (!isAbsent(error)) throw error;
@@ -203,41 +188,23 @@ export class HsmLink {
     return presence.mayBeBehind(request) ? 'behind' : 'true';
   }
 
-  /**
-   * Gives new calls a process that sees the token as it is now. Those in progress finish with the one that they have,
-   * which is sound except for its view.
-   */
   async #renew(old: Connected): Promise<void> {
-    if (this.#current !== old) return;
-    this.#renewing ??= this.#open()
-      .then((renewed) => {
-        this.#connected = Promise.resolve(renewed);
-        this.#retiring.add(old.connection, this.#settings.timeoutMs * LONG_LIMITS);
-      })
-      .finally(() => {
-        this.#renewing = null;
-      });
     try {
-      await this.#renewing;
+      await this.#process.renew(old);
     } catch (error) {
       // Whether the key is there is not known.
       throw this.#unreachable(error);
     }
   }
 
-  async #send(connection: ChildConnection, lane: number, request: Request): Promise<Answers[keyof Answers]> {
+  async #send(connected: Connected, lane: number, request: Request): Promise<Answers[keyof Answers]> {
+    const { connection } = connected;
     try {
       return await connection.call(lane, request);
     } catch (error) {
       if (!isLoggedOut(error)) throw error;
     }
-    // All sessions are logged out at once, and one login is for all.
-    this.#loggingIn ??= this.#attemptLogin(this.#expected?.token, () =>
-      connection.loginAgain(this.#settings.pin),
-    ).finally(() => {
-      this.#loggingIn = null;
-    });
-    await this.#loggingIn;
+    await this.#process.loginAgain(connected);
     return await connection.call(lane, request);
   }
 
@@ -257,94 +224,7 @@ export class HsmLink {
 
   #unreachable(error: unknown): KmsError {
     if (KmsError.is(error)) return error;
-    const waitMs = Math.max(this.#retryAt - this.#parts.now(), 1000);
+    const waitMs = Math.max(this.#process.waitMs, 1000);
     return hsmUnavailable(this.#settings.id, `it cannot be reached (${asError(error).message})`, waitMs, error);
-  }
-
-  #replace(connection: ChildConnection, reason: unknown): void {
-    if (this.#current?.connection === connection) {
-      this.#current = null;
-      this.#connected = null;
-    }
-    connection.kill(goneFor(asError(reason)));
-  }
-
-  #connection(): Promise<Connected> {
-    if (this.#closed) return Promise.reject(hsmUnavailable(this.#settings.id, 'it was closed', 1000));
-    if (this.#refused !== null) return Promise.reject(this.#refused);
-    if (this.#connected !== null) return this.#connected;
-    const waitMs = this.#retryAt - this.#parts.now();
-    if (waitMs > 0) {
-      const reason = `it cannot be reached (${this.#lastError ?? 'unknown'})`;
-      return Promise.reject(hsmUnavailable(this.#settings.id, reason, waitMs));
-    }
-    const attempt = this.#open().catch((error: unknown) => {
-      this.#connected = null;
-      this.#lastError = asError(error).message;
-      this.#retryAt = this.#parts.now() + this.#pauseMs;
-      this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
-      throw error;
-    });
-    this.#connected = attempt;
-    return attempt;
-  }
-
-  async #open(): Promise<Connected> {
-    this.#starts += 1;
-    const connection: ChildConnection = new ChildConnection(this.#parts.environment, () => {
-      if (this.#current?.connection === connection) {
-        this.#current = null;
-        this.#connected = null;
-      }
-    });
-    this.#opening = connection;
-    const limitMs = Math.max(LEAST_CONNECT_LIMIT_MS, this.#settings.timeoutMs);
-    try {
-      const opened = await within(limitMs, this.#logIn(connection));
-      // It may have ended since it was ready, before anything knew that it could be taken away.
-      if (connection.gone !== null) throw connection.gone;
-      this.#expected = opened;
-      this.#mechanisms = opened.mechanisms;
-      this.#current = opened;
-      this.#pauseMs = FIRST_PAUSE_MS;
-      return opened;
-    } catch (error) {
-      connection.kill(asError(error));
-      throw error;
-    } finally {
-      this.#opening = null;
-    }
-  }
-
-  async #logIn(connection: ChildConnection): Promise<Connected> {
-    const { modulePath, slot, tokenLabel, pin, poolSize } = this.#settings;
-    const expected = this.#expected?.token ?? null;
-    const opened = await connection.open({ modulePath, slot, tokenLabel, expected, taken: this.#parts.taken() });
-    let mechanisms: readonly number[] = [];
-    await this.#attemptLogin(opened.token, async () => {
-      mechanisms = await connection.login(pin, poolSize);
-    });
-    const presence = new TokenPresence(this.#parts.now);
-    const direct: DirectCall = async <R extends Request>(request: R) => {
-      // The request decides the kind of its answer; the first lane is as good as any other.
-      const answer = (await connection.call(0, request)) as Answers[R['op']];
-      presence.answered(request);
-      return answer;
-    };
-    await this.#check(direct);
-    return { ...opened, connection, mechanisms, presence };
-  }
-
-  /** A PIN is tried once; a token that refused it, now or before, is not asked again. */
-  async #attemptLogin(token: TokenIdentity | undefined, login: () => Promise<void>): Promise<void> {
-    const { modulePath } = this.#settings;
-    try {
-      if (token === undefined || !(await this.#parts.refusedPins.attempt(token, login, isPinRefusal)))
-        throw pinRefused(modulePath, 'it did so before');
-    } catch (error) {
-      const problem = configurationError(modulePath, error);
-      if (problem?.problem === 'pin') this.#refused = problem;
-      throw problem ?? error;
-    }
   }
 }

@@ -5,6 +5,7 @@ const SEED_BYTES = 48;
 const CHUNK_BYTES = 255 * 64;
 const INFO = 'qnsp-kms/v1/mix-random';
 
+/** How two sources of random bytes are mixed. */
 export interface MixedRandomOptions {
   /** Called when the HSM gave nothing, or the same bytes again; then only the operating system's generator is used. */
   readonly onMissing?: (reason: unknown) => void;
@@ -20,8 +21,11 @@ export interface MixedRandomOptions {
  * @param hsm asks the HSM for this many bytes
  * @returns a function that never fails for lack of the HSM
  * @example
+ * import { mixRandom, openHsm } from '@qnsp/hsm-pkcs11';
+ * const hsm = await openHsm({ modulePath, slot, pin });
  * const random = mixRandom((bytes) => hsm.random(bytes));
- * const key = await random(32);
+ * console.log((await random(32)).length); // 32
+ * await hsm.close();
  */
 export function mixRandom(
   hsm: (bytes: number) => Promise<Uint8Array>,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { KeyEngine } from '@qnsp/kms-core/engines';
 import { decryptFailed, HEADER_BYTES } from '@qnsp/kms-core/internal';
-import type { HsmLink } from '../connection/hsm-link.ts';
+import type { OwnLink } from '../connection/hsm-link.ts';
 import type { KeyRef } from '../protocol/messages.ts';
 
 const NONCE_BYTES = 12;
@@ -11,7 +11,7 @@ const TAG_BYTES = 16;
  * Suite 2 in an HSM: `header ‖ nonce(12) ‖ ciphertext ‖ tag(16)`, AES-GCM with the AAD `header ‖ context`. What the HSM
  * encrypted is opened in it again before it is released.
  */
-export function hsmAeadEngine(link: HsmLink, ref: KeyRef): Required<Pick<KeyEngine, 'seal' | 'open'>> {
+export function hsmAeadEngine(link: OwnLink, ref: KeyRef): Required<Pick<KeyEngine, 'seal' | 'open'>> {
   return {
     seal: async (header, context, plaintext) => {
       const nonce = randomBytes(NONCE_BYTES);

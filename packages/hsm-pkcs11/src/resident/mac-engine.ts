@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { KeyEngine } from '@qnsp/kms-core/engines';
-import type { HsmLink } from '../connection/hsm-link.ts';
+import type { OwnLink } from '../connection/hsm-link.ts';
 import { hsmUnavailable } from '../connection/hsm-errors.ts';
 import type { KeyRef } from '../protocol/messages.ts';
 
@@ -9,7 +9,7 @@ const MAX_TAG_BYTES = 64;
 /** HMAC in an HSM, computed twice and compared, because nothing else tells a wrong tag from a right one. */
 export function hsmMacEngine(
   hsmId: string,
-  link: HsmLink,
+  link: OwnLink,
   ref: KeyRef,
   mechanism: number,
 ): Required<Pick<KeyEngine, 'mac' | 'verifyMac'>> {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Algorithm, KmsError } from '@qnsp/kms-core';
+import { type Algorithm, KmsError, type TenantId } from '@qnsp/kms-core';
 import { ALGORITHMS } from '@qnsp/kms-core/algorithms';
 import type { KeyEngine } from '@qnsp/kms-core/engines';
 import { HEADER_BYTES } from '@qnsp/kms-core/internal';
@@ -12,7 +12,7 @@ import {
   type ResidentObject,
 } from '@qnsp/kms-core/ports';
 import { hasAnswered, hsmUnavailable, wasNeverAsked } from '../connection/hsm-errors.ts';
-import type { HsmLink } from '../connection/hsm-link.ts';
+import type { HsmLink, OwnLink } from '../connection/hsm-link.ts';
 import { CKM } from '../protocol/cryptoki.ts';
 import type { KeyRef } from '../protocol/messages.ts';
 import { hsmAeadEngine } from './aead-engine.ts';
@@ -49,12 +49,13 @@ export class HsmResidentKeys implements ResidentKeyProvider {
 
   async generate(algorithm: Algorithm, name: ResidentKeyName): Promise<ResidentKey> {
     const { spec, generation: mechanism, pair } = await leavingNothing(this.#supported(algorithm));
+    const link = this.#link.of(name.tenantId);
     const label = objectLabel(name);
     const sameName = { op: 'find', ref: { ...spec, id: null, label } } as const;
-    if ((await leavingNothing(this.#link.call(sameName))).length > 0) throw new NothingLeft(conflict(name));
+    if ((await leavingNothing(link.call(sameName))).length > 0) throw new NothingLeft(conflict(name));
     const handle = newObjectId(name);
     try {
-      await this.#link.call({ op: 'generate', mechanism, spec, id: handle, label, pair });
+      await link.call({ op: 'generate', mechanism, spec, id: handle, label, pair });
     } catch (error) {
       if (wasNeverAsked(error)) throw new NothingLeft(error);
       await this.#remove(handle, error);
@@ -63,9 +64,10 @@ export class HsmResidentKeys implements ResidentKeyProvider {
     }
     try {
       // Another node may have made the same version in the meantime: then neither is kept.
-      if ((await this.#link.call(sameName)).length > 1) throw conflict(name);
-      const publicKey = pair === null ? null : await this.#publicKey(algorithm, spec.keyType, handle, label);
-      await this.#tryOut(this.engine(algorithm, handle, publicKey));
+      if ((await link.call(sameName)).length > 1) throw conflict(name);
+      const publicKey =
+        pair === null ? null : await this.#publicKey(link, algorithm, { keyType: spec.keyType, id: handle, label });
+      await this.#tryOut(this.engine(algorithm, handle, publicKey, name.tenantId));
       return { handle, publicKey };
     } catch (error) {
       await this.#remove(handle, error);
@@ -73,19 +75,18 @@ export class HsmResidentKeys implements ResidentKeyProvider {
     }
   }
 
-  engine(algorithm: Algorithm, handle: Uint8Array, publicKey: Uint8Array | null): KeyEngine {
+  engine(algorithm: Algorithm, handle: Uint8Array, publicKey: Uint8Array | null, owner?: TenantId): KeyEngine {
     const support = residentSupport(algorithm);
     if (support === null) throw lacking(this.id, algorithm, []);
     const ref: KeyRef = { ...support.spec, id: handle, label: null };
+    const link = owner === undefined ? this.#link : this.#link.of(owner);
     if (support.pair === null) {
       const [mechanism] = support.mechanisms;
-      return mechanism === CKM.aesGcm
-        ? hsmAeadEngine(this.#link, ref)
-        : hsmMacEngine(this.id, this.#link, ref, mechanism);
+      return mechanism === CKM.aesGcm ? hsmAeadEngine(link, ref) : hsmMacEngine(this.id, link, ref, mechanism);
     }
     if (publicKey === null)
       throw new KmsError('INTERNAL_ERROR', 'A key pair of an HSM was loaded without its public key.');
-    return hsmPairEngine({ hsmId: this.id, link: this.#link, ref, oaep: this.#oaep }, algorithm, publicKey);
+    return hsmPairEngine({ hsmId: this.id, link, ref, oaep: this.#oaep }, algorithm, publicKey);
   }
 
   async destroy(handle: Uint8Array): Promise<void> {
@@ -122,9 +123,13 @@ export class HsmResidentKeys implements ResidentKeyProvider {
     throw lacking(this.id, algorithm, await this.algorithms());
   }
 
-  async #publicKey(algorithm: Algorithm, keyType: number, id: Uint8Array, label: string): Promise<Uint8Array> {
-    const attributes = await this.#link.call({ op: 'public-attributes', keyType, id, label });
-    return subjectPublicKeyInfo(algorithm, attributes, quirksOf(this.#link.status().token));
+  async #publicKey(
+    link: OwnLink,
+    algorithm: Algorithm,
+    object: { readonly keyType: number; readonly id: Uint8Array; readonly label: string },
+  ): Promise<Uint8Array> {
+    const attributes = await link.call({ op: 'public-attributes', ...object });
+    return subjectPublicKeyInfo(algorithm, attributes, quirksOf(link.status().token));
   }
 
   /** The pairwise consistency test of FIPS 140-3 (IG 10.3.A) for pairs; the check of each engine for the others. */

@@ -18,12 +18,14 @@ export interface RawCall {
 /** A connection of a client that sends a call in pieces. */
 export class RawConnection {
   readonly #socket: Socket;
+  readonly #connected: Promise<unknown>;
   /** When the server has ended the connection. */
   readonly closed: Promise<unknown>;
 
   constructor(port: number, scheme: 'http' | 'https' = 'http') {
     const address = { port, host: '127.0.0.1' };
     this.#socket = scheme === 'https' ? connectByTls(address) : connect(address);
+    this.#connected = once(this.#socket, scheme === 'https' ? 'secureConnect' : 'connect');
     this.closed = once(this.#socket, 'close');
   }
 
@@ -34,6 +36,8 @@ export class RawConnection {
     const fields = Object.entries({ host: 'kms', 'content-type': 'application/json', ...headers, ...length });
     const chunk = (text: string) => (framing === 'chunked' ? `${text.length.toString(16)}\r\n${text}\r\n` : text);
     const lines = fields.map(([field, value]) => `${field}: ${value}\r\n`).join('');
+    // The pause is one after the head came, however long a handshake takes.
+    await this.#connected;
     this.#socket.write(`POST ${path} HTTP/1.1\r\n${lines}\r\n${chunk(body.slice(0, 5))}`);
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     return async () => {
@@ -43,10 +47,12 @@ export class RawConnection {
     };
   }
 
+  /** Sends a call, and waits for its whole answer. */
   async ask(call: RawCall): Promise<string> {
     return (await this.begin(call))();
   }
 
+  /** Ends the connection. */
   close(): void {
     this.#socket.destroy();
   }

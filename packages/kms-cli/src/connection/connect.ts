@@ -39,6 +39,7 @@ function inWordsOfTheCommandLine(message: string, source: string): string {
       'KMS_CA_FILE, KMS_CLIENT_CERT_FILE or KMS_CLIENT_KEY_FILE (or the files of a context) ',
     )
     .replace(/^certificate and key\b/, 'KMS_CLIENT_CERT_FILE and KMS_CLIENT_KEY_FILE')
+    .replace(/\bgiven with its passphrase\b/, 'given with its passphrase in KMS_CLIENT_KEY_PASSPHRASE_FILE')
     .replace('give the API token as token', 'pass the token in KMS_TOKEN_FILE')
     .replace('set allowInsecureHttp', 'set KMS_ALLOW_INSECURE_HTTP=true, or `kms context set --allow-insecure-http`');
 }

@@ -86,7 +86,13 @@ function isContexts(content: unknown): content is Contexts {
   return (current === undefined || typeof current === 'string') && Object.values(contexts).every(isContext);
 }
 
-const OPTIONAL_TEXTS: readonly (keyof TlsFiles)[] = ['caFile', 'clientCertFile', 'clientKeyFile', 'serverName'];
+const OPTIONAL_TEXTS: readonly (keyof TlsFiles)[] = [
+  'caFile',
+  'clientCertFile',
+  'clientKeyFile',
+  'clientKeyPassphraseFile',
+  'serverName',
+];
 
 function isContext(value: unknown): value is Context {
   if (!isRecord(value)) return false;

@@ -94,6 +94,7 @@ function tlsOf(environment: Environment): ConnectionTls {
     caFile: 'KMS_CA_FILE',
     clientCertFile: 'KMS_CLIENT_CERT_FILE',
     clientKeyFile: 'KMS_CLIENT_KEY_FILE',
+    clientKeyPassphraseFile: 'KMS_CLIENT_KEY_PASSPHRASE_FILE',
     serverName: 'KMS_SERVER_NAME',
   };
   const files = Object.entries(names).flatMap(([field, name]) => {

@@ -6,6 +6,8 @@ export interface TlsFiles {
   readonly caFile?: string;
   readonly clientCertFile?: string;
   readonly clientKeyFile?: string;
+  /** For a key that is encrypted. A line feed at its end is no part of it. */
+  readonly clientKeyPassphraseFile?: string;
   readonly serverName?: string;
 }
 
@@ -14,6 +16,7 @@ export interface ConnectionTls {
   readonly ca?: string;
   readonly certificate?: string;
   readonly key?: string;
+  readonly passphrase?: string;
   readonly serverName?: string;
 }
 
@@ -24,11 +27,14 @@ export interface ConnectionTls {
  * @throws CommandError (78) for a file that cannot be read
  */
 export function readTlsFiles(by: string, files: TlsFiles): ConnectionTls {
-  const { caFile, clientCertFile, clientKeyFile, serverName } = files;
+  const { caFile, clientCertFile, clientKeyFile, clientKeyPassphraseFile, serverName } = files;
   return {
     ...(caFile === undefined ? {} : { ca: read(by, caFile) }),
     ...(clientCertFile === undefined ? {} : { certificate: read(by, clientCertFile) }),
     ...(clientKeyFile === undefined ? {} : { key: read(by, clientKeyFile) }),
+    ...(clientKeyPassphraseFile === undefined
+      ? {}
+      : { passphrase: read(by, clientKeyPassphraseFile).replace(/\r?\n$/, '') }),
     ...(serverName === undefined ? {} : { serverName }),
   };
 }

@@ -3,7 +3,7 @@ import { addAbortSignal } from 'node:stream';
 import { writeAtomically } from '@qnsp/kms-client/node';
 import { CommandError, EXIT } from '../terminal/exit-codes.ts';
 import type { Destination, Source } from './place.ts';
-import { write } from './stream-through.ts';
+import { writeTo } from './write-to.ts';
 
 /** How much the service signs in one call, in bytes; a test compares it with the contract. */
 export const MESSAGE_BYTES = 782_336;
@@ -44,6 +44,6 @@ export async function writeSmall(
   data: Uint8Array,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  if (destination.kind === 'pipe') return write(destination.pipes.output, data, signal);
+  if (destination.kind === 'pipe') return writeTo(destination.pipes.output, data, signal);
   await writeAtomically(destination.path, destination.overwrite, (file) => file.writeFile(data));
 }

@@ -20,9 +20,10 @@ export interface CommandIo {
 
 /** Standard input and output as bytes, and what of them is a terminal. */
 export interface Pipes {
+  /** Only one of the two is read. */
   readonly input: Readable;
+  readonly inputDescriptor: number;
   readonly output: Writable;
-  readonly inputIsTerminal: boolean;
   readonly outputIsTerminal: boolean;
   readonly errorIsTerminal: boolean;
 }

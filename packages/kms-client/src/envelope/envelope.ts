@@ -36,8 +36,16 @@ export interface Envelope {
  * `ENVELOPE_KEY_MISMATCH`, `ENVELOPE_TRUNCATED` and `ENVELOPE_MODIFIED`.
  *
  * @example
+ * import { createKmsClient } from '@qnsp/kms-client';
+ * import { createEnvelope } from '@qnsp/kms-client/envelope';
+ * const kms = createKmsClient({ baseUrl, token });
+ * const { keyId } = await kms.createKey({ name: 'uploads' });
  * const envelope = createEnvelope(kms);
- * const sealed = response.body.pipeThrough(envelope.encryptStream({ keyId, context: { file: 'a' } }));
+ * const context = { file: 'a' };
+ * const plain = new Blob(['a large upload']).stream();
+ * const sealed = plain.pipeThrough(envelope.encryptStream({ keyId, context }));
+ * const opened = sealed.pipeThrough(envelope.decryptStream({ context }));
+ * console.log(await new Response(opened).text()); // a large upload
  */
 export function createEnvelope(kms: DataKeyService, options: EnvelopeOptions = {}): Envelope {
   return envelopeOf(dataKeysOf(kms, options), webSegmentCipher);

@@ -77,6 +77,7 @@ export class KmsClientError extends Error {
     this.details = facts.details;
   }
 
+  /** What of the error may be logged: neither its cause nor the credential. */
   toJSON(): Readonly<Record<string, unknown>> {
     const { name, code, message, statusCode, requestId, retryable, retryAfterSeconds, details } = this;
     return { name, code, message, statusCode, requestId, retryable, retryAfterSeconds, details };

@@ -69,13 +69,20 @@ const INDEX_LABEL = new TextEncoder().encode('qnsp-kms/field-index/v1');
  *
  * @throws KmsClientError `INVALID_ARGUMENT` for options that cannot be meant.
  * @example
+ * import { createKmsClient } from '@qnsp/kms-client';
+ * import { createFieldCipher } from '@qnsp/kms-client/fields';
+ * const kms = createKmsClient({ baseUrl, token });
+ * const { keyId } = await kms.createKey({ name: 'fields' });
+ * const { keyId: indexKeyId } = await kms.createKey({ name: 'index', algorithm: 'HMAC-SHA256' });
  * const emails = createFieldCipher(kms, {
  *   keyId,
  *   context: { table: 'customer', column: 'email' },
  *   index: { keyId: indexKeyId, keyVersion: 1 },
  * });
- * const sealed = await emails.seal({ value: 'ada@example.com', row: id });
- * const code = await emails.blindIndex('ada@example.com');
+ * const sealed = await emails.seal({ value: 'ada@example.com', row: '7' });
+ * console.log(await emails.openText({ sealed, row: '7' })); // ada@example.com
+ * const [one, same] = [await emails.blindIndex('ada@example.com'), await emails.blindIndex('ada@example.com')];
+ * console.log(Buffer.compare(one, same)); // 0
  */
 export function createFieldCipher(kms: FieldService, options: FieldCipherOptions): FieldCipher {
   const checked = checkedOptions(options);

@@ -169,6 +169,18 @@ export const OPERATIONS = {
     answer: 'IdentityBindingPage',
   },
   denyIdentity: { method: 'POST', path: '/kms/v1/identity-bindings/deny', answer: 'IdentityDenial', mutating: true },
+  listIdentityDenials: {
+    method: 'GET',
+    path: '/kms/v1/identity-denials',
+    query: ['tenantId', 'limit', 'cursor'],
+    answer: 'IdentityDenialPage',
+  },
+  liftIdentityDenial: {
+    method: 'POST',
+    path: '/kms/v1/identity-denials/{denialId}/lift',
+    answer: 'IdentityDenial',
+    mutating: true,
+  },
   getIdentityBinding: {
     method: 'GET',
     path: '/kms/v1/identity-bindings/{bindingId}',
@@ -183,6 +195,20 @@ export const OPERATIONS = {
   },
   createTenant: { method: 'POST', path: '/kms/v1/tenants', answer: 'Tenant', mutating: true },
   listTenants: { method: 'GET', path: '/kms/v1/tenants', query: ['tenantId', 'limit', 'cursor'], answer: 'TenantPage' },
+  getTenant: { method: 'GET', path: '/kms/v1/tenants/{tenantId}', query: ['tenantId'], answer: 'TenantDetails' },
+  rotateMasterKey: {
+    method: 'POST',
+    path: '/kms/v1/tenants/{tenantId}/rotate-master-key',
+    answer: 'TenantDetails',
+    mutating: true,
+  },
+  updateTenant: { method: 'PATCH', path: '/kms/v1/tenants/{tenantId}', answer: 'Tenant', mutating: true },
+  getTenantUsage: {
+    method: 'GET',
+    path: '/kms/v1/tenants/{tenantId}/usage',
+    query: ['tenantId'],
+    answer: 'TenantUsage',
+  },
   shredTenant: { method: 'POST', path: '/kms/v1/tenants/{tenantId}/crypto-shred', answer: 'Tenant', mutating: true },
   listAuditEvents: {
     method: 'GET',

@@ -3,6 +3,7 @@
 import type { CallOptions } from '../base/call-options.ts';
 import type { AlgorithmName } from './algorithms.ts';
 
+/** The answer of {@link KmsOperations.activateSdk}. */
 export interface Activation {
   readonly activated: true;
   readonly tenantId: string;
@@ -22,6 +23,7 @@ export interface Activation {
   readonly expiresAt: string;
 }
 
+/** The answer of {@link KmsOperations.getOwnToken} and others. */
 export interface ApiToken {
   readonly tokenId: string;
   /** `null` for a platform-wide credential. */
@@ -41,6 +43,8 @@ export interface ApiToken {
     | 'kms:tokens:manage'
     | 'kms:identity-bindings:manage'
     | 'kms:audit:read'
+    | 'kms:tenants:read'
+    | 'kms:tenants:rotate'
     | 'kms:tenants:shred'
     | 'kms:tenants:manage'
     | 'kms:encrypt'
@@ -79,6 +83,7 @@ export interface ApiToken {
   readonly lastUsedAt: string | null;
 }
 
+/** The answer of {@link KmsOperations.listTokens}. */
 export interface ApiTokenPage {
   readonly items: readonly ApiToken[];
   /** Where the next page starts; `null` on the last page. */
@@ -90,6 +95,7 @@ export interface ApiTokenPage {
   readonly warnings?: readonly string[];
 }
 
+/** Part of {@link ChainedEvent}. */
 export interface AuditEvent {
   readonly eventId: string;
   readonly eventType:
@@ -121,9 +127,15 @@ export interface AuditEvent {
     | 'kms.identity-binding.read'
     | 'kms.identity-binding.deleted'
     | 'kms.identity.denied'
+    | 'kms.identity-denial.listed'
+    | 'kms.identity-denial.lifted'
     | 'kms.tenant.created'
+    | 'kms.tenant.updated'
     | 'kms.tenant.shredded'
     | 'kms.tenant.listed'
+    | 'kms.tenant.read'
+    | 'kms.tenant.master-key-rotated'
+    | 'kms.tenant.master-key-destroyed'
     | 'kms.audit.read'
     | 'kms.audit.enabled'
     | 'kms.audit.disabled'
@@ -167,6 +179,20 @@ export interface AuditEvent {
     readonly source: string;
     readonly ip: string | null;
   };
+  /** What is wrong with the credential, where it is known whose it is and nobody is let in by it. */
+  readonly refusedFor?:
+    | 'revoked'
+    | 'expired'
+    | 'denied'
+    | 'binding-expired'
+    | 'audience'
+    | 'not-yet-valid'
+    | 'lifetime';
+  /**
+   * How many refusals of known credentials of the tenant the node left out since the last one of which it left an
+   * event, whosever they were.
+   */
+  readonly refusedBefore?: number;
   readonly request: {
     /** Names in the encryption context, without values. */
     readonly contextKeys: readonly string[];
@@ -182,6 +208,7 @@ export interface AuditEvent {
   };
 }
 
+/** The answer of {@link KmsOperations.listAuditEvents}. */
 export interface AuditEventList {
   readonly items: readonly ChainedEvent[];
   /** `null` on the last page. */
@@ -193,6 +220,7 @@ export interface AuditEventList {
   readonly warnings?: readonly string[];
 }
 
+/** Part of {@link AuditEventList}. */
 export interface ChainedEvent {
   /** The place in the chain of the tenant, from 1 without gaps. */
   readonly sequence: number;
@@ -202,6 +230,7 @@ export interface ChainedEvent {
   readonly event: AuditEvent;
 }
 
+/** Part of {@link InclusionProof}. */
 export interface Checkpoint {
   readonly checkpointId: string;
   readonly timestamp: string;
@@ -229,6 +258,7 @@ export interface Checkpoint {
   readonly signature: string;
 }
 
+/** The answer of {@link KmsOperations.listAuditCheckpoints}. */
 export interface CheckpointList {
   readonly items: readonly Checkpoint[];
   /** `null` on the last page. */
@@ -240,6 +270,7 @@ export interface CheckpointList {
   readonly warnings?: readonly string[];
 }
 
+/** The answer of {@link KmsOperations.createToken} and others. */
 export interface CreatedApiToken {
   readonly tokenId: string;
   /** `null` for a platform-wide credential. */
@@ -259,6 +290,8 @@ export interface CreatedApiToken {
     | 'kms:tokens:manage'
     | 'kms:identity-bindings:manage'
     | 'kms:audit:read'
+    | 'kms:tenants:read'
+    | 'kms:tenants:rotate'
     | 'kms:tenants:shred'
     | 'kms:tenants:manage'
     | 'kms:encrypt'
@@ -299,6 +332,7 @@ export interface CreatedApiToken {
   readonly token: string;
 }
 
+/** The answer of {@link KmsOperations.createDataKey}. */
 export interface DataKeyAnswer {
   readonly keyId: string;
   /** The version of the key, counted from 1. */
@@ -311,6 +345,7 @@ export interface DataKeyAnswer {
   readonly dataKey?: Uint8Array;
 }
 
+/** The answer of {@link KmsOperations.decapsulate}. */
 export interface DecapsulateAnswer {
   readonly sharedSecret: Uint8Array;
   readonly keyId: string;
@@ -318,6 +353,7 @@ export interface DecapsulateAnswer {
   readonly keyVersion: number;
 }
 
+/** The answer of {@link KmsOperations.decrypt}. */
 export interface DecryptAnswer {
   readonly plaintext: Uint8Array;
   readonly keyId: string;
@@ -325,11 +361,13 @@ export interface DecryptAnswer {
   readonly keyVersion: number;
 }
 
+/** The answer of {@link KmsOperations.deleteIdentityBinding}. */
 export interface DeletedIdentityBinding {
   readonly bindingId: string;
   readonly deleted: true;
 }
 
+/** The answer of {@link KmsOperations.derive}. */
 export interface DeriveAnswer {
   readonly derivedKey: Uint8Array;
   readonly keyId: string;
@@ -339,6 +377,7 @@ export interface DeriveAnswer {
   readonly algorithm: string;
 }
 
+/** The answer of {@link KmsOperations.encapsulate}. */
 export interface EncapsulateAnswer {
   readonly sharedSecret: Uint8Array;
   readonly ciphertext: Uint8Array;
@@ -349,6 +388,7 @@ export interface EncapsulateAnswer {
   readonly algorithm: string;
 }
 
+/** The answer of {@link KmsOperations.encrypt} and others. */
 export interface EncryptAnswer {
   readonly ciphertext: Uint8Array;
   readonly keyId: string;
@@ -358,8 +398,10 @@ export interface EncryptAnswer {
   readonly algorithm: string;
 }
 
+/** The answer of {@link KmsOperations.getOpenApi}. */
 export interface GetOpenApiAnswer {}
 
+/** The answer of {@link KmsOperations.getHealth} and others. */
 export interface Health {
   readonly status: 'ok' | 'degraded' | 'critical';
   readonly service: 'kms-service';
@@ -380,6 +422,7 @@ export interface Health {
   >;
 }
 
+/** The answer of {@link KmsOperations.createIdentityBinding} and others. */
 export interface IdentityBinding {
   readonly bindingId: string;
   readonly tenantId: string;
@@ -399,6 +442,8 @@ export interface IdentityBinding {
     | 'kms:tokens:manage'
     | 'kms:identity-bindings:manage'
     | 'kms:audit:read'
+    | 'kms:tenants:read'
+    | 'kms:tenants:rotate'
     | 'kms:tenants:shred'
     | 'kms:tenants:manage'
     | 'kms:encrypt'
@@ -423,6 +468,7 @@ export interface IdentityBinding {
   readonly expiresAt: string | null;
 }
 
+/** The answer of {@link KmsOperations.listIdentityBindings}. */
 export interface IdentityBindingPage {
   readonly items: readonly IdentityBinding[];
   /** Where the next page starts; `null` on the last page. */
@@ -434,6 +480,7 @@ export interface IdentityBindingPage {
   readonly warnings?: readonly string[];
 }
 
+/** The answer of {@link KmsOperations.denyIdentity} and others. */
 export interface IdentityDenial {
   readonly denialId: string;
   readonly tenantId: string;
@@ -445,8 +492,24 @@ export interface IdentityDenial {
   readonly endsAt: string;
   readonly createdAt: string;
   readonly createdBy: string;
+  /** When it was lifted; `null` while it is in force. */
+  readonly liftedAt: string | null;
+  readonly liftedBy: string | null;
 }
 
+/** The answer of {@link KmsOperations.listIdentityDenials}. */
+export interface IdentityDenialPage {
+  readonly items: readonly IdentityDenial[];
+  /** Where the next page starts; `null` on the last page. */
+  readonly nextCursor: string | null;
+  /**
+   * Names the keys or tokens that are missing from `items` because their stored record failed its integrity check,
+   * and the parts of the query that were ignored.
+   */
+  readonly warnings?: readonly string[];
+}
+
+/** The answer of {@link KmsOperations.getImportParameters}. */
 export interface ImportParameters {
   readonly wrappingAlgorithm: 'RSA_AES_KEY_WRAP_SHA_256' | 'ML_KEM_768_AES_KWP';
   /** SubjectPublicKeyInfo in DER. */
@@ -457,6 +520,7 @@ export interface ImportParameters {
   readonly expiresAt: string;
 }
 
+/** The answer of {@link KmsOperations.getAuditProof}. */
 export interface InclusionProof {
   readonly event: ChainedEvent;
   readonly leafIndex: number;
@@ -464,6 +528,7 @@ export interface InclusionProof {
   readonly checkpoint: Checkpoint;
 }
 
+/** The answer of {@link KmsOperations.createKey} and others. */
 export interface Key {
   readonly keyId: string;
   readonly tenantId: string;
@@ -542,6 +607,7 @@ export interface Key {
   readonly warnings?: readonly string[];
 }
 
+/** The answer of {@link KmsOperations.listKeys}. */
 export interface KeyPage {
   readonly items: readonly Key[];
   /** Where the next page starts; `null` on the last page. */
@@ -553,6 +619,7 @@ export interface KeyPage {
   readonly warnings?: readonly string[];
 }
 
+/** The answer of {@link KmsOperations.getKeyPolicy}. */
 export interface KeyPolicy {
   readonly version: '1';
   readonly statements: readonly {
@@ -584,6 +651,7 @@ export interface KeyPolicy {
   }[];
 }
 
+/** The answer of {@link KmsOperations.getKeyStats}. */
 export interface KeyStatistics {
   readonly total: number;
   readonly byState: Readonly<Record<string, number>>;
@@ -595,6 +663,7 @@ export interface KeyStatistics {
   readonly operationsThisMonth: number;
 }
 
+/** The answer of {@link KmsOperations.listRotationSchedules}. */
 export interface ListRotationSchedulesAnswer {
   readonly items: readonly RotationSchedule[];
   /**
@@ -604,6 +673,7 @@ export interface ListRotationSchedulesAnswer {
   readonly warnings?: readonly string[];
 }
 
+/** The answer of {@link KmsOperations.listUpcomingRotations}. */
 export interface ListUpcomingRotationsAnswer {
   readonly items: readonly RotationSchedule[];
   /**
@@ -613,6 +683,7 @@ export interface ListUpcomingRotationsAnswer {
   readonly warnings?: readonly string[];
 }
 
+/** The answer of {@link KmsOperations.mac}. */
 export interface MacAnswer {
   readonly mac: Uint8Array;
   readonly keyId: string;
@@ -622,6 +693,7 @@ export interface MacAnswer {
   readonly algorithm: string;
 }
 
+/** The answer of {@link KmsOperations.getPublicKey}. */
 export interface PublicKey {
   readonly keyId: string;
   /** The version of the key, counted from 1. */
@@ -634,12 +706,14 @@ export interface PublicKey {
   readonly publicKeyPem: string;
 }
 
+/** The answer of {@link KmsOperations.getRandom}. */
 export interface RandomBytes {
   readonly random: Uint8Array;
   /** The number of bytes returned. */
   readonly bytes: number;
 }
 
+/** The answer of {@link KmsOperations.revokeToken}. */
 export interface RevokedApiToken {
   readonly tokenId: string;
   readonly revoked: true;
@@ -647,8 +721,11 @@ export interface RevokedApiToken {
   readonly revokedTokens: number;
   /** Whether live tokens of the lineage are left, as one call ends 1000: repeat it with a new key. */
   readonly more: boolean;
+  /** What this call did not end, such as the token that replaced a rotated one. */
+  readonly warnings?: readonly string[];
 }
 
+/** Part of {@link ListRotationSchedulesAnswer}. */
 export interface RotationSchedule {
   readonly keyId: string;
   readonly name: string | null;
@@ -658,6 +735,7 @@ export interface RotationSchedule {
   readonly nextRotationAt: string | null;
 }
 
+/** Part of what a request takes. */
 export interface RotationSettings {
   /** How often the key rotates; `null` means never. */
   readonly rotationPeriod?: string | number | null | undefined;
@@ -667,6 +745,7 @@ export interface RotationSettings {
   readonly retainVersions?: number | null | undefined;
 }
 
+/** The answer of {@link KmsOperations.sign}. */
 export interface SignAnswer {
   readonly signature: Uint8Array;
   readonly keyId: string;
@@ -676,13 +755,83 @@ export interface SignAnswer {
   readonly algorithm: string;
 }
 
+/** The answer of {@link KmsOperations.createTenant} and others. */
 export interface Tenant {
   readonly tenantId: string;
   readonly name: string;
   readonly state: 'active' | 'shredded';
   readonly createdAt: string;
+  readonly limits: {
+    /** How much it may take in place of what holds for all tenants; `null`: as for all. */
+    readonly rate: {
+      /** 0 is no limit. */
+      readonly unitsPerSecond: number;
+      /** How many units of cost it may take at once after a pause. */
+      readonly burst: number;
+    } | null;
+    /** How many keys it may have that are not destroyed. 0 is any number; `null`: as for all. */
+    readonly keys: number | null;
+    /** How many versions each of its keys may have. 0 is any number; `null`: as for all. */
+    readonly keyVersions: number | null;
+    /**
+     * How many API tokens that were neither revoked nor replaced, and have not expired. 0 is any number; `null`: as
+     * for all.
+     */
+    readonly tokens: number | null;
+    /** How many identity bindings. 0 is any number; `null`: as for all. */
+    readonly identityBindings: number | null;
+    /** How many operations it may do in a month, in UTC. 0 is any number; `null`: as for all. */
+    readonly operationsPerMonth: number | null;
+  };
 }
 
+/** The answer of {@link KmsOperations.getTenant} and others. */
+export interface TenantDetails {
+  readonly tenantId: string;
+  readonly name: string;
+  readonly state: 'active' | 'shredded';
+  readonly createdAt: string;
+  readonly limits: {
+    /** How much it may take in place of what holds for all tenants; `null`: as for all. */
+    readonly rate: {
+      /** 0 is no limit. */
+      readonly unitsPerSecond: number;
+      /** How many units of cost it may take at once after a pause. */
+      readonly burst: number;
+    } | null;
+    /** How many keys it may have that are not destroyed. 0 is any number; `null`: as for all. */
+    readonly keys: number | null;
+    /** How many versions each of its keys may have. 0 is any number; `null`: as for all. */
+    readonly keyVersions: number | null;
+    /**
+     * How many API tokens that were neither revoked nor replaced, and have not expired. 0 is any number; `null`: as
+     * for all.
+     */
+    readonly tokens: number | null;
+    /** How many identity bindings. 0 is any number; `null`: as for all. */
+    readonly identityBindings: number | null;
+    /** How many operations it may do in a month, in UTC. 0 is any number; `null`: as for all. */
+    readonly operationsPerMonth: number | null;
+  };
+  /** `null` for a tenant that was shredded. */
+  readonly masterKey: {
+    /** The version under which everything new is sealed. */
+    readonly version: number;
+    /** The oldest version that there still is; an earlier one goes when nothing is under it. */
+    readonly oldestVersion: number;
+    /** When `version` was made. */
+    readonly createdAt: string;
+    /** How far everything is sealed again under `version`. */
+    readonly resealing: {
+      /** How many of them are under `version`. */
+      readonly done: number;
+      /** How many keys, identity bindings and denials the tenant has. */
+      readonly total: number;
+    };
+  } | null;
+}
+
+/** The answer of {@link KmsOperations.listTenants}. */
 export interface TenantPage {
   readonly items: readonly Tenant[];
   /** Where the next page starts; `null` on the last page. */
@@ -694,6 +843,45 @@ export interface TenantPage {
   readonly warnings?: readonly string[];
 }
 
+/** The answer of {@link KmsOperations.getTenantUsage}. */
+export interface TenantUsage {
+  readonly tenantId: string;
+  /** How many units of cost it may take in a second, and at once after a pause; `null`: any number. */
+  readonly rate: {
+    readonly unitsPerSecond: number;
+    readonly burst: number;
+  } | null;
+  /** Keys that are not destroyed. */
+  readonly keys: {
+    readonly used: number;
+    readonly maximum: number | null;
+  };
+  /** Of each of its keys, whose `currentVersion` says how many it has. */
+  readonly keyVersions: {
+    readonly maximum: number | null;
+  };
+  /** API tokens that were neither revoked nor replaced, and have not expired. */
+  readonly tokens: {
+    readonly used: number;
+    readonly maximum: number | null;
+  };
+  /** Identity bindings. */
+  readonly identityBindings: {
+    readonly used: number;
+    readonly maximum: number | null;
+  };
+  /**
+   * Operations that used a key since the first of the month, in UTC; the newest ones of other nodes may be
+   * missing.
+   */
+  readonly operationsThisMonth: number;
+  /** How many those may be. */
+  readonly operationsPerMonth: {
+    readonly maximum: number | null;
+  };
+}
+
+/** The answer of {@link KmsOperations.unwrap}. */
 export interface UnwrapAnswer {
   readonly dataKey: Uint8Array;
   readonly keyId: string;
@@ -701,6 +889,7 @@ export interface UnwrapAnswer {
   readonly keyVersion: number;
 }
 
+/** Part of what a request takes. */
 export interface UsageLimits {
   /** How many operations the key may perform in its lifetime; `null` means no limit. */
   readonly maxOperations?: number | null | undefined;
@@ -708,6 +897,7 @@ export interface UsageLimits {
   readonly expiresAt?: string | Date | null | undefined;
 }
 
+/** The answer of {@link KmsOperations.verify} and others. */
 export interface VerifyAnswer {
   readonly valid: boolean;
   readonly keyId: string;
@@ -717,6 +907,7 @@ export interface VerifyAnswer {
   readonly algorithm: string;
 }
 
+/** The answer of {@link KmsOperations.wrap}. */
 export interface WrapAnswer {
   readonly keyId: string;
   /** The version of the key, counted from 1. */
@@ -728,6 +919,7 @@ export interface WrapAnswer {
   readonly provider: string;
 }
 
+/** What {@link KmsOperations.createKey} takes. */
 export interface CreateKeyInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -774,6 +966,7 @@ export interface CreateKeyInput {
   readonly parentKeyId?: string | undefined;
 }
 
+/** What {@link KmsOperations.listKeys} takes. */
 export interface ListKeysInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -801,17 +994,20 @@ export interface ListKeysInput {
   readonly name?: string | undefined;
 }
 
+/** What {@link KmsOperations.getKeyStats} takes. */
 export interface GetKeyStatsInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
 }
 
+/** What {@link KmsOperations.getKey} takes. */
 export interface GetKeyInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
   readonly keyId: string;
 }
 
+/** What {@link KmsOperations.updateKey} takes. */
 export interface UpdateKeyInput {
   readonly tenantId?: string | null | undefined;
   readonly name?: string | null | undefined;
@@ -828,6 +1024,7 @@ export interface UpdateKeyInput {
   readonly ifRevision?: number | undefined;
 }
 
+/** What {@link KmsOperations.getPublicKey} takes. */
 export interface GetPublicKeyInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -836,6 +1033,7 @@ export interface GetPublicKeyInput {
   readonly keyId: string;
 }
 
+/** What {@link KmsOperations.rotateKey} takes. */
 export interface RotateKeyInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -846,6 +1044,7 @@ export interface RotateKeyInput {
   readonly ifRevision?: number | undefined;
 }
 
+/** What {@link KmsOperations.upgradeKey} takes. */
 export interface UpgradeKeyInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -856,6 +1055,7 @@ export interface UpgradeKeyInput {
   readonly ifRevision?: number | undefined;
 }
 
+/** What {@link KmsOperations.suspendKey} takes. */
 export interface SuspendKeyInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -866,6 +1066,7 @@ export interface SuspendKeyInput {
   readonly ifRevision?: number | undefined;
 }
 
+/** What {@link KmsOperations.resumeKey} takes. */
 export interface ResumeKeyInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -876,6 +1077,7 @@ export interface ResumeKeyInput {
   readonly ifRevision?: number | undefined;
 }
 
+/** What {@link KmsOperations.revokeKey} takes. */
 export interface RevokeKeyInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -890,6 +1092,7 @@ export interface RevokeKeyInput {
   readonly ifRevision?: number | undefined;
 }
 
+/** What {@link KmsOperations.destroyKey} takes. */
 export interface DestroyKeyInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -902,6 +1105,7 @@ export interface DestroyKeyInput {
   readonly ifRevision?: number | undefined;
 }
 
+/** What {@link KmsOperations.restoreKey} takes. */
 export interface RestoreKeyInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -912,6 +1116,7 @@ export interface RestoreKeyInput {
   readonly ifRevision?: number | undefined;
 }
 
+/** What {@link KmsOperations.shredKey} takes. */
 export interface ShredKeyInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -924,12 +1129,14 @@ export interface ShredKeyInput {
   readonly ifRevision?: number | undefined;
 }
 
+/** What {@link KmsOperations.getKeyPolicy} takes. */
 export interface GetKeyPolicyInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
   readonly keyId: string;
 }
 
+/** What {@link KmsOperations.putKeyPolicy} takes. */
 export interface PutKeyPolicyInput {
   readonly version: '1';
   readonly statements: readonly {
@@ -968,6 +1175,7 @@ export interface PutKeyPolicyInput {
   readonly ifRevision?: number | undefined;
 }
 
+/** What {@link KmsOperations.deleteKeyPolicy} takes. */
 export interface DeleteKeyPolicyInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -976,6 +1184,7 @@ export interface DeleteKeyPolicyInput {
   readonly ifRevision?: number | undefined;
 }
 
+/** What {@link KmsOperations.encrypt} takes. */
 export interface EncryptInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -990,6 +1199,7 @@ export interface EncryptInput {
   readonly context?: Readonly<Record<string, string>> | undefined;
 }
 
+/** What {@link KmsOperations.decrypt} takes. */
 export interface DecryptInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1004,6 +1214,7 @@ export interface DecryptInput {
   readonly context?: Readonly<Record<string, string>> | undefined;
 }
 
+/** What {@link KmsOperations.reencrypt} takes. */
 export interface ReencryptInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1019,6 +1230,7 @@ export interface ReencryptInput {
   readonly newContext?: Readonly<Record<string, string>> | undefined;
 }
 
+/** What {@link KmsOperations.sign} takes. */
 export interface SignInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1036,6 +1248,7 @@ export interface SignInput {
   readonly keyVersion?: number | undefined;
 }
 
+/** What {@link KmsOperations.verify} takes. */
 export interface VerifyInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1057,6 +1270,7 @@ export interface VerifyInput {
   readonly keyVersion?: number | undefined;
 }
 
+/** What {@link KmsOperations.mac} takes. */
 export interface MacInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1071,6 +1285,7 @@ export interface MacInput {
   readonly keyVersion?: number | undefined;
 }
 
+/** What {@link KmsOperations.verifyMac} takes. */
 export interface VerifyMacInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1086,6 +1301,7 @@ export interface VerifyMacInput {
   readonly keyVersion?: number | undefined;
 }
 
+/** What {@link KmsOperations.wrap} takes. */
 export interface WrapInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1100,6 +1316,7 @@ export interface WrapInput {
   readonly associatedData?: Uint8Array | undefined;
 }
 
+/** What {@link KmsOperations.unwrap} takes. */
 export interface UnwrapInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1116,6 +1333,7 @@ export interface UnwrapInput {
   readonly providerHint?: string | undefined;
 }
 
+/** What {@link KmsOperations.createDataKey} takes. */
 export interface CreateDataKeyInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1132,6 +1350,7 @@ export interface CreateDataKeyInput {
   readonly withPlaintext?: boolean | undefined;
 }
 
+/** What {@link KmsOperations.encapsulate} takes. */
 export interface EncapsulateInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1139,6 +1358,7 @@ export interface EncapsulateInput {
   readonly keyId: string;
 }
 
+/** What {@link KmsOperations.decapsulate} takes. */
 export interface DecapsulateInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1150,6 +1370,7 @@ export interface DecapsulateInput {
   readonly keyVersion?: number | undefined;
 }
 
+/** What {@link KmsOperations.derive} takes. */
 export interface DeriveInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1166,6 +1387,7 @@ export interface DeriveInput {
   readonly keyVersion?: number | undefined;
 }
 
+/** What {@link KmsOperations.getImportParameters} takes. */
 export interface GetImportParametersInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1173,6 +1395,7 @@ export interface GetImportParametersInput {
   readonly wrappingAlgorithm?: 'RSA_AES_KEY_WRAP_SHA_256' | 'ML_KEM_768_AES_KWP' | undefined;
 }
 
+/** What {@link KmsOperations.importKey} takes. */
 export interface ImportKeyInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1227,12 +1450,14 @@ export interface ImportKeyInput {
   readonly parentKeyId?: string | undefined;
 }
 
+/** What {@link KmsOperations.getRandom} takes. */
 export interface GetRandomInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
   readonly bytes?: number | undefined;
 }
 
+/** What {@link KmsOperations.listRotationSchedules} takes. */
 export interface ListRotationSchedulesInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1240,6 +1465,7 @@ export interface ListRotationSchedulesInput {
   readonly limit?: number | undefined;
 }
 
+/** What {@link KmsOperations.listUpcomingRotations} takes. */
 export interface ListUpcomingRotationsInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1249,6 +1475,7 @@ export interface ListUpcomingRotationsInput {
   readonly withinDays?: number | undefined;
 }
 
+/** What {@link KmsOperations.createToken} takes. */
 export interface CreateTokenInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1269,6 +1496,8 @@ export interface CreateTokenInput {
         | 'kms:tokens:manage'
         | 'kms:identity-bindings:manage'
         | 'kms:audit:read'
+        | 'kms:tenants:read'
+        | 'kms:tenants:rotate'
         | 'kms:tenants:shred'
         | 'kms:tenants:manage'
         | 'kms:encrypt'
@@ -1298,6 +1527,7 @@ export interface CreateTokenInput {
   readonly rate?: number | undefined;
 }
 
+/** What {@link KmsOperations.listTokens} takes. */
 export interface ListTokensInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1307,17 +1537,20 @@ export interface ListTokensInput {
   readonly cursor?: string | undefined;
 }
 
+/** What {@link KmsOperations.getOwnToken} takes. */
 export interface GetOwnTokenInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
 }
 
+/** What {@link KmsOperations.getToken} takes. */
 export interface GetTokenInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
   readonly tokenId: string;
 }
 
+/** What {@link KmsOperations.rotateToken} takes. */
 export interface RotateTokenInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1326,6 +1559,7 @@ export interface RotateTokenInput {
   readonly tokenId: string;
 }
 
+/** What {@link KmsOperations.revokeToken} takes. */
 export interface RevokeTokenInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1334,6 +1568,7 @@ export interface RevokeTokenInput {
   readonly tokenId: string;
 }
 
+/** What {@link KmsOperations.createIdentityBinding} takes. */
 export interface CreateIdentityBindingInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1361,6 +1596,8 @@ export interface CreateIdentityBindingInput {
         | 'kms:tokens:manage'
         | 'kms:identity-bindings:manage'
         | 'kms:audit:read'
+        | 'kms:tenants:read'
+        | 'kms:tenants:rotate'
         | 'kms:tenants:shred'
         | 'kms:tenants:manage'
         | 'kms:encrypt'
@@ -1384,6 +1621,7 @@ export interface CreateIdentityBindingInput {
   readonly expiresAt?: string | Date | undefined;
 }
 
+/** What {@link KmsOperations.listIdentityBindings} takes. */
 export interface ListIdentityBindingsInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1393,6 +1631,7 @@ export interface ListIdentityBindingsInput {
   readonly cursor?: string | undefined;
 }
 
+/** What {@link KmsOperations.denyIdentity} takes. */
 export interface DenyIdentityInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1402,28 +1641,52 @@ export interface DenyIdentityInput {
   readonly sub?: string | undefined;
   /** The id of one JWT. */
   readonly jti?: string | undefined;
-  /** JWTs issued before this are refused (default: now). Not in the future. */
+  /**
+   * JWTs issued before this are refused (default: now). Up to five minutes ahead, for an issuer whose clock is:
+   * whatever it issues until then is refused too.
+   */
   readonly before?: string | Date | undefined;
 }
 
+/** What {@link KmsOperations.listIdentityDenials} takes. */
+export interface ListIdentityDenialsInput {
+  /** The tenant of the call; it must be that of the credential. */
+  readonly tenantId?: string | undefined;
+  /** The maximum number of items, from 1 to 200; a number outside that range counts as the nearer bound. */
+  readonly limit?: number | undefined;
+  /** `nextCursor` of the previous page. */
+  readonly cursor?: string | undefined;
+}
+
+/** What {@link KmsOperations.liftIdentityDenial} takes. */
+export interface LiftIdentityDenialInput {
+  /** The tenant of the call; it must be that of the credential. */
+  readonly tenantId?: string | undefined;
+  readonly denialId: string;
+}
+
+/** What {@link KmsOperations.getIdentityBinding} takes. */
 export interface GetIdentityBindingInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
   readonly bindingId: string;
 }
 
+/** What {@link KmsOperations.deleteIdentityBinding} takes. */
 export interface DeleteIdentityBindingInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
   readonly bindingId: string;
 }
 
+/** What {@link KmsOperations.createTenant} takes. */
 export interface CreateTenantInput {
   /** The id of the new tenant (default: a new one). */
   readonly tenantId?: string | undefined;
   readonly name: string;
 }
 
+/** What {@link KmsOperations.listTenants} takes. */
 export interface ListTenantsInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1433,6 +1696,51 @@ export interface ListTenantsInput {
   readonly cursor?: string | undefined;
 }
 
+/** What {@link KmsOperations.getTenant} takes. */
+export interface GetTenantInput {
+  readonly tenantId: string;
+}
+
+/** What {@link KmsOperations.rotateMasterKey} takes. */
+export interface RotateMasterKeyInput {
+  readonly tenantId: string;
+}
+
+/** What {@link KmsOperations.updateTenant} takes. */
+export interface UpdateTenantInput {
+  readonly tenantId: string;
+  readonly limits?:
+    | {
+        /** `null`: as for all tenants. */
+        readonly rate?:
+          | {
+              /** How many units of cost it may take in a second; 0 is no limit. */
+              readonly unitsPerSecond: number;
+              /** How many at once after a pause (default: as many as in a second). */
+              readonly burst?: number | undefined;
+            }
+          | null
+          | undefined;
+        /** 0 is any number; `null`: as for all tenants. */
+        readonly keys?: number | null | undefined;
+        /** 0 is any number; `null`: as for all tenants. */
+        readonly keyVersions?: number | null | undefined;
+        /** 0 is any number; `null`: as for all tenants. */
+        readonly tokens?: number | null | undefined;
+        /** 0 is any number; `null`: as for all tenants. */
+        readonly identityBindings?: number | null | undefined;
+        /** 0 is any number; `null`: as for all tenants. */
+        readonly operationsPerMonth?: number | null | undefined;
+      }
+    | undefined;
+}
+
+/** What {@link KmsOperations.getTenantUsage} takes. */
+export interface GetTenantUsageInput {
+  readonly tenantId: string;
+}
+
+/** What {@link KmsOperations.shredTenant} takes. */
 export interface ShredTenantInput {
   readonly tenantId: string;
   /** `SHRED-` and the id of the tenant. */
@@ -1441,6 +1749,7 @@ export interface ShredTenantInput {
   readonly reason: string;
 }
 
+/** What {@link KmsOperations.listAuditEvents} takes. */
 export interface ListAuditEventsInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1478,9 +1787,15 @@ export interface ListAuditEventsInput {
     | 'kms.identity-binding.read'
     | 'kms.identity-binding.deleted'
     | 'kms.identity.denied'
+    | 'kms.identity-denial.listed'
+    | 'kms.identity-denial.lifted'
     | 'kms.tenant.created'
+    | 'kms.tenant.updated'
     | 'kms.tenant.shredded'
     | 'kms.tenant.listed'
+    | 'kms.tenant.read'
+    | 'kms.tenant.master-key-rotated'
+    | 'kms.tenant.master-key-destroyed'
     | 'kms.audit.read'
     | 'kms.audit.enabled'
     | 'kms.audit.disabled'
@@ -1509,12 +1824,14 @@ export interface ListAuditEventsInput {
   readonly to?: string | Date | undefined;
 }
 
+/** What {@link KmsOperations.getAuditProof} takes. */
 export interface GetAuditProofInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
   readonly eventId: string;
 }
 
+/** What {@link KmsOperations.listAuditCheckpoints} takes. */
 export interface ListAuditCheckpointsInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1524,6 +1841,7 @@ export interface ListAuditCheckpointsInput {
   readonly cursor?: string | undefined;
 }
 
+/** What {@link KmsOperations.exportAudit} takes. */
 export interface ExportAuditInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
@@ -1532,16 +1850,22 @@ export interface ExportAuditInput {
   readonly batches?: number | undefined;
 }
 
+/** What {@link KmsOperations.getHealth} takes. */
 export type GetHealthInput = Readonly<Record<string, never>>;
 
+/** What {@link KmsOperations.getLiveness} takes. */
 export type GetLivenessInput = Readonly<Record<string, never>>;
 
+/** What {@link KmsOperations.getReadiness} takes. */
 export type GetReadinessInput = Readonly<Record<string, never>>;
 
+/** What {@link KmsOperations.getMetrics} takes. */
 export type GetMetricsInput = Readonly<Record<string, never>>;
 
+/** What {@link KmsOperations.getOpenApi} takes. */
 export type GetOpenApiInput = Readonly<Record<string, never>>;
 
+/** What {@link KmsOperations.activateSdk} takes. */
 export interface ActivateSdkInput {
   readonly sdkId?: string | undefined;
   readonly sdkVersion?: string | undefined;
@@ -1770,10 +2094,23 @@ export interface KmsOperations {
 
   /**
    * Let nobody in by credentials that were issued before. JWTs of the issuer for this subject, or the one with
-   * this id, that were issued before a time are refused immediately and permanently for this tenant, whatever its
-   * bindings say. Those who get new ones are let in with them: to keep somebody out, delete the binding.
+   * this id, that were issued before a time are refused immediately for this tenant, whatever its bindings say,
+   * unless the denial is lifted. Those who get new ones are let in with them: to keep somebody out, delete the
+   * binding.
    */
   denyIdentity(input: DenyIdentityInput, options?: CallOptions): Promise<IdentityDenial>;
+
+  /**
+   * List the denials of the tenant. Newest first, those that were lifted too, until all that they refuse has
+   * expired.
+   */
+  listIdentityDenials(input?: ListIdentityDenialsInput, options?: CallOptions): Promise<IdentityDenialPage>;
+
+  /**
+   * Lift a denial. What the denial refused is let in by bindings again, immediately, unless another denial refuses
+   * it too. `FORBIDDEN` when a binding of the issuer gives more than the caller has. Repeating it changes nothing.
+   */
+  liftIdentityDenial(input: LiftIdentityDenialInput, options?: CallOptions): Promise<IdentityDenial>;
 
   /** Get an identity binding. */
   getIdentityBinding(input: GetIdentityBindingInput, options?: CallOptions): Promise<IdentityBinding>;
@@ -1792,6 +2129,25 @@ export interface KmsOperations {
 
   /** List the tenants. Oldest first. */
   listTenants(input?: ListTenantsInput, options?: CallOptions): Promise<TenantPage>;
+
+  /** Show the tenant and its master key. */
+  getTenant(input: GetTenantInput, options?: CallOptions): Promise<TenantDetails>;
+
+  /**
+   * Rotate the master key of the tenant. Everything new is sealed under the new version at once. The rest is
+   * sealed again in the background, after which the earlier version is destroyed; until then both open what is
+   * under them, and `masterKey` says how far that has got.
+   */
+  rotateMasterKey(input: RotateMasterKeyInput, options?: CallOptions): Promise<TenantDetails>;
+
+  /**
+   * Change the limits of a tenant. For platform credentials. What is left out stays as it is. Every node keeps to
+   * it within a second.
+   */
+  updateTenant(input: UpdateTenantInput, options?: CallOptions): Promise<Tenant>;
+
+  /** What the tenant uses of its limits. A `maximum` of `null` is any number. */
+  getTenantUsage(input: GetTenantUsageInput, options?: CallOptions): Promise<TenantUsage>;
 
   /**
    * Destroy a tenant’s master key and with it every key. Immediately and irrevocably. The records of the keys stay

@@ -5,23 +5,24 @@ import type { DecryptOptions } from '../envelope/opener.ts';
 import type { EncryptOptions } from '../envelope/sealer.ts';
 import { requireKnown } from '../errors/kms-client-error.ts';
 import { writeAtomically } from './atomic-file.ts';
+import type { ByteSink, ByteSource, FilePaths } from './byte-ends.ts';
 import { decryptFile } from './decrypt-file.ts';
-import { encryptFile, type FilePaths } from './encrypt-file.ts';
+import { encryptFile } from './encrypt-file.ts';
 import { nodeSegmentCipher } from './node-segment-cipher.ts';
 
 export { createNodeKmsClient, type NodeKmsClientOptions } from './node-client.ts';
 export { createNodeFetch, type NodeConnection, tlsOptions } from './node-fetch.ts';
-export { type FilePaths, writeAtomically };
+export { type ByteSink, type ByteSource, type FilePaths, writeAtomically };
 
 const FILE_OPTIONS = ['source', 'destination', 'overwrite', 'signal', 'onProgress', 'keyId', 'context'];
 
 /** Envelope encryption that also does files. */
 export interface FileEnvelope extends Envelope {
-  /** Encrypts a file of any size in constant memory. */
+  /** Encrypts a file, or what a source gives, of any size in constant memory. */
   encryptFile(options: EncryptOptions & FilePaths): Promise<void>;
   /**
-   * Decrypts a file of any size in constant memory. The result appears only once all of it is authentic and nothing is
-   * missing.
+   * Decrypts a file, or what a source gives, of any size in constant memory. A file appears only once all of it is authentic
+   * and nothing is missing. What goes to a sink is authentic.
    */
   decryptFile(options: DecryptOptions & FilePaths): Promise<void>;
 }
@@ -30,8 +31,21 @@ export interface FileEnvelope extends Envelope {
  * Makes an envelope of a client, for streams and files.
  *
  * @example
+ * import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { createKmsClient } from '@qnsp/kms-client';
+ * import { createFileEnvelope } from '@qnsp/kms-client/node';
+ * const kms = createKmsClient({ baseUrl, token });
+ * const { keyId } = await kms.createKey({ name: 'backups' });
+ * const directory = await mkdtemp(join(tmpdir(), 'qnsp-example-'));
+ * const source = join(directory, 'a.tar');
+ * await writeFile(source, 'a large file');
  * const files = createFileEnvelope(kms);
- * await files.encryptFile({ source: 'a.tar', destination: 'a.tar.qnsp', keyId });
+ * await files.encryptFile({ source, destination: `${source}.qnsp`, keyId });
+ * await files.decryptFile({ source: `${source}.qnsp`, destination: `${source}.again` });
+ * console.log(await readFile(`${source}.again`, 'utf8')); // a large file
+ * await rm(directory, { recursive: true });
  */
 export function createFileEnvelope(kms: DataKeyService, options: EnvelopeOptions = {}): FileEnvelope {
   const dataKeys = dataKeysOf(kms, options);

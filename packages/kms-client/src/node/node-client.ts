@@ -11,7 +11,11 @@ export interface NodeKmsClientOptions extends Omit<KmsClientOptions, 'fetch'>, O
  *
  * @throws KmsClientError `INVALID_ARGUMENT` for an invalid base URL, token, certificate or key.
  * @example
- * const kms = createNodeKmsClient({ baseUrl: 'https://kms.example', token, ca: readFileSync('authority.pem', 'utf8') });
+ * import { rootCertificates } from 'node:tls';
+ * import { createNodeKmsClient } from '@qnsp/kms-client/node';
+ * // For a service behind TLS: `ca` has the certificates of its authority, in PEM.
+ * const kms = createNodeKmsClient({ baseUrl, token, ca: rootCertificates.slice(0, 1).join() });
+ * console.log((await kms.getRandom({ bytes: 12 })).random.length); // 12
  */
 export function createNodeKmsClient(options: NodeKmsClientOptions): KmsClient {
   const { ca, certificate, key, passphrase, serverName, ...rest } = options;

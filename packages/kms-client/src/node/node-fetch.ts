@@ -25,7 +25,7 @@ const OPTIONS = ['ca', 'certificate', 'key', 'passphrase', 'serverName', 'socket
 const BODILESS = [101, 204, 205, 304];
 
 /**
- * A `fetch` for {@link KmsClientOptions} that makes connections in its own way, and keeps them. It sends what this client sends: text, and
+ * A `fetch` for `createKmsClient` that makes connections in its own way, and keeps them. It sends what this client sends: text, and
  * never follows a redirect.
  *
  * @throws KmsClientError `INVALID_ARGUMENT` for certificates and keys that cannot be read or do not belong together.

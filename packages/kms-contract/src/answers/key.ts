@@ -83,6 +83,7 @@ export const changedKeySchema = component(
     changed: z.literal(true).describe('The key was changed, and the caller may not read more than this.'),
   }),
 );
+/** The answer to a change of a key by a caller who may not read the key. */
 export type ChangedKey = z.output<typeof changedKeySchema>;
 
 /** Whether an answer is that of a change by a caller who may not read the key. */

@@ -14,7 +14,10 @@ export type AnswerOf<R extends Route> = Immutable<z.output<R['response']>>;
  *
  * @throws KmsError `INTERNAL_ERROR` for an answer that the contract does not allow.
  * @example
- * encodeAnswer(ROUTES.unwrap, { dataKey, keyId, keyVersion: 1 }, 'b64-suffix'); // { dataKey: '…', plaintextB64: '…', … }
+ * import { encodeAnswer, ROUTES } from '@qnsp/kms-contract';
+ * const { keyId } = await ada.createKey();
+ * const answer = { plaintext: Buffer.from('hi'), keyId, keyVersion: 1 };
+ * console.log((encodeAnswer(ROUTES.decrypt, answer) as { readonly plaintext: string }).plaintext); // aGk=
  */
 export function encodeAnswer<R extends Route>(
   route: R,
@@ -57,7 +60,8 @@ export function encodeAnswerText<R extends Route>(
  * The entity tag of an answer that is a key: its revision, as `If-Match` takes it. `undefined` for every other answer.
  *
  * @example
- * entityTag(ROUTES.getKey, key); // "3", in quotes
+ * import { entityTag, ROUTES } from '@qnsp/kms-contract';
+ * console.log(entityTag(ROUTES.getKey, await ada.createKey())); // "1"
  */
 export function entityTag<R extends Route>(route: R, answer: AnswerOf<R>): string | undefined {
   if (!answersKey(route) || isChangedKey(answer)) return undefined;

@@ -20,6 +20,14 @@ const batchSchema = z.strictObject({
   items: z.array(z.unknown()).min(1).max(LIMITS.batchItems),
 });
 
+/** A batch whose items are read one by one, so that nobody has to wait until all are. */
+export interface Batch<R extends Route> {
+  /** How many items it has. */
+  readonly length: number;
+  /** Reads one of them, by its place from 0. */
+  item(index: number): BatchItem<R>;
+}
+
 /**
  * Reads the `{items: […]}` form of a crypto operation. Each item is checked like a separate request: one that is wrong
  * becomes an error in its place, with paths within the item, and does not affect the others. Items without a key take
@@ -33,10 +41,21 @@ export function parseBatch<R extends Route>(
   raw: RawRequest,
   settings: ContractSettings = DEFAULT_SETTINGS,
 ): readonly BatchItem<R>[] {
+  const batch = openBatch(route, raw, settings);
+  return Array.from({ length: batch.length }, (_, index) => batch.item(index));
+}
+
+/** Reads a batch as {@link parseBatch} does, but each item only when it is asked for. Throws as that does. */
+export function openBatch<R extends Route>(
+  route: R,
+  raw: RawRequest,
+  settings: ContractSettings = DEFAULT_SETTINGS,
+): Batch<R> {
   const params = parseParams(route, raw.params ?? {});
   parseQuery(route, raw.query ?? {});
   const { items, keyId: batchKeyId } = check(batchSchema, normaliseSynonyms(asObject(raw.body), {}, false).body);
-  return items.map((item) => parseItem(route, item, { pathKeyId: params['keyId'], batchKeyId }, settings));
+  const keys = { pathKeyId: params['keyId'], batchKeyId };
+  return { length: items.length, item: (index) => parseItem(route, items[index], keys, settings) };
 }
 
 interface BatchKeys {

@@ -45,6 +45,7 @@ export interface ParsedRequest<R extends Route = Route> {
 /** What the handler of an operation gets. */
 export type RequestOf<Id extends OperationId> = ParsedRequest<RouteOf<Id>>;
 
+/** The settings of a contract for which nothing else was decided. */
 export const DEFAULT_SETTINGS: ContractSettings = { minimumRotationSeconds: LIMITS.rotationSeconds.defaultMinimum };
 
 const NOTHING = {};
@@ -55,7 +56,8 @@ const NOTHING = {};
  * @throws KmsError `BAD_REQUEST` with every issue in `details.issues[]`, `PAYLOAD_TOO_LARGE` for a field above its
  * limit, and `NOT_FOUND` for a path whose id is not a UUID, which names nothing.
  * @example
- * parseRequest(ROUTES.listKeys, { query: { limit: '100' } }).query.limit; // 100
+ * import { parseRequest, ROUTES } from '@qnsp/kms-contract';
+ * console.log(parseRequest(ROUTES.listKeys, { query: { limit: '100' } }).query.limit); // 100
  */
 export function parseRequest<R extends Route>(
   route: R,

@@ -24,7 +24,10 @@ export interface EncodedRequest extends Address {
  *
  * @throws ZodError for a value that the route does not accept.
  * @example
- * encodeRequest(ROUTES.encrypt, { body: { keyId, plaintext } }); // POST /kms/v1/keys/…/encrypt, { plaintext: '…' }
+ * import { encodeRequest, ROUTES } from '@qnsp/kms-contract';
+ * const keyId = '018f6f3e-1111-7000-8000-000000000001';
+ * const { method, path } = encodeRequest(ROUTES.encrypt, { body: { keyId, plaintext: Buffer.from('hi') } });
+ * console.log(method, path); // POST /kms/v1/keys/018f6f3e-1111-7000-8000-000000000001/encrypt
  */
 export function encodeRequest<R extends Route>(route: R, input: RequestInput<R>): EncodedRequest {
   // The generic input is a plain request; its types were checked where it was made.

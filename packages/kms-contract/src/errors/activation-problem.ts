@@ -18,6 +18,7 @@ export const activationProblemSchema = component(
   }),
 );
 
+/** Why a client could not be activated, as published clients know it. */
 export type ActivationErrorCode =
   | 'INVALID_API_KEY'
   | 'ACCOUNT_SUSPENDED'
@@ -25,6 +26,7 @@ export type ActivationErrorCode =
   | 'SERVICE_UNAVAILABLE'
   | 'BAD_REQUEST';
 
+/** The answer to a client that could not be activated, in the shape that published clients expect. */
 export interface ActivationFailure {
   readonly status: number;
   readonly body: {

@@ -29,6 +29,7 @@ export const ERROR_STATUS = {
 } as const satisfies Readonly<Record<KmsErrorCode, number>>;
 
 // The keys are exactly the codes: `satisfies` above asks for every one and allows no other.
+/** Every error code, in the order in which they are documented. */
 export const ERROR_CODES = Object.keys(ERROR_STATUS) as readonly KmsErrorCode[];
 
 /** The HTTP status of each error code that only a gateway answers, for a service that it cannot reach. */
@@ -59,10 +60,12 @@ export const problemSchema = component(
     retryAfter: z.int().exactOptional().describe('Whole seconds to wait; the same as the header `Retry-After`.'),
   }),
 );
+/** The body of an answer that is an error. */
 export type Problem = z.output<typeof problemSchema>;
 
 /** The error of one item of a batch; what belongs to the whole call is not repeated in it. */
 const itemProblemSchema = component('ItemProblem', z.object(errorFields));
+/** The error of one item of a batch. */
 export type ItemProblem = z.output<typeof itemProblemSchema>;
 
 /** What takes the place of a failed item of a batch. */
@@ -76,6 +79,7 @@ export interface Failure {
   readonly retryAfterSeconds?: number | undefined;
 }
 
+/** The request that failed, and when. */
 export interface Occurrence {
   readonly requestId: string;
   readonly timestamp: Date;

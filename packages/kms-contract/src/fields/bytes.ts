@@ -17,7 +17,7 @@ export const TOO_LARGE = { payloadTooLarge: true } as const;
  * superfluous padding, white space, other characters and non-zero bits after the last byte (section 3.5), so that every
  * value has exactly one spelling.
  *
- * @example
+ * For example:
  * bytes({ maximum: 64 }).parse('aGVsbG8='); // the bytes of "hello"
  */
 export function bytes(bounds: BytesBounds) {
@@ -65,6 +65,7 @@ export function fromBase64(text: string): Uint8Array | undefined {
   return decoded.toString('base64') === text ? decoded : undefined;
 }
 
+/** Bytes as base64 with padding (RFC 4648, section 4). */
 export function toBase64(data: Uint8Array): string {
   return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
 }

@@ -19,7 +19,8 @@ const SHORTHAND_UNITS: Readonly<Record<string, number>> = { d: DAY, h: HOUR, m: 
  * `90d`, `12h`, `30m` or `3600s`, or whole seconds as a number. Answers `undefined` for anything else.
  *
  * @example
- * durationSeconds('P1DT12H'); // 129600
+ * import { durationSeconds } from '@qnsp/kms-contract';
+ * console.log(durationSeconds('P1DT12H')); // 129600
  */
 export function durationSeconds(duration: string | number): number | undefined {
   if (typeof duration === 'number') return Number.isSafeInteger(duration) && duration >= 0 ? duration : undefined;

@@ -72,24 +72,61 @@ function plainEncode(field: z.ZodType): FastEncode | undefined {
  */
 export function fastTextWriter(schema: z.ZodType): ((value: Fields) => string | undefined) | undefined {
   if (!(schema instanceof z.ZodObject)) return undefined;
-  const fields: { readonly name: string; readonly begin: string; readonly encode: FastEncode; bytes: boolean }[] = [];
+  const runs: ((value: Fields) => string | undefined)[] = [];
+  let plain: PlainField[] = [];
+  let begin = '{';
   for (const [name, field] of Object.entries<z.ZodType>(schema.shape)) {
     const ofBytes = encoders.get(field)?.encode;
     const encode = ofBytes ?? plainEncode(field);
     if (encode === undefined) return undefined;
-    const begin = `${fields.length === 0 ? '{' : ','}${JSON.stringify(name)}:`;
-    fields.push({ name, begin, encode, bytes: ofBytes !== undefined });
+    const named = `${begin}${JSON.stringify(name)}:`;
+    begin = ',';
+    if (ofBytes === undefined) plain.push({ name, begin: named, encode });
+    else {
+      if (plain.length > 0) runs.push(plainWriter(plain));
+      plain = [];
+      runs.push((value) => {
+        const encoded = encode(value[name]);
+        // Base64 needs no escapes.
+        return encoded === undefined ? undefined : `${named}"${encoded}"`;
+      });
+    }
   }
+  if (plain.length > 0) runs.push(plainWriter(plain));
   return (value) => {
     let text = '';
-    for (const { name, begin, encode, bytes } of fields) {
-      const encoded = encode(value[name]);
-      if (encoded === undefined) return undefined;
-      // Base64 needs no escapes, and anything that is not a string looks the same in JSON.
-      if (bytes) text += `${begin}"${encoded}"`;
-      else text += begin + (typeof encoded === 'string' ? JSON.stringify(encoded) : String(encoded));
+    for (const write of runs) {
+      const written = write(value);
+      if (written === undefined) return undefined;
+      text += written;
     }
     return `${text}}`;
+  };
+}
+
+interface PlainField {
+  readonly name: string;
+  /** The text before its value. */
+  readonly begin: string;
+  readonly encode: FastEncode;
+}
+
+/** Writes neighbouring fields without bytes. The answers of one key have the same in all of them, so the last text is kept with its values. */
+function plainWriter(fields: readonly PlainField[]): (value: Fields) => string | undefined {
+  let kept: Fields = {};
+  let keptText: string | undefined;
+  return (value) => {
+    if (keptText !== undefined && fields.every(({ name }) => value[name] === kept[name])) return keptText;
+    let text = '';
+    for (const { name, begin, encode } of fields) {
+      const encoded = encode(value[name]);
+      if (encoded === undefined) return undefined;
+      // What is not a string looks the same in JSON.
+      text += begin + (typeof encoded === 'string' ? JSON.stringify(encoded) : String(encoded));
+    }
+    kept = Object.fromEntries(fields.map(({ name }) => [name, value[name]]));
+    keptText = text;
+    return text;
   };
 }
 

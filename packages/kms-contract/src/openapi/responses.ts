@@ -14,7 +14,7 @@ const ERROR_MEANINGS: Readonly<Record<KmsErrorCode, string>> = {
   UNAUTHORIZED: 'The credential is missing, unknown, expired or revoked.',
   FORBIDDEN: 'The credential does not have the permission, or the policy of the key denies it.',
   TENANT_MISMATCH: 'The request names a tenant other than that of the credential.',
-  QUOTA_EXCEEDED: 'The tenant already has as many of these as it may.',
+  QUOTA_EXCEEDED: 'The tenant already has as many of these as it may, or has done as many operations in this month.',
   NOT_FOUND: 'This does not exist for this tenant.',
   METHOD_NOT_ALLOWED: 'The path exists, but not with this method.',
   CONFLICT: 'What the call would change has already changed, or the id is taken.',

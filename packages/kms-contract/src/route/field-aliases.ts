@@ -84,6 +84,7 @@ function aliasesOf(tables: readonly (readonly [FieldNaming, Names | undefined])[
   return names;
 }
 
+/** A JSON object, of which nothing is known yet. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 export interface NormalisedRequest {
@@ -100,7 +101,7 @@ export interface NormalisedRequest {
  * optional fields send it.
  *
  * @throws KmsError `BAD_REQUEST` for a body that names one field twice or uses both styles.
- * @example
+ * For example:
  * normaliseRequest('encrypt', { plaintextB64: 'aGk=' }); // { body: { plaintext: 'aGk=' }, naming: 'b64-suffix' }
  */
 export function normaliseRequest(operation: CryptoOperation, body: JsonObject): NormalisedRequest {
@@ -155,7 +156,7 @@ function rename(body: JsonObject, names: Aliases, nullIsValue: boolean): Normali
 /**
  * Adds the aliases of a style to an answer, beside the canonical ones. A canonical answer is returned as it is.
  *
- * @example
+ * For example:
  * withAliases('encrypt', 'b64-suffix', { ciphertext: 'AAAA' }); // { ciphertext: 'AAAA', ciphertextB64: 'AAAA' }
  */
 export function withAliases<Answer extends JsonObject>(

@@ -10,6 +10,7 @@ import { component } from '../fields/wire-schema.ts';
 /** Where the API of the service is; health and documents are beside it. */
 export const BASE_PATH = '/kms/v1';
 
+/** The methods that routes have. */
 export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 export const TAGS = {
@@ -29,8 +30,10 @@ export const TAGS = {
   Service: 'Health, metrics and documents of the service.',
   Activation: 'The handshake of published clients.',
 } as const;
+/** The group of an operation in the OpenAPI document. */
 export type Tag = keyof typeof TAGS;
 
+/** Whom a route is for: callers of a tenant, of the platform, or both. */
 export type RouteScope = 'tenant' | 'platform' | 'either';
 
 /** A method and a path with parameters in braces; every parameter is a UUID. */
@@ -107,6 +110,7 @@ export interface RouteDefinition<
   readonly example: RouteExample;
 }
 
+/** A body or a query that holds nothing but the tenant that a call is for. */
 export type EmptySchema = z.ZodObject<{ tenantId: z.ZodExactOptional<typeof uuid> }, z.core.$strict>;
 
 /** One operation of the HTTP contract. */
@@ -169,7 +173,7 @@ export function defineRoute<
     ...(definition.ifMatch ? (['CONFLICT'] as const) : []),
     // Every use of a key counts against its limits, including those that only open or verify.
     ...(definition.tag === 'Cryptography' && definition.path.includes('{keyId}')
-      ? (['KEY_USAGE_EXCEEDED'] as const)
+      ? (['KEY_USAGE_EXCEEDED', 'QUOTA_EXCEEDED'] as const)
       : []),
     ...(definition.path.includes('{') ? (['NOT_FOUND'] as const) : []),
   ];

@@ -1,6 +1,6 @@
 import { OPERATIONS } from '@qnsp/kms-core';
 import { ACTOR_TYPES } from '@qnsp/kms-core/internal';
-import { AUDIT_EVENT_TYPES, AUDIT_RESULTS, RESOURCE_TYPES } from '@qnsp/kms-core/ports';
+import { AUDIT_EVENT_TYPES, AUDIT_RESULTS, REFUSAL_REASONS, RESOURCE_TYPES } from '@qnsp/kms-core/ports';
 import { z } from 'zod';
 import { EXAMPLE } from '../answers/examples.ts';
 import { listWarnings } from '../answers/key.ts';
@@ -38,6 +38,16 @@ const auditEventSchema = component(
       source: z.string(),
       ip: z.string().nullable(),
     }),
+    refusedFor: z
+      .enum(REFUSAL_REASONS)
+      .exactOptional()
+      .describe('What is wrong with the credential, where it is known whose it is and nobody is let in by it.'),
+    refusedBefore: z
+      .int()
+      .exactOptional()
+      .describe(
+        'How many refusals of known credentials of the tenant the node left out since the last one of which it left an event, whosever they were.',
+      ),
     request: z.object({
       contextKeys: z.array(z.string()).describe('Names in the encryption context, without values.'),
     }),

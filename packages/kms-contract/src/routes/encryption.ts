@@ -74,7 +74,7 @@ export const encryptionRoutes = group({
       newContext: context.describe('The context of the new ciphertext (default: the same context).'),
     }),
     response: encrypted,
-    errors: [...USE_ERRORS, 'DECRYPT_FAILED', 'KEY_USAGE_EXCEEDED'],
+    errors: [...USE_ERRORS, 'DECRYPT_FAILED', 'KEY_USAGE_EXCEEDED', 'QUOTA_EXCEEDED'],
     crypto: { operation: 'reencrypt', keyField: 'sourceKeyId', keyRequired: false },
     example: {
       body: { ciphertext: EXAMPLE_CIPHERTEXT, context: { order: '42' }, destinationKeyId: EXAMPLE.otherKeyId },

@@ -30,6 +30,23 @@ const bindingSchema = component(
   }),
 );
 
+const denialSchema = component(
+  'IdentityDenial',
+  z.object({
+    denialId: answeredUuid,
+    tenantId: answeredUuid,
+    issuer: z.string(),
+    sub: z.string().nullable(),
+    jti: z.string().nullable(),
+    before: answeredInstant,
+    endsAt: answeredInstant.describe('When all that it refuses has expired.'),
+    createdAt: answeredInstant,
+    createdBy: z.string(),
+    liftedAt: answeredInstant.nullable().describe('When it was lifted; `null` while it is in force.'),
+    liftedBy: z.string().nullable(),
+  }),
+);
+
 const shared = { tag: 'Identity bindings', auth: 'bearer' } as const;
 const EXAMPLE_ISSUER = 'https://kubernetes.default.svc';
 const EXAMPLE_BINDING = {
@@ -43,6 +60,20 @@ const EXAMPLE_BINDING = {
   createdAt: EXAMPLE.instant,
   createdBy: EXAMPLE.tokenId,
   expiresAt: null,
+};
+
+const EXAMPLE_DENIAL = {
+  denialId: EXAMPLE.bindingId,
+  tenantId: EXAMPLE.tenantId,
+  issuer: EXAMPLE_ISSUER,
+  sub: 'system:serviceaccount:orders:api',
+  jti: null,
+  before: EXAMPLE.instant,
+  endsAt: EXAMPLE.later,
+  createdAt: EXAMPLE.instant,
+  createdBy: EXAMPLE.tokenId,
+  liftedAt: null,
+  liftedBy: null,
 };
 
 const issuer = line(identity.issuerCharacters);
@@ -132,8 +163,8 @@ export const identityRoutes = group({
     path: `${BASE_PATH}/identity-bindings/deny`,
     summary: 'Let nobody in by credentials that were issued before',
     description:
-      'JWTs of the issuer for this subject, or the one with this id, that were issued before a time are refused immediately and permanently for this tenant, whatever ' +
-      'its bindings say. Those who get new ones are let in with them: to keep somebody out, delete the binding.',
+      'JWTs of the issuer for this subject, or the one with this id, that were issued before a time are refused immediately for this tenant, whatever its bindings ' +
+      'say, unless the denial is lifted. Those who get new ones are let in with them: to keep somebody out, delete the binding.',
     body: z.strictObject({
       tenantId,
       issuer: issuer.describe('As it stands in the claim `iss`.'),
@@ -141,41 +172,61 @@ export const identityRoutes = group({
       jti: claim.exactOptional().describe('The id of one JWT.'),
       before: instant
         .exactOptional()
-        .describe('JWTs issued before this are refused (default: now). Not in the future.'),
+        .describe(
+          'JWTs issued before this are refused (default: now). Up to five minutes ahead, for an issuer whose clock is: whatever it issues until then is refused too.',
+        ),
     }),
     check: ({ sub, jti }) =>
       (sub === undefined) === (jti === undefined) ? [{ path: 'sub', reason: 'either sub or jti is needed' }] : [],
-    response: component(
-      'IdentityDenial',
-      z.object({
-        denialId: answeredUuid,
-        tenantId: answeredUuid,
-        issuer: z.string(),
-        sub: z.string().nullable(),
-        jti: z.string().nullable(),
-        before: answeredInstant,
-        endsAt: answeredInstant.describe('When all that it refuses has expired.'),
-        createdAt: answeredInstant,
-        createdBy: z.string(),
-      }),
-    ),
+    response: denialSchema,
     status: 201,
     errors: ['QUOTA_EXCEEDED'],
     mutating: true,
     example: {
       body: { issuer: EXAMPLE_ISSUER, sub: 'system:serviceaccount:orders:api' },
-      answer: {
-        denialId: EXAMPLE.bindingId,
-        tenantId: EXAMPLE.tenantId,
-        issuer: EXAMPLE_ISSUER,
-        sub: 'system:serviceaccount:orders:api',
-        jti: null,
-        before: EXAMPLE.instant,
-        endsAt: EXAMPLE.later,
-        createdAt: EXAMPLE.instant,
-        createdBy: EXAMPLE.tokenId,
-      },
+      answer: EXAMPLE_DENIAL,
     },
+  }),
+  listIdentityDenials: defineRoute({
+    ...shared,
+    operationId: 'listIdentityDenials',
+    method: 'GET',
+    path: `${BASE_PATH}/identity-denials`,
+    summary: 'List the denials of the tenant',
+    description: 'Newest first, those that were lifted too, until all that they refuse has expired.',
+    query: z.strictObject({
+      tenantId,
+      limit: pageLimit.exactOptional(),
+      cursor: urlSafe(LIMITS.cursorCharacters).exactOptional().describe('`nextCursor` of the previous page.'),
+    }),
+    response: component(
+      'IdentityDenialPage',
+      z.object({
+        items: z.array(denialSchema),
+        nextCursor: z.string().nullable().describe('Where the next page starts; `null` on the last page.'),
+        warnings: listWarnings,
+      }),
+    ),
+    list: true,
+    status: 200,
+    errors: [],
+    mutating: false,
+    example: { query: { limit: '100' }, answer: { items: [EXAMPLE_DENIAL], nextCursor: null } },
+  }),
+  liftIdentityDenial: defineRoute({
+    ...shared,
+    operationId: 'liftIdentityDenial',
+    method: 'POST',
+    path: `${BASE_PATH}/identity-denials/{denialId}/lift`,
+    summary: 'Lift a denial',
+    description:
+      'What the denial refused is let in by bindings again, immediately, unless another denial refuses it too. ' +
+      '`FORBIDDEN` when a binding of the issuer gives more than the caller has. Repeating it changes nothing.',
+    response: denialSchema,
+    status: 200,
+    errors: [],
+    mutating: true,
+    example: { answer: { ...EXAMPLE_DENIAL, liftedAt: EXAMPLE.later, liftedBy: EXAMPLE.tokenId } },
   }),
   getIdentityBinding: defineRoute({
     ...shared,

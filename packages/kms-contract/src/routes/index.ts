@@ -40,7 +40,9 @@ export const ROUTES = {
   ...activationRoutes,
 } as const;
 
+/** The id of an operation that has a route. */
 export type OperationId = keyof typeof ROUTES;
+/** The route of an operation. */
 export type RouteOf<Id extends OperationId> = (typeof ROUTES)[Id];
 
 /** The operations that use a key; each also takes `{items: […]}`. */

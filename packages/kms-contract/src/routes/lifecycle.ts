@@ -35,7 +35,7 @@ export const lifecycleRoutes = group({
     description:
       'Earlier versions become `decrypt-only`: they still decrypt, verify and unwrap. Imported keys are rotated by another import.',
     body: reasonedBody,
-    errors: ['KEY_STATE_INVALID', 'HSM_UNAVAILABLE'],
+    errors: ['KEY_STATE_INVALID', 'QUOTA_EXCEEDED', 'HSM_UNAVAILABLE'],
     example: { body: { reason: 'yearly' }, answer: { ...EXAMPLE_KEY, currentVersion: 2, revision: 2 } },
   }),
   upgradeKey: defineRoute({
@@ -46,7 +46,7 @@ export const lifecycleRoutes = group({
     description:
       'Signing keys go to ML-DSA-65, public-key encryption to ML-KEM-768, symmetric encryption to AES-256-GCM. Older versions continue as after a rotation.',
     body: reasonedBody,
-    errors: ['KEY_STATE_INVALID', 'HSM_UNAVAILABLE'],
+    errors: ['KEY_STATE_INVALID', 'QUOTA_EXCEEDED', 'HSM_UNAVAILABLE'],
     example: { body: {}, answer: { ...EXAMPLE_KEY, currentVersion: 2, revision: 2 } },
   }),
   suspendKey: defineRoute({

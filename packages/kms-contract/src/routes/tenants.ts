@@ -9,6 +9,28 @@ import { component, onTheWire } from '../fields/wire-schema.ts';
 import { LIMITS } from '../bounds/limits.ts';
 import { BASE_PATH, defineRoute, group, tenantId } from '../route/route.ts';
 
+const { tenantRate, quota, operationsPerMonth } = LIMITS;
+
+function answeredQuota(what: string) {
+  return z.number().nullable().describe(`${what} 0 is any number; \`null\`: as for all.`);
+}
+
+function usageOf(what: string) {
+  return z.object({ used: z.number(), maximum: z.number().nullable() }).describe(what);
+}
+
+function askedQuotaIn({ minimum, maximum }: { readonly minimum: number; readonly maximum: number }) {
+  return z
+    .int()
+    .min(minimum)
+    .max(maximum)
+    .nullable()
+    .exactOptional()
+    .describe('0 is any number; `null`: as for all tenants.');
+}
+
+const askedQuota = askedQuotaIn(quota);
+
 const tenantSchema = component(
   'Tenant',
   z.object({
@@ -16,9 +38,65 @@ const tenantSchema = component(
     name: z.string(),
     state: z.enum(['active', 'shredded']),
     createdAt: answeredInstant,
+    limits: z.object({
+      rate: z
+        .object({
+          unitsPerSecond: z.number().describe('0 is no limit.'),
+          burst: z.number().describe('How many units of cost it may take at once after a pause.'),
+        })
+        .nullable()
+        .describe('How much it may take in place of what holds for all tenants; `null`: as for all.'),
+      keys: answeredQuota('How many keys it may have that are not destroyed.'),
+      keyVersions: answeredQuota('How many versions each of its keys may have.'),
+      tokens: answeredQuota('How many API tokens that were neither revoked nor replaced, and have not expired.'),
+      identityBindings: answeredQuota('How many identity bindings.'),
+      operationsPerMonth: answeredQuota('How many operations it may do in a month, in UTC.'),
+    }),
   }),
 );
-const EXAMPLE_TENANT = { tenantId: EXAMPLE.tenantId, name: 'Example Ltd', state: 'active', createdAt: EXAMPLE.instant };
+const EXAMPLE_LIMITS = {
+  rate: null,
+  keys: null,
+  keyVersions: null,
+  tokens: null,
+  identityBindings: null,
+  operationsPerMonth: null,
+};
+const EXAMPLE_TENANT = {
+  tenantId: EXAMPLE.tenantId,
+  name: 'Example Ltd',
+  state: 'active',
+  createdAt: EXAMPLE.instant,
+  limits: EXAMPLE_LIMITS,
+};
+const tenantDetails = component(
+  'TenantDetails',
+  tenantSchema.extend({
+    masterKey: z
+      .object({
+        version: z.number().describe('The version under which everything new is sealed.'),
+        oldestVersion: z
+          .number()
+          .describe('The oldest version that there still is; an earlier one goes when nothing is under it.'),
+        createdAt: answeredInstant.describe('When `version` was made.'),
+        resealing: z
+          .object({
+            done: z.number().describe('How many of them are under `version`.'),
+            total: z.number().describe('How many keys, identity bindings and denials the tenant has.'),
+          })
+          .describe('How far everything is sealed again under `version`.'),
+      })
+      .nullable()
+      .describe('`null` for a tenant that was shredded.'),
+  }),
+);
+const EXAMPLE_MASTER_KEY = {
+  version: 2,
+  oldestVersion: 1,
+  createdAt: EXAMPLE.instant,
+  resealing: { done: 120, total: 300 },
+};
+const EXAMPLE_RATE = { unitsPerSecond: 10_000, burst: 20_000 };
 
 export const tenantRoutes = group({
   createTenant: defineRoute({
@@ -67,6 +145,133 @@ export const tenantRoutes = group({
     errors: [],
     mutating: false,
     example: { query: { limit: '100' }, answer: { items: [EXAMPLE_TENANT], nextCursor: null } },
+  }),
+  getTenant: defineRoute({
+    operationId: 'getTenant',
+    method: 'GET',
+    path: `${BASE_PATH}/tenants/{tenantId}`,
+    tag: 'Tenants',
+    summary: 'Show the tenant and its master key',
+    auth: 'bearer',
+    query: z.strictObject({ tenantId }),
+    response: tenantDetails,
+    status: 200,
+    errors: ['NOT_FOUND'],
+    mutating: false,
+    example: { answer: { ...EXAMPLE_TENANT, masterKey: EXAMPLE_MASTER_KEY } },
+  }),
+  rotateMasterKey: defineRoute({
+    operationId: 'rotateMasterKey',
+    method: 'POST',
+    path: `${BASE_PATH}/tenants/{tenantId}/rotate-master-key`,
+    tag: 'Tenants',
+    summary: 'Rotate the master key of the tenant',
+    description:
+      'Everything new is sealed under the new version at once. The rest is sealed again in the background, after which the earlier version is destroyed; until then both open what is under them, and `masterKey` says how far that has got.',
+    auth: 'bearer',
+    body: z.strictObject({ tenantId }),
+    response: tenantDetails,
+    status: 200,
+    errors: ['NOT_FOUND', 'CONFLICT', 'HSM_UNAVAILABLE'],
+    mutating: true,
+    example: {
+      body: {},
+      answer: { ...EXAMPLE_TENANT, masterKey: { ...EXAMPLE_MASTER_KEY, resealing: { done: 0, total: 300 } } },
+    },
+  }),
+  updateTenant: defineRoute({
+    operationId: 'updateTenant',
+    method: 'PATCH',
+    path: `${BASE_PATH}/tenants/{tenantId}`,
+    tag: 'Tenants',
+    summary: 'Change the limits of a tenant',
+    description: 'For platform credentials. What is left out stays as it is. Every node keeps to it within a second.',
+    auth: 'bearer',
+    scope: 'platform',
+    body: z.strictObject({
+      tenantId,
+      limits: z
+        .strictObject({
+          rate: z
+            .strictObject({
+              unitsPerSecond: z
+                .int()
+                .min(tenantRate.minimum)
+                .max(tenantRate.maximum)
+                .describe('How many units of cost it may take in a second; 0 is no limit.'),
+              burst: z
+                .int()
+                .min(1)
+                .max(tenantRate.maximum)
+                .exactOptional()
+                .describe('How many at once after a pause (default: as many as in a second).'),
+            })
+            .nullable()
+            .exactOptional()
+            .describe('`null`: as for all tenants.'),
+          keys: askedQuota,
+          keyVersions: askedQuota,
+          tokens: askedQuota,
+          identityBindings: askedQuota,
+          operationsPerMonth: askedQuotaIn(operationsPerMonth),
+        })
+        .exactOptional(),
+    }),
+    response: tenantSchema,
+    status: 200,
+    errors: ['NOT_FOUND', 'CONFLICT'],
+    mutating: true,
+    example: {
+      body: { limits: { rate: EXAMPLE_RATE, keys: 500_000 } },
+      answer: { ...EXAMPLE_TENANT, limits: { ...EXAMPLE_LIMITS, rate: EXAMPLE_RATE, keys: 500_000 } },
+    },
+  }),
+  getTenantUsage: defineRoute({
+    operationId: 'getTenantUsage',
+    method: 'GET',
+    path: `${BASE_PATH}/tenants/{tenantId}/usage`,
+    tag: 'Tenants',
+    summary: 'What the tenant uses of its limits',
+    description: 'A `maximum` of `null` is any number.',
+    auth: 'bearer',
+    query: z.strictObject({ tenantId }),
+    response: component(
+      'TenantUsage',
+      z.object({
+        tenantId: onTheWire(z.string(), { type: 'string', format: 'uuid' }),
+        rate: z
+          .object({ unitsPerSecond: z.number(), burst: z.number() })
+          .nullable()
+          .describe('How many units of cost it may take in a second, and at once after a pause; `null`: any number.'),
+        keys: usageOf('Keys that are not destroyed.'),
+        keyVersions: z
+          .object({ maximum: z.number().nullable() })
+          .describe('Of each of its keys, whose `currentVersion` says how many it has.'),
+        tokens: usageOf('API tokens that were neither revoked nor replaced, and have not expired.'),
+        identityBindings: usageOf('Identity bindings.'),
+        operationsThisMonth: z
+          .number()
+          .describe(
+            'Operations that used a key since the first of the month, in UTC; the newest ones of other nodes may be missing.',
+          ),
+        operationsPerMonth: z.object({ maximum: z.number().nullable() }).describe('How many those may be.'),
+      }),
+    ),
+    status: 200,
+    errors: ['NOT_FOUND'],
+    mutating: false,
+    example: {
+      answer: {
+        tenantId: EXAMPLE.tenantId,
+        rate: EXAMPLE_RATE,
+        keys: { used: 1200, maximum: 100_000 },
+        keyVersions: { maximum: 1000 },
+        tokens: { used: 12, maximum: 10_000 },
+        identityBindings: { used: 3, maximum: 1000 },
+        operationsThisMonth: 52_000,
+        operationsPerMonth: { maximum: null },
+      },
+    },
   }),
   shredTenant: defineRoute({
     operationId: 'shredTenant',

@@ -244,6 +244,10 @@ export const tokenRoutes = group({
           .describe(
             `Whether live tokens of the lineage are left, as one call ends ${LIMITS.lineageTokens}: repeat it with a new key.`,
           ),
+        warnings: z
+          .array(z.string())
+          .exactOptional()
+          .describe('What this call did not end, such as the token that replaced a rotated one.'),
       }),
     ),
     status: 200,

@@ -45,6 +45,11 @@ export function hasEnded(token: Pick<ApiTokenRecord, 'expiresAt' | 'fields' | 'r
   return token.revokedAt !== null || (end !== null && !(end > at));
 }
 
+/** Whether a token is one of those of which a tenant may have so many: it has not ended, and another one has not taken its place. */
+export function takesRoom(token: Pick<ApiTokenRecord, 'expiresAt' | 'fields' | 'revokedAt'>, at: Date): boolean {
+  return !hasEnded(token, at) && fieldOf(token.fields, TOKEN_OVERLAP_END) === undefined;
+}
+
 /** Whether a token was replaced and nothing else: its fields gained the end of its overlap, which they did not have. */
 export function isRetirement(before: RecordFields, after: RecordFields): boolean {
   const { [TOKEN_OVERLAP_END.tag]: end, ...others } = after;

@@ -65,6 +65,15 @@ export function requirePermission(caller: Caller, permission: Permission): void 
 }
 
 /**
+ * Checks that a tenant is the one that the call is for.
+ *
+ * @throws KmsError `TENANT_MISMATCH`
+ */
+export function requireOwnTenant(caller: Pick<Caller, 'tenantId'>, tenantId: TenantId): void {
+  if (caller.tenantId !== tenantId) throw new KmsError('TENANT_MISMATCH', 'The credential is for another tenant.');
+}
+
+/**
  * Checks that the caller holds a permission, also one that reaches beyond some keys: for what itself sees to it that a credential for
  * some keys gets no further.
  *

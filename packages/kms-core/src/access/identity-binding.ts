@@ -34,7 +34,10 @@ export interface IdentityBindingRecord {
 /** The claims that a denial can name: the subject of all credentials of an issuer, or the id of one of them. */
 export const DENIABLE_CLAIMS = ['sub', 'jti'] as const;
 
-/** That a tenant takes no credentials of somebody that were issued before a time, as it is stored. */
+/**
+ * That a tenant takes no credentials of somebody that were issued before a time, as it is stored. One that was lifted stays until it
+ * ends, with fields that say so, so that its row from before is not authentic in its place.
+ */
 export interface IdentityDenialRecord {
   readonly denialId: string;
   readonly tenantId: TenantId;

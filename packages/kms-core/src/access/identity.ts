@@ -1,5 +1,6 @@
 import type { KeyId, TenantId } from '../model/identifiers.ts';
 import type { AddressSet } from './address-set.ts';
+import type { TenantLimits } from '../model/tenant-limits.ts';
 import type { Permission } from './permissions.ts';
 
 /** What an identity was proved by. */
@@ -21,6 +22,8 @@ export interface Identity {
   readonly addresses?: AddressSet | null;
   /** How many units of cost it may take in a second; default: as many as its tenant. */
   readonly rate?: number | null;
+  /** What its tenant has of its own of the limits, where that is anything; default: what holds for all tenants. */
+  readonly tenantLimits?: TenantLimits | undefined;
   /** When it ends by itself: it expires, or was rotated and its overlap is over; default: never. Nothing that is created with it is valid for longer. */
   readonly expiresAt?: Date | null;
   /** The API token that was presented. Tokens that replaced one another have one subject. */

@@ -16,6 +16,8 @@ const SERVICE_PERMISSIONS = [
   'kms:tokens:manage',
   'kms:identity-bindings:manage',
   'kms:audit:read',
+  'kms:tenants:read',
+  'kms:tenants:rotate',
   'kms:tenants:shred',
   'kms:tenants:manage',
 ] as const;
@@ -44,6 +46,8 @@ export const BEYOND_KEYS: ReadonlySet<Permission> = new Set<Permission>([
   'kms:tokens:manage',
   'kms:identity-bindings:manage',
   'kms:audit:read',
+  'kms:tenants:read',
+  'kms:tenants:rotate',
   'kms:tenants:shred',
   'kms:tenants:manage',
 ]);
@@ -100,6 +104,8 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, ReadonlySet<Permission>>> =
     'kms:tokens:manage',
     'kms:identity-bindings:manage',
     'kms:audit:read',
+    'kms:tenants:read',
+    'kms:tenants:rotate',
     'kms:tenants:shred',
     'kms:tenants:manage',
     ...USES_OF_A_KEY,
@@ -117,6 +123,8 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, ReadonlySet<Permission>>> =
     'kms:tokens:manage',
     'kms:identity-bindings:manage',
     'kms:audit:read',
+    'kms:tenants:read',
+    'kms:tenants:rotate',
     'kms:tenants:shred',
     ...USES_OF_A_KEY,
   ]),
@@ -131,7 +139,7 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, ReadonlySet<Permission>>> =
     'kms:random',
   ]),
   key_user: new Set<Permission>(['kms:keys:read', 'kms:keys:use', 'kms:random', ...USES_OF_A_KEY]),
-  auditor: new Set<Permission>(['kms:keys:read', 'kms:audit:read']),
+  auditor: new Set<Permission>(['kms:keys:read', 'kms:audit:read', 'kms:tenants:read']),
 };
 
 /**

@@ -14,4 +14,5 @@ export const CRYPTO_OPERATIONS = [
   'decapsulate',
   'derive',
 ] as const;
+/** One of {@link CRYPTO_OPERATIONS}. */
 export type CryptoOperation = (typeof CRYPTO_OPERATIONS)[number];

@@ -1,3 +1,4 @@
+import type { AlgorithmId } from './algorithm-id.ts';
 import type { CryptoOperation } from './crypto-operation.ts';
 
 /** What a key may be created for. `encrypt`, `sign`, … are the documented spellings of the broader purposes. */
@@ -49,6 +50,7 @@ export type KeyForm =
   | { readonly kind: 'node-key'; readonly keyType: NodeKeyType }
   | { readonly kind: 'x-wing' };
 
+/** The key pairs that Node.js makes by a name alone. */
 export type NodeKeyType =
   | 'ed25519'
   | 'x25519'
@@ -56,6 +58,7 @@ export type NodeKeyType =
   | `ml-dsa-${44 | 65 | 87}`
   | `slh-dsa-${'sha2' | 'shake'}-${128 | 192 | 256}${'f' | 's'}`;
 
+/** What an algorithm is of: those of a family are used in the same way. */
 export type AlgorithmFamily =
   | 'aead'
   | 'legacy-cipher'
@@ -72,7 +75,7 @@ export type AlgorithmFamily =
 /** Everything that the KMS knows about an algorithm. Nothing below the registry compares names. */
 export interface Algorithm {
   /** The platform id, as answers spell it. */
-  readonly id: string;
+  readonly id: AlgorithmId;
   /** The name in the standard. */
   readonly standardName: string;
   /** The standard that defines it. */
@@ -160,7 +163,7 @@ function slhDsa(hash: 'sha2' | 'shake', bits: 128 | 192 | 256, variant: 'f' | 's
  */
 const HMAC_KEYS = { minimumBytes: 14, maximumBytes: 1024 };
 
-function hmac(name: string, digest: 'sha256' | 'sha384' | 'sha512' | 'sha3-256', bytes: number): Algorithm {
+function hmac(name: 'sha256' | 'sha384' | 'sha512' | 'sha3-256', bytes: number): Algorithm {
   return {
     id: `hmac-${name}`,
     standardName: `HMAC-${name.toUpperCase()}`,
@@ -168,7 +171,7 @@ function hmac(name: string, digest: 'sha256' | 'sha384' | 'sha512' | 'sha3-256',
     family: 'mac',
     purposes: ['mac'],
     form: { kind: 'secret', bytes, imported: HMAC_KEYS },
-    digest,
+    digest: name,
     fipsApproved: true,
     quantumSafe: true,
     spellings: [`hs${name.replace('sha', '')}`],
@@ -244,10 +247,10 @@ export const ALGORITHMS: readonly Algorithm[] = [
     importOnly: true,
     spellings: ['a256cbc', 'aes-cbc-256'],
   },
-  hmac('sha256', 'sha256', 32),
-  hmac('sha384', 'sha384', 48),
-  hmac('sha512', 'sha512', 64),
-  hmac('sha3-256', 'sha3-256', 32),
+  hmac('sha256', 32),
+  hmac('sha384', 48),
+  hmac('sha512', 64),
+  hmac('sha3-256', 32),
   {
     id: 'ed25519',
     standardName: 'Ed25519',

@@ -27,7 +27,8 @@ function normalise(name: string): string {
  *
  * @throws KmsError `BAD_REQUEST` when no algorithm has this name.
  * @example
- * resolveAlgorithm('ML-KEM-768').id; // 'kyber-768'
+ * import { resolveAlgorithm } from '@qnsp/kms-core';
+ * console.log(resolveAlgorithm('ML-KEM-768').id); // kyber-768
  */
 export function resolveAlgorithm(name: string): Algorithm {
   const algorithm = bySpelling.get(normalise(name));

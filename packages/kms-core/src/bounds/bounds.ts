@@ -47,6 +47,10 @@ export const BOUNDS = {
   pageItems: { default: 50, maximum: 200 },
   exportedBatches: { default: 10, maximum: 100 },
   pendingDays: { minimum: 1, maximum: 90, default: 7 },
+  /** How old the master key of a tenant may get before it is rotated by itself. */
+  masterKeyDays: 3650,
+  /** How many earlier versions of a tenant's master key there may be, with those of which something is left for a day. */
+  earlierMasterKeys: 24,
   upcomingDays: { maximum: 3650, default: 30 },
   rotationSeconds: { minimum: 60, maximum: 10 * 365 * 24 * 60 * 60 },
   retainVersions: 1000,
@@ -59,6 +63,12 @@ export const BOUNDS = {
   tokenAddresses: 64,
   /** Units of cost in a second. */
   tokenRate: { minimum: 1, maximum: 1_000_000_000 },
+  /** Units of cost in a second, or at once; 0 is no limit. */
+  tenantRate: { minimum: 0, maximum: 1_000_000_000 },
+  /** How many of a kind a tenant may have; 0 is any number. */
+  quota: { minimum: 0, maximum: 1_000_000_000 },
+  /** How many operations a tenant may do in a month; 0 is any number. */
+  operationsPerMonth: { minimum: 0, maximum: 1_000_000_000_000 },
   /** For how long a token is still taken after it was rotated: up to a week. */
   overlapSeconds: { maximum: 7 * 24 * 60 * 60, default: 60 * 60 },
   /** How many tokens of a lineage one call revokes. */
@@ -81,6 +91,8 @@ export const BOUNDS = {
     /** The longest life of a credential of an issuer that the service can be told to take. */
     lifetimeSeconds: 366 * 24 * 60 * 60,
   },
+  /** What an application says of a call. The longest subject is of a credential of an issuer. */
+  caller: { subjectCharacters: 2048, factCharacters: 4096 },
   /** How many versions are asked whether they made a signature or a MAC that does not name its own. */
   triedVersions: 32,
   /** Instants as RFC 3339 can write them in UTC, and a record can hold them. */

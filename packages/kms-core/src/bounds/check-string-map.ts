@@ -1,4 +1,5 @@
 import { badRequest } from '../errors/kms-error.ts';
+import { isPlainObject } from './is-plain-object.ts';
 
 export interface StringMapBounds {
   readonly entries: number;
@@ -10,8 +11,8 @@ export interface StringMapBounds {
 
 /** Names and values, as an encryption context has them. Throws `BAD_REQUEST`. */
 export function checkStringMap(path: string, map: Readonly<Record<string, string>>, bounds: StringMapBounds): void {
-  if (typeof map !== 'object' || map === null || Array.isArray(map))
-    throw badRequest(path, 'must be an object of strings');
+  // What a Map holds are no members: it would be taken for an empty one.
+  if (!isPlainObject(map)) throw badRequest(path, 'must be an object of strings');
   const names = Object.keys(map);
   if (names.length > bounds.entries) throw badRequest(path, `must have at most ${bounds.entries} entries`);
   let characters = 0;

@@ -1,4 +1,5 @@
 import { BOUNDS } from './bounds.ts';
+import { isPlainObject } from './is-plain-object.ts';
 
 const bounds = BOUNDS.metadata;
 
@@ -112,11 +113,4 @@ function problemOfNumber(value: number): string | undefined {
   if (Number.isInteger(value) && !Number.isSafeInteger(value))
     return 'must be from -9007199254740991 to 9007199254740991 if it is whole; send larger ones as text';
   return undefined;
-}
-
-/** Not of a class, whose members JSON may not write or may write otherwise. Of any realm, such as a test runner's. */
-function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }

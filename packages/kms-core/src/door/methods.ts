@@ -1,6 +1,5 @@
 import type { MaybePromise } from '../base/maybe-promise.ts';
 import type { Operation } from '../operations/operation.ts';
-import type { CALLERS_OPERATIONS, OWN_OPERATIONS } from './operations-by-name.ts';
 
 /** An operation as a method: without its first parameter, and always with a promise. An input without required fields may be left out. */
 type MethodOf<F> = F extends (op: never, ...rest: infer Rest) => infer Answer
@@ -12,18 +11,6 @@ type MethodOf<F> = F extends (op: never, ...rest: infer Rest) => infer Answer
   : never;
 
 type MethodsOf<Table> = { readonly [Name in keyof Table]: MethodOf<Table[Name]> };
-
-/**
- * Every operation of the catalogue as a method, for one caller. Each call leaves its own evidence and, where it changes
- * something, has its own idempotency.
- *
- * All of them throw {@link KmsError}: `FORBIDDEN` without the permission, `BAD_REQUEST` for an input that is none, and what the
- * operation itself says.
- */
-export type CallerKms = MethodsOf<typeof CALLERS_OPERATIONS>;
-
-/** What the KMS does by itself, as methods: nobody calls for it, so nobody's permissions are asked. */
-export type OwnKms = MethodsOf<typeof OWN_OPERATIONS>;
 
 /** Makes a call of one operation. */
 export type CallOperation<Name> = (

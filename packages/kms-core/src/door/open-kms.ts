@@ -1,69 +1,33 @@
 import { getFips, randomBytes } from 'node:crypto';
-import type { Algorithm } from '../algorithms/registry.ts';
 import { resolveAlgorithm } from '../algorithms/resolve.ts';
-import type { MaybePromise } from '../base/maybe-promise.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
-import { establishRoots, type MakeRoot } from '../hierarchy/establish-roots.ts';
+import { establishRoots } from '../hierarchy/establish-roots.ts';
 import { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
 import type { RecordFormats } from '../hierarchy/record-formats.ts';
 import { WrittenFormat } from '../hierarchy/written-format.ts';
 import { IdentityRing } from '../keyring/identity-ring.ts';
 import { KeyRing } from '../keyring/key-ring.ts';
-import type { KmsCaches, OpenCaches } from '../keyring/kms-caches.ts';
+import type { KmsCaches } from '../keyring/kms-caches.ts';
 import { OperationBudgets } from '../keyring/operation-budgets.ts';
 import { OperationCounter } from '../keyring/operation-counter.ts';
 import { SharedRecords } from '../keyring/shared-records.ts';
+import { TenantQuotas } from '../keyring/tenant-quotas.ts';
 import { TokenRing } from '../keyring/token-ring.ts';
 import type { AlertSink } from '../model/alert.ts';
+import { DEFAULT_QUOTAS } from '../model/quotas.ts';
 import type { Kms } from '../operations/kms.ts';
-import { type Schedule, startScheduledWork } from './scheduled-work.ts';
+import { startScheduledWork } from './scheduled-work.ts';
 import { SILENT_FEED } from '../ports/change-feed.ts';
-import type { CredentialVerifier } from '../ports/credential-verifier.ts';
-import type { KeepEvidence, RunningEvidence } from '../ports/kept-evidence.ts';
-import type { ResidentKeyProvider } from '../ports/resident-keys.ts';
+import type { RunningEvidence } from '../ports/kept-evidence.ts';
 import type { RootProvider } from '../ports/root-provider.ts';
 import { Storage } from '../ports/storage.ts';
+import { poolJobs } from '../scheduling/pool-jobs.ts';
+import { checkOptions } from './check-options.ts';
 import { OpenedKms } from './opened-kms.ts';
 import { RunningCalls } from './running-calls.ts';
 import { requireSelfTest } from './self-tested.ts';
 import { supervise } from './supervision.ts';
-
-/** What a KMS is opened with. */
-export interface OpenKmsOptions {
-  /** The database, as an adapter opened it. It belongs to the KMS from now on, which closes it, even if opening fails. */
-  readonly storage: Storage;
-  /** The root, or the roots, under which everything else is sealed; the same at every start. */
-  readonly roots: RootProvider | readonly RootProvider[];
-  /** Hears what an operator should know and no caller is told: forged records, roots that go, a database that was replaced. */
-  readonly alert: AlertSink;
-  /** Holds keys and tokens in memory; default: each use reads the database. */
-  readonly cache?: OpenCaches | undefined;
-  /** Keeps evidence of every call; default: none is kept. */
-  readonly evidence?: KeepEvidence | undefined;
-  /** Does scheduled rotations and destructions; default: they stay due until another process does them. */
-  readonly schedule?: Schedule | undefined;
-  /** Kinds of credentials beside API tokens, in the order in which they are asked. */
-  readonly verifiers?: readonly CredentialVerifier[];
-  /** HSMs in which keys may live, in the order in which they are asked. */
-  readonly resident?: readonly ResidentKeyProvider[];
-  /** Makes the root of a provider that has none, at the first start. Software roots need nothing made. */
-  readonly makeRoot?: MakeRoot;
-  /** Random bytes for key material and for `getRandom`; default: the operating system's generator. */
-  readonly random?: (bytes: number) => MaybePromise<Uint8Array>;
-  /** The algorithm of keys whose creator names none, in any spelling; default: AES-256-GCM. */
-  readonly defaultAlgorithm?: string | Algorithm;
-  /** How long credentials of issuers live at most, in seconds, which denials of them last for; default: 366 days. */
-  readonly credentialLifetimeSeconds?: number | undefined;
-  /** Allow only algorithms that are approved for FIPS 140-3. The process has to be in FIPS mode. */
-  readonly requireFips?: boolean;
-  /** Lets a restored copy of the database serve without tombstones: the time of its data, as the refusal names it. */
-  readonly acceptRestoredCopy?: Date | undefined;
-  /**
-   * For a service that itself runs the self test, compares the processes of its fleet, settles restored copies and begins the
-   * evidence: the formats of records that it decided on. Default: all of that is done here.
-   */
-  readonly supervised?: { readonly formats: RecordFormats };
-}
+import type { OpenKmsOptions } from './open-kms-options.ts';
 
 /**
  * Opens a key management system on a database: tests the cryptography, makes sure that roots and database belong together
@@ -73,11 +37,23 @@ export interface OpenKmsOptions {
  *   restored copy that nobody has settled, and when a self test fails; `HSM_UNAVAILABLE` when no root answers; `CONFLICT` when
  *   processes on one database do not agree about evidence; `STORE_UNAVAILABLE`.
  * @example
- * await using kms = await openKms({ storage, roots: softwareRoot('software', rootKey), alert: console.error });
- * const { ciphertext } = await kms.as(caller).encrypt({ keyId, plaintext });
+ * import { randomBytes } from 'node:crypto';
+ * import { localCaller, openKms, softwareRoot } from '@qnsp/kms-core';
+ * import { openPgliteStore } from '@qnsp/kms-store-drizzle';
+ * // The same 32 bytes at every start, from wherever the program keeps its secrets.
+ * const rootKey = randomBytes(32);
+ * await using kms = await openKms({
+ *   storage: await openPgliteStore({ dataDir: 'memory://' }),
+ *   roots: softwareRoot('software', rootKey),
+ *   alert: ({ message }) => console.error(message),
+ * });
+ * const ada = kms.as(localCaller({ tenantId: await kms.ensureTenant('shop'), subject: 'ada', role: 'tenant_admin' }));
+ * const { keyId } = await ada.createKey({ name: 'orders' });
+ * const { ciphertext } = await ada.encrypt({ keyId, plaintext: Buffer.from('hello') });
+ * console.log(Buffer.from((await ada.decrypt({ ciphertext })).plaintext).toString()); // hello
  */
 export async function openKms(options: OpenKmsOptions): Promise<OpenedKms> {
-  const { storage } = options;
+  const { storage } = options ?? {};
   if (!Storage.isWhole(storage))
     throw badRequest('storage', 'must be one that an adapter opened, whole: not a copy of one, nor parts of several');
   const closing: (() => Promise<void>)[] = [() => storage.close()];
@@ -90,6 +66,7 @@ export async function openKms(options: OpenKmsOptions): Promise<OpenedKms> {
 }
 
 async function open(options: OpenKmsOptions, closing: (() => Promise<void>)[]): Promise<OpenedKms> {
+  checkOptions(options);
   const { storage, alert, supervised, requireFips = false } = options;
   if (requireFips && getFips() !== 1)
     throw new KmsError('SEALED', 'The process is not in FIPS mode: start Node.js with the FIPS provider of OpenSSL.');
@@ -129,7 +106,6 @@ async function assemble(
   const { storage, alert, random = randomBytes, resident = [], defaultAlgorithm = 'AES-256-GCM' } = options;
   const { store } = storage;
   const roots: readonly RootProvider[] = [options.roots].flat();
-  if (roots.length === 0) throw badRequest('roots', 'at least one root is needed');
   const feed = options.cache === undefined ? SILENT_FEED : storage.changes;
   const hierarchy = new KeyHierarchy(store, roots, { random, alert, feed, formats });
   await establishRoots(store, hierarchy, roots, options.makeRoot);
@@ -148,15 +124,23 @@ async function assemble(
     keyRing: new KeyRing(store, hierarchy, { feed, memory: caches?.keys, shared }, resident),
     tokens: new TokenRing(store, hierarchy, { feed, memory: caches?.tokens }),
     identities: new IdentityRing(store, hierarchy, { feed, memory: caches?.identities }, clock, alert),
+    quotas: new TenantQuotas(
+      store,
+      hierarchy,
+      { feed, memory: caches?.quotas },
+      { ...DEFAULT_QUOTAS, ...options.quotas },
+    ),
     budgets: new OperationBudgets(store),
     resident,
     counter,
+    jobs: options.jobs ?? poolJobs(),
     clock,
     random,
     alert,
     settings: {
       defaultAlgorithm: typeof defaultAlgorithm === 'string' ? resolveAlgorithm(defaultAlgorithm) : defaultAlgorithm,
       requireFips: options.requireFips ?? false,
+      tenantRate: options.tenantRate,
       credentialLifetimeSeconds: options.credentialLifetimeSeconds,
     },
     evidence: evidence && { trail: evidence.trail, store: storage.evidence },

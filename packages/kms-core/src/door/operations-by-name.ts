@@ -18,7 +18,9 @@ import { deleteKeyPolicy, getKeyPolicy, putKeyPolicy } from '../operations/key-p
 import { getApiToken } from '../operations/get-token.ts';
 import { keyStatistics } from '../operations/key-statistics.ts';
 import { listApiTokens } from '../operations/list-api-tokens.ts';
+import { liftIdentityDenial } from '../operations/lift-identity-denial.ts';
 import { listIdentityBindings } from '../operations/list-identity-bindings.ts';
+import { listIdentityDenials } from '../operations/list-identity-denials.ts';
 import { listKeys } from '../operations/list-keys.ts';
 import { mac, verifyMac } from '../operations/mac.ts';
 import { installPlatformToken } from '../operations/platform-token.ts';
@@ -35,18 +37,25 @@ import { runDueWork } from '../operations/run-due-work.ts';
 import { sign } from '../operations/sign.ts';
 import { resumeKey, suspendKey } from '../operations/suspend-key.ts';
 import { sweepResidentKeys } from '../operations/sweep-resident-keys.ts';
+import { getTenant, rotateMasterKey } from '../operations/master-key-rotation.ts';
+import { resealMasterKeys } from '../operations/reseal-master-keys.ts';
+import { rotateDueMasterKeys } from '../operations/rotate-due-master-keys.ts';
 import { bootstrapTenant, createTenant, listTenants, shredTenant } from '../operations/tenants.ts';
+import { tenantUsage } from '../operations/tenant-usage.ts';
+import { updateTenant } from '../operations/update-tenant.ts';
 import { unwrap } from '../operations/unwrap.ts';
 import { updateKey } from '../operations/update-key.ts';
 import { verify } from '../operations/verify.ts';
 import { wrap } from '../operations/wrap.ts';
+import type { CallerKms } from './callers/callers-kms.ts';
+import type { OwnKms } from './callers/own.ts';
 
 /** The operations of the catalogue that somebody needs a permission for. */
 export type CallersOperation = {
   [Name in OperationName]: (typeof OPERATIONS)[Name]['permission'] extends null ? never : Name;
 }[OperationName];
 
-/** Each operation that a caller can ask for, under its name in the catalogue. The compiler checks that none is missing. */
+/** Each operation that a caller can ask for, under its name in the catalogue. The compiler refuses a missing one, and one without documentation. */
 export const CALLERS_OPERATIONS = {
   createKey,
   listKeys,
@@ -93,14 +102,20 @@ export const CALLERS_OPERATIONS = {
   getIdentityBinding,
   deleteIdentityBinding,
   denyIdentity,
+  listIdentityDenials,
+  liftIdentityDenial,
   createTenant,
   listTenants,
+  getTenant,
+  updateTenant,
+  rotateMasterKey,
+  getTenantUsage: tenantUsage,
   shredTenant,
   listAuditEvents,
   getAuditProof: getAuditBatch,
   listAuditCheckpoints,
   exportAudit,
-} as const satisfies Readonly<Record<CallersOperation, unknown>>;
+} as const satisfies { readonly [Name in CallersOperation]: Name extends keyof CallerKms ? unknown : never };
 
 /** What nobody calls for: the work of the KMS itself, under its names in the catalogue. */
 export const OWN_OPERATIONS = {
@@ -109,5 +124,7 @@ export const OWN_OPERATIONS = {
   removeExpiredTokens,
   applyTombstones,
   runDueWork,
+  rotateDueMasterKeys,
+  resealMasterKeys,
   sweepResidentKeys,
-} as const satisfies Partial<Readonly<Record<OperationName, unknown>>>;
+} as const satisfies Readonly<Record<OperationName & keyof OwnKms, unknown>>;

@@ -12,7 +12,7 @@ export class RunningCalls {
    * @throws KmsError `SEALED` with the reason when nothing is served any more.
    */
   async run<T>(call: () => T | Promise<T>): Promise<T> {
-    if (this.#refusal !== undefined) throw new KmsError('SEALED', this.#refusal);
+    this.requireServing();
     this.#running += 1;
     try {
       return await call();
@@ -20,6 +20,11 @@ export class RunningCalls {
       this.#running -= 1;
       if (this.#running === 0) this.#closed?.resolve();
     }
+  }
+
+  /** Throws `SEALED` with the reason when nothing is served any more. */
+  requireServing(): void {
+    if (this.#refusal !== undefined) throw new KmsError('SEALED', this.#refusal);
   }
 
   /** Takes no more calls. The first reason stands. */

@@ -1,8 +1,11 @@
+import type { TenantId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
 import { repeat, type Repeated } from '../scheduling/repeated.ts';
 import type { Kms } from '../operations/kms.ts';
 import { operationOfService } from '../operations/operation.ts';
 import { removeExpiredTokens } from '../operations/remove-expired-tokens.ts';
+import { type ReportedRecords, resealMasterKeys } from '../operations/reseal-master-keys.ts';
+import { rotateDueMasterKeys } from '../operations/rotate-due-master-keys.ts';
 import { runDueWork } from '../operations/run-due-work.ts';
 
 /** What became of scheduled work. */
@@ -13,6 +16,17 @@ export type WorkReport =
   | { readonly kind: 'tokens-removed'; readonly removed: number }
   /** Expired tokens whose records are not authentic, which are kept. Said when their number grows. */
   | { readonly kind: 'tokens-kept'; readonly kept: number }
+  /** Master keys of tenants that were rotated by themselves, records that were sealed again, and tenants whose earlier master keys are gone. */
+  | {
+      readonly kind: 'master-keys';
+      readonly rotated: number;
+      readonly resealed: number;
+      readonly retired: readonly TenantId[];
+    }
+  /** Records that cannot be sealed again, as they are not authentic, and keep an earlier master key. Said when their number grows. */
+  | { readonly kind: 'records-kept'; readonly kept: number }
+  /** The turn of the master key of one tenant failed; it comes up again at the next turn. */
+  | { readonly kind: 'tenant-failed'; readonly tenantId: TenantId; readonly error: unknown }
   /** The turn ended early; what is due stays due. */
   | { readonly kind: 'failed'; readonly error: unknown };
 
@@ -22,6 +36,8 @@ export interface Schedule {
   readonly intervalMs?: number;
   /** How long tokens are kept after they expired, in seconds; default: forever. */
   readonly tokenRetentionSeconds?: number | undefined;
+  /** How old the master key of a tenant gets before it is rotated, in days; default: any age. */
+  readonly masterKeyRotationDays?: number | undefined;
   /** Hears what was done and what failed. Must not throw. */
   readonly report: (report: WorkReport) => void;
   /** Asked before each turn: a turn that may not work is skipped. Default: every turn works. */
@@ -31,9 +47,66 @@ export interface Schedule {
 }
 
 const INTERVAL_MS = 10_000;
+/** How often it is looked for master keys that are due: each time means reading all tenants. */
+const MASTER_KEYS_LOOKED_FOR_MS = 10 * 60 * 1000;
+/** How many master keys are rotated before the others get their turn. */
+const MASTER_KEYS_AT_ONCE = 10;
+/** After this time what is sealed again has a pause, and it is asked again whether it may work. */
+const RESEALING_MS = 30_000;
 
-/** Runs what schedules ask for again and again: rotations, destructions, the removal of expired tokens. */
-export function startScheduledWork(
+/**
+ * Runs what schedules ask for again and again: rotations, destructions, the removal of expired tokens; and beside it, as that may take long,
+ * what master keys need.
+ */
+export function startScheduledWork(kms: Kms, schedule: Schedule): Repeated {
+  const works = [startDueWork(kms, schedule), startMasterKeyWork(kms, schedule)];
+  return {
+    stop: async () => {
+      await Promise.all(works.map((work) => work.stop()));
+    },
+  };
+}
+
+function startMasterKeyWork(
+  kms: Kms,
+  { intervalMs = INTERVAL_MS, masterKeyRotationDays: days = 0, report, mayWork }: Schedule,
+): Repeated {
+  let looksAgainAt = 0;
+  let keptBefore = 0;
+  const reported: ReportedRecords = new Map();
+  const work = async (stopping: AbortSignal) => {
+    let rotated = 0;
+    const failed: { readonly tenantId: TenantId; readonly error: unknown }[] = [];
+    if (performance.now() >= looksAgainAt) {
+      const service = operationOfService(kms, 'rotateDueMasterKeys');
+      const due = await rotateDueMasterKeys(service, { days, limit: MASTER_KEYS_AT_ONCE }, stopping);
+      ({ rotated } = due);
+      failed.push(...due.failed);
+      if (!due.more) looksAgainAt = performance.now() + MASTER_KEYS_LOOKED_FOR_MS;
+    }
+    const limit = AbortSignal.any([stopping, AbortSignal.timeout(RESEALING_MS)]);
+    const { resealed, retired, kept, ...rest } = await resealMasterKeys(
+      operationOfService(kms, 'resealMasterKeys'),
+      limit,
+      reported,
+    );
+    failed.push(...rest.failed);
+    if (rotated + resealed + retired.length > 0) report({ kind: 'master-keys', rotated, resealed, retired });
+    if (kept > keptBefore) report({ kind: 'records-kept', kept });
+    keptBefore = kept;
+    for (const { tenantId, error } of failed) report({ kind: 'tenant-failed', tenantId, error });
+  };
+  return repeat(intervalMs, async (stopping) => {
+    try {
+      if ((await mayWork?.()) ?? true) await work(stopping);
+    } catch (error) {
+      // The next turn tries again: what is left to do is what the records say.
+      report({ kind: 'failed', error });
+    }
+  });
+}
+
+function startDueWork(
   kms: Kms,
   { intervalMs = INTERVAL_MS, tokenRetentionSeconds, report, mayWork, also }: Schedule,
 ): Repeated {
@@ -48,7 +121,7 @@ export function startScheduledWork(
     keptTokens = kept;
   };
   const work = async (stopping: AbortSignal) => {
-    await kms.counter.flush(kms.store);
+    await kms.counter.flush(kms.store, kms.quotas);
     await kms.tokens.uses.flush(kms.store);
     const { rotated, destroyed, failed } = await runDueWork(operationOfService(kms, 'runDueWork'), stopping);
     if (rotated + destroyed > 0) report({ kind: 'done', rotated, destroyed });

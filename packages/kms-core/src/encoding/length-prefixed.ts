@@ -12,7 +12,7 @@ const NUMBER_BYTES = 8;
  *
  * Used for every AAD and every MAC input, so that no field can borrow bytes from its neighbour.
  *
- * @example
+ * For example:
  * lengthPrefixed(['label', tenantId, 3]);
  */
 export function lengthPrefixed(fields: readonly Field[]): Buffer {

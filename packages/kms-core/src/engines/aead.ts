@@ -6,6 +6,8 @@ export const NONCE_BYTES = 12;
 
 export type AeadCipher = 'aes-128-gcm' | 'aes-256-gcm' | 'chacha20-poly1305';
 
+const TAG_LENGTH = { authTagLength: TAG_BYTES };
+
 /** One AEAD encryption with a 96-bit nonce and a 128-bit tag. */
 export function sealAead(
   cipher: AeadCipher,
@@ -15,9 +17,8 @@ export function sealAead(
   plaintext: Uint8Array,
 ): [body: Buffer, tag: Buffer] {
   // The type of Node's overload for ChaCha20-Poly1305 is the same at run time as that for GCM.
-  const encryption = createCipheriv(cipher as 'aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES });
-  // As one: each call into OpenSSL costs more than a copy.
-  encryption.setAAD(Buffer.concat(aad));
+  const encryption = createCipheriv(cipher as 'aes-256-gcm', key, nonce, TAG_LENGTH);
+  encryption.setAAD(joined(aad));
   const body = encryption.update(plaintext);
   encryption.final();
   return [body, encryption.getAuthTag()];
@@ -37,8 +38,8 @@ export function openAead(
 ): Buffer {
   const tagAt = sealed.length - TAG_BYTES;
   if (nonce.length !== NONCE_BYTES || tagAt < at) throw decryptFailed();
-  const decryption = createDecipheriv(cipher as 'aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES });
-  decryption.setAAD(Buffer.concat(aad));
+  const decryption = createDecipheriv(cipher as 'aes-256-gcm', key, nonce, TAG_LENGTH);
+  decryption.setAAD(joined(aad));
   decryption.setAuthTag(sealed.subarray(tagAt));
   const plaintext = decryption.update(sealed.subarray(at, tagAt));
   try {
@@ -48,6 +49,12 @@ export function openAead(
     throw decryptFailed(cause);
   }
   return plaintext;
+}
+
+/** As one: each call into OpenSSL costs more than a copy. */
+function joined(aad: readonly Uint8Array[]): Uint8Array {
+  const [only] = aad;
+  return aad.length === 1 && only !== undefined ? only : Buffer.concat(aad);
 }
 
 const POOL_BYTES = 8192;

@@ -1,4 +1,5 @@
 import type { MaybePromise } from '../base/maybe-promise.ts';
+import type { KmsError } from '../errors/kms-error.ts';
 
 /** How a signature is made, where its algorithm has a choice. */
 export interface SignatureOptions {
@@ -16,6 +17,18 @@ export interface Encapsulation {
   readonly ciphertext: Uint8Array;
 }
 
+/** What is sealed of several. */
+export interface PlainMessage {
+  readonly plaintext: Uint8Array;
+  readonly context: Uint8Array;
+}
+
+/** What is opened of several. */
+export interface SealedMessage {
+  readonly ciphertext: Uint8Array;
+  readonly context: Uint8Array;
+}
+
 /**
  * The cryptography of one key version, wherever its material is. A method is there when the algorithm can do it;
  * which of them a caller may use is decided before.
@@ -25,6 +38,10 @@ export interface KeyEngine {
   readonly seal?: (header: Uint8Array, context: Uint8Array, plaintext: Uint8Array) => MaybePromise<Uint8Array>;
   /** Opens what `seal` made, header included. Throws `DECRYPT_FAILED` and releases nothing otherwise. */
   readonly open?: (ciphertext: Uint8Array, context: Uint8Array) => MaybePromise<Uint8Array>;
+  /** Seals each of several messages as `seal` does, in their order. Only where that is cheaper than one by one. */
+  readonly sealAll?: (header: Uint8Array, messages: readonly PlainMessage[]) => readonly Uint8Array[];
+  /** Opens each of several as `open` does: in their order the plaintext, or why there is none, which concerns no other. */
+  readonly openAll?: (messages: readonly SealedMessage[]) => readonly (Uint8Array | KmsError)[];
   /** Decrypts data of another system, which has no envelope. */
   readonly openLegacy?: (ciphertext: Uint8Array) => MaybePromise<Uint8Array>;
   readonly sign?: (data: Uint8Array, options: SignatureOptions) => MaybePromise<Uint8Array>;
@@ -39,3 +56,6 @@ export interface KeyEngine {
 
 /** The engine of a version that makes ciphertexts, and opens them. */
 export type MessageEngine = Required<Pick<KeyEngine, 'seal' | 'open'>>;
+
+/** One that makes and opens several together as well. */
+export type MessagesEngine = MessageEngine & Required<Pick<KeyEngine, 'sealAll' | 'openAll'>>;

@@ -1,18 +1,11 @@
-import {
-  createDecipheriv,
-  createSecretKey,
-  type KeyObject,
-  privateDecrypt,
-  publicEncrypt,
-  randomBytes,
-  constants,
-} from 'node:crypto';
+import { createDecipheriv, createSecretKey, type KeyObject, publicEncrypt, randomBytes } from 'node:crypto';
 import { decryptFailed, HEADER_BYTES } from '../envelope/header.ts';
 import { type AeadCipher, NONCE_BYTES, openAead, randomNonce, sealAead } from './aead.ts';
 import type { KeyEngine, MessageEngine } from './engine.ts';
 import { andThen, type MaybePromise } from '../base/maybe-promise.ts';
 import { hkdfOneBlock } from './hkdf-one-block.ts';
 import type { Kem } from './kem.ts';
+import { OAEP, oaepOpener } from './oaep.ts';
 import { Xaes256Gcm } from './xaes-256-gcm.ts';
 
 /** Suites 2 and 3: an AEAD with a random 96-bit nonce, under a message budget. */
@@ -56,12 +49,11 @@ export function kemMessageEngine(kem: Kem): MessageEngine {
   };
 }
 
-const OAEP = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' } as const;
 const MESSAGE_KEY_BYTES = 32;
 
-/** Suite 5: RSAES-OAEP with SHA-256 (RFC 8017) of a fresh key, then suite 1 under that key. */
+/** Suite 5: RSAES-OAEP with SHA-256 (RFC 8017) of a fresh key, then suite 1 under that key. Opens on the thread pool. */
 export function rsaMessageEngine(privateKey: KeyObject, publicKey: KeyObject): MessageEngine {
-  return oaepMessageEngine(publicKey, (encrypted) => openOaep(privateKey, encrypted));
+  return oaepMessageEngine(publicKey, oaepOpener(privateKey));
 }
 
 /**
@@ -97,14 +89,6 @@ export function oaepMessageEngine(
       );
     },
   };
-}
-
-function openOaep(privateKey: KeyObject, encrypted: Uint8Array): Buffer {
-  try {
-    return privateDecrypt({ key: privateKey, ...OAEP }, encrypted);
-  } catch (cause) {
-    throw decryptFailed(cause);
-  }
 }
 
 /**

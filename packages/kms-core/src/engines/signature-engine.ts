@@ -6,6 +6,7 @@ import {
   verify,
   type VerifyKeyObjectInput,
 } from 'node:crypto';
+import { isSlow } from '../algorithms/costs.ts';
 import type { Algorithm } from '../algorithms/registry.ts';
 import { badRequest } from '../errors/kms-error.ts';
 import type { KeyEngine, SignatureOptions } from './engine.ts';
@@ -13,12 +14,9 @@ import type { KeyEngine, SignatureOptions } from './engine.ts';
 /** FIPS 204, algorithm 2, line 1; FIPS 205, algorithm 22, line 1. */
 const MAX_CONTEXT_BYTES = 255;
 
-/** Families whose signing takes long enough to hold up every other request: they run on the thread pool. */
-const SLOW: ReadonlySet<Algorithm['family']> = new Set(['rsa', 'ml-dsa', 'slh-dsa']);
-
 /**
  * Signatures of every family over the message itself, which is hashed here: Ed25519, ECDSA with the digest of its
- * curve, RSA-PSS and PKCS#1 v1.5, ML-DSA and SLH-DSA pure and hedged.
+ * curve, RSA-PSS and PKCS#1 v1.5, ML-DSA and SLH-DSA pure and hedged. Those that are slow run on the thread pool.
  */
 export function signatureEngine(
   algorithm: Algorithm,
@@ -26,7 +24,7 @@ export function signatureEngine(
   publicKey: KeyObject,
 ): Required<Pick<KeyEngine, 'sign' | 'verify'>> {
   const digest = algorithm.digest ?? null;
-  const slow = SLOW.has(algorithm.family);
+  const slow = isSlow(algorithm, 'sign');
   return {
     sign: (data, options) => {
       const input: SignKeyObjectInput = { key: privateKey, ...nodeOptions(algorithm, options) };
@@ -42,13 +40,14 @@ export function signatureEngine(
 /** The public half of the engine, for private keys that are elsewhere. */
 export function signatureVerifier(algorithm: Algorithm, publicKey: KeyObject): Required<Pick<KeyEngine, 'verify'>> {
   const digest = algorithm.digest ?? null;
+  const slow = isSlow(algorithm, 'verify');
   const modulusBytes = Math.ceil((publicKey.asymmetricKeyDetails?.modulusLength ?? 0) / 8);
   return {
     verify: (data, signature, options) => {
       const input: VerifyKeyObjectInput = { key: publicKey, ...nodeOptions(algorithm, options) };
       // RFC 8017, 8.1.2, step 1. OpenSSL also takes a PSS signature without its leading zeros, which is another spelling of it.
       if (algorithm.family === 'rsa' && signature.length !== modulusBytes) return false;
-      if (!SLOW.has(algorithm.family)) return verify(digest, data, input, signature);
+      if (!slow) return verify(digest, data, input, signature);
       return new Promise((resolve, reject) => {
         verify(digest, data, input, signature, (error, valid) => (error === null ? resolve(valid) : reject(error)));
       });

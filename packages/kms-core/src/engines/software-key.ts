@@ -54,11 +54,13 @@ export class SoftwareKey {
     return this.#can('sign', 'sign')(data, options);
   }
 
+  /** Tells whether a signature is one of this key's over the data. */
   async verify(data: Uint8Array, signature: Uint8Array, options: SignatureOptions = {}): Promise<boolean> {
     checkSignatureOptions(this.algorithm, options);
     return this.#can('verify', 'verify')(data, signature, options);
   }
 
+  /** The MAC of the data. */
   async mac(data: Uint8Array): Promise<Uint8Array> {
     return this.#can('mac', 'mac')(data);
   }
@@ -73,6 +75,7 @@ export class SoftwareKey {
     return this.#can('encapsulate', 'encapsulate')();
   }
 
+  /** The shared secret of an encapsulation. */
   async decapsulate(ciphertext: Uint8Array): Promise<Uint8Array> {
     return this.#can('decapsulate', 'decapsulate')(ciphertext);
   }
@@ -107,8 +110,11 @@ export class SoftwareKey {
  * @param algorithm in any spelling that {@link resolveAlgorithm} knows
  * @throws KmsError `BAD_REQUEST` for an unknown algorithm, and for one whose keys can only be imported.
  * @example
+ * import { generateSoftwareKey } from '@qnsp/kms-core/engines';
  * const key = await generateSoftwareKey('ML-DSA-65');
- * const signature = await key.sign(Buffer.from('message'));
+ * const message = Buffer.from('I owe you nothing.');
+ * const signature = await key.sign(message);
+ * console.log(await key.verify(message, signature)); // true
  */
 export async function generateSoftwareKey(algorithm: string | Algorithm): Promise<SoftwareKey> {
   const found = algorithmOf(algorithm);
@@ -124,7 +130,11 @@ export async function generateSoftwareKey(algorithm: string | Algorithm): Promis
  * @param material the bytes of a symmetric key, or PKCS#8 in DER; the caller wipes it
  * @throws KmsError `BAD_REQUEST` for material that is not a sound key of the algorithm.
  * @example
- * const key = await importSoftwareKey('HMAC-SHA-256', Buffer.from(shared, 'base64'));
+ * import { importSoftwareKey } from '@qnsp/kms-core/engines';
+ * // RFC 4231, test case 1.
+ * const key = await importSoftwareKey('HMAC-SHA-256', Buffer.alloc(20, 0x0b));
+ * const mac = await key.mac(Buffer.from('Hi There'));
+ * console.log(Buffer.from(mac).toString('hex').slice(0, 16)); // b0344c61d8db3853
  */
 export async function importSoftwareKey(algorithm: string | Algorithm, material: Uint8Array): Promise<SoftwareKey> {
   const found = algorithmOf(algorithm);
@@ -137,7 +147,11 @@ export async function importSoftwareKey(algorithm: string | Algorithm, material:
  *
  * @param secret the caller wipes it
  * @example
- * const key = loadSoftwareKey('AES-256-GCM', secret);
+ * import { generateSoftwareKey, loadSoftwareKey } from '@qnsp/kms-core/engines';
+ * const made = await generateSoftwareKey('Ed25519');
+ * const loaded = loadSoftwareKey('Ed25519', made.secret());
+ * const message = Buffer.from('I owe you nothing.');
+ * console.log(await made.verify(message, await loaded.sign(message))); // true
  */
 export function loadSoftwareKey(algorithm: string | Algorithm, secret: Uint8Array): SoftwareKey {
   const found = algorithmOf(algorithm);

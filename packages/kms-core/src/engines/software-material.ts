@@ -28,6 +28,12 @@ export interface LoadedMaterial {
   readonly publicKey: KeyObject | null;
 }
 
+/** How many random bytes the material of an algorithm is made of; 0 where OpenSSL draws them itself. */
+export function seedBytes({ form }: Algorithm): number {
+  if (form.kind === 'secret') return form.bytes;
+  return form.kind === 'x-wing' ? X_WING_SEED_BYTES : (seedOf(form)?.bytes ?? 0);
+}
+
 /**
  * Makes fresh material for an algorithm.
  *

@@ -39,7 +39,9 @@ const BRAND: unique symbol = Symbol.for('@qnsp/kms-core/error');
  * The one error class of the KMS.
  *
  * @example
- * throw new KmsError('NOT_FOUND', 'No key with this id exists for this tenant.');
+ * import { KmsError } from '@qnsp/kms-core';
+ * const error = new KmsError('NOT_FOUND', 'No key with this id exists for this tenant.', { details: { keyId: 'a' } });
+ * console.log(error.code, error.details); // NOT_FOUND { keyId: 'a' }
  */
 export class KmsError extends Error {
   readonly code: KmsErrorCode;
@@ -63,7 +65,13 @@ export class KmsError extends Error {
    * this package, as where an application and an adapter have installed one each.
    *
    * @example
-   * if (KmsError.is(error) && error.code === 'NOT_FOUND') return undefined;
+   * import { KmsError } from '@qnsp/kms-core';
+   * try {
+   *   await ada.getRandom({ bytes: 0 });
+   * } catch (error) {
+   *   if (!KmsError.is(error)) throw error;
+   *   console.log(error.code, error.details?.['issues']); // BAD_REQUEST [ { path: 'bytes', reason: 'must be a whole number from 1 to 1024' } ]
+   * }
    */
   static is(value: unknown): value is KmsError {
     return typeof value === 'object' && value !== null && BRAND in value;

@@ -17,8 +17,8 @@ function resourceOf(params: unknown, body: unknown): AuditResource {
   if (keyId !== null) return { type: 'key', id: keyId, version: null };
   const tokenId = idIn(params, 'tokenId');
   if (tokenId !== null) return { type: 'token', id: tokenId, version: null };
-  const bindingId = idIn(params, 'bindingId');
-  if (bindingId !== null) return { type: 'identity', id: bindingId, version: null };
+  const identityId = idIn(params, 'bindingId') ?? idIn(params, 'denialId');
+  if (identityId !== null) return { type: 'identity', id: identityId, version: null };
   const tenantId = idIn(params, 'tenantId');
   if (tenantId !== null) return { type: 'tenant', id: tenantId, version: null };
   return { type: 'service', id: null, version: null };

@@ -1,3 +1,4 @@
+import type { KnownRefusal } from '../access/refused-tokens.ts';
 import type { MaybePromise } from '../base/maybe-promise.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import { OutcomeUnknown } from '../errors/outcome-unknown.ts';
@@ -126,15 +127,25 @@ export class OperationEvidence {
     return this.#record(this.#event(eventType, 'success', this.#resource, undefined));
   }
 
-  /** It is known whose credential it is, and the call was not let in. */
-  refused(code: KmsError['code']): Promise<void> {
-    return this.#record(this.#event(ACCESS_DENIED, 'denied', this.#resource, code));
+  /**
+   * It is known whose credential it is, and the call was not let in.
+   *
+   * @param refusedBefore how many such refusals left no event
+   */
+  refused({ code, refusedFor }: KnownRefusal, refusedBefore: number): Promise<void> {
+    const event = this.#event(ACCESS_DENIED, 'denied', this.#resource, code);
+    return this.#record({
+      ...event,
+      ...(refusedBefore === 0 ? {} : { refusedBefore }),
+      ...(refusedFor === undefined ? {} : { refusedFor }),
+    });
   }
 
   async failed(error: unknown): Promise<void> {
     const code = KmsError.is(error) ? error.code : 'INTERNAL_ERROR';
-    // There is no point in asking for room that was just refused.
-    if (code === 'AUDIT_UNAVAILABLE') return;
+    // There is no point in asking for room that was just refused. What is above a limit is not done and may be asked for without end: who
+    // refuses it says so now and then.
+    if (code === 'AUDIT_UNAVAILABLE' || code === 'TOO_MANY_REQUESTS') return;
     const denied = code === 'FORBIDDEN' || code === 'TENANT_MISMATCH';
     if (denied && this.#isDeniedAgain(error)) return;
     const type = denied ? ACCESS_DENIED : this.#call.eventType;

@@ -1,5 +1,6 @@
 // The table of algorithms, and their names.
 export { CRYPTO_OPERATIONS, type CryptoOperation } from '../algorithms/crypto-operation.ts';
+export type { AlgorithmId } from '../algorithms/algorithm-id.ts';
 export {
   type Algorithm,
   type AlgorithmFamily,

@@ -5,6 +5,7 @@ export {
   hasEnded,
   identityOfToken,
   isRetirement,
+  takesRoom,
   type UnsignedApiTokenRecord,
 } from '../access/api-token.ts';
 export type { CredentialKind, Identity } from '../access/identity.ts';
@@ -13,6 +14,8 @@ export type { Algorithm } from '../algorithms/registry.ts';
 export { andThen, type MaybePromise } from '../base/maybe-promise.ts';
 export type { KeyEngine } from '../engines/engine.ts';
 export { badRequest, type Issue, KmsError, type KmsErrorCode, type KmsErrorOptions } from '../errors/kms-error.ts';
+export { masterKeyRetired, NewerMasterKey } from '../errors/newer-master-key.ts';
+export { type QuotaKind, quotaExceeded, requireRoom } from '../errors/quota-exceeded.ts';
 export { OutcomeUnknown } from '../errors/outcome-unknown.ts';
 export type { MakeRoot } from '../hierarchy/establish-roots.ts';
 export { softwareRoot } from '../hierarchy/software-root.ts';
@@ -25,6 +28,8 @@ export {
   ACCESS_DENIED,
   AUDIT_EVENT_TYPES,
   AUDIT_RESULTS,
+  REFUSAL_REASONS,
+  type RefusedFor,
   type AuditActor,
   type AuditContext,
   type AuditEvent,
@@ -79,6 +84,11 @@ export {
   NO_FIELDS,
   type RecordField,
   type RecordFields,
+  type StoredRetiredKey,
+  TENANT_BURST,
+  TENANT_MASTER_KEY_CREATED,
+  TENANT_RATE,
+  TENANT_RETIRED_MASTER_KEYS,
   TOKEN_ADDRESSES,
   TOKEN_CREATOR,
   TOKEN_IDENTITY,
@@ -99,6 +109,9 @@ export type {
   TenantState,
   UnsignedTenantRecord,
 } from '../model/tenant.ts';
+export type { Quotas } from '../model/quotas.ts';
+export type { OwnQuotas, RateLimit, TenantLimits } from '../model/tenant-limits.ts';
+export type { TenantUsageDescription, UsageOfQuota } from '../operations/tenant-usage.ts';
 export type { Tombstone } from '../model/tombstone.ts';
 export type { AcknowledgedCommits, CommitMemory, KnownCommits } from '../ports/acknowledged-commits.ts';
 export {
@@ -124,8 +137,10 @@ export type {
 export type { EvidenceTrail } from '../ports/evidence-trail.ts';
 export type { FleetNode, FleetNodes } from '../ports/fleet-nodes.ts';
 export { InProcessFeed } from '../ports/in-process-feed.ts';
+export type { Client, Job, JobCounts, Jobs } from '../ports/jobs.ts';
 export type { KeepEvidence, RunningEvidence } from '../ports/kept-evidence.ts';
 export type { MemoryCache } from '../ports/memory-cache.ts';
+export type { AddressLimiter } from '../ports/address-limiter.ts';
 export type { RateLimitDetails, RateLimiter } from '../ports/rate-limiter.ts';
 export {
   NothingLeft,
@@ -135,10 +150,11 @@ export {
   type ResidentObject,
 } from '../ports/resident-keys.ts';
 export type { RootProvider } from '../ports/root-provider.ts';
+export { poolJobs } from '../scheduling/pool-jobs.ts';
 export type { SharedCache } from '../ports/shared-cache.ts';
 export { Storage, type StorageParts } from '../ports/storage.ts';
 export type { StoreClock } from '../ports/store-clock.ts';
-export { checkChange, checkKey } from '../ports/store-invariants.ts';
+export { checkChange, checkKey, checkReseal } from '../ports/store-invariants.ts';
 export type {
   DueKey,
   EvidenceRecords,
@@ -148,6 +164,8 @@ export type {
   IdempotencyRecords,
   IdentityBindingPage,
   IdentityBindingQuery,
+  IdentityDenialPage,
+  IdentityDenialQuery,
   IdentityNames,
   IdentityRecords,
   KeyCounts,
@@ -157,13 +175,17 @@ export type {
   MasterKeyCounts,
   OperationLease,
   ResidentClaim,
+  Room,
   ResidentClaims,
   ResidentVersion,
+  SealCounts,
+  SealRecords,
   Store,
   StoreScope,
   TenantPage,
   TenantQuery,
   TenantRecords,
+  TenantUsage,
   TokenPage,
   TokenQuery,
   TokenRecords,

@@ -1,6 +1,7 @@
 import { lengthPrefixed } from '../encoding/length-prefixed.ts';
 import { sortedJson } from '../encoding/sorted-json.ts';
 import { KmsError } from '../errors/kms-error.ts';
+import { NewerMasterKey } from '../errors/newer-master-key.ts';
 import type {
   IdentityBindingRecord,
   IdentityDenialRecord,
@@ -48,6 +49,18 @@ export class IdentityAuthority {
     this.#verify(`identity denial ${record.denialId}`, record, encodeDenial(record));
   }
 
+  /** The same binding with its MAC under the current master key. Throws as {@link verifyBinding}. */
+  resealBinding(record: IdentityBindingRecord): IdentityBindingRecord {
+    this.verifyBinding(record);
+    return this.signBinding(record);
+  }
+
+  /** As {@link resealBinding}, of a denial. */
+  resealDenial(record: IdentityDenialRecord): IdentityDenialRecord {
+    this.verifyDenial(record);
+    return this.signDenial(record);
+  }
+
   #mac(encoded: Buffer): RecordMac {
     const { current } = this.#chain;
     return { format: NEWEST_FORMAT, tmkVersion: current.version, tag: current.mac(encoded) };
@@ -59,6 +72,8 @@ export class IdentityAuthority {
     encoded: Buffer,
   ): void {
     const { format, tmkVersion, tag } = mac;
+    if (this.#chain.isBehind(tmkVersion))
+      throw new NewerMasterKey('INTERNAL_ERROR', `The ${what} is under a master key that this process does not have.`);
     if (
       format === NEWEST_FORMAT &&
       this.#chain.has(tmkVersion) &&

@@ -2,15 +2,18 @@ import { randomBytes } from 'node:crypto';
 import type { MaybePromise } from '../base/maybe-promise.ts';
 import { checkId } from '../bounds/check-values.ts';
 import { KmsError } from '../errors/kms-error.ts';
+import { NewerMasterKey } from '../errors/newer-master-key.ts';
 import type { AlertSink } from '../model/alert.ts';
 import { TRUST_MS } from '../ports/change-feed.ts';
 import { SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
-import type { MasterKeyWrap, RootRecord } from '../model/tenant.ts';
+import type { MasterKeyWrap, RootRecord, TenantRecord } from '../model/tenant.ts';
 import type { ChangeFeed } from '../ports/change-feed.ts';
 import type { RootProvider } from '../ports/root-provider.ts';
 import type { Store, UnitOfWork } from '../ports/store.ts';
 import { MasterKeyChain } from './master-key-chain.ts';
-import { RECORD_FORMATS, type RecordFormats } from './record-formats.ts';
+import { fieldOf, TENANT_RETIRED_MASTER_KEYS } from '../model/record-fields.ts';
+import { NEWEST_FORMAT, RECORD_FORMATS, type RecordFormats } from './record-formats.ts';
+import { openRetired } from './retired-master-key.ts';
 import { RootSet } from './root-set.ts';
 import { TenantAuthority } from './tenant-authority.ts';
 import { TMK_BYTES } from './tenant-master-key.ts';
@@ -29,6 +32,11 @@ export interface KeyHierarchyOptions {
   /** What this node does about formats of records; the newest one is written without it. */
   readonly formats?: RecordFormats;
 }
+
+/** How often work is done under master keys that turn out not to be the newest. */
+const ATTEMPTS = 3;
+/** How many versions of its master key a tenant has at most: each has to be opened before anything of the tenant is. */
+const MOST_VERSIONS = 4;
 
 /** The master keys of a tenant, and the wraps that they were opened from. */
 interface HeldChain {
@@ -93,6 +101,46 @@ export class KeyHierarchy {
     };
   }
 
+  /**
+   * Makes the next version of a tenant's master key, before the unit of work that stores it, as {@link prepareMasterKey} does.
+   *
+   * @throws KmsError `NOT_FOUND` when the tenant has none, as after a crypto-shred; `CONFLICT` when it has as many versions as it may
+   *   until they are re-sealed.
+   */
+  async prepareNextMasterKey(tenantId: TenantId): Promise<PreparedMasterKey & { readonly version: number }> {
+    const [inUse, before] = await this.#store.transact({ kind: 'system' }, async (unit) => [
+      await unit.tenants.roots(),
+      await unit.tenants.masterKeyWraps(tenantId),
+    ]);
+    const versions = new Set(before.map(({ tmkVersion }) => tmkVersion));
+    if (versions.size === 0) throw new KmsError('NOT_FOUND', 'The tenant has no master key.');
+    if (versions.size >= MOST_VERSIONS)
+      throw new KmsError(
+        'CONFLICT',
+        `The tenant has ${versions.size} versions of its master key. Rotate again when what is under the earlier ones is sealed again.`,
+      );
+    const version = Math.max(...versions) + 1;
+    const bytes = await this.#random(TMK_BYTES);
+    try {
+      const wraps = await this.roots.wrap(inUse, tenantId, version, bytes, NEWEST_FORMAT);
+      return {
+        version,
+        store: async (unit) => {
+          if (!sameRoots(inUse, await unit.tenants.roots()))
+            throw new KmsError('CONFLICT', 'The roots changed at the same moment. Try again.');
+          // Another node rotated, destroyed a version, or wrapped one under another root.
+          const now = await unit.tenants.masterKeyWraps(tenantId);
+          if (now.some(({ tmkVersion }) => tmkVersion >= version))
+            throw new KmsError('CONFLICT', 'The master key was rotated at the same moment.');
+          if (now.length === 0) throw new KmsError('CONFLICT', 'The tenant was shredded.');
+          await unit.tenants.addMasterKeyWraps(wraps);
+        },
+      };
+    } finally {
+      bytes.fill(0);
+    }
+  }
+
   async #wrapNew(inUse: readonly RootRecord[], tenantId: TenantId): Promise<readonly MasterKeyWrap[]> {
     const bytes = await this.#random(TMK_BYTES);
     try {
@@ -120,6 +168,32 @@ export class KeyHierarchy {
     // The service itself is never shredded.
     if (tenantId === SYSTEM_TENANT || (held.confirmedAfter === this.#gaps && this.#isTrusted())) return held.chain;
     return this.#confirm(tenantId, held);
+  }
+
+  /**
+   * Does work under the master keys of a tenant, such as a unit of work. Once more from its beginning if it throws a `NewerMasterKey`, as
+   * where it meets a version that another node made in the meantime. Throws what `masterKeys` and the work do.
+   *
+   * @param work is told whether there is certainly no newer version: what names one was then written by somebody else
+   */
+  async under<T>(tenantId: TenantId, work: (chain: MasterKeyChain, isNewest: boolean) => Promise<T>): Promise<T> {
+    let isNewest = false;
+    for (let attempt = 1; ; attempt += 1) {
+      const chain = await this.masterKeys(tenantId);
+      try {
+        return await work(chain, isNewest);
+      } catch (error) {
+        if (!NewerMasterKey.is(error) || isNewest || attempt === ATTEMPTS) throw error;
+        isNewest = !(await this.areOutdated(tenantId, chain));
+      }
+    }
+  }
+
+  /** Whether the master keys that are stored now are others than these; from then on those are held. */
+  async areOutdated(tenantId: TenantId, chain: MasterKeyChain): Promise<boolean> {
+    const held = this.#chains.get(tenantId);
+    if (held === undefined || (await held.chain) !== chain) return true;
+    return (await this.#confirm(tenantId, held)) !== chain;
   }
 
   /** Makes sure that the master keys of a tenant were opened, which may take a root's time. Throws as `masterKeys` does. */
@@ -191,16 +265,23 @@ export class KeyHierarchy {
     const keys = await Promise.all(versions.map((version) => this.roots.open(tenantId, version, wraps)));
     const [first, ...rest] = keys;
     if (first === undefined) throw new KmsError('NOT_FOUND', 'The tenant has no master key.');
-    if (keys.some((key) => key.tenantHasMac)) await this.#requireAuthentic(tenantId);
-    return new MasterKeyChain([first, ...rest], this.#formats);
+    const chain = new MasterKeyChain([first, ...rest], this.#formats);
+    if (!keys.some((key) => key.tenantHasMac)) return chain;
+    const { fields } = await this.#authentic(tenantId);
+    // One that is sealed under a version that is missing here is of a rotation that was stored after the wraps were read.
+    const retired = (fieldOf(fields, TENANT_RETIRED_MASTER_KEYS) ?? []).flatMap(
+      (stored) => openRetired(chain, stored) ?? [],
+    );
+    return retired.length === 0 ? chain : new MasterKeyChain([first, ...rest], this.#formats, retired);
   }
 
-  /** Throws `INTERNAL_ERROR` when the record of a tenant lacks its MAC or is not what it was signed as. */
-  async #requireAuthentic(tenantId: TenantId): Promise<void> {
+  /** The record of a tenant. Throws `INTERNAL_ERROR` when it lacks its MAC or is not what it was signed as. */
+  async #authentic(tenantId: TenantId): Promise<TenantRecord> {
     const authority = new TenantAuthority(await this.masterKeys(SYSTEM_TENANT));
     const tenant = await this.#store.transact({ kind: 'tenant', tenantId }, (unit) => unit.tenants.get(tenantId));
     if (tenant === undefined) throw new KmsError('INTERNAL_ERROR', 'The tenant has a master key, but no record.');
     authority.verify(tenant, false);
+    return tenant;
   }
 }
 

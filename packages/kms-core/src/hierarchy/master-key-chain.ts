@@ -1,8 +1,17 @@
+import { type KeyObject, timingSafeEqual } from 'node:crypto';
 import { KmsError } from '../errors/kms-error.ts';
+import { NewerMasterKey } from '../errors/newer-master-key.ts';
 import type { KeyRecord, KeyVersionRecord, RecordMac, UnsignedKeyRecord, VersionMaterial } from '../model/key.ts';
+import { type DerivationLabel, deriveKey } from './derive.ts';
 import { encodeKeyRecord } from './record-encoding.ts';
 import { formatToSign, isEmpty, RECORD_FORMATS, type RecordFormats, requireKnown } from './record-formats.ts';
 import type { SealBinding, TenantMasterKey } from './tenant-master-key.ts';
+
+/** What is left of a version of a master key that was destroyed: its keys for single uses, from which nothing else follows. */
+export interface RetiredMasterKey {
+  readonly version: number;
+  readonly keys: ReadonlyMap<DerivationLabel, KeyObject>;
+}
 
 /**
  * All versions of one tenant's master key, unwrapped: seals and opens the tenant's key versions and authenticates its
@@ -13,9 +22,16 @@ export class MasterKeyChain {
   /** What this node does about formats of records. */
   readonly formats: RecordFormats;
   readonly #byVersion: ReadonlyMap<number, TenantMasterKey>;
+  readonly #retired: ReadonlyMap<number, RetiredMasterKey>;
 
-  constructor(keys: readonly [TenantMasterKey, ...TenantMasterKey[]], formats = RECORD_FORMATS) {
+  /** @param retired what is left of versions that were destroyed */
+  constructor(
+    keys: readonly [TenantMasterKey, ...TenantMasterKey[]],
+    formats = RECORD_FORMATS,
+    retired: readonly RetiredMasterKey[] = [],
+  ) {
     this.formats = formats;
+    this.#retired = new Map(retired.map((key) => [key.version, key]));
     this.#byVersion = new Map(keys.map((key) => [key.version, key]));
     this.current = keys.reduce((newest, key) => (key.version > newest.version ? key : newest));
   }
@@ -23,6 +39,30 @@ export class MasterKeyChain {
   /** Whether this version of the master key is in the chain. */
   has(tmkVersion: number): boolean {
     return this.#byVersion.has(tmkVersion);
+  }
+
+  /** The versions that the chain has, ascending. */
+  get versions(): readonly number[] {
+    return [...this.#byVersion.keys()].sort((a, b) => a - b);
+  }
+
+  /** Whether a version is later than all of the chain: another node may have rotated the master key. */
+  isBehind(tmkVersion: number): boolean {
+    return tmkVersion > this.current.version;
+  }
+
+  /** Whether it has every version that a record names. */
+  hasAllOf({ mac, versions }: KeyRecord): boolean {
+    return (
+      this.has(mac.tmkVersion) &&
+      versions.every(({ material }) => material.kind !== 'sealed' || this.has(material.tmkVersion))
+    );
+  }
+
+  /** The key for one use under a version of the master key, which may be all that is left of it; `undefined` where there is none. */
+  derived(tmkVersion: number, use: DerivationLabel): KeyObject | undefined {
+    const key = this.#byVersion.get(tmkVersion);
+    return key === undefined ? this.#retired.get(tmkVersion)?.keys.get(use) : deriveKey(key.key, use);
   }
 
   /**
@@ -69,6 +109,36 @@ export class MasterKeyChain {
     return { kind: 'sealed', tmkVersion: this.current.version, sealed: this.current.seal(binding, secret) };
   }
 
+  /**
+   * The same record under the current master key: its material sealed again, and its MAC made again. Nothing else of it changes.
+   *
+   * @throws KmsError as {@link verifyRecord} and {@link openVersion} for a record that is not as the KMS wrote it
+   */
+  resealRecord(record: KeyRecord): KeyRecord {
+    this.verifyRecord(record);
+    return this.signRecord({ ...record, versions: record.versions.map((version) => this.#resealed(record, version)) });
+  }
+
+  #resealed({ keyId }: KeyRecord, record: KeyVersionRecord): KeyVersionRecord {
+    const { material, version, algorithm } = record;
+    if (material.kind !== 'sealed' || material.tmkVersion === this.current.version) return record;
+    const secret = this.openVersion(keyId, record);
+    try {
+      const resealed = { ...record, material: this.sealVersion({ keyId, version, algorithm }, secret) };
+      // What was sealed before is gone once this is stored.
+      const opened = this.openVersion(keyId, resealed);
+      try {
+        if (opened.length !== secret.length || !timingSafeEqual(opened, secret))
+          throw new KmsError('INTERNAL_ERROR', 'The material of the key does not open as what was just sealed.');
+      } finally {
+        opened.fill(0);
+      }
+      return resealed;
+    } finally {
+      secret.fill(0);
+    }
+  }
+
   /** Opens the material of a version; the caller wipes it. Throws `INTERNAL_ERROR` when it is not what was sealed. */
   openVersion(keyId: string, version: KeyVersionRecord): Uint8Array {
     const { material } = version;
@@ -81,11 +151,13 @@ export class MasterKeyChain {
     }
   }
 
-  /** One version of the master key. Throws `INTERNAL_ERROR` when the chain does not have it. */
+  /** One version of the master key. Throws `INTERNAL_ERROR` when the chain does not have it, as a {@link NewerMasterKey} if it is later. */
   version(tmkVersion: number): TenantMasterKey {
     const key = this.#byVersion.get(tmkVersion);
-    if (key === undefined)
-      throw new KmsError('INTERNAL_ERROR', `Version ${tmkVersion} of the tenant master key is missing.`);
-    return key;
+    if (key !== undefined) return key;
+    const message = `Version ${tmkVersion} of the tenant master key is missing.`;
+    throw this.isBehind(tmkVersion)
+      ? new NewerMasterKey('INTERNAL_ERROR', message)
+      : new KmsError('INTERNAL_ERROR', message);
   }
 }

@@ -22,9 +22,11 @@ export interface RecordFormats {
   /** In which format records are signed: the first one while nodes may run that know no other. */
   readonly written: RecordFormat;
   readonly known: KnownFields;
+  /** Whether master keys may be rotated: not while nodes may run that take a newer version for a fault. */
+  readonly rotatesMasterKeys: boolean;
 }
 
-export const RECORD_FORMATS: RecordFormats = { written: NEWEST_FORMAT, known: KNOWN_FIELDS };
+export const RECORD_FORMATS: RecordFormats = { written: NEWEST_FORMAT, known: KNOWN_FIELDS, rotatesMasterKeys: true };
 
 /**
  * The format in which a record is signed.

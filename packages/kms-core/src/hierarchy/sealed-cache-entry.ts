@@ -26,6 +26,16 @@ export function sealCacheEntry(chain: MasterKeyChain, keyId: KeyId, plaintext: U
   return cipherOf(tmk).seal(head, [binding(tmk, keyId)], plaintext);
 }
 
+/**
+ * Whether an entry says that it is under the master key before those of the chain, or the one after: the master key is being rotated, and
+ * either that was destroyed or another node is ahead of this one.
+ */
+export function isOfAnotherMasterKey(chain: MasterKeyChain, sealed: Uint8Array): boolean {
+  if (sealed.length < VERSION_BYTES) return false;
+  const version = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength).readUInt32BE(0);
+  return !chain.has(version) && version >= 1 && version <= chain.current.version + 1;
+}
+
 /** Opens what {@link sealCacheEntry} made for the same tenant and key. Throws `DECRYPT_FAILED` for anything else. */
 export function openCacheEntry(chain: MasterKeyChain, keyId: KeyId, sealed: Uint8Array): Buffer {
   const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);

@@ -12,9 +12,15 @@ export const ROOT_KEY_BYTES = 32;
  * @param id the provider's name in wraps
  * @param rootKey 32 random bytes; the caller wipes them afterwards
  * @example
+ * import { randomBytes } from 'node:crypto';
+ * import { softwareRoot } from '@qnsp/kms-core';
  * const root = softwareRoot('software', randomBytes(32));
+ * const [masterKey, about] = [randomBytes(32), Buffer.from('a tenant')];
+ * console.log(Buffer.compare(await root.unwrap(await root.wrap(masterKey, about), about), masterKey)); // 0
  */
 export function softwareRoot(id: string, rootKey: Uint8Array): RootProvider {
+  // The characters of a text would be taken for its bytes.
+  if (!(rootKey?.BYTES_PER_ELEMENT === 1)) throw new RangeError('a software root key is 32 bytes, and no text');
   if (rootKey.length !== ROOT_KEY_BYTES) throw new RangeError('a software root key has 32 bytes');
   const root = createSecretKey(rootKey);
   const wrapKey = deriveKey(root, 'qnsp-kms/v1/root-wrap');

@@ -3,9 +3,11 @@ import { NEWEST_FORMAT, RECORD_FORMATS, type RecordFormat, type RecordFormats } 
 
 /** Under this name a node tells its fleet the newest format of records that it reads. */
 const ANNOUNCED = 'RECORD_FORMAT';
+/** Under this name it says that it knows what to do about a master key that another one has rotated. */
+const ROTATION = 'MASTER_KEY_ROTATION';
 
 /** What a node tells its fleet about formats. */
-export const FORMAT_ANNOUNCEMENT = { [ANNOUNCED]: String(NEWEST_FORMAT) } as const;
+export const FORMAT_ANNOUNCEMENT = { [ANNOUNCED]: String(NEWEST_FORMAT), [ROTATION]: '1' } as const;
 
 /**
  * The format of records that this node writes: the newest one as soon as every node of the fleet reads it, and from then on.
@@ -14,10 +16,16 @@ export const FORMAT_ANNOUNCEMENT = { [ANNOUNCED]: String(NEWEST_FORMAT) } as con
 export class WrittenFormat implements RecordFormats {
   readonly known = RECORD_FORMATS.known;
   #written: RecordFormat;
+  #rotatesMasterKeys: boolean;
 
   /** @param isAlone whether this process has the database for itself */
   constructor(isAlone: boolean) {
     this.#written = isAlone ? NEWEST_FORMAT : 1;
+    this.#rotatesMasterKeys = isAlone;
+  }
+
+  get rotatesMasterKeys(): boolean {
+    return this.#rotatesMasterKeys;
   }
 
   get written(): RecordFormat {
@@ -28,6 +36,7 @@ export class WrittenFormat implements RecordFormats {
   heardOf(others: readonly FleetNode[]): boolean {
     const all = others.every(({ settings }) => Number(settings[ANNOUNCED] ?? 1) >= NEWEST_FORMAT);
     if (all) this.#written = NEWEST_FORMAT;
+    this.#rotatesMasterKeys = others.every(({ settings }) => settings[ROTATION] !== undefined);
     return all;
   }
 }

@@ -79,6 +79,11 @@ export class FreshCache<V extends object> {
     return held;
   }
 
+  /** What `get` would find. Counts nothing. */
+  peek(name: string): V | undefined {
+    return this.isTrusted() ? this.#memory?.get(name) : undefined;
+  }
+
   /** Counts what `get` just returned as if it were not held: it was of no use to the caller. */
   countAsMiss(): void {
     this.counts.hits -= 1;

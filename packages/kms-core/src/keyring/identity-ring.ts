@@ -10,26 +10,35 @@ import type { MaybePromise } from '../base/maybe-promise.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import { IdentityAuthority } from '../hierarchy/identity-authority.ts';
 import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
+import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { NewerRecord } from '../hierarchy/record-formats.ts';
 import type { AlertSink } from '../model/alert.ts';
+import type { RefusedFor } from '../model/audit-event.ts';
 import { isUuid, type TenantId } from '../model/identifiers.ts';
+import { DENIAL_LIFTED_AT, fieldOf } from '../model/record-fields.ts';
 import type { ChangeFeed, FeedEvent } from '../ports/change-feed.ts';
 import type { MemoryCache } from '../ports/memory-cache.ts';
 import type { FoundIdentities, Store, StoreScope } from '../ports/store.ts';
 import { type CacheCounts, FreshCache } from './fresh-cache.ts';
+import { ownLimits } from './own-limits.ts';
 
 /** Whom the bindings of tenants let a credential be, when they were read. */
 export interface BoundIdentities {
   /** One for each tenant that has bindings for it and does not deny it. */
   readonly identities: readonly Identity[];
-  /** The tenants that would let it in, had they not denied it. */
-  readonly deniedBy: readonly TenantId[];
+  /** The tenants that know it and do not let it in, and why. */
+  readonly refusedBy: readonly Refuser[];
   /** The call names no tenant, and there are more bindings than are read for it: those left out may be of any tenant. */
   readonly tooMany: boolean;
   /** When one of the bindings ends, in milliseconds since 1970: from then on it has to be read again. */
   readonly until: number;
   /** The beginnings of all that its bindings and denials are found by, or would be if there were more. */
   readonly names: Uint32Array;
+}
+
+interface Refuser {
+  readonly tenantId: TenantId;
+  readonly refusedFor: RefusedFor;
 }
 
 /** What an identity ring may hold identities in; without `memory` it reads the bindings for every use. */
@@ -76,18 +85,24 @@ export class IdentityRing {
    * Whom proven claims let their bearer be, without a promise when that is held. Does not look at their expiry.
    *
    * @param named the tenant that the call is for, as it was sent; without one, there must be no more than one to choose
-   * @throws KmsError `UNAUTHORIZED` when no tenant has a binding for them, a `RefusedCredential` when it denies them;
+   * @throws KmsError `UNAUTHORIZED` when no tenant has a binding for them, a `RefusedCredential` when it denies them or its bindings have ended;
    *   `TENANT_MISMATCH` when several tenants have one and the call names none of them.
    */
   find(proven: ProvenClaims, named?: string): MaybePromise<Identity> {
-    const tenantId = named !== undefined && isUuid(named) ? named.toLowerCase() : undefined;
-    const name = tenantId === undefined ? proven.name : `${proven.name} ${tenantId}`;
+    const tenantId = tenantNamed(named);
+    const name = nameIn(proven, tenantId);
     const held = this.#bound.get(name);
     if (held !== undefined) {
       if (this.#clock() < held.until) return choose(held, proven);
       this.#bound.forget(name);
     }
     return this.#bound.load(name, '', () => this.#read(proven, tenantId)).then((found) => choose(found, proven));
+  }
+
+  /** Whether it is held that proven claims let their bearer be somebody, so that `find` asks nobody for it. */
+  holds(proven: ProvenClaims, named?: string): boolean {
+    const held = this.#bound.peek(nameIn(proven, tenantNamed(named)));
+    return held !== undefined && held.identities.length > 0 && this.#clock() < held.until;
   }
 
   /** Drops what is held of those whom a binding or a denial may be about: what it says takes effect here from now on. */
@@ -117,46 +132,77 @@ export class IdentityRing {
   }
 
   async #read(proven: ProvenClaims, tenantId: TenantId | undefined): Promise<BoundIdentities> {
+    const newest = new Set<TenantId>();
+    for (;;) {
+      const found = await this.#readOnce(proven, tenantId, newest);
+      if (found !== 'rotated') return found;
+    }
+  }
+
+  /**
+   * @param newest the tenants of which the master keys are known to be the newest; each answer of `rotated` adds one
+   * @returns `rotated` where a record names a newer master key of a tenant than is known here
+   */
+  async #readOnce(
+    proven: ProvenClaims,
+    tenantId: TenantId | undefined,
+    newest: Set<TenantId>,
+  ): Promise<BoundIdentities | 'rotated'> {
     const names = namesOf(proven);
     const scope: StoreScope = tenantId === undefined ? { kind: 'system' } : { kind: 'tenant', tenantId };
     const found = await this.#store.transact(scope, (unit) => unit.identities.find(names, MOST_BINDINGS + 1));
     const now = this.#clock();
     const byTenant = Map.groupBy(
-      found.bindings.filter(({ issuer, match, expiresAt }) => {
-        return issuer === proven.issuer && matches(match, proven.claims) && (expiresAt?.getTime() ?? Infinity) > now;
+      found.bindings.filter(({ issuer, match }) => {
+        return issuer === proven.issuer && matches(match, proven.claims);
       }),
       (binding) => binding.tenantId,
     );
     const identities: Identity[] = [];
-    const deniedBy: TenantId[] = [];
+    const refusedBy: Refuser[] = [];
     let until = Number.POSITIVE_INFINITY;
     for (const [owner, records] of byTenant) {
-      const authority = await this.#authorityOf(owner);
-      if (authority === undefined) continue;
-      const bindings = this.#authentic(records, authority);
-      if (bindings === 'too-many')
-        // Once some of them have ended it may be few enough.
-        for (const { expiresAt } of records) until = Math.min(until, expiresAt?.getTime() ?? until);
-      if (bindings === 'too-many' || bindings.length === 0) continue;
-      if (this.#isDenied(proven, found, owner, authority)) {
-        deniedBy.push(owner);
+      const chain = await this.#masterKeysOf(owner);
+      if (chain === undefined) continue;
+      const own = [...records, ...found.denials.filter((denial) => denial.tenantId === owner)];
+      if (!newest.has(owner) && own.some(({ mac }) => !chain.has(mac.tmkVersion))) {
+        newest.add(owner);
+        await this.#hierarchy.areOutdated(owner, chain);
+        return 'rotated';
+      }
+      const authority = new IdentityAuthority(chain);
+      const live = records.filter(({ expiresAt }) => (expiresAt?.getTime() ?? Infinity) > now);
+      if (live.length === 0) {
+        if (records.some((record) => this.#isAuthentic(record, authority)))
+          refusedBy.push({ tenantId: owner, refusedFor: 'binding-expired' });
         continue;
       }
-      identities.push(unitedIdentity(proven, owner, bindings));
+      const bindings = this.#authentic(live, authority);
+      if (bindings === 'too-many')
+        // Once some of them have ended it may be few enough.
+        for (const { expiresAt } of live) until = Math.min(until, expiresAt?.getTime() ?? until);
+      if (bindings === 'too-many' || bindings.length === 0) continue;
+      if (this.#isDenied(proven, found, owner, authority)) {
+        refusedBy.push({ tenantId: owner, refusedFor: 'denied' });
+        continue;
+      }
+      const identity = unitedIdentity(proven, owner, bindings);
+      const tenantLimits = await ownLimits(this.#store, this.#hierarchy, owner);
+      identities.push(tenantLimits === undefined ? identity : { ...identity, tenantLimits });
       for (const { expiresAt } of bindings) until = Math.min(until, expiresAt?.getTime() ?? until);
       // Two are refused as any more are.
       if (identities.length > 1) break;
     }
     // Who names a tenant names any: nobody fills the memory with what is not there.
-    if (tenantId !== undefined && identities.length === 0) throw refusal(proven, deniedBy);
+    if (tenantId !== undefined && identities.length === 0) throw refusal(proven, refusedBy);
     const tooMany = tenantId === undefined && found.bindings.length > MOST_BINDINGS;
-    return { identities, deniedBy, tooMany, until, names: beginningsOf([...names.bindings, ...names.denials]) };
+    return { identities, refusedBy, tooMany, until, names: beginningsOf([...names.bindings, ...names.denials]) };
   }
 
   /** Its tenant's alone: what is wrong with another tenant, or with a binding that somebody wrote into the database, keeps nobody out. */
-  async #authorityOf(tenantId: TenantId): Promise<IdentityAuthority | undefined> {
+  async #masterKeysOf(tenantId: TenantId): Promise<MasterKeyChain | undefined> {
     try {
-      return new IdentityAuthority(await this.#hierarchy.masterKeys(tenantId));
+      return await this.#hierarchy.masterKeys(tenantId);
     } catch (error) {
       if (!KmsError.is(error)) throw error;
       // The tenant was shredded.
@@ -204,6 +250,7 @@ export class IdentityRing {
       if (denial.tenantId !== tenantId || !isAbout(denial, proven)) return false;
       try {
         authority.verifyDenial(denial);
+        if (fieldOf(denial.fields, DENIAL_LIFTED_AT) !== undefined) return false;
         // An id names one credential, whose issuer's clock may be ahead.
         return denial.claim === 'jti' || proven.issuedAt < denial.before.getTime();
       } catch (error) {
@@ -221,23 +268,33 @@ export class IdentityRing {
   }
 }
 
+function tenantNamed(named: string | undefined): TenantId | undefined {
+  return named !== undefined && isUuid(named) ? named.toLowerCase() : undefined;
+}
+
+function nameIn(proven: ProvenClaims, tenantId: TenantId | undefined): string {
+  return tenantId === undefined ? proven.name : `${proven.name} ${tenantId}`;
+}
+
 function isAbout({ issuer, claim, value }: IdentityDenialRecord, proven: ProvenClaims): boolean {
   return issuer === proven.issuer && value === (claim === 'sub' ? proven.subject : proven.credentialId);
 }
 
-function choose({ identities, deniedBy, tooMany }: BoundIdentities, proven: ProvenClaims): Identity {
+function choose({ identities, refusedBy, tooMany }: BoundIdentities, proven: ProvenClaims): Identity {
   const [identity] = identities;
   if (tooMany || identities.length > 1)
     throw new KmsError(
       'TENANT_MISMATCH',
       'Several tenants let this credential in. Name the one that the call is for, in the header x-qnsp-tenant.',
     );
-  if (identity === undefined) throw refusal(proven, deniedBy);
+  if (identity === undefined) throw refusal(proven, refusedBy);
   return identity;
 }
 
-function refusal(proven: ProvenClaims, [tenantId]: readonly TenantId[]): KmsError {
-  return tenantId === undefined ? notAuthorized() : new RefusedCredential({ subject: subjectOf(proven), tenantId });
+function refusal(proven: ProvenClaims, [refuser]: readonly Refuser[]): KmsError {
+  if (refuser === undefined) return notAuthorized();
+  const { tenantId, refusedFor } = refuser;
+  return new RefusedCredential({ subject: subjectOf(proven), tenantId, credential: proven.credential }, refusedFor);
 }
 
 function beginningsOf(names: readonly Buffer[]): Uint32Array {

@@ -13,6 +13,9 @@ import { type CacheCounts, FreshCache } from './fresh-cache.ts';
 import { bytesOfKey, type LoadedKey, loadedKey } from './loaded-key.ts';
 import type { SharedCounts, SharedRecords } from './shared-records.ts';
 
+/** How often a record is read that names master keys which are not there. */
+const ATTEMPTS = 3;
+
 /** What a key ring may hold keys in; without `memory` it reads every key for every use. */
 export interface KeyRingCaches {
   readonly feed: ChangeFeed;
@@ -59,6 +62,11 @@ export class KeyRing {
       this.#keys.countAsMiss();
     }
     return this.#loadCold(tenantId, keyId);
+  }
+
+  /** A key that `load` would answer without a promise; otherwise `undefined`, and nothing is read or counted. */
+  heldKey(tenantId: TenantId, keyId: KeyId): LoadedKey | undefined {
+    return this.#keys.peek(keyId)?.record.tenantId === tenantId ? this.#keys.get(keyId) : undefined;
   }
 
   async #loadCold(tenantId: TenantId, keyId: KeyId): Promise<LoadedKey> {
@@ -130,9 +138,14 @@ export class KeyRing {
   }
 
   async #readRecord(tenantId: TenantId, keyId: KeyId): Promise<{ record: KeyRecord; chain: MasterKeyChain }> {
-    const record = await this.#store.readKey(tenantId, keyId);
-    if (record === undefined) throw keyNotFound();
-    return { record, chain: await this.#authenticate(record) };
+    for (let attempt = 1; ; attempt += 1) {
+      const record = await this.#store.readKey(tenantId, keyId);
+      if (record === undefined) throw keyNotFound();
+      const chain = await this.#hierarchy.masterKeys(tenantId);
+      // The master key was rotated, or what it was before was destroyed, between the two; or somebody changed the record.
+      if (!chain.hasAllOf(record) && attempt < ATTEMPTS) await this.#hierarchy.areOutdated(tenantId, chain);
+      else return { record, chain: await this.#authenticate(record) };
+    }
   }
 
   /**

@@ -3,6 +3,7 @@ import type { MemoryCache } from '../ports/memory-cache.ts';
 import type { SharedCache } from '../ports/shared-cache.ts';
 import type { BoundIdentities } from './identity-ring.ts';
 import type { LoadedKey } from './loaded-key.ts';
+import type { HeldLimits } from './tenant-quotas.ts';
 import type { LiveToken } from './token-ring.ts';
 
 /** What one KMS holds keys and tokens in. */
@@ -13,6 +14,8 @@ export interface KmsCaches {
   readonly tokens: MemoryCache<LiveToken>;
   /** Who the credentials of issuers are, by hashes of them; default: that is read for each call. */
   readonly identities?: MemoryCache<BoundIdentities> | undefined;
+  /** How much tenants may have and take; default: that is read for each creation. */
+  readonly quotas?: MemoryCache<HeldLimits> | undefined;
   /** Sealed records of keys that several processes share; default: none. */
   readonly shared?: SharedCache | undefined;
   /** Hears of what is in the shared cache and is not what a process put there; default: the alert sink of the KMS. */

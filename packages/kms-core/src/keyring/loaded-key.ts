@@ -2,6 +2,7 @@ import type { Algorithm } from '../algorithms/registry.ts';
 import { algorithmById } from '../algorithms/resolve.ts';
 import type { KeyEngine } from '../engines/engine.ts';
 import { makeHeader } from '../envelope/header.ts';
+import { isQueued } from '../engines/queued-engine.ts';
 import { softwareEngine } from '../engines/software-engine.ts';
 import { loadMaterial } from '../engines/software-material.ts';
 import { KmsError } from '../errors/kms-error.ts';
@@ -25,6 +26,8 @@ export interface LoadedVersion {
   readonly cipher: VersionCipher;
   /** What its ciphertexts begin with; absent where it makes none. */
   readonly header: Uint8Array | undefined;
+  /** Whether work of its engine is to wait for its turn; what an HSM does waits there. */
+  readonly isQueued: boolean;
   /** Its engine: made when it is first asked for, then the same one. */
   engine(): KeyEngine;
 }
@@ -56,10 +59,12 @@ export function loadedKey(
 
 function loadedVersion({ keyId }: KeyRecord, version: KeyVersionRecord, makeEngine: () => KeyEngine): LoadedVersion {
   const cipher = cipherOf(version);
+  const algorithm = algorithmById(version.algorithm);
   let made: KeyEngine | undefined;
   return {
     record: version,
-    algorithm: algorithmById(version.algorithm),
+    algorithm,
+    isQueued: version.material.kind !== 'resident' && isQueued(algorithm),
     cipher,
     header: cipher.suite === undefined ? undefined : makeHeader(cipher.suite, keyId, version.version),
     engine: () => {
@@ -81,7 +86,12 @@ function engineOf(
       throw new KmsError('HSM_UNAVAILABLE', `The HSM ${version.provider} that holds the key is not configured.`, {
         retryAfterSeconds: 60,
       });
-    return provider.engine(algorithmById(version.algorithm), version.material.handle, version.publicKey);
+    return provider.engine(
+      algorithmById(version.algorithm),
+      version.material.handle,
+      version.publicKey,
+      record.tenantId,
+    );
   }
   if (version.material.kind !== 'sealed')
     throw new KmsError('INTERNAL_ERROR', 'The version has no material in this process.');

@@ -3,6 +3,7 @@ import type { CryptoOperation } from '../algorithms/crypto-operation.ts';
 import type { MaybePromise } from '../base/maybe-promise.ts';
 import type { KeyRecord } from '../model/key.ts';
 import type { Store } from '../ports/store.ts';
+import type { VersionCipher } from '../model/version-cipher.ts';
 import type { LoadedVersion } from './loaded-key.ts';
 
 /** The operations that make a ciphertext, and so use up a nonce. */
@@ -57,7 +58,7 @@ export class OperationBudgets {
   take(key: KeyRecord, { record, cipher }: SpentVersion, operation: CryptoOperation): MaybePromise<void> {
     const { maxOperations } = key.usageLimits;
     const { version } = record;
-    const messageBudget = SEALING.has(operation) ? cipher.messageBudget : undefined;
+    const messageBudget = boundOf(cipher, operation);
     const messages = messageBudget === undefined ? null : Math.min(messageBudget, this.#messageBudget ?? messageBudget);
     if (maxOperations === null && messages === null) return undefined;
     const held = [
@@ -69,6 +70,11 @@ export class OperationBudgets {
       return undefined;
     }
     return this.#takeAll(key, version, maxOperations, messages);
+  }
+
+  /** Whether an operation counts against no budget, so that there is nothing to take. */
+  isUnbounded(key: KeyRecord, { cipher }: SpentVersion, operation: CryptoOperation): boolean {
+    return key.usageLimits.maxOperations === null && boundOf(cipher, operation) === undefined;
   }
 
   async #takeAll(
@@ -130,4 +136,9 @@ export class OperationBudgets {
       lease.renewal = undefined;
     }
   }
+}
+
+/** How many messages an operation with this cipher counts against, where there is a bound. */
+function boundOf(cipher: VersionCipher, operation: CryptoOperation): number | undefined {
+  return SEALING.has(operation) ? cipher.messageBudget : undefined;
 }

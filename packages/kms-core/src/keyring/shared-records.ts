@@ -1,6 +1,6 @@
 import { KmsError } from '../errors/kms-error.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
-import { openCacheEntry, sealCacheEntry } from '../hierarchy/sealed-cache-entry.ts';
+import { isOfAnotherMasterKey, openCacheEntry, sealCacheEntry } from '../hierarchy/sealed-cache-entry.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
 import type { ChangeFeed } from '../ports/change-feed.ts';
@@ -44,21 +44,26 @@ export class SharedRecords {
       this.counts.misses += 1;
       return undefined;
     }
-    let entry: { readonly mark: string; readonly record: KeyRecord };
     try {
-      entry = open(chain, keyId, sealed);
+      const record = this.#open(chain, keyId, sealed);
+      if (record === undefined) this.counts.outdated += 1;
+      else this.counts.hits += 1;
+      return record;
     } catch (error) {
       // Whatever is wrong with it: the store has the truth.
       this.counts.rejected += 1;
       this.#onRejected(keyId, error);
       return undefined;
     }
-    if (!this.#history.unchangedSince(entry.mark, chain.current.tenantId, keyId)) {
-      this.counts.outdated += 1;
-      return undefined;
-    }
-    this.counts.hits += 1;
-    return entry.record;
+  }
+
+  #open(chain: MasterKeyChain, keyId: KeyId, sealed: Uint8Array): KeyRecord | undefined {
+    if (isOfAnotherMasterKey(chain, sealed)) return undefined;
+    const { mark, record } = open(chain, keyId, sealed);
+    if (!this.#history.unchangedSince(mark, chain.current.tenantId, keyId)) return undefined;
+    // Not before: what the key was before a change may be under a master key that was destroyed since.
+    chain.verifyRecord(record);
+    return chain.hasAllOf(record) ? record : undefined;
   }
 
   /** The latest change that a read starting now is guaranteed to see. */
@@ -75,7 +80,7 @@ export class SharedRecords {
 }
 
 function open(chain: MasterKeyChain, keyId: KeyId, sealed: Uint8Array) {
-  // What opens was written by `keep`, so it has this shape; the MAC of the record shows that it was read back rightly.
+  // What opens was written by `keep`, so it has this shape.
   const { mark, record } = JSON.parse(openCacheEntry(chain, keyId, sealed).toString('utf8')) as {
     readonly mark: string;
     readonly record: Parameters<typeof decodeRecord>[0];
@@ -83,7 +88,6 @@ function open(chain: MasterKeyChain, keyId: KeyId, sealed: Uint8Array) {
   const decoded = decodeRecord(record);
   if (decoded.tenantId !== chain.current.tenantId || decoded.keyId !== keyId)
     throw new KmsError('INTERNAL_ERROR', 'The shared entry holds another key.');
-  chain.verifyRecord(decoded);
   return { mark, record: decoded };
 }
 

@@ -13,6 +13,7 @@ import type { ChangeFeed, FeedEvent } from '../ports/change-feed.ts';
 import type { MemoryCache } from '../ports/memory-cache.ts';
 import type { Store } from '../ports/store.ts';
 import { type CacheCounts, FreshCache } from './fresh-cache.ts';
+import { ownLimits } from './own-limits.ts';
 import { type NotedUse, TokenUses } from './token-uses.ts';
 
 /** A token that was not revoked when it was read. It may have ended since. */
@@ -59,8 +60,17 @@ export class TokenRing {
   find(token: string): MaybePromise<LiveToken> {
     // Under a hash, so that memory holds no token that could be presented. One call of SHA-256: the HMAC that the stored
     // record is found by takes five times as long.
-    const name = hash('sha256', this.#salt + token, 'base64');
+    const name = this.#nameOf(token);
     return this.#tokens.get(name) ?? this.#tokens.load(name, '', () => this.#read(token));
+  }
+
+  /** Whether a token is held, so that `find` asks nobody for it. */
+  holds(token: string): boolean {
+    return this.#tokens.peek(this.#nameOf(token)) !== undefined;
+  }
+
+  #nameOf(token: string): string {
+    return hash('sha256', this.#salt + token, 'base64');
   }
 
   /** Drops what is held of a token: its revocation takes effect here from now on. */
@@ -93,8 +103,11 @@ export class TokenRing {
     if (record === undefined) throw notAuthorized();
     const { tokenId, tenantId } = record;
     const subject = identityOfToken(record);
-    if (record.revokedAt !== null) throw new RefusedCredential({ subject, tenantId });
-    return { tokenId, endsAt: endOfToken(record), identity: identityOf(record), noted: { hour: 0 } };
+    if (record.revokedAt !== null)
+      throw new RefusedCredential({ subject, tenantId, credential: 'api-token' }, 'revoked');
+    const tenantLimits = await ownLimits(this.#store, this.#hierarchy, tenantId);
+    const identity = tenantLimits === undefined ? identityOf(record) : { ...identityOf(record), tenantLimits };
+    return { tokenId, endsAt: endOfToken(record), identity, noted: { hour: 0 } };
   }
 
   async #readAuthentic(authority: TokenAuthority, token: string): Promise<ApiTokenRecord | undefined> {

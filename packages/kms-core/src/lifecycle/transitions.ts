@@ -18,6 +18,7 @@ export const KEY_EVENTS = [
   'purge',
   'shred',
 ] as const;
+/** One of {@link KEY_EVENTS}. */
 export type KeyEvent = (typeof KEY_EVENTS)[number];
 
 /** `prior` is the state in which the key was when its destruction was scheduled. */
@@ -77,7 +78,8 @@ export interface LifecyclePosition {
  *
  * @throws KmsError `KEY_STATE_INVALID` when the event is illegal in this state.
  * @example
- * next({ state: 'active', stateBeforeDestroy: null, destroyAt: null }, 'suspend'); // 'suspended'
+ * import { next } from '@qnsp/kms-core/lifecycle';
+ * console.log(next({ state: 'active', stateBeforeDestroy: null, destroyAt: null }, 'suspend')); // suspended
  */
 export function next(position: LifecyclePosition, event: KeyEvent): KeyState {
   const target = KEY_TRANSITIONS[position.state][event];
@@ -105,6 +107,7 @@ export function next(position: LifecyclePosition, event: KeyEvent): KeyState {
 /** What can happen to a version: a newer one takes over, it is retired, or its material is destroyed. */
 export type VersionEvent = 'supersede' | 'retire' | 'destroy';
 
+/** State of a version × what happens to it: the state after that. What is not in it cannot happen. */
 export const VERSION_TRANSITIONS: Readonly<
   Record<VersionState, Readonly<Partial<Record<VersionEvent, VersionState>>>>
 > = {

@@ -34,9 +34,15 @@ const EVENT_TYPES = [
   'kms.identity-binding.read',
   'kms.identity-binding.deleted',
   'kms.identity.denied',
+  'kms.identity-denial.listed',
+  'kms.identity-denial.lifted',
   'kms.tenant.created',
+  'kms.tenant.updated',
   'kms.tenant.shredded',
   'kms.tenant.listed',
+  'kms.tenant.read',
+  'kms.tenant.master-key-rotated',
+  'kms.tenant.master-key-destroyed',
   'kms.audit.read',
   'kms.audit.enabled',
   'kms.audit.disabled',
@@ -54,13 +60,16 @@ export const AUDIT_EVENT_TYPES: readonly AuditEventType[] = [
 ];
 
 export const ACTOR_TYPES = ['user', 'service', 'system', 'workload'] as const;
+/** Who did it. */
 export interface AuditActor {
   readonly type: (typeof ACTOR_TYPES)[number];
   /** The id of an API token, an issuer with `#` and whom it names, or the name of a part of the service. */
   readonly id: string;
 }
 
+/** What operations are about. */
 export const RESOURCE_TYPES = ['key', 'token', 'identity', 'tenant', 'service'] as const;
+/** What it was done to. */
 export interface AuditResource {
   readonly type: (typeof RESOURCE_TYPES)[number];
   /** `null` where the operation names none, as a list does. */
@@ -69,8 +78,23 @@ export interface AuditResource {
   readonly version: number | null;
 }
 
+/** How what was tried ended: it was done, it was not allowed, or it failed. */
 export const AUDIT_RESULTS = ['success', 'denied', 'failure'] as const;
+/** One of {@link AUDIT_RESULTS}. */
 export type AuditResult = (typeof AUDIT_RESULTS)[number];
+
+/** What can be wrong with a credential that is known: it ended, its tenant does not want it, or it is for somebody or sometime else. */
+export const REFUSAL_REASONS = [
+  'revoked',
+  'expired',
+  'denied',
+  'binding-expired',
+  'audience',
+  'not-yet-valid',
+  'lifetime',
+] as const;
+/** One of {@link REFUSAL_REASONS}. */
+export type RefusedFor = (typeof REFUSAL_REASONS)[number];
 
 /** Where a call came from. */
 export interface AuditContext {
@@ -83,6 +107,7 @@ export interface AuditContext {
 
 /** The facts of a record that a change touched, by name. Values are JSON. */
 export type AuditFacts = Readonly<Record<string, AuditFact>>;
+/** One fact of an event, as JSON. */
 export type AuditFact = string | number | boolean | null | readonly string[];
 
 /**
@@ -103,6 +128,13 @@ export interface AuditEvent {
   /** Why it did not succeed. */
   readonly errorCode?: KmsErrorCode;
   readonly context: AuditContext;
+  /** What is wrong with the credential, where it is known whose it is and nobody is let in by it. */
+  readonly refusedFor?: RefusedFor;
+  /**
+   * How many refusals of known credentials of the tenant the node left out since the last one of which it left an event: whosever they
+   * were, and for whatever. Absent where it left out none.
+   */
+  readonly refusedBefore?: number;
   /** Only the names of the encryption context. */
   readonly request: { readonly contextKeys: readonly string[] };
   /**

@@ -5,6 +5,7 @@ import type { KeyId, TenantId } from './identifiers.ts';
 import type { Metadata } from './metadata.ts';
 import type { RecordFields } from './record-fields.ts';
 
+/** Every protection level. */
 export const PROTECTION_LEVELS = ['software', 'hsm'] as const;
 /** Where the material of a key lives: sealed in the database, or in an HSM. */
 export type ProtectionLevel = (typeof PROTECTION_LEVELS)[number];
@@ -42,6 +43,7 @@ export interface KeyVersionRecord {
   readonly fields: RecordFields;
 }
 
+/** When a key is rotated by itself, as it is stored. */
 export interface RotationSettings {
   readonly periodSeconds: number | null;
   readonly auto: boolean;

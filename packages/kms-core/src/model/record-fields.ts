@@ -7,6 +7,7 @@ import type { JsonValue } from './metadata.ts';
  */
 export type RecordFields = Readonly<Record<string, JsonValue>>;
 
+/** The optional fields of a record that has none. */
 export const NO_FIELDS: RecordFields = {};
 
 /** What a release has to know of a field to keep and record it. */
@@ -42,12 +43,7 @@ export const TOKEN_KEYS = listField('!keys');
 /** The only addresses, and blocks of them, that a token is used from. */
 export const TOKEN_ADDRESSES = listField('!addresses');
 /** How many units of cost a token may take in a second. */
-export const TOKEN_RATE: RecordField<number> = {
-  tag: '!rate',
-  evidence: 'value',
-  encode: (value) => value,
-  decode: Number,
-};
+export const TOKEN_RATE = numberField('!rate');
 /**
  * Who a token is, where its own id does not say it: the id of the first one of those that replaced one another. Critical, as a policy
  * may deny that one something.
@@ -62,6 +58,60 @@ export const TOKEN_OVERLAP_END: RecordField<Date> = {
   encode: (value) => value.getTime(),
   // What is no number never compares as later than now.
   decode: (stored) => new Date(Number(stored)),
+};
+
+/**
+ * When the denial of an identity was lifted, in milliseconds since 1970. Not critical: a release that does not know it goes on
+ * denying.
+ */
+export const DENIAL_LIFTED_AT: RecordField<Date> = {
+  tag: 'liftedAt',
+  evidence: 'value',
+  encode: (value) => value.getTime(),
+  decode: (stored) => new Date(Number(stored)),
+};
+/** The subject of the caller who lifted it. */
+export const DENIAL_LIFTED_BY = textField('liftedBy');
+
+/** How many units of cost a tenant may take in a second, in place of what holds for all; 0 is no limit. */
+export const TENANT_RATE = numberField('!rate');
+/** How many of them at once. */
+export const TENANT_BURST = numberField('!burst');
+/** How many keys a tenant may have, in place of what holds for all; 0 is any number. The same for the ones below. */
+export const TENANT_KEYS = numberField('!keys');
+/** How many versions each of its keys may have. */
+export const TENANT_KEY_VERSIONS = numberField('!keyVersions');
+/** How many API tokens. */
+export const TENANT_TOKENS = numberField('!tokens');
+/** How many identity bindings. */
+export const TENANT_BINDINGS = numberField('!identityBindings');
+/** How many operations it may do in a month. */
+export const TENANT_OPERATIONS = numberField('!operationsPerMonth');
+
+/** When the present version of a tenant's master key was made, in milliseconds since 1970; absent for the first one, which the tenant came with. */
+export const TENANT_MASTER_KEY_CREATED: RecordField<Date> = {
+  tag: 'masterKeyCreatedAt',
+  evidence: 'value',
+  encode: (value) => value.getTime(),
+  decode: (stored) => new Date(Number(stored)),
+};
+
+/** What is left of a version of a tenant's master key that was destroyed. */
+export interface StoredRetiredKey {
+  readonly version: number;
+  /** Until when it is needed, in milliseconds since 1970. */
+  readonly until: number;
+  /** Its keys for what lasts a day at most, sealed under a later version; in base64. */
+  readonly sealed: string;
+}
+
+/** What is left of the versions of a tenant's master key that were destroyed lately. */
+export const TENANT_RETIRED_MASTER_KEYS: RecordField<readonly StoredRetiredKey[]> = {
+  tag: 'retiredMasterKeys',
+  evidence: 'sha256',
+  encode: (value) => value.map(({ version, until, sealed }) => ({ version, until, sealed })),
+  // The record is authentic, and nothing else is ever written under the tag.
+  decode: (stored) => stored as readonly unknown[] as readonly StoredRetiredKey[],
 };
 
 /** The fields that this release knows. `CONTRIBUTING.md` says how to add one. */
@@ -79,8 +129,22 @@ export const KNOWN_FIELDS: KnownFields = {
     TOKEN_REPLACES,
     TOKEN_OVERLAP_END,
   ],
-  tenant: [],
+  tenant: [
+    TENANT_RATE,
+    TENANT_BURST,
+    TENANT_KEYS,
+    TENANT_KEY_VERSIONS,
+    TENANT_TOKENS,
+    TENANT_BINDINGS,
+    TENANT_OPERATIONS,
+    TENANT_MASTER_KEY_CREATED,
+    TENANT_RETIRED_MASTER_KEYS,
+  ],
 };
+
+function numberField(tag: string): RecordField<number> {
+  return { tag, evidence: 'value', encode: (value) => value, decode: Number };
+}
 
 function textField(tag: string, evidence: KnownField['evidence'] = 'value'): RecordField<string> {
   return { tag, evidence, encode: (value) => value, decode: String };
@@ -112,6 +176,7 @@ export function withField<Value>(
   return value === undefined ? others : { ...others, [tag]: encode(value) };
 }
 
+/** Whether a release that does not know a field must not act on a record with it: its tag begins with `!`. */
 export function isCritical(tag: string): boolean {
   return tag.startsWith('!');
 }

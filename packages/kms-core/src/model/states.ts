@@ -6,6 +6,7 @@ export const KEY_STATES = ['active', 'suspended', 'deactivated', 'revoked', 'des
  */
 export type KeyState = (typeof KEY_STATES)[number];
 
+/** Every state of a version. */
 export const VERSION_STATES = ['active', 'decrypt-only', 'deactivated', 'destroyed'] as const;
 /** The state of one version: `decrypt-only` still processes what it protected, `deactivated` was retired. */
 export type VersionState = (typeof VERSION_STATES)[number];

@@ -5,6 +5,7 @@ import type { RecordFields } from './record-fields.ts';
 /** `shredded` is terminal: the tenant's master key is gone and with it every key. */
 export type TenantState = 'active' | 'shredded';
 
+/** A tenant, as it is stored. */
 export interface TenantRecord {
   readonly tenantId: TenantId;
   readonly name: string;

@@ -1,7 +1,9 @@
+import { requireRoom } from '../errors/quota-exceeded.ts';
 import { planRotation } from '../lifecycle/rotation-plan.ts';
 import { nextPurpose, withVersion } from '../lifecycle/versions.ts';
 import type { KeyRecord } from '../model/key.ts';
 import type { KeyChange } from '../model/key-change.ts';
+import { atMost, type Quotas } from '../model/quotas.ts';
 import type { ResidentKeyName } from '../ports/resident-keys.ts';
 import type { ChangeContext } from './change-key.ts';
 import type { PreparedVersion } from './prepared-version.ts';
@@ -11,12 +13,32 @@ export function nextVersionName({ tenantId, keyId, currentVersion }: KeyRecord):
   return { tenantId, keyId, version: currentVersion + 1 };
 }
 
-/** The change that adds a version: it becomes the active one, and what `retainVersions` does not keep is retired. */
+/** What a key gets, and how many of it. */
+export interface AddedVersion {
+  readonly prepared: PreparedVersion;
+  readonly quotas: Quotas;
+}
+
+/** Whether a key has fewer versions than it may. */
+export function hasRoomForVersion({ versions }: KeyRecord, { keyVersions }: Quotas): boolean {
+  return versions.length < (atMost(keyVersions) ?? Infinity);
+}
+
+/** Throws `QUOTA_EXCEEDED` for a key that has as many versions as it may. */
+export function requireRoomForVersion({ versions }: KeyRecord, { keyVersions }: Quotas): void {
+  requireRoom('keyVersions', versions.length, atMost(keyVersions));
+}
+
+/**
+ * The change that adds a version: it becomes the active one, and what `retainVersions` does not keep is retired. The key is locked, so
+ * that nobody else adds one.
+ */
 export async function addVersion(
   record: KeyRecord,
   { unit, chain }: ChangeContext,
-  prepared: PreparedVersion,
+  { prepared, quotas }: AddedVersion,
 ): Promise<KeyChange> {
+  requireRoomForVersion(record, quotas);
   const { algorithm, protectionLevel } = prepared.facts;
   const name = nextVersionName(record);
   const added = await prepared.store(unit, chain, name);

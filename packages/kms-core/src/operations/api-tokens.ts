@@ -10,8 +10,10 @@ import { checkId, checkInstant, checkInteger, checkLine, checkOneOf } from '../b
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import { fieldFacts } from '../evidence/field-facts.ts';
 import type { RecordedChange } from '../evidence/operation-evidence.ts';
+import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { type TokenAuthority, tokenAuthority } from '../hierarchy/token-authority.ts';
 import { type KeyId, newId, type TenantId } from '../model/identifiers.ts';
+import { atMost } from '../model/quotas.ts';
 import {
   fieldOf,
   KNOWN_FIELDS,
@@ -111,24 +113,27 @@ export async function createApiToken(op: Operation, input: CreateApiTokenInput):
   checkToken(input);
   checkIdempotency(op.idempotency);
   const authority = await tokenAuthority(kms.hierarchy);
-  const chain = await kms.hierarchy.masterKeys(caller.tenantId);
+  const { tenantId } = caller;
+  const quotas = await kms.quotas.of(tenantId);
   let token: string | undefined;
-  const described = await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) =>
-    runOnce(op, { unit, chain, what: 'create-token' }, async () => {
-      const creator = await holdCredential(unit, authority, caller);
-      const limits = limitsWithin(creator, input);
-      const permissions = effectivePermissions(input.role ?? null, input.permissions ?? []);
-      requireWithin(creator, { ...limits, permissions });
-      if (input.expiresAt && input.expiresAt <= unit.now)
-        throw badRequest('expiresAt', 'has already passed: the token could never be used');
-      const made = makeToken(authority, caller.tenantId, { ...input, ...limits }, unit.now, descentOf(caller));
-      await unit.tokens.insert(made.record);
-      await op.evidence?.changed(unit, tokenCreated(made.record));
-      ({ token } = made);
-      // Without the token: what is stored for a repeated call must not show it again.
-      return describeToken(made.record);
-    }),
-  );
+  const create = (chain: MasterKeyChain) =>
+    kms.store.transact({ kind: 'tenant', tenantId }, (unit) =>
+      runOnce(op, { unit, chain, what: 'create-token' }, async () => {
+        const creator = await holdCredential(unit, authority, caller);
+        const limits = limitsWithin(creator, input);
+        const permissions = effectivePermissions(input.role ?? null, input.permissions ?? []);
+        requireWithin(creator, { ...limits, permissions });
+        if (input.expiresAt && input.expiresAt <= unit.now)
+          throw badRequest('expiresAt', 'has already passed: the token could never be used');
+        const made = makeToken(authority, caller.tenantId, { ...input, ...limits }, unit.now, descentOf(caller));
+        await unit.tokens.insert(made.record, { atMost: atMost(quotas.tokens) });
+        await op.evidence?.changed(unit, tokenCreated(made.record));
+        ({ token } = made);
+        // Without the token: what is stored for a repeated call must not show it again.
+        return describeToken(made.record);
+      }),
+    );
+  const described = await kms.hierarchy.under(tenantId, create);
   if (token === undefined) throw shownOnce(described);
   return { ...described, token };
 }

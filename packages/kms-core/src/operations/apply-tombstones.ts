@@ -85,22 +85,23 @@ async function applyOne(service: Operation, tombstone: Tombstone): Promise<void>
     }
     case 'identity': {
       const { tenantId, bindingId } = tombstone;
-      const chain = await kms.hierarchy.masterKeys(tenantId).catch(unlessShredded);
-      if (chain === undefined) return;
-      const authority = new IdentityAuthority(chain);
+      if ((await kms.hierarchy.masterKeys(tenantId).catch(unlessShredded)) === undefined) return;
       const op = unattended(service, 'applyTombstones', tenantId);
-      await kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
-        const record = await unit.identities.get(bindingId, { lock: true });
-        if (record !== undefined) await endBinding(op, unit, authority, record);
-      });
+      await kms.hierarchy.under(tenantId, (chain) =>
+        kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
+          const record = await unit.identities.get(bindingId, { lock: true });
+          if (record !== undefined) await endBinding(op, unit, new IdentityAuthority(chain), record);
+        }),
+      );
       return;
     }
     case 'key': {
       const { tenantId, keyId } = tombstone;
-      const chain = await kms.hierarchy.masterKeys(tenantId);
       const op = unattended(service, 'applyTombstones', tenantId);
-      await kms.store.transact({ kind: 'tenant', tenantId }, async (unit) =>
-        endKey(op, await lockKey(unit, chain, keyId), tombstone),
+      await kms.hierarchy.under(tenantId, (chain) =>
+        kms.store.transact({ kind: 'tenant', tenantId }, async (unit) =>
+          endKey(op, await lockKey(unit, chain, keyId), tombstone),
+        ),
       );
       kms.keyRing.forget(keyId);
     }

@@ -1,4 +1,5 @@
 import { KmsError } from '../errors/kms-error.ts';
+import { NewerMasterKey } from '../errors/newer-master-key.ts';
 import { NewerRecord } from '../hierarchy/record-formats.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import type { KeyRecord } from '../model/key.ts';
@@ -20,6 +21,7 @@ export function authenticRecords(
   chain: MasterKeyChain,
   records: readonly KeyRecord[],
   turns: Turns,
+  isNewest: boolean,
 ): Promise<Authentic<KeyRecord>> {
   return authenticOf(
     kms,
@@ -27,6 +29,7 @@ export function authenticRecords(
     (record) => chain.verifyRecord(record),
     ({ keyId }) => ['key', keyId],
     turns,
+    isNewest,
   );
 }
 
@@ -34,6 +37,7 @@ export function authenticRecords(
  * Separates records of any kind in the same way.
  *
  * @param verify throws `INTERNAL_ERROR` for a record that the KMS did not write
+ * @param isNewest whether a record that names a newer master key was not written by the KMS either; else it throws a `NewerMasterKey`
  */
 export async function authenticOf<Record>(
   kms: Pick<Kms, 'alert'>,
@@ -41,6 +45,7 @@ export async function authenticOf<Record>(
   verify: (record: Record) => void,
   nameOf: (record: Record) => readonly [kind: string, id: string],
   turns: Turns,
+  isNewest = true,
 ): Promise<Authentic<Record>> {
   const warnings: string[] = [];
   const authentic: Record[] = [];
@@ -51,6 +56,7 @@ export async function authenticOf<Record>(
       authentic.push(record);
     } catch (error) {
       if (!KmsError.is(error) || error.code !== 'INTERNAL_ERROR') throw error;
+      if (NewerMasterKey.is(error) && !isNewest) throw error;
       const [kind, id] = nameOf(record);
       const failed = `The stored record of the ${kind} ${id} ${faultOf(error)}`;
       reportForged(kms, `${failed}.`, error);

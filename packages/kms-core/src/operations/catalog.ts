@@ -4,12 +4,13 @@ import type { CryptoOperation } from '../algorithms/crypto-operation.ts';
 import type { KeyEvent } from '../lifecycle/transitions.ts';
 
 /**
- * What an operation costs the service, for limits of rates: each class is dearer than the one before by an order of magnitude.
+ * What an operation costs the service, for limits of rates, besides what its work with key material does (`algorithms/costs.ts`): each
+ * class is dearer than the one before by an order of magnitude.
  *
- * - `memory`: a token and a key that are mostly held in memory, and the cryptography of one message; the store is asked now and then.
+ * - `memory`: a token and a key that are mostly held in memory; the store is asked now and then.
  * - `read`: reads the store, and answers a bounded page at most.
  * - `write`: a unit of work that writes.
- * - `slow`: may take seconds: makes or checks key material, or works through everything that a tenant has.
+ * - `slow`: may take seconds: works through everything that a tenant has, or makes key material that is kept nowhere.
  */
 export const COST_CLASSES = ['memory', 'read', 'write', 'slow'] as const;
 export type CostClass = (typeof COST_CLASSES)[number];
@@ -32,7 +33,6 @@ export interface CataloguedOperation {
 }
 
 const CHANGE_OF_KEY = { uses: 'key', cost: 'write', changes: true } as const;
-const RENEWAL_OF_KEY = { uses: 'key', cost: 'slow', changes: true } as const;
 const USE_OF_KEY = { uses: 'key', cost: 'memory', changes: false } as const;
 
 /**
@@ -40,7 +40,7 @@ const USE_OF_KEY = { uses: 'key', cost: 'memory', changes: false } as const;
  * else: operations, evidence, metrics and every wire take them from here.
  */
 export const OPERATIONS = {
-  createKey: { permission: 'kms:keys:create', event: 'kms.key.created', uses: 'tenant', cost: 'slow', changes: true },
+  createKey: { permission: 'kms:keys:create', event: 'kms.key.created', uses: 'tenant', cost: 'write', changes: true },
   listKeys: { permission: 'kms:keys:read', event: 'kms.key.listed', uses: 'tenant', cost: 'read', changes: false },
   getKeyStats: { permission: 'kms:keys:read', event: 'kms.key.listed', uses: 'tenant', cost: 'read', changes: false },
   getKey: { permission: 'kms:keys:read', event: 'kms.key.read', uses: 'key', cost: 'read', changes: false },
@@ -60,8 +60,8 @@ export const OPERATIONS = {
     changes: false,
   },
   updateKey: { ...CHANGE_OF_KEY, permission: 'kms:keys:update', event: 'kms.key.updated', lifecycle: 'update' },
-  rotateKey: { ...RENEWAL_OF_KEY, permission: 'kms:keys:rotate', event: 'kms.key.rotated', lifecycle: 'rotate' },
-  upgradeKey: { ...RENEWAL_OF_KEY, permission: 'kms:keys:rotate', event: 'kms.key.upgraded', lifecycle: 'upgrade' },
+  rotateKey: { ...CHANGE_OF_KEY, permission: 'kms:keys:rotate', event: 'kms.key.rotated', lifecycle: 'rotate' },
+  upgradeKey: { ...CHANGE_OF_KEY, permission: 'kms:keys:rotate', event: 'kms.key.upgraded', lifecycle: 'upgrade' },
   suspendKey: { ...CHANGE_OF_KEY, permission: 'kms:keys:update', event: 'kms.key.suspended', lifecycle: 'suspend' },
   resumeKey: { ...CHANGE_OF_KEY, permission: 'kms:keys:update', event: 'kms.key.resumed', lifecycle: 'resume' },
   revokeKey: { ...CHANGE_OF_KEY, permission: 'kms:keys:delete', event: 'kms.key.revoked', lifecycle: 'revoke' },
@@ -83,7 +83,7 @@ export const OPERATIONS = {
     cost: 'slow',
     changes: false,
   },
-  importKey: { permission: 'kms:keys:import', event: 'kms.key.imported', uses: 'tenant', cost: 'slow', changes: true },
+  importKey: { permission: 'kms:keys:import', event: 'kms.key.imported', uses: 'tenant', cost: 'write', changes: true },
 
   encrypt: { ...USE_OF_KEY, permission: 'kms:encrypt', event: 'kms.encrypt', crypto: 'encrypt' },
   decrypt: { ...USE_OF_KEY, permission: 'kms:decrypt', event: 'kms.decrypt', crypto: 'decrypt' },
@@ -166,6 +166,20 @@ export const OPERATIONS = {
     cost: 'write',
     changes: true,
   },
+  listIdentityDenials: {
+    permission: 'kms:identity-bindings:manage',
+    event: 'kms.identity-denial.listed',
+    uses: 'identity',
+    cost: 'read',
+    changes: false,
+  },
+  liftIdentityDenial: {
+    permission: 'kms:identity-bindings:manage',
+    event: 'kms.identity-denial.lifted',
+    uses: 'identity',
+    cost: 'write',
+    changes: true,
+  },
   createTenant: {
     permission: 'kms:tenants:manage',
     event: 'kms.tenant.created',
@@ -176,6 +190,28 @@ export const OPERATIONS = {
   listTenants: {
     permission: 'kms:tenants:manage',
     event: 'kms.tenant.listed',
+    uses: 'tenant',
+    cost: 'read',
+    changes: false,
+  },
+  getTenant: { permission: 'kms:tenants:read', event: 'kms.tenant.read', uses: 'tenant', cost: 'read', changes: false },
+  updateTenant: {
+    permission: 'kms:tenants:manage',
+    event: 'kms.tenant.updated',
+    uses: 'tenant',
+    cost: 'write',
+    changes: true,
+  },
+  rotateMasterKey: {
+    permission: 'kms:tenants:rotate',
+    event: 'kms.tenant.master-key-rotated',
+    uses: 'tenant',
+    cost: 'write',
+    changes: true,
+  },
+  getTenantUsage: {
+    permission: 'kms:tenants:read',
+    event: 'kms.tenant.read',
     uses: 'tenant',
     cost: 'read',
     changes: false,
@@ -227,6 +263,14 @@ export const OPERATIONS = {
   removeExpiredTokens: { permission: null, event: 'kms.token.removed', uses: 'token', cost: 'write', changes: true },
   applyTombstones: { permission: null, event: null, uses: 'service', cost: 'slow', changes: true },
   runDueWork: { permission: null, event: null, uses: 'service', cost: 'slow', changes: true },
+  rotateDueMasterKeys: { permission: null, event: null, uses: 'service', cost: 'slow', changes: true },
+  resealMasterKeys: {
+    permission: null,
+    event: 'kms.tenant.master-key-destroyed',
+    uses: 'service',
+    cost: 'slow',
+    changes: true,
+  },
   sweepResidentKeys: { permission: null, event: null, uses: 'service', cost: 'slow', changes: true },
   checkRoots: { permission: null, event: null, uses: 'service', cost: 'slow', changes: false },
   completeWraps: { permission: null, event: null, uses: 'service', cost: 'slow', changes: true },

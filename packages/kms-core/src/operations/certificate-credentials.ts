@@ -5,7 +5,8 @@ import { notAuthorized, RefusedCredential } from '../access/refused-credential.t
 import { andThen, type MaybePromise } from '../base/maybe-promise.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { CredentialVerifier, PresentedCertificate } from '../ports/credential-verifier.ts';
-import { verifyCredentials } from './credentials.ts';
+import { attempt } from './attempt.ts';
+import { holdsCredentials, verifyCredentials } from './credentials.ts';
 import type { Kms } from './kms.ts';
 import { resolveIdentity } from './resolve-identity.ts';
 
@@ -37,11 +38,18 @@ export function certificateVerifier(kms: Parts, others: readonly CredentialVerif
     verify: (presented) => {
       const { bearer, certificate, tenant } = presented;
       if (certificate === undefined) return undefined;
-      // A connection may outlast it. It narrows no other credential then, so nothing is taken beside it.
-      if (endOf(certificate) <= kms.clock()) throw notAuthorized();
       const proven = provenBy(certificate);
       if (bearer === undefined) return resolveIdentity(kms, proven, tenant);
+      // A connection may outlast it. It narrows no other credential then, so nothing is taken beside it.
+      if (proven.expiresAt <= kms.clock()) throw notAuthorized();
       return andThen(verifyCredentials(others, presented), (identity) => requireFit(kms, proven, identity));
+    },
+    holds: (presented) => {
+      const { bearer, certificate, tenant } = presented;
+      if (certificate === undefined) return false;
+      return bearer === undefined
+        ? kms.identities.holds(provenBy(certificate), tenant)
+        : holdsCredentials(others, presented);
     },
   };
 }
@@ -97,18 +105,4 @@ function requireFit(kms: Parts, proven: ProvenClaims, identity: Identity): Maybe
       return identity;
     },
   );
-}
-
-/** What the work makes, or the error of the KMS that it ends with. */
-function attempt<T>(work: () => MaybePromise<T>): MaybePromise<T | KmsError> {
-  const caught = (error: unknown): KmsError => {
-    if (KmsError.is(error)) return error;
-    throw error;
-  };
-  try {
-    const made = work();
-    return made instanceof Promise ? made.catch(caught) : made;
-  } catch (error) {
-    return caught(error);
-  }
 }

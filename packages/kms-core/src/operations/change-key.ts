@@ -46,6 +46,8 @@ export interface ChangeOptions {
    * May finish what else the call asks for.
    */
   readonly isDone?: (record: KeyRecord, context: ChangeContext) => boolean | Promise<boolean>;
+  /** The record that the change was planned by, authentic: if it is the stored one still, it is not read again. */
+  readonly seen?: KeyRecord | undefined;
 }
 
 /**
@@ -60,14 +62,14 @@ export async function changeKey(
   { permission, lifecycle }: KindOfChange,
   request: ChangeRequest,
   change: Change,
-  { warnings = [], isDone = () => false }: ChangeOptions = {},
+  { warnings = [], isDone = () => false, seen }: ChangeOptions = {},
 ): Promise<KeyDescription> {
   const { kms, caller } = op;
   checkChange(request, op.idempotency);
-  const chain = await kms.hierarchy.masterKeys(caller.tenantId);
-  try {
-    return await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, async (unit) => {
-      const locked = await lockKey(unit, chain, request.keyId);
+  const { tenantId } = caller;
+  const changeIt = (chain: MasterKeyChain) =>
+    kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
+      const locked = await lockKey(unit, chain, request.keyId, seen);
       const { record } = locked;
       // Before the idempotency key: a caller who may no longer do this gets no stored answer either.
       authorize(caller, permission, record, kms.clock());
@@ -81,6 +83,8 @@ export async function changeKey(
         return describeKey(changed, warnings);
       });
     });
+  try {
+    return await kms.hierarchy.under(tenantId, changeIt);
   } finally {
     // Even if it failed: the answer to a commit can be lost.
     kms.keyRing.forget(request.keyId);
@@ -100,11 +104,20 @@ function requireRevision({ kms, caller }: Operation, record: KeyRecord, seen: nu
   throw new KmsError('CONFLICT', `${message} It is at ${revision}: read it again.`, { details: { revision } });
 }
 
-/** Reads a key for change. Throws `NOT_FOUND`, or `INTERNAL_ERROR` when the record is not authentic. */
-export async function lockKey(unit: UnitOfWork, chain: MasterKeyChain, keyId: KeyId): Promise<LockedKey> {
-  const record = await unit.keys.get(keyId, { lock: true });
+/**
+ * Reads a key for change. Throws `NOT_FOUND`, or `INTERNAL_ERROR` when the record is not authentic.
+ *
+ * @param seen an authentic record of the key, which is not read again if it is the stored one still
+ */
+export async function lockKey(
+  unit: UnitOfWork,
+  chain: MasterKeyChain,
+  keyId: KeyId,
+  seen?: KeyRecord,
+): Promise<LockedKey> {
+  const record = await unit.keys.get(keyId, { lock: true, seen });
   if (record === undefined) throw keyNotFound();
-  chain.verifyRecord(record);
+  if (record !== seen) chain.verifyRecord(record);
   return { unit, chain, record };
 }
 

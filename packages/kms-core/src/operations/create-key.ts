@@ -13,6 +13,7 @@ import { describeKey, type KeyDescription } from '../model/describe-key.ts';
 import { type KeyId, newId } from '../model/identifiers.ts';
 import { type KeyRecord, PROTECTION_LEVELS, type ProtectionLevel } from '../model/key.ts';
 import type { KeySettings } from '../model/key-settings.ts';
+import { atMost, type Quotas } from '../model/quotas.ts';
 import { NO_FIELDS } from '../model/record-fields.ts';
 import { OPERATIONS } from './catalog.ts';
 import type { ChangeContext } from './change-key.ts';
@@ -41,7 +42,8 @@ export async function createKey(op: Operation, input: CreateKeyInput): Promise<K
   if (algorithm.importOnly)
     throw badRequest('algorithm', `${algorithm.id} keys can only be imported, to read existing data`);
   const { tenantId } = caller;
-  const chain = await kms.hierarchy.masterKeys(tenantId);
+  await kms.hierarchy.masterKeys(tenantId);
+  const quotas = await kms.quotas.of(tenantId);
   const keyId = newId();
   await using prepared = await prepareVersion(op, {
     name: { tenantId, keyId, version: 1 },
@@ -49,9 +51,11 @@ export async function createKey(op: Operation, input: CreateKeyInput): Promise<K
     protectionLevel: input.protectionLevel ?? 'software',
     purpose: choosePurpose(algorithm, input.purpose ?? null).purpose,
   });
-  const created = kms.store.transact({ kind: 'tenant', tenantId }, (unit) =>
-    runOnce(op, { unit, chain, what: 'create-key' }, () =>
-      insertKey(op, { unit, chain }, { keyId, settings: input, prepared }),
+  const created = kms.hierarchy.under(tenantId, (chain) =>
+    kms.store.transact({ kind: 'tenant', tenantId }, (unit) =>
+      runOnce(op, { unit, chain, what: 'create-key' }, () =>
+        insertKey(op, { unit, chain }, { keyId, settings: input, prepared, quotas }),
+      ),
     ),
   );
   return await prepared.stored(created);
@@ -61,13 +65,14 @@ interface NewKey {
   readonly keyId: KeyId;
   readonly settings: KeySettings;
   readonly prepared: PreparedVersion;
+  readonly quotas: Quotas;
 }
 
 /** Writes a new key with its first version. */
 export async function insertKey(
   { kms, caller, evidence }: Operation,
   { unit, chain }: ChangeContext,
-  { keyId, settings, prepared }: NewKey,
+  { keyId, settings, prepared, quotas }: NewKey,
 ): Promise<KeyDescription> {
   const { algorithm, protectionLevel, origin } = prepared.facts;
   const { purpose, warnings } = choosePurpose(algorithm, settings.purpose ?? null);
@@ -105,7 +110,7 @@ export async function insertKey(
     destroyAt: null,
     fields: NO_FIELDS,
   });
-  await unit.keys.insert(record);
+  await unit.keys.insert(record, { atMost: atMost(quotas.keys) });
   await evidence?.changed(unit, {
     eventType: origin === 'imported' ? OPERATIONS.importKey.event : OPERATIONS.createKey.event,
     resource: { type: 'key', id: keyId, version: 1 },

@@ -26,6 +26,11 @@ export function verifyCredentials(
   throw notAuthorized();
 }
 
+/** Whether one of the verifiers would answer from memory. */
+export function holdsCredentials(verifiers: readonly CredentialVerifier[], presented: PresentedCredentials): boolean {
+  return verifiers.some((verifier) => verifier.holds?.(presented) === true);
+}
+
 /**
  * Finds out who presents a token, without a promise when the token is held in memory.
  *
@@ -40,7 +45,7 @@ export function authenticateToken(kms: Pick<Kms, 'tokens' | 'clock'>, token: str
 function unexpired({ tokens, clock }: Pick<Kms, 'tokens' | 'clock'>, live: LiveToken): Identity {
   const { tokenId, endsAt, identity, noted } = live;
   const now = clock();
-  if (endsAt !== null && !(endsAt.getTime() > now)) throw new RefusedCredential(identity);
+  if (endsAt !== null && !(endsAt.getTime() > now)) throw new RefusedCredential(identity, 'expired');
   tokens.uses.note(tokenId, noted, now);
   return identity;
 }
@@ -50,5 +55,6 @@ export function apiTokenVerifier(kms: Pick<Kms, 'tokens' | 'clock'>): Credential
   return {
     verify: ({ bearer }) =>
       bearer !== undefined && bearer.startsWith(TOKEN_PREFIX) ? authenticateToken(kms, bearer) : undefined,
+    holds: ({ bearer }) => bearer !== undefined && bearer.startsWith(TOKEN_PREFIX) && kms.tokens.holds(bearer),
   };
 }

@@ -5,10 +5,11 @@ import { CERTIFICATE_ISSUER, CERTIFICATE_LIFETIME_SECONDS } from '../access/cert
 import { BOUNDS } from '../bounds/bounds.ts';
 import { checkIdempotency } from '../bounds/check-change.ts';
 import { checkInstant, checkLine } from '../bounds/check-values.ts';
-import { badRequest, KmsError } from '../errors/kms-error.ts';
+import { badRequest } from '../errors/kms-error.ts';
 import { IdentityAuthority } from '../hierarchy/identity-authority.ts';
+import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { newId, type TenantId } from '../model/identifiers.ts';
-import { NO_FIELDS } from '../model/record-fields.ts';
+import { DENIAL_LIFTED_AT, DENIAL_LIFTED_BY, fieldOf, NO_FIELDS } from '../model/record-fields.ts';
 import { OPERATIONS } from './catalog.ts';
 import { checkIssuer } from './identity-bindings.ts';
 import type { Operation } from './operation.ts';
@@ -36,13 +37,16 @@ export interface IdentityDenialDescription {
   readonly endsAt: string;
   readonly createdAt: string;
   readonly createdBy: string;
+  /** When it was lifted, from when on it denies nobody; `null` while it is in force. */
+  readonly liftedAt: string | null;
+  readonly liftedBy: string | null;
 }
 
 /**
- * Lets nobody in any more for the caller's tenant by credentials of an issuer that were issued before a time. It cannot be taken
- * back: those who are let in get new credentials.
+ * Lets nobody in any more for the caller's tenant by credentials of an issuer that were issued before a time. Those who are still let in
+ * get new credentials.
  *
- * @throws KmsError `QUOTA_EXCEEDED` when the tenant has as many denials as it may that can still matter.
+ * @throws KmsError `QUOTA_EXCEEDED` when the tenant has as many denials that have not ended as it may.
  */
 export async function denyIdentity(op: Operation, input: DenyIdentityInput): Promise<IdentityDenialDescription> {
   const { kms, caller } = op;
@@ -50,11 +54,10 @@ export async function denyIdentity(op: Operation, input: DenyIdentityInput): Pro
   const denied = checkDenial(input);
   checkIdempotency(op.idempotency);
   const { tenantId } = caller;
-  const chain = await kms.hierarchy.masterKeys(tenantId);
   const foundBy = foundByDenial(denied);
   const lifetimeSeconds = lifetimeOf(input.issuer, kms);
-  try {
-    return await kms.store.transact({ kind: 'tenant', tenantId }, (unit) =>
+  const deny = (chain: MasterKeyChain) =>
+    kms.store.transact({ kind: 'tenant', tenantId }, (unit) =>
       runOnce(op, { unit, chain, what: 'deny-identity' }, async () => {
         const { now } = unit;
         const { aheadSeconds, denials: limit } = BOUNDS.identity;
@@ -65,13 +68,6 @@ export async function denyIdentity(op: Operation, input: DenyIdentityInput): Pro
             'must not be in the future: credentials that are issued later are not denied, remove the binding instead',
           );
         await unit.identities.removeEndedDenials();
-        const { denials: used } = await unit.identities.count();
-        if (used >= limit)
-          throw new KmsError(
-            'QUOTA_EXCEEDED',
-            `The tenant has ${used} denials of at most ${limit} that can still matter. Delete the identity binding instead.`,
-            { details: { limit: 'identityDenials', maximum: limit, used } },
-          );
         const record = new IdentityAuthority(chain).signDenial({
           ...denied,
           denialId: newId(),
@@ -83,7 +79,7 @@ export async function denyIdentity(op: Operation, input: DenyIdentityInput): Pro
           createdBy: caller.subject,
           fields: NO_FIELDS,
         });
-        await unit.identities.insertDenial(record);
+        await unit.identities.insertDenial(record, { atMost: limit });
         const { denialId, issuer, claim, value } = record;
         await op.evidence?.changed(unit, {
           eventType: OPERATIONS.denyIdentity.event,
@@ -94,6 +90,8 @@ export async function denyIdentity(op: Operation, input: DenyIdentityInput): Pro
         return describeDenial(record);
       }),
     );
+  try {
+    return await kms.hierarchy.under(tenantId, deny);
   } finally {
     // Even if it failed: the answer to a commit can be lost.
     kms.identities.forget(foundBy);
@@ -121,8 +119,9 @@ function checkDenial({
   return { issuer, claim, value };
 }
 
-function describeDenial(record: IdentityDenialRecord): IdentityDenialDescription {
-  const { denialId, tenantId, issuer, claim, value, createdBy } = record;
+/** Shows a denial. */
+export function describeDenial(record: IdentityDenialRecord): IdentityDenialDescription {
+  const { denialId, tenantId, issuer, claim, value, createdBy, fields } = record;
   return {
     denialId,
     tenantId,
@@ -133,5 +132,7 @@ function describeDenial(record: IdentityDenialRecord): IdentityDenialDescription
     endsAt: record.endsAt.toISOString(),
     createdAt: record.createdAt.toISOString(),
     createdBy,
+    liftedAt: fieldOf(fields, DENIAL_LIFTED_AT)?.toISOString() ?? null,
+    liftedBy: fieldOf(fields, DENIAL_LIFTED_BY) ?? null,
   };
 }

@@ -92,7 +92,7 @@ export async function shredKey(op: Operation, input: ShredKeyInput): Promise<Key
   const seen = await kms.keyRing.read(caller.tenantId, input.keyId);
   const done = { isDone: isDestroyed };
   if (isDestroyed(seen) || !seen.versions.some(isResident))
-    return changeKey(op, OPERATIONS.shredKey, input, (record) => destruction(record), done);
+    return changeKey(op, OPERATIONS.shredKey, input, (record) => destruction(record), { ...done, seen });
   // The answer that is kept under an idempotency key is that of the whole operation.
   const once = { ...op, idempotency: undefined };
   await changeKey(once, CONDEMNATION, input, (record, { unit }) => condemnation(record, unit.now), {

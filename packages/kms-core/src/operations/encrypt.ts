@@ -16,7 +16,7 @@ export const MAX_PLAINTEXT_BYTES = BOUNDS.plaintextBytes;
 /** What is encrypted, under which key. */
 export interface EncryptInput {
   readonly keyId: KeyId;
-  /** At most {@link MAX_PLAINTEXT_BYTES}. */
+  /** At most 65,536 bytes. */
   readonly plaintext: Uint8Array;
   /** Authenticated with the ciphertext; decrypt needs the same. */
   readonly context?: EncryptionContext;

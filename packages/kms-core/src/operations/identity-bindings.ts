@@ -16,8 +16,10 @@ import { sortedJson } from '../encoding/sorted-json.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { RecordedChange } from '../evidence/operation-evidence.ts';
 import { IdentityAuthority } from '../hierarchy/identity-authority.ts';
+import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { tokenAuthority } from '../hierarchy/token-authority.ts';
 import { type KeyId, newId, type TenantId } from '../model/identifiers.ts';
+import { atMost } from '../model/quotas.ts';
 import { NO_FIELDS } from '../model/record-fields.ts';
 import type { StoreScope, UnitOfWork } from '../ports/store.ts';
 import { OPERATIONS } from './catalog.ts';
@@ -68,14 +70,13 @@ export async function createIdentityBinding(
   checkBinding(input);
   checkIdempotency(op.idempotency);
   requireHeld(caller, input);
-  const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   const tokens = await tokenAuthority(kms.hierarchy);
+  const quotas = await kms.quotas.of(caller.tenantId);
   const foundBy = foundByMatch(input.issuer, input.match);
-  try {
-    return await kms.store.transact(scopeOf(caller), (unit) =>
+  const create = (chain: MasterKeyChain) =>
+    kms.store.transact(scopeOf(caller), (unit) =>
       runOnce(op, { unit, chain, what: 'create-identity-binding' }, async () => {
         const endsAt = endOf(await holdCredential(unit, tokens, caller), input);
-        await requireRoom(unit);
         if (input.expiresAt && input.expiresAt <= unit.now)
           throw badRequest('expiresAt', 'has already passed: the binding would let nobody in');
         const record = new IdentityAuthority(chain).signBinding({
@@ -93,11 +94,13 @@ export async function createIdentityBinding(
           removedAt: null,
           fields: NO_FIELDS,
         });
-        await unit.identities.insert(record);
+        await unit.identities.insert(record, { atMost: atMost(quotas.identityBindings) });
         await op.evidence?.changed(unit, bindingCreated(record));
         return describeBinding(record);
       }),
     );
+  try {
+    return await kms.hierarchy.under(caller.tenantId, create);
   } finally {
     // Even if it failed: the answer to a commit can be lost.
     kms.identities.forget(foundBy);
@@ -111,11 +114,12 @@ export async function getIdentityBinding(
 ): Promise<IdentityBindingDescription> {
   requirePermission(caller, OPERATIONS.getIdentityBinding.permission);
   checkId('bindingId', input.bindingId);
-  const authority = new IdentityAuthority(await kms.hierarchy.masterKeys(caller.tenantId));
-  const record = await kms.store.transact(scopeOf(caller), (unit) => unit.identities.get(input.bindingId));
-  if (record === undefined) throw notFound();
-  authority.verifyBinding(record);
-  return describeBinding(record);
+  return kms.hierarchy.under(caller.tenantId, async (chain) => {
+    const record = await kms.store.transact(scopeOf(caller), (unit) => unit.identities.get(input.bindingId));
+    if (record === undefined) throw notFound();
+    new IdentityAuthority(chain).verifyBinding(record);
+    return describeBinding(record);
+  });
 }
 
 /** Removes a binding: those whom it let in are let in no longer. Throws `NOT_FOUND`, also for one that was removed before. */
@@ -124,17 +128,18 @@ export async function deleteIdentityBinding(op: Operation, input: { readonly bin
   requirePermission(caller, OPERATIONS.deleteIdentityBinding.permission);
   checkId('bindingId', input.bindingId);
   checkIdempotency(op.idempotency);
-  const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   let foundBy: Uint8Array | undefined;
   try {
-    await kms.store.transact(scopeOf(caller), (unit) =>
-      runOnce(op, { unit, chain, what: 'delete-identity-binding' }, async () => {
-        const record = await unit.identities.get(input.bindingId, { lock: true });
-        if (record === undefined) throw notFound();
-        ({ foundBy } = record);
-        await endBinding(op, unit, new IdentityAuthority(chain), record);
-        return null;
-      }),
+    await kms.hierarchy.under(caller.tenantId, (chain) =>
+      kms.store.transact(scopeOf(caller), (unit) =>
+        runOnce(op, { unit, chain, what: 'delete-identity-binding' }, async () => {
+          const record = await unit.identities.get(input.bindingId, { lock: true });
+          if (record === undefined) throw notFound();
+          ({ foundBy } = record);
+          await endBinding(op, unit, new IdentityAuthority(chain), record);
+          return null;
+        }),
+      ),
     );
   } finally {
     if (foundBy !== undefined) kms.identities.forget(foundBy);
@@ -253,18 +258,6 @@ function endOf({ credential }: Caller, { expiresAt }: CreateIdentityBindingInput
   if (latest !== null && wanted !== null && wanted > latest)
     throw new KmsError('FORBIDDEN', 'The binding would end after the credential that makes it.');
   return wanted;
-}
-
-/** Two that come at once can exceed it by one: it bounds what has to be looked at, and nobody's rights. */
-async function requireRoom(unit: UnitOfWork): Promise<void> {
-  const limit = BOUNDS.identity.bindings;
-  const { bindings } = await unit.identities.count();
-  if (bindings < limit) return;
-  throw new KmsError(
-    'QUOTA_EXCEEDED',
-    `The tenant has ${bindings} identity bindings of at most ${limit}. Delete those that are not needed, or match with * instead.`,
-    { details: { limit: 'identityBindings', maximum: limit, used: bindings } },
-  );
 }
 
 function bindingCreated(record: IdentityBindingRecord): RecordedChange {

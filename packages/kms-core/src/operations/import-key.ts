@@ -1,5 +1,6 @@
 import { requireApproved } from '../lifecycle/admission.ts';
 import { requirePermission } from '../access/caller.ts';
+import { costOfWork } from '../algorithms/costs.ts';
 import type { Algorithm } from '../algorithms/registry.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { checkIdempotency } from '../bounds/check-change.ts';
@@ -16,7 +17,7 @@ import { addVersion } from './add-version.ts';
 import { OPERATIONS } from './catalog.ts';
 import { changeKey, type KindOfChange } from './change-key.ts';
 import { insertKey } from './create-key.ts';
-import { unwrapMaterial, WRAPPING_ALGORITHMS, type WrappedMaterial } from './import-parameters.ts';
+import { openImportToken, unwrapMaterial, WRAPPING_ALGORITHMS, type WrappedMaterial } from './import-parameters.ts';
 import type { Operation } from './operation.ts';
 import { softwareVersion } from './prepare-version.ts';
 import type { PreparedVersion } from './prepared-version.ts';
@@ -41,16 +42,24 @@ export async function importKey(op: Operation, input: ImportKeyInput): Promise<K
   if (input.rotation?.auto || (input.rotation?.auto === undefined && input.rotation?.periodSeconds)) {
     throw badRequest('rotation', 'an imported key cannot rotate automatically');
   }
-  const chain = await kms.hierarchy.masterKeys(caller.tenantId);
-  const unwrapped = unwrapMaterial(chain, kms.clock(), input);
+  const { algorithm, keyId } = input;
+  const units = costOfWork(algorithm, 'accept') ?? 1;
+  await op.pay?.(units);
+  const wrappingKey = await kms.hierarchy.under(caller.tenantId, async (chain) =>
+    openImportToken(chain, kms.clock(), input),
+  );
+  const job = { owner: caller.tenantId, units, client: op.client };
+  let unwrapped: Uint8Array | undefined;
   try {
-    const { algorithm, keyId } = input;
-    const material = await acceptImported(algorithm, unwrapped);
+    const material = await kms.jobs.run(job, async () => {
+      unwrapped = await unwrapMaterial(wrappingKey, input);
+      return acceptImported(algorithm, unwrapped);
+    });
     await using prepared = softwareVersion(kms, material, { algorithm, origin: 'imported', warnings: [] });
     const imported = keyId === undefined ? importNew(op, input, prepared) : importVersion(op, input, keyId, prepared);
     return await prepared.stored(imported);
   } finally {
-    unwrapped.fill(0);
+    unwrapped?.fill(0);
   }
 }
 
@@ -71,10 +80,13 @@ function checkImport(input: ImportKeyInput): void {
 
 async function importNew(op: Operation, input: ImportKeyInput, prepared: PreparedVersion): Promise<KeyDescription> {
   const { kms, caller } = op;
-  const chain = await kms.hierarchy.masterKeys(caller.tenantId);
-  return kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) =>
-    runOnce(op, { unit, chain, what: 'import-key' }, () =>
-      insertKey(op, { unit, chain }, { keyId: newId(), settings: input, prepared }),
+  const { tenantId } = caller;
+  const quotas = await kms.quotas.of(tenantId);
+  return kms.hierarchy.under(tenantId, (chain) =>
+    kms.store.transact({ kind: 'tenant', tenantId }, (unit) =>
+      runOnce(op, { unit, chain, what: 'import-key' }, () =>
+        insertKey(op, { unit, chain }, { keyId: newId(), settings: input, prepared, quotas }),
+      ),
     ),
   );
 }
@@ -82,12 +94,13 @@ async function importNew(op: Operation, input: ImportKeyInput, prepared: Prepare
 /** What importing a version means for the key that gets it. */
 const NEW_VERSION: KindOfChange = { permission: OPERATIONS.importKey.permission, lifecycle: 'rotate' };
 
-function importVersion(
+async function importVersion(
   op: Operation,
   { algorithm }: ImportKeyInput,
   keyId: KeyId,
   prepared: PreparedVersion,
 ): Promise<KeyDescription> {
+  const quotas = await op.kms.quotas.of(op.caller.tenantId);
   return changeKey(op, NEW_VERSION, { keyId }, (record, context) => {
     if (!isImported(record))
       throw badRequest('keyId', 'the material of this key was generated here: rotate it instead');
@@ -95,6 +108,6 @@ function importVersion(
       throw badRequest('algorithm', `the key has the algorithm ${record.algorithm}`);
     if (algorithm.family === 'legacy-cipher')
       throw badRequest('keyId', 'data from another system does not name its version: import another key instead');
-    return addVersion(record, context, prepared);
+    return addVersion(record, context, { prepared, quotas });
   });
 }

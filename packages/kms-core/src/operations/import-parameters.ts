@@ -1,8 +1,11 @@
-import { constants, createPrivateKey, decapsulate, generateKeyPair, type KeyObject, privateDecrypt } from 'node:crypto';
+import { createPrivateKey, decapsulate, generateKeyPair, type KeyObject } from 'node:crypto';
 import { requirePermission } from '../access/caller.ts';
+import { costOfWork } from '../algorithms/costs.ts';
 import { unwrapWithPadding } from '../engines/key-wrap.ts';
+import { oaepOpener } from '../engines/oaep.ts';
 import { checkOneOf } from '../bounds/check-values.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
+import { NewerMasterKey } from '../errors/newer-master-key.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { openJson, sealJson } from '../hierarchy/sealed-json.ts';
 import { OPERATIONS } from './catalog.ts';
@@ -10,6 +13,8 @@ import type { Operation } from './operation.ts';
 
 /** How imported material is wrapped; `docs/cryptography.md` has the byte layouts. */
 export const WRAPPING_ALGORITHMS = ['RSA_AES_KEY_WRAP_SHA_256', 'ML_KEM_768_AES_KWP'] as const;
+/** The algorithms of the wrapping keys. */
+const WRAPPING_KEYS = { RSA_AES_KEY_WRAP_SHA_256: 'rsa-4096', ML_KEM_768_AES_KWP: 'kyber-768' } as const;
 /** How material is wrapped that is imported. */
 export type WrappingAlgorithm = (typeof WRAPPING_ALGORITHMS)[number];
 
@@ -31,22 +36,26 @@ export interface ImportParameters {
 
 /** A fresh wrapping key, valid for a day. */
 export async function createImportParameters(
-  { kms, caller }: Operation,
+  { kms, caller, client }: Operation,
   input: { readonly wrappingAlgorithm: WrappingAlgorithm },
 ): Promise<ImportParameters> {
+  const { wrappingAlgorithm } = input;
   requirePermission(caller, OPERATIONS.getImportParameters.permission);
-  checkOneOf('wrappingAlgorithm', input.wrappingAlgorithm, WRAPPING_ALGORITHMS);
+  checkOneOf('wrappingAlgorithm', wrappingAlgorithm, WRAPPING_ALGORITHMS);
   const chain = await kms.hierarchy.masterKeys(caller.tenantId);
-  const { privateKey, publicKey } = await generateWrappingKey(input.wrappingAlgorithm);
+  const units = costOfWork({ id: WRAPPING_KEYS[wrappingAlgorithm] }, 'generate') ?? 1;
+  const { privateKey, publicKey } = await kms.jobs.run({ owner: caller.tenantId, units, client }, () =>
+    generateWrappingKey(wrappingAlgorithm),
+  );
   const expiresAt = new Date(kms.clock() + TOKEN_LIFETIME_MS).toISOString();
   const secret = privateKey.export({ format: 'der', type: 'pkcs8' });
   try {
-    const importToken = sealJson(chain, IMPORT_TOKEN, [input.wrappingAlgorithm], {
+    const importToken = sealJson(chain, IMPORT_TOKEN, [wrappingAlgorithm], {
       privateKey: secret.toString('base64'),
       expiresAt,
     });
     return {
-      wrappingAlgorithm: input.wrappingAlgorithm,
+      wrappingAlgorithm,
       publicKey: publicKey.export({ format: 'der', type: 'spki' }),
       importToken,
       expiresAt,
@@ -66,29 +75,32 @@ export interface WrappedMaterial {
 /**
  * Opens imported material; the caller wipes it.
  *
- * @throws KmsError `BAD_REQUEST` naming the field that is wrong: the token, or the material under it.
+ * @param privateKey what {@link openImportToken} answers
+ * @throws KmsError `BAD_REQUEST` for material that is not under it.
  */
-export function unwrapMaterial(
-  chain: MasterKeyChain,
-  now: number,
-  { wrappingAlgorithm, importToken, wrappedMaterial }: WrappedMaterial,
-): Uint8Array {
-  const privateKey = openToken(chain, now, wrappingAlgorithm, importToken);
+export async function unwrapMaterial(
+  privateKey: KeyObject,
+  { wrappingAlgorithm, wrappedMaterial }: WrappedMaterial,
+): Promise<Uint8Array> {
   try {
     return wrappingAlgorithm === 'ML_KEM_768_AES_KWP'
       ? unwrapKem(privateKey, wrappedMaterial)
-      : unwrapRsa(privateKey, wrappedMaterial);
+      : await unwrapRsa(privateKey, wrappedMaterial);
   } catch {
     // One answer for every failure below: which step failed is what an oracle would tell.
     throw badRequest('wrappedMaterial', `cannot be opened with the wrapping key of the token and ${wrappingAlgorithm}`);
   }
 }
 
-function openToken(
+/**
+ * The private key of the wrapping key that a token is for.
+ *
+ * @throws KmsError `BAD_REQUEST` for a token that has expired, or that is not one of this tenant.
+ */
+export function openImportToken(
   chain: MasterKeyChain,
   now: number,
-  wrappingAlgorithm: WrappingAlgorithm,
-  importToken: Uint8Array,
+  { wrappingAlgorithm, importToken }: WrappedMaterial,
 ): KeyObject {
   try {
     // Only this file writes tokens of this use, so an authentic one has this shape.
@@ -105,16 +117,18 @@ function openToken(
     }
   } catch (error) {
     if (KmsError.is(error) && error.code !== 'DECRYPT_FAILED') throw error;
-    throw badRequest('importToken', `is not a token of this tenant for ${wrappingAlgorithm}`);
+    const refusal = badRequest('importToken', `is not a token of this tenant for ${wrappingAlgorithm}`);
+    throw NewerMasterKey.is(error)
+      ? new NewerMasterKey(refusal.code, refusal.message, { details: refusal.details ?? {} })
+      : refusal;
   }
 }
 
 const RSA_BYTES = 512;
 
 /** RSAES-OAEP with SHA-256 of a 256-bit key (512 bytes) ‖ the material under AES-KWP (RFC 5649) with that key. */
-function unwrapRsa(privateKey: KeyObject, wrapped: Uint8Array): Uint8Array {
-  const oaep = { key: privateKey, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' };
-  const kek = privateDecrypt(oaep, wrapped.subarray(0, RSA_BYTES));
+async function unwrapRsa(privateKey: KeyObject, wrapped: Uint8Array): Promise<Uint8Array> {
+  const kek = await oaepOpener(privateKey)(wrapped.subarray(0, RSA_BYTES));
   return unwrapUnder(kek, wrapped.subarray(RSA_BYTES));
 }
 

@@ -4,11 +4,14 @@ import type { IdentityRing } from '../keyring/identity-ring.ts';
 import type { KeyRing } from '../keyring/key-ring.ts';
 import type { OperationBudgets } from '../keyring/operation-budgets.ts';
 import type { OperationCounter } from '../keyring/operation-counter.ts';
+import type { TenantQuotas } from '../keyring/tenant-quotas.ts';
 import type { TokenRing } from '../keyring/token-ring.ts';
 import type { MaybePromise } from '../base/maybe-promise.ts';
+import type { RateLimit } from '../model/tenant-limits.ts';
 import type { AlertSink } from '../model/alert.ts';
 import type { EvidenceReader } from '../ports/evidence-store.ts';
 import type { EvidenceTrail } from '../ports/evidence-trail.ts';
+import type { Jobs } from '../ports/jobs.ts';
 import type { ResidentKeyProvider } from '../ports/resident-keys.ts';
 import type { Store } from '../ports/store.ts';
 
@@ -19,10 +22,14 @@ export interface Kms {
   readonly keyRing: KeyRing;
   readonly tokens: TokenRing;
   readonly identities: IdentityRing;
+  /** How many of each kind tenants may have. */
+  readonly quotas: TenantQuotas;
   readonly budgets: OperationBudgets;
   /** The HSMs that can hold keys, in the order in which they are asked; none without an HSM. */
   readonly resident: readonly ResidentKeyProvider[];
   readonly counter: OperationCounter;
+  /** What slow work waits in. */
+  readonly jobs: Jobs;
   /** Milliseconds since the epoch, for checks that involve no stored schedule. */
   readonly clock: () => number;
   /** Random bytes for key material and for `random`. */
@@ -47,6 +54,8 @@ export interface KmsSettings {
   readonly defaultAlgorithm: Algorithm;
   /** Whether only algorithms that are approved for FIPS 140-3 may be created and used. */
   readonly requireFips: boolean;
+  /** What the service holds each tenant to that has no limit of its own; default: nothing. */
+  readonly tenantRate?: RateLimit | undefined;
   /** How long credentials of issuers live at most, in seconds; default: as long as the service can be told to take. */
   readonly credentialLifetimeSeconds?: number | undefined;
 }

@@ -36,15 +36,21 @@ export async function listIdentityBindings(
   checkInteger('limit', limit, 1, BOUNDS.pageItems.maximum);
   const cursors = await listCursors<Position>(kms.hierarchy, tenantId, 'identity-bindings', {});
   const after = cursor === undefined ? null : placeOf(cursors.open(cursor));
-  const authority = new IdentityAuthority(await kms.hierarchy.masterKeys(tenantId));
-  const page = await kms.store.transact({ kind: 'tenant', tenantId }, (unit) => unit.identities.list({ limit, after }));
-  const { authentic, ...rest } = await authenticOf(
-    kms,
-    page.items,
-    (binding) => authority.verifyBinding(binding),
-    ({ bindingId }) => ['identity binding', bindingId],
-    new Turns(tenantId),
-  );
+  const { page, authentic, ...rest } = await kms.hierarchy.under(tenantId, async (chain, isNewest) => {
+    const authority = new IdentityAuthority(chain);
+    const found = await kms.store.transact({ kind: 'tenant', tenantId }, (unit) =>
+      unit.identities.list({ limit, after }),
+    );
+    const checked = await authenticOf(
+      kms,
+      found.items,
+      (binding) => authority.verifyBinding(binding),
+      ({ bindingId }) => ['identity binding', bindingId],
+      new Turns(tenantId),
+      isNewest,
+    );
+    return { page: found, ...checked };
+  });
   const last = page.items.at(-1);
   return {
     items: authentic.map(describeBinding),

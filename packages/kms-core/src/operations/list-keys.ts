@@ -40,10 +40,12 @@ export async function listKeys({ kms, caller }: Operation, input: ListKeysInput)
   checkFilters(filters);
   const cursors = await listCursors<Position>(kms.hierarchy, caller.tenantId, 'keys', { ...filters });
   const query: KeyQuery = { ...filters, limit, after: cursor === undefined ? null : placeOf(cursors.open(cursor)) };
-  const chain = await kms.hierarchy.masterKeys(caller.tenantId);
-  const page = await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) => unit.keys.list(query));
-  const turns = new Turns(caller.tenantId);
-  const { authentic, ...rest } = await authenticRecords(kms, chain, page.items, turns);
+  const { tenantId } = caller;
+  const turns = new Turns(tenantId);
+  const { page, authentic, ...rest } = await kms.hierarchy.under(tenantId, async (chain, isNewest) => {
+    const found = await kms.store.transact({ kind: 'tenant', tenantId }, (unit) => unit.keys.list(query));
+    return { page: found, ...(await authenticRecords(kms, chain, found.items, turns, isNewest)) };
+  });
   const items: KeyDescription[] = [];
   for (const record of authentic) {
     await turns.pause();

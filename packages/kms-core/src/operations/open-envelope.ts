@@ -34,7 +34,8 @@ export function openEnvelope(op: Operation, use: KeyUse, sealed: SealedText): Ma
   return foundFor(sealed, loaded).then((late) => openWith(op, use, late, sealed, header));
 }
 
-function readHeader(ciphertext: Uint8Array): EnvelopeHeader | undefined {
+/** The header of a ciphertext; `undefined` for what no version of the KMS wrote. */
+export function readHeader(ciphertext: Uint8Array): EnvelopeHeader | undefined {
   try {
     return parseHeader(ciphertext);
   } catch (error) {
@@ -62,7 +63,7 @@ function openWith(
 ): MaybePromise<OpenedEnvelope> {
   const { record } = loaded;
   admit(op, use, record);
-  if (loaded.version(record.currentVersion)?.algorithm.family === 'legacy-cipher') {
+  if (isForLegacyData(loaded)) {
     const request = { use, keyId: record.keyId, version: record.currentVersion };
     return openLegacy(op, request, loaded, sealed);
   }
@@ -70,6 +71,11 @@ function openWith(
   if (loaded.version(header.keyVersion)?.cipher.suite !== header.suite) throw decryptFailed();
   const used = ready(op, { use, keyId: record.keyId, version: header.keyVersion }, loaded);
   return used instanceof Promise ? foundFor(sealed, used).then((late) => openBy(late, sealed)) : openBy(used, sealed);
+}
+
+/** Whether a key was imported for data of another system. */
+export function isForLegacyData(loaded: LoadedKey): boolean {
+  return loaded.version(loaded.record.currentVersion)?.algorithm.family === 'legacy-cipher';
 }
 
 function openBy(used: UsableVersion, { ciphertext, associatedData }: SealedText): MaybePromise<OpenedEnvelope> {

@@ -1,15 +1,15 @@
 import type { Caller } from '../access/caller.ts';
 import { OperationEvidence, SERVICE_ITSELF } from '../evidence/operation-evidence.ts';
+import type { MaybePromise } from '../base/maybe-promise.ts';
 import type { IdempotencyRequest } from '../model/change-request.ts';
 import { SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
+import type { Client } from '../ports/jobs.ts';
 import { OPERATIONS, type OperationName } from './catalog.ts';
 import type { Kms } from './kms.ts';
 
 /**
  * One call of an operation, made once for it: what it works with, who calls, and what it leaves. The first parameter of each operation.
- *
- * @example
- * await encrypt({ kms, caller }, { keyId, plaintext });
+ * An operation is called so, `await encrypt({ kms, caller }, { keyId, plaintext })`, or by a method of an opened KMS.
  */
 export interface Operation<Parts = Kms> {
   readonly kms: Parts;
@@ -19,6 +19,13 @@ export interface Operation<Parts = Kms> {
   readonly evidence?: OperationEvidence | undefined;
   /** Makes an operation that changes something run only once, however often the call is repeated. */
   readonly idempotency?: IdempotencyRequest | undefined;
+  /**
+   * Takes what a piece of work costs from the limit of the caller, before it is done; throws `TOO_MANY_REQUESTS`. Absent where nobody is
+   * held to a limit. A unit of each piece is in what was paid for the call.
+   */
+  readonly pay?: ((units: number) => MaybePromise<void>) | undefined;
+  /** Who waits for the answer: slow work that has not begun when they are gone is not done. Absent where nobody can go. */
+  readonly client?: Client | undefined;
   /** Hears within the unit of work that changes a key whether the caller may read the key as the change leaves it; the last word counts. */
   readonly onReadable?: ((readable: boolean) => void) | undefined;
 }

@@ -1,11 +1,13 @@
+import { costOfWork } from '../algorithms/costs.ts';
 import { type Algorithm, type KeyPurpose, PURPOSE_OPERATIONS } from '../algorithms/registry.ts';
 import type { KeyEngine } from '../engines/engine.ts';
 import { pairwiseTest } from '../engines/pairwise-test.ts';
 import { softwareEngine } from '../engines/software-engine.ts';
-import { type GeneratedMaterial, generateMaterial, loadMaterial } from '../engines/software-material.ts';
+import { type GeneratedMaterial, generateMaterial, loadMaterial, seedBytes } from '../engines/software-material.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { ProtectionLevel } from '../model/key.ts';
 import { NO_FIELDS } from '../model/record-fields.ts';
+import type { Job } from '../ports/jobs.ts';
 import { NothingLeft, type ResidentKeyName, type ResidentKeyProvider } from '../ports/resident-keys.ts';
 import { chooseProtection } from './choose-protection.ts';
 import { BeingMade, claimVersion } from './claim-version.ts';
@@ -31,11 +33,16 @@ export interface VersionPlan {
  * the store before it is made and the claim is released in the unit that stores the version: whatever a crash leaves in the HSM, the
  * sweep finds and removes.
  */
-export async function prepareVersion({ kms }: Pick<Operation, 'kms'>, plan: VersionPlan): Promise<PreparedVersion> {
+export async function prepareVersion(
+  { kms, pay, client }: Pick<Operation, 'kms' | 'pay' | 'client'>,
+  plan: VersionPlan,
+): Promise<PreparedVersion> {
   const { algorithm, protectionLevel } = plan;
+  const units = costOfWork(algorithm, 'generate') ?? 1;
+  await pay?.(units);
   const { providers, warnings } = await chooseProtection(kms, algorithm, protectionLevel);
   if (providers.length > 0) return inFirstThatAnswers(providers, (provider) => residentVersion(kms, provider, plan));
-  const material = await generateTested(kms, algorithm);
+  const material = await generateTested(kms, algorithm, { owner: plan.name.tenantId, units, client });
   return softwareVersion(kms, material, { algorithm, origin: 'generated', warnings });
 }
 
@@ -56,11 +63,25 @@ async function inFirstThatAnswers(
   throw unavailable;
 }
 
-async function generateTested(kms: Kms, algorithm: Algorithm): Promise<GeneratedMaterial> {
-  const material = await generateMaterial(algorithm, kms.random);
-  if (material.publicKey !== null)
-    await pairwiseTest(softwareEngine(algorithm, loadMaterial(algorithm, material.secret)));
-  return material;
+async function generateTested(
+  { random, jobs }: Pick<Kms, 'random' | 'jobs'>,
+  algorithm: Algorithm,
+  job: Job,
+): Promise<GeneratedMaterial> {
+  const bytes = seedBytes(algorithm);
+  // Before it is this job's turn: an HSM may take its time for random bytes, and nobody else is to wait for them.
+  const seed = bytes === 0 ? new Uint8Array() : await random(bytes);
+  if (algorithm.form.kind === 'secret') return generateMaterial(algorithm, () => seed);
+  try {
+    return await jobs.run(job, async () => {
+      const material = await generateMaterial(algorithm, () => seed);
+      await pairwiseTest(softwareEngine(algorithm, loadMaterial(algorithm, material.secret)));
+      return material;
+    });
+  } catch (error) {
+    seed.fill(0);
+    throw error;
+  }
 }
 
 /** A version that is sealed under the tenant's master key. */
@@ -124,7 +145,7 @@ async function residentVersion(
     wipe: () => undefined,
   };
   if (publicKey !== null && SEALING.some((operation) => PURPOSE_OPERATIONS[purpose].includes(operation)))
-    await testSealing(provider.engine(algorithm, handle, publicKey), material);
+    await testSealing(provider.engine(algorithm, handle, publicKey, name.tenantId), material);
   return new PreparedVersion({ algorithm, origin: 'generated', protectionLevel: 'hsm', warnings: [] }, material);
 }
 

@@ -28,7 +28,7 @@ export interface VersionMaterial {
  * Material of a new version that is made and tested, but not stored yet. To be held with `await using`: when it is left, what is held in
  * memory is wiped, and what was made in an HSM and certainly is not stored is removed.
  *
- * @example
+ * It is used so:
  * await using prepared = await prepareVersion(op, plan);
  * return await prepared.stored(changeKey(op, kind, input, (record, context) => addVersion(record, context, prepared)));
  */

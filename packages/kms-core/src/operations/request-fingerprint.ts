@@ -1,8 +1,9 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { type Field, lengthPrefixed } from '../encoding/length-prefixed.ts';
+import { NewerMasterKey } from '../errors/newer-master-key.ts';
 import { deriveKey } from '../hierarchy/derive.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
-import type { TenantMasterKey } from '../hierarchy/tenant-master-key.ts';
+import type { TenantId } from '../model/identifiers.ts';
 
 const USE = 'qnsp-kms/v1/idempotency-fingerprint';
 const VERSION_BYTES = 4;
@@ -17,12 +18,15 @@ const STORED_BYTES = VERSION_BYTES + 32;
  * requests are alike
  */
 export function fingerprintToStore(chain: MasterKeyChain, request: readonly Field[]): Buffer {
-  return under(chain.current, request);
+  const { version, key, tenantId } = chain.current;
+  return under(version, deriveKey(key, USE), tenantId, request);
 }
 
 /**
  * Whether a stored fingerprint is of this request, whatever version of the master key it was made under; `undefined` if
- * that is unknown, because it is not of this format.
+ * that is unknown, because it is not of this format or what it was made under is gone.
+ *
+ * @throws NewerMasterKey for one under a version after the newest one of the chain
  */
 export function isFingerprintOf(
   chain: MasterKeyChain,
@@ -31,13 +35,20 @@ export function isFingerprintOf(
 ): boolean | undefined {
   if (stored.length !== STORED_BYTES) return undefined;
   const version = Buffer.from(stored.buffer, stored.byteOffset, VERSION_BYTES).readUInt32BE();
-  if (!chain.has(version)) return undefined;
-  return timingSafeEqual(stored, under(chain.version(version), request));
+  const key = chain.derived(version, USE);
+  if (key !== undefined) return timingSafeEqual(stored, under(version, key, chain.current.tenantId, request));
+  if (chain.isBehind(version))
+    throw new NewerMasterKey('CONFLICT', 'The answer is under a master key that this process does not have.');
+  return undefined;
 }
 
-function under(tmk: TenantMasterKey, request: readonly Field[]): Buffer {
-  const mac = createHmac('sha256', deriveKey(tmk.key, USE)).update(lengthPrefixed([USE, tmk.tenantId, ...request]));
+function under(tmkVersion: number, key: KeyObject, tenantId: TenantId, request: readonly Field[]): Buffer {
   const version = Buffer.alloc(VERSION_BYTES);
-  version.writeUInt32BE(tmk.version);
-  return Buffer.concat([version, mac.digest()]);
+  version.writeUInt32BE(tmkVersion);
+  return Buffer.concat([
+    version,
+    createHmac('sha256', key)
+      .update(lengthPrefixed([USE, tenantId, ...request]))
+      .digest(),
+  ]);
 }

@@ -1,7 +1,10 @@
 import type { Identity } from '../access/identity.ts';
 import type { ProvenClaims } from '../access/proven-claims.ts';
-import { notAuthorized } from '../access/refused-credential.ts';
-import type { MaybePromise } from '../base/maybe-promise.ts';
+import { notAuthorized, RefusedCredential } from '../access/refused-credential.ts';
+import { andThen, type MaybePromise } from '../base/maybe-promise.ts';
+import { KmsError } from '../errors/kms-error.ts';
+import type { RefusedFor } from '../model/audit-event.ts';
+import { attempt } from './attempt.ts';
 import type { Kms } from './kms.ts';
 
 /**
@@ -17,6 +20,29 @@ export function resolveIdentity(
   proven: ProvenClaims,
   named?: string,
 ): MaybePromise<Identity> {
-  if (proven.expiresAt <= clock()) throw notAuthorized();
+  if (proven.expiresAt <= clock()) return refuseProven({ identities }, proven, 'expired', named);
   return identities.find(proven, named);
+}
+
+/**
+ * Refuses the bearer of proven claims who would be let in, had the credential nothing wrong with it: whose it is, is known then.
+ *
+ * @param named the tenant that the call is for, as it was sent
+ * @throws KmsError `UNAUTHORIZED` always: a `RefusedCredential` where the bindings of one tenant match.
+ */
+export function refuseProven(
+  { identities }: Pick<Kms, 'identities'>,
+  proven: ProvenClaims,
+  refusedFor: RefusedFor,
+  named?: string,
+): MaybePromise<never> {
+  const refuse = (found: Identity | KmsError): never => {
+    if (!KmsError.is(found)) throw new RefusedCredential(found, refusedFor);
+    // Where several tenants match it is nobody's: it did not say whose it wants to be.
+    throw found.code === 'TENANT_MISMATCH' ? notAuthorized() : found;
+  };
+  return andThen(
+    attempt(() => identities.find(proven, named)),
+    refuse,
+  );
 }

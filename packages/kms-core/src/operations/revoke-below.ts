@@ -1,5 +1,6 @@
 import { isAllowed } from '../access/evaluate-policy.ts';
 import { KmsError } from '../errors/kms-error.ts';
+import { NewerMasterKey } from '../errors/newer-master-key.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { KeyRecord, RevocationReason } from '../model/key.ts';
@@ -31,7 +32,6 @@ interface Left {
  */
 export async function revokeBelow(op: Operation, top: KeyId, reason: RevocationReason): Promise<readonly string[]> {
   const { kms, caller } = op;
-  const chain = await kms.hierarchy.masterKeys(caller.tenantId);
   const scope = { kind: 'tenant', tenantId: caller.tenantId } as const;
   const left: Left = { denied: [], hidden: 0, refused: [] };
   const seen = new Set<KeyId>([top]);
@@ -47,7 +47,12 @@ export async function revokeBelow(op: Operation, top: KeyId, reason: RevocationR
     level.sort();
     for (const some of inParts(level)) {
       try {
-        await kms.store.transact(scope, (unit) => revokeSome(op, { unit, chain }, some, reason, left));
+        const { denied, hidden, refused } = await kms.hierarchy.under(caller.tenantId, (chain, isNewest) =>
+          kms.store.transact(scope, (unit) => revokeSome(op, { unit, chain }, some, reason, isNewest)),
+        );
+        left.denied.push(...denied);
+        left.hidden += hidden;
+        left.refused.push(...refused);
       } finally {
         for (const keyId of some) kms.keyRing.forget(keyId);
       }
@@ -73,13 +78,14 @@ async function revokeSome(
   { unit, chain }: ChangeContext,
   keyIds: readonly KeyId[],
   reason: RevocationReason,
-  left: Left,
-): Promise<void> {
+  isNewest: boolean,
+): Promise<Left> {
   const { kms, caller } = op;
+  const left: Left = { denied: [], hidden: 0, refused: [] };
   for (const keyId of keyIds) {
     const record = await unit.keys.get(keyId, { lock: true });
     if (record === undefined || record.state === 'destroyed') continue;
-    const fault = faultIn(kms, chain, record);
+    const fault = faultIn(kms, chain, record, isNewest);
     if (fault !== undefined) left.refused.push({ keyId, fault });
     else if (record.state === 'revoked') continue;
     else if (isAllowed(caller, OPERATIONS.revokeKey.permission, record, kms.clock()))
@@ -87,15 +93,17 @@ async function revokeSome(
     else if (isAllowed(caller, OPERATIONS.getKey.permission, record, kms.clock())) left.denied.push(keyId);
     else left.hidden += 1;
   }
+  return left;
 }
 
 /** What is wrong with a record, if anything: one that somebody changed in the database is not made authentic by being revoked. */
-function faultIn(kms: Kms, chain: MasterKeyChain, record: KeyRecord): string | undefined {
+function faultIn(kms: Kms, chain: MasterKeyChain, record: KeyRecord, isNewest: boolean): string | undefined {
   try {
     chain.verifyRecord(record);
     return undefined;
   } catch (error) {
     if (!KmsError.is(error) || error.code !== 'INTERNAL_ERROR') throw error;
+    if (NewerMasterKey.is(error) && !isNewest) throw error;
     const fault = faultOf(error);
     reportForged(kms, `The stored record of the key ${record.keyId} ${fault}.`, error);
     return fault;

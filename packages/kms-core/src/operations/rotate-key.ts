@@ -7,9 +7,9 @@ import { KEY_TRANSITIONS } from '../lifecycle/transitions.ts';
 import { isImported, nextPurpose } from '../lifecycle/versions.ts';
 import type { ChangeRequest } from '../model/change-request.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
-import type { KeyId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
-import { addVersion, nextVersionName } from './add-version.ts';
+import type { Quotas } from '../model/quotas.ts';
+import { addVersion, hasRoomForVersion, nextVersionName, requireRoomForVersion } from './add-version.ts';
 import { OPERATIONS } from './catalog.ts';
 import { changeKey } from './change-key.ts';
 import type { Operation } from './operation.ts';
@@ -28,8 +28,20 @@ export function upgradeKey(op: Operation, input: ChangeRequest): Promise<KeyDesc
 }
 
 async function renewKey(op: Operation, renewal: Renewal, input: ChangeRequest): Promise<KeyDescription> {
-  const plan = await planRenewal(op, renewal, input.keyId);
-  if (plan === undefined) return changeKey(op, renewal, input, refuseRenewal);
+  const quotas = await op.kms.quotas.of(op.caller.tenantId);
+  const seen = await op.kms.keyRing.read(op.caller.tenantId, input.keyId);
+  const plan = planRenewal(op, renewal, seen, quotas);
+  if (plan === undefined)
+    return changeKey(
+      op,
+      renewal,
+      input,
+      (record) => {
+        requireRoomForVersion(record, quotas);
+        return refuseRenewal(record);
+      },
+      { seen },
+    );
   await using prepared = await prepareVersion(op, plan);
   const { algorithm, warnings } = prepared.facts;
   const renewed = changeKey(
@@ -38,24 +50,25 @@ async function renewKey(op: Operation, renewal: Renewal, input: ChangeRequest): 
     input,
     (record, context) => {
       if (isImported(record) || algorithmAfter(renewal, record) !== algorithm) return refuseRenewal(record);
-      return addVersion(record, context, prepared);
+      return addVersion(record, context, { prepared, quotas });
     },
-    { warnings },
+    { warnings, seen },
   );
   return await prepared.stored(renewed);
 }
 
 /** What to make for the new version; `undefined` for a key that may not get one: the change itself checks that and reports it. */
-async function planRenewal(
+function planRenewal(
   { kms, caller }: Operation,
   renewal: Renewal,
-  keyId: KeyId,
-): Promise<VersionPlan | undefined> {
-  const seen = await kms.keyRing.read(caller.tenantId, keyId);
+  seen: KeyRecord,
+  quotas: Quotas,
+): VersionPlan | undefined {
   authorize(caller, renewal.permission, seen, kms.clock());
   const algorithm = algorithmAfter(renewal, seen);
   if (kms.settings.requireFips) requireApproved(algorithm);
   if (KEY_TRANSITIONS[seen.state][renewal.lifecycle] === undefined || isImported(seen)) return undefined;
+  if (!hasRoomForVersion(seen, quotas)) return undefined;
   return {
     name: nextVersionName(seen),
     algorithm,

@@ -6,6 +6,7 @@ import { checkIdempotency } from '../bounds/check-change.ts';
 import { checkId, checkInteger } from '../bounds/check-values.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { RecordedChange } from '../evidence/operation-evidence.ts';
+import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { type TokenAuthority, tokenAuthority } from '../hierarchy/token-authority.ts';
 import { newId } from '../model/identifiers.ts';
 import {
@@ -50,10 +51,10 @@ export async function rotateApiToken(
   checkInteger('overlapSeconds', overlapSeconds, 0, BOUNDS.overlapSeconds.maximum);
   checkIdempotency(op.idempotency);
   const authority = await tokenAuthority(kms.hierarchy);
-  const chain = await kms.hierarchy.masterKeys(caller.tenantId);
+  const { tenantId } = caller;
   let token: string | undefined;
-  try {
-    const described = await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) =>
+  const rotate = (chain: MasterKeyChain) =>
+    kms.store.transact({ kind: 'tenant', tenantId }, (unit) =>
       runOnce(op, { unit, chain, what: 'rotate-token' }, async () => {
         const { holder, record } = await lockBoth(unit, authority, caller, tokenId);
         if (record === undefined) throw new KmsError('NOT_FOUND', 'There is no token with this id.');
@@ -73,6 +74,8 @@ export async function rotateApiToken(
         return describeToken(made.record);
       }),
     );
+  try {
+    const described = await kms.hierarchy.under(tenantId, rotate);
     if (token === undefined) throw shownOnce(described);
     return { ...described, token };
   } finally {

@@ -1,7 +1,7 @@
 import { algorithmById } from '../algorithms/resolve.ts';
 import { isImported, nextPurpose } from '../lifecycle/versions.ts';
 import type { KeyRecord } from '../model/key.ts';
-import { addVersion, nextVersionName } from './add-version.ts';
+import { addVersion, nextVersionName, requireRoomForVersion } from './add-version.ts';
 import { applyEvent, lockKey } from './change-key.ts';
 import { type Operation, unattended } from './operation.ts';
 import { prepareVersion } from './prepare-version.ts';
@@ -22,7 +22,9 @@ export async function rotateUnattended(
   const { kms } = during;
   const { tenantId, keyId } = seen;
   if (seen.state !== 'active' || isImported(seen)) return false;
-  const chain = await kms.hierarchy.masterKeys(tenantId);
+  await kms.hierarchy.masterKeys(tenantId);
+  const quotas = await kms.quotas.of(tenantId);
+  requireRoomForVersion(seen, quotas);
   const algorithm = algorithmById(seen.algorithm);
   const op = unattended(during, 'rotateKey', tenantId);
   try {
@@ -32,14 +34,16 @@ export async function rotateUnattended(
       protectionLevel: seen.protectionLevel,
       purpose: nextPurpose(seen, algorithm),
     });
-    const rotated = kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
-      const locked = await lockKey(unit, chain, keyId);
-      const { record } = locked;
-      const possible = record.state === 'active' && record.algorithm === algorithm.id && !isImported(record);
-      if (!possible || !stillNeeded(record, unit.now)) return false;
-      await applyEvent(op, locked, 'rotate', (key, context) => addVersion(key, context, prepared));
-      return true;
-    });
+    const rotated = kms.hierarchy.under(tenantId, (chain) =>
+      kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
+        const locked = await lockKey(unit, chain, keyId);
+        const { record } = locked;
+        const possible = record.state === 'active' && record.algorithm === algorithm.id && !isImported(record);
+        if (!possible || !stillNeeded(record, unit.now)) return false;
+        await applyEvent(op, locked, 'rotate', (key, context) => addVersion(key, context, { prepared, quotas }));
+        return true;
+      }),
+    );
     return await prepared.stored(rotated);
   } finally {
     kms.keyRing.forget(keyId);

@@ -35,13 +35,15 @@ export async function rotationSchedules(
   const { limit = BOUNDS.pageItems.default, withinDays } = input;
   checkInteger('limit', limit, 1, BOUNDS.pageItems.maximum);
   if (withinDays !== undefined) checkInteger('withinDays', withinDays, 1, BOUNDS.upcomingDays.maximum);
-  const chain = await kms.hierarchy.masterKeys(caller.tenantId);
-  const keys = await kms.store.transact({ kind: 'tenant', tenantId: caller.tenantId }, (unit) => {
-    const before = withinDays === undefined ? null : new Date(unit.now.getTime() + withinDays * 86_400_000);
-    return unit.keys.scheduledRotations(limit, before);
+  const { tenantId } = caller;
+  const turns = new Turns(tenantId);
+  const { authentic, ...rest } = await kms.hierarchy.under(tenantId, async (chain, isNewest) => {
+    const keys = await kms.store.transact({ kind: 'tenant', tenantId }, (unit) => {
+      const before = withinDays === undefined ? null : new Date(unit.now.getTime() + withinDays * 86_400_000);
+      return unit.keys.scheduledRotations(limit, before);
+    });
+    return authenticRecords(kms, chain, keys, turns, isNewest);
   });
-  const turns = new Turns(caller.tenantId);
-  const { authentic, ...rest } = await authenticRecords(kms, chain, keys, turns);
   const items: RotationSchedule[] = [];
   for (const key of authentic) {
     await turns.pause();

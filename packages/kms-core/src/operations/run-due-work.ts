@@ -64,15 +64,16 @@ function placeOf(key: KeyRecord | undefined, due: 'rotation' | 'destruction'): D
 async function destroyIfDue(service: Operation, { tenantId, keyId }: KeyRecord): Promise<boolean> {
   const op = unattended(service, 'destroyKey', tenantId);
   const { kms } = op;
-  const chain = await kms.hierarchy.masterKeys(tenantId);
   try {
-    const due = await kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
-      const locked = await lockKey(unit, chain, keyId);
-      const { record } = locked;
-      if (!isDestructionDue(record, unit.now)) return undefined;
-      if (!record.versions.some(isResident)) await applyEvent(op, locked, 'purge', (key) => destruction(key));
-      return record;
-    });
+    const due = await kms.hierarchy.under(tenantId, (chain) =>
+      kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
+        const locked = await lockKey(unit, chain, keyId);
+        const { record } = locked;
+        if (!isDestructionDue(record, unit.now)) return undefined;
+        if (!record.versions.some(isResident)) await applyEvent(op, locked, 'purge', (key) => destruction(key));
+        return record;
+      }),
+    );
     if (due?.versions.some(isResident)) await purgeResident(op, due);
     return due !== undefined;
   } finally {
@@ -85,13 +86,14 @@ async function purgeResident(op: Operation, due: KeyRecord): Promise<void> {
   const { kms } = op;
   const { tenantId, keyId } = due;
   await destroyResident(kms, due);
-  const chain = await kms.hierarchy.masterKeys(tenantId);
-  await kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
-    const locked = await lockKey(unit, chain, keyId);
-    // Another node may have been faster.
-    if (isDestructionDue(locked.record, unit.now))
-      await applyEvent(op, locked, 'purge', (key) => destruction(key, due));
-  });
+  await kms.hierarchy.under(tenantId, (chain) =>
+    kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
+      const locked = await lockKey(unit, chain, keyId);
+      // Another node may have been faster.
+      if (isDestructionDue(locked.record, unit.now))
+        await applyEvent(op, locked, 'purge', (key) => destruction(key, due));
+    }),
+  );
 }
 
 function rotateIfDue(service: Operation, seen: KeyRecord): Promise<boolean> {

@@ -125,15 +125,23 @@ async function judge(
   limits: SweepLimits,
 ): Promise<'keep' | 'wait' | 'foreign' | 'destroy'> {
   const { name } = object;
-  const seen = await kms.store.transact({ kind: 'system' }, async (unit) => ({
-    tenant: await unit.tenants.get(name.tenantId),
-    key: await unit.keys.get(name.keyId),
-  }));
-  if (seen.tenant === undefined) return 'foreign';
-  if (seen.tenant.state === 'shredded') return 'destroy';
+  const look = () =>
+    kms.store.transact({ kind: 'system' }, async (unit) => ({
+      tenant: await unit.tenants.get(name.tenantId),
+      key: await unit.keys.get(name.keyId),
+    }));
+  const { tenant, key } = await look();
+  if (tenant === undefined) return 'foreign';
+  if (tenant.state === 'shredded') return 'destroy';
   // Only an authentic record may be a reason to destroy an object.
-  if (seen.key !== undefined) (await kms.hierarchy.masterKeys(name.tenantId)).verifyRecord(seen.key);
-  if (seen.key?.state === 'destroyed') return 'destroy';
+  const isDestroyed =
+    key !== undefined &&
+    (await kms.hierarchy.under(name.tenantId, async (chain) => {
+      const now = (await look()).key ?? key;
+      chain.verifyRecord(now);
+      return now.state === 'destroyed';
+    }));
+  if (isDestroyed) return 'destroy';
   return kms.store.transact({ kind: 'system' }, async (unit) => {
     // First the claim: a call that makes a key releases it together with storing the version, so one of the two is seen.
     const claim = (await unit.residents.claims(providerId)).find((each) => nameOf(each.name) === nameOf(name));

@@ -1,4 +1,4 @@
-import { requirePermission } from '../access/caller.ts';
+import { requireOwnTenant, requirePermission } from '../access/caller.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { checkIdempotency } from '../bounds/check-change.ts';
 import { checkId, checkInteger, checkLine } from '../bounds/check-values.ts';
@@ -18,19 +18,13 @@ import type { TenantQuery, UnitOfWork } from '../ports/store.ts';
 import { OPERATIONS } from './catalog.ts';
 import { authenticOf } from './authentic-records.ts';
 import { checkToken, type CreateApiTokenInput, endedToken, makeToken, tokenCreated } from './api-tokens.ts';
+import { describeTenant, type TenantDescription } from '../model/describe-tenant.ts';
 import { listCursors } from './list-cursor.ts';
 import { destroyResidentOfTenant } from './destroy-resident.ts';
 import type { Kms } from './kms.ts';
+import { ofTenant } from './of-tenant.ts';
 import { type Operation, unattended } from './operation.ts';
 import { runOnce } from './run-once.ts';
-
-/** A tenant as it is shown. */
-export interface TenantDescription {
-  readonly tenantId: TenantId;
-  readonly name: string;
-  readonly state: TenantRecord['state'];
-  readonly createdAt: string;
-}
 
 /** What a new tenant is called. */
 export interface CreateTenantInput {
@@ -209,8 +203,7 @@ export async function shredTenant(op: Operation, input: ShredTenantInput): Promi
   checkId('tenantId', input.tenantId);
   checkLine('reason', input.reason, BOUNDS.reasonCharacters);
   checkIdempotency(op.idempotency);
-  if (caller.tenantId !== input.tenantId)
-    throw new KmsError('TENANT_MISMATCH', 'The credential is for another tenant.');
+  requireOwnTenant(caller, input.tenantId);
   if (typeof input.confirmation !== 'string' || input.confirmation.toLowerCase() !== `shred-${input.tenantId}`)
     throw badRequest('confirmation', 'must be SHRED- followed by the id of the tenant');
   const chain = await kms.hierarchy.masterKeys(SYSTEM_TENANT);
@@ -235,14 +228,10 @@ export async function shredTenant(op: Operation, input: ShredTenantInput): Promi
     kms.keyRing.forgetTenant(input.tenantId);
     kms.tokens.forgetTenant(input.tenantId);
     kms.identities.forgetTenant(input.tenantId);
+    kms.quotas.forgetTenant(input.tenantId);
   }
   await destroyObjects(kms, input.tenantId);
   return shredded;
-}
-
-/** The answers to calls of the service are kept in one place for all tenants, so each tenant's keys are kept apart there. */
-function ofTenant({ caller, idempotency }: Operation, tenantId: TenantId): Pick<Operation, 'caller' | 'idempotency'> {
-  return { caller, idempotency: idempotency && { ...idempotency, key: `${tenantId}/${idempotency.key}` } };
 }
 
 /** How many tokens are read, signed and written at a time. */
@@ -292,8 +281,4 @@ async function destroyObjects(kms: Kms, tenantId: TenantId): Promise<void> {
       { retryAfterSeconds: error.retryAfterSeconds ?? 1, cause: error },
     );
   }
-}
-
-function describeTenant({ tenantId, name, state, createdAt }: TenantRecord): TenantDescription {
-  return { tenantId, name, state, createdAt: createdAt.toISOString() };
 }

@@ -1,7 +1,9 @@
 import { authorize } from '../access/evaluate-policy.ts';
 import type { Permission } from '../access/permissions.ts';
+import { costOfUse } from '../algorithms/costs.ts';
 import type { Algorithm } from '../algorithms/registry.ts';
 import type { KeyEngine } from '../engines/engine.ts';
+import { queuedEngine } from '../engines/queued-engine.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { LoadedKey, LoadedVersion } from '../keyring/loaded-key.ts';
 import { patientEngine } from '../keyring/patient-engine.ts';
@@ -34,6 +36,12 @@ export interface UsableVersion {
   readonly algorithm: Algorithm;
   /** What its ciphertexts begin with; absent where it makes none. */
   readonly header: Uint8Array | undefined;
+  readonly engine: KeyEngine;
+}
+
+/** A key version that is ready for several uses at once. */
+export interface ReadyAtOnce {
+  readonly version: LoadedVersion;
   readonly engine: KeyEngine;
 }
 
@@ -72,7 +80,12 @@ async function rotatedAtBudgetEnd(op: Operation, record: KeyRecord, error: unkno
   const spent =
     KmsError.is(error) && error.code === 'KEY_USAGE_EXCEEDED' && error.details?.['version'] === record.currentVersion;
   if (!spent || !record.rotation.auto) return false;
-  await rotateUnattended(op, record, (now) => now.currentVersion === record.currentVersion);
+  try {
+    await rotateUnattended(op, record, (now) => now.currentVersion === record.currentVersion);
+  } catch (cause) {
+    if (KmsError.is(cause) && cause.code === 'QUOTA_EXCEEDED') return false;
+    throw cause;
+  }
   return true;
 }
 
@@ -94,6 +107,22 @@ export function admit({ kms, caller, evidence }: Operation, use: KeyUse, record:
 /** Checks, pays for and opens a version of an admitted key. */
 export function ready(op: Operation, request: KeyRequest, loaded: LoadedKey): MaybePromise<UsableVersion> {
   const version = admittedVersion(op, request, loaded);
+  op.kms.counter.requireRoom(loaded.record.tenantId, op.kms.clock);
+  const paid = op.pay?.(costOfUse(version.algorithm, request.use.crypto));
+  if (!(paid instanceof Promise)) return budgeted(op, request, loaded, version);
+  // What the limit was asked for may have taken its time, and the key counts as it is then.
+  return paid.then(async () => {
+    const late = await loadAdmitted(op, request);
+    return budgeted(op, request, late, admittedVersion(op, request, late));
+  });
+}
+
+function budgeted(
+  op: Operation,
+  request: KeyRequest,
+  loaded: LoadedKey,
+  version: LoadedVersion,
+): MaybePromise<UsableVersion> {
   const payment = op.kms.budgets.take(loaded.record, version, request.use.crypto);
   return payment === undefined
     ? opened(op, loaded.record, version)
@@ -135,12 +164,40 @@ function admittedVersion({ kms, evidence }: Operation, request: KeyRequest, load
   return version;
 }
 
-function opened({ kms }: Operation, key: KeyRecord, loaded: LoadedVersion): UsableVersion {
-  kms.counter.count(key.tenantId);
+function opened(op: Operation, key: KeyRecord, loaded: LoadedVersion): UsableVersion {
+  op.kms.counter.count(key.tenantId);
   const { record: version, algorithm, header } = loaded;
   const engine = loaded.engine();
-  const isResident = version.material.kind === 'resident';
-  return { key, version, algorithm, header, engine: isResident ? patientEngine(engine, version, kms.clock) : engine };
+  if (version.material.kind === 'resident')
+    return { key, version, algorithm, header, engine: patientEngine(engine, version, op.kms.clock) };
+  return { key, version, algorithm, header, engine: loaded.isQueued ? inTurn(op, key, algorithm, engine) : engine };
+}
+
+/**
+ * Makes one version of a held key ready for several uses at once, which the caller counts: within one turn of the event loop
+ * {@link ready} would answer the same to each. `undefined` for a version whose uses wait for something, cost more than the unit that is
+ * paid, or count against a budget, where each use leaves evidence, and where not all of them may be done. Throws what `ready` throws.
+ */
+export function readyAtOnce(
+  op: Operation,
+  request: KeyRequest,
+  loaded: LoadedKey,
+  uses: number,
+): ReadyAtOnce | undefined {
+  if (op.evidence !== undefined) return undefined;
+  const { crypto } = request.use;
+  admit(op, request.use, loaded.record);
+  const version = admittedVersion(op, request, loaded);
+  if (version.isQueued || version.record.material.kind === 'resident') return undefined;
+  if (costOfUse(version.algorithm, crypto) > 1) return undefined;
+  if (!op.kms.counter.hasRoomFor(uses, loaded.record.tenantId, op.kms.clock)) return undefined;
+  if (!op.kms.budgets.isUnbounded(loaded.record, version, crypto)) return undefined;
+  return { version, engine: version.engine() };
+}
+
+/** The engine whose slow work waits for the turn of the tenant. */
+function inTurn({ kms, client }: Operation, key: KeyRecord, algorithm: Algorithm, engine: KeyEngine): KeyEngine {
+  return queuedEngine(engine, algorithm, (units, work) => kms.jobs.run({ owner: key.tenantId, units, client }, work));
 }
 
 /** The engine's method, or the error for a key whose algorithm lacks it. */

@@ -37,7 +37,7 @@ export interface Mark {
 /**
  * Reports what changes in a store, no matter who changes it, and proves up to when it has reported everything.
  *
- * Contract (`testing/change-feed-contract.ts`): a committed change of a key, a revoked token and a shredded tenant are
+ * Contract (`testing/change-feed-contract.ts`): a committed change of a key or a tenant and a revoked token are
  * delivered in the order of their commits, and nothing that was rolled back; what is added is not a change, but for bindings
  * and denials of identities, which change what is known of somebody. When
  * `provenAt` answers `t`, every change that was committed before `t` was delivered. The first event is a gap or a mark.

@@ -42,4 +42,9 @@ export interface CredentialVerifier {
    *   the call names none.
    */
   verify(presented: PresentedCredentials): MaybePromise<Identity | undefined>;
+  /**
+   * Whether `verify` would answer from memory, where nothing has to be looked up for somebody who only tries: credentials that were found
+   * to hold are let in even while strangers try others from the same address. Default: it would not.
+   */
+  holds?(presented: PresentedCredentials): boolean;
 }

@@ -15,6 +15,7 @@ export interface DatabaseCopy {
   readonly settled: SettledCopy | null;
 }
 
+/** How it was decided that a restored copy of the database may serve. */
 export type SettledCopy =
   | { readonly at: Date; readonly by: 'operator' }
   /** What had ended by `tombstonesAsOf` has ended in this copy too. */

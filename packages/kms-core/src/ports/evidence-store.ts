@@ -60,6 +60,7 @@ export interface EvidenceStore {
 /** What reads evidence that is sealed. */
 export type EvidenceReader = Pick<EvidenceStore, 'events' | 'batchOf' | 'checkpoints' | 'batchesAfter'>;
 
+/** How much evidence waits. */
 export interface EvidenceBacklog {
   /** Events that are not sealed, or the limit when there are more. */
   readonly unsealed: number;
@@ -77,11 +78,13 @@ export interface Delivery extends EvidenceBatch {
   readonly attempts: number;
 }
 
+/** What became of the delivery of a batch. */
 export type DeliveryOutcome =
   | { readonly kind: 'delivered' }
   | { readonly kind: 'postponed'; readonly seconds: number }
   | { readonly kind: 'refused'; readonly reason: string };
 
+/** Which sealed events are listed: those that meet all of it, newest first. */
 export interface EvidenceQuery {
   readonly limit: number;
   /** Only events before this place. */
@@ -94,6 +97,7 @@ export interface EvidenceQuery {
   readonly to?: Date;
 }
 
+/** A page of sealed events. */
 export interface EvidencePage {
   readonly items: readonly ChainedEvent[];
   readonly more: boolean;

@@ -20,7 +20,7 @@ export interface FleetNodes {
     forMs: number,
     mayJoin: (others: readonly FleetNode[]) => boolean,
   ): Promise<readonly FleetNode[]>;
-  /** Announces this process again, even when it counted as gone in between. Returns the others. */
+  /** Announces this process again, with what it says of itself now, even when it counted as gone in between. Returns the others. */
   renew(node: Omit<FleetNode, 'startedAt'>, forMs: number): Promise<readonly FleetNode[]>;
   /** Says that this process is there no longer. */
   leave(nodeId: string): Promise<void>;

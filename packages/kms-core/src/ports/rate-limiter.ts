@@ -16,6 +16,11 @@ export interface RateLimitDetails {
 /** Holds callers to what they may take from others. Contract (`testing/rate-limiter-contract.ts`). */
 export interface RateLimiter {
   /**
+   * Whether callers are held to anything of which their identity says nothing. While they are not, those without a `rate` and without
+   * `tenantLimits` need not be asked for.
+   */
+  readonly limitsAll: boolean;
+  /**
    * Takes what a call costs, before it is done. Without a promise where that is decided in memory. What is refused takes
    * nothing.
    *

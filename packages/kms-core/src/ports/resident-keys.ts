@@ -58,8 +58,9 @@ export interface ResidentKeyProvider {
    * The cryptography of a resident key; every method answers a promise.
    *
    * @param publicKey of a key pair: public operations and the check of signatures run in this process
+   * @param owner the tenant that the key is of: where calls have to wait, those of one tenant take turns with those of another
    */
-  engine(algorithm: Algorithm, handle: Uint8Array, publicKey: Uint8Array | null): KeyEngine;
+  engine(algorithm: Algorithm, handle: Uint8Array, publicKey: Uint8Array | null, owner?: TenantId): KeyEngine;
   /** Destroys a key and, of a pair, both halves. */
   destroy(handle: Uint8Array): Promise<void>;
   /** Every object of this service in the HSM, whatever the database knows of it: for the orphan sweep. */

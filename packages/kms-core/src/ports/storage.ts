@@ -33,7 +33,12 @@ const WHOLE: unique symbol = Symbol.for('@qnsp/kms-core/storage');
  * the change feed of another one: what takes a `Storage` does not take a copy of it with a part exchanged.
  *
  * @example
- * return new Storage({ store, changes, evidence, close: () => driver.close() });
+ * import { Storage } from '@qnsp/kms-core';
+ * import { InMemoryEvidence, inMemoryStore } from '@qnsp/kms-core/testing';
+ * const store = inMemoryStore();
+ * const evidence = new InMemoryEvidence(store, Date.now);
+ * const storage = new Storage({ store, changes: store.changes, evidence, close: async () => {} });
+ * console.log(Storage.isWhole(storage), Storage.isWhole({ ...storage })); // true false
  */
 export class Storage<Parts extends StorageParts = StorageParts> {
   readonly store: Parts['store'];
@@ -43,6 +48,7 @@ export class Storage<Parts extends StorageParts = StorageParts> {
   readonly fleet: Parts['fleet'];
   readonly copies: Parts['copies'];
   readonly commits: Parts['commits'];
+  /** Closes all of it, once. */
   readonly close: () => Promise<void>;
 
   constructor(parts: Parts) {

@@ -1,3 +1,4 @@
+import { sortedJson } from '../encoding/sorted-json.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import { VERSION_STATES } from '../model/states.ts';
 import type { KeyRecord, KeyVersionRecord, VersionMaterial } from '../model/key.ts';
@@ -55,6 +56,35 @@ export function checkChange(from: KeyRecord, to: KeyRecord): void {
     if (next === undefined) refuse(`version ${version.version} is missing`);
     checkVersionChange(version, next);
   }
+}
+
+/**
+ * Refuses a record that is not the same under a master key that is as new, for a store without constraints that do.
+ *
+ * @throws KmsError `INTERNAL_ERROR`
+ */
+export function checkReseal(from: KeyRecord, to: KeyRecord): void {
+  const goesBack = from.versions.some(({ material }, index) => {
+    const next = to.versions[index]?.material;
+    return (
+      material.kind === 'sealed' &&
+      (next?.kind !== 'sealed' ||
+        next.tmkVersion < material.tmkVersion ||
+        (next.tmkVersion === material.tmkVersion && !sameMaterial(material, next)))
+    );
+  });
+  if (goesBack || to.mac.tmkVersion < from.mac.tmkVersion) refuse('it goes back to an earlier master key');
+  if (withoutSeals(from) !== withoutSeals(to)) refuse('it is not what it was');
+}
+
+function withoutSeals({ versions, ...record }: KeyRecord): string {
+  const unsealed = versions.map(({ material, publicKey, ...version }) => ({
+    ...version,
+    kind: material.kind,
+    handle: material.kind === 'resident' ? Buffer.from(material.handle).toString('hex') : null,
+    publicKey: publicKey && Buffer.from(publicKey).toString('hex'),
+  }));
+  return sortedJson({ ...record, mac: null, versions: unsealed });
 }
 
 function checkVersionChange(from: KeyVersionRecord, to: KeyVersionRecord): void {

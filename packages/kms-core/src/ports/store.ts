@@ -44,13 +44,24 @@ export interface UnitOfWork {
   readonly idempotency: IdempotencyRecords;
   readonly evidence: EvidenceRecords;
   readonly residents: ResidentClaims;
+  readonly seals: SealRecords;
 }
 
+/** The keys of a unit of work. */
 export interface KeyRecords {
-  /** The key as it is now; with `lock`, nobody else changes it until the unit ends. */
-  get(keyId: KeyId, options?: { readonly lock?: boolean }): Promise<KeyRecord | undefined>;
-  /** Adds a key. Throws `CONFLICT` when the id was ever used. */
-  insert(key: KeyRecord): Promise<void>;
+  /**
+   * The key as it is now; with `lock`, nobody else changes it until the unit ends. If the stored record has the revision and the MAC
+   * of `seen`, a store need not read the rest of it: it may answer `seen` itself.
+   */
+  get(
+    keyId: KeyId,
+    options?: { readonly lock?: boolean; readonly seen?: KeyRecord | undefined },
+  ): Promise<KeyRecord | undefined>;
+  /**
+   * Adds a key. Throws `CONFLICT` when the id was ever used, and `QUOTA_EXCEEDED` when its tenant has as many as there is room for
+   * that are not destroyed.
+   */
+  insert(key: KeyRecord, room?: Room): Promise<void>;
   /**
    * Replaces a key whose stored revision is `expectedRevision`; throws `CONFLICT` otherwise. The new revision is the next
    * one. Versions may be added, may move forward in their state and may lose their material; nothing else of a version
@@ -61,8 +72,11 @@ export interface KeyRecords {
   list(query: KeyQuery): Promise<KeyPage>;
   /** How many of the tenant's keys there are by state and by algorithm, and how much they were used. */
   count(): Promise<KeyCounts>;
-  /** Adds to the number of operations that used the tenant's keys in this month, in UTC. Only in a tenant's scope. */
-  addOperations(count: number): Promise<void>;
+  /**
+   * Adds to the number of operations that used the tenant's keys in this month, in UTC, and answers how many those are now. Only in a
+   * tenant's scope.
+   */
+  addOperations(count: number): Promise<number>;
   /** The ids of keys whose parent is this key. */
   children(keyId: KeyId): Promise<readonly KeyId[]>;
   /**
@@ -81,6 +95,15 @@ export interface KeyRecords {
   leaseOperations(lease: OperationLease): Promise<number>;
 }
 
+/**
+ * How many of a kind the tenant of a record may have. However many units add one at the same time, it never has more, and where one of
+ * them is refused it has as many; `QUOTA_EXCEEDED` is made with `quotaExceeded`.
+ */
+export interface Room {
+  /** Default: any number. */
+  readonly atMost?: number | undefined;
+}
+
 /** A key's place among those that are due. */
 export interface DueKey {
   /** When its rotation or destruction was due. */
@@ -97,6 +120,7 @@ export interface OperationLease {
   readonly count: number;
 }
 
+/** Which page of keys is listed: those that meet all of it. */
 export interface KeyQuery {
   /** From 1 to 200. */
   readonly limit: number;
@@ -108,12 +132,14 @@ export interface KeyQuery {
   readonly name?: string;
 }
 
+/** A page of keys, newest first. */
 export interface KeyPage {
   readonly items: readonly KeyRecord[];
   /** Whether there is more after the last item. */
   readonly more: boolean;
 }
 
+/** How many keys a tenant has, and how much they were used. */
 export interface KeyCounts {
   readonly byState: Readonly<Record<string, number>>;
   readonly byAlgorithm: Readonly<Record<string, number>>;
@@ -121,6 +147,7 @@ export interface KeyCounts {
   readonly operationsThisMonth: number;
 }
 
+/** The tenants of a unit of work, and their master keys. */
 export interface TenantRecords {
   /** The tenant as it is now; with `lock`, nobody else changes it, or anything that needs it active, until the unit ends. */
   get(tenantId: TenantId, options?: { readonly lock?: boolean }): Promise<TenantRecord | undefined>;
@@ -133,6 +160,10 @@ export interface TenantRecords {
    * such tenant.
    */
   shred(tenant: Pick<TenantRecord, 'tenantId' | 'mac'>): Promise<void>;
+  /** Stores other optional fields of a tenant, with the MAC that covers them. System scope only. Throws `NOT_FOUND` when there is no such tenant. */
+  setFields(tenant: Pick<TenantRecord, 'tenantId' | 'fields' | 'mac'>): Promise<void>;
+  /** How many of each kind a tenant of the scope has, as an insertion counts them that says how many there may be; nothing of one that is not there. */
+  usage(tenantId: TenantId): Promise<TenantUsage>;
   /** A page of the tenants of the scope, oldest first. */
   list(query: TenantQuery): Promise<TenantPage>;
   /**
@@ -160,6 +191,67 @@ export interface TenantRecords {
   lockRoots(): Promise<void>;
 }
 
+/**
+ * What is under the master key of a tenant, to be sealed again after a rotation: keys with the material of their versions, and the MACs of
+ * keys, identity bindings and denials, those that were removed or destroyed included.
+ */
+export interface SealRecords {
+  /** Up to `limit` tenants that have several versions of their master key, and are behind this one in the order of ids. System scope only. */
+  unfinished(limit: number, after: TenantId | null): Promise<readonly TenantId[]>;
+  /** How many keys, bindings and denials a tenant has, and how many of them name a version of its master key before this one. */
+  count(tenantId: TenantId, tmkVersion: number): Promise<SealCounts>;
+  /**
+   * Up to `limit` keys of a tenant of which anything names a version of its master key before this one, locked; those that another unit
+   * has locked are passed over, and so are those with these ids.
+   */
+  lockKeys(
+    tenantId: TenantId,
+    tmkVersion: number,
+    limit: number,
+    except: readonly KeyId[],
+  ): Promise<readonly KeyRecord[]>;
+  /**
+   * Stores the MAC and the sealed material of a key that was locked so. Neither may go back to an earlier version of the master key, and
+   * nothing else of it changes, not even the revision. Throws `INTERNAL_ERROR` for anything else.
+   */
+  resealKey(key: KeyRecord): Promise<void>;
+  /** As {@link lockKeys}, for bindings and denials: up to `limit` of each. */
+  lockIdentities(
+    tenantId: TenantId,
+    tmkVersion: number,
+    limit: number,
+    except: readonly string[],
+  ): Promise<FoundIdentities>;
+  /** As {@link resealKey}, for bindings and denials, of which it writes nothing but the MAC. */
+  resealIdentities(identities: FoundIdentities): Promise<void>;
+  /**
+   * Destroys every wrap of the versions of a tenant's master key before this one, forever: from then on a write under one of them throws a
+   * `NewerMasterKey`, no matter who makes it. System scope only. Throws `CONFLICT`, and destroys nothing, while anything names one of them, even
+   * if it had to wait for others that wrote it, and where this version is not the newest one.
+   */
+  retire(tenantId: TenantId, tmkVersion: number): Promise<void>;
+}
+
+/** How much of a tenant is under its master key. */
+export interface SealCounts {
+  readonly total: number;
+  /** What names an earlier version. */
+  readonly left: number;
+}
+
+/** What a tenant has of what it may have only so many of. */
+export interface TenantUsage {
+  /** Keys that are not destroyed. */
+  readonly keys: number;
+  /** API tokens that were neither revoked nor replaced, and have not expired at the time of the unit. */
+  readonly tokens: number;
+  /** Identity bindings that were not removed. */
+  readonly identityBindings: number;
+  /** Operations that were added since the first of the month, in UTC. */
+  readonly operationsThisMonth: number;
+}
+
+/** Which page of tenants is listed. */
 export interface TenantQuery {
   /** From 1 to 200. */
   readonly limit: number;
@@ -167,12 +259,14 @@ export interface TenantQuery {
   readonly after?: { readonly createdAt: Date; readonly tenantId: TenantId } | null;
 }
 
+/** A page of tenants, oldest first. */
 export interface TenantPage {
   readonly items: readonly TenantRecord[];
   /** Whether there is more after the last item. */
   readonly more: boolean;
 }
 
+/** How many tenant master keys there are, and how many of them each root wraps. */
 export interface MasterKeyCounts {
   readonly total: number;
   readonly byRoot: readonly (RootRecord & { readonly wraps: number })[];
@@ -222,9 +316,14 @@ export interface ResidentVersion {
   readonly state: KeyVersionRecord['state'];
 }
 
+/** The API tokens of a unit of work. */
 export interface TokenRecords {
-  /** Adds a token. Throws `CONFLICT` when its id or its hash was ever used, or its tenant was shredded. */
-  insert(token: ApiTokenRecord): Promise<void>;
+  /**
+   * Adds a token. Throws `CONFLICT` when its id or its hash was ever used, or its tenant was shredded, and `QUOTA_EXCEEDED` when its
+   * tenant has as many as there is room for that were neither revoked nor replaced, and have not expired at the time of the unit. There is
+   * room for any number of the platform's.
+   */
+  insert(token: ApiTokenRecord, room?: Room): Promise<void>;
   /** The token as it is now; with `lock`, nobody else changes it until the unit ends. */
   get(tokenId: string, options?: { readonly lock?: boolean }): Promise<ApiTokenRecord | undefined>;
   /** A page of the tokens of the scope, newest first. */
@@ -273,6 +372,7 @@ export interface ExpiredToken {
   readonly tokenId: string;
 }
 
+/** Which page of API tokens is listed: those that meet all of it. */
 export interface TokenQuery {
   /** From 1 to 200. */
   readonly limit: number;
@@ -284,6 +384,7 @@ export interface TokenQuery {
   readonly lockLive?: boolean;
 }
 
+/** A page of API tokens, newest first. */
 export interface TokenPage {
   readonly items: readonly ApiTokenRecord[];
   /** Whether there is more after the last item. */
@@ -292,21 +393,34 @@ export interface TokenPage {
 
 /** What tenants let those do whom issuers of credentials vouch for, and whom they shut out. */
 export interface IdentityRecords {
-  /** Adds a binding. Throws `CONFLICT` when its id was ever used, or its tenant was shredded. */
-  insert(binding: IdentityBindingRecord): Promise<void>;
+  /**
+   * Adds a binding. Throws `CONFLICT` when its id was ever used, or its tenant was shredded, and `QUOTA_EXCEEDED` when its tenant has
+   * as many as there is room for that were not removed.
+   */
+  insert(binding: IdentityBindingRecord, room?: Room): Promise<void>;
   /** The binding as it is now, unless it was removed; with `lock`, nobody else changes it until the unit ends. */
   get(bindingId: string, options?: { readonly lock?: boolean }): Promise<IdentityBindingRecord | undefined>;
   /** A page of the bindings of the scope that were not removed, newest first. */
   list(query: IdentityBindingQuery): Promise<IdentityBindingPage>;
-  /** How many bindings of the scope were not removed, and how many denials there are. */
-  count(): Promise<{ readonly bindings: number; readonly denials: number }>;
   /**
    * Stores when a binding was removed, and the MAC that covers it; nothing else of a binding ever changes. Throws `NOT_FOUND`
    * when the scope has no such binding that was not removed.
    */
   remove(binding: IdentityBindingRecord): Promise<void>;
-  /** Adds a denial. Throws `CONFLICT` when its id was ever used, or its tenant was shredded. */
-  insertDenial(denial: IdentityDenialRecord): Promise<void>;
+  /**
+   * Adds a denial. Throws `CONFLICT` when its id was ever used, or its tenant was shredded, and `QUOTA_EXCEEDED` when its tenant has as
+   * many as there is room for.
+   */
+  insertDenial(denial: IdentityDenialRecord, room?: Room): Promise<void>;
+  /** The denial as it is now, unless it was removed; with `lock`, nobody else changes it until the unit ends. */
+  getDenial(denialId: string, options?: { readonly lock?: boolean }): Promise<IdentityDenialRecord | undefined>;
+  /** A page of the denials of the scope that have not ended, newest first, also of those that were lifted. */
+  listDenials(query: IdentityDenialQuery): Promise<IdentityDenialPage>;
+  /**
+   * Stores the fields of a denial that was lifted, and the MAC that covers them; nothing else of a denial ever changes. Throws
+   * `NOT_FOUND` when the scope has no such denial.
+   */
+  liftDenial(denial: IdentityDenialRecord): Promise<void>;
   /** Removes the denials of the scope that have ended. */
   removeEndedDenials(): Promise<void>;
   /**
@@ -322,11 +436,13 @@ export interface IdentityNames {
   readonly denials: readonly Uint8Array[];
 }
 
+/** What the tenants say about an identity, found by what it proves. */
 export interface FoundIdentities {
   readonly bindings: readonly IdentityBindingRecord[];
   readonly denials: readonly IdentityDenialRecord[];
 }
 
+/** Which page of identity bindings is listed. */
 export interface IdentityBindingQuery {
   /** From 1 to 200. */
   readonly limit: number;
@@ -334,12 +450,29 @@ export interface IdentityBindingQuery {
   readonly after?: { readonly createdAt: Date; readonly bindingId: string } | null;
 }
 
+/** A page of identity bindings, newest first. */
 export interface IdentityBindingPage {
   readonly items: readonly IdentityBindingRecord[];
   /** Whether there is more after the last item. */
   readonly more: boolean;
 }
 
+/** Which page of denials is listed. */
+export interface IdentityDenialQuery {
+  /** From 1 to 200. */
+  readonly limit: number;
+  /** Where the page starts: after this denial in the order of the list; default: at the beginning. */
+  readonly after?: { readonly createdAt: Date; readonly denialId: string } | null;
+}
+
+/** A page of denials, newest first. */
+export interface IdentityDenialPage {
+  readonly items: readonly IdentityDenialRecord[];
+  /** Whether there is more after the last item. */
+  readonly more: boolean;
+}
+
+/** The events of a unit of work. */
 export interface EvidenceRecords {
   /** Makes events of the scope durable with the unit. */
   append(events: readonly AuditEvent[]): Promise<void>;
@@ -356,6 +489,7 @@ export interface IdempotencyRecord {
   readonly expiresAt: Date;
 }
 
+/** What repeated calls are answered with. */
 export interface IdempotencyRecords {
   /**
    * Claims a key for this unit of work. Answers the finished record of an earlier call, or `undefined` when the key is

@@ -127,6 +127,8 @@ async function wrapAgain(
       await unit.tenants.get(tenantId, { lock: true });
       const now = await unit.tenants.masterKeyWraps(tenantId);
       if (now.some((other) => other.format !== wrap.format)) return 'not needed';
+      // This version may have been destroyed meanwhile, and must not come back.
+      if (!now.some((other) => other.tmkVersion === tmkVersion)) return 'not needed';
       await unit.tenants.addMasterKeyWraps([wrap]);
       return 'added';
     });

@@ -10,7 +10,7 @@ let isTurning = false;
  * other requests are read and answered in the meantime. In each round one loop continues, however many wait, and those
  * of one tenant take turns with those of another.
  *
- * @example
+ * It is used so:
  * const turns = new Turns(caller.tenantId);
  * for (const record of records) {
  *   await turns.pause();

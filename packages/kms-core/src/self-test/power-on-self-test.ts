@@ -23,7 +23,7 @@ export interface SelfTestReport {
  *
  * @param answers the answers to expect; a test passes corrupted ones
  * @param algorithms what to test; in FIPS mode only the approved ones work at all
- * @example
+ * For example:
  * const { passed, results } = await powerOnSelfTest();
  */
 export async function powerOnSelfTest(

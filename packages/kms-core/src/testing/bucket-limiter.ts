@@ -10,6 +10,7 @@ interface Bucket {
 
 /** A rate limiter for tests: a bucket for each tenant, in memory and on a clock that is handed in. It never forgets a tenant. */
 export class BucketLimiter implements RateLimiter {
+  readonly limitsAll = true;
   readonly #buckets = new Map<string, Bucket>();
   readonly #limit: TrialLimit;
   readonly #now: () => number;

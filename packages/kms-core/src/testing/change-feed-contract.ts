@@ -12,6 +12,7 @@ import {
   sampleBinding,
   sampleDenial,
   sampleKey,
+  sampleMac,
   sampleToken,
   shreddedTenant,
   SYSTEM,
@@ -53,22 +54,26 @@ export function changeFeedContract(name: string, open: () => Promise<OpenedFeed>
       const second = await insertKey(store, sampleKey(tenantId));
       const token = sampleToken(tenantId);
       await asTenant(store, tenantId, (unit) => unit.tokens.insert(token));
+      const limited = await newTenant(store);
+      const fields = { '!rate': 1 };
       const events = await listening(async () => {
         await asTenant(store, tenantId, (unit) => unit.keys.update(nextRevision(second), 1));
         await asTenant(store, tenantId, (unit) => unit.tokens.revoke({ ...token, revokedAt: unit.now }));
         await asTenant(store, tenantId, (unit) => unit.keys.update(nextRevision(first), 1));
+        await store.transact(SYSTEM, (unit) => unit.tenants.setFields({ tenantId: limited, fields, mac: sampleMac() }));
         await store.transact(SYSTEM, (unit) => unit.tenants.shred(shreddedTenant(tenantId)));
       });
       const changes = events.filter((event) => event.kind !== 'mark');
-      assert.deepEqual(changes.slice(0, 3), [
+      assert.deepEqual(changes.slice(0, 4), [
         { kind: 'key', keyId: second.keyId },
         { kind: 'token', tokenId: token.tokenId },
         { kind: 'key', keyId: first.keyId },
+        { kind: 'tenant', tenantId: limited },
       ]);
       assert.ok(changes.some((event) => event.kind === 'tenant' && event.tenantId === tenantId));
     });
 
-    it('tells of bindings and denials of identities, also of those that were added, by what they are found by', async () => {
+    it('tells of bindings and denials of identities, also of those that were added or lifted, by what they are found by', async () => {
       const { store } = opened();
       const tenantId = await newTenant(store);
       const [binding, denial] = [sampleBinding(tenantId), sampleDenial(tenantId, { endsAt: new Date(0) })];
@@ -80,6 +85,8 @@ export function changeFeedContract(name: string, open: () => Promise<OpenedFeed>
         await asTenant(store, tenantId, (unit) => unit.identities.insert(binding));
         await asTenant(store, tenantId, (unit) => unit.identities.insertDenial(denial));
         await asTenant(store, tenantId, (unit) => unit.identities.remove({ ...binding, removedAt: unit.now }));
+        const lifted = { ...denial, fields: { liftedAt: 1 } };
+        await asTenant(store, tenantId, (unit) => unit.identities.liftDenial(lifted));
         await asTenant(store, tenantId, (unit) => unit.identities.removeEndedDenials());
         const failing = asTenant(store, tenantId, async (unit) => {
           await unit.identities.insert(sampleBinding(tenantId));
@@ -88,7 +95,7 @@ export function changeFeedContract(name: string, open: () => Promise<OpenedFeed>
         await assert.rejects(failing, { message: 'rolled back' });
       });
       const changes = events.filter((event) => event.kind !== 'mark');
-      assert.deepEqual(changes, [named(binding), named(denial), named(binding), named(denial)]);
+      assert.deepEqual(changes, [named(binding), named(denial), named(binding), named(denial), named(denial)]);
     });
 
     it('tells nothing of what was rolled back, and nothing of what was only added', async () => {

@@ -22,14 +22,14 @@ export interface TestFramework {
 }
 
 /**
- * Declares the cases of a contract as tests.
+ * Declares the cases of a contract as tests: of `node:test`, as in the example, or with vitest by
+ * `declareContract(contract, { describe, it, beforeAll, afterAll })`.
  *
  * @example
- * import { afterAll, beforeAll, describe, it } from 'vitest';
- * declareContract(storeContract('my store', openMine), { describe, it, beforeAll, afterAll });
- * @example
  * import { after, before, describe, it } from 'node:test';
- * declareContract(storeContract('my store', openMine), { describe, it, beforeAll: before, afterAll: after });
+ * import { declareContract, MapCache, memoryCacheContract } from '@qnsp/kms-core/testing';
+ * const contract = memoryCacheContract('my cache', (maxEntries, maxBytes) => new MapCache(maxEntries, maxBytes));
+ * declareContract(contract, { describe, it, beforeAll: before, afterAll: after });
  */
 export function declareContract(contract: Contract, { describe, it, beforeAll, afterAll }: TestFramework): void {
   describe(contract.name, () => {

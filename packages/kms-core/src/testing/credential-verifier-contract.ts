@@ -58,6 +58,18 @@ export function credentialVerifierContract(name: string, open: () => Promise<Ver
       assert.deepEqual(again, first);
     });
 
+    it('says that it holds what it would answer from memory, and nothing that it would look up', async () => {
+      const { verifier } = trial;
+      for (const presented of [trial.live, ...trial.unknown, ...trial.foreign])
+        assert.notEqual(verifier.holds?.(presented), true);
+      await verify(trial.live);
+      if (verifier.holds !== undefined) assert.equal(verifier.holds(trial.live), true);
+      for (const presented of trial.unknown) {
+        await refusal(presented);
+        assert.notEqual(verifier.holds?.(presented), true);
+      }
+    });
+
     it('knows nothing of a credential of another kind, nor of none', async () => {
       for (const presented of [{}, ...trial.foreign]) assert.equal(await verify(presented), undefined);
     });

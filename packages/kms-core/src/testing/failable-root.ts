@@ -16,8 +16,12 @@ export interface FailableRoot extends RootProvider {
  * A software root that behaves as one in an HSM may.
  *
  * @example
+ * import { randomBytes } from 'node:crypto';
+ * import { failableRoot } from '@qnsp/kms-core/testing';
  * const root = failableRoot('hsm-a', randomBytes(32));
  * root.goAway();
+ * const wrapped = root.wrap(randomBytes(32), Buffer.alloc(0));
+ * console.log(await Promise.resolve(wrapped).catch((error) => error.code)); // HSM_UNAVAILABLE
  */
 export function failableRoot(id: string, rootKey: Uint8Array): FailableRoot {
   let root = softwareRoot(id, rootKey);

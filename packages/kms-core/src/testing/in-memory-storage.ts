@@ -9,7 +9,12 @@ export type InMemoryStorage = Storage<StorageParts & { readonly store: InMemoryS
  * A storage for tests, in the memory of this process. Nothing of it is kept.
  *
  * @example
- * await using kms = await openKms({ storage: inMemoryStorage(), roots: softwareRoot('test', randomBytes(32)), alert: () => {} });
+ * import { randomBytes } from 'node:crypto';
+ * import { openKms, softwareRoot } from '@qnsp/kms-core';
+ * import { inMemoryStorage } from '@qnsp/kms-core/testing';
+ * const roots = softwareRoot('test', randomBytes(32));
+ * await using kms = await openKms({ storage: inMemoryStorage(), roots, alert: () => {} });
+ * console.log(await kms.ensureTenant('shop') === await kms.ensureTenant('shop')); // true
  */
 export function inMemoryStorage(options: InMemoryStoreOptions = {}): InMemoryStorage {
   const store = inMemoryStore(options);

@@ -11,9 +11,11 @@ import { MemoryIdempotency } from './store-memory-idempotency.ts';
 import { MemoryKeys } from './store-memory-keys.ts';
 import { changesBetween, copyOf, draftOf, emptyTables, type MemoryTables } from './store-memory-tables.ts';
 import { MemoryResidents } from './store-memory-residents.ts';
+import { MemorySeals } from './store-memory-seals.ts';
 import { MemoryTenants } from './store-memory-tenants.ts';
 import { MemoryTokens, tokenByHash } from './store-memory-tokens.ts';
 
+/** How a store in memory behaves. */
 export interface InMemoryStoreOptions {
   /** The clock of the units of work; default: that of the system. */
   readonly now?: () => Date;
@@ -24,7 +26,10 @@ export interface InMemoryStoreOptions {
  * is kept or dropped as a whole; a unit that starts another one and waits for it waits forever.
  *
  * @example
+ * import { inMemoryStore } from '@qnsp/kms-core/testing';
  * const store = inMemoryStore({ now: () => new Date('2026-01-01T00:00:00Z') });
+ * const now = await store.transact({ kind: 'system' }, async (unit) => unit.now);
+ * console.log(now.toISOString()); // 2026-01-01T00:00:00.000Z
  */
 export function inMemoryStore(options: InMemoryStoreOptions = {}): InMemoryStore {
   return new InMemoryStore(options.now ?? (() => new Date()));
@@ -85,6 +90,7 @@ export class InMemoryStore implements Store {
         idempotency: new MemoryIdempotency(unit),
         evidence: new MemoryEvidence(unit),
         residents: new MemoryResidents(unit),
+        seals: new MemorySeals(unit),
       });
       if (failure !== undefined)
         throw new KmsError('INTERNAL_ERROR', 'A failed unit of work cannot be committed.', { cause: failure });

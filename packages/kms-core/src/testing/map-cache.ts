@@ -19,6 +19,7 @@ export class MapCache<V extends object> implements MemoryCache<V> {
     return held.value;
   }
 
+  /** Holds a value, of which the caller says how many bytes it takes. */
   set(name: string, value: V, bytes: number): void {
     this.#held.delete(name);
     if (bytes > this.#maxBytes) return;
@@ -29,10 +30,12 @@ export class MapCache<V extends object> implements MemoryCache<V> {
     }
   }
 
+  /** Lets one value go. */
   delete(name: string): void {
     this.#held.delete(name);
   }
 
+  /** Lets every value go. */
   clear(): void {
     this.#held.clear();
   }

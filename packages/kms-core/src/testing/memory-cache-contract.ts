@@ -11,7 +11,9 @@ interface Value {
  *
  * @param open makes an empty cache that holds at most this many entries and bytes
  * @example
- * memoryCacheContract('map', (maxEntries, maxBytes) => new MapCache(maxEntries, maxBytes));
+ * import { brokenRules, MapCache, memoryCacheContract } from '@qnsp/kms-core/testing';
+ * const contract = memoryCacheContract('my cache', (maxEntries, maxBytes) => new MapCache(maxEntries, maxBytes));
+ * console.log(await brokenRules(contract)); // []
  */
 export function memoryCacheContract(
   name: string,

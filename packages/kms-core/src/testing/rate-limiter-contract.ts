@@ -5,6 +5,7 @@ import { newId, type TenantId } from '../model/identifiers.ts';
 import { type Contract, contractOfTrials } from './contract.ts';
 import type { RateLimiter } from '../ports/rate-limiter.ts';
 
+/** A rate limiter under test, with a clock that the test moves. */
 export interface LimiterTrial {
   readonly limiter: RateLimiter;
   /** Lets time go by for the limiter. */

@@ -15,9 +15,17 @@ export interface OpenedRoots {
  * What every root provider owes.
  *
  * @example
- * rootProviderContract('software root', async () => ({
- *   root: softwareRoot('a', key), sameRoot: softwareRoot('a', key), otherRoot: softwareRoot('b', other), close: async () => {},
+ * import { randomBytes } from 'node:crypto';
+ * import { softwareRoot } from '@qnsp/kms-core';
+ * import { brokenRules, rootProviderContract } from '@qnsp/kms-core/testing';
+ * const [key, other] = [randomBytes(32), randomBytes(32)];
+ * const contract = rootProviderContract('software root', async () => ({
+ *   root: softwareRoot('a', key),
+ *   sameRoot: softwareRoot('a', key),
+ *   otherRoot: softwareRoot('b', other),
+ *   close: async () => {},
  * }));
+ * console.log(await brokenRules(contract)); // []
  */
 export function rootProviderContract(name: string, open: () => Promise<OpenedRoots>): Contract {
   return contractOf(name, open, ({ it }, roots) => {

@@ -39,7 +39,14 @@ interface Held {
  * Holds keys as an HSM does: by name, behind an asynchronous engine, with suite 2 for AES.
  *
  * @example
+ * import { randomBytes } from 'node:crypto';
+ * import { localCaller, openKms, softwareRoot } from '@qnsp/kms-core';
+ * import { inMemoryStorage, softwareResidentKeys } from '@qnsp/kms-core/testing';
  * const hsm = softwareResidentKeys('hsm-a');
+ * const roots = softwareRoot('test', randomBytes(32));
+ * await using kms = await openKms({ storage: inMemoryStorage(), roots, resident: [hsm], alert: () => {} });
+ * const ada = kms.as(localCaller({ tenantId: await kms.ensureTenant('shop'), subject: 'ada', role: 'tenant_admin' }));
+ * console.log((await ada.createKey({ protectionLevel: 'hsm' })).provider); // hsm-a
  */
 export function softwareResidentKeys(id: string): SoftwareResidentKeys {
   const held = new Map<string, Held>();

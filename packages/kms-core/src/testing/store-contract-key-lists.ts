@@ -118,9 +118,9 @@ export function keyListRules({ it }: Rules, store: () => Store): void {
 
   it('adds up the operations of a tenant, and of no other', async () => {
     const [tenantId, other] = [await newTenant(store()), await newTenant(store())];
-    await asTenant(store(), tenantId, (unit) => unit.keys.addOperations(3));
-    await asTenant(store(), tenantId, (unit) => unit.keys.addOperations(4));
-    await asTenant(store(), other, (unit) => unit.keys.addOperations(1));
+    const add = (to: string, count: number) => asTenant(store(), to, (unit) => unit.keys.addOperations(count));
+    assert.deepEqual([await add(tenantId, 3), await add(tenantId, 4), await add(tenantId, 0)], [3, 7, 7]);
+    assert.equal(await add(other, 1), 1);
     assert.equal((await asTenant(store(), tenantId, (unit) => unit.keys.count())).operationsThisMonth, 7);
     assert.equal((await asTenant(store(), other, (unit) => unit.keys.count())).operationsThisMonth, 1);
     const attempt = store().transact(SYSTEM, (unit) => unit.keys.addOperations(1));

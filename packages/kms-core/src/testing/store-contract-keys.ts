@@ -127,6 +127,29 @@ export function keyRules({ it }: Rules, store: () => Store): void {
     assert.deepEqual(await store().readKey(tenantId, key.keyId).then(comparable), before);
   });
 
+  it('answers a key as it is stored, whatever was seen of it before', async () => {
+    const [tenantId, otherTenant] = [await newTenant(store()), await newTenant(store())];
+    const first = await insertKey(store(), sampleKey(tenantId));
+    const lock = (inTenant: string, seen: KeyRecord) =>
+      asTenant(store(), inTenant, (unit) => unit.keys.get(seen.keyId, { lock: true, seen }));
+    assert.deepEqual(comparable(await lock(tenantId, first)), comparable(first));
+    assert.equal(await lock(otherTenant, first), undefined);
+    const second = rotated(first);
+    await asTenant(store(), tenantId, (unit) => unit.keys.update(second, 1));
+    const sameRevision = { ...second, name: 'never stored', mac: sampleMac() };
+    const neverStored = sampleKey(tenantId);
+    for (const seen of [first, sameRevision, second])
+      assert.deepEqual(comparable(await lock(tenantId, seen)), comparable(second));
+    assert.equal(await lock(tenantId, neverStored), undefined);
+    const seen = await store().readKey(tenantId, first.keyId);
+    const third = rotated(second);
+    await asTenant(store(), tenantId, async (unit) => {
+      const locked = await unit.keys.get(first.keyId, { lock: true, seen });
+      await unit.keys.update(third, locked?.revision ?? 0);
+    });
+    assert.deepEqual(comparable(await store().readKey(tenantId, first.keyId)), comparable(third));
+  });
+
   it('answers undefined for a key that does not exist', async () => {
     const tenantId = await newTenant(store());
     assert.equal(await store().readKey(tenantId, newId()), undefined);

@@ -101,6 +101,23 @@ export function tenantRules({ it, before }: Rules, store: () => Store): void {
     assert.equal(seen.more, false);
   });
 
+  it('stores other fields of a tenant with their MAC, in the system scope only', async () => {
+    const tenantId = await newTenant(store());
+    const stored = await asTenant(store(), tenantId, (unit) => unit.tenants.get(tenantId));
+    const changed = { tenantId, fields: { '!rate': 7, other: ['a'] }, mac: sampleMac() };
+    await assert.rejects(
+      asTenant(store(), tenantId, (unit) => unit.tenants.setFields(changed)),
+      { code: 'INTERNAL_ERROR' },
+    );
+    await store().transact(SYSTEM, (unit) => unit.tenants.setFields(changed));
+    const found = await asTenant(store(), tenantId, (unit) => unit.tenants.get(tenantId));
+    assert.deepEqual(comparable(found), comparable({ ...stored, ...changed }));
+    await assert.rejects(
+      store().transact(SYSTEM, (unit) => unit.tenants.setFields({ ...changed, tenantId: newId() })),
+      { code: 'NOT_FOUND' },
+    );
+  });
+
   it('binds a tenant: stores its MAC, and replaces all wraps of its master keys, in the system scope only', async () => {
     const [tenantId, other] = [await newTenant(store()), await newTenant(store())];
     const old = [sampleWrap(tenantId), sampleWrap(tenantId, { tmkVersion: 2 })];

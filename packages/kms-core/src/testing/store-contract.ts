@@ -9,8 +9,10 @@ import { keyListRules } from './store-contract-key-lists.ts';
 import { keyRules } from './store-contract-keys.ts';
 import { lineageRules } from './store-contract-lineages.ts';
 import { residentRules } from './store-contract-residents.ts';
+import { roomRules } from './store-contract-room.ts';
 import { rootRules } from './store-contract-roots.ts';
 import { scheduleRules } from './store-contract-schedules.ts';
+import { sealRules } from './store-contract-seals.ts';
 import { tenantRules } from './store-contract-tenants.ts';
 import { tokenRules } from './store-contract-tokens.ts';
 import { unitRules } from './store-contract-units.ts';
@@ -20,8 +22,9 @@ import { unitRules } from './store-contract-units.ts';
  * anything else.
  *
  * @example
- * const contract = storeContract('in-memory store', async () => ({ store: inMemoryStore(), close: async () => {} }));
- * declareContract(contract, { describe, it, beforeAll, afterAll });
+ * import { brokenRules, inMemoryStore, storeContract } from '@qnsp/kms-core/testing';
+ * const contract = storeContract('my store', async () => ({ store: inMemoryStore(), close: async () => {} }));
+ * console.log(await brokenRules(contract)); // []
  */
 export function storeContract(name: string, open: () => Promise<{ store: Store; close(): Promise<void> }>): Contract {
   return contractOf(name, open, (rules, opened) => {
@@ -38,7 +41,9 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
     describe('tokens', () => tokenRules(rules, store));
     describe('lineages of tokens', () => lineageRules(rules, store));
     describe('identities', () => identityRules(rules, store));
+    describe('room', () => roomRules(rules, store));
     describe('tenants', () => tenantRules(rules, store));
+    describe('seals', () => sealRules(rules, store));
     describe('roots', () => rootRules(rules, store));
     describe('resident keys', () => residentRules(rules, store));
   });

@@ -1,13 +1,26 @@
 import type { IdentityBindingRecord, IdentityDenialRecord } from '../access/identity-binding.ts';
 import { KmsError } from '../errors/kms-error.ts';
+import type { TenantId } from '../model/identifiers.ts';
+import type { RecordMac } from '../model/key.ts';
 import type {
   FoundIdentities,
   IdentityBindingPage,
   IdentityBindingQuery,
+  IdentityDenialPage,
+  IdentityDenialQuery,
   IdentityNames,
   IdentityRecords,
+  Room,
 } from '../ports/store.ts';
-import { copyOf, type MemoryUnit, requireActiveTenant, requireSeen, sees } from './store-memory-tables.ts';
+import {
+  copyOf,
+  type MemoryUnit,
+  requireActiveTenant,
+  requireLiveMasterKey,
+  requireRoomFor,
+  requireSeen,
+  sees,
+} from './store-memory-tables.ts';
 
 export class MemoryIdentities implements IdentityRecords {
   readonly #unit: MemoryUnit;
@@ -16,9 +29,12 @@ export class MemoryIdentities implements IdentityRecords {
     this.#unit = unit;
   }
 
-  async insert(binding: IdentityBindingRecord): Promise<void> {
+  async insert(binding: IdentityBindingRecord, room: Room = {}): Promise<void> {
     const { bindings } = this.#tablesOf(binding);
+    this.#requireLive(binding.tenantId, binding.mac);
     if (bindings.has(binding.bindingId)) throw new KmsError('CONFLICT', 'The id of the binding was used before.');
+    const used = this.#all().filter(({ tenantId }) => tenantId === binding.tenantId);
+    requireRoomFor(this.#unit, 'identityBindings', used.length, room);
     bindings.set(binding.bindingId, copyOf(binding));
   }
 
@@ -34,22 +50,41 @@ export class MemoryIdentities implements IdentityRecords {
     return { items: behind.slice(0, limit).map(copyOf), more: behind.length > limit };
   }
 
-  async count(): Promise<{ bindings: number; denials: number }> {
-    return { bindings: this.#all().length, denials: this.#denials().length };
-  }
-
   async remove({ bindingId, removedAt, mac }: IdentityBindingRecord): Promise<void> {
     const { bindings } = this.#unit.tables();
     const binding = bindings.get(bindingId);
     if (binding === undefined || !this.#counts(binding))
       throw new KmsError('NOT_FOUND', 'There is no identity binding with this id.');
+    this.#requireLive(binding.tenantId, mac);
     bindings.set(bindingId, copyOf({ ...binding, removedAt, mac }));
   }
 
-  async insertDenial(denial: IdentityDenialRecord): Promise<void> {
+  async insertDenial(denial: IdentityDenialRecord, room: Room = {}): Promise<void> {
     const { denials } = this.#tablesOf(denial);
+    this.#requireLive(denial.tenantId, denial.mac);
     if (denials.has(denial.denialId)) throw new KmsError('CONFLICT', 'The id of the denial was used before.');
+    const used = this.#denials().filter(({ tenantId }) => tenantId === denial.tenantId);
+    requireRoomFor(this.#unit, 'identityDenials', used.length, room);
     denials.set(denial.denialId, copyOf(denial));
+  }
+
+  async getDenial(denialId: string): Promise<IdentityDenialRecord | undefined> {
+    const denial = this.#denials().find((each) => each.denialId === denialId);
+    return denial && copyOf(denial);
+  }
+
+  async listDenials({ limit, after }: IdentityDenialQuery): Promise<IdentityDenialPage> {
+    const behind = this.#denials()
+      .filter((denial) => denial.endsAt >= this.#unit.now && (!after || newestDenialFirst(after, denial) < 0))
+      .sort(newestDenialFirst);
+    return { items: behind.slice(0, limit).map(copyOf), more: behind.length > limit };
+  }
+
+  async liftDenial({ denialId, fields, mac }: IdentityDenialRecord): Promise<void> {
+    const denial = await this.getDenial(denialId);
+    if (denial === undefined) throw new KmsError('NOT_FOUND', 'There is no denial with this id.');
+    this.#requireLive(denial.tenantId, mac);
+    this.#unit.tables().denials.set(denialId, copyOf({ ...denial, fields, mac }));
   }
 
   async removeEndedDenials(): Promise<void> {
@@ -66,6 +101,15 @@ export class MemoryIdentities implements IdentityRecords {
       bindings: this.#all().filter(isOf(names.bindings)).slice(0, limit).map(copyOf),
       denials: this.#denials().filter(isOf(names.denials)).map(copyOf),
     };
+  }
+
+  #requireLive(tenantId: TenantId, { tmkVersion }: RecordMac): void {
+    try {
+      requireLiveMasterKey(this.#unit.tables(), tenantId, tmkVersion);
+    } catch (error) {
+      this.#unit.fail(error);
+      throw error;
+    }
   }
 
   #all(): IdentityBindingRecord[] {
@@ -95,8 +139,15 @@ function hex(bytes: Uint8Array): string {
 type Place = NonNullable<IdentityBindingQuery['after']>;
 
 function newestFirst(a: Place, b: Place): number {
-  return (
-    b.createdAt.getTime() - a.createdAt.getTime() ||
-    (a.bindingId < b.bindingId ? 1 : a.bindingId > b.bindingId ? -1 : 0)
-  );
+  return b.createdAt.getTime() - a.createdAt.getTime() || lastFirst(a.bindingId, b.bindingId);
+}
+
+type DenialPlace = NonNullable<IdentityDenialQuery['after']>;
+
+function newestDenialFirst(a: DenialPlace, b: DenialPlace): number {
+  return b.createdAt.getTime() - a.createdAt.getTime() || lastFirst(a.denialId, b.denialId);
+}
+
+function lastFirst(a: string, b: string): number {
+  return a < b ? 1 : a > b ? -1 : 0;
 }

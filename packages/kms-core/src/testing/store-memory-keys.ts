@@ -1,12 +1,14 @@
 import { KmsError } from '../errors/kms-error.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
-import type { DueKey, KeyCounts, KeyPage, KeyQuery, KeyRecords, OperationLease } from '../ports/store.ts';
+import type { DueKey, KeyCounts, KeyPage, KeyQuery, KeyRecords, OperationLease, Room } from '../ports/store.ts';
 import { checkChange, checkKey } from '../ports/store-invariants.ts';
 import {
   copyOf,
   type MemoryUnit,
   requireActiveTenant,
+  requireLiveMasterKey,
+  requireRoomFor,
   requireSeen,
   requireSystem,
   sees,
@@ -24,11 +26,13 @@ export class MemoryKeys implements KeyRecords {
     return key === undefined || !sees(this.#unit.scope, key.tenantId) ? undefined : copyOf(key);
   }
 
-  async insert(key: KeyRecord): Promise<void> {
+  async insert(key: KeyRecord, room: Room = {}): Promise<void> {
     requireSeen(this.#unit.scope, key.tenantId);
     const { keys } = this.#unit.tables();
     if (keys.has(key.keyId)) throw new KmsError('CONFLICT', 'The id of the key was used before.');
     this.#check(key);
+    const used = [...keys.values()].filter(({ tenantId, state }) => tenantId === key.tenantId && state !== 'destroyed');
+    requireRoomFor(this.#unit, 'keys', used.length, room);
     keys.set(key.keyId, copyOf(key));
   }
 
@@ -67,12 +71,14 @@ export class MemoryKeys implements KeyRecords {
     return { byState, byAlgorithm, operationsThisMonth: own.reduce((sum, [, count]) => sum + count, 0) };
   }
 
-  async addOperations(count: number): Promise<void> {
+  async addOperations(count: number): Promise<number> {
     const { scope } = this.#unit;
     if (scope.kind !== 'tenant') throw new KmsError('INTERNAL_ERROR', 'Operations are counted for one tenant.');
     const { operations } = this.#unit.tables();
     const counter = `${scope.tenantId}:${this.#month()}`;
-    operations.set(counter, (operations.get(counter) ?? 0) + count);
+    const total = (operations.get(counter) ?? 0) + count;
+    operations.set(counter, total);
+    return total;
   }
 
   async children(keyId: KeyId): Promise<readonly KeyId[]> {
@@ -146,10 +152,19 @@ export class MemoryKeys implements KeyRecords {
     const tables = this.#unit.tables();
     const { keys } = tables;
     requireActiveTenant(tables, key.tenantId);
+    for (const tmkVersion of masterKeysOf(key)) requireLiveMasterKey(tables, key.tenantId, tmkVersion);
     if (key.parentKeyId !== null && keys.get(key.parentKeyId)?.tenantId !== key.tenantId) {
       throw new KmsError('INTERNAL_ERROR', 'The parent of the key does not exist.');
     }
   }
+}
+
+/** The versions of the master key that a key names. */
+export function masterKeysOf({ mac, versions }: KeyRecord): readonly number[] {
+  return [
+    mac.tmkVersion,
+    ...versions.flatMap(({ material }) => (material.kind === 'sealed' ? material.tmkVersion : [])),
+  ];
 }
 
 /** When the key rotates automatically, or never. */

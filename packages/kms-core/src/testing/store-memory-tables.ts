@@ -1,4 +1,6 @@
 import { KmsError } from '../errors/kms-error.ts';
+import { masterKeyRetired } from '../errors/newer-master-key.ts';
+import { type QuotaKind, requireRoom } from '../errors/quota-exceeded.ts';
 import type { AuditEvent } from '../model/audit-event.ts';
 import type { ApiTokenRecord } from '../access/api-token.ts';
 import type { IdentityBindingRecord, IdentityDenialRecord } from '../access/identity-binding.ts';
@@ -6,13 +8,15 @@ import { SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
 import type { MasterKeyWrap, RootRecord, TenantRecord } from '../model/tenant.ts';
 import type { StoreChange } from '../ports/change-feed.ts';
-import type { IdempotencyRecord, ResidentClaim, StoreScope } from '../ports/store.ts';
+import type { IdempotencyRecord, ResidentClaim, Room, StoreScope } from '../ports/store.ts';
 
 /** What the in-memory store holds. */
 export interface MemoryTables {
   readonly keys: Map<string, KeyRecord>;
   readonly tenants: Map<string, TenantRecord>;
   readonly wraps: Map<string, MasterKeyWrap>;
+  /** The first version of its master key that is left to a tenant. */
+  readonly oldest: Map<TenantId, number>;
   readonly roots: Map<string, RootRecord>;
   readonly tokens: Map<string, ApiTokenRecord>;
   /** When tokens were last used, by id. */
@@ -50,6 +54,7 @@ export function emptyTables(): MemoryTables {
     keys: new Map(),
     tenants: new Map(),
     wraps: new Map(),
+    oldest: new Map(),
     roots: new Map(),
     tokens: new Map(),
     uses: new Map(),
@@ -70,12 +75,28 @@ export function requireActiveTenant({ tenants }: MemoryTables, tenantId: TenantI
   if (tenant.state === 'shredded') throw new KmsError('CONFLICT', 'The tenant was shredded.');
 }
 
+/** Refuses what is under a version of a tenant's master key that was destroyed. */
+export function requireLiveMasterKey({ oldest }: MemoryTables, tenantId: TenantId, tmkVersion: number): void {
+  if (tmkVersion < (oldest.get(tenantId) ?? 1)) throw masterKeyRetired();
+}
+
+/** Refuses one more than there is room for, and with it the whole unit. */
+export function requireRoomFor(unit: MemoryUnit, kind: QuotaKind, used: number, room: Room): void {
+  try {
+    requireRoom(kind, used, room.atMost);
+  } catch (error) {
+    unit.fail(error);
+    throw error;
+  }
+}
+
 /** New maps of the same records, which nobody changes in place. */
 export function draftOf(tables: MemoryTables): MemoryTables {
   return {
     keys: new Map(tables.keys),
     tenants: new Map(tables.tenants),
     wraps: new Map(tables.wraps),
+    oldest: new Map(tables.oldest),
     roots: new Map(tables.roots),
     tokens: new Map(tables.tokens),
     uses: new Map(tables.uses),

@@ -1,12 +1,14 @@
+import { takesRoom } from '../access/api-token.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { KeyVersionRecord } from '../model/key.ts';
 import type { MasterKeyName, MasterKeyWrap, RootRecord, TenantRecord } from '../model/tenant.ts';
-import type { MasterKeyCounts, TenantPage, TenantQuery, TenantRecords } from '../ports/store.ts';
+import type { MasterKeyCounts, TenantPage, TenantQuery, TenantRecords, TenantUsage } from '../ports/store.ts';
 import {
   copyOf,
   type MemoryUnit,
   requireActiveTenant,
+  requireLiveMasterKey,
   requireSeen,
   requireSystem,
   sees,
@@ -44,6 +46,29 @@ export class MemoryTenants implements TenantRecords {
     }
   }
 
+  async setFields({ tenantId, fields, mac }: Pick<TenantRecord, 'tenantId' | 'fields' | 'mac'>): Promise<void> {
+    requireSystem(this.#unit.scope);
+    const tenant = await this.get(tenantId);
+    if (tenant === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
+    this.#unit.tables().tenants.set(tenantId, copyOf({ ...tenant, fields, mac }));
+  }
+
+  async usage(tenantId: TenantId): Promise<TenantUsage> {
+    const { scope, now } = this.#unit;
+    const { keys, tokens, bindings, operations } = this.#unit.tables();
+    const count = <T extends { readonly tenantId: TenantId | null }>(
+      of: ReadonlyMap<string, T>,
+      counts: (one: T) => boolean,
+    ) => [...of.values()].filter((one) => one.tenantId === tenantId && sees(scope, tenantId) && counts(one)).length;
+    const thisMonth = operations.get(`${tenantId}:${now.toISOString().slice(0, 7)}`) ?? 0;
+    return {
+      keys: count(keys, ({ state }) => state !== 'destroyed'),
+      tokens: count(tokens, (token) => takesRoom(token, now)),
+      identityBindings: count(bindings, ({ removedAt }) => removedAt === null),
+      operationsThisMonth: sees(scope, tenantId) ? thisMonth : 0,
+    };
+  }
+
   async list({ limit, after }: TenantQuery): Promise<TenantPage> {
     const behind = [...this.#unit.tables().tenants.values()]
       .filter((tenant) => sees(this.#unit.scope, tenant.tenantId))
@@ -78,6 +103,7 @@ export class MemoryTenants implements TenantRecords {
     for (const wrap of added) {
       requireSeen(this.#unit.scope, wrap.tenantId);
       requireActiveTenant(tables, wrap.tenantId);
+      requireLiveMasterKey(tables, wrap.tenantId, wrap.tmkVersion);
       if (!roots.has(rootName(wrap))) throw new KmsError('CONFLICT', 'The root is not in use.');
       if (wraps.has(nameOf(wrap)))
         throw new KmsError('CONFLICT', 'This version of the master key has a wrap under this root.');

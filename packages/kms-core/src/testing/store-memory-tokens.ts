@@ -1,12 +1,13 @@
 import { KmsError } from '../errors/kms-error.ts';
-import { type ApiTokenRecord, hasEnded, identityOfToken, isRetirement } from '../access/api-token.ts';
+import { type ApiTokenRecord, hasEnded, identityOfToken, isRetirement, takesRoom } from '../access/api-token.ts';
 import { fieldOf, TOKEN_PARENT } from '../model/record-fields.ts';
-import type { ExpiredToken, TokenPage, TokenQuery, TokenRecords } from '../ports/store.ts';
+import type { ExpiredToken, TokenPage, TokenQuery, TokenRecords, Room } from '../ports/store.ts';
 import {
   copyOf,
   type MemoryTables,
   type MemoryUnit,
   requireActiveTenant,
+  requireRoomFor,
   requireSeen,
   requireSystem,
   sees,
@@ -19,12 +20,19 @@ export class MemoryTokens implements TokenRecords {
     this.#unit = unit;
   }
 
-  async insert(token: ApiTokenRecord): Promise<void> {
+  async insert(token: ApiTokenRecord, room: Room = {}): Promise<void> {
     requireSeen(this.#unit.scope, token.tenantId);
     const tables = this.#unit.tables();
     if (token.tenantId !== null) requireActiveTenant(tables, token.tenantId);
     if (tables.tokens.has(token.tokenId) || tokenByHash(tables, token.hash) !== undefined) {
       throw new KmsError('CONFLICT', 'The id or the hash of the token was used before.');
+    }
+    const { tenantId } = token;
+    if (tenantId !== null) {
+      const used = [...tables.tokens.values()].filter((other) => {
+        return other.tenantId === tenantId && takesRoom(other, this.#unit.now);
+      });
+      requireRoomFor(this.#unit, 'tokens', used.length, room);
     }
     tables.tokens.set(token.tokenId, copyOf(token));
   }

@@ -7,8 +7,10 @@ import { NO_FIELDS } from '../model/record-fields.ts';
 import type { MasterKeyWrap, RootRecord, TenantRecord } from '../model/tenant.ts';
 import type { Store, StoreScope, UnitOfWork } from '../ports/store.ts';
 
+/** The scope of units of work of the service itself. */
 export const SYSTEM: StoreScope = { kind: 'system' };
 
+/** The scope of units of work of a tenant. */
 export function scopeOf(tenantId: TenantId): StoreScope {
   return { kind: 'tenant', tenantId };
 }
@@ -96,6 +98,7 @@ export function destroyed(key: KeyRecord): KeyRecord {
   return nextRevision(key, { state: 'destroyed', stateBeforeDestroy: null, destroyAt: null, versions });
 }
 
+/** An API token that a store takes; `change` replaces fields. */
 export function sampleToken(tenantId: TenantId | null, change: Partial<ApiTokenRecord> = {}): ApiTokenRecord {
   return {
     tokenId: newId(),
@@ -118,6 +121,7 @@ export function revoked(token: ApiTokenRecord, at: Date): ApiTokenRecord {
   return { ...token, revokedAt: at, mac: sampleMac({ tmkVersion: 2 }) };
 }
 
+/** An identity binding that a store takes; `change` replaces fields. */
 export function sampleBinding(tenantId: TenantId, change: Partial<IdentityBindingRecord> = {}): IdentityBindingRecord {
   return {
     bindingId: newId(),
@@ -138,6 +142,7 @@ export function sampleBinding(tenantId: TenantId, change: Partial<IdentityBindin
   };
 }
 
+/** A denial of an identity that a store takes; `change` replaces fields. */
 export function sampleDenial(tenantId: TenantId, change: Partial<IdentityDenialRecord> = {}): IdentityDenialRecord {
   return {
     denialId: newId(),

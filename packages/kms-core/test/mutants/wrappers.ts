@@ -27,7 +27,7 @@ export function withUnits(store: Store, change: (unit: UnitOfWork, scope: StoreS
   return over(store, { transact });
 }
 
-type Group = 'keys' | 'tenants' | 'tokens' | 'identities' | 'idempotency' | 'evidence' | 'residents';
+type Group = 'keys' | 'tenants' | 'tokens' | 'identities' | 'idempotency' | 'evidence' | 'residents' | 'seals';
 /** Which call of a unit this is, as `keys.get`, and what it was given. */
 export type Call = (name: string, args: readonly unknown[]) => boolean;
 
@@ -93,6 +93,7 @@ export function splitAfter(store: Store, isLast: Call): Store {
         idempotency: group('idempotency'),
         evidence: group('evidence'),
         residents: group('residents'),
+        seals: group('seals'),
       });
       await open?.commit();
       return answer;

@@ -1,8 +1,5 @@
 import { type FeedEvent, isUuid, type Mark } from '@qnsp/kms-core/ports';
 
-/** The channel on which the triggers of `migrations/*_change_feed.sql` announce changes, and nodes their marks. */
-export const CHANNEL = 'kms_changes';
-
 /** A SHA-256, as the triggers write it. */
 const FOUND_BY = /^[0-9a-f]{64}$/;
 
@@ -40,10 +37,10 @@ export function nameIn(mark: string): string {
  * set for this transaction only, because the next one of a pooler's session is somebody else's. Returns the database's
  * time in milliseconds.
  */
-export function markStatement(name: string): string {
+export function markStatement(channel: string, name: string): string {
   return (
     `select set_config('synchronous_commit', 'off', true), ` +
-    `pg_notify('${CHANNEL}', 'mark:' || pg_current_xact_id() || '.${name}.' || pg_backend_pid()), ` +
+    `pg_notify('${channel}', 'mark:' || pg_current_xact_id() || '.${name}.' || pg_backend_pid()), ` +
     `(extract(epoch from now()) * 1000)::bigint::text as now`
   );
 }

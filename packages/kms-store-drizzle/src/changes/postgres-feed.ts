@@ -3,11 +3,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChangeFeed, FeedEvent } from '@qnsp/kms-core/ports';
 import type { Connection } from '../postgres/connection.ts';
 import type { DatabaseClock } from '../postgres/database-clock.ts';
-import { CHANNEL, eventOf, markStatement, nameIn } from './channel.ts';
+import { eventOf, markStatement, nameIn } from './channel.ts';
+import type { Names } from '../driver/names.ts';
 import { Heartbeats } from './heartbeats.ts';
 
 /** Between two heartbeats: a few may be late before cached data becomes unusable. */
 const HEARTBEAT_MS = 200;
+/** The same while nobody has asked for proof lately: less than the time for which a proof may be used. */
+const QUIET_HEARTBEAT_MS = 500;
+/** After so many heartbeats without a question it is quiet. */
+const UNASKED = 10;
 /** A connection on which a heartbeat takes longer is abandoned. */
 const OVERDUE_MS = 3000;
 /** `most` after connections that fail, `mostSilent` after those that open and then stay silent. */
@@ -15,6 +20,7 @@ const RECONNECT_MS = { first: 50, most: 2000, mostSilent: 30_000 };
 
 /** The connections of a feed. */
 export interface FeedConnections {
+  readonly names: Pick<Names, 'channel'>;
   /** Hands over every notification as it arrives. */
   listener(onNotify: (channel: string, payload: string) => void): Connection;
   /** A second one, by the path that changes take. */
@@ -49,11 +55,15 @@ class Silence extends Error {
  */
 export class PostgresFeed implements ChangeFeed {
   readonly #open: FeedConnections;
+  readonly #channel: string;
   readonly #clock: DatabaseClock;
   readonly #onLost: (error: unknown) => void;
   readonly #listeners = new Set<(event: FeedEvent) => void>();
   readonly #heartbeats = new Heartbeats();
-  readonly provenAt = this.#heartbeats.provenAt;
+  /** How many heartbeats have left since somebody asked for proof. */
+  #unasked = 0;
+  /** Ends the pause before the next heartbeat. */
+  #wake: () => void = () => undefined;
   readonly #closing = new AbortController();
   #running: Promise<void> | undefined;
   #connections: readonly Connection[] = [];
@@ -64,9 +74,17 @@ export class PostgresFeed implements ChangeFeed {
    */
   constructor(open: FeedConnections, clock: DatabaseClock, onLost: (error: unknown) => void) {
     this.#open = open;
+    this.#channel = open.names.channel;
     this.#clock = clock;
     this.#onLost = onLost;
   }
+
+  /** See {@link Heartbeats.provenAt}. Can be handed on by itself. */
+  readonly provenAt = (): number => {
+    if (this.#unasked > UNASKED) this.#wake();
+    this.#unasked = 0;
+    return this.#heartbeats.provenAt();
+  };
 
   subscribe(listener: (event: FeedEvent) => void): () => void {
     this.#listeners.add(listener);
@@ -104,7 +122,7 @@ export class PostgresFeed implements ChangeFeed {
     const provenBefore = this.#heartbeats.provenAt();
     let session = Number.NaN;
     const listener = this.#open.listener((channel, payload) => {
-      if (channel !== CHANNEL || listener.lost) return;
+      if (channel !== this.#channel || listener.lost) return;
       this.#deliver(eventOf(payload, (name, sender) => sender !== session && this.#heartbeats.isUnderWay(name)));
     });
     const sender = this.#open.sender();
@@ -113,13 +131,13 @@ export class PostgresFeed implements ChangeFeed {
     this.#connections = [listener, sender];
     try {
       // Both exist before the first heartbeat: connecting is not part of its path, and reports its own failures.
-      [session] = await Promise.all([listener.session(`listen ${CHANNEL}`), sender.simple('select 1')]);
+      [session] = await Promise.all([listener.session(`listen ${this.#channel}`), sender.simple('select 1')]);
       // From here on nothing is missed; what was read before may have been.
       this.#deliver({ kind: 'gap' });
       while (!lost.signal.aborted && !this.#closing.signal.aborted) {
         if (this.#heartbeats.overdueMs() > OVERDUE_MS) throw new Silence();
         this.#beat(sender);
-        await pauseFor(HEARTBEAT_MS, lost.signal);
+        await this.#pauseAfterBeat(lost.signal);
       }
       throw lost.signal.reason;
     } catch (error) {
@@ -132,11 +150,19 @@ export class PostgresFeed implements ChangeFeed {
     }
   }
 
+  async #pauseAfterBeat(lost: AbortSignal): Promise<void> {
+    this.#unasked += 1;
+    if (this.#unasked <= UNASKED) return pauseFor(HEARTBEAT_MS, lost);
+    const woken = new AbortController();
+    this.#wake = () => woken.abort();
+    await pauseFor(QUIET_HEARTBEAT_MS, AbortSignal.any([lost, woken.signal]));
+  }
+
   #beat(sender: Connection): void {
     const name = randomUUID();
     this.#heartbeats.sending(name);
     const askedAt = performance.now();
-    sender.simple(markStatement(name)).then(
+    sender.simple(markStatement(this.#channel, name)).then(
       ([row]) => this.#clock.observe(askedAt, performance.now(), Number(row?.['now'])),
       () => sender.destroy(),
     );

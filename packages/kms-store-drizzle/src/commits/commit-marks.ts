@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { KmsError } from '@qnsp/kms-core';
 import type { CommitMemory, KnownCommits } from '@qnsp/kms-core/ports';
+import type { Names } from '../driver/names.ts';
 import { scopeStatement } from '../driver/scope.ts';
 
 /** How many other processes (those that committed last) are looked up in the memory that processes share. */
@@ -30,11 +31,12 @@ export interface DatabaseLook {
 
 /**
  * What was acknowledged to this process as committed. Each connection counts its commits in its own row
- * (`kms.note_commit`, in the round trip of the commit), so that a database can be asked whether it has all of them: one
+ * (`note_commit`, in the round trip of the commit), so that a database can be asked whether it has all of them: one
  * that was promoted although it lagged, or put back from a snapshot, does not.
  */
 export class CommitMarks {
   readonly holder = randomUUID();
+  readonly #names: Names;
   readonly #counts = new Map<number, number>();
   /** The one returned longest ago goes first: an abandoned session may still hold the row of its slot. */
   readonly #free: number[];
@@ -46,7 +48,8 @@ export class CommitMarks {
   #lacking: readonly string[] = [];
   #onBehind: () => void = () => undefined;
 
-  constructor(slots: number) {
+  constructor(names: Names, slots: number) {
+    this.#names = names;
     this.#free = Array.from({ length: slots }, (_, slot) => slot);
   }
 
@@ -96,21 +99,22 @@ export class CommitMarks {
    * it holds the row, or the place where the row will be.
    */
   settleStatements(slot: number): string {
-    return `${scopeStatement({ kind: 'system' })}; insert into kms.commit_marks as m (holder, slot, count, at)
+    const { schema } = this.#names;
+    return `${scopeStatement(this.#names, { kind: 'system' })}; insert into "${schema}".commit_marks as m (holder, slot, count, at)
       values ('${this.holder}', ${slot}, 0, transaction_timestamp())
       on conflict (holder, slot) do update set count = m.count returning m.count::text as count`;
   }
 
   /** The statement that counts the unit of work at hand, to be sent with its COMMIT. */
   noteStatement(slot: number): string {
-    return `select case when pg_current_xact_id_if_assigned() is not null then kms.note_commit('${this.holder}', ${slot}) end as noted`;
+    return `select case when pg_current_xact_id_if_assigned() is not null then "${this.#names.schema}".note_commit('${this.holder}', ${slot}) end as noted`;
   }
 
   /** The statement by which a new connection is checked. */
   lookStatement(): string {
     const others = this.#memory === undefined ? 0 : OTHERS;
     return `select pg_is_in_recovery() as recovering, c.holder, c.slot, c.count::text as count
-      from (values (1)) as once left join kms.noted_commits('${this.holder}', ${others}) as c on true`;
+      from (values (1)) as once left join "${this.#names.schema}".noted_commits('${this.holder}', ${others}) as c on true`;
   }
 
   /** How often the database must have counted before the next commit of a slot. */

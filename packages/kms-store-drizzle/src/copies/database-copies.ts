@@ -1,14 +1,14 @@
 import { KmsError, REVOCATION_REASONS } from '@qnsp/kms-core';
 import type { BroughtTombstones, DatabaseCopies, DatabaseCopy, SettledCopy, Tombstone } from '@qnsp/kms-core/ports';
 import { and, eq, inArray, isNotNull, isNull, max, or, sql } from 'drizzle-orm';
-import { CHANNEL } from '../changes/channel.ts';
 import type { Db, Driver } from '../driver/driver.ts';
+import { kms } from '../schema/columns.ts';
 import { commitMarks } from '../schema/commit-marks.ts';
 import { databaseCopies, tombstones, tombstonesToApply } from '../schema/database-copies.ts';
 import { toStoreError } from '../driver/store-errors.ts';
 
 /** The name of this database, which is not part of any dump. */
-const HERE = sql<string>`kms.database_place()`;
+const HERE = sql<string>`${kms}.database_place()`;
 const KEY_STATES = ['suspended', 'scheduled', 'restored', 'revoked', 'destroyed'] as const;
 
 /** The copies of a PostgreSQL database, told apart by the server's identity and its numbers for database and table. */
@@ -53,7 +53,7 @@ export class DrizzleDatabaseCopies implements DatabaseCopies {
       const row = { noticedAt: now, aliveAt: dataAsOf, dataAsOf, cause: 'behind' as const };
       await db.insert(databaseCopies).values({ place: HERE, ...row });
       // A listener takes what it does not know for a gap, and checks.
-      await db.execute(sql`select pg_notify(${CHANNEL}, 'copy')`);
+      await db.execute(sql`select pg_notify(${this.#driver.names.channel}, 'copy')`);
     });
   }
 

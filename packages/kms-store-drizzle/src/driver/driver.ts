@@ -1,4 +1,5 @@
 import type { StoreScope } from '@qnsp/kms-core/ports';
+import type { Names } from './names.ts';
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
 
 /** Drizzle on any PostgreSQL driver. Only what query builders answer is the same for all of them. */
@@ -16,6 +17,8 @@ export interface TransactionOptions {
 
 /** What the store needs from a database. Every way in which it fails is a `KmsError`. */
 export interface Driver {
+  /** Of the store that is reached by it. */
+  readonly names: Names;
   /**
    * Runs `work` in one transaction under the role and the settings of the scope, and commits it; rolls back when `work`
    * throws. `now` is the time of the transaction in whole milliseconds.

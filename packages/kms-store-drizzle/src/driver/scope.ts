@@ -3,17 +3,28 @@ import type { StoreScope } from '@qnsp/kms-core/ports';
 import { eq, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { TransactionOptions } from './driver.ts';
+import type { Names } from './names.ts';
 
-/** The role that units of work take: it owns nothing, so that row-level security binds it. */
-export const APP_ROLE = 'kms_app';
+/**
+ * What is acknowledged is on the disk of the server, whatever the role, the database or the client has for a default: a revocation that a
+ * crash took back would be none. Everything but `off` waits for that at least.
+ */
+const DURABLE =
+  `set_config('synchronous_commit', case current_setting('synchronous_commit') when 'off' then 'on' ` +
+  `else current_setting('synchronous_commit') end, true), `;
 
 /** The statement that puts a transaction under a scope and answers its time in milliseconds as `now`. */
-export function scopeStatement(scope: StoreScope, { plans = 'kept' }: TransactionOptions = {}): string {
+export function scopeStatement(
+  { role }: Pick<Names, 'role'>,
+  scope: StoreScope,
+  { plans = 'kept' }: TransactionOptions = {},
+): string {
   const tenantId = scope.kind === 'tenant' ? scope.tenantId : '';
   if (scope.kind === 'tenant' && !isUuid(tenantId)) throw new KmsError('INTERNAL_ERROR', 'A tenant id is a UUID.');
   return (
-    `select set_config('role', '${APP_ROLE}', true), set_config('kms.scope', '${scope.kind}', true), ` +
+    `select set_config('role', '${role}', true), set_config('kms.scope', '${scope.kind}', true), ` +
     `set_config('kms.tenant_id', '${tenantId}', true), ` +
+    DURABLE +
     (plans === 'fresh' ? `set_config('plan_cache_mode', 'force_custom_plan', true), ` : '') +
     `(extract(epoch from date_trunc('milliseconds', now())) * 1000)::bigint::text as now`
   );

@@ -1,18 +1,21 @@
 import { KmsError } from '@qnsp/kms-core';
 import type { StoreScope } from '@qnsp/kms-core/ports';
 import type { Db } from './driver.ts';
+import type { Names } from './names.ts';
 import { isConnectionLost, toStoreError } from './store-errors.ts';
 
 /** The database as one unit of work sees it: until it ends, and with the errors of the store port. */
 export class Session {
   readonly scope: StoreScope;
   readonly now: Date;
+  readonly names: Names;
   readonly #db: Db;
   #ended = false;
   /** Why nothing more can be done. */
   #lost: KmsError | undefined;
 
-  constructor(scope: StoreScope, now: Date, db: Db) {
+  constructor(names: Names, scope: StoreScope, now: Date, db: Db) {
+    this.names = names;
     this.scope = scope;
     this.now = now;
     this.#db = db;

@@ -1,4 +1,5 @@
 import { KmsError } from '@qnsp/kms-core';
+import { masterKeyRetired, type QuotaKind, quotaExceeded } from '@qnsp/kms-core/ports';
 
 /** SQLSTATEs, and classes of them, of a database that cannot serve now but may serve later. */
 const UNAVAILABLE_STATES: ReadonlySet<string> = new Set([
@@ -21,6 +22,8 @@ const CONNECTION_FAILURE = /^(?:CONNECT|E(?!RR_)[A-Z_]{3,}$|ERR_(?:SSL|TLS)_|[A-
 const SQLSTATE = /^[0-9A-Z]{5}$/;
 const TENANT_SHREDDED = 'KM001';
 const NO_STANDBY = 'KM002';
+const MASTER_KEY_RETIRED = 'KM003';
+const NO_ROOM = 'KM004';
 /** in_failed_sql_transaction */
 const FAILED_TRANSACTION = '25P02';
 const UNIQUE_VIOLATION = '23505';
@@ -42,7 +45,9 @@ export function toStoreError(error: unknown): KmsError {
     return unavailable(SHORT_LIVED_STATES.has(fault.code) ? 'is busy' : 'cannot serve', fault);
   }
   if (fault.code === NO_STANDBY) return unavailable('has no synchronous standby, so nothing is changed in it', fault);
+  if (fault.code === MASTER_KEY_RETIRED) return masterKeyRetired(fault);
   if (fault.code === TENANT_SHREDDED) return new KmsError('CONFLICT', 'The tenant was shredded.', { cause: fault });
+  if (fault.code === NO_ROOM) return noRoom(fault);
   const conflict = fault.code === UNIQUE_VIOLATION ? CONFLICTS[fault.constraint ?? ''] : undefined;
   if (fault.code === FOREIGN_KEY_VIOLATION && fault.constraint === WRAP_OF_ROOT)
     return new KmsError('CONFLICT', 'The root is not in use, or is used again.', { cause: fault });
@@ -76,6 +81,12 @@ export function isConnectionLost(error: unknown): boolean {
 /** Whether a statement was refused because one before it in its transaction had failed. */
 export function isInFailedTransaction(error: unknown): boolean {
   return KmsError.is(error) && error.cause instanceof DatabaseFault && error.cause.code === FAILED_TRANSACTION;
+}
+
+function noRoom({ message }: DatabaseFault): KmsError {
+  // What the functions of the database write, and nothing else has the code.
+  const { limit, maximum, used } = JSON.parse(message) as { limit: QuotaKind; maximum: number; used: number };
+  return quotaExceeded(limit, maximum, used);
 }
 
 function endsConnection(code: string): boolean {

@@ -30,10 +30,10 @@ export async function backlog(db: Db, limit: number): Promise<EvidenceBacklog> {
 /** What waits by tenant, the same events that {@link backlog} counts. */
 export async function backlogByTenant(db: Db, limit: number): Promise<ReadonlyMap<TenantId, number>> {
   const rows = sql`(
-    select tenant_id, count(*) as events from (select tenant_id from kms.evidence_outbox limit ${limit}) as outbox
+    select tenant_id, count(*) as events from (select tenant_id from ${evidenceOutbox} limit ${limit}) as outbox
     group by tenant_id
     union all
-    select tenant_id, sequence - delivered from kms.evidence_chains where delivered < sequence
+    select tenant_id, sequence - delivered from ${evidenceChains} where delivered < sequence
   ) as waiting`;
   const events = sql`sum(events)`.mapWith(Number);
   const found = await db.select({ tenantId: sql<TenantId>`tenant_id`, events }).from(rows).groupBy(sql`tenant_id`);
@@ -44,9 +44,9 @@ export async function backlogByTenant(db: Db, limit: number): Promise<ReadonlyMa
 export async function unsealedTenants(db: Db): Promise<readonly TenantId[]> {
   const tenants = sql`(
     with recursive found (tenant_id) as (
-      (select tenant_id from kms.evidence_outbox order by tenant_id limit 1)
+      (select tenant_id from ${evidenceOutbox} order by tenant_id limit 1)
       union all
-      select (select o.tenant_id from kms.evidence_outbox o where o.tenant_id > f.tenant_id order by o.tenant_id limit 1)
+      select (select o.tenant_id from ${evidenceOutbox} o where o.tenant_id > f.tenant_id order by o.tenant_id limit 1)
       from found f where f.tenant_id is not null
     )
     select tenant_id from found where tenant_id is not null

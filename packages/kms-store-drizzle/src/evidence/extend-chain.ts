@@ -4,6 +4,7 @@ import { desc, eq, sql } from 'drizzle-orm';
 import { builtOnce, placeholdersOf, valuesOf } from '../driver/built-once.ts';
 import type { Db } from '../driver/driver.ts';
 import { inOrder } from '../driver/in-order.ts';
+import { kms } from '../schema/columns.ts';
 import { evidenceChains, evidenceCheckpoints, evidenceEvents, evidenceOutbox } from '../schema/evidence.ts';
 import { placeRows, toCheckpoint } from './evidence-rows.ts';
 
@@ -82,7 +83,7 @@ const readLast = builtOnce((db) =>
 const readUnsealed = builtOnce((db) =>
   db
     .select({ id: sql`id`.mapWith(evidenceOutbox.id), event: sql<string>`event` })
-    .from(sql`kms.unsealed_events(${sql.placeholder('tenantId')}, ${sql.placeholder('limit')})`)
+    .from(sql`${kms}.unsealed_events(${sql.placeholder('tenantId')}, ${sql.placeholder('limit')})`)
     .prepare('read_unsealed'),
 );
 

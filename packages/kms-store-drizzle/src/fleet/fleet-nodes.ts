@@ -4,9 +4,6 @@ import type { Db, Driver } from '../driver/driver.ts';
 import { fleetNodes } from '../schema/fleet-nodes.ts';
 import { toStoreError } from '../driver/store-errors.ts';
 
-/** One joins at a time: the first 52 bits of SHA-256("qnsp-kms fleet"). */
-const LOCK = sql.raw('2155536890398760');
-
 /** The fleet of a PostgreSQL database, by the clock of that database. */
 export class DrizzleFleetNodes implements FleetNodes {
   readonly #driver: Driver;
@@ -21,7 +18,8 @@ export class DrizzleFleetNodes implements FleetNodes {
     mayJoin: (others: readonly FleetNode[]) => boolean,
   ): Promise<readonly FleetNode[]> {
     return this.#run(async (db, now) => {
-      await db.execute(sql`select pg_advisory_xact_lock(${LOCK})`);
+      // One joins at a time.
+      await db.execute(sql`select pg_advisory_xact_lock(${sql.raw(this.#driver.names.locks.fleet)})`);
       await db.delete(fleetNodes).where(lt(fleetNodes.aliveUntil, now));
       const others = await othersThan(db, now, node.nodeId);
       if (mayJoin(others))
@@ -33,10 +31,13 @@ export class DrizzleFleetNodes implements FleetNodes {
   renew(node: Omit<FleetNode, 'startedAt'>, forMs: number): Promise<readonly FleetNode[]> {
     return this.#run(async (db, now) => {
       const aliveUntil = later(now, forMs);
-      // Another one removes the row of a node that was cut off from the database for longer than it said.
+      // Another one removes the row of a node that was cut off from the database for longer than it said. What a node says of itself may
+      // have changed, and of a row that is there only its end can be.
+      const where = eq(fleetNodes.nodeId, node.nodeId);
+      const [before] = await db.delete(fleetNodes).where(where).returning({ startedAt: fleetNodes.startedAt });
       await db
         .insert(fleetNodes)
-        .values({ ...node, startedAt: now, aliveUntil })
+        .values({ ...node, startedAt: before?.startedAt ?? now, aliveUntil })
         .onConflictDoUpdate({ target: fleetNodes.nodeId, set: { aliveUntil } });
       return othersThan(db, now, node.nodeId);
     });

@@ -2,17 +2,21 @@ import type { PGlite } from '@electric-sql/pglite';
 import { KmsError } from '@qnsp/kms-core';
 import type { StoreScope } from '@qnsp/kms-core/ports';
 import { sql } from 'drizzle-orm';
-import { drizzle, type PgliteDatabase } from 'drizzle-orm/pglite';
+import { PgliteDatabase, PgliteSession } from 'drizzle-orm/pglite';
 import type { Db, Driver, TransactionOptions } from '../driver/driver.ts';
+import type { Names } from '../driver/names.ts';
+import { dialectFor } from '../driver/schema-dialect.ts';
 import { scopeStatement } from '../driver/scope.ts';
 import { storeClosed, timedOut, toStoreError } from '../driver/store-errors.ts';
 import { lockDirectory } from './directory-lock.ts';
+import { withOwnValues } from './borrowed-client.ts';
+import type { PgliteClient } from './pglite-client.ts';
 import { ensureDirectory, openCluster, openInMemory } from './open-cluster.ts';
 
 const IN_MEMORY = 'memory://';
 
 /** Opens PGlite on its own directory. */
-export async function openPglite(dataDir: string, limitMs: number): Promise<PgliteDriver> {
+export async function openPglite(names: Names, dataDir: string, limitMs: number): Promise<PgliteDriver> {
   const isInMemory = dataDir.startsWith(IN_MEMORY);
   let unlock = (): void => undefined;
   try {
@@ -20,7 +24,10 @@ export async function openPglite(dataDir: string, limitMs: number): Promise<Pgli
     if (directory !== undefined) unlock = lockDirectory(directory);
     const client = await (directory === undefined ? openInMemory(dataDir) : openCluster(directory));
     await client.exec(`set time zone 'UTC'`);
-    return new PgliteDriver(client, limitMs, unlock);
+    return new PgliteDriver(names, client, limitMs, async () => {
+      await client.close();
+      unlock();
+    });
   } catch (error) {
     unlock();
     if (KmsError.is(error)) throw error;
@@ -32,23 +39,34 @@ export async function openPglite(dataDir: string, limitMs: number): Promise<Pgli
   }
 }
 
+/** On the application's own PGlite, which stays open. */
+export function borrowPglite(names: Names, client: PgliteClient, limitMs: number): PgliteDriver {
+  return new PgliteDriver(names, withOwnValues(client), limitMs, async () => undefined);
+}
+
 /** The driver for PGlite, which has one connection: everything runs one after another. */
 export class PgliteDriver implements Driver {
+  readonly names: Names;
   readonly #client: PGlite;
   readonly #db: PgliteDatabase;
   readonly #limitMs: number;
-  readonly #unlock: () => void;
+  readonly #release: () => Promise<void>;
+  readonly #running = new Set<Promise<unknown>>();
+  #unlisten: () => Promise<void> = async () => undefined;
   #closed = false;
 
-  constructor(client: PGlite, limitMs: number, unlock: () => void) {
+  /** @param release called once everything on it has ended */
+  constructor(names: Names, client: PGlite, limitMs: number, release: () => Promise<void>) {
+    this.names = names;
     this.#client = client;
-    this.#db = drizzle(client);
+    const dialect = dialectFor(names);
+    this.#db = new PgliteDatabase(dialect, new PgliteSession(client, dialect, undefined), undefined);
     this.#limitMs = limitMs;
-    this.#unlock = unlock;
+    this.#release = release;
   }
 
   transaction<T>(scope: StoreScope, work: (db: Db, now: Date) => Promise<T>, options?: TransactionOptions): Promise<T> {
-    const statement = scopeStatement(scope, options);
+    const statement = scopeStatement(this.names, scope, options);
     const deadline = performance.now() + this.#limitMs;
     return this.#withinLimit((expired) =>
       this.#atomically(async (db) => {
@@ -70,14 +88,16 @@ export class PgliteDriver implements Driver {
 
   /** Hands over every notification of a channel, before the unit that sent it is known to be committed. */
   async listen(channel: string, onNotify: (payload: string) => void): Promise<void> {
-    await this.#client.listen(channel, onNotify);
+    this.#unlisten = await this.#client.listen(channel, onNotify);
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#client.close();
-    this.#unlock();
+    // What ran out of time may still be running.
+    await Promise.allSettled(this.#running);
+    if (!this.#client.closed) await this.#unlisten();
+    await this.#release();
   }
 
   async #withinLimit<T>(run: (expired: Promise<never>) => Promise<T>): Promise<T> {
@@ -87,10 +107,17 @@ export class PgliteDriver implements Driver {
       timer = setTimeout(() => reject(timedOut(this.#limitMs)), this.#limitMs);
     });
     try {
-      return await Promise.race([run(expired), expired]);
+      return await Promise.race([this.#tracked(run(expired)), expired]);
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  #tracked<T>(work: Promise<T>): Promise<T> {
+    this.#running.add(work);
+    const ended = (): void => void this.#running.delete(work);
+    work.then(ended, ended);
+    return work;
   }
 
   async #atomically<T>(work: (db: PgliteTx) => Promise<T>): Promise<T> {

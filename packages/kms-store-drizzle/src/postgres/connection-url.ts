@@ -3,7 +3,7 @@ import { KmsError } from '@qnsp/kms-core';
 import type { Address } from './address.ts';
 
 /** What a server must be, as libpq names it. */
-const SESSION_ATTRIBUTES = ['any', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby'] as const;
+export const SESSION_ATTRIBUTES = ['any', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby'] as const;
 export type SessionAttributes = (typeof SESSION_ATTRIBUTES)[number];
 
 /** Everything that a database URL says. */
@@ -47,7 +47,9 @@ const KNOWN = ['host', 'hostaddr', 'port', 'dbname', 'user', 'password', 'option
  *
  * @throws KmsError `BAD_REQUEST` that says what is wrong, without anything of the password.
  * @example
- * parseConnectionUrl('postgresql://kms@[::1],db2:5433/kms?target_session_attrs=read-write').addresses.length; // 2
+ * import { parseConnectionUrl } from '@qnsp/kms-store-drizzle';
+ * const url = 'postgresql://kms@[::1],db2:5433/kms?target_session_attrs=read-write';
+ * console.log(parseConnectionUrl(url).addresses.length); // 2
  */
 export function parseConnectionUrl(url: string): ConnectionUrl {
   const [, rest] = /^postgres(?:ql)?:\/\/(.*)$/s.exec(url) ?? [];

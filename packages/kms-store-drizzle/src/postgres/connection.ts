@@ -1,12 +1,15 @@
 import type { Socket } from 'node:net';
 import { KmsError } from '@qnsp/kms-core';
-import { drizzle } from 'drizzle-orm/postgres-js';
+import { drizzle, PostgresJsDatabase, PostgresJsSession } from 'drizzle-orm/postgres-js';
 import postgres, { type RowList, type Sql } from 'postgres';
 import type { Db } from '../driver/driver.ts';
+import { DEFAULT_SCHEMA, type Names } from '../driver/names.ts';
+import { dialectFor } from '../driver/schema-dialect.ts';
 import type { CommitMarks, DatabaseLook, OpenCommit } from '../commits/commit-marks.ts';
-import { HAS_STANDBY } from '../commits/standby.ts';
 import { isConnectionLost, isInFailedTransaction, lagging, toStoreError } from '../driver/store-errors.ts';
 import type { ConnectionUrl } from './connection-url.ts';
+import { ISOLATION, limitStatements, limitsOf, NOTE_STANDBY } from './transaction-limits.ts';
+import type { UnitConnection } from './unit-connection.ts';
 
 interface LookRow {
   readonly recovering: boolean;
@@ -15,17 +18,13 @@ interface LookRow {
   readonly count: string;
 }
 
-/**
- * Says for the rest of the transaction whether a synchronous standby follows, while the connecting user, who may see that, still
- * works under its own name.
- */
-const NOTE_STANDBY = `select set_config('kms.has_standby', case when ${HAS_STANDBY} then 'yes' else 'no' end, true); `;
-
 /** How long a pooler is assumed to lead to the same server: it may change that without notice. */
 const POOLER_KNOWN_MS = 500;
 
 /** Who logs in where. What is left out is as in postgres.js: from `PGUSER` and the like, or the user of the system. */
-type Login = Pick<ConnectionUrl, 'user' | 'password' | 'database' | 'options'>;
+interface Login extends Pick<ConnectionUrl, 'user' | 'database' | 'options'> {
+  readonly password: string | undefined | (() => string | Promise<string>);
+}
 
 export interface ConnectionOptions {
   readonly login: Login;
@@ -34,6 +33,8 @@ export interface ConnectionOptions {
   readonly connectTimeoutSeconds: number;
   /** How long the server lets a statement run or wait for a lock, or a transaction idle; with 0 without a limit. */
   readonly serverTimeoutMs: number;
+  /** Of the store; default: those of the default schema. */
+  readonly names?: Pick<Names, 'schema'>;
   /** What it calls itself at the server. */
   readonly name: 'qnsp-kms' | 'qnsp-kms-notices' | 'qnsp-kms-heartbeats';
   /**
@@ -60,7 +61,7 @@ type PlainRows = RowList<Readonly<Record<string, string>>[]>;
  * and statements that follow may run in another transaction on the connection that replaced the lost one (#1155,
  * #1216). Here a client has one socket in its life, and transactions are begun and ended by this class.
  */
-export class Connection {
+export class Connection implements UnitConnection {
   readonly db: Db;
   /** Called once when the connection is lost. */
   onLost: () => void = () => undefined;
@@ -71,15 +72,16 @@ export class Connection {
   #knownUntil = -Infinity;
   /** What every transaction begins with. */
   readonly #begin: string;
+  readonly #noteStandby: string;
   readonly #abort = new AbortController();
   #socket: Socket | undefined;
   #lost = false;
 
   constructor(options: ConnectionOptions) {
     this.#client = postgres(this.#clientOptions(options));
-    const limits = options.pooled ? limitStatements(options.serverTimeoutMs) : '';
-    this.#begin = `begin; ${limits}${options.requireStandby === true ? NOTE_STANDBY : ''}`;
-    this.db = drizzle(this.#client);
+    this.#begin = `begin ${ISOLATION}; ${options.pooled ? limitStatements(options.serverTimeoutMs) : ''}`;
+    this.#noteStandby = options.requireStandby === true ? NOTE_STANDBY : '';
+    this.db = databaseOn(this.#client, options.names ?? { schema: DEFAULT_SCHEMA });
     this.#marks = options.marks;
     this.#slot = options.marks?.takeSlot() ?? 0;
     this.#pooled = options.pooled;
@@ -97,7 +99,7 @@ export class Connection {
 
   /** Begins a transaction and runs another statement in the same round trip; returns the first value of its row. */
   async begin(statement: string): Promise<string> {
-    const results: unknown = await this.#rolledBackOnFailure(`${this.#begin}${statement}`);
+    const results: unknown = await this.#rolledBackOnFailure(`${this.#begin}${this.#noteStandby}${statement}`);
     // For several statements postgres.js answers a list of results, each a list of rows.
     const row = (results as readonly (readonly Readonly<Record<string, string>>[])[]).at(-1)?.[0];
     return row?.['now'] ?? '';
@@ -131,7 +133,7 @@ export class Connection {
   async wasCommitted({ slot, count }: OpenCommit): Promise<boolean> {
     const marks = this.#marks;
     if (marks === undefined) return false;
-    const results: unknown = await this.#rolledBackOnFailure(`begin; ${marks.settleStatements(slot)}; commit`);
+    const results: unknown = await this.#rolledBackOnFailure(`${this.#begin}${marks.settleStatements(slot)}; commit`);
     const row = (results as readonly (readonly Readonly<Record<string, string>>[])[]).at(-1)?.[0];
     return Number(row?.['count']) >= count;
   }
@@ -272,6 +274,13 @@ export class Connection {
   }
 }
 
+function databaseOn(client: Sql, names: Pick<Names, 'schema'>): Db {
+  // Teaches the client how drizzle reads and writes values.
+  drizzle(client);
+  const dialect = dialectFor(names);
+  return new PostgresJsDatabase(dialect, new PostgresJsSession(client, dialect, undefined), undefined);
+}
+
 /**
  * When the server has lost a prepared statement, postgres.js 3.4 prepares it again and runs it with values that are
  * already text. Its own way to write these types makes another value of that: a hash that no token has, `false` of
@@ -292,20 +301,6 @@ const REPEATABLE = {
     parse: (text: string) => Buffer.from(text.slice(2), 'hex'),
   },
 };
-
-function limitsOf(timeoutMs: number) {
-  return {
-    statement_timeout: timeoutMs,
-    lock_timeout: timeoutMs,
-    idle_in_transaction_session_timeout: timeoutMs,
-  };
-}
-
-function limitStatements(timeoutMs: number): string {
-  return Object.entries(limitsOf(timeoutMs))
-    .map(([name, value]) => `set local ${name} = ${value}; `)
-    .join('');
-}
 
 function failedUnit(): KmsError {
   return new KmsError('INTERNAL_ERROR', 'A failed unit of work cannot be committed.');

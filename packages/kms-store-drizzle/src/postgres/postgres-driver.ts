@@ -1,59 +1,45 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OutcomeUnknown, type StoreScope } from '@qnsp/kms-core/ports';
 import type { Db, Driver, TransactionOptions } from '../driver/driver.ts';
-import { CommitMarks, type OpenCommit } from '../commits/commit-marks.ts';
+import type { CommitMarks, OpenCommit } from '../commits/commit-marks.ts';
+import { type Names, namesIn } from '../driver/names.ts';
 import { scopeStatement } from '../driver/scope.ts';
-import { isConnectionLost, toStoreError } from '../driver/store-errors.ts';
-import { Connection, type ConnectionOptions } from './connection.ts';
-import { ConnectionPool } from './connection-pool.ts';
+import { isConnectionLost } from '../driver/store-errors.ts';
+import { BorrowedConnections } from './borrowed-connections.ts';
+import type { Connection } from './connection.ts';
 import { DatabaseClock } from './database-clock.ts';
-import type { PostgresStoreOptions } from './options.ts';
-import { wayTo } from './way-to-server.ts';
-
-/** The server gives up a little before the client does, so that a busy database says so and the connection survives. */
-const SERVER_SHARE = 0.9;
-
-/** Connections come and go, and an abandoned one may hold the row of its slot for a while. */
-const SLOTS_PER_CONNECTION = 4;
+import type { PostgresClientOptions, PostgresStoreOptions } from './options.ts';
+import { OwnConnections } from './own-connections.ts';
+import type { ServerAccess } from './server-access.ts';
+import type { UnitConnection } from './unit-connection.ts';
 
 /** Between two questions whether a unit of work was committed. */
 const ASK_AGAIN_MS = 1000;
 
 /** The driver for a PostgreSQL server, or for a pooler in front of one. */
 export class PostgresDriver implements Driver {
+  readonly names: Names;
   /** The time of the database, as its answers tell it. */
   readonly clock = new DatabaseClock();
-  /** What was acknowledged to this process as committed. */
-  readonly marks: CommitMarks;
   readonly #closing = new AbortController();
-  readonly #pool: ConnectionPool;
-  readonly #connections: Omit<ConnectionOptions, 'pooled'>;
-  readonly #notices: Omit<ConnectionOptions, 'pooled'>;
-  /** What works everywhere, until the first connection has looked. */
-  #pooled = true;
+  readonly #server: ServerAccess;
 
-  constructor(options: PostgresStoreOptions) {
+  constructor(options: PostgresStoreOptions | PostgresClientOptions) {
+    this.names = namesIn(options.schema);
     const limitMs = options.statementTimeoutMs ?? 5000;
-    const serverTimeoutMs = Math.max(1, Math.floor(limitMs * SERVER_SHARE));
-    const { url, notifyUrl = url } = options;
-    this.#connections = { ...wayTo(url, options), name: 'qnsp-kms', serverTimeoutMs };
-    this.#notices = { ...wayTo(notifyUrl, options), name: 'qnsp-kms-notices', serverTimeoutMs };
-    const max = options.poolMax ?? 20;
-    const counting = {
-      marks: new CommitMarks(max * SLOTS_PER_CONNECTION),
-      requireStandby: options.requireStandby ?? false,
-    };
-    this.marks = counting.marks;
-    this.#pool = new ConnectionPool({
-      open: () => new Connection({ ...this.#connections, ...counting, pooled: this.#pooled }),
-      max,
-      idleMs: options.idleMs ?? 30_000,
-      limitMs,
-    });
+    this.#server =
+      'client' in options
+        ? new BorrowedConnections(this.names, options, limitMs)
+        : new OwnConnections(this.names, options, limitMs);
+  }
+
+  /** What was acknowledged to this process as committed. */
+  get marks(): CommitMarks {
+    return this.#server.marks;
   }
 
   transaction<T>(scope: StoreScope, work: (db: Db, now: Date) => Promise<T>, options?: TransactionOptions): Promise<T> {
-    const statement = scopeStatement(scope, options);
+    const statement = scopeStatement(this.names, scope, options);
     const attempt: Attempt<T> = { open: undefined };
     return this.#use(
       (connection) => this.#inTransaction(connection, statement, work, attempt),
@@ -71,39 +57,32 @@ export class PostgresDriver implements Driver {
   /** Checks the database again, whatever was seen of it before. */
   async lookAgain(): Promise<void> {
     this.marks.requireCurrent();
-    await this.#pool.use((connection) => connection.becomeKnown());
+    await this.#server.connections.use((connection) => connection.becomeKnown());
   }
 
-  #use<T>(work: (connection: Connection) => Promise<T>, evenBehind = false): Promise<T> {
-    if (evenBehind) return this.#pool.use(work);
-    return this.#pool.use((connection) => {
+  #use<T>(work: (connection: UnitConnection) => Promise<T>, evenBehind = false): Promise<T> {
+    if (evenBehind) return this.#server.connections.use(work);
+    return this.#server.connections.use((connection) => {
       // After the wait for a connection, during which it may have come out.
       this.marks.requireCurrent();
       return connection.isKnown ? work(connection) : connection.becomeKnown().then(() => work(connection));
     });
   }
 
-  async asOwner<T>(work: (db: Db) => Promise<T>): Promise<T> {
-    const connection = new Connection({ ...this.#connections, serverTimeoutMs: 0, pooled: true });
-    try {
-      this.#pooled = await connection.isPooled();
-      if (this.#pooled) await requireTransactions(connection);
-      return await this.#inTransaction(connection, `select '' as now`, work, { open: undefined });
-    } finally {
-      await connection.end();
-    }
+  asOwner<T>(work: (db: Db) => Promise<T>): Promise<T> {
+    return this.#server.asOwner((connection) =>
+      this.#inTransaction(connection, `select '' as now`, work, { open: undefined }),
+    );
   }
 
   /** A dedicated connection, outside the pool, for notifications. */
   listener(onNotify: (channel: string, payload: string) => void): Connection {
-    return new Connection({ ...this.#notices, pooled: true, onNotify });
+    return this.#server.listener(onNotify);
   }
 
-  /**
-   * A dedicated connection that takes the same path as the pool, for heartbeats: they must not wait for a place in it.
-   */
+  /** A dedicated connection that takes the same path as the pool, for heartbeats: they must not wait for a place in it. */
   sender(): Connection {
-    return new Connection({ ...this.#connections, name: 'qnsp-kms-heartbeats', pooled: true });
+    return this.#server.sender();
   }
 
   /** Logs in once where notices come from. */
@@ -118,11 +97,11 @@ export class PostgresDriver implements Driver {
 
   close(): Promise<void> {
     this.#closing.abort();
-    return this.#pool.close();
+    return this.#server.connections.close();
   }
 
   async #inTransaction<T>(
-    connection: Connection,
+    connection: UnitConnection,
     statement: string,
     work: (db: Db, now: Date) => Promise<T>,
     attempt: Attempt<T>,
@@ -207,16 +186,4 @@ interface Open<T> {
 
 interface Attempt<T> {
   open: Open<T> | undefined;
-}
-
-/** A pooler in statement mode refuses and hangs up, of which postgres.js reports only the latter. */
-async function requireTransactions(connection: Connection): Promise<void> {
-  try {
-    await connection.begin(`select '' as now`);
-    await connection.rollback();
-  } catch (error) {
-    if (!isConnectionLost(error)) throw error;
-    const failure = new Error('the pooler does not let a transaction begin', { cause: error });
-    throw toStoreError(Object.assign(failure, { code: 'CONNECT_NO_TRANSACTIONS' }));
-  }
 }

@@ -19,8 +19,15 @@ export interface TlsSettings {
  * insert what the session would take for the server's (as in CVE-2021-23222).
  *
  * postgres.js would throw further bytes away; here they end the connection.
+ *
+ * @param when whether a server that offers no TLS is refused, or spoken to in the clear
  */
-export async function secured(socket: Socket, address: Address, settings: TlsSettings): Promise<Socket> {
+export async function secured(
+  socket: Socket,
+  address: Address,
+  tls: ConnectionOptions,
+  when: 'always' | 'if offered' = 'always',
+): Promise<Socket> {
   const answered = new Promise<Buffer>((resolve) => {
     socket.once('data', resolve);
   });
@@ -28,27 +35,31 @@ export async function secured(socket: Socket, address: Address, settings: TlsSet
   const answer = await answered;
   if (answer.length !== 1 && (answer[0] === YES || answer[0] === NO))
     throw failure('CONNECT_TLS_REFUSED', 'the server sent more than its answer to the TLS request');
+  if (answer[0] === NO && when === 'if offered') return socket;
   if (answer[0] !== YES) throw failure('CONNECT_NO_TLS', 'the server offers no TLS');
-  const encrypted = connectTls({ socket, ...tlsOptions(settings, address) });
-  await new Promise<void>((resolve, reject) => {
-    encrypted.once('error', reject);
-    encrypted.once('secureConnect', () => {
-      encrypted.off('error', reject);
-      resolve();
-    });
-  });
-  return encrypted;
+  return encrypted(socket, address, tls);
 }
 
-/** As in libpq: with an authority at hand, `require` verifies it too. */
-function tlsOptions({ ssl, caPem }: TlsSettings, address: Address): ConnectionOptions {
+/** Begins TLS at once. */
+export async function encrypted(socket: Socket, address: Address, tls: ConnectionOptions): Promise<Socket> {
   const host = hostOf(address);
   // An address is not a name that a server could be asked for (RFC 6066, section 3).
   const servername = host === '' || isIP(host) !== 0 ? {} : { servername: host };
-  if (ssl === 'require' && caPem === undefined) return { ...servername, rejectUnauthorized: false };
+  const overTls = connectTls({ socket, ...servername, host, ...tls });
+  await new Promise<void>((resolve, reject) => {
+    overTls.once('error', reject);
+    overTls.once('secureConnect', () => {
+      overTls.off('error', reject);
+      resolve();
+    });
+  });
+  return overTls;
+}
+
+/** As in libpq: with an authority at hand, `require` verifies it too. */
+export function tlsOptions({ ssl, caPem }: TlsSettings): ConnectionOptions {
+  if (ssl === 'require' && caPem === undefined) return { rejectUnauthorized: false };
   return {
-    ...servername,
-    host,
     rejectUnauthorized: true,
     ...(caPem === undefined ? {} : { ca: caPem }),
     ...(ssl === 'verify-full' ? {} : { checkServerIdentity: () => undefined }),

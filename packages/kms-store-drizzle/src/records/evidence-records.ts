@@ -2,6 +2,7 @@ import type { AuditEvent } from '@qnsp/kms-core';
 import type { EvidenceRecords } from '@qnsp/kms-core/ports';
 import { sql } from 'drizzle-orm';
 import { builtOnce } from '../driver/built-once.ts';
+import { kms } from '../schema/columns.ts';
 import { requireSeen } from '../driver/scope.ts';
 import type { Session } from '../driver/session.ts';
 
@@ -20,7 +21,7 @@ export class DrizzleEvidenceRecords implements EvidenceRecords {
 
 const addEvents = builtOnce((db) =>
   db
-    .select({ added: sql`kms.add_events(${EVENT_LISTS})` })
+    .select({ added: sql`${kms}.add_events(${EVENT_LISTS})` })
     .from(sql`(values (1)) as once`)
     .prepare('add_events'),
 );

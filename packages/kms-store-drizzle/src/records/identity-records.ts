@@ -4,12 +4,17 @@ import type {
   FoundIdentities,
   IdentityBindingPage,
   IdentityBindingQuery,
+  IdentityDenialPage,
+  IdentityDenialQuery,
   IdentityNames,
   IdentityRecords,
+  Room,
 } from '@qnsp/kms-core/ports';
-import { and, count, desc, eq, lt, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, gte, lt, type SQL, sql } from 'drizzle-orm';
 import { requireSeen, within } from '../driver/scope.ts';
 import type { Session } from '../driver/session.ts';
+import { macColumns, withMac, withMacColumns } from './mac-columns.ts';
+import { requireRoom } from './room.ts';
 import { identityBindings, identityDenials } from '../schema/identities.ts';
 
 export class DrizzleIdentities implements IdentityRecords {
@@ -19,15 +24,16 @@ export class DrizzleIdentities implements IdentityRecords {
     this.#session = session;
   }
 
-  async insert(binding: IdentityBindingRecord): Promise<void> {
+  async insert(binding: IdentityBindingRecord, { atMost }: Room = {}): Promise<void> {
     requireSeen(this.#session.scope, binding.tenantId);
     const { permissions, keys, ...row } = withMacColumns(binding);
+    const { bindingId: id, tenantId } = identityBindings;
     const inserted = await this.#session.run((db) =>
       db
         .insert(identityBindings)
         .values({ ...row, permissions: [...permissions], keys: keys && [...keys] })
         .onConflictDoNothing()
-        .returning({ bindingId: identityBindings.bindingId }),
+        .returning({ used: requireRoom('identityBindings', { id, tenantId }, atMost) }),
     );
     if (inserted.length === 0) throw new KmsError('CONFLICT', 'The id of the binding was used before.');
   }
@@ -57,37 +63,67 @@ export class DrizzleIdentities implements IdentityRecords {
     return { items: rows.slice(0, limit).map(withMac), more: rows.length > limit };
   }
 
-  async count(): Promise<{ bindings: number; denials: number }> {
-    const [bindings] = await this.#session.run((db) =>
-      db.select({ count: count() }).from(identityBindings).where(this.#bindings()),
-    );
-    const [denials] = await this.#session.run((db) =>
-      db.select({ count: count() }).from(identityDenials).where(this.#denials()),
-    );
-    return { bindings: bindings?.count ?? 0, denials: denials?.count ?? 0 };
-  }
-
   async remove({ bindingId, removedAt, mac }: IdentityBindingRecord): Promise<void> {
     const removed = await this.#session.run((db) =>
       db
         .update(identityBindings)
-        .set({ removedAt, macFormat: mac.format, macTmkVersion: mac.tmkVersion, macTag: mac.tag })
+        .set({ removedAt, ...macColumns(mac) })
         .where(and(eq(identityBindings.bindingId, bindingId), this.#bindings()))
         .returning({ bindingId: identityBindings.bindingId }),
     );
     if (removed.length === 0) throw new KmsError('NOT_FOUND', 'There is no identity binding with this id.');
   }
 
-  async insertDenial(denial: IdentityDenialRecord): Promise<void> {
+  async insertDenial(denial: IdentityDenialRecord, { atMost }: Room = {}): Promise<void> {
     requireSeen(this.#session.scope, denial.tenantId);
+    const { denialId: id, tenantId } = identityDenials;
     const inserted = await this.#session.run((db) =>
       db
         .insert(identityDenials)
         .values(withMacColumns(denial))
         .onConflictDoNothing()
-        .returning({ denialId: identityDenials.denialId }),
+        .returning({ used: requireRoom('identityDenials', { id, tenantId }, atMost) }),
     );
     if (inserted.length === 0) throw new KmsError('CONFLICT', 'The id of the denial was used before.');
+  }
+
+  async getDenial(
+    denialId: string,
+    options: { readonly lock?: boolean } = {},
+  ): Promise<IdentityDenialRecord | undefined> {
+    const where = and(eq(identityDenials.denialId, denialId), this.#denials());
+    const [row] = await this.#session.run((db) => {
+      const query = db.select().from(identityDenials).where(where);
+      return options.lock ? query.for('update') : query;
+    });
+    return row === undefined ? undefined : withMac(row);
+  }
+
+  async listDenials({ limit, after }: IdentityDenialQuery): Promise<IdentityDenialPage> {
+    const { createdAt, denialId, endsAt } = identityDenials;
+    const behind = after
+      ? sql`(${createdAt}, ${denialId}) < (${after.createdAt.toISOString()}::timestamptz, ${after.denialId}::uuid)`
+      : undefined;
+    const rows = await this.#session.run((db) =>
+      db
+        .select()
+        .from(identityDenials)
+        .where(and(this.#denials(), gte(endsAt, this.#session.now), behind))
+        .orderBy(desc(createdAt), desc(denialId))
+        .limit(limit + 1),
+    );
+    return { items: rows.slice(0, limit).map(withMac), more: rows.length > limit };
+  }
+
+  async liftDenial({ denialId, fields, mac }: IdentityDenialRecord): Promise<void> {
+    const lifted = await this.#session.run((db) =>
+      db
+        .update(identityDenials)
+        .set({ fields, ...macColumns(mac) })
+        .where(and(eq(identityDenials.denialId, denialId), this.#denials()))
+        .returning({ denialId: identityDenials.denialId }),
+    );
+    if (lifted.length === 0) throw new KmsError('NOT_FOUND', 'There is no denial with this id.');
   }
 
   async removeEndedDenials(): Promise<void> {
@@ -126,26 +162,4 @@ export class DrizzleIdentities implements IdentityRecords {
 function isOneOf(names: readonly Uint8Array[]): SQL {
   const inHex = names.map((name) => Buffer.from(name).toString('hex')).join(',');
   return sql`found_by = any (array(select decode(name, 'hex') from unnest(string_to_array(${inHex}, ',')) as name))`;
-}
-
-interface MacColumns {
-  readonly macFormat: number;
-  readonly macTmkVersion: number;
-  readonly macTag: Uint8Array;
-}
-
-function withMacColumns<Record extends Pick<IdentityBindingRecord, 'mac'>>({
-  mac,
-  ...record
-}: Record): Omit<Record, 'mac'> & MacColumns {
-  return { ...record, macFormat: mac.format, macTmkVersion: mac.tmkVersion, macTag: mac.tag };
-}
-
-function withMac<Row extends MacColumns>({
-  macFormat: format,
-  macTmkVersion: tmkVersion,
-  macTag: tag,
-  ...row
-}: Row): Omit<Row, keyof MacColumns> & Pick<IdentityBindingRecord, 'mac'> {
-  return { ...row, mac: { format, tmkVersion, tag } };
 }

@@ -2,6 +2,7 @@ import type { KeyId } from '@qnsp/kms-core';
 import type { DueKey, KeyCounts, KeyPage, KeyQuery, KeyRecord } from '@qnsp/kms-core/ports';
 import { and, asc, count, desc, eq, lt, sql } from 'drizzle-orm';
 import { keyRecords, keys } from '../schema/keys.ts';
+import { tenants } from '../schema/tenants.ts';
 import { requireSystem, within } from '../driver/scope.ts';
 import type { Session } from '../driver/session.ts';
 import { operationsThisMonth } from './operation-counts.ts';
@@ -67,7 +68,7 @@ export async function lockDueKeys(
   requireSystem(session.scope);
   const [condition, at] = due === 'rotation' ? [ROTATES, keys.nextRotationAt] : [DIES, keys.destroyAt];
   // A shredded tenant's keys can no longer be worked on: nothing opens or authenticates them.
-  const living = sql`exists (select from kms.tenants t where t.tenant_id = ${keys.tenantId} and t.state = 'active')`;
+  const living = sql`exists (select from ${tenants} t where t.tenant_id = ${keys.tenantId} and t.state = 'active')`;
   const rest = after && sql`(${at}, ${keys.keyId}) > (${after.at.toISOString()}::timestamptz, ${after.keyId}::uuid)`;
   const locked = await session.run((db) =>
     db

@@ -1,5 +1,14 @@
 import { type KeyId, KmsError } from '@qnsp/kms-core';
-import type { DueKey, KeyCounts, KeyPage, KeyQuery, KeyRecord, KeyRecords, OperationLease } from '@qnsp/kms-core/ports';
+import type {
+  DueKey,
+  KeyCounts,
+  KeyPage,
+  KeyQuery,
+  KeyRecord,
+  KeyRecords,
+  OperationLease,
+  Room,
+} from '@qnsp/kms-core/ports';
 import { valuesOf } from '../driver/built-once.ts';
 import { inOrder } from '../driver/in-order.ts';
 import { keyVersions } from '../schema/key-versions.ts';
@@ -24,15 +33,19 @@ export class DrizzleKeys implements KeyRecords {
     this.#session = session;
   }
 
-  async get(keyId: KeyId, options: { readonly lock?: boolean } = {}): Promise<KeyRecord | undefined> {
-    const key = options.lock ? await this.#lock(keyId) : await this.#read(keyId);
+  async get(
+    keyId: KeyId,
+    { lock = false, seen }: { readonly lock?: boolean; readonly seen?: KeyRecord | undefined } = {},
+  ): Promise<KeyRecord | undefined> {
+    const key = lock ? await this.#lock(keyId, seen) : await this.#read(keyId);
     if (key !== undefined) this.#known.set(keyId, key);
     return key;
   }
 
-  async insert(key: KeyRecord): Promise<void> {
+  async insert(key: KeyRecord, { atMost }: Room = {}): Promise<void> {
     requireSeen(this.#session.scope, key.tenantId);
-    const inserted = await this.#session.run((db) => insertKey(db).execute(valuesOf(keys, toKeyRow(key))));
+    const values = { ...valuesOf(keys, toKeyRow(key)), atMost: atMost ?? null };
+    const inserted = await this.#session.run((db) => insertKey(db).execute(values));
     if (inserted.length === 0) throw new KmsError('CONFLICT', 'The id of the key was used before.');
     await this.#insertVersions(key, key.versions);
     this.#remember(key);
@@ -61,7 +74,7 @@ export class DrizzleKeys implements KeyRecords {
     return countKeys(this.#session);
   }
 
-  addOperations(count: number): Promise<void> {
+  addOperations(count: number): Promise<number> {
     return addOperations(this.#session, count);
   }
 
@@ -81,9 +94,18 @@ export class DrizzleKeys implements KeyRecords {
     return leaseOperations(this.#session, lease);
   }
 
-  async #lock(keyId: KeyId): Promise<KeyRecord | undefined> {
+  async #lock(keyId: KeyId, seen: KeyRecord | undefined): Promise<KeyRecord | undefined> {
     const { scope } = this.#session;
     const values = { keyId, ...scopeValues(scope) };
+    if (seen !== undefined) {
+      const [row] = await this.#session.run((db) => lockKey(db, scope).execute(values));
+      if (row === undefined) return undefined;
+      this.#held.add(keyId);
+      // The MAC is over all of a record, so this one is the stored one. If somebody has changed a version behind its back, what is
+      // written next does not authenticate it either.
+      if (row.revision === seen.revision && Buffer.compare(row.macTag, seen.mac.tag) === 0) return seen;
+      return this.#read(keyId);
+    }
     // Two statements: the versions that a statement reads beside a row that it had to wait for are from before the wait.
     // The second is sent before the first is answered, but the server begins it after the first has ended, and under READ
     // COMMITTED it takes its snapshot only then.

@@ -1,5 +1,6 @@
 import type { VersionMaterial } from '@qnsp/kms-core/internal';
 import type { KeyRecord, KeyVersionRecord } from '@qnsp/kms-core/ports';
+import { macColumns } from './mac-columns.ts';
 import type { keyVersions } from '../schema/key-versions.ts';
 import type { keyRecords, keys, StoredVersion } from '../schema/keys.ts';
 
@@ -30,9 +31,7 @@ export function toKeyRow(key: KeyRecord): typeof keys.$inferInsert {
     createdAt: key.createdAt,
     updatedAt: key.updatedAt,
     destroyAt: key.destroyAt,
-    macTmkVersion: key.mac.tmkVersion,
-    macTag: key.mac.tag,
-    macFormat: key.mac.format,
+    ...macColumns(key.mac),
     fields: key.fields,
   };
 }

@@ -1,5 +1,6 @@
 import { and, eq, sql } from 'drizzle-orm';
 import { builtOnce, builtOncePerScope, placeholdersOf } from '../driver/built-once.ts';
+import { kms } from '../schema/columns.ts';
 import { keyVersions } from '../schema/key-versions.ts';
 import { keyRecords, keys } from '../schema/keys.ts';
 import { withinScope } from '../driver/scope.ts';
@@ -8,7 +9,7 @@ import { withinScope } from '../driver/scope.ts';
 
 export const lockKey = builtOncePerScope((db, kind) =>
   db
-    .select({ keyId: keys.keyId })
+    .select({ revision: keys.revision, macTag: keys.macTag })
     .from(keys)
     .where(and(eq(keys.keyId, sql.placeholder('keyId')), withinScope(kind, keys.tenantId)))
     .for('update')
@@ -23,12 +24,15 @@ export const getKey = builtOncePerScope((db, kind) =>
     .prepare('get_key'),
 );
 
+/** Takes the values of the row, and how many keys its tenant may have as `atMost`, or `null`. */
 export const insertKey = builtOnce((db) =>
   db
     .insert(keys)
     .values(placeholdersOf(keys))
     .onConflictDoNothing()
-    .returning({ keyId: keys.keyId })
+    .returning({
+      used: sql`${kms}.require_room_for_key(${keys.tenantId}, ${keys.parentKeyId}, ${sql.placeholder('atMost')})`,
+    })
     .prepare('insert_key'),
 );
 

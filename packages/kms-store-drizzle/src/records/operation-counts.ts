@@ -5,26 +5,29 @@ import { tenants } from '../schema/tenants.ts';
 import { within } from '../driver/scope.ts';
 import type { Session } from '../driver/session.ts';
 
-const thisMonth = sql`date_trunc('month', transaction_timestamp() at time zone 'UTC')::date`;
+/** The first day of this month, in UTC. */
+export const THIS_MONTH = sql`date_trunc('month', transaction_timestamp() at time zone 'UTC')::date`;
 
-export async function addOperations(session: Session, count: number): Promise<void> {
+export async function addOperations(session: Session, count: number): Promise<number> {
   if (session.scope.kind !== 'tenant') throw new KmsError('INTERNAL_ERROR', 'Operations are counted for one tenant.');
   const own = eq(tenants.tenantId, session.scope.tenantId);
-  await session.run((db) =>
+  const [row] = await session.run((db) =>
     db
       .insert(operationCounts)
-      .select(sql`select ${tenants.tenantId}, ${thisMonth}, ${count}::bigint from ${tenants} where ${own}`)
+      .select(sql`select ${tenants.tenantId}, ${THIS_MONTH}, ${count}::bigint from ${tenants} where ${own}`)
       .onConflictDoUpdate({
         target: [operationCounts.tenantId, operationCounts.month],
         set: { operations: sql`${operationCounts.operations} + excluded.operations` },
       })
+      .returning({ operations: operationCounts.operations })
       .prepare('add_operations')
       .execute(),
   );
+  return row?.operations ?? 0;
 }
 
 export async function operationsThisMonth(session: Session): Promise<number> {
-  const where = and(within(session.scope, operationCounts.tenantId), eq(operationCounts.month, thisMonth));
+  const where = and(within(session.scope, operationCounts.tenantId), eq(operationCounts.month, THIS_MONTH));
   const [row] = await session.run((db) =>
     db
       .select({ operations: sql`coalesce(sum(${operationCounts.operations}), 0)`.mapWith(Number) })

@@ -8,18 +8,21 @@ import type {
   TenantQuery,
   TenantRecord,
   TenantRecords,
+  TenantUsage,
 } from '@qnsp/kms-core/ports';
-import { and, countDistinct, count, eq, exists, isNotNull, ne, not, or, sql } from 'drizzle-orm';
-import { alias } from 'drizzle-orm/pg-core';
+import { and, countDistinct, count, eq, exists, isNotNull, ne, not, or, type SQL, sql } from 'drizzle-orm';
+import { alias, type PgTable } from 'drizzle-orm/pg-core';
+import { apiTokens } from '../schema/api-tokens.ts';
 import { idempotencyKeys } from '../schema/idempotency-keys.ts';
+import { identityBindings } from '../schema/identities.ts';
+import { keyCounts } from '../schema/key-counts.ts';
 import { keyVersions } from '../schema/key-versions.ts';
+import { operationCounts } from '../schema/operation-counts.ts';
 import { roots, tenantMasterKeyWraps, tenants } from '../schema/tenants.ts';
 import { requireSeen, requireSystem, within } from '../driver/scope.ts';
+import { THIS_MONTH } from './operation-counts.ts';
 import type { Session } from '../driver/session.ts';
 import { toMacColumns, toTenantRecord, toTenantRow } from './tenant-rows.ts';
-
-/** The advisory lock of the roots: the first 52 bits of SHA-256("qnsp-kms roots"). */
-const ROOTS_LOCK = sql.raw('4360313523663637');
 
 export class DrizzleTenants implements TenantRecords {
   readonly #session: Session;
@@ -70,6 +73,42 @@ export class DrizzleTenants implements TenantRecords {
     await this.#session.run((db) =>
       db.delete(answers).where(and(eq(answers.tenantId, tenantId), isNotNull(answers.answer))),
     );
+  }
+
+  async setFields({ tenantId, fields, mac }: Pick<TenantRecord, 'tenantId' | 'fields' | 'mac'>): Promise<void> {
+    requireSystem(this.#session.scope);
+    const changed = await this.#session.run((db) =>
+      db
+        .update(tenants)
+        .set({ fields, ...toMacColumns(mac) })
+        .where(eq(tenants.tenantId, tenantId))
+        .returning({ tenantId: tenants.tenantId }),
+    );
+    if (changed.length === 0) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
+  }
+
+  async usage(tenantId: TenantId): Promise<TenantUsage> {
+    // As a value: of a select from one table drizzle leaves out the names of tables.
+    const ofTenant = (table: PgTable) => sql`from ${table} where tenant_id = ${tenantId}`;
+    const number = (one: SQL) => sql`(${one})`.mapWith(Number);
+    const [usage] = await this.#session.run((db) =>
+      db
+        .select({
+          keys: number(sql`select coalesce(sum(keys), 0) ${ofTenant(keyCounts)}`),
+          tokens:
+            number(sql`select count(*) ${ofTenant(apiTokens)} and revoked_at is null and not fields ? '!overlapEnd'
+            and (expires_at is null or expires_at > now())`),
+          identityBindings: number(sql`select count(*) ${ofTenant(identityBindings)} and removed_at is null`),
+          operationsThisMonth: number(
+            sql`select coalesce(sum(operations), 0) ${ofTenant(operationCounts)} and month = ${THIS_MONTH}`,
+          ),
+        })
+        .from(tenants)
+        .where(and(eq(tenants.tenantId, tenantId), within(this.#session.scope, tenants.tenantId)))
+        .prepare('usage')
+        .execute(),
+    );
+    return usage ?? { keys: 0, tokens: 0, identityBindings: 0, operationsThisMonth: 0 };
   }
 
   async list({ limit, after }: TenantQuery): Promise<TenantPage> {
@@ -204,6 +243,7 @@ export class DrizzleTenants implements TenantRecords {
 
   async lockRoots(): Promise<void> {
     requireSystem(this.#session.scope);
-    await this.#session.run((db) => db.execute(sql`select pg_advisory_xact_lock(${ROOTS_LOCK})`));
+    const lock = sql.raw(this.#session.names.locks.roots);
+    await this.#session.run((db) => db.execute(sql`select pg_advisory_xact_lock(${lock})`));
   }
 }

@@ -13,6 +13,6 @@ export function toMacColumns(mac: TenantRecord['mac']) {
 
 /** The tenant of a row. */
 export function toTenantRecord(row: typeof tenants.$inferSelect): TenantRecord {
-  const { macFormat: format, macTmkVersion: tmkVersion, macTag: tag, ...tenant } = row;
+  const { macFormat: format, macTmkVersion: tmkVersion, macTag: tag, oldestTmkVersion: _, ...tenant } = row;
   return { ...tenant, mac: tmkVersion === null || tag === null ? null : { format, tmkVersion, tag } };
 }

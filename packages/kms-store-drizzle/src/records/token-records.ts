@@ -1,10 +1,11 @@
 import { KmsError, type TenantId } from '@qnsp/kms-core';
-import type { ApiTokenRecord, ExpiredToken, TokenPage, TokenQuery, TokenRecords } from '@qnsp/kms-core/ports';
+import type { ApiTokenRecord, ExpiredToken, TokenPage, TokenQuery, TokenRecords, Room } from '@qnsp/kms-core/ports';
 import { and, asc, desc, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm';
 import { apiTokens } from '../schema/api-tokens.ts';
 import { tokenUses } from '../schema/token-uses.ts';
 import { requireSeen, requireSystem, within } from '../driver/scope.ts';
 import type { Session } from '../driver/session.ts';
+import { requireRoom } from './room.ts';
 import { toTokenRecord, toTokenRow } from './token-rows.ts';
 
 export class DrizzleTokens implements TokenRecords {
@@ -14,10 +15,15 @@ export class DrizzleTokens implements TokenRecords {
     this.#session = session;
   }
 
-  async insert(token: ApiTokenRecord): Promise<void> {
+  async insert(token: ApiTokenRecord, { atMost }: Room = {}): Promise<void> {
     requireSeen(this.#session.scope, token.tenantId);
+    const { tokenId: id, tenantId } = apiTokens;
     const inserted = await this.#session.run((db) =>
-      db.insert(apiTokens).values(toTokenRow(token)).onConflictDoNothing().returning({ tokenId: apiTokens.tokenId }),
+      db
+        .insert(apiTokens)
+        .values(toTokenRow(token))
+        .onConflictDoNothing()
+        .returning({ used: requireRoom('tokens', { id, tenantId }, atMost) }),
     );
     if (inserted.length === 0) throw new KmsError('CONFLICT', 'The id or the hash of the token was used before.');
   }

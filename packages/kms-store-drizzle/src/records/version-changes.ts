@@ -29,10 +29,8 @@ export function versionChanges(stored: KeyRecord, next: KeyRecord): VersionChang
   for (const version of next.versions) {
     const old = before.get(version.version);
     before.delete(version.version);
-    if (old === undefined) {
-      added.push(version);
-      continue;
-    }
+    if (old === undefined) added.push(version);
+    if (old === undefined || old === version) continue;
     const drop = old.material.kind !== 'none' && version.material.kind === 'none';
     if (!sameIdentity(old, version) || (!drop && !sameMaterial(old, version))) refuse(version.version);
     const fields = sortedJson(old.fields) === sortedJson(version.fields) ? {} : { fields: version.fields };

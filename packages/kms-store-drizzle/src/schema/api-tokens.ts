@@ -39,6 +39,10 @@ export const apiTokens = kms.table(
     /** For what descends from an identity: of what the MAC covers, so that who moves a token breaks it. */
     index('api_tokens_parent').on(sql`(fields ->> 'parentTokenId')`).where(sql`fields ? 'parentTokenId'`),
     index('api_tokens_identity').on(sql`(fields ->> '!identity')`).where(sql`fields ? '!identity'`),
+    /** For how many a tenant has. */
+    index('api_tokens_in_use')
+      .on(table.tenantId, table.expiresAt)
+      .where(sql`${table.revokedAt} is null and not fields ? '!overlapEnd'`),
     /** For the removal of what expired long ago. */
     index('api_tokens_expired')
       .on(table.expiresAt, table.tokenId)

@@ -35,6 +35,7 @@ export const identityBindings = kms.table(
       sql`octet_length(${table.macTag}) = 32 and ${table.macTmkVersion} >= 1 and ${table.macFormat} >= 2`,
     ),
     check('identity_bindings_fields', sql`jsonb_typeof(${table.fields}) = 'object'`),
+    index('identity_bindings_by_master_key').on(table.tenantId, table.macTmkVersion, table.bindingId),
     index('identity_bindings_newest')
       .on(table.tenantId, table.createdAt, table.bindingId)
       .where(sql`${table.removedAt} is null`),
@@ -70,6 +71,8 @@ export const identityDenials = kms.table(
       sql`octet_length(${table.macTag}) = 32 and ${table.macTmkVersion} >= 1 and ${table.macFormat} >= 2`,
     ),
     check('identity_denials_fields', sql`jsonb_typeof(${table.fields}) = 'object'`),
+    index('identity_denials_by_master_key').on(table.tenantId, table.macTmkVersion, table.denialId),
+    index('identity_denials_newest').on(table.tenantId, table.createdAt, table.denialId),
     index('identity_denials_ended').on(table.tenantId, table.endsAt),
     index('identity_denials_found').on(table.foundBy),
   ],

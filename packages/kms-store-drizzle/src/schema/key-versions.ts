@@ -43,7 +43,9 @@ export const keyVersions = kms.table(
     }),
     uniqueIndex('key_versions_one_active').on(table.keyId).where(sql`${table.state} = 'active'`),
     index('key_versions_resident_in').on(table.provider).where(sql`${table.materialKind} = 'resident'`),
-    index('key_versions_sealed_of_tenant').on(table.tenantId).where(sql`${table.materialKind} = 'sealed'`),
+    index('key_versions_by_master_key')
+      .on(table.tenantId, table.tmkVersion, table.keyId)
+      .where(sql`${table.materialKind} = 'sealed'`),
     check('key_versions_version', sql`${table.version} >= 1`),
     check('key_versions_state', sql`${table.state} in ('active', 'decrypt-only', 'deactivated', 'destroyed')`),
     check('key_versions_origin', sql`${table.origin} in ('generated', 'imported')`),

@@ -83,6 +83,8 @@ export const keys = kms.table('keys', columns(), (table) => [
   check('keys_mac', sql`octet_length(${table.macTag}) = 32 and ${table.macTmkVersion} >= 1`),
   check('keys_mac_format', sql`${table.macFormat} >= 1`),
   check('keys_fields', sql`jsonb_typeof(${table.fields}) = 'object'`),
+  /** For what is to be sealed again after a rotation of the master key. */
+  index('keys_by_master_key').on(table.tenantId, table.macTmkVersion, table.keyId),
   index('keys_newest').on(table.tenantId, table.createdAt, table.keyId),
   index('keys_by_state').on(table.tenantId, table.state, table.createdAt, table.keyId),
   index('keys_by_algorithm').on(table.tenantId, table.algorithm, table.createdAt, table.keyId),

@@ -15,6 +15,8 @@ export const tenants = kms.table(
     macTmkVersion: integer('mac_tmk_version'),
     macTag: bytea('mac_tag'),
     fields: jsonb('fields').$type<TenantRecord['fields']>().notNull().default({}),
+    /** Nothing may name a version of its master key before this one: those were destroyed. */
+    oldestTmkVersion: integer('oldest_tmk_version').notNull().default(1),
   },
   (table) => [
     check('tenants_state', sql`${table.state} in ('active', 'shredded')`),
@@ -23,6 +25,7 @@ export const tenants = kms.table(
       sql`num_nonnulls(${table.macTag}, ${table.macTmkVersion}) = case when ${table.macFormat} > 1 then 2 else 0 end and octet_length(${table.macTag}) = 32 and ${table.macTmkVersion} >= 1`,
     ),
     check('tenants_mac_format', sql`${table.macFormat} >= 1`),
+    check('tenants_oldest_tmk_version', sql`${table.oldestTmkVersion} >= 1`),
     check('tenants_fields', sql`jsonb_typeof(${table.fields}) = 'object'`),
     /** For pages of the list. */
     index('tenants_oldest').on(table.createdAt, table.tenantId),

@@ -8,15 +8,20 @@ import {
   createTenant,
   deleteIdentityBinding,
   denyIdentity,
+  liftIdentityDenial,
   destroyKey,
   encapsulate,
   encrypt,
   type Kms,
   mac,
+  operationOfService,
   revokeApiToken,
   revokeKey,
   rotateApiToken,
+  resealMasterKeys,
+  resumeKey,
   rotateKey,
+  rotateMasterKey,
   shredKey,
   shredTenant,
   sign,
@@ -75,6 +80,9 @@ export async function fillDatabase(kms: Kms): Promise<Uses> {
   const first = await encrypt({ kms, caller }, { keyId, plaintext });
   await rotateKey({ kms, caller }, { keyId });
   const second = await encrypt({ kms, caller }, { keyId, plaintext });
+  // The first version of the master key is gone; what comes after the next rotation is under another one than what is here by then.
+  await rotateMasterKey({ kms, caller }, { tenantId });
+  await resealMasterKeys(operationOfService(kms, 'resealMasterKeys'), new AbortController().signal);
 
   const signing = await create('ML-DSA-65', { parentKeyId: keyId });
   const { signature } = await sign({ kms, caller }, { keyId: signing, data: plaintext });
@@ -92,6 +100,9 @@ export async function fillDatabase(kms: Kms): Promise<Uses> {
   const shredded = await create('AES-256-GCM');
   await shredKey({ kms, caller }, { keyId: shredded, confirmation: `SHRED-${shredded}` });
 
+  await rotateMasterKey({ kms, caller }, { tenantId });
+  await suspendKey({ kms, caller }, { keyId: macKey });
+  await resumeKey({ kms, caller }, { keyId: macKey });
   const live = await createApiToken(
     { kms, caller, idempotency: { key: newId(), fingerprint: randomBytes(32) } },
     { name: 'deploy', role: 'key_user', permissions: ['kms:random'] },
@@ -119,6 +130,8 @@ export async function fillDatabase(kms: Kms): Promise<Uses> {
   const removed = await createIdentityBinding({ kms, caller }, { issuer, match: { sub: 'removed' }, role: 'auditor' });
   await deleteIdentityBinding({ kms, caller }, removed);
   await denyIdentity({ kms, caller }, { issuer, sub: 'orders denied' });
+  const denied = await denyIdentity({ kms, caller }, { issuer, jti: 'lifted' });
+  await liftIdentityDenial({ kms, caller }, denied);
 
   const gone = administrator(shreddedTenantId);
   await createKey({ kms, caller: gone }, {});

@@ -9,13 +9,19 @@ import {
   denyIdentity,
   getIdentityBinding,
   importKey,
+  liftIdentityDenial,
   listApiTokens,
   listIdentityBindings,
+  getTenant,
+  listIdentityDenials,
   listTenants,
   random,
   revokeApiToken,
   rotateApiToken,
+  rotateMasterKey,
   shredTenant,
+  tenantUsage,
+  updateTenant,
 } from '@qnsp/kms-core/internal';
 import { publicKeyPem } from './public-key-pem.ts';
 import type { Handlers } from './handler.ts';
@@ -28,8 +34,8 @@ export const administrationHandlers = {
   getOwnToken: ({ op }) => getOwnApiToken(op),
   rotateToken: ({ op, request }) => rotateApiToken(op, { ...request.body, ...request.params }),
   revokeToken: async ({ op, request }) => {
-    const { revoked, more } = await revokeApiToken(op, { ...request.body, ...request.params });
-    return { ...request.params, revoked: true, revokedTokens: revoked, more };
+    const { revoked, ...rest } = await revokeApiToken(op, { ...request.body, ...request.params });
+    return { ...request.params, revoked: true, revokedTokens: revoked, ...rest };
   },
   createIdentityBinding: ({ op, request }) => createIdentityBinding(op, request.body),
   listIdentityBindings: ({ op, request }) => listIdentityBindings(op, request.query),
@@ -39,8 +45,14 @@ export const administrationHandlers = {
     return { ...request.params, deleted: true };
   },
   denyIdentity: ({ op, request }) => denyIdentity(op, request.body),
+  listIdentityDenials: ({ op, request }) => listIdentityDenials(op, request.query),
+  liftIdentityDenial: ({ op, request }) => liftIdentityDenial(op, request.params),
   createTenant: ({ op, request }) => createTenant(op, request.body),
   listTenants: ({ op, request }) => listTenants(op, request.query),
+  getTenant: ({ op, request }) => getTenant(op, request.params),
+  rotateMasterKey: ({ op, request }) => rotateMasterKey(op, request.params),
+  updateTenant: ({ op, request }) => updateTenant(op, { ...request.body, ...request.params }),
+  getTenantUsage: ({ op, request }) => tenantUsage(op, request.params),
   shredTenant: ({ op, request }) => shredTenant(op, { ...request.body, ...request.params }),
   getImportParameters: async ({ op, request }) => {
     const { wrappingAlgorithm = 'RSA_AES_KEY_WRAP_SHA_256' } = request.query;

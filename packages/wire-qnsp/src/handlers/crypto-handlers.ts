@@ -3,9 +3,11 @@ import {
   createDataKey,
   decapsulate,
   decrypt,
+  decryptTogether,
   derive,
   encapsulate,
   encrypt,
+  encryptTogether,
   mac,
   reencrypt,
   sign,
@@ -14,7 +16,7 @@ import {
   verifyMac,
   wrap,
 } from '@qnsp/kms-core/internal';
-import type { Handlers } from './handler.ts';
+import type { Handlers, TogetherHandlers } from './handler.ts';
 
 export const cryptoHandlers = {
   encrypt: ({ op, request }) => encrypt(op, request.body),
@@ -31,6 +33,18 @@ export const cryptoHandlers = {
   decapsulate: ({ op, request }) => decapsulate(op, request.body),
   derive: ({ op, request }) => derive(op, request.body),
 } satisfies Partial<Handlers>;
+
+/** What costs less for several items of a batch than for one by one. */
+export const togetherHandlers = {
+  encrypt: {
+    together: (op, bodies) => encryptTogether(op, bodies),
+    bytes: ({ plaintext }) => plaintext.length,
+  },
+  decrypt: {
+    together: (op, bodies) => decryptTogether(op, bodies),
+    bytes: ({ ciphertext }) => ciphertext.length,
+  },
+} satisfies TogetherHandlers;
 
 function signatureOptions({ context, format, scheme }: SignatureOptions): SignatureOptions {
   return {

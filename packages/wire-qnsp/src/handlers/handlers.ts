@@ -1,10 +1,10 @@
 import type { OperationId, Route } from '@qnsp/kms-contract';
-import type { Caller } from '@qnsp/kms-core';
+import type { Caller, KmsError } from '@qnsp/kms-core';
 import type { Operation } from '@qnsp/kms-core/internal';
 import { administrationHandlers } from './administration-handlers.ts';
-import { cryptoHandlers } from './crypto-handlers.ts';
+import { cryptoHandlers, togetherHandlers } from './crypto-handlers.ts';
 import { auditHandlers } from './audit-handlers.ts';
-import type { Call, Handlers } from './handler.ts';
+import type { Call, Handlers, TogetherHandlers } from './handler.ts';
 import { keyHandlers } from './key-handlers.ts';
 import { lifecycleHandlers } from './lifecycle-handlers.ts';
 import { serviceHandlers } from './service-handlers.ts';
@@ -26,6 +26,20 @@ export type AnyHandler = (
     readonly request: unknown;
   },
 ) => unknown;
+
+const TOGETHER: TogetherHandlers = togetherHandlers;
+
+/** How several items of a batch are done at once, of an operation that is known only at run time. */
+export interface AnyTogether {
+  readonly together: (op: Operation, bodies: readonly unknown[]) => readonly (object | KmsError | undefined)[];
+  readonly bytes: (body: unknown) => number;
+}
+
+/** How several items of a batch of a route are done at once; `undefined` where one by one costs no more. */
+export function togetherOf(route: Route): AnyTogether | undefined {
+  // The bodies were parsed by this same route.
+  return TOGETHER[route.operationId as OperationId] as AnyTogether | undefined;
+}
 
 /** The handler of a route. */
 export function handlerOf(route: Route): AnyHandler {

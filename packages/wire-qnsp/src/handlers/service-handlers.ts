@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { openApiDocument, type ResponseOf } from '@qnsp/kms-contract';
 import type { Handlers } from './handler.ts';
+import { servedFacts } from './service-facts.ts';
 
 const ACTIVATION_SECONDS = 3600;
 
 export const serviceHandlers = {
-  getHealth: ({ facts }) => facts.health(),
-  getReadiness: ({ facts }) => facts.health(),
-  getLiveness: ({ facts }) => facts.liveness(),
-  getMetrics: ({ facts }) => facts.metrics(),
-  getOpenApi: ({ facts }): ResponseOf<'getOpenApi'> => document(facts.version),
+  getHealth: ({ facts }) => servedFacts(facts).health(),
+  getReadiness: ({ facts }) => servedFacts(facts).health(),
+  getLiveness: ({ facts }) => servedFacts(facts).liveness(),
+  getMetrics: ({ facts }) => servedFacts(facts).metrics(),
+  getOpenApi: ({ facts }): ResponseOf<'getOpenApi'> => document(servedFacts(facts).version),
 
   activateSdk: ({ op: { caller, kms } }) => {
     const now = kms.clock();

@@ -21,6 +21,7 @@ interface SetOptions {
   readonly caFile?: string;
   readonly clientCertFile?: string;
   readonly clientKeyFile?: string;
+  readonly clientKeyPassphraseFile?: string;
   readonly serverName?: string;
 }
 
@@ -47,6 +48,7 @@ export const contextCommands: CommandGroup = (program, io) => {
     .option('--ca-file <file>', 'the PEM file of the authority to trust, instead of the usual ones')
     .option('--client-cert-file <file>', 'the PEM file of the certificate to prove yourself by')
     .option('--client-key-file <file>', 'the PEM file of its key')
+    .option('--client-key-passphrase-file <file>', 'the file that holds the passphrase of an encrypted key')
     .option(
       '--server-name <name>',
       'the name to expect in the certificate of the service, if it is not that of the URL',
@@ -94,12 +96,14 @@ export const contextCommands: CommandGroup = (program, io) => {
 };
 
 function merged(before: Context | undefined, options: SetOptions): Context {
-  const { url, tokenFile, tenant, allowInsecureHttp, caFile, clientCertFile, clientKeyFile, serverName } = options;
+  const { url, tokenFile, tenant, allowInsecureHttp, caFile, clientCertFile, serverName } = options;
+  const { clientKeyFile, clientKeyPassphraseFile } = options;
   const after = {
     ...before,
     ...(caFile === undefined ? {} : { caFile: resolve(caFile) }),
     ...(clientCertFile === undefined ? {} : { clientCertFile: resolve(clientCertFile) }),
     ...(clientKeyFile === undefined ? {} : { clientKeyFile: resolve(clientKeyFile) }),
+    ...(clientKeyPassphraseFile === undefined ? {} : { clientKeyPassphraseFile: resolve(clientKeyPassphraseFile) }),
     ...(serverName === undefined ? {} : { serverName }),
     ...(url === undefined ? {} : { url }),
     ...(tokenFile === undefined ? {} : { tokenFile: resolve(tokenFile) }),

@@ -1,21 +1,12 @@
+import type { ByteSink, FilePaths } from '@qnsp/kms-client/node';
+import { descriptorSource } from '../../files/descriptor-source.ts';
 import type { Destination, Source } from '../../files/place.ts';
-import { freeingPassedBuffers } from '../../files/free-passed-buffers.ts';
-import { streamThrough } from '../../files/stream-through.ts';
+import { writeTo } from '../../files/write-to.ts';
 import type { CommandIo } from '../../terminal/io.ts';
 import { progressBar } from '../../terminal/progress-bar.ts';
 
-interface FilePaths {
-  readonly source: string;
-  readonly destination: string;
-  readonly overwrite: boolean;
+interface Ends extends FilePaths {
   readonly signal: AbortSignal | undefined;
-  readonly onProgress: (bytes: number) => void;
-}
-
-/** The two ways of an envelope: from file to file, or through a stream where a pipe is at one end. */
-interface Conversion {
-  readonly file: (paths: FilePaths) => Promise<void>;
-  readonly stream: () => TransformStream<Uint8Array, Uint8Array>;
 }
 
 /** Sends data of any size through an envelope, with a progress bar on a terminal. */
@@ -23,17 +14,27 @@ export async function convert(
   io: CommandIo,
   source: Source,
   destination: Destination,
-  { file, stream }: Conversion,
+  work: (ends: Ends) => Promise<void>,
 ): Promise<void> {
-  const progress = progressBar(io, source.kind === 'file' ? source.size : undefined);
-  const onProgress = freeingPassedBuffers(progress.at);
   const { signal } = io;
+  const progress = progressBar(io, source.kind === 'file' ? source.size : undefined);
+  const input = source.kind === 'file' ? source.path : descriptorSource(source.pipes.inputDescriptor, signal);
   try {
-    if (source.kind === 'file' && destination.kind === 'file') {
-      const { path, overwrite } = destination;
-      await file({ source: source.path, destination: path, overwrite, signal, onProgress });
-    } else await streamThrough(source, stream(), destination, onProgress, signal);
+    await work({
+      source: input,
+      ...endOf(destination, signal),
+      signal,
+      onProgress: progress.at,
+    });
   } finally {
+    if (typeof input !== 'string') input.close();
     progress.end();
   }
+}
+
+function endOf(destination: Destination, signal: AbortSignal | undefined): Pick<Ends, 'destination' | 'overwrite'> {
+  if (destination.kind === 'file') return { destination: destination.path, overwrite: destination.overwrite };
+  const { output } = destination.pipes;
+  const sink: ByteSink = { write: (data) => writeTo(output, data, signal) };
+  return { destination: sink };
 }

@@ -31,10 +31,7 @@ export function addDecrypt(program: Command, io: CommandIo): void {
     const files = createFileEnvelope(kms);
     const keyId = key === undefined ? undefined : await keyIdOf(kms, key, io);
     try {
-      await convert(io, source, destination, {
-        file: (paths) => files.decryptFile({ ...paths, keyId, context }),
-        stream: () => files.decryptStream({ keyId, context, signal: io.signal }),
-      });
+      await convert(io, source, destination, (ends) => files.decryptFile({ ...ends, keyId, context }));
     } catch (error) {
       throw aboutTheInput(error);
     }

@@ -32,9 +32,6 @@ export function addEncrypt(program: Command, io: CommandIo): void {
     const kms = connect(io);
     const files = createFileEnvelope(kms);
     const keyId = await keyIdOf(kms, key, io);
-    await convert(io, source, destination, {
-      file: (paths) => files.encryptFile({ ...paths, keyId, context }),
-      stream: () => files.encryptStream({ keyId, context, signal: io.signal }),
-    });
+    await convert(io, source, destination, (ends) => files.encryptFile({ ...ends, keyId, context }));
   });
 }

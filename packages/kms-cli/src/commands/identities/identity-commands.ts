@@ -1,4 +1,4 @@
-import type { CreateIdentityBindingInput, IdentityBinding } from '@qnsp/kms-client';
+import type { CreateIdentityBindingInput, IdentityBinding, IdentityDenial } from '@qnsp/kms-client';
 import { type Command, Option } from 'commander';
 import { callOptions, connect } from '../../connection/connect.ts';
 import type { CommandIo } from '../../terminal/io.ts';
@@ -63,6 +63,7 @@ export const identityCommands: CommandGroup = (program, io) => {
       print(io, command, answer, (value) => [{ id: value.bindingId, deleted: value.deleted }]);
     });
   addDeny(identities, io);
+  addDenials(identities, io);
 };
 
 function addBind(identities: Command, io: CommandIo): void {
@@ -96,12 +97,42 @@ function addDeny(identities: Command, io: CommandIo): void {
     .requiredOption('--issuer <issuer>', 'the claim iss')
     .addOption(new Option('--sub <subject>', 'whose').conflicts('jti'))
     .option('--jti <id>', 'only the one with this id')
-    .option('--before <time>', 'those issued before this (default: now)', instant)
+    .option(
+      '--before <time>',
+      'those issued before this (default: now); up to five minutes ahead, for an issuer whose clock is',
+      instant,
+    )
     .action(async ({ issuer, sub, jti, before }: DenyOptions, command: Command) => {
       const answer = await connect(io).denyIdentity({ issuer, sub, jti, before }, callOptions(io));
-      print(io, command, answer, (value) => [
-        { id: value.denialId, issuer: value.issuer, sub: value.sub, jti: value.jti, before: value.before },
-      ]);
+      print(io, command, answer, (value) => [denialRow(value)]);
+    });
+}
+
+function addDenials(identities: Command, io: CommandIo): void {
+  identities
+    .command('denials')
+    .description('list the denials of the tenant that have not ended')
+    .action(async (_options, command: Command) => {
+      const items: IdentityDenial[] = [];
+      const kms = connect(io);
+      for (let cursor: string | null | undefined; cursor !== null; ) {
+        const page = await kms.listIdentityDenials(
+          { limit: 200, ...(cursor === undefined ? {} : { cursor }) },
+          callOptions(io),
+        );
+        items.push(...page.items);
+        warn(io, page.warnings);
+        cursor = page.nextCursor;
+      }
+      print(io, command, items, (all) => all.map(denialRow), Object.keys(DENIAL_COLUMNS));
+    });
+  identities
+    .command('lift')
+    .argument('<denial-id>')
+    .description('lift a denial: bindings let in again by the JWTs that it refused')
+    .action(async (denialId: string, _options, command: Command) => {
+      const answer = await connect(io).liftIdentityDenial({ denialId }, callOptions(io));
+      print(io, command, answer, (value) => [denialRow(value)]);
     });
 }
 
@@ -118,3 +149,14 @@ const COLUMNS: Columns<IdentityBinding> = {
   expires: (binding) => binding.expiresAt,
 };
 const row = rowOf(COLUMNS);
+
+const DENIAL_COLUMNS: Columns<IdentityDenial> = {
+  id: (denial) => denial.denialId,
+  issuer: (denial) => denial.issuer,
+  sub: (denial) => denial.sub,
+  jti: (denial) => denial.jti,
+  before: (denial) => denial.before,
+  ends: (denial) => denial.endsAt,
+  lifted: (denial) => denial.liftedAt,
+};
+const denialRow = rowOf(DENIAL_COLUMNS);

@@ -6,7 +6,7 @@ import { writeSmall } from '../../files/small-data.ts';
 import type { CommandIo } from '../../terminal/io.ts';
 import { instant, oneMore, wholeNumber } from '../../terminal/option-values.ts';
 import { addRotate } from './rotate-command.ts';
-import { type Columns, type CommandGroup, print, rowOf } from '../command-group.ts';
+import { type Columns, type CommandGroup, print, rowOf, warn } from '../command-group.ts';
 
 const ROLES = ['tenant_admin', 'key_admin', 'key_user', 'auditor', 'platform_admin'] as const;
 
@@ -90,6 +90,7 @@ function addRevoke(tokens: Command, io: CommandIo): void {
         answer = await kms.revokeToken({ tokenId, cascade }, callOptions(io));
         revokedTokens += answer.revokedTokens;
       }
+      warn(io, answer.warnings);
       print(io, command, { ...answer, revokedTokens }, (value) => [
         { id: value.tokenId, revoked: value.revoked, tokens: value.revokedTokens },
       ]);

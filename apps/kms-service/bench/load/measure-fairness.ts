@@ -1,0 +1,218 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BenchResult } from '../bench.ts';
+import { median, percentile } from '../slices.ts';
+import { allHold, verdict } from '../verdict.ts';
+import { cpuSecondsOfThreads, idleSeconds } from './cpu-time.ts';
+import { type BenchService, startBenchService } from './start-sides.ts';
+import { openTarget, postOf, type Target } from './target.ts';
+
+/** What the first tenant sends, and how long the second one is measured. */
+export interface FairnessOptions {
+  /** Of the signatures in the batches. */
+  readonly algorithm: string;
+  readonly connections: number;
+  /** Of each batch; none of them may end while anything is measured. */
+  readonly items: number;
+  readonly slices: number;
+  /** How long each kind of call is measured in each slice. */
+  readonly seconds: number;
+  /** Encryptions of the second tenant. */
+  readonly perSecond: number;
+  /** Encryptions that do not count. */
+  readonly warmUp: number;
+}
+
+const DATA = randomBytes(32).toString('base64');
+const ENCRYPT_TIMES = 2;
+const SLOW_JOBS = 2;
+/** Of the processors that nobody else uses. */
+const SHARE = 0.8;
+const SLOW_SAMPLES = 3;
+
+/** The calls of the second tenant, each over one connection. */
+interface Calls {
+  readonly encrypt: Buffer;
+  readonly sign: Buffer;
+  readonly create: Buffer;
+}
+
+/** How long calls took at the 99th percentile, in milliseconds. */
+interface Times {
+  readonly encrypt: number;
+  readonly sign: number;
+  readonly create: number;
+}
+
+interface Slice {
+  readonly alone: Times;
+  readonly beside: Times;
+  /** What the pool had of what nobody else used, while the second tenant encrypted. */
+  readonly share: number;
+}
+
+/** Measures what one tenant notices of another that sends batches of slow signatures. */
+export async function measureFairness(
+  serverUrl: string,
+  say: (progress: string) => void,
+  options: FairnessOptions,
+): Promise<BenchResult> {
+  const service = await startBenchService(serverUrl);
+  const target = await openTarget(service.port, 1);
+  try {
+    const key = await service.createKey({ algorithm: options.algorithm });
+    const slow = await slowJob(service, key);
+    const items = Array.from({ length: options.items }, () => ({ data: DATA }));
+    const batch = postOf(`/kms/v1/keys/${key}/sign`, { items }, service.token);
+    const calls = await callsOf(service);
+    await target.closedLoop(calls.encrypt, options.warmUp);
+    await target.closedLoop(calls.sign, Math.ceil(options.warmUp / 50));
+    const slices: Slice[] = [];
+    for (let index = 0; index < options.slices; index += 1) {
+      const alone = await times(target, calls, options);
+      const [beside, share] = await whileBusy(service, batch, options, () =>
+        measureBeside(service, target, calls, options),
+      );
+      slices.push({ alone, beside, share });
+      say(`encrypt ${show(alone.encrypt)} → ${show(beside.encrypt)}, sign ${show(alone.sign)} → ${show(beside.sign)}`);
+    }
+    return resultOf(slices, slow, options);
+  } finally {
+    target.close();
+    await service.stop();
+  }
+}
+
+/** How long one signature takes alone, from the client's side. */
+async function slowJob(service: BenchService, key: string): Promise<number> {
+  const samples: number[] = [];
+  for (let index = 0; index < SLOW_SAMPLES; index += 1) {
+    const sent = performance.now();
+    await service.call('POST', `keys/${key}/sign`, { data: DATA });
+    samples.push(performance.now() - sent);
+  }
+  return median(samples);
+}
+
+async function callsOf(service: BenchService): Promise<Calls> {
+  const { token, createKey } = await service.newTenant();
+  const [aes, lattice] = [await createKey(), await createKey({ algorithm: 'dilithium-3' })];
+  return {
+    encrypt: postOf(`/kms/v1/keys/${aes}/encrypt`, { plaintext: DATA }, token),
+    sign: postOf(`/kms/v1/keys/${lattice}/sign`, { data: DATA }, token),
+    create: postOf('/kms/v1/keys', { algorithm: 'dilithium-3' }, token),
+  };
+}
+
+async function times(target: Target, calls: Calls, options: FairnessOptions): Promise<Times> {
+  const milliseconds = 1000 * options.seconds;
+  return {
+    encrypt: await encryptTime(target, calls, options),
+    sign: percentile(await target.closedLoopFor(calls.sign, milliseconds), 99),
+    create: percentile(await target.closedLoopFor(calls.create, milliseconds), 99),
+  };
+}
+
+async function encryptTime(target: Target, calls: Calls, options: FairnessOptions): Promise<number> {
+  const { perSecond, seconds } = options;
+  return percentile(await target.openLoop(calls.encrypt, perSecond, perSecond * seconds), 99);
+}
+
+async function measureBeside(
+  service: BenchService,
+  target: Target,
+  calls: Calls,
+  options: FairnessOptions,
+): Promise<readonly [Times, number]> {
+  const { pid } = service.child;
+  if (pid === undefined) throw new Error('the service runs');
+  const used = () => ({ pool: cpuSecondsOfThreads(pid, 'libuv-worker'), idle: idleSeconds() });
+  const before = used();
+  await encryptTime(target, calls, options);
+  const after = used();
+  const pool = after.pool - before.pool;
+  return [await times(target, calls, options), pool / (pool + after.idle - before.idle)];
+}
+
+/** Has the first tenant send its batches while something is measured, and ends when nothing of them runs any more. */
+async function whileBusy<T>(
+  service: BenchService,
+  batch: Buffer,
+  { connections }: FairnessOptions,
+  measure: () => Promise<T>,
+): Promise<T> {
+  const busy = await openTarget(service.port, connections);
+  const load = busy.closedLoop(batch, connections).then((): never => {
+    throw new Error('a batch ended before everything was measured: it needs more items');
+  });
+  const measured = (async () => {
+    while ((await longJobs(service)).waiting < connections) await sleep(20);
+    return measure();
+  })();
+  try {
+    return await Promise.race([measured, load]);
+  } finally {
+    // The batches are never answered, and so the load does not end either.
+    busy.close();
+    for (let { waiting, running } = await longJobs(service); waiting + running > 0; ) {
+      await sleep(50);
+      ({ waiting, running } = await longJobs(service));
+    }
+  }
+}
+
+async function longJobs({ baseUrl }: BenchService): Promise<{ readonly waiting: number; readonly running: number }> {
+  const metrics = await (await fetch(`${baseUrl}/metrics`)).text();
+  const of = (name: string) => Number(new RegExp(`^kms_jobs_${name}\\{kind="long"\\} (\\d+)$`, 'm').exec(metrics)?.[1]);
+  return { waiting: of('waiting'), running: of('running') };
+}
+
+function resultOf(slices: readonly Slice[], slow: number, options: FairnessOptions): BenchResult {
+  const middle = (of: (slice: Slice) => number) => median(slices.map(of));
+  const encrypt = middle(({ alone, beside }) => beside.encrypt / alone.encrypt);
+  const row = (what: string, kind: keyof Times, bound: string, holds: boolean) => [
+    what,
+    show(middle(({ alone }) => alone[kind])),
+    show(middle(({ beside }) => beside[kind])),
+    bound,
+    verdict(holds),
+  ];
+  const jobs = (what: string, kind: 'sign' | 'create') => {
+    const most = middle(({ alone }) => alone[kind]) + SLOW_JOBS * slow;
+    const holds = middle(({ beside }) => beside[kind]) <= most;
+    return row(what, kind, `≤ ${show(most)}: alone, and ${SLOW_JOBS} slow signatures`, holds);
+  };
+  const share = middle((slice) => slice.share);
+  const rows = [
+    row(
+      'encrypt, AES-256-GCM, p99',
+      'encrypt',
+      `≤ ${ENCRYPT_TIMES} × alone: ${encrypt.toFixed(2)}`,
+      encrypt <= ENCRYPT_TIMES,
+    ),
+    jobs('sign, ML-DSA-65, p99', 'sign'),
+    jobs('create a key, ML-DSA-65, p99', 'create'),
+    [
+      'the first tenant, of the free processors',
+      '',
+      `${(100 * share).toFixed(0)} %`,
+      `≥ ${100 * SHARE} %`,
+      verdict(share >= SHARE),
+    ],
+  ];
+  return {
+    columns: ['a second tenant', 'alone', 'beside the batches', 'bound', 'holds'],
+    rows,
+    holds: allHold(rows),
+    conditions: [
+      `the first tenant sends batches of ${options.items} signatures with ${options.algorithm} over ${options.connections} connections; one such signature alone takes ${show(slow)}`,
+      `the second one has one connection: ${options.perSecond} encryptions a second, timed from when each was due; signatures and keys each as soon as the one before is answered`,
+      `medians of ${options.slices} slices of ${options.seconds} s for each kind of call, in turns with and without the batches`,
+      'free is what no other process of the machine uses; the threads that sign have this part of it',
+    ],
+  };
+}
+
+function show(milliseconds: number): string {
+  return `${milliseconds.toFixed(milliseconds < 100 ? 2 : 0)} ms`;
+}

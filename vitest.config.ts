@@ -2,7 +2,7 @@ import { globSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
-const KINDS = ['test', 'release', 'soak'];
+const KINDS = ['test', 'release', 'fips', 'soak'];
 const kind = KINDS.find((name) => name === process.env['TEST_KIND']) ?? 'test';
 /** Packages whose tests compute and start nothing: one process runs several of their files. */
 const PURE = ['kms-audit', 'kms-contract', 'kms-core'];

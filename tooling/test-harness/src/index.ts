@@ -3,6 +3,7 @@ export { type EdgeGateway, type EdgeGatewayOptions, startEdgeGateway } from './e
 export { type FaultyModule, faultyModule } from './faulty-module.ts';
 export { findExecutable } from './executable.ts';
 export { type FileMeasure, type FileRounds, fileRounds } from './file-rounds.ts';
+export { findFipsProvider } from './fips-provider.ts';
 export { freePort } from './free-port.ts';
 export { type HaproxyServer, startHaproxy } from './haproxy-server.ts';
 export { type JwtIssuer, jwtIssuer } from './jwt-issuer.ts';

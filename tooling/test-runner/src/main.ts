@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { tempDir } from '@qnsp/test-harness';
+import { findFipsProvider, tempDir } from '@qnsp/test-harness';
 import { interruption } from './interruption.ts';
 import { ensureSystemPackages } from './system-packages.ts';
 import type { Tally } from './tally.ts';
@@ -13,10 +13,10 @@ const workspaceRoot = fileURLToPath(new URL('../../..', import.meta.url));
  * For how long each kind of tests may run, on a machine that is busy with something else. Tests are meant to take under 10
  * minutes on two processors; each soak has its own limit as well.
  */
-const LIMIT_MS = { test: 60 * 60_000, release: 60 * 60_000, soak: 3 * 60 * 60_000 };
+const LIMIT_MS = { test: 60 * 60_000, release: 60 * 60_000, fips: 60 * 60_000, soak: 3 * 60 * 60_000 };
 type Kind = keyof typeof LIMIT_MS;
 /** The kinds that take a flag, which names them. */
-const FLAGS: Readonly<Record<string, Kind>> = { '--soak': 'soak', '--release': 'release' };
+const FLAGS: Readonly<Record<string, Kind>> = { '--soak': 'soak', '--release': 'release', '--fips': 'fips' };
 
 function buildNativeAddon(): void {
   const script = join(workspaceRoot, 'tooling', 'bin', 'native-addon.mjs');
@@ -35,6 +35,7 @@ function bundled(name: 'bundle.mjs' | 'bundle-cli.mjs'): string {
 async function runTests(kind: Kind, args: readonly string[]): Promise<Tally> {
   ensureSystemPackages(process.env);
   buildNativeAddon();
+  const fipsModule = kind === 'fips' ? await findFipsProvider() : undefined;
   const [serviceEntry, cliEntry] = [bundled('bundle.mjs'), bundled('bundle-cli.mjs')];
   const signal = interruption(LIMIT_MS[kind]);
   const home = tempDir('qnsp-test-');
@@ -54,6 +55,7 @@ async function runTests(kind: Kind, args: readonly string[]): Promise<Tally> {
           TEST_KIND: kind,
           TEST_SERVICE_ENTRY: serviceEntry,
           TEST_CLI_ENTRY: cliEntry,
+          ...(fipsModule === undefined ? {} : { TEST_FIPS_MODULE: fipsModule }),
         },
         reportFile: join(home.path, 'report.json'),
         signal,

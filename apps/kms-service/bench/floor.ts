@@ -26,6 +26,7 @@ interface Fields {
   readonly plaintext: string;
   readonly ciphertext: string;
   readonly data: string;
+  readonly items: readonly Fields[];
 }
 
 function encrypt({ plaintext }: Fields): object {
@@ -57,6 +58,7 @@ function signer(privateKey: typeof ed25519, digest: string | null, algorithm: st
 
 const WORK: Readonly<Record<string, (fields: Fields) => object>> = {
   '/encrypt': encrypt,
+  '/encrypt-batch': ({ items }) => ({ items: items.map(encrypt) }),
   '/decrypt': decrypt,
   '/sign-ed25519': signer(ed25519, null, 'ed25519'),
   '/sign-ecdsa-p256': signer(p256, 'sha256', 'ecdsa-p256'),

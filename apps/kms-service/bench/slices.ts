@@ -7,6 +7,8 @@ export interface Comparison {
   readonly other: number;
   /** `other` divided by `base`: the median of the ratios of neighbouring slices. */
   readonly ratio: number;
+  /** The same of each pair of slices. */
+  readonly ratios: readonly number[];
 }
 
 export interface SliceOptions {
@@ -16,6 +18,14 @@ export interface SliceOptions {
   readonly calls: number;
   /** How many calls are under way at once; one without it. */
   readonly concurrency?: number;
+  /** What is measured, in milliseconds; the time on the wall without it. */
+  readonly clock?: () => number;
+}
+
+/** Milliseconds of processor time that all threads of this process have taken so far. */
+export function ownCpuMilliseconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 /**
@@ -23,24 +33,27 @@ export interface SliceOptions {
  * slice of each side warms up and does not count.
  */
 export async function compareSides(base: Step, other: Step, options: SliceOptions): Promise<Comparison> {
-  const { slices, calls, concurrency = 1 } = options;
+  const { slices, calls } = options;
   const times: { readonly base: number; readonly other: number }[] = [];
   for (let slice = 0; slice <= slices; slice += 1) {
     const from = slice * calls;
     const pair = {
-      base: await timePerCall(base, from, calls, concurrency),
-      other: await timePerCall(other, from, calls, concurrency),
+      base: await timePerCall(base, from, options),
+      other: await timePerCall(other, from, options),
     };
     if (slice > 0) times.push(pair);
   }
+  const ratios = times.map((pair) => pair.other / pair.base);
   return {
     base: median(times.map((pair) => pair.base)),
     other: median(times.map((pair) => pair.other)),
-    ratio: median(times.map((pair) => pair.other / pair.base)),
+    ratio: median(ratios),
+    ratios,
   };
 }
 
-async function timePerCall(step: Step, from: number, calls: number, concurrency: number): Promise<number> {
+async function timePerCall(step: Step, from: number, options: SliceOptions): Promise<number> {
+  const { calls, concurrency = 1, clock = () => performance.now() } = options;
   let next = from;
   const lane = async () => {
     while (next < from + calls) {
@@ -49,9 +62,9 @@ async function timePerCall(step: Step, from: number, calls: number, concurrency:
       await step(index);
     }
   };
-  const started = performance.now();
+  const started = clock();
   await Promise.all(Array.from({ length: concurrency }, lane));
-  return (performance.now() - started) / calls;
+  return (clock() - started) / calls;
 }
 
 /** The middle of some numbers, or the mean of the two in the middle. */

@@ -1,6 +1,6 @@
 import { type Comparison, median, type SliceOptions, type Step } from '../slices.ts';
 
-export interface HitComparison extends Comparison {
+export interface HitComparison extends Omit<Comparison, 'ratios'> {
   /** Which share of the calls of `other` were hits. */
   readonly share: number;
 }

@@ -1,21 +1,22 @@
-import { randomBytes } from 'node:crypto';
 import type { BenchResult } from '../bench.ts';
 import { compareCpu, type CpuOptions } from './compare-cpu.ts';
 import { CONCURRENCY } from './encrypt-sides.ts';
+import { DECRYPT, ENCRYPT, type HotOperation, SIGN_ED25519, SIGN_P256, sidesOf } from './hot-operations.ts';
 import { type BenchService, startBenchService, startFloor } from './start-sides.ts';
-import { openTarget, postOf } from './target.ts';
-
-const DATA = randomBytes(32).toString('base64');
+import { openTarget } from './target.ts';
 
 interface Measured {
-  readonly name: string;
+  readonly operation: HotOperation;
   /** The least share of the floor's requests per processor-second. */
   readonly target: number;
-  /** The floor's path and what it gets. */
-  readonly floor: { readonly path: string; body(floorUrl: string): Promise<object> | object };
-  /** The service's path and what it gets, for a key that is made first. */
-  readonly service: (service: BenchService) => Promise<{ readonly path: string; readonly body: object }>;
 }
+
+const MEASURED: readonly Measured[] = [
+  { operation: ENCRYPT, target: 0.8 },
+  { operation: DECRYPT, target: 0.8 },
+  { operation: SIGN_ED25519, target: 0.7 },
+  { operation: SIGN_P256, target: 0.7 },
+];
 
 /** Measures each operation on the service and on the floor. */
 export async function measureRequests(
@@ -33,28 +34,20 @@ export async function measureRequests(
   let holds = true;
   let lookups = '';
   try {
-    for (const measured of MEASURED) {
-      const { path, body } = await measured.service(service);
-      const { base, other, ratio } = await compareCpu(
-        {
-          service: floor,
-          target: bare,
-          request: postOf(measured.floor.path, await measured.floor.body(floor.baseUrl)),
-        },
-        { service, target: served, request: postOf(path, body, service.token) },
-        options,
-      );
-      const held = ratio >= measured.target;
+    for (const { operation, target } of MEASURED) {
+      const sides = await sidesOf(operation, { service: floor, target: bare }, { service, target: served });
+      const { base, other, ratio } = await compareCpu(...sides, options);
+      const held = ratio >= target;
       holds &&= held;
       rows.push([
-        measured.name,
+        operation.name,
         `${base.toFixed(1)} µs`,
         `${other.toFixed(1)} µs`,
         ratio.toFixed(2),
-        `≥ ${measured.target.toFixed(2)}`,
+        `≥ ${target.toFixed(2)}`,
         held ? 'yes' : '**no**',
       ]);
-      say(`${measured.name}: ${ratio.toFixed(2)} of the floor`);
+      say(`${operation.name}: ${ratio.toFixed(2)} of the floor`);
     }
     lookups = await lookupsOf(service);
   } finally {
@@ -91,47 +84,3 @@ async function lookupsOf({ baseUrl }: BenchService): Promise<string> {
   const share = (100 * untrusted) / (untrusted + count('hits') + count('misses'));
   return `${share.toFixed(1)} % of the look-ups of keys and tokens in memory had to be made in the database, because the machine was too busy to prove in time that nothing had changed`;
 }
-
-async function answerOf(url: string, body: object, field: string): Promise<string> {
-  const response = await fetch(url, { method: 'POST', body: JSON.stringify(body) });
-  return String(((await response.json()) as Readonly<Record<string, unknown>>)[field]);
-}
-
-function signing(algorithm: string): Measured {
-  return {
-    name: `sign, ${algorithm}`,
-    target: 0.7,
-    floor: { path: `/sign-${algorithm}`, body: () => ({ data: DATA }) },
-    service: async (service) => ({
-      path: `/kms/v1/keys/${await service.createKey({ algorithm })}/sign`,
-      body: { data: DATA },
-    }),
-  };
-}
-
-const MEASURED: readonly Measured[] = [
-  {
-    name: 'encrypt',
-    target: 0.8,
-    floor: { path: '/encrypt', body: () => ({ plaintext: DATA }) },
-    service: async (service) => ({
-      path: `/kms/v1/keys/${await service.createKey()}/encrypt`,
-      body: { plaintext: DATA },
-    }),
-  },
-  {
-    name: 'decrypt',
-    target: 0.8,
-    floor: {
-      path: '/decrypt',
-      body: async (url) => ({ ciphertext: await answerOf(`${url}/encrypt`, { plaintext: DATA }, 'ciphertext') }),
-    },
-    service: async (service) => {
-      const path = `keys/${await service.createKey()}`;
-      const { ciphertext } = await service.call('POST', `${path}/encrypt`, { plaintext: DATA });
-      return { path: `/kms/v1/${path}/decrypt`, body: { ciphertext } };
-    },
-  },
-  signing('ed25519'),
-  signing('ecdsa-p256'),
-];

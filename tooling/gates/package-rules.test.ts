@@ -45,6 +45,7 @@ const OLDEST_NODE: Readonly<Record<string, string>> = {
   '@qnsp/kms-contract': '>=24.16',
   '@qnsp/kms-core': '>=24.16',
   '@qnsp/kms-store-drizzle': '>=24.16',
+  '@qnsp/sigv4': '>=26',
   '@qnsp/wire-qnsp': '>=26',
 };
 

@@ -24,6 +24,8 @@ beforeAll(async () => {
   });
   await bind('orders-*');
   await bind('ended', { expiresAt: new Date(Date.now() + 3000).toISOString() });
+  const { bindingId } = await bind('removed');
+  expect((await local.call('DELETE', `/kms/v1/identity-bindings/${String(bindingId)}`)).status).toBe(200);
   await local.call('POST', '/kms/v1/identity-bindings/deny', { issuer: issuer.issuer, sub: 'orders-denied' });
   const make = async (more: object) => {
     const body = { name: 'ends', role: 'auditor', ...more };
@@ -44,7 +46,9 @@ afterAll(async () => {
 
 async function bind(sub: string, more: object = {}) {
   const body = { issuer: issuer.issuer, match: { sub }, role: 'auditor', ...more };
-  expect((await local.call('POST', '/kms/v1/identity-bindings', body)).status).toBe(201);
+  const answer = await local.call('POST', '/kms/v1/identity-bindings', body);
+  expect(answer.status).toBe(201);
+  return answer.body;
 }
 
 function ask(token: string | undefined, headers: Record<string, string> = {}) {
@@ -146,6 +150,7 @@ describe('a JSON Web Token that is not let in', () => {
     ['audience', 'orders-elsewhere', { aud: 'https://other.example' }],
     ['denied', 'orders-denied', { iat: now - 60 }],
     ['binding-expired', 'ended', {}],
+    ['binding-removed', 'removed', {}],
   ];
   const eventsOf = (sub: string) => denied(`${issuer.issuer}#${sub}`);
 

@@ -11,6 +11,7 @@ import {
   denyIdentity,
   effectivePermissions,
   type Identity,
+  liftIdentityDenial,
   newId,
   type Operation,
   type PresentedCertificate,
@@ -187,6 +188,46 @@ describe('a certificate of a client', () => {
       await bind(await other(), { 'san.uri': match });
       expect(await verify({ certificate: certificate(), bearer })).toMatchObject({ tenantId: f.tenantId });
     }
+  });
+
+  test('that was bound once takes no token from its tenant', async () => {
+    const bearer = await tokenOf(admin);
+    const [own, ending] = [certificate(), certificate({ uris: ['spiffe://acme.example/ending'] })];
+    const { bindingId } = await bind(admin, { fingerprint: own.fingerprint });
+    const expiresAt = new Date(f.kms.clock() + 1000);
+    const match = { fingerprint: ending.fingerprint };
+    await createIdentityBinding(admin, { issuer: CERTIFICATE_ISSUER, match, role: 'key_user', expiresAt });
+    await deleteIdentityBinding(admin, { bindingId });
+    f.advance(1001);
+    for (const presented of [own, ending]) {
+      await expect(verify({ certificate: presented })).rejects.toMatchObject({ tenantId: f.tenantId });
+      expect(await verify({ certificate: presented, bearer })).toMatchObject({ credential: 'api-token' });
+    }
+  });
+
+  test('beside a token is looked up once, whether or not it is bound', async () => {
+    const bearer = await tokenOf(admin);
+    const own = certificate();
+    await verify({ certificate: own, bearer });
+    expect(
+      certificateVerifier(f.kms, [apiTokenVerifier(f.kms)]).verify({ certificate: own, bearer }),
+    ).not.toBeInstanceOf(Promise);
+  });
+
+  test('that its tenant denies and never bound makes a token beside it worthless, until the denial is lifted', async () => {
+    const bearer = await tokenOf(admin);
+    const own = certificate();
+    expect(await verify({ certificate: own, bearer })).toBeDefined();
+    await denyIdentity(await other(), { issuer: CERTIFICATE_ISSUER, jti: own.fingerprint });
+    expect(await verify({ certificate: own, bearer })).toBeDefined();
+    const { denialId } = await denyIdentity(admin, { issuer: CERTIFICATE_ISSUER, jti: own.fingerprint });
+    await expect(verify({ certificate: own, bearer })).rejects.toMatchObject({
+      code: 'UNAUTHORIZED',
+      subject: `${CERTIFICATE_ISSUER}#${SPIFFE}`,
+      refusedFor: 'denied',
+    });
+    await liftIdentityDenial(admin, { denialId });
+    expect(await verify({ certificate: own, bearer })).toBeDefined();
   });
 
   test('that its tenant denies makes a token beside it worthless', async () => {

@@ -31,6 +31,7 @@ import {
   withEvidence,
 } from '../src/exports/internal.ts';
 import { foundByMatch, matches, namesOf } from '../src/access/found-by.ts';
+import { notAuthorized } from '../src/access/refused-credential.ts';
 import { MapCache } from '../src/testing/map-cache.ts';
 import { addTenant, callerOf, type Fixture, makeFixture, promised } from './kms-fixture.ts';
 import { BINDING, ISSUER, proven } from './identity-samples.ts';
@@ -44,6 +45,12 @@ beforeEach(async () => {
 
 const resolve = (claims: ProvenClaims, named?: string, kms: Kms = f.kms) =>
   promised(() => resolveIdentity(kms, claims, named));
+/** What the bearer of claims is refused with. */
+const refusalOf = (...args: Parameters<typeof resolve>): Promise<unknown> =>
+  resolve(...args).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
 const callerOfClaims = async (claims: ProvenClaims): Promise<Caller> =>
   callerFor(await resolve(claims), f.tenantId, '127.0.0.1');
 /** Another tenant, and who administers it. */
@@ -309,6 +316,46 @@ describe('what changes counts at once, though somebody is held', () => {
     await expect(resolve(claims)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
   });
 
+  test('a binding that was deleted: whose tenant is told of the refusal, also where nothing was held', async () => {
+    const { bindingId } = await createIdentityBinding(admin, BINDING);
+    const [held, named] = [proven(), proven()];
+    await resolve(held);
+    await resolve(named, f.tenantId);
+    await deleteIdentityBinding(admin, { bindingId });
+    const known = {
+      code: 'UNAUTHORIZED',
+      tenantId: f.tenantId,
+      subject: `${ISSUER}#${held.subject}`,
+      refusedFor: 'binding-removed',
+    };
+    for (const claims of [held, proven()]) await expect(resolve(claims)).rejects.toMatchObject(known);
+    for (const claims of [named, proven()]) await expect(resolve(claims, f.tenantId)).rejects.toMatchObject(known);
+    const stranger = await refusalOf(proven({ sub: 'system:serviceaccount:billing:api' }));
+    expect(stranger).toMatchObject({ code: 'UNAUTHORIZED' });
+    expect(stranger).not.toHaveProperty('tenantId');
+    expect(await refusalOf(held)).toHaveProperty('message', notAuthorized().message);
+    expect(stranger).toHaveProperty('message', notAuthorized().message);
+    await createIdentityBinding(admin, BINDING);
+    for (const claims of [held, proven()]) expect(await resolve(claims)).toMatchObject({ tenantId: f.tenantId });
+  });
+
+  test('a binding that was deleted: no other tenant is told that binds the same later, and none that is not named', async () => {
+    const other = await otherTenant();
+    const deleted = async (op: Operation) => deleteIdentityBinding(op, await createIdentityBinding(op, BINDING));
+    await deleted(admin);
+    f.advance(1);
+    await deleted(other);
+    expect(await refusalOf(proven())).toMatchObject({ tenantId: f.tenantId });
+    const { tenantId } = other.caller;
+    expect(await refusalOf(proven(), tenantId)).toMatchObject({ tenantId });
+    const third = await refusalOf(proven(), (await otherTenant()).caller.tenantId);
+    expect(third).toMatchObject({ code: 'UNAUTHORIZED' });
+    expect(third).not.toHaveProperty('tenantId');
+    // Who is let in somewhere is refused nowhere.
+    await createIdentityBinding(other, BINDING);
+    expect(await resolve(proven())).toMatchObject({ tenantId });
+  });
+
   test('a binding of another tenant: who was let in without naming one has to name it', async () => {
     const other = await otherTenant();
     await createIdentityBinding(admin, BINDING);
@@ -490,6 +537,22 @@ describe('what somebody wrote into the database', () => {
     // Even so it can be deleted.
     for (const bindingId of forged) await deleteIdentityBinding(admin, { bindingId });
     expect((await listIdentityBindings(admin, {})).warnings).toBeUndefined();
+  });
+
+  test('as a binding that was deleted tells nobody of a refusal', async () => {
+    const { bindingId } = await createIdentityBinding(admin, BINDING);
+    await deleteIdentityBinding(admin, { bindingId });
+    const scope = { kind: 'tenant', tenantId: f.tenantId } as const;
+    const names = namesOf(proven()).bindings;
+    const [record] = await f.store.transact(scope, (unit) => unit.identities.findRemoved(names, 10));
+    if (record === undefined) throw new Error('The removed binding was not found.');
+    // A row with other contents and the MAC of one that was deleted.
+    const forged = { ...record, bindingId: newId(), createdAt: new Date(0), createdBy: 'nobody' };
+    await f.store.transact(scope, (unit) => unit.identities.insert(forged));
+    const other = proven();
+    expect(await refusalOf(other, undefined, kms)).toMatchObject({ tenantId: f.tenantId });
+    expect(alerts.join()).toContain(forged.bindingId);
+    expect(alerts.join()).not.toContain(bindingId);
   });
 
   test('into a denial lets nobody in again', async () => {

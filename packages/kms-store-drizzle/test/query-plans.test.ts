@@ -130,7 +130,7 @@ describe('query plans', () => {
         `insert into kms.api_tokens select gen_random_uuid(), tenant_id, 'x', sha256(uuid_send(key_id)), null, '{}', created_at from kms.keys`,
       );
       await tx.unsafe(
-        `insert into kms.identity_bindings select gen_random_uuid(), tenant_id, 'issuer', '{}', sha256(uuid_send(key_id)), null, '{}', null, created_at, 'x', null, null, 2, 1, sha256('') from kms.keys`,
+        `insert into kms.identity_bindings select gen_random_uuid(), tenant_id, 'issuer', '{}', sha256(uuid_send(key_id)), null, '{}', null, created_at, 'x', null, case when hashtext(key_id::text) % 2 = 0 then now() end, 2, 1, sha256('') from kms.keys`,
       );
       await tx.unsafe(
         `insert into kms.identity_denials select gen_random_uuid(), tenant_id, 'issuer', 'sub', 'x', sha256(uuid_send(key_id)), created_at, created_at + interval '1 day', created_at, 'x', 2, 1, sha256('') from kms.keys`,
@@ -265,6 +265,17 @@ describe('query plans', () => {
       name: 'what a tenant knows of somebody',
       work: (unit) => unit.identities.find({ bindings: manyNames(), denials: [someBytes(32), someBytes(32)] }, 1001),
       indexes: ['identity_bindings_found', 'identity_denials_found'],
+    },
+    {
+      name: 'who let somebody in once',
+      work: (unit) => unit.identities.findRemoved(manyNames(), 1000),
+      indexes: ['identity_bindings_removed'],
+      scope: SYSTEM,
+    },
+    {
+      name: 'whether a tenant let somebody in once',
+      work: (unit) => unit.identities.findRemoved(manyNames(), 1000),
+      indexes: ['identity_bindings_removed'],
     },
     { name: 'a read outside of units', work: () => readKeyBody(), indexes: ['keys_of_tenant', 'key_versions_pkey'] },
     { name: 'the search of a token', work: () => findTokenBody(), indexes: ['api_tokens_hash'], scope: SYSTEM },

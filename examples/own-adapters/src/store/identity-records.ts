@@ -14,6 +14,9 @@ import type { Row } from './database.ts';
 import { fromText, toText } from './record-text.ts';
 import type { Unit } from './unit.ts';
 
+/** Of the scope, and found by one of the names in the first parameter. */
+const IS_WANTED = 'found_by in (select value from json_each(?1)) and (?2 is null or tenant_id = ?2)';
+
 /** What tells one binding or denial from others, and by what it is found. */
 interface Found {
   readonly foundBy: Uint8Array;
@@ -144,19 +147,21 @@ export class SqliteIdentities implements IdentityRecords {
 
   async find(names: IdentityNames, limit: number): Promise<FoundIdentities> {
     const { database, only } = this.#unit;
-    const wanted = (of: readonly Uint8Array[]) => JSON.stringify(of.map(hex));
-    const isWanted = 'found_by in (select value from json_each(?1)) and (?2 is null or tenant_id = ?2)';
     return {
-      bindings: database
-        .rows(
-          `select record from bindings where removed_at is null and ${isWanted} limit ?3`,
-          wanted(names.bindings),
-          only,
-          limit,
-        )
-        .map(toBinding),
-      denials: database.rows(`select record from denials where ${isWanted}`, wanted(names.denials), only).map(toDenial),
+      bindings: this.#bindings('removed_at is null', names.bindings, limit),
+      denials: database
+        .rows(`select record from denials where ${IS_WANTED}`, wanted(names.denials), only)
+        .map(toDenial),
     };
+  }
+
+  async findRemoved(names: IdentityNames['bindings'], limit: number): Promise<readonly IdentityBindingRecord[]> {
+    return this.#bindings('removed_at is not null', names, limit);
+  }
+
+  #bindings(where: string, names: readonly Uint8Array[], limit: number): readonly IdentityBindingRecord[] {
+    const sql = `select record from bindings where ${where} and ${IS_WANTED} limit ?3`;
+    return this.#unit.database.rows(sql, wanted(names), this.#unit.only, limit).map(toBinding);
   }
 
   #requireNew(sql: string, id: string, tenantId: string): void {
@@ -168,6 +173,10 @@ export class SqliteIdentities implements IdentityRecords {
   #tell({ foundBy }: Found): void {
     this.#unit.changes.push({ kind: 'identity', foundBy: hex(foundBy) });
   }
+}
+
+function wanted(names: readonly Uint8Array[]): string {
+  return JSON.stringify(names.map(hex));
 }
 
 function hex(bytes: Uint8Array): string {

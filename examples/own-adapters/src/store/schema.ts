@@ -41,6 +41,7 @@ export const SCHEMA = `
   ) strict;
   create index if not exists bindings_newest on bindings (tenant_id, created_at desc, binding_id desc);
   create index if not exists bindings_found on bindings (found_by) where removed_at is null;
+  create index if not exists bindings_removed on bindings (found_by, tenant_id) where removed_at is not null;
   create table if not exists denials (
     denial_id text primary key, tenant_id text not null references tenants, found_by text not null,
     created_at integer not null, ends_at integer not null, record text not null, tmk_version integer not null

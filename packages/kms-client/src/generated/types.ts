@@ -185,6 +185,7 @@ export interface AuditEvent {
     | 'expired'
     | 'denied'
     | 'binding-expired'
+    | 'binding-removed'
     | 'audience'
     | 'not-yet-valid'
     | 'lifetime';

@@ -77,6 +77,7 @@ export * from '../keyring/sealed-commits.ts';
 export * from '../keyring/shared-records.ts';
 export * from '../keyring/tenant-quotas.ts';
 export * from '../keyring/token-ring.ts';
+export type { BoundIdentities } from '../keyring/bound-identities.ts';
 export * from '../keyring/identity-ring.ts';
 export * from '../ports/acknowledged-commits.ts';
 export type * from '../ports/credential-verifier.ts';

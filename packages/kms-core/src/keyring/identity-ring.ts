@@ -1,8 +1,7 @@
 import { matches, namesOf } from '../access/found-by.ts';
 import type { Identity } from '../access/identity.ts';
 import type { IdentityBindingRecord, IdentityDenialRecord } from '../access/identity-binding.ts';
-import { type ProvenClaims, subjectOf } from '../access/proven-claims.ts';
-import { notAuthorized, RefusedCredential } from '../access/refused-credential.ts';
+import type { ProvenClaims } from '../access/proven-claims.ts';
 import { unitedIdentity } from '../access/united-bindings.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { asBuffer } from '../encoding/as-buffer.ts';
@@ -13,33 +12,14 @@ import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { NewerRecord } from '../hierarchy/record-formats.ts';
 import type { AlertSink } from '../model/alert.ts';
-import type { RefusedFor } from '../model/audit-event.ts';
 import { isUuid, type TenantId } from '../model/identifiers.ts';
 import { DENIAL_LIFTED_AT, fieldOf } from '../model/record-fields.ts';
 import type { ChangeFeed, FeedEvent } from '../ports/change-feed.ts';
 import type { MemoryCache } from '../ports/memory-cache.ts';
 import type { FoundIdentities, Store, StoreScope } from '../ports/store.ts';
+import { beginningsOf, type BoundIdentities, bytesOf, choose, type Refuser, refusal } from './bound-identities.ts';
 import { type CacheCounts, FreshCache } from './fresh-cache.ts';
 import { ownLimits } from './own-limits.ts';
-
-/** Whom the bindings of tenants let a credential be, when they were read. */
-export interface BoundIdentities {
-  /** One for each tenant that has bindings for it and does not deny it. */
-  readonly identities: readonly Identity[];
-  /** The tenants that know it and do not let it in, and why. */
-  readonly refusedBy: readonly Refuser[];
-  /** The call names no tenant, and there are more bindings than are read for it: those left out may be of any tenant. */
-  readonly tooMany: boolean;
-  /** When one of the bindings ends, in milliseconds since 1970: from then on it has to be read again. */
-  readonly until: number;
-  /** The beginnings of all that its bindings and denials are found by, or would be if there were more. */
-  readonly names: Uint32Array;
-}
-
-interface Refuser {
-  readonly tenantId: TenantId;
-  readonly refusedFor: RefusedFor;
-}
 
 /** What an identity ring may hold identities in; without `memory` it reads the bindings for every use. */
 export interface IdentityRingCaches {
@@ -97,6 +77,16 @@ export class IdentityRing {
       this.#bound.forget(name);
     }
     return this.#bound.load(name, '', () => this.#read(proven, tenantId)).then((found) => choose(found, proven));
+  }
+
+  /** Whether a tenant denies the bearer of proven claims, whatever it binds; without a promise when that is held. */
+  denies(proven: ProvenClaims, tenantId: TenantId): MaybePromise<boolean> {
+    const name = `denied ${nameIn(proven, tenantId)}`;
+    const isDenied = ({ refusedBy }: BoundIdentities) => refusedBy.length > 0;
+    const held = this.#bound.get(name);
+    return held === undefined
+      ? this.#bound.load(name, '', () => this.#readDenials(proven, tenantId)).then(isDenied)
+      : isDenied(held);
   }
 
   /** Whether it is held that proven claims let their bearer be somebody, so that `find` asks nobody for it. */
@@ -162,14 +152,10 @@ export class IdentityRing {
     const refusedBy: Refuser[] = [];
     let until = Number.POSITIVE_INFINITY;
     for (const [owner, records] of byTenant) {
-      const chain = await this.#masterKeysOf(owner);
-      if (chain === undefined) continue;
       const own = [...records, ...found.denials.filter((denial) => denial.tenantId === owner)];
-      if (!newest.has(owner) && own.some(({ mac }) => !chain.has(mac.tmkVersion))) {
-        newest.add(owner);
-        await this.#hierarchy.areOutdated(owner, chain);
-        return 'rotated';
-      }
+      const chain = await this.#masterKeysOf(owner, own, newest);
+      if (chain === 'rotated') return chain;
+      if (chain === undefined) continue;
       const authority = new IdentityAuthority(chain);
       const live = records.filter(({ expiresAt }) => (expiresAt?.getTime() ?? Infinity) > now);
       if (live.length === 0) {
@@ -193,16 +179,82 @@ export class IdentityRing {
       // Two are refused as any more are.
       if (identities.length > 1) break;
     }
+    if (identities.length === 0 && refusedBy.length === 0) {
+      const remover = await this.#removerOf(proven, names.bindings, scope, new Set(byTenant.keys()), newest);
+      if (remover === 'rotated') return remover;
+      if (remover !== undefined) refusedBy.push(remover);
+    }
     // Who names a tenant names any: nobody fills the memory with what is not there.
     if (tenantId !== undefined && identities.length === 0) throw refusal(proven, refusedBy);
     const tooMany = tenantId === undefined && found.bindings.length > MOST_BINDINGS;
     return { identities, refusedBy, tooMany, until, names: beginningsOf([...names.bindings, ...names.denials]) };
   }
 
-  /** Its tenant's alone: what is wrong with another tenant, or with a binding that somebody wrote into the database, keeps nobody out. */
-  async #masterKeysOf(tenantId: TenantId): Promise<MasterKeyChain | undefined> {
+  async #readDenials(proven: ProvenClaims, tenantId: TenantId): Promise<BoundIdentities> {
+    const names = namesOf(proven).denials;
+    const newest = new Set<TenantId>();
+    const nobody = { identities: [], tooMany: false, until: Number.POSITIVE_INFINITY, names: beginningsOf(names) };
+    for (;;) {
+      const found = await this.#store.transact({ kind: 'tenant', tenantId }, (unit) =>
+        unit.identities.find({ bindings: [], denials: names }, 1),
+      );
+      const about = found.denials.filter((denial) => isAbout(denial, proven));
+      if (about.length === 0) return { ...nobody, refusedBy: [] };
+      const chain = await this.#masterKeysOf(tenantId, about, newest);
+      if (chain === 'rotated') continue;
+      // Without its master keys nobody knows whether a denial still holds.
+      const isDenied =
+        chain === undefined ||
+        this.#isDenied(proven, { ...found, denials: about }, tenantId, new IdentityAuthority(chain));
+      return { ...nobody, refusedBy: isDenied ? [{ tenantId, refusedFor: 'denied' }] : [] };
+    }
+  }
+
+  /**
+   * The tenant that let somebody in who is nobody now: of several the one that did so first, so that no other one hears of them by binding
+   * them later. Asked only for those who are let in nowhere.
+   *
+   * @param except tenants that have bindings for them that were not removed
+   */
+  async #removerOf(
+    proven: ProvenClaims,
+    names: readonly Uint8Array[],
+    scope: StoreScope,
+    except: ReadonlySet<TenantId>,
+    newest: Set<TenantId>,
+  ): Promise<Refuser | 'rotated' | undefined> {
+    const found = await this.#store.transact(scope, (unit) => unit.identities.findRemoved(names, MOST_BINDINGS));
+    const removed = found
+      .filter(({ issuer, match, tenantId }) => {
+        return issuer === proven.issuer && !except.has(tenantId) && matches(match, proven.claims);
+      })
+      .sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime());
+    for (const record of removed) {
+      const { tenantId } = record;
+      const chain = await this.#masterKeysOf(tenantId, [record], newest);
+      if (chain === 'rotated') return chain;
+      if (chain !== undefined && this.#isAuthentic(record, new IdentityAuthority(chain)))
+        return { tenantId, refusedFor: 'binding-removed' };
+    }
+    return undefined;
+  }
+
+  /**
+   * Its tenant's alone: what is wrong with another tenant, or with a binding that somebody wrote into the database, keeps nobody out.
+   *
+   * @param records what is to be verified with them
+   */
+  async #masterKeysOf(
+    tenantId: TenantId,
+    records: readonly Pick<IdentityBindingRecord, 'mac'>[],
+    newest: Set<TenantId>,
+  ): Promise<MasterKeyChain | 'rotated' | undefined> {
     try {
-      return await this.#hierarchy.masterKeys(tenantId);
+      const chain = await this.#hierarchy.masterKeys(tenantId);
+      if (newest.has(tenantId) || records.every(({ mac }) => chain.has(mac.tmkVersion))) return chain;
+      newest.add(tenantId);
+      await this.#hierarchy.areOutdated(tenantId, chain);
+      return 'rotated';
     } catch (error) {
       if (!KmsError.is(error)) throw error;
       // The tenant was shredded.
@@ -278,41 +330,4 @@ function nameIn(proven: ProvenClaims, tenantId: TenantId | undefined): string {
 
 function isAbout({ issuer, claim, value }: IdentityDenialRecord, proven: ProvenClaims): boolean {
   return issuer === proven.issuer && value === (claim === 'sub' ? proven.subject : proven.credentialId);
-}
-
-function choose({ identities, refusedBy, tooMany }: BoundIdentities, proven: ProvenClaims): Identity {
-  const [identity] = identities;
-  if (tooMany || identities.length > 1)
-    throw new KmsError(
-      'TENANT_MISMATCH',
-      'Several tenants let this credential in. Name the one that the call is for, in the header x-qnsp-tenant.',
-    );
-  if (identity === undefined) throw refusal(proven, refusedBy);
-  return identity;
-}
-
-function refusal(proven: ProvenClaims, [refuser]: readonly Refuser[]): KmsError {
-  if (refuser === undefined) return notAuthorized();
-  const { tenantId, refusedFor } = refuser;
-  return new RefusedCredential({ subject: subjectOf(proven), tenantId, credential: proven.credential }, refusedFor);
-}
-
-function beginningsOf(names: readonly Buffer[]): Uint32Array {
-  return Uint32Array.from(names, (name) => name.readUInt32BE());
-}
-
-const IDENTITY_BYTES = 1500;
-const BYTES_OF_LISTED = 128;
-const BYTES_OF_PERMISSION = 64;
-
-function bytesOf({ identities, names }: BoundIdentities): number {
-  return identities.reduce((sum, identity) => sum + bytesOfIdentity(identity), IDENTITY_BYTES + names.byteLength);
-}
-
-function bytesOfIdentity({ permissions, keys, onKeys }: Identity): number {
-  const sets = [permissions, ...new Set(onKeys?.values())];
-  const listed = (keys?.size ?? 0) + (onKeys?.size ?? 0);
-  return (
-    IDENTITY_BYTES + BYTES_OF_LISTED * listed + BYTES_OF_PERMISSION * sets.reduce((sum, { size }) => sum + size, 0)
-  );
 }

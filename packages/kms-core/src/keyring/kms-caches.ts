@@ -1,7 +1,7 @@
 import type { KeyId } from '../model/identifiers.ts';
 import type { MemoryCache } from '../ports/memory-cache.ts';
 import type { SharedCache } from '../ports/shared-cache.ts';
-import type { BoundIdentities } from './identity-ring.ts';
+import type { BoundIdentities } from './bound-identities.ts';
 import type { LoadedKey } from './loaded-key.ts';
 import type { HeldLimits } from './tenant-quotas.ts';
 import type { LiveToken } from './token-ring.ts';

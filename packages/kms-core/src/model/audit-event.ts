@@ -89,6 +89,7 @@ export const REFUSAL_REASONS = [
   'expired',
   'denied',
   'binding-expired',
+  'binding-removed',
   'audience',
   'not-yet-valid',
   'lifetime',

@@ -1,11 +1,9 @@
 import { CERTIFICATE_ISSUER, CERTIFICATE_LIFETIME_SECONDS } from '../access/certificate-issuer.ts';
 import type { Identity } from '../access/identity.ts';
-import type { ProvenClaims } from '../access/proven-claims.ts';
+import { type ProvenClaims, subjectOf } from '../access/proven-claims.ts';
 import { notAuthorized, RefusedCredential } from '../access/refused-credential.ts';
 import { andThen, type MaybePromise } from '../base/maybe-promise.ts';
-import { KmsError } from '../errors/kms-error.ts';
 import type { CredentialVerifier, PresentedCertificate } from '../ports/credential-verifier.ts';
-import { attempt } from './attempt.ts';
 import { holdsCredentials, verifyCredentials } from './credentials.ts';
 import type { Kms } from './kms.ts';
 import { resolveIdentity } from './resolve-identity.ts';
@@ -92,17 +90,15 @@ function endOf({ notBefore, notAfter }: PresentedCertificate): number {
 
 /**
  * The identity, unless its tenant denies the certificate. What other tenants make of the certificate counts for nothing here: else any of
- * them could keep everybody out whose certificates it binds.
+ * them could keep everybody out whose certificates it binds. Nor need a tenant bind the certificates of those whom it lets in by something
+ * else.
  */
-function requireFit(kms: Parts, proven: ProvenClaims, identity: Identity): MaybePromise<Identity> {
+function requireFit({ identities }: Parts, proven: ProvenClaims, identity: Identity): MaybePromise<Identity> {
   const { tenantId } = identity;
   if (tenantId === null) return identity;
-  return andThen(
-    attempt(() => resolveIdentity(kms, proven, tenantId)),
-    (holder) => {
-      // A tenant need not know the certificates of those whom it lets in by something else.
-      if (KmsError.is(holder) && (RefusedCredential.is(holder) || holder.code !== 'UNAUTHORIZED')) throw holder;
-      return identity;
-    },
-  );
+  return andThen(identities.denies(proven, tenantId), (isDenied) => {
+    if (!isDenied) return identity;
+    const holder = { subject: subjectOf(proven), tenantId, credential: proven.credential };
+    throw new RefusedCredential(holder, 'denied');
+  });
 }

@@ -428,6 +428,8 @@ export interface IdentityRecords {
    * are.
    */
   find(names: IdentityNames, limit: number): Promise<FoundIdentities>;
+  /** The bindings of the scope that were removed and are found by one of these, up to `limit`, in no order. */
+  findRemoved(names: IdentityNames['bindings'], limit: number): Promise<readonly IdentityBindingRecord[]>;
 }
 
 /** What bindings and denials are found by. */

@@ -118,6 +118,38 @@ export function identityRules({ it }: Rules, store: () => Store): void {
     await assert.rejects(insert(tenantId, binding), { code: 'CONFLICT' });
   });
 
+  it('finds removed bindings of every tenant in the system scope and of one in its own, up to the limit, and no others', async () => {
+    const [one, other] = [await newTenant(store()), await newTenant(store())];
+    const foundBy = someBytes(32);
+    const [gone, staying, unnamed, theirs] = [
+      sampleBinding(one, { foundBy }),
+      sampleBinding(one, { foundBy }),
+      sampleBinding(one),
+      sampleBinding(other, { foundBy }),
+    ];
+    await insert(one, gone, staying, unnamed);
+    await insert(other, theirs);
+    const written = new Map<string, IdentityBindingRecord>();
+    for (const binding of [gone, unnamed, theirs])
+      await asTenant(store(), binding.tenantId, (unit) => {
+        const record = removed(binding, unit.now);
+        written.set(binding.bindingId, record);
+        return unit.identities.remove(record);
+      });
+    const names = [someBytes(32), foundBy];
+    const find = (tenantId: string | undefined, limit: number) =>
+      tenantId === undefined
+        ? store().transact(SYSTEM, (unit) => unit.identities.findRemoved(names, limit))
+        : asTenant(store(), tenantId, (unit) => unit.identities.findRemoved(names, limit));
+    const idsOf = (found: readonly IdentityBindingRecord[]) => found.map(({ bindingId }) => bindingId).sort();
+    assert.deepEqual(idsOf(await find(undefined, 10)), [gone.bindingId, theirs.bindingId].sort());
+    assert.deepEqual(idsOf(await find(other, 10)), [theirs.bindingId]);
+    assert.equal((await find(undefined, 1)).length, 1);
+    assert.deepEqual(comparable(await find(one, 10)), comparable([written.get(gone.bindingId)]));
+    const none = await store().transact(SYSTEM, (unit) => unit.identities.findRemoved([], 10));
+    assert.deepEqual(none, []);
+  });
+
   it('lists bindings of the scope in pages, newest first, that neither repeat one nor leave one out', async () => {
     const tenantId = await newTenant(store());
     const other = await newTenant(store());

@@ -93,14 +93,18 @@ export class MemoryIdentities implements IdentityRecords {
   }
 
   async find(names: IdentityNames, limit: number): Promise<FoundIdentities> {
-    const isOf = (wanted: readonly Uint8Array[]) => {
-      const known = new Set(wanted.map(hex));
-      return ({ foundBy }: { readonly foundBy: Uint8Array }) => known.has(hex(foundBy));
-    };
     return {
-      bindings: this.#all().filter(isOf(names.bindings)).slice(0, limit).map(copyOf),
-      denials: this.#denials().filter(isOf(names.denials)).map(copyOf),
+      bindings: this.#all().filter(isOneOf(names.bindings)).slice(0, limit).map(copyOf),
+      denials: this.#denials().filter(isOneOf(names.denials)).map(copyOf),
     };
+  }
+
+  async findRemoved(names: IdentityNames['bindings'], limit: number): Promise<readonly IdentityBindingRecord[]> {
+    return [...this.#unit.tables().bindings.values()]
+      .filter(({ tenantId, removedAt }) => removedAt !== null && sees(this.#unit.scope, tenantId))
+      .filter(isOneOf(names))
+      .slice(0, limit)
+      .map(copyOf);
   }
 
   #requireLive(tenantId: TenantId, { tmkVersion }: RecordMac): void {
@@ -130,6 +134,11 @@ export class MemoryIdentities implements IdentityRecords {
     requireActiveTenant(tables, tenantId);
     return tables;
   }
+}
+
+function isOneOf(names: readonly Uint8Array[]): (record: { readonly foundBy: Uint8Array }) => boolean {
+  const known = new Set(names.map(hex));
+  return ({ foundBy }) => known.has(hex(foundBy));
 }
 
 function hex(bytes: Uint8Array): string {

@@ -463,6 +463,16 @@ const TOKENS: Readonly<Record<string, StoreMutant>> = {
   'finds bindings of identities without a limit': identitiesOf((identities) => ({
     find: (names) => identities.find(names, 1000),
   })),
+  'finds no removed binding': identitiesOf(() => ({ findRemoved: async () => [] })),
+  'finds removed bindings without a limit': identitiesOf((identities) => ({
+    findRemoved: (names) => identities.findRemoved(names, 1000),
+  })),
+  'finds bindings that were not removed among those that were': identitiesOf((identities) => ({
+    findRemoved: async (bindings, limit) => [
+      ...(await identities.findRemoved(bindings, limit)),
+      ...(await identities.find({ bindings, denials: [] }, limit)).bindings,
+    ],
+  })),
   'finds no denial of an identity': identitiesOf((identities) => ({
     find: async (...args) => ({ ...(await identities.find(...args)), denials: [] }),
   })),

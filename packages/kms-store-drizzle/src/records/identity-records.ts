@@ -148,6 +148,19 @@ export class DrizzleIdentities implements IdentityRecords {
     return { bindings: bindings.map(withMac), denials: denials.map(withMac) };
   }
 
+  async findRemoved(names: IdentityNames['bindings'], limit: number): Promise<readonly IdentityBindingRecord[]> {
+    // In the words of the partial index.
+    const removed = and(isOneOf(names), sql`removed_at is not null`);
+    const rows = await this.#session.run((db) =>
+      db
+        .select()
+        .from(identityBindings)
+        .where(and(removed, within(this.#session.scope, identityBindings.tenantId)))
+        .limit(limit),
+    );
+    return rows.map(withMac);
+  }
+
   /** Those of the scope that count, in the words of the partial indexes. */
   #bindings(): SQL | undefined {
     return and(sql`removed_at is null`, within(this.#session.scope, identityBindings.tenantId));

@@ -40,6 +40,7 @@ export const identityBindings = kms.table(
       .on(table.tenantId, table.createdAt, table.bindingId)
       .where(sql`${table.removedAt} is null`),
     index('identity_bindings_found').on(table.foundBy).where(sql`${table.removedAt} is null`),
+    index('identity_bindings_removed').on(table.foundBy, table.tenantId).where(sql`${table.removedAt} is not null`),
   ],
 );
 

@@ -84,12 +84,15 @@ export function makeMetrics(
     rateRefused: (limit) => rateRefusals.inc({ limit }),
     jwtRefused: (reason) => refusals.inc({ reason }),
     issuerFailed: (issuer) => issuerFailures.inc({ issuer }),
-    operations: {
-      observe: (wire, operation, status, durationMs, tenantId) => {
-        operations.observe(wire, operation, status, durationMs);
-        if (tenantId !== undefined) tenants?.observe(tenantId, status);
-      },
-    },
+    operations:
+      tenants === undefined
+        ? operations
+        : {
+            observe: (wire, operation, status, durationMs, tenantId) => {
+              operations.observe(wire, operation, status, durationMs);
+              if (tenantId !== undefined) tenants.observe(tenantId, status);
+            },
+          },
     observeEvidence: (report) => {
       if (report.kind === 'backlog') {
         waiting.set({ for: 'seal' }, report.backlog.unsealed);

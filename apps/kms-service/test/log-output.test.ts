@@ -67,6 +67,16 @@ describe('the output of the log', () => {
     expect(written).toHaveLength(whole + dropped.length + 1);
   });
 
+  test('writes lines of any length and any characters, in their order', () => {
+    const pipe = limited('EAGAIN');
+    pipe.give(10_000_000);
+    const output = openOutput(report, pipe.write);
+    const lines = [10, 30_000, 100_000, 20_000, 5].map((length) => `${'\u20ac'.repeat(length)}|\u{1f511}\u00e9\n`);
+    for (const line of lines) output.gather(line);
+    output.finish();
+    expect(pipe.text()).toBe(lines.join(''));
+  });
+
   test('waits for a reader that is slow, with bounded memory', async () => {
     const pipe = limited('EAGAIN');
     const output = openOutput(report, pipe.write);

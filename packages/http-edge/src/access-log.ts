@@ -31,20 +31,35 @@ export function makeAccessLog(service: string, write: (line: string) => void): A
   const member = `,"service":${JSON.stringify(service)},"requestId":"`;
   let at = 0;
   let begin = '';
-  return ({ requestId, wire, operation, status, durationMs, tenantId, subject, code, address, userAgent }) => {
+  // Neighbouring lines are mostly of the same operation and the same caller.
+  let what: RequestFields | undefined;
+  let whatText = '';
+  let who: RequestFields | undefined;
+  let whoText = '';
+  return (fields) => {
+    const { requestId, wire, operation, status, durationMs, tenantId, subject, code, address, userAgent } = fields;
     const now = Date.now();
     // Many lines are of the same millisecond.
     if (now !== at) {
       at = now;
       begin = `{"level":"info","time":"${new Date(now).toISOString()}"${member}`;
     }
-    let line = `${begin}${requestId}"`;
-    if (wire !== undefined) line += `,"wire":"${wire}"`;
-    if (operation !== undefined) line += `,"operation":"${operation}"`;
-    line += `,"status":${status}`;
+    if (what === undefined || what.operation !== operation || what.status !== status || what.wire !== wire) {
+      what = fields;
+      whatText = '"';
+      if (wire !== undefined) whatText += `,"wire":"${wire}"`;
+      if (operation !== undefined) whatText += `,"operation":"${operation}"`;
+      whatText += `,"status":${status}`;
+    }
+    if (who === undefined || who.subject !== subject || who.tenantId !== tenantId) {
+      who = fields;
+      whoText = '';
+      if (tenantId !== undefined) whoText += `,"tenantId":"${tenantId}"`;
+      if (subject !== undefined) whoText += `,"subject":${JSON.stringify(subject)}`;
+    }
+    let line = `${begin}${requestId}${whatText}`;
     if (durationMs !== undefined) line += `,"durationMs":${Math.round(durationMs * 1000) / 1000}`;
-    if (tenantId !== undefined) line += `,"tenantId":"${tenantId}"`;
-    if (subject !== undefined) line += `,"subject":${JSON.stringify(subject)}`;
+    line += whoText;
     if (code !== undefined) line += `,"code":"${code}"`;
     if (address !== undefined) line += `,"address":${JSON.stringify(address)}`;
     if (userAgent !== undefined) line += `,"userAgent":${JSON.stringify(userAgent)}`;

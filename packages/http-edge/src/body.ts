@@ -126,6 +126,7 @@ const COUNTED_FROM = 128 * 1024;
 /** A batch of 1,000 items with a context of 64 entries each has fewer. */
 const MOST_VALUES = 150_000;
 
+const JSON_TYPE = 'application/json';
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
@@ -135,7 +136,11 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
  */
 export function parseJsonObject(body: Buffer, contentType: string | undefined): Record<string, unknown> {
   if (body.length === 0) return {};
-  if (contentType !== undefined && !/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(contentType)) {
+  if (
+    contentType !== undefined &&
+    contentType !== JSON_TYPE &&
+    !/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(contentType)
+  ) {
     throw new KmsError('UNSUPPORTED_MEDIA_TYPE', 'The body must be JSON: send content-type: application/json.');
   }
   if (body.length > COUNTED_FROM && hasMoreValues(body, MOST_VALUES))

@@ -20,8 +20,8 @@ export interface Edge {
   readonly addressLimiter?: AddressLimiter | undefined;
   readonly logs: EdgeLogs;
   readonly metrics: EdgeMetrics;
-  /** Throws while nothing is served. */
-  readonly readiness: { requireServing(): void };
+  /** Each of them throws while nothing is served. */
+  readonly readiness: readonly { requireServing(): void }[];
   /** What the gateway in front of the service proves itself by; none without it. */
   readonly gatewayCredential?: string | undefined;
   /** Where evidence goes; absent when none is kept. */

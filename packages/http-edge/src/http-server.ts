@@ -13,7 +13,7 @@ import type { Edge } from './edge.ts';
 import type { EdgeLogs } from './edge-logs.ts';
 import { refusalOf, refuseGarbage, refuseRequest, type Spoken } from './refusals.ts';
 import type { RequestHead } from './request-head.ts';
-import { answerFast, fastTarget, type GeneralPath, generalPath, takeFastPath } from './serve-request.ts';
+import { fastResponder, type GeneralPath, generalPath, takeFastPath } from './serve-request.ts';
 import { KEEP_ALIVE_MS } from './socket-answer.ts';
 import { type SocketDecisions, SocketFront } from './socket-front.ts';
 import { type HttpOptions, makeTlsServer, type TlsServer } from './tls-server.ts';
@@ -128,11 +128,7 @@ export function makeHttpServer(
   };
   const fronts: SocketFront[] = [];
   const decisions: SocketDecisions = {
-    find: (head) => {
-      const dialect = spoken.only ?? spoken.of(head);
-      const target = fastTarget(dialect, head);
-      return target && ((body) => answerFast(edge, dialect, head, target, body));
-    },
+    find: (head) => fastResponder(edge, spoken.only ?? spoken.of(head), head),
     isLast,
     isBehind: (socket) => bounds.isBehind(socket),
     waits: (socket, endsWithAnswer) => (secure ? secure.asked(socket, endsWithAnswer) : () => undefined),

@@ -17,29 +17,25 @@ export type GeneralPath = (incoming: IncomingMessage, outgoing: ServerResponse) 
 
 const PLAIN_HOST = /^[\w.-]+(?::\d+)?$/;
 
-/** What a request of the fast path of its dialect asks for; `undefined` for one that takes the general path. */
-export function fastTarget<Target extends CallTarget>(
-  { fastPath }: Dialect<Target>,
+/** Answers a request whose head was read, once its body was. Never throws or rejects. */
+type Responder = (body: BodyRead) => MaybePromise<Answer>;
+
+/** What answers a request of the fast path of its dialect; `undefined` for one that takes the general path. */
+export function fastResponder<Target extends CallTarget>(
+  edge: Edge,
+  dialect: Dialect<Target>,
   head: RequestHead,
-): Target | undefined {
+): Responder | undefined {
+  const { fastPath } = dialect;
   const target = fastPath?.targetOf(head);
   if (fastPath === undefined || target === undefined) return undefined;
   const { headers } = head;
   // A body that stays unread is read to its end by Node, so it must be a small one whose end is known.
   if (!(Number(headers['content-length']) <= fastPath.bodyBytes)) return undefined;
   if (headers.expect !== undefined || headers['content-encoding'] !== undefined) return undefined;
-  return PLAIN_HOST.test(headers.host ?? '') ? target : undefined;
-}
-
-/** Answers a request of the fast path whose body was read. Never throws or rejects. */
-export function answerFast<Target extends CallTarget>(
-  edge: Edge,
-  dialect: Dialect<Target>,
-  head: RequestHead,
-  target: Target,
-  body: BodyRead,
-): MaybePromise<Answer> {
-  return serveTarget(new Call(edge, dialect, head, requestId(head.headers['x-request-id']), target), dialect, body);
+  if (!PLAIN_HOST.test(headers.host ?? '')) return undefined;
+  return (body) =>
+    serveTarget(new Call(edge, dialect, head, requestId(headers['x-request-id']), target), dialect, body);
 }
 
 /**
@@ -53,10 +49,10 @@ export function takeFastPath<Target extends CallTarget>(
   outgoing: ServerResponse,
 ): boolean {
   const { fastPath } = dialect;
-  const target = fastTarget(dialect, incoming);
-  if (fastPath === undefined || target === undefined) return false;
+  const respond = fastResponder(edge, dialect, incoming);
+  if (fastPath === undefined || respond === undefined) return false;
   const answer = (body: BodyRead) => {
-    const answered = answerFast(edge, dialect, incoming, target, body);
+    const answered = respond(body);
     if (answered instanceof Promise) void answered.then((later) => sendAnswer(outgoing, later));
     else sendAnswer(outgoing, answered);
   };

@@ -122,7 +122,8 @@ export class SocketConnection {
       this.#respond = respond;
       this.#bodyAt = request.bodyAt;
       this.#end = request.end;
-      this.#move('partial');
+      this.#phase = 'partial';
+      this.#looks = 0;
     }
   }
 
@@ -140,7 +141,7 @@ export class SocketConnection {
       this.#write(answer, isLast);
       return;
     }
-    this.#move('answering');
+    this.#phase = 'answering';
     const answered = this.#serving.waits(socket, () => {
       isLast = true;
     });
@@ -159,7 +160,8 @@ export class SocketConnection {
     const { socket } = this;
     writeAnswer(socket, answer, isLast);
     if (socket.writableLength > 0) this.#serving.isBehind(socket);
-    this.#move(isLast ? 'left' : 'idle');
+    this.#phase = isLast ? 'left' : 'idle';
+    this.#looks = 0;
     if (isLast) socket.destroySoon();
   }
 
@@ -219,10 +221,5 @@ export class SocketConnection {
     this.#length = 0;
     this.#respond = undefined;
     return bytes;
-  }
-
-  #move(phase: Phase): void {
-    this.#phase = phase;
-    this.#looks = 0;
   }
 }

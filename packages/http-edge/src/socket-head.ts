@@ -24,7 +24,7 @@ const LENGTH = /^(?:0|[1-9]\d{0,6})$/;
  * The fields that a request may have here, beside those whose names begin with `x-`: none of them says how the message is to be read but
  * `content-length` and `connection`, whose values are looked at.
  */
-const KNOWN_FIELDS: ReadonlySet<string> = new Set([
+const KNOWN_FIELDS = [
   'accept',
   'accept-encoding',
   'accept-language',
@@ -49,8 +49,26 @@ const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   'tracestate',
   'user-agent',
   'via',
-]);
+];
 const EXTENSION = 'x-';
+
+/** A field by its name in lower case, and the bit that says that it came already. */
+interface KnownField {
+  readonly name: string;
+  readonly bit: number;
+}
+
+/** What is known by its usual spellings, in which it is found without being made lower case first. */
+const BY_SPELLING: ReadonlyMap<string, KnownField> = new Map(
+  KNOWN_FIELDS.flatMap((name, index) => {
+    const field = { name, bit: 1 << index };
+    const capital = name.replaceAll(/\b[a-z]/g, (letter) => letter.toUpperCase());
+    return [
+      [name, field],
+      [capital, field],
+    ];
+  }),
+);
 
 /**
  * Reads the head of a request of the one form that is understood here, and understands nothing else: `undefined` for whatever is spelt in
@@ -62,13 +80,17 @@ export function readSocketHead(bytes: Buffer, socket: Socket): SocketRequest | u
   const [, url, lines] = HEAD.exec(bytes.toString('latin1', 0, headEnd + 2)) ?? [];
   if (url === undefined || lines === undefined) return undefined;
   const headers: Record<string, string> = {};
+  let seen = 0;
   for (let at = 0; at < lines.length; ) {
     const colon = lines.indexOf(':', at);
     const end = lines.indexOf('\r\n', colon);
-    const name = lines.slice(at, colon).toLowerCase();
-    if (!KNOWN_FIELDS.has(name) && !name.startsWith(EXTENSION)) return undefined;
+    const spelt = lines.slice(at, colon);
+    const known = BY_SPELLING.get(spelt) ?? BY_SPELLING.get(spelt.toLowerCase());
+    const name = known?.name ?? spelt.toLowerCase();
     // A field that is given twice may be one list or two opinions.
-    if (headers[name] !== undefined) return undefined;
+    if (known === undefined ? !name.startsWith(EXTENSION) || headers[name] !== undefined : (seen & known.bit) !== 0)
+      return undefined;
+    if (known !== undefined) seen |= known.bit;
     headers[name] = lines.slice(lines[colon + 1] === ' ' ? colon + 2 : colon + 1, end);
     at = end + 2;
   }

@@ -42,6 +42,12 @@ describe('a request at the beginning of some bytes', () => {
     });
   });
 
+  test.each(['host', 'Host', 'HOST', 'hOST'])('has a field once, whatever its spelling: %s', (name) => {
+    expect(read(plainRequest([], { 1: `${name}: kms` }))?.head.headers).toMatchObject({ host: 'kms' });
+    expect(read(plainRequest([`${name}: kms`]))).toBeUndefined();
+    expect(read(plainRequest([`X-What: 1`, `x-wHat: 1`]))).toBeUndefined();
+  });
+
   test('is read when its body has not come whole, and not before its head has', () => {
     const text = plainRequest();
     const bodyAt = text.length - BODY.length;

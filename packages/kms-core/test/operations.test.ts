@@ -180,10 +180,11 @@ describe('encrypt and decrypt', () => {
     for (let i = 0; i < ciphertext.length; i += 1) {
       const tampered = Buffer.from(ciphertext);
       tampered[i] = (tampered[i] ?? 0) ^ 1;
-      expect(
-        await codeOf(promised(() => decrypt({ kms: f.kms, caller: f.admin }, { ciphertext: tampered }))),
-        `byte ${i}`,
-      ).toBe('DECRYPT_FAILED');
+      for (const named of [{}, { keyId }])
+        expect(
+          await codeOf(promised(() => decrypt({ kms: f.kms, caller: f.admin }, { ...named, ciphertext: tampered }))),
+          `byte ${i}`,
+        ).toBe('DECRYPT_FAILED');
       expect(
         await codeOf(
           promised(() => decrypt({ kms: f.kms, caller: f.admin }, { keyId, ciphertext: ciphertext.subarray(0, i) })),
@@ -191,6 +192,14 @@ describe('encrypt and decrypt', () => {
         `length ${i}`,
       ).toBe('DECRYPT_FAILED');
     }
+  });
+
+  test('a ciphertext is opened under no key but the one that it names', async () => {
+    const [{ keyId }, another] = [await create(), await create()];
+    const { ciphertext } = await encrypt({ kms: f.kms, caller: f.admin }, { keyId, plaintext: text('x') });
+    const opening = (named: string) => decrypt({ kms: f.kms, caller: f.admin }, { keyId: named, ciphertext });
+    expect(Buffer.from((await opening(keyId)).plaintext).toString()).toBe('x');
+    expect(await codeOf(promised(() => opening(another.keyId)))).toBe('DECRYPT_FAILED');
   });
 
   test('a key of another tenant is a key that does not exist', async () => {

@@ -29,9 +29,7 @@ export function makeFastPath(): FastPath<QnspTarget> {
     bodyBytes: MAX_BODY_BYTES,
     targetOf: ({ method, url = '' }) => {
       if (method !== 'POST') return undefined;
-      const plain = byPath.get(url);
-      if (plain !== undefined) return plain;
-      if (!url.startsWith(PREFIX) || url[PREFIX.length + UUID_LENGTH] !== '/') return undefined;
+      if (!url.startsWith(PREFIX) || url[PREFIX.length + UUID_LENGTH] !== '/') return byPath.get(url);
       const kind = byAction.get(url.slice(PREFIX.length + UUID_LENGTH + 1));
       const keyId = url.slice(PREFIX.length, PREFIX.length + UUID_LENGTH);
       return kind === undefined || !UUID.test(keyId) ? undefined : { kind, params: { keyId }, query: NO_QUERY, keyId };

@@ -94,12 +94,7 @@ export function kmsHttp<E extends Env = Env>(options: KmsHttpOptions<E>): KmsHtt
     addressLimiter,
     logs: { log, access },
     metrics,
-    readiness: {
-      requireServing: () => {
-        readiness?.requireServing();
-        kms.requireServing();
-      },
-    },
+    readiness: readiness === undefined ? [kms] : [readiness, kms],
     gatewayCredential,
     trail: kms.parts.evidence?.trail,
     refusedTokens: new RefusedTokens(),

@@ -32,7 +32,8 @@ export function makePerform(facts: OfferedFacts): (call: Call<QnspTarget>, bytes
     const body = parseJsonObject(bytes, incoming.headers['content-type']);
     const raw: RawRequest = { params: target.params, query: target.query, body, headers: incoming.headers };
     const caller = settleCaller(call, raw);
-    if (isBatch(route, body)) return serveBatch(facts, call, raw).then((text) => answerOf(route, requestId, text));
+    if (body['items'] !== undefined && isBatch(route, body))
+      return serveBatch(facts, call, raw).then((text) => answerOf(route, requestId, text));
     if (bytes.length > LIMITS.bodyBytes)
       throw new KmsError('PAYLOAD_TOO_LARGE', `The request body is larger than ${LIMITS.bodyBytes} bytes.`, {
         details: { limit: LIMITS.bodyBytes },

@@ -10,11 +10,21 @@ import type { QnspTarget } from './qnsp-target.ts';
  *
  * @throws KmsError `TENANT_MISMATCH`, or `BAD_REQUEST` for a platform credential that names no tenant where one is needed.
  */
-export function settleCaller(call: Call<QnspTarget>, raw: RawRequest): Caller | undefined {
+export function settleCaller(call: Call<QnspTarget>, { headers, query, body, params }: RawRequest): Caller | undefined {
   if (call.signedIn === undefined) return undefined;
   const { tenantId: ofCredential } = call.signedIn.identity;
   const { scope } = call.target.kind.route;
-  const claims = claimsOf(raw);
+  // What the request says in the places where it may name a tenant.
+  const places = [
+    headers?.['x-qnsp-tenant'],
+    headers?.['x-qnsp-tenant-id'],
+    headers?.['x-tenant-id'],
+    query?.['tenantId'],
+    typeof body === 'object' && body !== null && 'tenantId' in body ? body.tenantId : undefined,
+    params?.['tenantId'],
+  ];
+  const claims = [];
+  for (const said of places) if (said !== undefined && said !== null && said !== '') claims.push(said);
   // On platform routes a tenant in the body is what the call is about, not who calls.
   const platform = ofCredential === null && (scope === 'platform' || (scope === 'either' && claims.length === 0));
   if (platform) return call.settle(SYSTEM_TENANT);
@@ -30,21 +40,6 @@ export function settleCaller(call: Call<QnspTarget>, raw: RawRequest): Caller | 
     throw badRequest('tenantId', 'a platform credential must name the tenant, e.g. in the header x-qnsp-tenant');
   if (!isUuid(tenantId) || tenantId === SYSTEM_TENANT) throw badRequest('tenantId', 'must be the UUID of a tenant');
   return call.settle(tenantId);
-}
-
-/** What a request says in the places where it may name a tenant. */
-function claimsOf({ headers, query, body, params }: RawRequest): readonly unknown[] {
-  const places = [
-    headers?.['x-qnsp-tenant'],
-    headers?.['x-qnsp-tenant-id'],
-    headers?.['x-tenant-id'],
-    query?.['tenantId'],
-    typeof body === 'object' && body !== null && 'tenantId' in body ? body.tenantId : undefined,
-    params?.['tenantId'],
-  ];
-  const claims: unknown[] = [];
-  for (const said of places) if (said !== undefined && said !== null && said !== '') claims.push(said);
-  return claims;
 }
 
 /** The tenant that the headers of a request name, which is known before its body is read. */

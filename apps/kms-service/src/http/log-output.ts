@@ -1,10 +1,14 @@
 import { writeSync } from 'node:fs';
 
-/** How long the line of a request may wait for others, and how many characters are written at once. */
+/** How long the line of a request may wait for others, and how many bytes are written at once. */
 const GATHER_MS = 10;
-const ENOUGH_CHARACTERS = 32 * 1024;
+const ENOUGH_BYTES = 32 * 1024;
+/** So much is held without taking more memory for it. */
+const USUAL_BYTES = 2 * ENOUGH_BYTES;
 /** So much waits for a reader that is slow; one that hangs must not take the memory. */
-const MOST_CHARACTERS = 4 * 1024 * 1024;
+const MOST_BYTES = 4 * 1024 * 1024;
+/** No unit of UTF-16 takes more bytes of UTF-8 than this. */
+const BYTES_OF_CHARACTER = 3;
 /** How often an output that does not take anything is tried again when nothing new comes. */
 const RETRY_MS = 200;
 /** How long the last lines of a process wait for a reader that is slow. */
@@ -34,7 +38,9 @@ export function openOutput(
   report: (dropped: number, reason: string) => string,
   writeBytes: (bytes: Buffer) => number = (bytes) => writeSync(process.stdout.fd, bytes),
 ): Output {
-  let pending = '';
+  /** The lines that wait, as bytes: to copy each as it comes costs less than to join hundreds of texts. */
+  let held = Buffer.allocUnsafeSlow(USUAL_BYTES);
+  let used = 0;
   /** The end of a line whose beginning was written. */
   let begun = NOTHING;
   let dropped = 0;
@@ -46,24 +52,41 @@ export function openOutput(
   const flush = (): boolean => {
     clearTimeout(timer);
     timer = undefined;
-    if (pending === '' && begun.length === 0 && dropped === 0) return false;
-    const notice = dropped === 0 ? NOTHING : Buffer.from(report(dropped, reason), 'utf8');
-    const bytes = Buffer.concat([begun, notice, Buffer.from(pending, 'utf8')]);
-    const { written, failure } = writeAll(bytes, writeBytes);
+    const lines = held.subarray(0, used);
+    const isPlain = begun.length === 0 && dropped === 0;
+    if (isPlain && used === 0) return false;
+    const bytes = isPlain
+      ? lines
+      : Buffer.concat([begun, dropped === 0 ? NOTHING : Buffer.from(report(dropped, reason), 'utf8'), lines]);
+    let written = 0;
+    try {
+      while (written < bytes.length) written += writeBytes(bytes.subarray(written));
+    } catch (error) {
+      // Whatever it is, the service continues without its log, and the line that says so names it.
+      return failed(bytes, written, error instanceof Error && 'code' in error ? String(error.code) : String(error));
+    }
+    begun = NOTHING;
+    dropped = used = 0;
+    if (held.length > USUAL_BYTES) held = Buffer.allocUnsafeSlow(USUAL_BYTES);
+    return false;
+  };
+
+  /** The system took so many of the bytes and then refused: keeps the rest of the line that was begun, and the lines after it or their number. */
+  const failed = (bytes: Buffer, written: number, failure: string): boolean => {
+    const linesAt = bytes.length - used;
     // What was begun is said: its end follows before anything else.
-    const said = written > begun.length || failure === undefined;
+    if (written > begun.length) dropped = 0;
     // Of nothing that was written `begun` says whether a line ended.
     const lineEnded = written === 0 ? begun.length === 0 : bytes[written - 1] === LINE_END;
     const endOfLine = lineEnded ? written : bytes.indexOf(LINE_END, written) + 1;
-    begun = bytes.subarray(written, endOfLine);
-    if (said) dropped = 0;
-    const linesAt = Math.max(endOfLine, bytes.length - Buffer.byteLength(pending));
-    pending = bytes.toString('utf8', linesAt);
-    if (failure === undefined) return false;
-    if (failure !== 'EAGAIN' || pending.length > MOST_CHARACTERS) {
-      dropped += countLines(pending);
+    begun = Buffer.from(bytes.subarray(written, endOfLine));
+    const leftAt = Math.max(endOfLine, linesAt);
+    used = bytes.length - leftAt;
+    bytes.copy(held, 0, leftAt);
+    if (failure !== 'EAGAIN' || used > MOST_BYTES) {
+      dropped += countLines(held.subarray(0, used));
       reason = failure;
-      pending = '';
+      used = 0;
     }
     retry ??= setTimeout(() => {
       retry = undefined;
@@ -72,14 +95,24 @@ export function openOutput(
     return failure === 'EAGAIN';
   };
 
+  const keep = (line: string): void => {
+    const most = used + line.length * BYTES_OF_CHARACTER;
+    if (most > held.length) {
+      const larger = Buffer.allocUnsafeSlow(2 * most);
+      held.copy(larger, 0, 0, used);
+      held = larger;
+    }
+    used += held.write(line, used, 'utf8');
+  };
+
   return {
     write: (line) => {
-      pending += line;
+      keep(line);
       setImmediate(flush);
     },
     gather: (line) => {
-      pending += line;
-      if (pending.length >= ENOUGH_CHARACTERS) flush();
+      keep(line);
+      if (used >= ENOUGH_BYTES) flush();
       else timer ??= setTimeout(flush, GATHER_MS);
     },
     finish: () => {
@@ -90,20 +123,8 @@ export function openOutput(
   };
 }
 
-/** Writes until all is written or the system refuses, and answers how it says so. */
-function writeAll(bytes: Buffer, writeBytes: (bytes: Buffer) => number): { written: number; failure?: string } {
-  let written = 0;
-  try {
-    while (written < bytes.length) written += writeBytes(bytes.subarray(written));
-    return { written };
-  } catch (error) {
-    // Whatever it is, the service continues without its log, and the line that says so names it.
-    return { written, failure: error instanceof Error && 'code' in error ? String(error.code) : String(error) };
-  }
-}
-
-function countLines(text: string): number {
+function countLines(bytes: Buffer): number {
   let count = 0;
-  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) count += 1;
+  for (let at = bytes.indexOf(LINE_END); at !== -1; at = bytes.indexOf(LINE_END, at + 1)) count += 1;
   return count;
 }

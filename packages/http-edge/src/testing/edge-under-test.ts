@@ -72,7 +72,7 @@ export async function edgeUnderTest() {
       access: makeAccessLog('edge', (line) => lines.push(line)),
     },
     metrics: { observe: (wire, operation, status) => observed.push({ wire, operation, status }) },
-    readiness: { requireServing: () => undefined },
+    readiness: [],
     trail: { requireRoom: () => undefined, record: async (event) => void events.push(event) },
     refusedTokens: new RefusedTokens(),
   };

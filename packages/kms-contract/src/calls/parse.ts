@@ -71,14 +71,19 @@ export function parseRequest<R extends Route>(
   // A crypto request like nearly all has no query, and a body with a fast path, which gives what the schemas of the route would.
   if (readBody !== undefined && isPlain && Object.keys(raw.query ?? NOTHING).length === 0) {
     const value = readBody(raw.body);
-    if (value !== undefined)
+    if (value !== undefined) {
+      const { keyField } = crypto;
+      // Nearly every path names the key, and then no body does.
+      if (keyId !== undefined && value[keyField] === undefined) value[keyField] = keyId.toLowerCase();
+      else withKey(route, value, keyId?.toLowerCase());
       // The schema of the body has the same value; the other two have no fields.
       return {
         params: NOTHING as ParamsOf<R>,
         query: NOTHING as z.output<R['query']>,
-        body: withKey(route, value, keyId?.toLowerCase()) as z.output<R['body']>,
+        body: value as z.output<R['body']>,
         naming: 'canonical',
       };
+    }
   }
   return parseBySchemas(route, raw, settings);
 }

@@ -67,7 +67,8 @@ export function fromBase64(text: string): Uint8Array | undefined {
 
 /** Bytes as base64 with padding (RFC 4648, section 4). */
 export function toBase64(data: Uint8Array): string {
-  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
+  const buffer = Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return buffer.toString('base64');
 }
 
 function base64Length(byteLength: number): number {

@@ -1,5 +1,4 @@
 import { KmsError } from '../errors/kms-error.ts';
-import type { KeyId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
 import { administersTenant, type Caller, holdsOnKey, requirePermission } from './caller.ts';
 import { compiledPolicy } from './compiled-policy.ts';
@@ -32,17 +31,13 @@ export function isAllowed(caller: Caller, permission: Permission, key: Guarded, 
   // Before the policy: it says who may use the key, and this credential is not meant for that, regardless of its
   // holder.
   if (caller.keys?.has(key.keyId) === false) return false;
-  if (key.policy === null) return holds(caller, permission, key.keyId);
-  switch (compiledPolicy(key.policy).ask(caller, permission, key.keyId, now)) {
+  const said = key.policy === null ? 'silent' : compiledPolicy(key.policy).ask(caller, permission, key.keyId, now);
+  switch (said) {
     case 'allowed':
       return true;
     case 'silent':
-      return holds(caller, permission, key.keyId);
+      return caller.permissions.has(permission) || holdsOnKey(caller, permission, key.keyId);
     case 'denied':
       return WAY_BACK.has(permission) && administersTenant(caller);
   }
-}
-
-function holds(caller: Caller, permission: Permission, keyId: KeyId): boolean {
-  return caller.permissions.has(permission) || holdsOnKey(caller, permission, keyId);
 }

@@ -70,6 +70,12 @@ export class OpenedKms implements AsyncDisposable {
   readonly parts: Kms;
   /** The work of the KMS itself: the first tenant, the platform token, due work by hand. */
   readonly own: OwnKms;
+  /**
+   * For programs that call operations of the {@link parts} themselves: checks that anything is served.
+   *
+   * @throws KmsError `SEALED` once the KMS was closed, or its database was replaced.
+   */
+  readonly requireServing: () => void;
   readonly #calls: RunningCalls;
   readonly #alert: AlertSink;
   readonly #verifiers: readonly CredentialVerifier[];
@@ -80,6 +86,7 @@ export class OpenedKms implements AsyncDisposable {
   constructor(kms: Kms, { calls, alert, verifiers, close }: Parts) {
     this.parts = kms;
     this.#calls = calls;
+    this.requireServing = calls.requireServing;
     this.#alert = alert;
     this.#verifiers = [apiTokenVerifier(kms), ...verifiers];
     this.#close = close;
@@ -161,15 +168,6 @@ export class OpenedKms implements AsyncDisposable {
         throw new KmsError('TENANT_MISMATCH', 'The call is for a tenant other than that of the credential.');
       return callerOf(identity, identity.tenantId ?? tenantId ?? SYSTEM_TENANT, ip);
     });
-  }
-
-  /**
-   * For programs that call operations of the {@link parts} themselves: checks that anything is served.
-   *
-   * @throws KmsError `SEALED` once the KMS was closed, or its database was replaced.
-   */
-  requireServing(): void {
-    this.#calls.requireServing();
   }
 
   /**

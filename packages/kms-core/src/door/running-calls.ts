@@ -22,10 +22,10 @@ export class RunningCalls {
     }
   }
 
-  /** Throws `SEALED` with the reason when nothing is served any more. */
-  requireServing(): void {
+  /** Throws `SEALED` with the reason when nothing is served any more. Can be handed on by itself. */
+  readonly requireServing = (): void => {
     if (this.#refusal !== undefined) throw new KmsError('SEALED', this.#refusal);
-  }
+  };
 
   /** Takes no more calls. The first reason stands. */
   refuse(reason: string): void {

@@ -8,7 +8,11 @@ export type AeadCipher = 'aes-128-gcm' | 'aes-256-gcm' | 'chacha20-poly1305';
 
 const TAG_LENGTH = { authTagLength: TAG_BYTES };
 
-/** One AEAD encryption with a 96-bit nonce and a 128-bit tag. */
+/**
+ * One AEAD encryption with a 96-bit nonce and a 128-bit tag.
+ *
+ * @param aad the parts of the associated data, which are authenticated as if they were one
+ */
 export function sealAead(
   cipher: AeadCipher,
   key: KeyObject | Uint8Array,
@@ -18,7 +22,7 @@ export function sealAead(
 ): [body: Buffer, tag: Buffer] {
   // The type of Node's overload for ChaCha20-Poly1305 is the same at run time as that for GCM.
   const encryption = createCipheriv(cipher as 'aes-256-gcm', key, nonce, TAG_LENGTH);
-  encryption.setAAD(joined(aad));
+  for (const part of aad) encryption.setAAD(part);
   const body = encryption.update(plaintext);
   encryption.final();
   return [body, encryption.getAuthTag()];
@@ -39,7 +43,7 @@ export function openAead(
   const tagAt = sealed.length - TAG_BYTES;
   if (nonce.length !== NONCE_BYTES || tagAt < at) throw decryptFailed();
   const decryption = createDecipheriv(cipher as 'aes-256-gcm', key, nonce, TAG_LENGTH);
-  decryption.setAAD(joined(aad));
+  for (const part of aad) decryption.setAAD(part);
   decryption.setAuthTag(sealed.subarray(tagAt));
   const plaintext = decryption.update(sealed.subarray(at, tagAt));
   try {
@@ -49,12 +53,6 @@ export function openAead(
     throw decryptFailed(cause);
   }
   return plaintext;
-}
-
-/** As one: each call into OpenSSL costs more than a copy. */
-function joined(aad: readonly Uint8Array[]): Uint8Array {
-  const [only] = aad;
-  return aad.length === 1 && only !== undefined ? only : Buffer.concat(aad);
 }
 
 const POOL_BYTES = 8192;

@@ -100,8 +100,8 @@ export class Xaes256Gcm {
    */
   #deriveKeys(messages: readonly Uint8Array[], at: number): Buffer {
     const blocks = Buffer.allocUnsafe(messages.length * MESSAGE_KEY_BYTES);
-    for (const [index, message] of messages.entries()) {
-      const first = index * MESSAGE_KEY_BYTES;
+    let first = 0;
+    for (const message of messages) {
       blocks.set(this.#labelled, first);
       for (let i = 0; i < MESSAGE_NONCE_OFFSET; i += 1) {
         const byte = message[at + i] ?? 0;
@@ -109,6 +109,7 @@ export class Xaes256Gcm {
         blocks[both] = (blocks[both] ?? 0) ^ byte;
         blocks[both + BLOCK] = (blocks[both + BLOCK] ?? 0) ^ byte;
       }
+      first += MESSAGE_KEY_BYTES;
     }
     return this.#ecb.update(blocks);
   }
@@ -194,14 +195,12 @@ function headedBy(): (message: Uint8Array, context: Uint8Array) => readonly Uint
   let kept: readonly [Buffer] = [Buffer.alloc(0)];
   return (message, context) => {
     if (context !== NO_CONTEXT) return [message.subarray(0, HEADER_BYTES), context];
-    if (!beginsAlike(kept[0], message)) kept = [Buffer.concat([message.subarray(0, HEADER_BYTES), context])];
+    const [joined] = kept;
+    let at = 0;
+    while (at < HEADER_BYTES && joined[at] === message[at]) at += 1;
+    if (at < HEADER_BYTES) kept = [Buffer.concat([message.subarray(0, HEADER_BYTES), context])];
     return kept;
   };
-}
-
-function beginsAlike(kept: Uint8Array, message: Uint8Array): boolean {
-  for (let at = 0; at < HEADER_BYTES; at += 1) if (kept[at] !== message[at]) return false;
-  return true;
 }
 
 /** M1 = 0x0001 ‖ "X" ‖ 0x00 ‖ N[:12] and M2 = 0x0002 ‖ …, both XORed with K1: all of them but the nonce. */

@@ -57,6 +57,7 @@ export class OperationBudgets {
    */
   take(key: KeyRecord, { record, cipher }: SpentVersion, operation: CryptoOperation): MaybePromise<void> {
     const { maxOperations } = key.usageLimits;
+    if (maxOperations === null && cipher.messageBudget === undefined) return undefined;
     const { version } = record;
     const messageBudget = boundOf(cipher, operation);
     const messages = messageBudget === undefined ? null : Math.min(messageBudget, this.#messageBudget ?? messageBudget);

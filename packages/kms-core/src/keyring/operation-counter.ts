@@ -35,6 +35,7 @@ export class OperationCounter {
 
   /** Throws `QUOTA_EXCEEDED` where the tenant is known to have done as many operations as it may in this month. */
   requireRoom(tenantId: TenantId, clock: () => number): void {
+    if (this.#limited.size === 0) return;
     const month = this.#limitedMonth(tenantId, clock);
     if (month !== undefined) requireRoom('operationsPerMonth', month.stored + this.pending(tenantId), month.maximum);
   }
@@ -51,7 +52,6 @@ export class OperationCounter {
   }
 
   #limitedMonth(tenantId: TenantId, clock: () => number): LimitedMonth | undefined {
-    if (this.#limited.size === 0) return undefined;
     const month = this.#limited.get(tenantId);
     return month === undefined || clock() >= month.endsAt ? undefined : month;
   }

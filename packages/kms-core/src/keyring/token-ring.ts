@@ -22,7 +22,7 @@ export interface LiveToken {
   /** When it ends by itself: it expires, or its overlap with the one that replaced it is over. */
   readonly endsAt: Date | null;
   readonly identity: Identity;
-  /** Whether its use was noted in the current hour. */
+  /** Until when its use is noted. */
   readonly noted: NotedUse;
 }
 
@@ -107,7 +107,7 @@ export class TokenRing {
       throw new RefusedCredential({ subject, tenantId, credential: 'api-token' }, 'revoked');
     const tenantLimits = await ownLimits(this.#store, this.#hierarchy, tenantId);
     const identity = tenantLimits === undefined ? identityOf(record) : { ...identityOf(record), tenantLimits };
-    return { tokenId, endsAt: endOfToken(record), identity, noted: { hour: 0 } };
+    return { tokenId, endsAt: endOfToken(record), identity, noted: { until: 0 } };
   }
 
   async #readAuthentic(authority: TokenAuthority, token: string): Promise<ApiTokenRecord | undefined> {

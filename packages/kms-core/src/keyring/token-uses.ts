@@ -5,9 +5,9 @@ const HOUR_MS = 60 * 60_000;
 const MOST_NOTED = 10_000;
 const WRITTEN_AT_ONCE = 500;
 
-/** When the use of one token was noted last, in hours since 1970. */
+/** Until when the use of one token is noted: the end of that hour, in milliseconds since 1970. */
 export interface NotedUse {
-  hour: number;
+  until: number;
 }
 
 /**
@@ -17,11 +17,10 @@ export interface NotedUse {
 export class TokenUses {
   readonly #pending = new Map<string, number>();
 
-  /** A token is used. */
+  /** A token is used, for the first time in this hour as far as is noted. */
   note(tokenId: string, noted: NotedUse, now: number): void {
     const hour = Math.floor(now / HOUR_MS);
-    if (noted.hour === hour) return;
-    noted.hour = hour;
+    noted.until = (hour + 1) * HOUR_MS;
     if (this.#pending.size < MOST_NOTED || this.#pending.has(tokenId)) this.#pending.set(tokenId, hour);
   }
 

@@ -46,7 +46,7 @@ function unexpired({ tokens, clock }: Pick<Kms, 'tokens' | 'clock'>, live: LiveT
   const { tokenId, endsAt, identity, noted } = live;
   const now = clock();
   if (endsAt !== null && !(endsAt.getTime() > now)) throw new RefusedCredential(identity, 'expired');
-  tokens.uses.note(tokenId, noted, now);
+  if (!(now < noted.until)) tokens.uses.note(tokenId, noted, now);
   return identity;
 }
 

@@ -2,10 +2,10 @@ import { BOUNDS } from '../bounds/bounds.ts';
 import { boundedContext } from '../bounds/bounded-data.ts';
 import { checkBytes } from '../bounds/check-values.ts';
 import type { EncryptionContext } from '../envelope/associated-data.ts';
-import { andThen, type MaybePromise } from '../base/maybe-promise.ts';
+import type { MaybePromise } from '../base/maybe-promise.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import { OPERATIONS } from './catalog.ts';
-import { openEnvelope } from './open-envelope.ts';
+import { type OpenedEnvelope, openEnvelope } from './open-envelope.ts';
 import type { Operation } from './operation.ts';
 
 /** What is decrypted; the envelope names its key itself. */
@@ -32,12 +32,14 @@ export interface DecryptResult {
 export function decrypt(op: Operation, input: DecryptInput): MaybePromise<DecryptResult> {
   checkBytes('ciphertext', input.ciphertext, BOUNDS.ciphertextBytes);
   const context = boundedContext(input.context);
-  return andThen(
-    openEnvelope(op, OPERATIONS.decrypt, {
-      keyId: input.keyId ?? null,
-      ciphertext: input.ciphertext,
-      associatedData: context,
-    }),
-    ({ plaintext, used }) => ({ plaintext, keyId: used.key.keyId, keyVersion: used.version.version }),
-  );
+  const opened = openEnvelope(op, OPERATIONS.decrypt, {
+    keyId: input.keyId ?? null,
+    ciphertext: input.ciphertext,
+    associatedData: context,
+  });
+  return opened instanceof Promise ? opened.then(resultOf) : resultOf(opened);
+}
+
+function resultOf({ plaintext, used }: OpenedEnvelope): DecryptResult {
+  return { plaintext, keyId: used.key.keyId, keyVersion: used.version.version };
 }

@@ -1,7 +1,7 @@
-import { decryptFailed, type EnvelopeHeader, parseHeader } from '../envelope/header.ts';
+import { beginsWithHeader, decryptFailed, type EnvelopeHeader, parseHeader, versionIn } from '../envelope/header.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { LoadedKey } from '../keyring/loaded-key.ts';
-import { andThen, type MaybePromise } from '../base/maybe-promise.ts';
+import type { MaybePromise } from '../base/maybe-promise.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { Operation } from './operation.ts';
 import { admit, type KeyRequest, type KeyUse, ready, type UsableVersion } from './use-key.ts';
@@ -26,12 +26,11 @@ export interface OpenedEnvelope {
  * @throws KmsError `DECRYPT_FAILED` for every way in which the ciphertext can be wrong.
  */
 export function openEnvelope(op: Operation, use: KeyUse, sealed: SealedText): MaybePromise<OpenedEnvelope> {
-  const header = readHeader(sealed.ciphertext);
-  const keyId = sealed.keyId ?? header?.keyId;
+  const keyId = sealed.keyId ?? readHeader(sealed.ciphertext)?.keyId;
   if (keyId === undefined) throw decryptFailed();
   const loaded = op.kms.keyRing.load(op.caller.tenantId, keyId);
-  if (!(loaded instanceof Promise)) return openWith(op, use, loaded, sealed, header);
-  return foundFor(sealed, loaded).then((late) => openWith(op, use, late, sealed, header));
+  if (!(loaded instanceof Promise)) return openWith(op, use, loaded, sealed);
+  return foundFor(sealed, loaded).then((late) => openWith(op, use, late, sealed));
 }
 
 /** The header of a ciphertext; `undefined` for what no version of the KMS wrote. */
@@ -54,22 +53,17 @@ function foundFor<T>({ keyId }: SealedText, found: Promise<T>): Promise<T> {
   });
 }
 
-function openWith(
-  op: Operation,
-  use: KeyUse,
-  loaded: LoadedKey,
-  sealed: SealedText,
-  header: EnvelopeHeader | undefined,
-): MaybePromise<OpenedEnvelope> {
+function openWith(op: Operation, use: KeyUse, loaded: LoadedKey, sealed: SealedText): MaybePromise<OpenedEnvelope> {
   const { record } = loaded;
   admit(op, use, record);
   if (isForLegacyData(loaded)) {
     const request = { use, keyId: record.keyId, version: record.currentVersion };
     return openLegacy(op, request, loaded, sealed);
   }
-  if (header === undefined || header.keyId !== record.keyId) throw decryptFailed();
-  if (loaded.version(header.keyVersion)?.cipher.suite !== header.suite) throw decryptFailed();
-  const used = ready(op, { use, keyId: record.keyId, version: header.keyVersion }, loaded);
+  const version = versionIn(sealed.ciphertext);
+  // Format, suite and key are right where the header is, byte for byte, the one of that version.
+  if (!beginsWithHeader(sealed.ciphertext, loaded.version(version)?.header)) throw decryptFailed();
+  const used = ready(op, { use, keyId: record.keyId, version }, loaded);
   return used instanceof Promise ? foundFor(sealed, used).then((late) => openBy(late, sealed)) : openBy(used, sealed);
 }
 
@@ -80,7 +74,8 @@ export function isForLegacyData(loaded: LoadedKey): boolean {
 
 function openBy(used: UsableVersion, { ciphertext, associatedData }: SealedText): MaybePromise<OpenedEnvelope> {
   if (used.engine.open === undefined) throw decryptFailed();
-  return andThen(used.engine.open(ciphertext, associatedData), (plaintext) => ({ plaintext, used }));
+  const plaintext = used.engine.open(ciphertext, associatedData);
+  return plaintext instanceof Promise ? plaintext.then((late) => ({ plaintext: late, used })) : { plaintext, used };
 }
 
 /** Opens data of another system, which has no envelope. */

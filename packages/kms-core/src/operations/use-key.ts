@@ -108,21 +108,8 @@ export function admit({ kms, caller, evidence }: Operation, use: KeyUse, record:
 export function ready(op: Operation, request: KeyRequest, loaded: LoadedKey): MaybePromise<UsableVersion> {
   const version = admittedVersion(op, request, loaded);
   op.kms.counter.requireRoom(loaded.record.tenantId, op.kms.clock);
-  const paid = op.pay?.(costOfUse(version.algorithm, request.use.crypto));
-  if (!(paid instanceof Promise)) return budgeted(op, request, loaded, version);
-  // What the limit was asked for may have taken its time, and the key counts as it is then.
-  return paid.then(async () => {
-    const late = await loadAdmitted(op, request);
-    return budgeted(op, request, late, admittedVersion(op, request, late));
-  });
-}
-
-function budgeted(
-  op: Operation,
-  request: KeyRequest,
-  loaded: LoadedKey,
-  version: LoadedVersion,
-): MaybePromise<UsableVersion> {
+  const asked = op.pay?.(costOfUse(version.algorithm, request.use.crypto));
+  if (asked instanceof Promise) return readyAfterPayment(op, request, asked, null);
   const payment = op.kms.budgets.take(loaded.record, version, request.use.crypto);
   return payment === undefined
     ? opened(op, loaded.record, version)
@@ -130,16 +117,16 @@ function budgeted(
 }
 
 /**
- * The store may have taken its time for a payment, so the key counts as it is then: it is admitted and chosen once more, and what comes
- * out is paid for unless it is the version that is.
+ * A limit that is asked, and the store that takes a payment, may have taken their time, so the key counts as it is then: it is admitted
+ * and chosen once more, and what comes out is paid for unless it is the version that is.
  *
- * @param paid the version that the payment is for
+ * @param paid the version that the payment is for, `null` where it is for none
  */
 async function readyAfterPayment(
   op: Operation,
   request: KeyRequest,
   payment: Promise<void>,
-  paid: number,
+  paid: number | null,
 ): Promise<UsableVersion> {
   let isPaid = paid;
   for (let waiting: MaybePromise<void> = payment; ; ) {

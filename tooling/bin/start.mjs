@@ -7,6 +7,8 @@ import { runtimePath } from '../launch/runtime.mjs';
 import { ensureServiceBundle } from '../launch/service-bundle.mjs';
 
 const EXIT_CONFIGURATION = 78;
+/** V8 would let the newest objects take 64 MB, of which hardly any live on; the image starts the service with the same. */
+const NODE_ARGS = ['--max-semi-space-size=16'];
 
 const problem = await portProblem(process.env);
 if (problem !== undefined) {
@@ -17,7 +19,7 @@ await ensureDependencies();
 if (Object.keys(process.env).some((name) => name.startsWith('KMS_PKCS11_'))) await ensureNativeAddon();
 const entry = await ensureServiceBundle();
 endLike(
-  await runBoundChild(runtimePath(), [entry, ...process.argv.slice(2)], {
+  await runBoundChild(runtimePath(), [...NODE_ARGS, entry, ...process.argv.slice(2)], {
     cwd: process.env.INIT_CWD ?? process.cwd(),
     env: { KMS_EMBEDDED_DEFAULTS: 'true', ...process.env },
   }),

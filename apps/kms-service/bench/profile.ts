@@ -3,14 +3,17 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startPostgres, tempDir } from '@qnsp/test-harness';
+import { evidenceEnv } from '../test/evidence-sample.ts';
+import { startReceiver } from './evidence/start-receiver.ts';
 import { CONCURRENCY } from './load/encrypt-sides.ts';
 import { startBenchService } from './load/start-sides.ts';
 import { openTarget, postOf } from './load/target.ts';
 
 /**
  * Profiles the service while it encrypts, and prints where its processor time goes: `node apps/kms-service/bench/profile.ts
- * [--items N] [--decrypt] [DIRECTORY]`. With `--items` in batches of so many, with `--decrypt` while it decrypts. With a directory the
- * profile stays there, for a viewer of flame graphs such as that of Chromium's DevTools.
+ * [--items N] [--decrypt] [--evidence] [DIRECTORY]`. With `--items` in batches of so many, with `--decrypt` while it decrypts, with
+ * `--evidence` while it keeps evidence, too. With a directory the profile stays there, for a viewer of flame graphs such as that of
+ * Chromium's DevTools.
  */
 const REQUESTS = 30_000;
 const ITEMS = 300_000;
@@ -26,7 +29,11 @@ interface Profile {
 }
 
 const { values, positionals } = parseArgs({
-  options: { items: { type: 'string' }, decrypt: { type: 'boolean', default: false } },
+  options: {
+    items: { type: 'string' },
+    decrypt: { type: 'boolean', default: false },
+    evidence: { type: 'boolean', default: false },
+  },
   allowPositionals: true,
 });
 const [directory] = positionals;
@@ -34,7 +41,8 @@ const items = values.items === undefined ? undefined : Number(values.items);
 const temporary = tempDir('qnsp-profile-');
 const kept = directory ?? temporary.path;
 const postgres = await startPostgres();
-const service = await startBenchService(postgres.url, {}, [
+const receiver = values.evidence ? await startReceiver() : undefined;
+const service = await startBenchService(postgres.url, receiver === undefined ? {} : evidenceEnv(receiver.baseUrl), [
   '--cpu-prof',
   `--cpu-prof-dir=${kept}`,
   '--cpu-prof-interval=500',
@@ -49,6 +57,7 @@ const path = `/kms/v1/keys/${key}/${values.decrypt ? 'decrypt' : 'encrypt'}`;
 await target.closedLoop(postOf(path, body, service.token), items === undefined ? REQUESTS : Math.ceil(ITEMS / items));
 target.close();
 await service.stop();
+await receiver?.stop();
 await postgres.stop();
 
 const [file] = globSync('*.cpuprofile', { cwd: kept }).toSorted().toReversed();

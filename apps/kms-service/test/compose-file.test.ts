@@ -175,9 +175,12 @@ describe('docker-compose.yml', () => {
   });
 
   test('a wrong configuration is tried once, and everything else is passed on', async () => {
-    const [shell = '', script = '', node = '', entry = ''] = service(KMS).command ?? [];
+    const [shell = '', script = '', node = '', option = '', entry = ''] = service(KMS).command ?? [];
     expect([shell, node]).toEqual(['sh', 'node']);
-    expect(dockerfile).toContain(`CMD ["node", "${entry}"]`);
+    expect(dockerfile).toContain(`CMD ["node", "${option}", "${entry}"]`);
+    // What runs on a machine and what tests and benchmarks start does with as little memory.
+    for (const starter of ['tooling/bin/start.mjs', 'tooling/test-harness/src/service.ts'])
+      expect(readFileSync(join(ROOT, starter), 'utf8')).toContain(`NODE_ARGS = ['${option}'];`);
     const run = (...argv: readonly string[]) =>
       spawn(shell, [join(ROOT, script), ...argv], { stdio: ['ignore', 'ignore', 'pipe'] });
     const ending = async (child: ChildProcess) => (await once(child, 'exit')) as [number | null, string | null];
@@ -282,7 +285,7 @@ describe('docker-compose.yml', () => {
     for (const { build: each } of Object.values(file.services))
       if (each !== undefined) expect(dockerfile).toContain(` AS ${each.target}\n`);
     const [, place = ''] = /^COPY --from=\w+ \/bundle \/app\/(\S+)$/m.exec(dockerfile) ?? [];
-    const [, entry = ''] = /^CMD \["node", "([^"]+)"\]$/m.exec(dockerfile) ?? [];
+    const [, entry = ''] = /^CMD \["node", .*"([^"]+)"\]$/m.exec(dockerfile) ?? [];
     const bundle = tempDir('qnsp-bundle-');
     execFileSync(process.execPath, [join(ROOT, 'tooling/bin/bundle.mjs'), bundle.path]);
     expect(statSync(join(bundle.path, relative(place, entry))).isFile()).toBe(true);

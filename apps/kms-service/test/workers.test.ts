@@ -81,6 +81,11 @@ describe('a service of several workers', { timeout: 600_000 }, () => {
     expect(service.logs().match(/QNSP KMS listens on/g)).toHaveLength(1);
   });
 
+  test('gives them what Node.js was given', () => {
+    for (const pid of workers())
+      expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')).toContain('--max-semi-space-size=16');
+  });
+
   test('adds up the metrics of all of them, whichever is asked', async () => {
     for (let index = 0; index < 4 * WORKERS; index += 1)
       expect((await call('POST', `${key}/encrypt`, { plaintext: PLAINTEXT })).status).toBe(200);

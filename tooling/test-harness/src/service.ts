@@ -9,6 +9,9 @@ const READY_LIMIT_MS = 120_000;
 const PROBE_LIMIT_MS = 2000;
 const SOURCE_ENTRY = fileURLToPath(new URL('../../../apps/kms-service/src/main.ts', import.meta.url));
 
+/** What `npm start` and the image give to Node.js before the program. */
+const NODE_ARGS = ['--max-semi-space-size=16'];
+
 /** The program of the service: the bundle that `TEST_SERVICE_ENTRY` names, or else its sources. */
 export function serviceEntry(): string {
   return process.env['TEST_SERVICE_ENTRY'] ?? SOURCE_ENTRY;
@@ -20,6 +23,7 @@ const ONE_ADDRESS = { KMS_LIMIT_FAILED_AUTHENTICATIONS_PER_SECOND: '0' };
 export interface ServiceOptions {
   /** The whole environment of the service, but for PATH and, when it names none, PORT, and no limit of failed authentications. */
   readonly env: Readonly<Record<string, string>>;
+  /** For Node.js, beside those of `npm start`, which it gets for the service alone. */
   readonly nodeArgs?: readonly string[];
   /** Another program than the service; tests of this function use it. */
   readonly entry?: string;
@@ -40,6 +44,10 @@ export interface Service {
   /** Halts it: it keeps its connections but does nothing, until `sigcont`. */
   sigstop(): void;
   sigcont(): void;
+}
+
+function argumentsOf({ entry, nodeArgs = [] }: ServiceOptions): readonly string[] {
+  return entry === undefined ? [...NODE_ARGS, ...nodeArgs, serviceEntry()] : [...nodeArgs, entry];
 }
 
 function isReady(baseUrl: string): Promise<boolean> {
@@ -63,7 +71,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const server = await startServerProcess({
     command: {
       file: process.execPath,
-      args: [...(options.nodeArgs ?? []), options.entry ?? serviceEntry()],
+      args: argumentsOf(options),
     },
     deathSignal: 'SIGKILL',
     cwd: home.path,

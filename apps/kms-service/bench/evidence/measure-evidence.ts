@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startService } from '@qnsp/test-harness';
-import { BEARER_TOKEN, evidenceEnv, PUBLIC_KEY_PEM } from '../../test/evidence-sample.ts';
+import { evidenceEnv } from '../../test/evidence-sample.ts';
 import { median, waitingEvents } from '../../test/load.ts';
 import type { BenchResult } from '../bench.ts';
 import { startBenchService } from '../load/start-sides.ts';
+import { cpuSecondsOfAll } from '../load/cpu-time.ts';
 import { openTarget, postOf } from '../load/target.ts';
+import { startReceiver } from './start-receiver.ts';
 
 const CONCURRENCY = 64;
 const PLAINTEXT_BYTES = 256;
@@ -24,6 +24,8 @@ interface Round {
   /** With the time that what was left to seal and deliver took afterwards. */
   readonly sustainedPerSecond: number;
   readonly medianMs: number;
+  /** Processor time of the service for each request, until everything is delivered. */
+  readonly cpuMicros: number;
 }
 
 interface Side {
@@ -37,10 +39,7 @@ export async function measureEvidence(
   say: (progress: string) => void,
   { rounds, roundMs, warmUpMs }: EvidenceBenchOptions,
 ): Promise<BenchResult> {
-  const receiver = await startService({
-    entry: join(import.meta.dirname, 'receiver.ts'),
-    env: { AUDIT_BEARER_TOKEN: BEARER_TOKEN, AUDIT_PUBLIC_KEY_PEM: PUBLIC_KEY_PEM },
-  });
+  const receiver = await startReceiver();
   const sides: Side[] = [];
   try {
     const [without, having] = [
@@ -66,15 +65,19 @@ async function startSide(postgresUrl: string, env: Record<string, string>): Prom
   const target = await openTarget(service.port, CONCURRENCY);
   const body = { plaintext: randomBytes(PLAINTEXT_BYTES).toString('base64'), context: { order: '42' } };
   const request = postOf(`/kms/v1/keys/${await service.createKey()}/encrypt`, body, service.token);
+  const { pid } = service.child;
+  if (pid === undefined) throw new Error('the service runs');
   return {
     measure: async (milliseconds) => {
+      const cpuBefore = cpuSecondsOfAll(pid);
       const started = performance.now();
       const took = await target.closedLoopFor(request, milliseconds);
       const perSecond = (took.length * 1000) / (performance.now() - started);
       // What is left to be sealed and delivered must not run into the round that comes after.
       while ((await waitingEvents(service)) > 0) await sleep(20);
       const sustainedPerSecond = (took.length * 1000) / (performance.now() - started);
-      return { perSecond, sustainedPerSecond, medianMs: median(took) };
+      const cpuMicros = ((cpuSecondsOfAll(pid) - cpuBefore) * 1e6) / took.length;
+      return { perSecond, sustainedPerSecond, medianMs: median(took), cpuMicros };
     },
     stop: async () => {
       target.close();
@@ -90,15 +93,18 @@ function resultOf(
   const middle = (of: (round: (typeof measured)[number]) => number) => median(measured.map(of));
   const ratio = middle(({ off, on }) => on.perSecond / off.perSecond);
   const sustained = middle(({ off, on }) => on.sustainedPerSecond / off.sustainedPerSecond);
+  const dearer = middle(({ off, on }) => off.cpuMicros / on.cpuMicros);
   const added = middle(({ off, on }) => on.medianMs - off.medianMs);
   const [fast, quick] = [ratio >= LEAST_RATIO, added <= MOST_ADDED_MS];
   const perSecond = (value: number) => `${value.toFixed(0)}/s`;
+  const micros = (value: number) => `${value.toFixed(1)} µs`;
   const milliseconds = (value: number) => `${value.toFixed(1)} ms`;
   const verdict = (holds: boolean) => (holds ? 'yes' : '**no**');
   return {
     conditions: [
       `${CONCURRENCY} connections, each sends its next request when it has its answer; medians of ${rounds} rounds of ${roundMs / 1000} s, in turns, after ${warmUpMs / 1000} s that do not count; with ÷ without and added time are medians over neighbouring rounds`,
       `AES-256-GCM of ${PLAINTEXT_BYTES} bytes; both services on one PostgreSQL server with \`synchronous_commit=on\` and \`fsync=on\`; the load and the receiver of the evidence run on the same machine, each as a process of its own`,
+      'processor time of the service for each request, with what seals and delivers; that of PostgreSQL and of the receiver is not in it',
       'delivered: with the time until everything was sealed, delivered and stored by the receiver',
     ],
     columns: ['encrypt', 'without evidence', 'with evidence', 'with against without', 'target', 'holds'],
@@ -116,6 +122,14 @@ function resultOf(
         perSecond(middle(({ off }) => off.sustainedPerSecond)),
         perSecond(middle(({ on }) => on.sustainedPerSecond)),
         sustained.toFixed(2),
+        '–',
+        '–',
+      ],
+      [
+        'requests per processor-second',
+        micros(middle(({ off }) => off.cpuMicros)),
+        micros(middle(({ on }) => on.cpuMicros)),
+        dearer.toFixed(2),
         '–',
         '–',
       ],

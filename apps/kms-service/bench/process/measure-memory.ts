@@ -67,8 +67,8 @@ export async function measureMemory(
     rows,
     holds: allHold(rows),
     conditions: [
-      `one process of the service on PostgreSQL, with a log line for every request; idle is ${idleSeconds} s after it was ready, with one ` +
-        'tenant and one token made',
+      'one process of the service on PostgreSQL, started with the options of `npm start`, with a log line for every request; idle is ' +
+        `${idleSeconds} s after it was ready, with one tenant and one token made`,
       `AES keys, each used for one encryption; ${cached.toLocaleString('en-US')} of them were in memory at the end`,
       `the requests encrypt 32 bytes under one key, ${CONCURRENCY} at once, in a process of their own; 1 MB is 1,000,000 bytes`,
     ],

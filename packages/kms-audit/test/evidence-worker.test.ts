@@ -13,7 +13,7 @@ afterEach(async () => {
 });
 
 /** Starts a worker on an outbox; nothing is ever due for delivery. */
-function start(outbox: MemoryOutbox) {
+function start(outbox: MemoryOutbox, isBusy = () => false, maxBacklog = 1000) {
   const reports: EvidenceReport[] = [];
   const backlogs: number[] = [];
   const others: Pick<EvidenceStore, 'claimDelivery' | 'retire'> = {
@@ -25,9 +25,10 @@ function start(outbox: MemoryOutbox) {
     store,
     signer,
     deliver: async () => ({ kind: 'accepted' }),
-    trail: { maxBacklog: 1000, setBacklog: (events) => void backlogs.push(events) },
+    trail: { maxBacklog, setBacklog: (events) => void backlogs.push(events) },
     report: (report) => void reports.push(report),
     intervalMs: 1,
+    isBusy,
   });
   return { reports, backlogs };
 }
@@ -58,6 +59,16 @@ test('a tenant that always has more holds up neither other tenants nor the count
   });
   expect(outbox.batches).toHaveLength(sealed);
 });
+
+test('a process that is never less than busy goes on sealing for every tenant', async () => {
+  const outbox = busyOutbox();
+  // So much may wait that there is no haste.
+  start(outbox, () => true, 1_000_000);
+  outbox.add([sampleEvent({ tenantId: QUIET })]);
+  await expect.poll(() => outbox.waiting(QUIET).length, { timeout: 60_000 }).toBe(0);
+  const sealed = outbox.batches.length;
+  await expect.poll(() => outbox.batches.length, { timeout: 60_000 }).toBeGreaterThan(sealed + 2);
+}, 150_000);
 
 test('a chain that cannot go on is reported and does not hold up the others', async () => {
   const outbox = new MemoryOutbox();

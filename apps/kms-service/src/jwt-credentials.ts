@@ -1,7 +1,7 @@
 import { jwtVerifier, type TrustedIssuer } from '@qnsp/credentials-jwt';
 import { memoryCache } from '@qnsp/kms-cache';
 import type { CredentialVerifier } from '@qnsp/kms-core';
-import { type Kms, refuseProven, resolveIdentity } from '@qnsp/kms-core/internal';
+import { claimsOfCertificate, type Kms, refuseProven, resolveIdentity } from '@qnsp/kms-core/internal';
 import type { Logger } from './http/logger.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -19,9 +19,10 @@ export function jwtCredentials(
   const verifier = jwtVerifier({
     issuers,
     memory: memoryCache(REMEMBERED),
-    resolve: (proven, tenant) => resolveIdentity(kms, proven, tenant),
-    refuse: (proven, refusedFor, tenant) => refuseProven(kms, proven, refusedFor, tenant),
-    holds: (proven, tenant) => kms.identities.holds(proven, tenant),
+    resolve: (proven, tenant, certificate) => resolveIdentity(kms, proven, tenant, certificate),
+    refuse: (proven, refusedFor, tenant, certificate) => refuseProven(kms, proven, refusedFor, tenant, certificate),
+    holds: (proven, tenant, certificate) =>
+      kms.identities.holds(proven, tenant, certificate && claimsOfCertificate(certificate)),
     clock: kms.clock,
     onRefused: (reason) => metrics.jwtRefused(reason),
     onIssuerFailure: (issuer, error) => {

@@ -18,7 +18,7 @@ const DOCUMENTS = [
   ['docs/guide.md', 11],
   ['docs/import.md', 3],
   ['docs/audit.md', 8],
-  ['docs/access.md', 8],
+  ['docs/access.md', 9],
 ] as const;
 type Document = (typeof DOCUMENTS)[number][0];
 

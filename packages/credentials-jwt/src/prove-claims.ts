@@ -14,6 +14,8 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 /** What a token whose signature is right proves, or would if it were for this service and this time. */
 export interface TokenClaims {
   readonly proven: ProvenClaims;
+  /** SHA-256 of the only certificate beside which it counts, as 64 hexadecimal digits; `undefined` where it counts beside any and none. */
+  readonly certificate: string | undefined;
   /** What is wrong with it, if something is. */
   readonly refusedFor: SignedRefusalReason | undefined;
 }
@@ -26,7 +28,7 @@ export interface TokenClaims {
  * @throws Refusal for one that is of another issuer, or lacks a claim.
  */
 export function proveClaims(claims: JsonObject, issuer: TrustedIssuer, name: string, now: number): TokenClaims {
-  const { iss, aud, sub, jti, exp, iat, nbf, amr } = claims;
+  const { iss, aud, sub, jti, exp, iat, nbf, amr, cnf } = claims;
   if (iss !== issuer.issuer) throw new Refusal('unknown-issuer');
   if (!isSubject(sub) || (jti !== undefined && !isSubject(jti))) throw new Refusal('claims');
   const audiences: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
@@ -52,7 +54,22 @@ export function proveClaims(claims: JsonObject, issuer: TrustedIssuer, name: str
     // RFC 8176.
     mfa: Array.isArray(amr) && amr.includes('mfa'),
   };
-  return { proven, refusedFor: refusedFor() };
+  return { proven, certificate: certificateOf(cnf), refusedFor: refusedFor() };
+}
+
+/**
+ * The certificate that a token is bound to (RFC 8705, section 3.1). What else may confirm who presents it is nothing that this service
+ * understands, and is to be ignored then (RFC 7800, section 3.1).
+ */
+function certificateOf(cnf: unknown): string | undefined {
+  if (cnf === undefined) return undefined;
+  if (typeof cnf !== 'object' || cnf === null || Array.isArray(cnf)) throw new Refusal('claims');
+  const { 'x5t#S256': thumbprint } = cnf as JsonObject;
+  if (thumbprint === undefined) return undefined;
+  const digest = typeof thumbprint === 'string' ? Buffer.from(thumbprint, 'base64url') : Buffer.alloc(0);
+  // Only what is spelt as the standard has it: 32 bytes in base64url, without padding.
+  if (digest.length !== 32 || digest.toString('base64url') !== thumbprint) throw new Refusal('claims');
+  return digest.toString('hex');
 }
 
 /** NumericDate of RFC 7519. */

@@ -13,10 +13,14 @@ export type RefusalReason =
   | 'expired'
   | 'not-yet-valid'
   | 'lifetime'
+  | 'certificate'
   | 'not-bound';
 
 /** What may be wrong with a token that its issuer did sign. */
-export type SignedRefusalReason = Extract<RefusalReason, 'audience' | 'expired' | 'not-yet-valid' | 'lifetime'>;
+export type SignedRefusalReason = Extract<
+  RefusalReason,
+  'audience' | 'expired' | 'not-yet-valid' | 'lifetime' | 'certificate'
+>;
 
 /** That a token is refused, and why. Holds nothing of it. */
 export class Refusal extends Error {

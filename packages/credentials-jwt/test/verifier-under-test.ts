@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { effectivePermissions, resolveAlgorithm, softwareRoot } from '@qnsp/kms-core';
 import {
+  claimsOfCertificate,
   type CreateIdentityBindingInput,
   createIdentityBinding,
   deleteIdentityBinding,
@@ -20,7 +21,7 @@ import {
   resolveIdentity,
   TokenRing,
 } from '@qnsp/kms-core/internal';
-import { newId, notAuthorized } from '@qnsp/kms-core/ports';
+import { newId, notAuthorized, type PresentedCertificate } from '@qnsp/kms-core/ports';
 import { addTenant, inMemoryStore, MapCache } from '@qnsp/kms-core/testing';
 import { jwtVerifier, type RefusalReason, readTrustedIssuers, type VerifiedToken } from '../src/index.ts';
 
@@ -66,9 +67,10 @@ export async function verifierUnderTest(issuers: readonly object[]) {
   const verifier = jwtVerifier({
     issuers: readTrustedIssuers(JSON.stringify(issuers)),
     memory,
-    resolve: (proven, tenant) => resolveIdentity(kms, proven, tenant),
-    refuse: (proven, refusedFor, tenant) => refuseProven(kms, proven, refusedFor, tenant),
-    holds: (proven, tenant) => kms.identities.holds(proven, tenant),
+    resolve: (proven, tenant, certificate) => resolveIdentity(kms, proven, tenant, certificate),
+    refuse: (proven, refusedFor, tenant, certificate) => refuseProven(kms, proven, refusedFor, tenant, certificate),
+    holds: (proven, tenant, certificate) =>
+      kms.identities.holds(proven, tenant, certificate && claimsOfCertificate(certificate)),
     clock,
     onRefused: (reason) => void refusals.push(reason),
     onIssuerFailure: (_issuer, error) => void failures.push(error),
@@ -84,7 +86,8 @@ export async function verifierUnderTest(issuers: readonly object[]) {
       createIdentityBinding(admin, { ...input, role: 'key_user' }),
     unbind: (bindingId: string) => deleteIdentityBinding(admin, { bindingId }),
     deny: (issuer: string, sub: string) => denyIdentity(admin, { issuer, sub }),
-    verify: async (bearer: string, tenant?: string) => verifier.verify({ bearer, tenant }),
+    verify: async (bearer: string, tenant?: string, certificate?: PresentedCertificate) =>
+      verifier.verify({ bearer, tenant, certificate }),
     clock,
     /** Moves every clock. */
     advance: (milliseconds: number) => {

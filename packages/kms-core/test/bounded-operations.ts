@@ -628,6 +628,23 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
           Object.fromEntries(Array.from({ length: 9 }, (_, index) => [`c${index}`, 'v'])),
         ],
       },
+      certificate: {
+        inside: [
+          null,
+          { 'san.uri': '*' },
+          { 'san.dns': 'a', 'san.email': 'b*', 'subject.cn': text(512), fingerprint: 'c' },
+        ],
+        outside: [
+          'text',
+          [],
+          {},
+          { sub: 'a' },
+          { 'san.uri': 'a*b' },
+          { 'san.uri': 7 },
+          { 'san.uri': '' },
+          { 'san.uri': text(513) },
+        ],
+      },
       role: { ...oneOf<core.Role | null>('key_user', 'tenant_admin'), outside: ['other', '', 7, {}, 'platform_admin'] },
       permissions: {
         inside: [[], core.PERMISSIONS.filter((permission) => permission !== 'kms:tenants:manage')],

@@ -111,6 +111,7 @@ export const ANSWER_SHAPES = {
     tenantId: 'string',
     issuer: 'string',
     match: 'object',
+    certificate: 'object|null',
     role: 'string|null',
     permissions: 'array',
     keys: 'array|null',

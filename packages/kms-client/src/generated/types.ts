@@ -188,7 +188,8 @@ export interface AuditEvent {
     | 'binding-removed'
     | 'audience'
     | 'not-yet-valid'
-    | 'lifetime';
+    | 'lifetime'
+    | 'certificate';
   /**
    * How many refusals of known credentials of the tenant the node left out since the last one of which it left an
    * event, whosever they were.
@@ -429,6 +430,8 @@ export interface IdentityBinding {
   readonly tenantId: string;
   readonly issuer: string;
   readonly match: Readonly<Record<string, string>>;
+  /** Claims of the certificate that the client has to have besides; `null` where none is demanded. */
+  readonly certificate: Readonly<Record<string, string>> | null;
   readonly role: 'platform_admin' | 'tenant_admin' | 'key_admin' | 'key_user' | 'auditor' | null;
   readonly permissions: readonly (
     | 'kms:keys:create'
@@ -1581,6 +1584,12 @@ export interface CreateIdentityBindingInput {
    * pointer, such as `/kubernetes.io/namespace`.
    */
   readonly match: Readonly<Record<string, string>>;
+  /**
+   * What the client certificate of the connection has to be besides: claims `san.uri`, `san.dns`, `san.email`,
+   * `subject.cn` and `fingerprint`, as in `match`. Default: none is demanded. Where the service asks clients for
+   * no certificates, such a binding lets nobody in. Not for the issuer `mtls`.
+   */
+  readonly certificate?: Readonly<Record<string, string>> | undefined;
   readonly role?: 'platform_admin' | 'tenant_admin' | 'key_admin' | 'key_user' | 'auditor' | undefined;
   /** Permissions beyond those of the role. */
   readonly permissions?:

@@ -21,6 +21,11 @@ const bindingSchema = component(
     tenantId: answeredUuid,
     issuer: z.string(),
     match: onTheWire(z.record(z.string(), z.string()), { type: 'object', additionalProperties: { type: 'string' } }),
+    certificate: onTheWire(z.record(z.string(), z.string()).nullable(), {
+      type: ['object', 'null'],
+      additionalProperties: { type: 'string' },
+      description: 'Claims of the certificate that the client has to have besides; `null` where none is demanded.',
+    }),
     role: z.enum(ROLES).nullable(),
     permissions: z.array(z.enum(PERMISSIONS)),
     keys: z.array(answeredUuid).nullable().describe('The only keys that it is for; `null` is every key.'),
@@ -54,6 +59,7 @@ const EXAMPLE_BINDING = {
   tenantId: EXAMPLE.tenantId,
   issuer: EXAMPLE_ISSUER,
   match: { sub: 'system:serviceaccount:orders:*' },
+  certificate: null,
   role: 'key_user',
   permissions: [],
   keys: null,
@@ -101,6 +107,16 @@ export const identityRoutes = group({
       }).describe(
         'Claims by their names; all of them have to match, and at least one, other than `iss` and `aud`, by more than `*`. Of a claim that is a list one item has to match. A claim inside of another one is named by a JSON pointer, such as `/kubernetes.io/namespace`.',
       ),
+      certificate: stringMap({
+        entries: identity.claims,
+        nameCharacters: identity.claimCharacters,
+        valueCharacters: identity.valueCharacters,
+        totalBytes: identity.claims * 3 * (identity.claimCharacters + identity.valueCharacters),
+      })
+        .exactOptional()
+        .describe(
+          'What the client certificate of the connection has to be besides: claims `san.uri`, `san.dns`, `san.email`, `subject.cn` and `fingerprint`, as in `match`. Default: none is demanded. Where the service asks clients for no certificates, such a binding lets nobody in. Not for the issuer `mtls`.',
+        ),
       role: z.enum(ROLES).exactOptional(),
       permissions: z
         .array(z.enum(PERMISSIONS))

@@ -1,16 +1,25 @@
 import type { KeyId, TenantId } from '../model/identifiers.ts';
+import { BINDING_CERTIFICATE, fieldOf } from '../model/record-fields.ts';
 import type { Identity } from './identity.ts';
 import type { IdentityBindingRecord } from './identity-binding.ts';
 import { BEYOND_KEYS, effectivePermissions, type Permission } from './permissions.ts';
 import { type ProvenClaims, subjectOf } from './proven-claims.ts';
 
-type Bound = Pick<IdentityBindingRecord, 'role' | 'permissions' | 'keys' | 'expiresAt'>;
+type Bound = Pick<IdentityBindingRecord, 'role' | 'permissions' | 'keys' | 'expiresAt' | 'fields'>;
 
 /**
  * Who it is that several bindings of one tenant are for: they may do what any of them allows, each permission with the keys of its
- * own binding only. They last no longer than the first of the bindings: what they make must not outlast what let them in.
+ * own binding only. They last no longer than the first of the bindings, and than the certificate that one of these demands: what they make
+ * must not outlast what let them in.
+ *
+ * @param certificate what the certificate of the connection proves; it is as all of the bindings demand it
  */
-export function unitedIdentity(proven: ProvenClaims, tenantId: TenantId, bindings: readonly Bound[]): Identity {
+export function unitedIdentity(
+  proven: ProvenClaims,
+  tenantId: TenantId,
+  bindings: readonly Bound[],
+  certificate?: ProvenClaims,
+): Identity {
   const sets = new PermissionSets();
   const onKeys = new Map<KeyId, bigint>();
   let everywhere = 0n;
@@ -36,7 +45,7 @@ export function unitedIdentity(proven: ProvenClaims, tenantId: TenantId, binding
     attributes: { mfa: proven.mfa },
     credential: proven.credential,
     keys: isForAll ? null : new Set(onKeys.keys()),
-    expiresAt: endOf(proven, bindings),
+    expiresAt: endOf(proven, bindings, certificate),
     ...(hasMore ? { onKeys: sets.setsOf(onKeys) } : {}),
   };
 }
@@ -65,6 +74,8 @@ class PermissionSets {
   }
 }
 
-function endOf(proven: ProvenClaims, bindings: readonly Bound[]): Date {
-  return new Date(Math.min(proven.expiresAt, ...bindings.map(({ expiresAt }) => expiresAt?.getTime() ?? Infinity)));
+function endOf(proven: ProvenClaims, bindings: readonly Bound[], certificate: ProvenClaims | undefined): Date {
+  const isDemanded = bindings.some(({ fields }) => fieldOf(fields, BINDING_CERTIFICATE) !== undefined);
+  const ends = bindings.map(({ expiresAt }) => expiresAt?.getTime() ?? Infinity);
+  return new Date(Math.min(proven.expiresAt, (isDemanded ? certificate?.expiresAt : undefined) ?? Infinity, ...ends));
 }

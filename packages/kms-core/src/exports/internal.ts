@@ -139,6 +139,7 @@ export * from '../operations/lift-identity-denial.ts';
 export * from '../operations/list-identity-bindings.ts';
 export * from '../operations/list-identity-denials.ts';
 export * from '../operations/resolve-identity.ts';
+export { claimsOfCertificate } from '../operations/certificate-claims.ts';
 export { CERTIFICATE_ISSUER } from '../access/certificate-issuer.ts';
 export * from '../operations/certificate-credentials.ts';
 export * from '../operations/key-policy.ts';

@@ -9,7 +9,7 @@ import type {
   UnsignedIdentityDenial,
 } from '../access/identity-binding.ts';
 import type { RecordMac } from '../model/key.ts';
-import type { RecordFields } from '../model/record-fields.ts';
+import { KNOWN_BINDING_FIELDS, type KnownField, type RecordFields } from '../model/record-fields.ts';
 import type { MasterKeyChain } from './master-key-chain.ts';
 import { NEWEST_FORMAT, requireKnown } from './record-formats.ts';
 import { encodeFields, instant } from './record-parts.ts';
@@ -41,12 +41,12 @@ export class IdentityAuthority {
    *   release does not know.
    */
   verifyBinding(record: IdentityBindingRecord): void {
-    this.#verify(`identity binding ${record.bindingId}`, record, encodeBinding(record));
+    this.#verify(`identity binding ${record.bindingId}`, record, encodeBinding(record), KNOWN_BINDING_FIELDS);
   }
 
   /** As {@link verifyBinding}, of a denial. */
   verifyDenial(record: IdentityDenialRecord): void {
-    this.#verify(`identity denial ${record.denialId}`, record, encodeDenial(record));
+    this.#verify(`identity denial ${record.denialId}`, record, encodeDenial(record), []);
   }
 
   /** The same binding with its MAC under the current master key. Throws as {@link verifyBinding}. */
@@ -70,6 +70,7 @@ export class IdentityAuthority {
     what: string,
     { fields, mac }: { readonly fields: RecordFields; readonly mac: RecordMac },
     encoded: Buffer,
+    known: readonly KnownField[],
   ): void {
     const { format, tmkVersion, tag } = mac;
     if (this.#chain.isBehind(tmkVersion))
@@ -79,7 +80,7 @@ export class IdentityAuthority {
       this.#chain.has(tmkVersion) &&
       this.#chain.version(tmkVersion).verifyMac(encoded, tag)
     ) {
-      requireKnown(what, fields, []);
+      requireKnown(what, fields, known);
       return;
     }
     throw new KmsError('INTERNAL_ERROR', `The stored record of the ${what} failed its integrity check.`, {

@@ -13,7 +13,7 @@ import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { NewerRecord } from '../hierarchy/record-formats.ts';
 import type { AlertSink } from '../model/alert.ts';
 import { isUuid, type TenantId } from '../model/identifiers.ts';
-import { DENIAL_LIFTED_AT, fieldOf } from '../model/record-fields.ts';
+import { BINDING_CERTIFICATE, DENIAL_LIFTED_AT, fieldOf } from '../model/record-fields.ts';
 import type { ChangeFeed, FeedEvent } from '../ports/change-feed.ts';
 import type { MemoryCache } from '../ports/memory-cache.ts';
 import type { FoundIdentities, Store, StoreScope } from '../ports/store.ts';
@@ -65,18 +65,22 @@ export class IdentityRing {
    * Whom proven claims let their bearer be, without a promise when that is held. Does not look at their expiry.
    *
    * @param named the tenant that the call is for, as it was sent; without one, there must be no more than one to choose
-   * @throws KmsError `UNAUTHORIZED` when no tenant has a binding for them, a `RefusedCredential` when it denies them or its bindings have ended;
+   * @param certificate what the certificate of the connection proves, beside which they were presented
+   * @throws KmsError `UNAUTHORIZED` when no tenant has a binding for them, a `RefusedCredential` when it denies them, or its bindings have ended,
+   *   were removed or demand another certificate;
    *   `TENANT_MISMATCH` when several tenants have one and the call names none of them.
    */
-  find(proven: ProvenClaims, named?: string): MaybePromise<Identity> {
+  find(proven: ProvenClaims, named?: string, certificate?: ProvenClaims): MaybePromise<Identity> {
     const tenantId = tenantNamed(named);
-    const name = nameIn(proven, tenantId);
+    const name = nameIn(proven, tenantId, certificate);
     const held = this.#bound.get(name);
     if (held !== undefined) {
       if (this.#clock() < held.until) return choose(held, proven);
       this.#bound.forget(name);
     }
-    return this.#bound.load(name, '', () => this.#read(proven, tenantId)).then((found) => choose(found, proven));
+    return this.#bound
+      .load(name, '', () => this.#read(proven, tenantId, certificate))
+      .then((found) => choose(found, proven));
   }
 
   /** Whether a tenant denies the bearer of proven claims, whatever it binds; without a promise when that is held. */
@@ -90,8 +94,8 @@ export class IdentityRing {
   }
 
   /** Whether it is held that proven claims let their bearer be somebody, so that `find` asks nobody for it. */
-  holds(proven: ProvenClaims, named?: string): boolean {
-    const held = this.#bound.peek(nameIn(proven, tenantNamed(named)));
+  holds(proven: ProvenClaims, named?: string, certificate?: ProvenClaims): boolean {
+    const held = this.#bound.peek(nameIn(proven, tenantNamed(named), certificate));
     return held !== undefined && held.identities.length > 0 && this.#clock() < held.until;
   }
 
@@ -121,10 +125,14 @@ export class IdentityRing {
     else if (event.kind === 'gap') this.#bound.forgetAll();
   }
 
-  async #read(proven: ProvenClaims, tenantId: TenantId | undefined): Promise<BoundIdentities> {
+  async #read(
+    proven: ProvenClaims,
+    tenantId: TenantId | undefined,
+    certificate: ProvenClaims | undefined,
+  ): Promise<BoundIdentities> {
     const newest = new Set<TenantId>();
     for (;;) {
-      const found = await this.#readOnce(proven, tenantId, newest);
+      const found = await this.#readOnce(proven, tenantId, certificate, newest);
       if (found !== 'rotated') return found;
     }
   }
@@ -136,6 +144,7 @@ export class IdentityRing {
   async #readOnce(
     proven: ProvenClaims,
     tenantId: TenantId | undefined,
+    certificate: ProvenClaims | undefined,
     newest: Set<TenantId>,
   ): Promise<BoundIdentities | 'rotated'> {
     const names = namesOf(proven);
@@ -172,10 +181,15 @@ export class IdentityRing {
         refusedBy.push({ tenantId: owner, refusedFor: 'denied' });
         continue;
       }
-      const identity = unitedIdentity(proven, owner, bindings);
+      const fitting = bindings.filter((binding) => isMet(binding, certificate));
+      if (fitting.length === 0) {
+        refusedBy.push({ tenantId: owner, refusedFor: 'certificate' });
+        continue;
+      }
+      const identity = unitedIdentity(proven, owner, fitting, certificate);
       const tenantLimits = await ownLimits(this.#store, this.#hierarchy, owner);
       identities.push(tenantLimits === undefined ? identity : { ...identity, tenantLimits });
-      for (const { expiresAt } of bindings) until = Math.min(until, expiresAt?.getTime() ?? until);
+      for (const { expiresAt } of fitting) until = Math.min(until, expiresAt?.getTime() ?? until);
       // Two are refused as any more are.
       if (identities.length > 1) break;
     }
@@ -324,8 +338,15 @@ function tenantNamed(named: string | undefined): TenantId | undefined {
   return named !== undefined && isUuid(named) ? named.toLowerCase() : undefined;
 }
 
-function nameIn(proven: ProvenClaims, tenantId: TenantId | undefined): string {
-  return tenantId === undefined ? proven.name : `${proven.name} ${tenantId}`;
+function nameIn(proven: ProvenClaims, tenantId: TenantId | undefined, certificate?: ProvenClaims): string {
+  const name = tenantId === undefined ? proven.name : `${proven.name} ${tenantId}`;
+  return certificate === undefined ? name : `${name} ${certificate.name}`;
+}
+
+/** Whether a certificate is there and as an authentic binding demands it, if it does. */
+function isMet({ fields }: IdentityBindingRecord, certificate: ProvenClaims | undefined): boolean {
+  const demanded = fieldOf(fields, BINDING_CERTIFICATE);
+  return demanded === undefined || (certificate !== undefined && matches(demanded, certificate.claims));
 }
 
 function isAbout({ issuer, claim, value }: IdentityDenialRecord, proven: ProvenClaims): boolean {

@@ -93,6 +93,7 @@ export const REFUSAL_REASONS = [
   'audience',
   'not-yet-valid',
   'lifetime',
+  'certificate',
 ] as const;
 /** One of {@link REFUSAL_REASONS}. */
 export type RefusedFor = (typeof REFUSAL_REASONS)[number];

@@ -114,6 +114,21 @@ export const TENANT_RETIRED_MASTER_KEYS: RecordField<readonly StoredRetiredKey[]
   decode: (stored) => stored as readonly unknown[] as readonly StoredRetiredKey[],
 };
 
+/**
+ * What the claims of a certificate must be, beside the credential that a binding is for: each by its name a value, or the beginning of one
+ * and `*`. Critical, as it lets fewer in.
+ */
+export const BINDING_CERTIFICATE: RecordField<Readonly<Record<string, string>>> = {
+  tag: '!certificate',
+  evidence: 'sha256',
+  encode: (value) => ({ ...value }),
+  // The record is authentic, and nothing else is ever written under the tag.
+  decode: (stored) => stored as Readonly<Record<string, string>>,
+};
+
+/** The fields that this release knows of an identity binding. */
+export const KNOWN_BINDING_FIELDS: readonly KnownField[] = [BINDING_CERTIFICATE];
+
 /** The fields that this release knows. `CONTRIBUTING.md` says how to add one. */
 export const KNOWN_FIELDS: KnownFields = {
   key: [],

@@ -1,4 +1,5 @@
 import { type Caller, requirePermission } from '../access/caller.ts';
+import { CERTIFICATE_CLAIMS, CERTIFICATE_ISSUER } from '../access/certificate-issuer.ts';
 import { foundByMatch, tellingClaims } from '../access/found-by.ts';
 import type { ClaimMatch, IdentityBindingRecord } from '../access/identity-binding.ts';
 import {
@@ -20,7 +21,7 @@ import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { tokenAuthority } from '../hierarchy/token-authority.ts';
 import { type KeyId, newId, type TenantId } from '../model/identifiers.ts';
 import { atMost } from '../model/quotas.ts';
-import { NO_FIELDS } from '../model/record-fields.ts';
+import { BINDING_CERTIFICATE, fieldOf, NO_FIELDS, withField } from '../model/record-fields.ts';
 import type { StoreScope, UnitOfWork } from '../ports/store.ts';
 import { OPERATIONS } from './catalog.ts';
 import { holdCredential } from './hold-credential.ts';
@@ -33,6 +34,8 @@ export interface IdentityBindingDescription {
   readonly tenantId: TenantId;
   readonly issuer: string;
   readonly match: ClaimMatch;
+  /** Claims of the certificate that the client has to have besides; `null` where none is demanded. */
+  readonly certificate: ClaimMatch | null;
   readonly role: Role | null;
   readonly permissions: readonly Permission[];
   /** The only keys that it is for; `null` is every key. */
@@ -47,6 +50,11 @@ export interface CreateIdentityBindingInput {
   readonly issuer: string;
   /** Claims, each with its value or the beginning of one and `*`; a credential has to match all of them. */
   readonly match: ClaimMatch;
+  /**
+   * What the claims of a certificate of the client must be besides, as those of the issuer `mtls` are; if absent, none is demanded. A
+   * deployment that asks clients for no certificates lets nobody in by such a binding.
+   */
+  readonly certificate?: ClaimMatch | null;
   readonly role?: Role | null;
   readonly permissions?: readonly Permission[];
   /** The only keys that it is for; if absent, every key. */
@@ -92,7 +100,7 @@ export async function createIdentityBinding(
           createdBy: caller.subject,
           expiresAt: endsAt,
           removedAt: null,
-          fields: NO_FIELDS,
+          fields: input.certificate ? withField(NO_FIELDS, BINDING_CERTIFICATE, input.certificate) : NO_FIELDS,
         });
         await unit.identities.insert(record, { atMost: atMost(quotas.identityBindings) });
         await op.evidence?.changed(unit, bindingCreated(record));
@@ -170,6 +178,7 @@ export function describeBinding(record: IdentityBindingRecord): IdentityBindingD
     tenantId,
     issuer,
     match,
+    certificate: fieldOf(record.fields, BINDING_CERTIFICATE) ?? null,
     role,
     permissions,
     keys,
@@ -179,9 +188,23 @@ export function describeBinding(record: IdentityBindingRecord): IdentityBindingD
   };
 }
 
-function checkBinding({ issuer, match, role, permissions = [], keys, expiresAt }: CreateIdentityBindingInput): void {
+function checkBinding({
+  issuer,
+  match,
+  certificate,
+  role,
+  permissions = [],
+  keys,
+  expiresAt,
+}: CreateIdentityBindingInput): void {
   checkIssuer(issuer);
-  checkMatch(match);
+  checkMatch('match', match);
+  if (tellingClaims(match).length === 0)
+    throw badRequest(
+      'match',
+      'must tell somebody from the others of the issuer: by a claim other than iss and aud, and by more than *',
+    );
+  if (certificate !== undefined && certificate !== null) checkCertificate(issuer, certificate);
   if (role !== undefined && role !== null) checkOneOf('role', role, ROLES);
   if (!Array.isArray(permissions) || permissions.length > BOUNDS.tokenPermissions)
     throw badRequest('permissions', `must be a list of at most ${BOUNDS.tokenPermissions} permissions`);
@@ -200,22 +223,27 @@ export function checkIssuer(issuer: string): void {
   if (issuer.includes('#')) throw badRequest('issuer', 'must be an issuer, which has no #');
 }
 
-function checkMatch(match: ClaimMatch): void {
+function checkCertificate(issuer: string, certificate: ClaimMatch): void {
+  if (issuer === CERTIFICATE_ISSUER)
+    throw badRequest(
+      'certificate',
+      `must be absent: what is bound of ${CERTIFICATE_ISSUER} is a certificate itself, so put its claims into match`,
+    );
+  checkMatch('certificate', certificate);
+  for (const claim of Object.keys(certificate)) checkOneOf('certificate', claim, CERTIFICATE_CLAIMS);
+}
+
+function checkMatch(name: 'match' | 'certificate', match: ClaimMatch): void {
   const { claims, claimCharacters, valueCharacters } = BOUNDS.identity;
   if (typeof match !== 'object' || match === null || Array.isArray(match))
-    throw badRequest('match', 'must have claims and what they must be');
+    throw badRequest(name, 'must have claims and what they must be');
   const entries = Object.entries(match);
-  if (entries.length === 0 || entries.length > claims) throw badRequest('match', `must have 1 to ${claims} claims`);
+  if (entries.length === 0 || entries.length > claims) throw badRequest(name, `must have 1 to ${claims} claims`);
   for (const [claim, value] of entries) {
-    checkLine('match', claim, claimCharacters);
-    checkLine(`match.${claim}`, value, valueCharacters);
-    if (value.slice(0, -1).includes('*')) throw badRequest(`match.${claim}`, 'may have one *, at its end');
+    checkLine(name, claim, claimCharacters);
+    checkLine(`${name}.${claim}`, value, valueCharacters);
+    if (value.slice(0, -1).includes('*')) throw badRequest(`${name}.${claim}`, 'may have one *, at its end');
   }
-  if (tellingClaims(match).length === 0)
-    throw badRequest(
-      'match',
-      'must tell somebody from the others of the issuer: by a claim other than iss and aud, and by more than *',
-    );
 }
 
 function checkKeys(keys: readonly KeyId[] | null | undefined, permissions: readonly Permission[]): void {
@@ -261,7 +289,8 @@ function endOf({ credential }: Caller, { expiresAt }: CreateIdentityBindingInput
 }
 
 function bindingCreated(record: IdentityBindingRecord): RecordedChange {
-  const { bindingId, issuer, match, role, permissions, keys, expiresAt } = record;
+  const { bindingId, issuer, match, role, permissions, keys, expiresAt, fields } = record;
+  const certificate = fieldOf(fields, BINDING_CERTIFICATE);
   return {
     eventType: OPERATIONS.createIdentityBinding.event,
     resource: { type: 'identity', id: bindingId, version: null },
@@ -269,6 +298,7 @@ function bindingCreated(record: IdentityBindingRecord): RecordedChange {
     after: {
       issuer,
       match: sortedJson(match),
+      ...(certificate === undefined ? {} : { certificate: sortedJson(certificate) }),
       role,
       permissions,
       keys,

@@ -1,3 +1,4 @@
+import { CERTIFICATE_ISSUER } from '../access/certificate-issuer.ts';
 import type { IdentityBindingRecord, IdentityDenialRecord } from '../access/identity-binding.ts';
 import { type Caller, requirePermission } from '../access/caller.ts';
 import { effectivePermissions } from '../access/permissions.ts';
@@ -9,7 +10,7 @@ import { IdentityAuthority } from '../hierarchy/identity-authority.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { NewerMasterKey } from '../errors/newer-master-key.ts';
 import { NewerRecord } from '../hierarchy/record-formats.ts';
-import { DENIAL_LIFTED_AT, DENIAL_LIFTED_BY, fieldOf, withField } from '../model/record-fields.ts';
+import { BINDING_CERTIFICATE, DENIAL_LIFTED_AT, DENIAL_LIFTED_BY, fieldOf, withField } from '../model/record-fields.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { Turns } from '../scheduling/turns.ts';
 import { OPERATIONS } from './catalog.ts';
@@ -77,7 +78,8 @@ async function lift(
 }
 
 /**
- * Whichever bindings match whom the denial is about, their claims are not known here: so each of the issuer counts.
+ * Whichever bindings match whom the denial is about, their claims are not known here: so each of the issuer counts, and of a denial of
+ * certificates each that demands one.
  *
  * @throws KmsError `FORBIDDEN`
  */
@@ -93,7 +95,7 @@ async function requireBindingsHeld(
     const page = await unit.identities.list({ limit: BOUNDS.pageItems.maximum, after });
     for (const binding of page.items) {
       await turns.pause();
-      if (binding.issuer !== issuer || !isAuthentic(() => authority.verifyBinding(binding))) continue;
+      if (!isOf(binding, issuer) || !isAuthentic(() => authority.verifyBinding(binding))) continue;
       const beyond = [...effectivePermissions(binding.role, binding.permissions)].find(
         (permission) => !caller.permissions.has(permission),
       );
@@ -107,6 +109,11 @@ async function requireBindingsHeld(
     after = page.items.at(-1) ?? null;
     ({ more } = page);
   }
+}
+
+/** Whether a credential of an issuer may be what a binding asks for, or a certificate what it demands besides. */
+function isOf({ issuer, fields }: IdentityBindingRecord, denied: string): boolean {
+  return issuer === denied || (denied === CERTIFICATE_ISSUER && fieldOf(fields, BINDING_CERTIFICATE) !== undefined);
 }
 
 /** @param verify throws for a record that the KMS did not write */

@@ -10,6 +10,7 @@ const ROLES = ['tenant_admin', 'key_admin', 'key_user', 'auditor'] as const;
 interface BindOptions {
   readonly issuer: string;
   readonly match: Readonly<Record<string, string>>;
+  readonly certificate?: Readonly<Record<string, string>>;
   readonly role?: (typeof ROLES)[number];
   // The service knows its permissions and reports unknown ones.
   readonly permission?: NonNullable<CreateIdentityBindingInput['permissions']>;
@@ -76,12 +77,17 @@ function addBind(identities: Command, io: CommandIo): void {
       'what a claim must be; a value can end in *; can be repeated, and then all have to match',
       nameAndValue,
     )
+    .option(
+      '--certificate <claim=value>',
+      'what a claim of the client certificate must be besides, such as san.uri; as --match',
+      nameAndValue,
+    )
     .addOption(new Option('--role <role>', 'what they may do').choices(ROLES))
     .option('--permission <permission>', 'an additional permission, such as kms:random; can be repeated', oneMore)
     .option('--key <key-id>', 'a key that it is for; can be repeated (default: every key)', oneKeyMore)
     .option('--expires-at <time>', 'when it ends (default: with the credential that makes it)', instant)
-    .action(async ({ issuer, match, role, permission, key, expiresAt }: BindOptions, command: Command) => {
-      const input = { issuer, match, role, permissions: permission, keys: key, expiresAt };
+    .action(async ({ issuer, match, certificate, role, permission, key, expiresAt }: BindOptions, command: Command) => {
+      const input = { issuer, match, certificate, role, permissions: permission, keys: key, expiresAt };
       print(io, command, await connect(io).createIdentityBinding(input, callOptions(io)), (value) => [row(value)]);
     });
 }
@@ -139,16 +145,20 @@ function addDenials(identities: Command, io: CommandIo): void {
 const COLUMNS: Columns<IdentityBinding> = {
   id: (binding) => binding.bindingId,
   issuer: (binding) => binding.issuer,
-  match: (binding) =>
-    Object.entries(binding.match)
-      .map(([claim, value]) => `${claim}=${value}`)
-      .join(' '),
+  match: (binding) => claimsOf(binding.match),
+  certificate: (binding) => (binding.certificate ? claimsOf(binding.certificate) : '-'),
   role: (binding) => binding.role,
   permissions: (binding) => (binding.role === null ? binding.permissions.join(',') : '-'),
   keys: (binding) => binding.keys?.join(',') ?? '-',
   expires: (binding) => binding.expiresAt,
 };
 const row = rowOf(COLUMNS);
+
+function claimsOf(match: Readonly<Record<string, string>>): string {
+  return Object.entries(match)
+    .map(([claim, value]) => `${claim}=${value}`)
+    .join(' ');
+}
 
 const DENIAL_COLUMNS: Columns<IdentityDenial> = {
   id: (denial) => denial.denialId,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
-import { tempDir } from '@qnsp/test-harness';
+import { startPostgres, tempDir } from '@qnsp/test-harness';
 import { expect, test } from 'vitest';
 import type { BenchResult } from '../bench/bench.ts';
 import { measureEvidence } from '../bench/evidence/measure-evidence.ts';
@@ -12,6 +12,7 @@ import { compareHits } from '../bench/in-process/compare-hits.ts';
 import { measureCold } from '../bench/in-process/measure-cold.ts';
 import { measureLifecycle } from '../bench/in-process/measure-lifecycle.ts';
 import { measureRedis } from '../bench/in-process/measure-redis.ts';
+import { measureChanges } from '../bench/load/measure-changes.ts';
 import { measureCredentials } from '../bench/load/measure-credentials.ts';
 import { measureFairness } from '../bench/load/measure-fairness.ts';
 import { openTarget, postOf } from '../bench/load/target.ts';
@@ -191,6 +192,21 @@ test('the benchmark of credentials calls with each kind', { timeout: 300_000 }, 
   const result = await measureCredentials(postgresUrl, quiet, { slices: 1, requests: 100, warmUp: 10 });
   expectWhole(result);
   expect(result.rows.map(([what]) => what)).toEqual(['processor time of a request']);
+});
+
+test('the benchmark of changes creates and rotates keys, young and old', { timeout: 300_000 }, async () => {
+  const postgres = await startPostgres();
+  try {
+    const result = await measureChanges(postgres, quiet, { slices: 1, calls: 8 });
+    expectWhole(result);
+    expect(result.rows.map(([what]) => what)).toEqual([
+      'create an AES key',
+      'rotate a key of 2 to 4 versions',
+      'rotate a key of 300 versions',
+    ]);
+  } finally {
+    await postgres.stop();
+  }
 });
 
 test('a comparison makes as many calls at once as it is told, and each once', async () => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { EncodedVersions } from '../src/hierarchy/record-encoding.ts';
 import type { UnsignedApiTokenRecord } from '../src/access/api-token.ts';
 import type { KeyRecord, UnsignedKeyRecord } from '../src/model/key.ts';
 import { isCritical, KNOWN_FIELDS, type KnownFields, type RecordFields } from '../src/model/record-fields.ts';
@@ -30,6 +31,33 @@ const hex = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString
 /** What nodes write beside others that know only the first format. */
 const careful = chainWith({ ...RECORD_FORMATS, written: 1 });
 const chain = chainWith();
+
+describe('a change of a key that was just authenticated', () => {
+  const stored = chain.signRecord(FIRST_KEY);
+  const [first] = stored.versions;
+  if (first === undefined) throw new Error('the sample has a version');
+
+  test.each<readonly [string, KeyRecord]>([
+    ['nothing but the revision', { ...stored, revision: stored.revision + 1 }],
+    ['one version', { ...stored, versions: [{ ...first, state: 'deactivated' }, ...stored.versions.slice(1)] }],
+    ['the order of versions', { ...stored, versions: stored.versions.toReversed() }],
+    ['another version', { ...stored, versions: [...stored.versions, { ...first, version: 9 }] }],
+    ['an optional field of a version', { ...stored, versions: [{ ...first, fields: { more: 1 } }] }],
+  ])('gets the MAC that it gets on its own: %s', (_what, changed) => {
+    const known: EncodedVersions = new Map();
+    chain.verifyRecord(stored, known);
+    expect(known.size).toBe(stored.versions.length);
+    expect(hex(chain.signRecord(changed, known).mac.tag)).toBe(hex(chain.signRecord(changed).mac.tag));
+  });
+
+  test('takes nothing from a record of format 1, which covers less', () => {
+    const before = careful.signRecord(FIRST_KEY);
+    const known: EncodedVersions = new Map();
+    chain.verifyRecord(before, known);
+    expect(known.size).toBe(0);
+    chain.verifyRecord(chain.signRecord({ ...before, revision: before.revision + 1 }, known));
+  });
+});
 
 describe('format 1', () => {
   test('of a key has the bytes that it had before there was another', () => {

@@ -13,7 +13,7 @@ import { rawSql } from './raw-sql.ts';
 
 const STATEMENTS: readonly (readonly [string, RegExp])[] = [
   ['lock the key', /from "kms"\."keys" .*for update/],
-  ['read the key', /from "kms"\."key_records"/],
+  ['read the key', /string_agg/],
   ['change the key', /^update "kms"\."keys"/],
   ['change versions', /^update "kms"\."key_versions"/],
   ['add a version', /^insert into "kms"\."key_versions"/],

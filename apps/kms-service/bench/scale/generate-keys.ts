@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { TenantId } from '@qnsp/kms-core';
-import type { MasterKeyChain } from '@qnsp/kms-core/internal';
+import type { MasterKeyChain, VersionMaterial } from '@qnsp/kms-core/internal';
 import { type KeyRecord, newId } from '@qnsp/kms-core/ports';
 
 const KEYS_PER_BATCH = 10_000;
@@ -16,18 +16,21 @@ export interface BenchTenant {
 /**
  * Authentic AES keys: real material, sealed under the tenant's master key, in records with a right MAC. Tenants take turns, as
  * in a service where all of them make keys all the time, so that the rows of one tenant lie scattered in the table.
+ *
+ * @param versions how many versions each key has; the last one is the active one
  */
 export function* generateKeys(
   tenants: readonly BenchTenant[],
   keysPerTenant: number,
   newest: Date,
+  versions = 1,
 ): Generator<readonly KeyRecord[]> {
   const total = tenants.length * keysPerTenant;
   let batch: KeyRecord[] = [];
   for (let made = 0; made < total; made += 1) {
     const tenant = tenants[made % tenants.length];
     if (tenant === undefined) return;
-    batch.push(makeKey(tenant, made, new Date(newest.getTime() - (total - made) * MILLISECONDS_PER_KEY)));
+    batch.push(makeKey(tenant, made, new Date(newest.getTime() - (total - made) * MILLISECONDS_PER_KEY), versions));
     if (batch.length < KEYS_PER_BATCH) continue;
     yield batch;
     batch = [];
@@ -35,12 +38,9 @@ export function* generateKeys(
   if (batch.length > 0) yield batch;
 }
 
-function makeKey({ tenantId, chain }: BenchTenant, number: number, createdAt: Date): KeyRecord {
+function makeKey({ tenantId, chain }: BenchTenant, number: number, createdAt: Date, versions: number): KeyRecord {
   const keyId = newId();
   const algorithm = 'aes-256-gcm';
-  const secret = randomBytes(32);
-  const material = chain.sealVersion({ keyId, version: 1, algorithm }, secret);
-  secret.fill(0);
   // Every tenth key rotates by itself, long after the benchmark.
   const auto = number % 10 === 0;
   const nextRotationAt = auto ? new Date(Date.now() + ROTATION_SECONDS * 1000) : null;
@@ -54,20 +54,18 @@ function makeKey({ tenantId, chain }: BenchTenant, number: number, createdAt: Da
     state: 'active',
     stateBeforeDestroy: null,
     revocation: null,
-    currentVersion: 1,
-    versions: [
-      {
-        version: 1,
-        state: 'active',
-        algorithm,
-        origin: 'generated',
-        provider: 'software',
-        material,
-        publicKey: null,
-        createdAt,
-        fields: {},
-      },
-    ],
+    currentVersion: versions,
+    versions: Array.from({ length: versions }, (_, index) => ({
+      version: index + 1,
+      state: index + 1 === versions ? 'active' : 'decrypt-only',
+      algorithm,
+      origin: 'generated',
+      provider: 'software',
+      material: sealed(chain, { keyId, version: index + 1, algorithm }),
+      publicKey: null,
+      createdAt,
+      fields: {},
+    })),
     rotation: { periodSeconds: auto ? ROTATION_SECONDS : null, auto, retainVersions: null, nextRotationAt },
     usageLimits: { maxOperations: null, expiresAt: null },
     policy: null,
@@ -79,4 +77,13 @@ function makeKey({ tenantId, chain }: BenchTenant, number: number, createdAt: Da
     destroyAt: null,
     fields: {},
   });
+}
+
+function sealed(chain: MasterKeyChain, binding: Parameters<MasterKeyChain['sealVersion']>[0]): VersionMaterial {
+  const secret = randomBytes(32);
+  try {
+    return chain.sealVersion(binding, secret);
+  } finally {
+    secret.fill(0);
+  }
 }

@@ -7,22 +7,34 @@ import type { UnsignedTenantRecord } from '../model/tenant.ts';
 import type { RecordFormat } from './record-formats.ts';
 import { encodeFields, instant } from './record-parts.ts';
 
+/** How versions of keys are encoded, of format 2: what is known of a version need not be encoded again. A version never changes. */
+export type EncodedVersions = Map<KeyVersionRecord, Buffer>;
+
 /**
  * The bytes of a key record that its MAC covers: every field, so that somebody who can only write to the database
  * cannot bring a revoked key back, widen a policy, lift a limit or swap a version.
+ *
+ * @param known gets what is not in it yet
  */
-export function encodeKeyRecord(record: UnsignedKeyRecord, format: RecordFormat): Buffer {
-  if (format === 1) return lengthPrefixed(['qnsp-kms/v1/key-record', ...fieldsOfKey(record, fieldsOfVersion)]);
-  const versionOf = (version: KeyVersionRecord) => [...fieldsOfVersion(version), ...encodeFields(version.fields)];
+export function encodeKeyRecord(record: UnsignedKeyRecord, format: RecordFormat, known?: EncodedVersions): Buffer {
+  if (format === 1)
+    return lengthPrefixed([
+      'qnsp-kms/v1/key-record',
+      ...fieldsOfKey(record, (version) => lengthPrefixed(fieldsOfVersion(version))),
+    ]);
+  const versionOf = (version: KeyVersionRecord): Buffer => {
+    const before = known?.get(version);
+    if (before !== undefined) return before;
+    const encoded = lengthPrefixed([...fieldsOfVersion(version), ...encodeFields(version.fields)]);
+    known?.set(version, encoded);
+    return encoded;
+  };
   return lengthPrefixed(['qnsp-kms/v2/key-record', ...fieldsOfKey(record, versionOf), ...encodeFields(record.fields)]);
 }
 
 // These lists never change: new fields are optional fields.
 
-function fieldsOfKey(
-  record: UnsignedKeyRecord,
-  fieldsOf: (version: KeyVersionRecord) => readonly Field[],
-): readonly Field[] {
+function fieldsOfKey(record: UnsignedKeyRecord, encoded: (version: KeyVersionRecord) => Buffer): readonly Field[] {
   const { rotation, usageLimits, revocation } = record;
   return [
     record.tenantId,
@@ -49,7 +61,7 @@ function fieldsOfKey(
     instant(record.updatedAt),
     instant(record.destroyAt),
     record.versions.length,
-    ...record.versions.map((version) => lengthPrefixed(fieldsOf(version))),
+    ...record.versions.map(encoded),
   ];
 }
 

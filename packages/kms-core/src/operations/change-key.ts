@@ -4,6 +4,7 @@ import { checkChange } from '../bounds/check-change.ts';
 import { changedFacts, keyFacts } from '../evidence/key-facts.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
+import type { EncodedVersions } from '../hierarchy/record-encoding.ts';
 import { keyNotFound } from '../keyring/key-ring.ts';
 import { type KeyEvent, next } from '../lifecycle/transitions.ts';
 import type { ChangeRequest } from '../model/change-request.ts';
@@ -31,6 +32,8 @@ export interface ChangeContext {
 /** A key that is locked until its unit of work ends, and is authentic. */
 export interface LockedKey extends ChangeContext {
   readonly record: KeyRecord;
+  /** Its versions as its MAC covers them, where they are known: what a change leaves as it is need not be encoded again. */
+  readonly encoded?: EncodedVersions;
 }
 
 /** Says what becomes of a key. */
@@ -117,8 +120,9 @@ export async function lockKey(
 ): Promise<LockedKey> {
   const record = await unit.keys.get(keyId, { lock: true, seen });
   if (record === undefined) throw keyNotFound();
-  if (record !== seen) chain.verifyRecord(record);
-  return { unit, chain, record };
+  const encoded: EncodedVersions = new Map();
+  if (record !== seen) chain.verifyRecord(record, encoded);
+  return { unit, chain, record, encoded };
 }
 
 /** Applies an event to a locked key and writes it. */
@@ -129,13 +133,17 @@ export async function applyEvent(
   change: Change,
   statedReason?: string,
 ): Promise<KeyRecord> {
-  const { unit, chain, record } = locked;
+  const { unit, chain, record, encoded } = locked;
   const state = next(record, event);
   const changed = await change(record, locked);
-  const signed = chain.signRecord({ ...record, ...changed, state, revision: record.revision + 1, updatedAt: unit.now });
+  const signed = chain.signRecord(
+    { ...record, ...changed, state, revision: record.revision + 1, updatedAt: unit.now },
+    encoded,
+  );
   await unit.keys.update(signed, record.revision);
+  if (evidence === undefined) return signed;
   const { before, after } = changedFacts(keyFacts(record), keyFacts(signed));
-  await evidence?.changed(unit, {
+  await evidence.changed(unit, {
     eventType: KEY_EVENT_TYPES[event],
     resource: { type: 'key', id: record.keyId, version: signed.currentVersion },
     before,

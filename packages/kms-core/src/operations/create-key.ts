@@ -111,12 +111,13 @@ export async function insertKey(
     fields: NO_FIELDS,
   });
   await unit.keys.insert(record, { atMost: atMost(quotas.keys) });
-  await evidence?.changed(unit, {
-    eventType: origin === 'imported' ? OPERATIONS.importKey.event : OPERATIONS.createKey.event,
-    resource: { type: 'key', id: keyId, version: 1 },
-    before: null,
-    after: keyFacts(record),
-  });
+  if (evidence !== undefined)
+    await evidence.changed(unit, {
+      eventType: origin === 'imported' ? OPERATIONS.importKey.event : OPERATIONS.createKey.event,
+      resource: { type: 'key', id: keyId, version: 1 },
+      before: null,
+      after: keyFacts(record),
+    });
   return describeKey(record, [...warnings, ...prepared.facts.warnings]);
 }
 

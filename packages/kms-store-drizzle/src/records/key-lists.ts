@@ -1,7 +1,7 @@
 import type { KeyId } from '@qnsp/kms-core';
 import type { DueKey, KeyCounts, KeyPage, KeyQuery, KeyRecord } from '@qnsp/kms-core/ports';
 import { and, asc, count, desc, eq, lt, sql } from 'drizzle-orm';
-import { keyRecords, keys } from '../schema/keys.ts';
+import { keys } from '../schema/keys.ts';
 import { tenants } from '../schema/tenants.ts';
 import { requireSystem, within } from '../driver/scope.ts';
 import type { Session } from '../driver/session.ts';
@@ -15,18 +15,18 @@ const DIES = sql`destroy_at is not null and state <> 'destroyed'`;
 export async function listKeys(session: Session, query: KeyQuery): Promise<KeyPage> {
   const { limit, after, state, algorithm, purpose, name } = query;
   const conditions = [
-    state === undefined ? undefined : eq(keyRecords.state, state),
-    algorithm === undefined ? undefined : eq(keyRecords.algorithm, algorithm),
-    purpose === undefined ? undefined : sql`${keyRecords.purpose} = ${purpose}`,
-    name === undefined ? undefined : eq(keyRecords.name, name),
+    state === undefined ? undefined : eq(keys.state, state),
+    algorithm === undefined ? undefined : eq(keys.algorithm, algorithm),
+    purpose === undefined ? undefined : sql`${keys.purpose} = ${purpose}`,
+    name === undefined ? undefined : eq(keys.name, name),
     after === null
       ? undefined
-      : sql`(${keyRecords.createdAt}, ${keyRecords.keyId}) < (${after.createdAt.toISOString()}::timestamptz, ${after.keyId}::uuid)`,
+      : sql`(${keys.createdAt}, ${keys.keyId}) < (${after.createdAt.toISOString()}::timestamptz, ${after.keyId}::uuid)`,
   ];
   const found = await readKeys(session, {
     name: 'list_keys',
     where: and(...conditions),
-    orderBy: [desc(keyRecords.createdAt), desc(keyRecords.keyId)],
+    orderBy: [desc(keys.createdAt), desc(keys.keyId)],
     limit: limit + 1,
   });
   return { items: found.slice(0, limit), more: found.length > limit };
@@ -85,7 +85,7 @@ export async function lockDueKeys(
   const ids = locked.map(({ keyId }) => keyId);
   const found = await readKeys(session, {
     name: 'read_due',
-    where: sql`${keyRecords.keyId} = any(${`{${ids.join(',')}}`}::uuid[])`,
+    where: sql`${keys.keyId} = any(${`{${ids.join(',')}}`}::uuid[])`,
   });
   return found.sort((a, b) => ids.indexOf(a.keyId) - ids.indexOf(b.keyId));
 }
@@ -97,8 +97,8 @@ export function scheduledRotations(
 ): Promise<readonly KeyRecord[]> {
   return readKeys(session, {
     name: 'scheduled_rotations',
-    where: and(ROTATES, before === null ? undefined : lt(keyRecords.nextRotationAt, before)),
-    orderBy: [asc(keyRecords.nextRotationAt), asc(keyRecords.keyId)],
+    where: and(ROTATES, before === null ? undefined : lt(keys.nextRotationAt, before)),
+    orderBy: [asc(keys.nextRotationAt), asc(keys.keyId)],
     limit,
   });
 }

@@ -17,7 +17,7 @@ import { requireSeen, scopeValues } from '../driver/scope.ts';
 import type { Session } from '../driver/session.ts';
 import { addOperations } from './operation-counts.ts';
 import { childrenOf, countKeys, listKeys, lockDueKeys, scheduledRotations } from './key-lists.ts';
-import { toKeyRecord, toKeyRow, toVersionRow } from './key-rows.ts';
+import { toKeyRow, toVersionRow, toWholeKey } from './key-rows.ts';
 import { changeVersions, getKey, insertKey, insertVersion, lockKey, updateKey } from './key-statements.ts';
 import { leaseOperations } from './operation-leases.ts';
 import { type VersionChange, versionChanges } from './version-changes.ts';
@@ -119,7 +119,7 @@ export class DrizzleKeys implements KeyRecords {
   async #read(keyId: KeyId): Promise<KeyRecord | undefined> {
     const { scope } = this.#session;
     const [row] = await this.#session.run((db) => getKey(db, scope).execute({ keyId, ...scopeValues(scope) }));
-    return row === undefined ? undefined : toKeyRecord(row);
+    return row === undefined ? undefined : toWholeKey(row);
   }
 
   async #updateKey(key: KeyRecord, expectedRevision: number): Promise<void> {

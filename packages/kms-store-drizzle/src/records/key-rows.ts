@@ -3,6 +3,7 @@ import type { KeyRecord, KeyVersionRecord } from '@qnsp/kms-core/ports';
 import { macColumns } from './mac-columns.ts';
 import type { keyVersions } from '../schema/key-versions.ts';
 import type { keyRecords, keys, StoredVersion } from '../schema/keys.ts';
+import { versionsIn } from './version-texts.ts';
 
 /** The row of a key. */
 export function toKeyRow(key: KeyRecord): typeof keys.$inferInsert {
@@ -59,6 +60,15 @@ export function toVersionRow(key: KeyRecord, version: KeyVersionRecord): typeof 
 
 /** The key of a row of `key_records`. */
 export function toKeyRecord(row: typeof keyRecords.$inferSelect): KeyRecord {
+  return keyOf(row, row.versions.map(toVersionRecord));
+}
+
+/** The key of a row that {@link WHOLE_KEY} was selected for. */
+export function toWholeKey(row: typeof keys.$inferSelect & { readonly versions: string | null }): KeyRecord {
+  return keyOf(row, versionsIn(row.versions));
+}
+
+function keyOf(row: typeof keys.$inferSelect, versions: KeyRecord['versions']): KeyRecord {
   return {
     tenantId: row.tenantId,
     keyId: row.keyId,
@@ -73,7 +83,7 @@ export function toKeyRecord(row: typeof keyRecords.$inferSelect): KeyRecord {
         ? null
         : { reason: row.revocationReason, at: row.revokedAt },
     currentVersion: row.currentVersion,
-    versions: row.versions.map(toVersionRecord),
+    versions,
     rotation: {
       periodSeconds: row.rotationPeriodSeconds,
       auto: row.rotationAuto,

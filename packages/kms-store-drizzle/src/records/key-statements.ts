@@ -2,8 +2,9 @@ import { and, eq, sql } from 'drizzle-orm';
 import { builtOnce, builtOncePerScope, placeholdersOf } from '../driver/built-once.ts';
 import { kms } from '../schema/columns.ts';
 import { keyVersions } from '../schema/key-versions.ts';
-import { keyRecords, keys } from '../schema/keys.ts';
+import { keys } from '../schema/keys.ts';
 import { withinScope } from '../driver/scope.ts';
+import { WHOLE_KEY } from './version-texts.ts';
 
 // The statements of the calls that make and change keys.
 
@@ -18,9 +19,9 @@ export const lockKey = builtOncePerScope((db, kind) =>
 
 export const getKey = builtOncePerScope((db, kind) =>
   db
-    .select()
-    .from(keyRecords)
-    .where(and(eq(keyRecords.keyId, sql.placeholder('keyId')), withinScope(kind, keyRecords.tenantId)))
+    .select(WHOLE_KEY)
+    .from(keys)
+    .where(and(eq(keys.keyId, sql.placeholder('keyId')), withinScope(kind, keys.tenantId)))
     .prepare('get_key'),
 );
 

@@ -1,9 +1,10 @@
 import type { KeyRecord } from '@qnsp/kms-core/ports';
 import { and, type SQL } from 'drizzle-orm';
-import { keyRecords } from '../schema/keys.ts';
+import { keys } from '../schema/keys.ts';
 import { within } from '../driver/scope.ts';
 import type { Session } from '../driver/session.ts';
-import { toKeyRecord } from './key-rows.ts';
+import { toWholeKey } from './key-rows.ts';
+import { WHOLE_KEY } from './version-texts.ts';
 
 export interface KeySelection {
   /** Names the statement; a connection prepares it once. */
@@ -18,12 +19,12 @@ export async function readKeys(session: Session, selection: KeySelection): Promi
   const { name, where, orderBy = [], limit } = selection;
   const rows = await session.run((db) => {
     const select = db
-      .select()
-      .from(keyRecords)
-      .where(and(where, within(session.scope, keyRecords.tenantId)))
+      .select(WHOLE_KEY)
+      .from(keys)
+      .where(and(where, within(session.scope, keys.tenantId)))
       .orderBy(...orderBy)
       .$dynamic();
     return (limit === undefined ? select : select.limit(limit)).prepare(name).execute();
   });
-  return rows.map(toKeyRecord);
+  return rows.map(toWholeKey);
 }

@@ -11,7 +11,7 @@ import { requireSeen, requireSystem, within } from '../driver/scope.ts';
 import type { Session } from '../driver/session.ts';
 import { identityBindings, identityDenials } from '../schema/identities.ts';
 import { keyVersions } from '../schema/key-versions.ts';
-import { keyRecords, keys } from '../schema/keys.ts';
+import { keys } from '../schema/keys.ts';
 import { tenantMasterKeyWraps, tenants } from '../schema/tenants.ts';
 import { macColumns, withMac } from './mac-columns.ts';
 import { readKeys } from './read-keys.ts';
@@ -117,7 +117,7 @@ export class DrizzleSeals implements SealRecords {
           });
     const ids = [...byMac, ...byMaterial].map(({ keyId }) => keyId);
     if (ids.length === 0) return [];
-    const where = sql`${keyRecords.keyId} = any (${uuids(ids)})`;
+    const where = sql`${keys.keyId} = any (${uuids(ids)})`;
     const found = await readKeys(this.#session, { name: 'read_to_reseal', where });
     for (const key of found) this.#locked.set(key.keyId, key);
     return found;

@@ -1,0 +1,66 @@
+import type { KeyRecord, KeyVersionRecord, Store } from '@qnsp/kms-core/ports';
+import { asTenant, comparable, insertKey, newTenant, sampleKey } from '@qnsp/kms-core/testing';
+import { openPostgresStore } from '@qnsp/kms-store-drizzle';
+import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Sql } from 'postgres';
+import { rawSql } from './raw-sql.ts';
+
+let database: TestDatabase;
+let store: Store;
+let close: () => Promise<void>;
+let owner: Sql;
+let tenantId: string;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  ({ store, close } = await openPostgresStore({ url: database.url, ssl: 'disable', migrate: 'auto' }));
+  owner = rawSql(database.url);
+  // As somebody does who may write anything: triggers do not bind them.
+  await owner.unsafe('set session_replication_role = replica');
+  tenantId = await newTenant(store);
+});
+afterAll(async () => {
+  await owner.end();
+  await close();
+  await database.drop();
+});
+
+/** A key whose only version is otherwise than others. */
+function keyWith(change: Partial<KeyVersionRecord>): KeyRecord {
+  const key = sampleKey(tenantId);
+  return { ...key, versions: key.versions.map((version) => ({ ...version, ...change })) };
+}
+
+const read = ({ keyId }: KeyRecord) => asTenant(store, tenantId, (unit) => unit.keys.get(keyId));
+
+test.each<readonly [string, Partial<KeyVersionRecord>]>([
+  ['separators within optional fields', { fields: { a: 'x\u001ey\u001fz', '!b': [1, null, { c: '-' }] } }],
+  ['the first and the last millisecond of a second', { createdAt: new Date('2026-12-31T23:59:59.999Z') }],
+  ['an instant before 1970', { createdAt: new Date('1969-12-31T23:59:59.999Z') }],
+  ['a public key whose base64 takes several lines', { publicKey: Buffer.alloc(3000, 0xfb) }],
+  ['bytes of a handle', { material: { kind: 'resident', handle: Buffer.from('-') } }],
+])('a version is read as it was written: %s', async (_what, change) => {
+  const key = await insertKey(store, keyWith(change));
+  const found = await read(key);
+  if (found === undefined) throw new Error('the key is gone');
+  expect(comparable(found)).toEqual(comparable(key));
+});
+
+test.each(['\u001f', '\u001e', 'a\u001fb\u001ec'])(
+  'a separator that somebody wrote into a version spoils the key: %j',
+  async (text) => {
+    const key = await insertKey(store, sampleKey(tenantId));
+    await owner`update kms.key_versions set provider = ${text} where key_id = ${key.keyId}`;
+    await expect(read(key)).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
+  },
+);
+
+test('a separator that makes as many values as a version has does not move them unnoticed', async () => {
+  const key = await insertKey(store, sampleKey(tenantId));
+  const [version] = key.versions;
+  if (version === undefined) throw new Error('the sample has a version');
+  await owner`update kms.key_versions set algorithm = ${`${version.algorithm}\u001f${version.origin}`}, origin = 'imported'
+    where key_id = ${key.keyId}`;
+  await expect(read(key)).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
+});

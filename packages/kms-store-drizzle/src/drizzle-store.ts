@@ -1,5 +1,5 @@
 import type { KeyId, TenantId } from '@qnsp/kms-core';
-import type { ApiTokenRecord, KeyRecord, Store, StoreScope, UnitOfWork } from '@qnsp/kms-core/ports';
+import type { ApiTokenRecord, FirstLock, KeyRecord, Store, StoreScope, UnitOfWork } from '@qnsp/kms-core/ports';
 import { type Column, getTableColumns, getViewSelectedFields, sql } from 'drizzle-orm';
 import { builtOnce } from './driver/built-once.ts';
 import type { Db, Driver } from './driver/driver.ts';
@@ -7,6 +7,7 @@ import { DrizzleEvidenceRecords } from './records/evidence-records.ts';
 import { DrizzleIdentities } from './records/identity-records.ts';
 import { DrizzleIdempotency } from './records/idempotency-records.ts';
 import { DrizzleKeys } from './records/key-records.ts';
+import { type SentLock, sendLock } from './records/sent-lock.ts';
 import { toKeyRecord } from './records/key-rows.ts';
 import { DrizzleResidents } from './records/resident-records.ts';
 import { DrizzleSeals } from './records/seal-records.ts';
@@ -27,15 +28,18 @@ export class DrizzleStore implements Store {
     this.#driver = driver;
   }
 
-  transact<T>(scope: StoreScope, work: (unit: UnitOfWork) => Promise<T>): Promise<T> {
-    return this.#driver.transaction(scope, async (db, now) => {
+  transact<T>(scope: StoreScope, work: (unit: UnitOfWork) => Promise<T>, first?: FirstLock): Promise<T> {
+    let sent: SentLock | undefined;
+    const inUnit = async (db: Db, now: Date) => {
       const session = new Session(this.#driver.names, scope, now, db);
       try {
-        return await work(unitOf(session));
+        return await work(unitOf(session, sent));
       } finally {
         session.end();
       }
-    });
+    };
+    if (first === undefined) return this.#driver.transaction(scope, inUnit);
+    return this.#driver.transaction(scope, inUnit, { ahead: (db) => (sent = sendLock(db, scope, first)) });
   }
 
   async readKey(tenantId: TenantId, keyId: KeyId): Promise<KeyRecord | undefined> {
@@ -62,7 +66,7 @@ export class DrizzleStore implements Store {
 }
 
 /** Most units of work are about one or two kinds of records: those of the others are not made. */
-function unitOf(session: Session): UnitOfWork {
+function unitOf(session: Session, sent: SentLock | undefined): UnitOfWork {
   let keys: DrizzleKeys | undefined;
   let tenants: DrizzleTenants | undefined;
   let tokens: DrizzleTokens | undefined;
@@ -74,7 +78,7 @@ function unitOf(session: Session): UnitOfWork {
   return {
     now: session.now,
     get keys() {
-      return (keys ??= new DrizzleKeys(session));
+      return (keys ??= new DrizzleKeys(session, sent));
     },
     get tenants() {
       return (tenants ??= new DrizzleTenants(session));

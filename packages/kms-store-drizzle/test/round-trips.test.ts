@@ -171,6 +171,28 @@ describe('a change of a key', () => {
     await expect(others.readKey(tenantId, added.keyId)).resolves.toMatchObject({ revision: 1 });
   });
 
+  it('asks for what a unit locks first together with its beginning', async () => {
+    await blocker.unsafe(`begin; select from kms.keys where key_id = '${key.keyId}' for update`);
+    let goOn: () => void = () => undefined;
+    const mayGoOn = new Promise<void>((resolve) => (goOn = resolve));
+    // Its work has asked for nothing yet.
+    const rotation = others.transact(
+      { kind: 'tenant', tenantId },
+      async (unit) => {
+        await mayGoOn;
+        const current = await unit.keys.get(key.keyId, { lock: true });
+        if (current !== undefined) await unit.keys.update(rotated(current), current.revision);
+        return current;
+      },
+      { keyId: key.keyId },
+    );
+    await waitsForALock();
+    await blocker.unsafe(`update kms.keys set revision = 2, name = 'meanwhile' where key_id = '${key.keyId}'; commit`);
+    goOn();
+    await expect(rotation).resolves.toMatchObject({ revision: 2, name: 'meanwhile' });
+    await expect(others.readKey(tenantId, key.keyId)).resolves.toMatchObject({ revision: 3, versions: { length: 2 } });
+  });
+
   it('fails for the reason of its first statement that fails', async () => {
     await blocker.unsafe(`begin; select from kms.keys where key_id = '${key.keyId}' for update`);
     await sql.unsafe(`set lock_timeout = 50`);

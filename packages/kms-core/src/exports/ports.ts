@@ -159,6 +159,7 @@ export type {
   DueKey,
   EvidenceRecords,
   ExpiredToken,
+  FirstLock,
   FoundIdentities,
   IdempotencyRecord,
   IdempotencyRecords,

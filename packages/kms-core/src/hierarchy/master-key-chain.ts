@@ -69,12 +69,12 @@ export class MasterKeyChain {
    * Adds the MAC under the current master key, in the newest format.
    *
    * @param record if it is a change, with the MAC from before it: the format of a record never goes back to an older one
-   * @param known what {@link verifyRecord} left of the record before the change
+   * @param encoded what {@link verifyRecord} left of the record before the change
    */
-  signRecord(record: UnsignedKeyRecord & { readonly mac?: RecordMac }, known?: EncodedVersions): KeyRecord {
+  signRecord(record: UnsignedKeyRecord & { readonly mac?: RecordMac }, encoded?: EncodedVersions): KeyRecord {
     const ofVersions = record.versions.map(({ fields }) => fields);
     const format = formatToSign(this.formats, record.mac, record.fields, ...ofVersions);
-    const tag = this.current.mac(encodeKeyRecord(record, format, known));
+    const tag = this.current.mac(encodeKeyRecord(record, format, encoded));
     return { ...record, mac: { format, tmkVersion: this.current.version, tag } };
   }
 
@@ -82,10 +82,10 @@ export class MasterKeyChain {
    * Checks the MAC of a stored record. Throws `INTERNAL_ERROR` for a record that the KMS did not write, and for one with a
    * critical field that this release does not know.
    *
-   * @param known gets its versions as they are encoded, for a change that is going to be signed
+   * @param encoded gets its versions as they are encoded, for a change that is going to be signed
    */
-  verifyRecord(record: KeyRecord, known?: EncodedVersions): void {
-    if (this.#isAuthentic(record, known)) {
+  verifyRecord(record: KeyRecord, encoded?: EncodedVersions): void {
+    if (this.#isAuthentic(record, encoded)) {
       const { known } = this.formats;
       requireKnown('key', record.fields, known.key);
       for (const { fields } of record.versions) requireKnown('key', fields, known.version);
@@ -98,13 +98,13 @@ export class MasterKeyChain {
     });
   }
 
-  #isAuthentic(record: KeyRecord, known?: EncodedVersions): boolean {
+  #isAuthentic(record: KeyRecord, encoded?: EncodedVersions): boolean {
     const { format, tmkVersion, tag } = record.mac;
     if (format !== 1 && format !== 2) return false;
     // Fields that the format does not cover count as absent.
     if (format === 1 && !(isEmpty(record.fields) && record.versions.every(({ fields }) => isEmpty(fields))))
       return false;
-    return this.version(tmkVersion).verifyMac(encodeKeyRecord(record, format, known), tag);
+    return this.version(tmkVersion).verifyMac(encodeKeyRecord(record, format, encoded), tag);
   }
 
   /** Seals the material of a new version. */

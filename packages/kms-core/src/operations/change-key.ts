@@ -70,27 +70,29 @@ export async function changeKey(
   const { kms, caller } = op;
   checkChange(request, op.idempotency);
   const { tenantId } = caller;
-  const changeIt = (chain: MasterKeyChain) =>
-    kms.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
-      const locked = await lockKey(unit, chain, request.keyId, seen);
-      const { record } = locked;
-      // Before the idempotency key: a caller who may no longer do this gets no stored answer either.
-      authorize(caller, permission, record, kms.clock());
-      tellReadable(op, record);
-      return runOnce(op, { unit, chain, what: lifecycle }, async () => {
-        // Before the revision is compared: the change that was already made has increased it.
-        if (await isDone(record, locked)) return describeKey(record, warnings);
-        requireRevision(op, record, request.ifRevision);
-        const changed = await applyEvent(op, locked, lifecycle, change, request.statedReason);
-        tellReadable(op, changed);
-        return describeKey(changed, warnings);
-      });
+  const { keyId } = request;
+  const changeLocked = async (unit: UnitOfWork, chain: MasterKeyChain) => {
+    const locked = await lockKey(unit, chain, keyId, seen);
+    const { record } = locked;
+    // Before the idempotency key: a caller who may no longer do this gets no stored answer either.
+    authorize(caller, permission, record, kms.clock());
+    tellReadable(op, record);
+    return runOnce(op, { unit, chain, what: lifecycle }, async () => {
+      // Before the revision is compared: the change that was already made has increased it.
+      if (await isDone(record, locked)) return describeKey(record, warnings);
+      requireRevision(op, record, request.ifRevision);
+      const changed = await applyEvent(op, locked, lifecycle, change, request.statedReason);
+      tellReadable(op, changed);
+      return describeKey(changed, warnings);
     });
+  };
   try {
-    return await kms.hierarchy.under(tenantId, changeIt);
+    return await kms.hierarchy.under(tenantId, (chain) =>
+      kms.store.transact({ kind: 'tenant', tenantId }, (unit) => changeLocked(unit, chain), { keyId, seen }),
+    );
   } finally {
     // Even if it failed: the answer to a commit can be lost.
-    kms.keyRing.forget(request.keyId);
+    kms.keyRing.forget(keyId);
   }
 }
 

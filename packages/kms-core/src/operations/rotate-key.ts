@@ -13,7 +13,12 @@ import { addVersion, hasRoomForVersion, nextVersionName, requireRoomForVersion }
 import { OPERATIONS } from './catalog.ts';
 import { changeKey } from './change-key.ts';
 import type { Operation } from './operation.ts';
-import { prepareVersion, type VersionPlan } from './prepare-version.ts';
+import type { Kms } from './kms.ts';
+import { prepareVersion, softwareVersion, type VersionPlan } from './prepare-version.ts';
+import type { PreparedVersion } from './prepared-version.ts';
+
+/** As many random bytes as a secret key in software is made of. */
+const MOST_DRAWN_BYTES = 64;
 
 type Renewal = typeof OPERATIONS.rotateKey | typeof OPERATIONS.upgradeKey;
 
@@ -28,8 +33,64 @@ export function upgradeKey(op: Operation, input: ChangeRequest): Promise<KeyDesc
 }
 
 async function renewKey(op: Operation, renewal: Renewal, input: ChangeRequest): Promise<KeyDescription> {
-  const quotas = await op.kms.quotas.of(op.caller.tenantId);
-  const seen = await op.kms.keyRing.read(op.caller.tenantId, input.keyId);
+  const { kms, caller } = op;
+  const quotas = await kms.quotas.of(caller.tenantId);
+  // Before the unit of work: an HSM may take its time for random bytes.
+  const drawn = await kms.random(MOST_DRAWN_BYTES);
+  try {
+    return await changeKey(op, renewal, input, (record, context) => {
+      const algorithm = algorithmAfter(renewal, record);
+      if (kms.settings.requireFips) requireApproved(algorithm);
+      requireRoomForVersion(record, quotas);
+      if (isImported(record)) return refuseRenewal(record);
+      const prepared = softwareSecret(kms, record, algorithm, drawn);
+      if (prepared === undefined) throw new TakesTime(record);
+      return addVersion(record, context, { prepared, quotas });
+    });
+  } catch (error) {
+    if (!(error instanceof TakesTime)) throw error;
+    return await renewSlowly(op, renewal, input, { seen: error.record, quotas });
+  } finally {
+    drawn.fill(0);
+  }
+}
+
+/** Ends a unit of work in which the new version can't be made: nothing waits in one for an HSM, or for seconds. */
+class TakesTime extends Error {
+  override readonly name = 'TakesTime';
+  /** The key as it is stored, authentic. */
+  readonly record: KeyRecord;
+
+  constructor(record: KeyRecord) {
+    super('Making the new version takes time.');
+    this.record = record;
+  }
+}
+
+/** What `prepareVersion` makes for a secret key in software, from bytes that were drawn before; `undefined` for all others. */
+function softwareSecret(
+  kms: Kms,
+  { protectionLevel }: KeyRecord,
+  algorithm: Algorithm,
+  drawn: Uint8Array,
+): PreparedVersion | undefined {
+  const { form } = algorithm;
+  if (protectionLevel !== 'software' || form.kind !== 'secret' || form.bytes > drawn.length) return undefined;
+  const material = { secret: drawn.subarray(0, form.bytes), publicKey: null };
+  return softwareVersion(kms, material, { algorithm, origin: 'generated', warnings: [] });
+}
+
+interface SeenKey {
+  readonly seen: KeyRecord;
+  readonly quotas: Quotas;
+}
+
+async function renewSlowly(
+  op: Operation,
+  renewal: Renewal,
+  input: ChangeRequest,
+  { seen, quotas }: SeenKey,
+): Promise<KeyDescription> {
   const plan = planRenewal(op, renewal, seen, quotas);
   if (plan === undefined)
     return changeKey(

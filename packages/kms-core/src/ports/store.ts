@@ -10,6 +10,12 @@ import type { KeyState } from '../model/states.ts';
 /** Whose rows a unit of work may see: one tenant's, or for the service's own work everybody's. */
 export type StoreScope = { readonly kind: 'tenant'; readonly tenantId: TenantId } | { readonly kind: 'system' };
 
+/** The key that a unit of work locks before anything else, with what it gives to {@link KeyRecords.get}. */
+export interface FirstLock {
+  readonly keyId: KeyId;
+  readonly seen?: KeyRecord | undefined;
+}
+
 /**
  * The authority over every record. The contract suite (`testing/store-contract.ts`) says what an implementation owes:
  * units of work are atomic and isolated, a tenant's unit of work neither sees nor changes another tenant's rows, and a
@@ -19,8 +25,11 @@ export interface Store {
   /**
    * Runs a unit of work: all of its writes become durable together when it ends, or none do when it throws.
    * `work` may run only once and must not keep the unit after it ended.
+   *
+   * @param first what the work does first: a store may ask for it together with the beginning of the unit. It may as well ignore it, and
+   *   the work may do something else.
    */
-  transact<T>(scope: StoreScope, work: (unit: UnitOfWork) => Promise<T>): Promise<T>;
+  transact<T>(scope: StoreScope, work: (unit: UnitOfWork) => Promise<T>, first?: FirstLock): Promise<T>;
   /** Reads one key with its versions, outside any unit of work: the cold path of every crypto operation. */
   readKey(tenantId: TenantId, keyId: KeyId): Promise<KeyRecord | undefined>;
   /** Finds a token by its keyed hash, whatever tenant it belongs to. */

@@ -48,6 +48,55 @@ export function unitRules({ it }: Rules, store: () => Store): void {
     });
   });
 
+  it('does the same whether or not it is told what a unit locks first', async () => {
+    const tenantId = await newTenant(store());
+    const [key, other] = [await insertKey(store(), sampleKey(tenantId)), await insertKey(store(), sampleKey(tenantId))];
+    const first = { keyId: key.keyId };
+    const names = await store().transact(
+      scopeOf(tenantId),
+      async ({ keys }) => {
+        await keys.update(nextRevision(other, { name: 'other' }), 1);
+        const locked = await keys.get(key.keyId, { lock: true });
+        if (locked !== undefined) await keys.update(nextRevision(locked, { name: 'first' }), locked.revision);
+        const again = await keys.get(key.keyId, { lock: true });
+        return [locked?.name, again?.name];
+      },
+      first,
+    );
+    assert.deepEqual(names, [null, 'first']);
+    assertMembers(await store().readKey(tenantId, key.keyId), { name: 'first', revision: 2 });
+    assertMembers(await store().readKey(tenantId, other.keyId), { name: 'other', revision: 2 });
+    // Written before it is locked, against what was announced.
+    const blind = await store().transact(
+      scopeOf(tenantId),
+      async ({ keys }) => {
+        await keys.update(nextRevision({ ...other, revision: 2 }, { name: 'blind' }), 2);
+        return (await keys.get(other.keyId, { lock: true }))?.name;
+      },
+      { keyId: other.keyId },
+    );
+    assert.equal(blind, 'blind');
+    const seen = await store().readKey(tenantId, key.keyId);
+    const changed = await store().transact(
+      scopeOf(tenantId),
+      async ({ keys }) => (await keys.get(key.keyId, { lock: true, seen }))?.revision,
+      { keyId: key.keyId, seen },
+    );
+    assert.equal(changed, 2);
+    const foreign = await store().transact(
+      scopeOf(await newTenant(store())),
+      ({ keys }) => keys.get(key.keyId, { lock: true }),
+      first,
+    );
+    assert.equal(foreign, undefined);
+    const failure = new KmsError('FORBIDDEN', 'the work failed');
+    await assert.rejects(
+      store().transact(scopeOf(tenantId), () => Promise.reject(failure), first),
+      (error) => error === failure,
+    );
+    assert.equal(await store().transact(scopeOf(tenantId), async () => 'nothing', first), 'nothing');
+  });
+
   it('shows a unit its own writes and nobody else before it ends', async () => {
     const tenantId = await newTenant(store());
     const key = sampleKey(tenantId);

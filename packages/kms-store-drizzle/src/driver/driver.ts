@@ -13,6 +13,11 @@ export interface TransactionOptions {
   readonly plans?: 'kept' | 'fresh';
   /** Even on a database that lacks what was acknowledged: for the work that records this in it. */
   readonly evenBehind?: boolean;
+  /**
+   * Sends statements that read right behind the beginning, without waiting for its answer. A driver that cannot send several at a time
+   * never calls it.
+   */
+  readonly ahead?: (db: Db) => void;
 }
 
 /** What the store needs from a database. Every way in which it fails is a `KmsError`. */

@@ -98,8 +98,10 @@ export class Connection implements UnitConnection {
   }
 
   /** Begins a transaction and runs another statement in the same round trip; returns the first value of its row. */
-  async begin(statement: string): Promise<string> {
-    const results: unknown = await this.#rolledBackOnFailure(`${this.#begin}${this.#noteStandby}${statement}`);
+  async begin(statement: string, ahead?: (db: Db) => void): Promise<string> {
+    const begun = this.#rolledBackOnFailure(`${this.#begin}${this.#noteStandby}${statement}`);
+    ahead?.(this.db);
+    const results: unknown = await begun;
     // For several statements postgres.js answers a list of results, each a list of rows.
     const row = (results as readonly (readonly Readonly<Record<string, string>>[])[]).at(-1)?.[0];
     return row?.['now'] ?? '';

@@ -42,7 +42,7 @@ export class PostgresDriver implements Driver {
     const statement = scopeStatement(this.names, scope, options);
     const attempt: Attempt<T> = { open: undefined };
     return this.#use(
-      (connection) => this.#inTransaction(connection, statement, work, attempt),
+      (connection) => this.#inTransaction(connection, statement, work, attempt, options?.ahead),
       options?.evenBehind,
     ).catch((error: unknown) => {
       if (attempt.open === undefined) throw error;
@@ -105,9 +105,10 @@ export class PostgresDriver implements Driver {
     statement: string,
     work: (db: Db, now: Date) => Promise<T>,
     attempt: Attempt<T>,
+    ahead?: (db: Db) => void,
   ): Promise<T> {
     const askedAt = performance.now();
-    const now = Number(await connection.begin(statement));
+    const now = Number(await connection.begin(statement, ahead));
     if (now > 0) this.clock.observe(askedAt, performance.now(), now);
     let answer: T;
     try {

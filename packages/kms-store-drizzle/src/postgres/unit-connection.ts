@@ -7,8 +7,12 @@ export interface UnitConnection {
   readonly db: Db;
   /** Whether the server behind it was seen to have every known commit. */
   readonly isKnown: boolean;
-  /** Begins a transaction and runs another statement in it; returns what that calls `now`. */
-  begin(statement: string): Promise<string>;
+  /**
+   * Begins a transaction and runs another statement in it; returns what that calls `now`.
+   *
+   * @param ahead sends what comes next before that is answered; never called where statements can only be sent one at a time
+   */
+  begin(statement: string, ahead?: (db: Db) => void): Promise<string>;
   /** Commits, and counts the commit. Throws `INTERNAL_ERROR` when a statement had failed. */
   commit(): Promise<void>;
   rollback(): Promise<void>;

@@ -20,6 +20,7 @@ import { childrenOf, countKeys, listKeys, lockDueKeys, scheduledRotations } from
 import { toKeyRow, toVersionRow, toWholeKey } from './key-rows.ts';
 import { changeVersions, getKey, insertKey, insertVersion, lockKey, updateKey } from './key-statements.ts';
 import { leaseOperations } from './operation-leases.ts';
+import type { SentLock } from './sent-lock.ts';
 import { type VersionChange, versionChanges } from './version-changes.ts';
 
 export class DrizzleKeys implements KeyRecords {
@@ -29,8 +30,12 @@ export class DrizzleKeys implements KeyRecords {
   /** The keys whose rows nobody else can change before this unit ends. */
   readonly #held = new Set<KeyId>();
 
-  constructor(session: Session) {
+  /** What was asked before the unit had begun, until it is used. */
+  #sent: SentLock | undefined;
+
+  constructor(session: Session, sent?: SentLock) {
     this.#session = session;
+    this.#sent = sent;
   }
 
   async get(
@@ -97,8 +102,11 @@ export class DrizzleKeys implements KeyRecords {
   async #lock(keyId: KeyId, seen: KeyRecord | undefined): Promise<KeyRecord | undefined> {
     const { scope } = this.#session;
     const values = { keyId, ...scopeValues(scope) };
+    const sent = this.#sent?.keyId === keyId ? this.#sent : undefined;
+    this.#sent = undefined;
+    const locked = this.#session.run((db) => sent?.locked ?? lockKey(db, scope).execute(values));
     if (seen !== undefined) {
-      const [row] = await this.#session.run((db) => lockKey(db, scope).execute(values));
+      const [row] = await locked;
       if (row === undefined) return undefined;
       this.#held.add(keyId);
       // The MAC is over all of a record, so this one is the stored one. If somebody has changed a version behind its back, what is
@@ -109,16 +117,15 @@ export class DrizzleKeys implements KeyRecords {
     // Two statements: the versions that a statement reads beside a row that it had to wait for are from before the wait.
     // The second is sent before the first is answered, but the server begins it after the first has ended, and under READ
     // COMMITTED it takes its snapshot only then.
-    const locked = this.#session.run((db) => lockKey(db, scope).execute(values));
-    const [rows, key] = await inOrder([locked, this.#read(keyId)]);
+    const [rows, key] = await inOrder([locked, this.#read(keyId, sent?.read)]);
     if (rows.length === 0 || key === undefined) return undefined;
     this.#held.add(keyId);
     return key;
   }
 
-  async #read(keyId: KeyId): Promise<KeyRecord | undefined> {
+  async #read(keyId: KeyId, sent?: SentLock['read']): Promise<KeyRecord | undefined> {
     const { scope } = this.#session;
-    const [row] = await this.#session.run((db) => getKey(db, scope).execute({ keyId, ...scopeValues(scope) }));
+    const [row] = await this.#session.run((db) => sent ?? getKey(db, scope).execute({ keyId, ...scopeValues(scope) }));
     return row === undefined ? undefined : toWholeKey(row);
   }
 
@@ -141,6 +148,7 @@ export class DrizzleKeys implements KeyRecords {
 
   /** Keeps what the unit wrote: until it ends, the row is its own. */
   #remember(key: KeyRecord): void {
+    this.#sent = undefined;
     this.#known.set(key.keyId, key);
     this.#held.add(key.keyId);
   }

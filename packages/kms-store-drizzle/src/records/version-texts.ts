@@ -11,7 +11,7 @@ const RECORD = '\x1e';
 const ABSENT = '-';
 const VALUES = 11;
 
-const base64 = (column: string) => sql.raw(`coalesce(encode(v.${column}, 'base64'), '${ABSENT}')`);
+const inBase64 = (column: string) => sql.raw(`coalesce(encode(v.${column}, 'base64'), '${ABSENT}')`);
 
 /**
  * All versions of the key of a row of `keys`, ascending, as one text: PostgreSQL writes that about four times as fast as JSON. Each
@@ -19,7 +19,7 @@ const base64 = (column: string) => sql.raw(`coalesce(encode(v.${column}, 'base64
  */
 const versionTexts = sql<string | null>`(
   select string_agg(concat_ws(E'\\x1f', v.version, v.state, v.algorithm, v.origin, v.provider, coalesce(v.tmk_version::text, '-'),
-    ${base64('sealed')}, ${base64('handle')}, ${base64('public_key')}, (date_part('epoch', v.created_at) * 1000)::bigint, v.fields),
+    ${inBase64('sealed')}, ${inBase64('handle')}, ${inBase64('public_key')}, (date_part('epoch', v.created_at) * 1000)::bigint, v.fields),
     E'\\x1e' order by v.version)
   from ${kms}.key_versions v where v.key_id = "keys"."key_id"
 )`;

@@ -32,6 +32,11 @@ test.each<[string, readonly Field[]]>([
   ['no field', []],
   ['empty fields', ['', Buffer.alloc(0), null]],
   ['characters of one to four bytes', ['a', 'ä', '€', '😀', 'aä€😀'.repeat(99)]],
+  [
+    'strings around the length that is short',
+    ['a'.repeat(48), 'b'.repeat(49), `${'c'.repeat(47)}é`, `${'d'.repeat(48)}é`],
+  ],
+  ['a character that is not ASCII behind others that are', ['abc', '\u007f', '\u0080', 'z']],
   ['half of a surrogate pair', ['\ud800', 'x\udfffy']],
   ['small and large numbers', [0, 1, 255, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, Number.MAX_SAFE_INTEGER]],
   ['flags', [true, false]],

@@ -75,11 +75,16 @@ function fieldsOfVersion(version: KeyVersionRecord): readonly Field[] {
     version.provider,
     material.kind,
     material.kind === 'sealed' ? material.tmkVersion : null,
-    material.kind === 'sealed' ? hash('sha256', material.sealed, 'buffer') : null,
+    material.kind === 'sealed' ? sha256(material.sealed) : null,
     material.kind === 'resident' ? material.handle : null,
     version.publicKey,
     instant(version.createdAt),
   ];
+}
+
+/** By way of text, which Node makes in less than half the time. */
+function sha256(bytes: Uint8Array): Buffer {
+  return Buffer.from(hash('sha256', bytes, 'hex'), 'hex');
 }
 
 /** The bytes of the record of a token that its MAC covers. */

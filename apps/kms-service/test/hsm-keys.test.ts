@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { constants, hash, verify } from 'node:crypto';
 import { createDatabase, serviceEntry, startService, tempDir, type TestDatabase } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LocalService, startLocalService } from './local-service.ts';
@@ -162,6 +163,32 @@ describe('keys in an HSM', () => {
     expect((await local.call('POST', `${path}/mac/verify`, { data: other, mac: body['mac'] })).body).toMatchObject({
       valid: false,
     });
+  });
+
+  test.each([
+    ['ecdsa-p256', { hash: 'sha256', format: 'der' }],
+    ['ecdsa-p384', { hash: 'sha512', format: 'ieee-p1363' }],
+    ['rsa-2048', { hash: 'sha384', scheme: 'pss' }],
+    ['rsa-2048', { hash: 'sha512', scheme: 'pkcs1-v1_5' }],
+  ] as const)('of %s sign a digest there with %o', { timeout: 600_000 }, async (algorithm, options) => {
+    const { path } = await create({ algorithm });
+    const message = Buffer.from('hashed elsewhere');
+    const data = hash(options.hash, message, 'base64');
+    const { body: signed } = await local.call('POST', `${path}/sign`, { data, ...options, messageType: 'digest' });
+    const signature = String(signed['signature']);
+    const { body: shown } = await local.call('GET', `${path}/public-key`);
+    const key = {
+      key: String(shown['publicKeyPem']),
+      ...('format' in options && { dsaEncoding: options.format }),
+      ...('scheme' in options && {
+        padding: options.scheme === 'pss' ? constants.RSA_PKCS1_PSS_PADDING : constants.RSA_PKCS1_PADDING,
+      }),
+    };
+    expect(verify(options.hash, message, key, Buffer.from(signature, 'base64'))).toBe(true);
+    const ofMessage = { data: message.toString('base64'), signature, ...options };
+    expect((await local.call('POST', `${path}/verify`, ofMessage)).body).toMatchObject({ valid: true });
+    const short = { data: Buffer.alloc(20).toString('base64'), ...options, messageType: 'digest' };
+    expect((await local.call('POST', `${path}/sign`, short)).status).toBe(400);
   });
 
   test.each([

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { generateKeyPairSync, hash, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LIMITS } from '@qnsp/kms-contract';
@@ -35,6 +35,21 @@ describe('kms sign and verify', () => {
     });
     writeFileSync(at('contract'), 'I owe you 99');
     expect(await call(...verify, 'debt')).toMatchObject({ code: EXIT.data, out: expect.stringMatching(/no/) });
+  });
+
+  test('take the digest that was made elsewhere, with the signature of the message', async () => {
+    await call('keys', 'create', '--name', 'digests', '--algorithm', 'ECDSA-P-256');
+    const message = 'a file that is too large to be sent';
+    writeFileSync(at('message'), message);
+    writeFileSync(at('digest'), hash('sha384', message, 'buffer'));
+    const options = ['--key', 'digests', '--hash', 'sha384'];
+    expect(await call('sign', at('digest'), ...options, '--digest')).toMatchObject({ code: EXIT.done, err: '' });
+    const valid = { code: EXIT.done, out: expect.stringMatching(/yes/) };
+    expect(await call('verify', at('digest'), ...options, '--digest')).toMatchObject(valid);
+    expect(await call('verify', at('message'), ...options, '--signature', at('digest.sig'))).toMatchObject(valid);
+    expect(await call('verify', at('digest'), ...options)).toMatchObject({ code: EXIT.data });
+    const signed = await call('sign', at('digest'), '--key', 'signer', '--digest', '--out', at('none'));
+    expect(signed).toMatchObject({ code: EXIT.usage, err: expect.stringContaining('external mu') });
   });
 
   test('take as much as the contract allows and no more', async () => {

@@ -307,9 +307,16 @@ const settings = {
 };
 const signing = { data: sized(BOUNDS.messageBytes), keyId: id() };
 const options: Field<core.SignatureOptions> = {
-  path: ['options', 'context', 'format', 'scheme'],
+  path: ['options', 'context', 'format', 'scheme', 'messageType', 'hash'],
   inside: [{}, { context: bytes(0) }],
-  outside: [{ context: bytes(256) }, { context: 'text' }, { format: 'pem' }, { scheme: 'none' }],
+  outside: [
+    { context: bytes(256) },
+    { context: 'text' },
+    { format: 'pem' },
+    { scheme: 'none' },
+    { messageType: 'DIGEST' },
+    { hash: 'sha1' },
+  ],
 };
 
 async function encrypted(f: Fixture) {

@@ -23,7 +23,7 @@ export function hsmPairEngine(key: HsmPrivateKey, algorithm: Algorithm, spki: Ui
   const signing: Required<Pick<KeyEngine, 'sign' | 'verify'>> = {
     ...verifier,
     sign: async (data, options) => {
-      checkSignatureOptions(algorithm, options);
+      checkSignatureOptions(algorithm, data, options);
       const input = signingInput(algorithm, data, options);
       const raw = await key.link.call({ op: 'sign', ref: key.ref, ...input, maxBytes: MAX_SIGNATURE_BYTES });
       const signature = algorithm.family === 'ecdsa' && options.format !== 'ieee-p1363' ? ecdsaDer(raw) : raw;

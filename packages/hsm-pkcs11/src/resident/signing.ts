@@ -1,13 +1,24 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { type Algorithm, KmsError, type SignatureOptions } from '@qnsp/kms-core';
+import type { SignatureHash } from '@qnsp/kms-core/engines';
+import { signatureHash } from '@qnsp/kms-core/internal';
 import { CKM } from '../protocol/cryptoki.ts';
 import type { MechanismParameters } from '../protocol/messages.ts';
 
 /** CKG_MGF1_SHA256 */
 export const MGF1_SHA256 = 2;
-const SALT_BYTES = 32;
-/** The DER of DigestInfo up to the digest of SHA-256 (RFC 8017, section 9.2, note 1). */
-const DIGEST_INFO_SHA256 = Buffer.from('3031300d060960864801650304020105000420', 'hex');
+
+/** What tokens know of a hash: CKM_*, CKG_MGF1_*, its length, and the DER of DigestInfo up to the digest (RFC 8017, section 9.2, note 1). */
+const HASHES: Readonly<
+  Record<
+    SignatureHash,
+    { readonly mechanism: number; readonly mgf: number; readonly bytes: number; readonly digestInfo: string }
+  >
+> = {
+  sha256: { mechanism: CKM.sha256, mgf: MGF1_SHA256, bytes: 32, digestInfo: '3031300d060960864801650304020105000420' },
+  sha384: { mechanism: CKM.sha384, mgf: 3, bytes: 48, digestInfo: '3041300d060960864801650304020205000430' },
+  sha512: { mechanism: CKM.sha512, mgf: 4, bytes: 64, digestInfo: '3051300d060960864801650304020305000440' },
+};
 
 /** What a token is asked to sign, and how. Messages are hashed here. */
 export interface SigningInput {
@@ -20,14 +31,19 @@ export interface SigningInput {
 export function signingInput(algorithm: Algorithm, data: Uint8Array, options: SignatureOptions): SigningInput {
   switch (algorithm.family) {
     case 'ecdsa':
-      return { mechanism: CKM.ecdsa, parameters: null, data: digestOf(algorithm, data) };
+      return { mechanism: CKM.ecdsa, parameters: null, data: digestOf(algorithm, data, options) };
     case 'eddsa':
       return { mechanism: CKM.eddsa, parameters: null, data };
     case 'rsa': {
-      const digest = digestOf(algorithm, data);
+      const digest = digestOf(algorithm, data, options);
+      const { mechanism, mgf, bytes, digestInfo } = HASHES[hashOf(algorithm, options)];
       if (options.scheme === 'pkcs1-v1_5')
-        return { mechanism: CKM.rsaPkcs, parameters: null, data: Buffer.concat([DIGEST_INFO_SHA256, digest]) };
-      const parameters = { kind: 'pss', hash: CKM.sha256, mgf: MGF1_SHA256, saltBytes: SALT_BYTES } as const;
+        return {
+          mechanism: CKM.rsaPkcs,
+          parameters: null,
+          data: Buffer.concat([Buffer.from(digestInfo, 'hex'), digest]),
+        };
+      const parameters = { kind: 'pss', hash: mechanism, mgf, saltBytes: bytes } as const;
       return { mechanism: CKM.rsaPkcsPss, parameters, data: digest };
     }
     default:
@@ -35,8 +51,10 @@ export function signingInput(algorithm: Algorithm, data: Uint8Array, options: Si
   }
 }
 
-function digestOf(algorithm: Algorithm, data: Uint8Array): Buffer {
-  return createHash(algorithm.digest ?? 'sha256')
-    .update(data)
-    .digest();
+function hashOf(algorithm: Algorithm, options: SignatureOptions): SignatureHash {
+  return signatureHash(algorithm, options) ?? 'sha256';
+}
+
+function digestOf(algorithm: Algorithm, data: Uint8Array, options: SignatureOptions): Uint8Array {
+  return options.messageType === 'digest' ? data : hash(hashOf(algorithm, options), data, 'buffer');
 }

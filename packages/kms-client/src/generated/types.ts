@@ -1240,7 +1240,7 @@ export interface SignInput {
   readonly tenantId?: string | undefined;
   /** The key; if the path names it too, it must be the same. */
   readonly keyId: string;
-  /** The message itself, not a digest of it. `message` is a synonym. */
+  /** The message itself, or with `messageType: digest` its digest. `message` is a synonym. */
   readonly data: Uint8Array;
   /** The context string of ML-DSA and SLH-DSA, at most 255 bytes. Other algorithms have none and refuse it. */
   readonly context?: Uint8Array | undefined;
@@ -1248,6 +1248,16 @@ export interface SignInput {
   readonly format?: 'der' | 'ieee-p1363' | undefined;
   /** The padding of an RSA signature (default: PSS with a salt as long as the digest). */
   readonly scheme?: 'pss' | 'pkcs1-v1_5' | undefined;
+  /**
+   * What `data` is: the message (`raw`, the default), or the digest of it that was made elsewhere, of as many
+   * bytes as `hash` makes. ECDSA and RSA alone sign digests; the signature is the same as that of the message.
+   */
+  readonly messageType?: 'raw' | 'digest' | undefined;
+  /**
+   * What the message is hashed with, or was, for ECDSA and RSA (default: SHA-384 for P-384, SHA-256 for the
+   * others).
+   */
+  readonly hash?: 'sha256' | 'sha384' | 'sha512' | undefined;
   /** Sign with this version or not at all: one that was superseded no longer signs (`KEY_STATE_INVALID`). */
   readonly keyVersion?: number | undefined;
 }
@@ -1258,7 +1268,7 @@ export interface VerifyInput {
   readonly tenantId?: string | undefined;
   /** The key; if the path names it too, it must be the same. */
   readonly keyId: string;
-  /** The message itself, not a digest of it. `message` is a synonym. */
+  /** The message itself, or with `messageType: digest` its digest. `message` is a synonym. */
   readonly data: Uint8Array;
   readonly signature: Uint8Array;
   /** The context string of ML-DSA and SLH-DSA, at most 255 bytes. Other algorithms have none and refuse it. */
@@ -1267,6 +1277,16 @@ export interface VerifyInput {
   readonly format?: 'der' | 'ieee-p1363' | undefined;
   /** The padding of an RSA signature (default: PSS with a salt as long as the digest). */
   readonly scheme?: 'pss' | 'pkcs1-v1_5' | undefined;
+  /**
+   * What `data` is: the message (`raw`, the default), or the digest of it that was made elsewhere, of as many
+   * bytes as `hash` makes. ECDSA and RSA alone sign digests; the signature is the same as that of the message.
+   */
+  readonly messageType?: 'raw' | 'digest' | undefined;
+  /**
+   * What the message is hashed with, or was, for ECDSA and RSA (default: SHA-384 for P-384, SHA-256 for the
+   * others).
+   */
+  readonly hash?: 'sha256' | 'sha384' | 'sha512' | undefined;
   /**
    * Only this version; if absent, the newest 32 that may still verify. If none of them accepts and the key has
    * older ones, the answer is `BAD_REQUEST`, which asks for the version.

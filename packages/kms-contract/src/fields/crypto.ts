@@ -42,6 +42,19 @@ export const signatureScheme = z
   .enum(['pss', 'pkcs1-v1_5'])
   .describe('The padding of an RSA signature (default: PSS with a salt as long as the digest).');
 
+export const messageType = z
+  .enum(['raw', 'digest'])
+  .describe(
+    'What `data` is: the message (`raw`, the default), or the digest of it that was made elsewhere, of as many bytes as `hash` makes. ECDSA and ' +
+      'RSA alone sign digests; the signature is the same as that of the message.',
+  );
+
+export const signatureHash = z
+  .enum(['sha256', 'sha384', 'sha512'])
+  .describe(
+    'What the message is hashed with, or was, for ECDSA and RSA (default: SHA-384 for P-384, SHA-256 for the others).',
+  );
+
 export const mac = bytes({ maximum: LIMITS.macBytes });
 
 export const dataKey = bytes({

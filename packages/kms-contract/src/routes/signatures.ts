@@ -7,9 +7,11 @@ import {
   keyVersion,
   mac,
   message,
+  messageType,
   signature,
   signatureContext,
   signatureFormat,
+  signatureHash,
   signatureScheme,
 } from '../fields/crypto.ts';
 import { component } from '../fields/wire-schema.ts';
@@ -20,11 +22,13 @@ import { cryptoTraits, keyedBody } from './crypto-traits.ts';
 const MAKE_ERRORS = ['KEY_STATE_INVALID', 'KEY_USAGE_EXCEEDED', 'HSM_UNAVAILABLE'] as const;
 const CHECK_ERRORS = ['KEY_STATE_INVALID', 'HSM_UNAVAILABLE'] as const;
 
-const data = message.describe('The message itself, not a digest of it. `message` is a synonym.');
+const data = message.describe('The message itself, or with `messageType: digest` its digest. `message` is a synonym.');
 const options = {
   context: signatureContext.exactOptional(),
   format: signatureFormat.exactOptional(),
   scheme: signatureScheme.exactOptional(),
+  messageType: messageType.exactOptional(),
+  hash: signatureHash.exactOptional(),
 };
 const version = keyVersion
   .exactOptional()

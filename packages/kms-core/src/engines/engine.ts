@@ -1,8 +1,18 @@
 import type { MaybePromise } from '../base/maybe-promise.ts';
 import type { KmsError } from '../errors/kms-error.ts';
 
+/** What ECDSA and RSA hash messages with. */
+export type SignatureHash = 'sha256' | 'sha384' | 'sha512';
+
 /** How a signature is made, where its algorithm has a choice. */
 export interface SignatureOptions {
+  /**
+   * Whether the data is the message, which is hashed here, or the digest of it, as long as `hash` makes them. ECDSA and RSA alone
+   * sign a digest, with the same signature as of the message. Default: `raw`, the message.
+   */
+  readonly messageType?: 'raw' | 'digest';
+  /** What the message is hashed with, or was, for ECDSA and RSA; default: the hash that belongs to the algorithm. */
+  readonly hash?: SignatureHash;
   /** Context string of FIPS 204 and 205, at most 255 bytes. */
   readonly context?: Uint8Array;
   /** Encoding of ECDSA signatures; DER is the default. */

@@ -50,13 +50,13 @@ export class SoftwareKey {
 
   /** Signs a message, which is hashed here. */
   async sign(data: Uint8Array, options: SignatureOptions = {}): Promise<Uint8Array> {
-    checkSignatureOptions(this.algorithm, options);
+    checkSignatureOptions(this.algorithm, data, options);
     return this.#can('sign', 'sign')(data, options);
   }
 
   /** Tells whether a signature is one of this key's over the data. */
   async verify(data: Uint8Array, signature: Uint8Array, options: SignatureOptions = {}): Promise<boolean> {
-    checkSignatureOptions(this.algorithm, options);
+    checkSignatureOptions(this.algorithm, data, options);
     return this.#can('verify', 'verify')(data, signature, options);
   }
 

@@ -52,7 +52,7 @@ export * from '../engines/engine.ts';
 export * from '../key-material/key-in-pem.ts';
 export { RefusedMaterial } from '../key-material/refused-material.ts';
 export { oaepMessageEngine } from '../engines/message-engines.ts';
-export { checkSignatureOptions, signatureVerifier } from '../engines/signature-engine.ts';
+export { checkSignatureOptions, signatureHash, signatureVerifier } from '../engines/signature-engine.ts';
 export * from '../hierarchy/software-root.ts';
 export * from '../hierarchy/key-hierarchy.ts';
 export * from '../hierarchy/root-set.ts';

@@ -10,7 +10,7 @@ import { capability, useKey } from './use-key.ts';
 /** What is signed, with which key. */
 export interface SignInput {
   readonly keyId: KeyId;
-  /** The message itself; it is hashed here. */
+  /** The message itself, which is hashed here; with `messageType: 'digest'` its digest. */
   readonly data: Uint8Array;
   readonly options?: SignatureOptions;
   /** Refuses to sign with any other version: one that was superseded meanwhile signs nothing more. Default: the current one. */

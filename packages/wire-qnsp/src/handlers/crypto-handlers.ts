@@ -46,10 +46,12 @@ export const togetherHandlers = {
   },
 } satisfies TogetherHandlers;
 
-function signatureOptions({ context, format, scheme }: SignatureOptions): SignatureOptions {
+function signatureOptions({ context, format, scheme, messageType, hash }: SignatureOptions): SignatureOptions {
   return {
     ...(context === undefined ? {} : { context }),
     ...(format === undefined ? {} : { format }),
     ...(scheme === undefined ? {} : { scheme }),
+    ...(messageType === undefined ? {} : { messageType }),
+    ...(hash === undefined ? {} : { hash }),
   };
 }

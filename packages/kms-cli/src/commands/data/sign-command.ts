@@ -7,7 +7,7 @@ import { KEY_HELP, keyIdOf } from '../named-key.ts';
 import { type OutputOptions, withEnding, withOutputOptions } from './file-options.ts';
 
 export const SIGNATURE = '.sig';
-export const TOO_LARGE = 'sign the digest of the file instead, for example from `sha256sum`';
+export const TOO_LARGE = 'sign its digest instead: `openssl dgst -sha256 -binary FILE`, and --digest for ECDSA and RSA';
 
 /** How a signature is made, where its algorithm leaves a choice. */
 export interface SignatureOptions {
@@ -15,6 +15,8 @@ export interface SignatureOptions {
   readonly context?: string;
   readonly format?: 'der' | 'ieee-p1363';
   readonly scheme?: 'pss' | 'pkcs1-v1_5';
+  readonly hash?: 'sha256' | 'sha384' | 'sha512';
+  readonly digest?: boolean;
 }
 
 export function withSignatureOptions(command: Command): Command {
@@ -22,11 +24,19 @@ export function withSignatureOptions(command: Command): Command {
     .requiredOption('--key <key>', KEY_HELP)
     .option('--context <text>', 'the context string of ML-DSA and SLH-DSA')
     .addOption(new Option('--format <format>', 'the encoding of ECDSA').choices(['der', 'ieee-p1363']))
-    .addOption(new Option('--scheme <scheme>', 'the padding of RSA').choices(['pss', 'pkcs1-v1_5']));
+    .addOption(new Option('--scheme <scheme>', 'the padding of RSA').choices(['pss', 'pkcs1-v1_5']))
+    .addOption(new Option('--hash <hash>', 'the hash of ECDSA and RSA').choices(['sha256', 'sha384', 'sha512']))
+    .option('--digest', 'the data is the digest of the message, in binary (ECDSA and RSA)');
 }
 
-export function signatureInput({ context, format, scheme }: SignatureOptions) {
-  return { context: context === undefined ? undefined : new TextEncoder().encode(context), format, scheme };
+export function signatureInput({ context, format, scheme, hash, digest = false }: SignatureOptions) {
+  return {
+    context: context === undefined ? undefined : new TextEncoder().encode(context),
+    format,
+    scheme,
+    hash,
+    messageType: digest ? ('digest' as const) : undefined,
+  };
 }
 
 export function addSign(program: Command, io: CommandIo): void {

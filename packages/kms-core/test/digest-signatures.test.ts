@@ -118,6 +118,17 @@ test.each([
   expect(await keyOf('ecdsa-p256').verify(digestOf('sha256'), Buffer.from(numbers, 'hex'), options)).toBe(false);
 });
 
+test.each([1, 2, 16])(
+  'a signature in the encoding of IEEE P1363 has no other spelling: %d zeros before each number',
+  async (zeros) => {
+    const options = { messageType: 'digest', format: 'ieee-p1363' } as const;
+    const signature = await keyOf('ecdsa-p256').sign(digestOf('sha256'), options);
+    const padding = Buffer.alloc(zeros);
+    const spelt = Buffer.concat([padding, signature.subarray(0, 32), padding, signature.subarray(32)]);
+    expect(await keyOf('ecdsa-p256').verify(digestOf('sha256'), spelt, options)).toBe(false);
+  },
+);
+
 describe('without a hash', () => {
   it.each([
     ['ecdsa-p256', 'sha256'],

@@ -23,6 +23,7 @@ import { openPostgres } from './open-database.ts';
 import { mixedRandom } from './roots/hardware-random.ts';
 import { logAlert } from './roots/log-alert.ts';
 import { type OpenedRoots, openRoots } from './roots/open-roots.ts';
+import { poolOf } from './thread-pool.ts';
 import { writableStore } from './writable-store.ts';
 
 /** The parts of a running service. */
@@ -75,7 +76,7 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
       makeRoot: roots.makeRoot,
       resident: roots.hsms.map((hsm) => hsm.resident),
       random: hardware.random,
-      jobs: poolJobs({ threads: config.poolThreads }),
+      jobs: poolJobs(poolOf(config)),
       alert,
       cache: caches.open,
       evidence: evidence && (() => ({ trail: evidence.trail, close: () => evidence.stop() })),

@@ -17,6 +17,7 @@ import { measureCredentials } from '../bench/load/measure-credentials.ts';
 import { measureFairness } from '../bench/load/measure-fairness.ts';
 import { openTarget, postOf } from '../bench/load/target.ts';
 import { startBenchService } from '../bench/load/start-sides.ts';
+import { startSteadyLoader, withoutOwnWaits } from '../bench/load/steady-load.ts';
 import { comparePeer } from '../bench/peers/compare-peer.ts';
 import { ownSide } from '../bench/peers/own-side.ts';
 import { ROWS } from '../bench/peers/peer.ts';
@@ -141,6 +142,8 @@ test('the benchmark of fair shares measures a tenant beside one that keeps every
   expectWhole(result);
   expect(result.rows.map(([what]) => what)).toEqual([
     'encrypt, AES-256-GCM, p99',
+    'the same as the load saw it, which shares the processors',
+    'the event loop waits for a processor, for each',
     'sign, ML-DSA-65, p99',
     'create a key, ML-DSA-65, p99',
     'the first tenant, of the free processors',
@@ -184,6 +187,38 @@ test('load is answered whatever way a server says how long its answers are', asy
     expect(served).toBe(60);
   } finally {
     target.close();
+    server.close();
+  }
+});
+
+test('a steady load is timed from when each request was due, but for what it waited itself', async () => {
+  let served = 0;
+  const server = createServer((request, response) => {
+    served += 1;
+    const status = served > 40 ? 503 : 200;
+    const answer = () => response.writeHead(status, { 'content-length': 0 }).end();
+    // The second one has to wait for the first, which has the only connection.
+    request.resume().on('end', () => (served === 1 ? setTimeout(answer, 300) : answer()));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const loader = await startSteadyLoader();
+  try {
+    const load = { port: (server.address() as AddressInfo).port, request: postOf('/', {}), perSecond: 200 };
+    const one = await loader.run({ ...load, connections: 1, count: 10 });
+    expect(one).toHaveLength(10);
+    const [first = 0, second = 0] = one.map(({ took }) => took);
+    expect(first).toBeGreaterThan(250);
+    expect(second).toBeGreaterThan(250);
+    expect(withoutOwnWaits(one)).toEqual(one.map(({ took, ownWait }) => took - ownWait));
+    for (const { took, ownWait } of one) {
+      expect(ownWait).toBeGreaterThanOrEqual(0);
+      expect(ownWait).toBeLessThanOrEqual(took);
+    }
+    expect(await loader.run({ ...load, connections: 3, count: 30 })).toHaveLength(30);
+    expect(served).toBe(40);
+    await expect(loader.run({ ...load, connections: 1, count: 1 })).rejects.toThrow('503');
+  } finally {
+    await loader.close();
     server.close();
   }
 });

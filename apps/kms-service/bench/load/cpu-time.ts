@@ -33,6 +33,11 @@ export function cpuSecondsOfThreads(pid: number, name: string): number {
   return nanoseconds / NANOSECONDS;
 }
 
+/** Seconds for which the first thread of a process, which has the event loop, was ready to run and had no processor, so far. */
+export function eventLoopWaitedSeconds(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ', 2)[1]) / NANOSECONDS;
+}
+
 /** In which Linux counts the time of processors. */
 const TICKS_PER_SECOND = 100;
 

@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchResult } from '../bench.ts';
 import { median, percentile } from '../slices.ts';
 import { allHold, verdict } from '../verdict.ts';
-import { cpuSecondsOfThreads, idleSeconds } from './cpu-time.ts';
+import { cpuSecondsOfThreads, eventLoopWaitedSeconds, idleSeconds } from './cpu-time.ts';
 import { type BenchService, startBenchService } from './start-sides.ts';
+import { type SteadyLoader, startSteadyLoader, withoutOwnWaits } from './steady-load.ts';
 import { openTarget, postOf, type Target } from './target.ts';
 
 /** What the first tenant sends, and how long the second one is measured. */
@@ -39,9 +40,19 @@ interface Calls {
 
 /** How long calls took at the 99th percentile, in milliseconds. */
 interface Times {
+  /** But for what the load itself waited for a processor. */
   readonly encrypt: number;
+  readonly withLoad: number;
+  /** How long the event loop waited for a processor, in all, for each encryption. */
+  readonly eventLoop: number;
   readonly sign: number;
   readonly create: number;
+}
+
+/** Where calls of the second tenant go, and come from. */
+interface Sides {
+  readonly service: BenchService;
+  readonly loader: SteadyLoader;
 }
 
 interface Slice {
@@ -58,27 +69,29 @@ export async function measureFairness(
   options: FairnessOptions,
 ): Promise<BenchResult> {
   const service = await startBenchService(serverUrl);
-  const target = await openTarget(service.port, 1);
+  const loader = await startSteadyLoader();
+  const sides: Sides = { service, loader };
   try {
     const key = await service.createKey({ algorithm: options.algorithm });
     const slow = await slowJob(service, key);
     const items = Array.from({ length: options.items }, () => ({ data: DATA }));
     const batch = postOf(`/kms/v1/keys/${key}/sign`, { items }, service.token);
     const calls = await callsOf(service);
-    await target.closedLoop(calls.encrypt, options.warmUp);
-    await target.closedLoop(calls.sign, Math.ceil(options.warmUp / 50));
+    await over(service, async (connection) => {
+      await connection.closedLoop(calls.encrypt, options.warmUp);
+      await connection.closedLoop(calls.sign, Math.ceil(options.warmUp / 50));
+    });
+    await steady(sides, calls, options);
     const slices: Slice[] = [];
     for (let index = 0; index < options.slices; index += 1) {
-      const alone = await times(target, calls, options);
-      const [beside, share] = await whileBusy(service, batch, options, () =>
-        measureBeside(service, target, calls, options),
-      );
+      const alone = await times(sides, calls, options);
+      const [beside, share] = await whileBusy(service, batch, options, () => measureBeside(sides, calls, options));
       slices.push({ alone, beside, share });
       say(`encrypt ${show(alone.encrypt)} → ${show(beside.encrypt)}, sign ${show(alone.sign)} → ${show(beside.sign)}`);
     }
     return resultOf(slices, slow, options);
   } finally {
-    target.close();
+    await loader.close();
     await service.stop();
   }
 }
@@ -104,34 +117,59 @@ async function callsOf(service: BenchService): Promise<Calls> {
   };
 }
 
-async function times(target: Target, calls: Calls, options: FairnessOptions): Promise<Times> {
+async function times(sides: Sides, calls: Calls, options: FairnessOptions): Promise<Times> {
   const milliseconds = 1000 * options.seconds;
+  const encryptions = await steady(sides, calls, options);
+  return over(sides.service, async (connection) => ({
+    ...encryptions,
+    sign: percentile(await connection.closedLoopFor(calls.sign, milliseconds), 99),
+    create: percentile(await connection.closedLoopFor(calls.create, milliseconds), 99),
+  }));
+}
+
+/** Does something with a connection of its own: the service closes one that was kept open for nothing. */
+async function over<T>({ port }: BenchService, use: (connection: Target) => Promise<T>): Promise<T> {
+  const connection = await openTarget(port, 1);
+  try {
+    return await use(connection);
+  } finally {
+    connection.close();
+  }
+}
+
+/** Encryptions at a steady rate. */
+async function steady(
+  { service, loader }: Sides,
+  { encrypt: request }: Calls,
+  { perSecond, seconds }: FairnessOptions,
+): Promise<Pick<Times, 'encrypt' | 'withLoad' | 'eventLoop'>> {
+  const pid = pidOf(service);
+  const count = perSecond * seconds;
+  const before = eventLoopWaitedSeconds(pid);
+  const answers = await loader.run({ port: service.port, connections: 1, request, perSecond, count });
   return {
-    encrypt: await encryptTime(target, calls, options),
-    sign: percentile(await target.closedLoopFor(calls.sign, milliseconds), 99),
-    create: percentile(await target.closedLoopFor(calls.create, milliseconds), 99),
+    encrypt: percentile(withoutOwnWaits(answers), 99),
+    withLoad: percentile(
+      answers.map(({ took }) => took),
+      99,
+    ),
+    eventLoop: (1000 * (eventLoopWaitedSeconds(pid) - before)) / count,
   };
 }
 
-async function encryptTime(target: Target, calls: Calls, options: FairnessOptions): Promise<number> {
-  const { perSecond, seconds } = options;
-  return percentile(await target.openLoop(calls.encrypt, perSecond, perSecond * seconds), 99);
-}
-
-async function measureBeside(
-  service: BenchService,
-  target: Target,
-  calls: Calls,
-  options: FairnessOptions,
-): Promise<readonly [Times, number]> {
-  const { pid } = service.child;
-  if (pid === undefined) throw new Error('the service runs');
+async function measureBeside(sides: Sides, calls: Calls, options: FairnessOptions): Promise<readonly [Times, number]> {
+  const pid = pidOf(sides.service);
   const used = () => ({ pool: cpuSecondsOfThreads(pid, 'libuv-worker'), idle: idleSeconds() });
   const before = used();
-  await encryptTime(target, calls, options);
+  await steady(sides, calls, options);
   const after = used();
   const pool = after.pool - before.pool;
-  return [await times(target, calls, options), pool / (pool + after.idle - before.idle)];
+  return [await times(sides, calls, options), pool / (pool + after.idle - before.idle)];
+}
+
+function pidOf({ child: { pid } }: BenchService): number {
+  if (pid === undefined) throw new Error('the service runs');
+  return pid;
 }
 
 /** Has the first tenant send its batches while something is measured, and ends when nothing of them runs any more. */
@@ -170,12 +208,12 @@ async function longJobs({ baseUrl }: BenchService): Promise<{ readonly waiting: 
 function resultOf(slices: readonly Slice[], slow: number, options: FairnessOptions): BenchResult {
   const middle = (of: (slice: Slice) => number) => median(slices.map(of));
   const encrypt = middle(({ alone, beside }) => beside.encrypt / alone.encrypt);
-  const row = (what: string, kind: keyof Times, bound: string, holds: boolean) => [
+  const row = (what: string, kind: keyof Times, bound: string, holds: boolean | undefined) => [
     what,
     show(middle(({ alone }) => alone[kind])),
     show(middle(({ beside }) => beside[kind])),
     bound,
-    verdict(holds),
+    holds === undefined ? '' : verdict(holds),
   ];
   const jobs = (what: string, kind: 'sign' | 'create') => {
     const most = middle(({ alone }) => alone[kind]) + SLOW_JOBS * slow;
@@ -190,6 +228,8 @@ function resultOf(slices: readonly Slice[], slow: number, options: FairnessOptio
       `≤ ${ENCRYPT_TIMES} × alone: ${encrypt.toFixed(2)}`,
       encrypt <= ENCRYPT_TIMES,
     ),
+    row('the same as the load saw it, which shares the processors', 'withLoad', '', undefined),
+    row('the event loop waits for a processor, for each', 'eventLoop', '', undefined),
     jobs('sign, ML-DSA-65, p99', 'sign'),
     jobs('create a key, ML-DSA-65, p99', 'create'),
     [
@@ -206,7 +246,7 @@ function resultOf(slices: readonly Slice[], slow: number, options: FairnessOptio
     holds: allHold(rows),
     conditions: [
       `the first tenant sends batches of ${options.items} signatures with ${options.algorithm} over ${options.connections} connections; one such signature alone takes ${show(slow)}`,
-      `the second one has one connection: ${options.perSecond} encryptions a second, timed from when each was due; signatures and keys each as soon as the one before is answered`,
+      `the second one has one connection: ${options.perSecond} encryptions a second, timed from when each was due, without what the load itself waited for a processor, as a client on another machine does not; signatures and keys each as soon as the one before is answered`,
       `medians of ${options.slices} slices of ${options.seconds} s for each kind of call, in turns with and without the batches`,
       'free is what no other process of the machine uses; the threads that sign have this part of it',
     ],

@@ -15,7 +15,11 @@ const LONG_UNITS = 1000;
  * thread is always left for what is short, for files and for names. A pool of one thread has none to leave. Together they can be more than
  * the threads: what is started then waits for short ones that were started before, fewer than there are threads.
  *
- * @param pool how many threads it has
+ * Nor are there more long ones than processors. Two on one processor end no sooner than one after the other; but they take turns, and
+ * whenever a turn begins the scheduler lets nothing interrupt it for a while: not even the event loop, with every request that waits for it.
+ *
+ * @param pool how many threads it has, and how many processors they have: by default all that the process may use; where several processes do
+ * the same work on one machine, each has its part
  * @example
  * import { randomBytes } from 'node:crypto';
  * import { openKms, softwareRoot } from '@qnsp/kms-core';
@@ -31,9 +35,20 @@ const LONG_UNITS = 1000;
  * });
  * console.log(jobs.counts()['long']); // { waiting: 0, running: 0, started: 0, waitedMs: 0 }
  */
-export function poolJobs({ threads }: { readonly threads: number } = { threads: DEFAULT_THREADS }): Jobs {
+export function poolJobs(
+  // Of Node.js, which counts them as `os.availableParallelism` does.
+  {
+    threads,
+    processors = navigator.hardwareConcurrency,
+  }: {
+    readonly threads: number;
+    readonly processors?: number;
+  } = {
+    threads: DEFAULT_THREADS,
+  },
+): Jobs {
   const short = new FairJobs({ slots: threads });
-  const long = new FairJobs({ slots: Math.max(1, threads - 1) });
+  const long = new FairJobs({ slots: Math.max(1, Math.min(threads - 1, processors)) });
   return {
     run: <T>(job: Job, work: () => T | Promise<T>): Promise<T> =>
       (job.units < LONG_UNITS ? short : long).run(job, work),

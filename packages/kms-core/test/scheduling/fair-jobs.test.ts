@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { FairJobs } from '../../src/scheduling/fair-jobs.ts';
 import { poolJobs } from '../../src/scheduling/pool-jobs.ts';
@@ -123,7 +124,7 @@ describe('jobs of which a few run at a time', () => {
 
 describe('jobs on the thread pool', () => {
   it('leave a thread to what is short, whatever long ones wait', async () => {
-    const jobs = poolJobs({ threads: 3 });
+    const jobs = poolJobs({ threads: 3, processors: 8 });
     const { started, work, end } = makeWork();
     const all = [1, 2, 3].map((each) => jobs.run({ owner: 'a', units: 57_000 }, work(`long ${each}`)));
     all.push(jobs.run({ owner: 'a', units: 530 }, work('short')));
@@ -139,6 +140,25 @@ describe('jobs on the thread pool', () => {
     const { started, work } = makeWork();
     for (let each = 0; each < 5; each += 1) void jobs.run({ owner: 'a', units: 1 }, work('short'));
     expect(started).toHaveLength(3);
+  });
+
+  it('are no more than there are processors where they are long, and as many as threads where they are short', async () => {
+    const jobs = poolJobs({ threads: 8, processors: 2 });
+    const { started, work, end } = makeWork();
+    for (let each = 1; each <= 4; each += 1) void jobs.run({ owner: 'a', units: 57_000 }, work(`long ${each}`));
+    expect(started).toEqual(['long 1', 'long 2']);
+    for (let each = 1; each <= 8; each += 1) void jobs.run({ owner: 'a', units: 999 }, work('short'));
+    expect(jobs.counts()).toMatchObject({ short: { waiting: 0, running: 8 }, long: { waiting: 2, running: 2 } });
+    await end('long 1');
+    expect(jobs.counts()).toMatchObject({ long: { waiting: 1, running: 2 } });
+  });
+
+  it('have the processors that the process may use unless they are told otherwise', () => {
+    const jobs = poolJobs({ threads: availableParallelism() + 8 });
+    const { started, work } = makeWork();
+    for (let each = 0; each < availableParallelism() + 8; each += 1)
+      void jobs.run({ owner: 'a', units: 57_000 }, work('long'));
+    expect(started).toHaveLength(availableParallelism());
   });
 
   it('run one after the other on a pool of a single thread', async () => {

@@ -21,6 +21,7 @@ import {
   resolveIdentity,
 } from '../src/exports/internal.ts';
 import { notAuthorized } from '../src/access/refused-credential.ts';
+import { runOnce } from '../src/operations/run-once.ts';
 import { MapCache } from '../src/testing/map-cache.ts';
 import { BINDING, ISSUER, proven } from './identity-samples.ts';
 import { addTenant, callerOf, type Fixture, makeFixture, promised } from './kms-fixture.ts';
@@ -201,6 +202,17 @@ describe('a binding that demands a certificate', () => {
       message: expect.stringContaining('match'),
     });
   });
+});
+
+test('an answer that a release kept which knew of no certificates is repeated as one that demands none', async () => {
+  const { certificate: _unknown, ...before } = await createIdentityBinding(admin, BINDING);
+  const op = { ...admin, idempotency: { key: 'kept', fingerprint: randomBytes(32) } };
+  await f.kms.hierarchy.under(f.tenantId, (chain) =>
+    f.store.transact({ kind: 'tenant', tenantId: f.tenantId }, (unit) =>
+      runOnce(op, { unit, chain, what: 'create-identity-binding' }, async () => before),
+    ),
+  );
+  expect(await createIdentityBinding(op, BINDING)).toEqual({ ...before, certificate: null });
 });
 
 test('a denial of a certificate is lifted by nobody who has less than the bindings give that demand one', async () => {

@@ -45,6 +45,9 @@ export interface IdentityBindingDescription {
   readonly expiresAt: string | null;
 }
 
+/** As it may be kept for a repeated call by a release that knew of no certificates. */
+type KeptBinding = Omit<IdentityBindingDescription, 'certificate'> & Partial<IdentityBindingDescription>;
+
 export interface CreateIdentityBindingInput {
   /** As the credentials name it: the `iss` of a JWT. */
   readonly issuer: string;
@@ -108,7 +111,8 @@ export async function createIdentityBinding(
       }),
     );
   try {
-    return await kms.hierarchy.under(caller.tenantId, create);
+    const kept: KeptBinding = await kms.hierarchy.under(caller.tenantId, create);
+    return { ...kept, certificate: kept.certificate ?? null };
   } finally {
     // Even if it failed: the answer to a commit can be lost.
     kms.identities.forget(foundBy);

@@ -2,11 +2,22 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 const NANOSECONDS = 1e9;
 
-/** Seconds of processor time that a process and those that it started have taken so far. */
+/** Seconds of processor time that a process and those that it started have taken so far, without those that have ended. */
 export function cpuSecondsOfAll(pid: number): number {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
   const started = children === '' ? [] : children.split(' ').map(Number);
-  return started.reduce((sum, child) => sum + cpuSecondsOfAll(child), cpuSeconds(pid));
+  return started.reduce((sum, child) => sum + unlessEnded(() => cpuSecondsOfAll(child)), cpuSeconds(pid));
+}
+
+/** What a process that was just there has taken; nothing when it has ended since, as workers of PostgreSQL do. */
+function unlessEnded(seconds: () => number): number {
+  try {
+    return seconds();
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT' || code === 'ESRCH') return 0;
+    throw error;
+  }
 }
 
 /**

@@ -26,5 +26,5 @@ export interface PeerSide {
 }
 
 export const BATCH_ITEMS = 100;
-/** The keys that are rotated in turns, so that none of them has many versions. */
-export const ROTATED_KEYS = 50;
+/** The keys that are rotated in turns, so that none of them has many versions, and none is rotated twice at once, which OpenBao refuses. */
+export const ROTATED_KEYS = 200;

@@ -25,6 +25,7 @@ export async function bundleService(directory) {
   const metafile = await bundle({
     entryPoints: {
       'service/main': join(APP, 'src', 'main.ts'),
+      'service/provider-probe': join(APP, 'src', 'fips', 'provider-probe.ts'),
       'child/main': join(child, 'main.ts'),
       'child/lane': join(child, 'lane.ts'),
     },

@@ -5,7 +5,7 @@ import type { ServiceFacts } from '@qnsp/wire-qnsp';
 import type { Caches } from './caches.ts';
 import type { Evidence } from './evidence/open-evidence.ts';
 import { randomCheck, residentKeysCheck, rootsCheck } from './roots/root-checks.ts';
-import type { ServiceParts } from './service-parts.ts';
+import type { FipsFacts, ServiceParts } from './service-parts.ts';
 
 /** What the service answers about itself. */
 export function factsOf(parts: ServiceParts): ServiceFacts {
@@ -38,6 +38,7 @@ async function health(parts: ServiceParts) {
     ...(fleet === undefined ? {} : { fleet }),
     transport: parts.transport(),
     selfTest: selfTestCheck(parts.readiness.reason()),
+    ...(parts.fips === undefined ? {} : { fips: fipsCheck(parts.fips) }),
     ...cacheChecks(parts.caches),
     ...evidenceChecks(parts.evidence, answering.status === 'ok' ? writeProblem : undefined),
     ...(copy === undefined
@@ -117,6 +118,12 @@ function evidenceChecks(
 
 function selfTestCheck(reason: string | undefined): Check {
   return reason === undefined ? { status: 'ok' } : { status: 'critical', message: reason };
+}
+
+/** What a validation is worth depends on what it is of, so that is the operator's to say. */
+function fipsCheck({ name, version, certificate }: FipsFacts): Check {
+  const claim = certificate === undefined ? 'no certificate' : `certificate ${certificate}`;
+  return { status: 'ok', message: `${name} ${version}; the operator states ${claim}` };
 }
 
 async function storeCheck({ kms }: ServiceParts): Promise<Check> {

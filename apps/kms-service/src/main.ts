@@ -20,7 +20,7 @@ import { readConfig } from './config/env.ts';
 import { plainTextProblem } from './config/read-transport.ts';
 import type { ServiceConfig } from './config/service-config.ts';
 import { machineLimits, requireRoom } from './config/machine-limits.ts';
-import { enterFipsMode } from './fips-mode.ts';
+import { enterFipsMode } from './fips/enter-fips-mode.ts';
 import { joinFleet } from './fleet-settings.ts';
 import { httpOf } from './http-of.ts';
 import { listen } from './http/listen.ts';
@@ -31,7 +31,7 @@ import { makeMetrics } from './metrics.ts';
 import { makeReadiness } from './readiness.ts';
 import { isStillHere, sealWhenBehind, settlePlace } from './restored-copy.ts';
 import { makeRootWork } from './roots/root-work.ts';
-import type { ServiceParts } from './service-parts.ts';
+import type { FipsFacts, ServiceParts } from './service-parts.ts';
 import { runSelfTest } from './self-test.ts';
 import { startLoggedWork } from './scheduled-work.ts';
 import { TlsFiles } from './tls/tls-files.ts';
@@ -50,13 +50,13 @@ const STOP_MARGIN_MS = 5000;
 type Stops = (() => Promise<void> | void)[];
 
 /** Starts the service, part by part; each running part is in `stops`, even if a later one fails. */
-async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<void> {
+async function start(config: ServiceConfig, fips: FipsFacts | undefined, logs: Logs, stops: Stops): Promise<void> {
   const { log } = logs;
+  if (fips !== undefined) log.info({ fips }, 'all cryptography is that of a FIPS provider');
   requireRoom(config, machineLimits());
   const tls = config.tls && new TlsFiles(config.tls, log);
   const exposed = plainTextProblem(config);
   if (exposed !== undefined && isFirstWorker()) log.warn(exposed);
-  if (config.requireFips) enterFipsMode();
   const composition = await compose(config, log);
   const { opened, kms, caches, hardware, evidence, writeProblem } = composition;
   stops.push(() => composition.close());
@@ -99,6 +99,7 @@ async function start(config: ServiceConfig, logs: Logs, stops: Stops): Promise<v
     caches,
     metrics,
     version: VERSION,
+    fips,
     gatewayCredential,
     skew,
     fleet,
@@ -193,7 +194,7 @@ async function stopAll(stops: Stops): Promise<void> {
   for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) await stop();
 }
 
-async function run(config: ServiceConfig, logs: Logs): Promise<void> {
+async function run(config: ServiceConfig, fips: FipsFacts | undefined, logs: Logs): Promise<void> {
   const { log } = logs;
   if (config.database.kind === 'postgres' && config.database.migrate === 'only') {
     await migrate(config.database, log);
@@ -212,7 +213,7 @@ async function run(config: ServiceConfig, logs: Logs): Promise<void> {
   const stops: Stops = [];
   stopOnSignal(stops, config, log);
   try {
-    await start(config, logs, stops);
+    await start(config, fips, logs, stops);
   } catch (error) {
     await stopAll(stops);
     throw error;
@@ -221,7 +222,9 @@ async function run(config: ServiceConfig, logs: Logs): Promise<void> {
 
 try {
   const config = readConfig(process.env);
-  await run(config, makeLogs(config));
+  const provider = config.fips && enterFipsMode(config.fips, config.dataDir);
+  const fips = provider && { ...provider, certificate: config.fips?.certificate };
+  await run(config, fips, makeLogs(config));
 } catch (error) {
   const expected = error instanceof ConfigurationError || KmsError.is(error);
   if (!expected) throw error;

@@ -19,7 +19,7 @@ import { ConfigurationError } from './config/configuration-error.ts';
 import { readConfig, readNewRootKey } from './config/env.ts';
 import type { ServiceConfig } from './config/service-config.ts';
 import type { Environment } from './config/variables.ts';
-import { enterFipsMode } from './fips-mode.ts';
+import { enterFipsMode } from './fips/enter-fips-mode.ts';
 import { mixedRandom } from './roots/hardware-random.ts';
 import { hsmRoot, makeRootIn, openConfigured, type OpenedRoots } from './roots/open-roots.ts';
 
@@ -50,7 +50,7 @@ export interface RootOperations {
  */
 export function rootOperations(environment: Environment): RootOperations {
   const config = readConfig(environment);
-  if (config.requireFips) enterFipsMode();
+  if (config.fips !== undefined) enterFipsMode(config.fips, config.dataDir);
   return {
     status: () => withCeremony(config, 'rootStatus', rootStatus),
     init: () => withCeremony(config, 'initialiseRoots', initialiseRoots, false),

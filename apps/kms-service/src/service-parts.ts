@@ -4,11 +4,18 @@ import type { AddressLimiter, RateLimiter } from '@qnsp/kms-core/ports';
 import type { Caches } from './caches.ts';
 import type { ClockSkew } from './clock-skew.ts';
 import type { Evidence } from './evidence/open-evidence.ts';
+import type { FipsProvider } from './fips/probe-provider.ts';
 import type { Fleet } from './fleet-settings.ts';
 import type { Logs } from './http/logger.ts';
 import type { Metrics } from './metrics.ts';
 import type { Readiness } from './readiness.ts';
 import type { TransportCheck } from './tls/transport-check.ts';
+
+/** The FIPS provider that a service works with, and what its operator says of it. */
+export interface FipsFacts extends FipsProvider {
+  /** The number of its certificate; nothing here knows whether it has one. */
+  readonly certificate: string | undefined;
+}
 
 /** The parts of a running service that answer requests, or are asked how they are. */
 export interface ServiceParts {
@@ -26,6 +33,8 @@ export interface ServiceParts {
   readonly readiness: Readiness;
   readonly metrics: Metrics;
   readonly version: string;
+  /** Absent outside of FIPS mode. */
+  readonly fips?: FipsFacts | undefined;
   /** Absent when no evidence is kept. */
   readonly evidence?: Evidence | undefined;
   /** The credential of the gateway in front of the service; default: none. */

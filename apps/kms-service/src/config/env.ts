@@ -16,6 +16,7 @@ import { parseConnectionUrl } from '@qnsp/kms-store-drizzle';
 import { ConfigurationError } from './configuration-error.ts';
 import { hsmIsMeant, readHsms } from './hsm-variables.ts';
 import { readEvidence } from './read-evidence.ts';
+import { readFips } from './read-fips.ts';
 import { readJwtIssuers } from './read-jwt-issuers.ts';
 import { readLimits } from './read-limits.ts';
 import { readTransport } from './read-transport.ts';
@@ -34,9 +35,10 @@ export function readConfig(environment: Environment): ServiceConfig {
   const embedded = env.boolean('KMS_EMBEDDED_DEFAULTS', false);
   const dataDir = resolve(env.text('KMS_DATA_DIR') ?? './.kms');
   const hsms = readHsms(env);
+  const fips = readFips(env);
   const requestTimeoutMs = env.integer('KMS_REQUEST_TIMEOUT_MS', 30_000, { min: 100, max: 600_000 });
   const config: ServiceConfig = {
-    ...readTransport(env, embedded),
+    ...readTransport(env, embedded, fips !== undefined),
     logLevel: env.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     dataDir,
     fleetChange: readFleetChange(env),
@@ -47,7 +49,8 @@ export function readConfig(environment: Environment): ServiceConfig {
     gatewayCredential: readGatewayCredential(env),
     jwtIssuers: readJwtIssuers(env),
     defaultAlgorithm: readAlgorithm(env),
-    requireFips: env.boolean('KMS_REQUIRE_FIPS', false),
+    requireFips: fips !== undefined,
+    fips,
     limits: readLimits(env),
     cache: readCache(env),
     database: readDatabase(env, embedded, dataDir),

@@ -26,16 +26,19 @@ export interface TlsConfig {
 }
 
 const GROUPS = 'X25519MLKEM768:X25519:P-256';
+/** Those of approved parts alone. */
+const APPROVED_GROUPS = 'SecP256r1MLKEM768:SecP384r1MLKEM1024:P-256:P-384';
+const NOT_APPROVED_GROUP = /X25519|X448/i;
 /** What the system takes as the address of a socket, on Linux and on macOS, with room for the name that it has before it is in place. */
 const MOST_PATH_BYTES = 99;
 
 /** Reads where and how to listen. */
-export function readTransport(env: Variables, embedded: boolean): TransportConfig {
+export function readTransport(env: Variables, embedded: boolean, requireFips: boolean): TransportConfig {
   const transport = {
     host: env.text('HOST') ?? (embedded ? '127.0.0.1' : '0.0.0.0'),
     port: env.text('PORT') === 'none' ? undefined : env.integer('PORT', 8095, { min: 0, max: 65_535 }),
     listenUnix: readSocketFile(env),
-    tls: readTls(env),
+    tls: readTls(env, requireFips),
   };
   if (transport.port === undefined && transport.listenUnix === undefined)
     env.problem('PORT', 'none leaves nothing to listen on: set KMS_LISTEN_UNIX, or a port');
@@ -70,7 +73,7 @@ function readSocketFile(env: Variables): string | undefined {
   return absolute;
 }
 
-function readTls(env: Variables): TlsConfig | undefined {
+function readTls(env: Variables, requireFips: boolean): TlsConfig | undefined {
   const certFile = env.text('KMS_TLS_CERT_FILE');
   const keyFile = env.text('KMS_TLS_KEY_FILE');
   const rest = {
@@ -78,8 +81,14 @@ function readTls(env: Variables): TlsConfig | undefined {
     clientCaFile: env.text('KMS_TLS_CLIENT_CA_FILE'),
     crlFile: env.text('KMS_TLS_CRL_FILE'),
     minVersion: env.oneOf('KMS_TLS_MIN_VERSION', ['1.2', '1.3'], '1.3') === '1.2' ? 'TLSv1.2' : 'TLSv1.3',
-    groups: env.text('KMS_TLS_GROUPS') ?? GROUPS,
+    groups: env.text('KMS_TLS_GROUPS') ?? (requireFips ? APPROVED_GROUPS : GROUPS),
   } as const;
+  const notApproved = requireFips ? rest.groups.split(':').filter((group) => NOT_APPROVED_GROUP.test(group)) : [];
+  if (notApproved.length > 0)
+    env.problem(
+      'KMS_TLS_GROUPS',
+      `${notApproved.join(', ')}: not approved for FIPS mode, which KMS_REQUIRE_FIPS requires`,
+    );
   if (rest.crlFile !== undefined && rest.clientCaFile === undefined)
     env.problem(
       'KMS_TLS_CLIENT_CA_FILE',

@@ -2,6 +2,7 @@ import type { TrustedIssuer } from '@qnsp/credentials-jwt';
 import type { HsmConfig } from '@qnsp/hsm-pkcs11';
 import type { Algorithm } from '@qnsp/kms-core';
 import type { EvidenceConfig } from './read-evidence.ts';
+import type { FipsConfig } from './read-fips.ts';
 import type { LimitsConfig } from './read-limits.ts';
 import type { TransportConfig } from './read-transport.ts';
 
@@ -28,6 +29,8 @@ export interface ServiceConfig extends TransportConfig {
   readonly jwtIssuers: readonly TrustedIssuer[];
   readonly defaultAlgorithm: Algorithm;
   readonly requireFips: boolean;
+  /** Present in FIPS mode, that is, with `requireFips`. */
+  readonly fips: FipsConfig | undefined;
   readonly limits: LimitsConfig;
   readonly cache: CacheConfig;
   readonly database: DatabaseConfig;

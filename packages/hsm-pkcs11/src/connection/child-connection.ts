@@ -4,6 +4,8 @@ import type { Answers, Fault, FromChild, Request, ToChild, TokenIdentity } from 
 
 const CHILD = new URL(`../child/main${extname(import.meta.url)}`, import.meta.url);
 const CLOSE_LIMIT_MS = 2000;
+/** The flags of Node.js that say which cryptography a process may use: those of the service hold for the process of the module, too. */
+const CRYPTOGRAPHY_FLAG = /^--(?:openssl-config|force-fips|enable-fips)\b/;
 
 /** A fault that the module's process reported, or its end. */
 export class ChildFault extends Error {
@@ -51,7 +53,8 @@ export class ChildConnection {
   constructor(environment: NodeJS.ProcessEnv, onGone: () => void) {
     this.#onGone = onGone;
     // The module's own messages go where the service's diagnostics go; stdout belongs to the service.
-    this.#child = fork(CHILD, { env: environment, execArgv: [], serialization: 'advanced', stdio: [0, 2, 2, 'ipc'] });
+    const execArgv = process.execArgv.filter((flag) => CRYPTOGRAPHY_FLAG.test(flag));
+    this.#child = fork(CHILD, { env: environment, execArgv, serialization: 'advanced', stdio: [0, 2, 2, 'ipc'] });
     // A process whose module hangs does not notice that this one ends.
     const endWithThisProcess = (): void => {
       this.#child.kill('SIGKILL');

@@ -1,0 +1,55 @@
+/** A FIPS provider, as OpenSSL is told of it. */
+export interface ProviderFiles {
+  /** The absolute path of its module. */
+  readonly modulePath: string;
+  /** What is passed to it, its MAC among it. */
+  readonly parameters: ReadonlyMap<string, string>;
+}
+
+/**
+ * What TLS agrees by towards a database and other services. OpenSSL's own list begins with X25519MLKEM768, for which a client must make a
+ * key of X25519 and fails. A group with `*` goes along with the first message; one with `?` may be missing in an older provider.
+ */
+const GROUPS = '?*SecP256r1MLKEM768:?SecP384r1MLKEM1024:*P-256:P-384:P-521';
+
+/** Paths of these characters alone stand for themselves in a configuration of OpenSSL. */
+export const PLAIN_PATH = /^[\w./+@:,=-]+$/;
+
+/**
+ * A configuration of OpenSSL, for Node.js and for other programs, in which all cryptography is that of a FIPS provider. The provider
+ * `base` has the formats of keys, and no cryptography.
+ *
+ * @param active `false` leaves it to the program to load the provider
+ */
+export function opensslConfiguration({ modulePath, parameters }: ProviderFiles, active: boolean): string {
+  const passed = [...parameters].map(([name, value]) => `${name} = ${value}`);
+  return `nodejs_conf = init
+openssl_conf = init
+
+[init]
+providers = providers
+alg_section = algorithms
+ssl_conf = tls
+
+[providers]
+fips = fips
+base = base
+
+[fips]
+module = ${modulePath}
+activate = ${active ? 1 : 0}
+${passed.join('\n')}
+
+[base]
+activate = 1
+
+[algorithms]
+default_properties = fips=yes
+
+[tls]
+system_default = tls_default
+
+[tls_default]
+Groups = ${GROUPS}
+`;
+}

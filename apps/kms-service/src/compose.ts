@@ -82,6 +82,7 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
       evidence: evidence && (() => ({ trail: evidence.trail, close: () => evidence.stop() })),
       defaultAlgorithm: config.defaultAlgorithm,
       requireFips: config.requireFips,
+      legacyRead: config.fips?.legacyRead ?? false,
       quotas: config.limits.quotas,
       tenantRate: shownRate(config.limits.tenant),
       credentialLifetimeSeconds: longestLifetimeSeconds(config.jwtIssuers),

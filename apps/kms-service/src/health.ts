@@ -121,9 +121,14 @@ function selfTestCheck(reason: string | undefined): Check {
 }
 
 /** What a validation is worth depends on what it is of, so that is the operator's to say. */
-function fipsCheck({ name, version, certificate }: FipsFacts): Check {
+function fipsCheck({ name, version, certificate, legacyRead }: FipsFacts): Check {
   const claim = certificate === undefined ? 'no certificate' : `certificate ${certificate}`;
-  return { status: 'ok', message: `${name} ${version}; the operator states ${claim}` };
+  const message = `${name} ${version}; the operator states ${claim}`;
+  if (!legacyRead) return { status: 'ok', message };
+  return {
+    status: 'degraded',
+    message: `${message}; KMS_FIPS_ALLOW_LEGACY_READ lets keys of algorithms that are not approved read what they protected`,
+  };
 }
 
 async function storeCheck({ kms }: ServiceParts): Promise<Check> {

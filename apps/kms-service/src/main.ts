@@ -5,6 +5,7 @@ import {
   certificateVerifier,
   installPlatformToken,
   NEWEST_FORMAT,
+  noteFipsMode,
   noteSwitch,
   operationOfService,
   presentEpoch,
@@ -18,9 +19,11 @@ import { makeClockSkew } from './clock-skew.ts';
 import { ConfigurationError, EXIT_CONFIGURATION } from './config/configuration-error.ts';
 import { readConfig } from './config/env.ts';
 import { plainTextProblem } from './config/read-transport.ts';
+import type { FipsConfig } from './config/read-fips.ts';
 import type { ServiceConfig } from './config/service-config.ts';
 import { machineLimits, requireRoom } from './config/machine-limits.ts';
 import { enterFipsMode } from './fips/enter-fips-mode.ts';
+import type { FipsProvider } from './fips/probe-provider.ts';
 import { joinFleet } from './fleet-settings.ts';
 import { httpOf } from './http-of.ts';
 import { listen } from './http/listen.ts';
@@ -52,7 +55,7 @@ type Stops = (() => Promise<void> | void)[];
 /** Starts the service, part by part; each running part is in `stops`, even if a later one fails. */
 async function start(config: ServiceConfig, fips: FipsFacts | undefined, logs: Logs, stops: Stops): Promise<void> {
   const { log } = logs;
-  if (fips !== undefined) log.info({ fips }, 'all cryptography is that of a FIPS provider');
+  if (fips !== undefined) log.info({ fips }, 'in FIPS mode');
   requireRoom(config, machineLimits());
   const tls = config.tls && new TlsFiles(config.tls, log);
   const exposed = plainTextProblem(config);
@@ -110,7 +113,7 @@ async function start(config: ServiceConfig, fips: FipsFacts | undefined, logs: L
     sweeps,
   };
   // Before anybody can connect: a gateway tries another node when nobody listens, not when one refuses.
-  const works = await runSelfTest(readiness, log, config);
+  const works = await runSelfTest(readiness, log, { requireFips: config.requireFips && !config.fips?.legacyRead });
   yieldThreadPool(log);
   const settled = works && (await settlePlace(composition, config.acceptRestoredCopy, readiness, log));
   if (settled) await installPlatformToken(operationOfService(kms, 'installPlatformToken'), config.platformToken);
@@ -133,7 +136,7 @@ async function start(config: ServiceConfig, fips: FipsFacts | undefined, logs: L
     const renew = async () => (isDivided() ? fleet.renew() : undefined);
     const watch = watchFleet({ renew }, readiness, log);
     stops.push(() => watch.stop());
-    if (isFirstWorker()) await noteSwitchIfPossible(composition, log);
+    if (isFirstWorker()) await noteStartIfPossible(composition, fips, log);
     evidence?.start(log, await presentEpoch(composition.copies), (report) => metrics.observeEvidence(report));
     const first = await bootstrap(kms, config, listening.baseUrl);
     if (first !== undefined && isFirstWorker()) process.stderr.write(welcomeText(first));
@@ -148,13 +151,21 @@ async function start(config: ServiceConfig, fips: FipsFacts | undefined, logs: L
   reportStarted();
 }
 
-async function noteSwitchIfPossible({ evidence, evidenceStore, kms }: Composition, log: Logger): Promise<void> {
+async function noteStartIfPossible(
+  { evidence, evidenceStore, kms }: Composition,
+  fips: FipsFacts | undefined,
+  log: Logger,
+): Promise<void> {
   try {
     await noteSwitch(evidenceStore, evidence !== undefined, kms.clock);
+    if (evidence !== undefined && fips !== undefined) await noteFipsMode(evidenceStore, fips, kms.clock);
   } catch (error) {
     // A database that only reads is served from as well; the next start tries again.
     if (!KmsError.is(error) || error.code !== 'STORE_UNAVAILABLE') throw error;
-    log.error({ err: error }, 'could not record in the evidence whether it is kept from now on');
+    log.error(
+      { err: error },
+      'could not record in the evidence whether it is kept from now on, and with what cryptography',
+    );
   }
 }
 
@@ -220,10 +231,14 @@ async function run(config: ServiceConfig, fips: FipsFacts | undefined, logs: Log
   }
 }
 
+function factsOfFips({ certificate, legacyRead }: FipsConfig, provider: FipsProvider): FipsFacts {
+  return { ...provider, certificate, legacyRead };
+}
+
 try {
   const config = readConfig(process.env);
   const provider = config.fips && enterFipsMode(config.fips, config.dataDir);
-  const fips = provider && { ...provider, certificate: config.fips?.certificate };
+  const fips = config.fips && provider && factsOfFips(config.fips, provider);
   await run(config, fips, makeLogs(config));
 } catch (error) {
   const expected = error instanceof ConfigurationError || KmsError.is(error);

@@ -15,6 +15,8 @@ import type { TransportCheck } from './tls/transport-check.ts';
 export interface FipsFacts extends FipsProvider {
   /** The number of its certificate; nothing here knows whether it has one. */
   readonly certificate: string | undefined;
+  /** Whether keys of algorithms that are not approved may still read what they protected. */
+  readonly legacyRead: boolean;
 }
 
 /** The parts of a running service that answer requests, or are asked how they are. */

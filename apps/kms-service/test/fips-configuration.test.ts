@@ -63,7 +63,8 @@ test('only the section of the provider counts, and only with a MAC', () => {
 });
 
 test('the configuration of OpenSSL has one provider with cryptography, and asks for what is approved', () => {
-  const text = opensslConfiguration({ modulePath: '/opt/fips.so', parameters: new Map([['module-mac', 'D5']]) }, true);
+  const files = { modulePath: '/opt/fips.so', parameters: new Map([['module-mac', 'D5']]) };
+  const text = opensslConfiguration(files, { active: true, legacyRead: false });
   expect(/^\[providers\]\n([^[]*)/m.exec(text)?.[1]).toBe('fips = fips\nbase = base\n\n');
   expect(text).toContain('\nmodule = /opt/fips.so\nactivate = 1\nmodule-mac = D5\n');
   expect(text).toContain('\ndefault_properties = fips=yes\n');

@@ -188,6 +188,7 @@ const NO_OPTIONS: Readonly<Record<string, object>> = {
   'quotas.kays': { quotas: { kays: 1 } },
   credentialLifetimeSeconds: { credentialLifetimeSeconds: 0 },
   requireFips: { requireFips: 'no' },
+  legacyRead: { legacyRead: 'no' },
   acceptRestoredCopy: { acceptRestoredCopy: '2026-01-01T00:00:00.000Z' },
 };
 

@@ -39,6 +39,7 @@ describe('the catalogue of operations', () => {
       'kms.key.destroyed',
       'kms.audit.enabled',
       'kms.audit.disabled',
+      'kms.fips.entered',
       'kms.access.denied',
     ]);
   });

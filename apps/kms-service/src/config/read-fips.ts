@@ -9,6 +9,8 @@ export interface FipsConfig {
   readonly moduleConfigurationPath: string;
   /** The number of the certificate that the operator says the provider has. Nothing here knows whether it does. */
   readonly certificate: string | undefined;
+  /** Whether keys of algorithms that are not approved may still read what they protected. */
+  readonly legacyRead: boolean;
 }
 
 const NO_MODULE =
@@ -19,6 +21,7 @@ export function readFips(env: Variables): FipsConfig | undefined {
   const required = env.boolean('KMS_REQUIRE_FIPS', false);
   const modulePath = env.text('KMS_FIPS_MODULE');
   const moduleConfigurationPath = env.text('KMS_FIPS_CONFIG');
+  const legacyRead = env.boolean('KMS_FIPS_ALLOW_LEGACY_READ', false);
   const certificate = env.text('KMS_FIPS_CERTIFICATE');
   if (certificate !== undefined && !/^\d{1,6}$/.test(certificate))
     env.problem('KMS_FIPS_CERTIFICATE', 'must be the number of a certificate of the provider, such as 1234');
@@ -31,5 +34,6 @@ export function readFips(env: Variables): FipsConfig | undefined {
     modulePath: resolve(modulePath),
     moduleConfigurationPath: resolve(moduleConfigurationPath ?? join(dirname(modulePath), 'fipsmodule.cnf')),
     certificate,
+    legacyRead,
   };
 }

@@ -13,7 +13,8 @@ const STRICT = '--force-fips=strict';
 /**
  * Makes sure that this process does all its cryptography with a FIPS provider. A process that does not yet has the provider test
  * itself, writes the configuration of OpenSSL into the data directory, and becomes the same program again under the flags of Node.js
- * that put it to use: call this first. What it forks inherits these flags.
+ * that put it to use: call this first. What it forks inherits these flags. Where what is not approved may be read, the runtime cannot be in
+ * its FIPS mode: the provider is only preferred to OpenSSL's own.
  *
  * @param dataDir where the configuration goes, into the directory `fips`
  * @returns the provider, in the process that works with it
@@ -22,9 +23,10 @@ const STRICT = '--force-fips=strict';
 export function enterFipsMode(fips: FipsConfig, dataDir: string): FipsProvider {
   const directory = join(resolve(dataDir), 'fips');
   const files = { configuration: join(directory, 'openssl.cnf'), provider: join(directory, 'provider.json') };
-  const flags = [`--openssl-config=${files.configuration}`, STRICT];
+  const { legacyRead } = fips;
+  const flags = [`--openssl-config=${files.configuration}`, ...(legacyRead ? [] : [STRICT])];
   if (flags.every((flag) => process.execArgv.includes(flag))) {
-    requireFipsMode();
+    if (!legacyRead) requireFipsMode();
     // Written below, by this program.
     return JSON.parse(readFileSync(files.provider, 'utf8')) as FipsProvider;
   }
@@ -32,11 +34,11 @@ export function enterFipsMode(fips: FipsConfig, dataDir: string): FipsProvider {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const tried = join(directory, `tried-${process.pid}.cnf`);
-    replace(tried, opensslConfiguration(provider, false));
+    replace(tried, opensslConfiguration(provider, { active: false, legacyRead }));
     const probed = probeProvider(tried);
     if ('refusal' in probed) throw refused('KMS_FIPS_MODULE', `${fips.modulePath}: ${probed.refusal}`);
     replace(files.provider, JSON.stringify(probed));
-    replace(files.configuration, opensslConfiguration(provider, true));
+    replace(files.configuration, opensslConfiguration(provider, { active: true, legacyRead }));
   } catch (cause) {
     if (!(cause instanceof Error && 'code' in cause)) throw cause;
     throw refused('KMS_DATA_DIR', `the configuration of OpenSSL cannot be written there (${cause.message})`);

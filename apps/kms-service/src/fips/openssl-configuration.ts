@@ -12,16 +12,25 @@ export interface ProviderFiles {
  */
 const GROUPS = '?*SecP256r1MLKEM768:?SecP384r1MLKEM1024:*P-256:P-384:P-521';
 
+/** How a program uses the provider. */
+export interface ProviderUse {
+  /** `false` leaves it to the program to load the provider. */
+  readonly active: boolean;
+  /** Whether OpenSSL's own provider has what the FIPS provider lacks. What both have is still the FIPS provider's. */
+  readonly legacyRead: boolean;
+}
+
 /** Paths of these characters alone stand for themselves in a configuration of OpenSSL. */
 export const PLAIN_PATH = /^[\w./+@:,=-]+$/;
 
 /**
  * A configuration of OpenSSL, for Node.js and for other programs, in which all cryptography is that of a FIPS provider. The provider
  * `base` has the formats of keys, and no cryptography.
- *
- * @param active `false` leaves it to the program to load the provider
  */
-export function opensslConfiguration({ modulePath, parameters }: ProviderFiles, active: boolean): string {
+export function opensslConfiguration(
+  { modulePath, parameters }: ProviderFiles,
+  { active, legacyRead }: ProviderUse,
+): string {
   const passed = [...parameters].map(([name, value]) => `${name} = ${value}`);
   return `nodejs_conf = init
 openssl_conf = init
@@ -34,7 +43,7 @@ ssl_conf = tls
 [providers]
 fips = fips
 base = base
-
+${legacyRead ? 'default = base\n' : ''}
 [fips]
 module = ${modulePath}
 activate = ${active ? 1 : 0}
@@ -44,7 +53,7 @@ ${passed.join('\n')}
 activate = 1
 
 [algorithms]
-default_properties = fips=yes
+default_properties = ${legacyRead ? '?' : ''}fips=yes
 
 [tls]
 system_default = tls_default

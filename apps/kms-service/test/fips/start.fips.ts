@@ -166,13 +166,43 @@ describe('with an HSM', () => {
   });
 });
 
-describe('TLS in FIPS mode', () => {
+describe('the cryptography of a service in FIPS mode', () => {
   const authority = makeAuthority(directory.path, 'Tests');
   let local: LocalService;
   beforeAll(async () => {
     local = await startLocalService(environment);
   });
   afterAll(() => local?.end());
+
+  /** What a program prints that runs under the flags of the service. */
+  async function printedUnderItsFlags(script: string): Promise<string> {
+    const flags = [`--openssl-config=${join(local.dataDir, 'fips', 'openssl.cnf')}`, STRICT, '--no-warnings'];
+    const program = spawn(process.execPath, [...flags, '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const printed: Buffer[] = [];
+    program.stdout.on('data', (chunk: Buffer) => printed.push(chunk));
+    await once(program, 'close');
+    return Buffer.concat(printed).toString().trim();
+  }
+
+  test('has no provider but this one and that of formats, so that whatever is fetched is approved', async () => {
+    const { argv, loaded, ciphers, hashes } = JSON.parse(
+      await printedUnderItsFlags(`const { functions } = require('node:ffi').dlopen(null, {
+        OSSL_PROVIDER_available: { return: 'int32', arguments: ['pointer', 'string'] } });
+      const { getCiphers, getHashes } = require('node:crypto');
+      const known = ['base', 'default', 'fips', 'legacy', 'null'];
+      const loaded = known.filter((name) => functions.OSSL_PROVIDER_available(null, name) === 1);
+      console.log(JSON.stringify({ argv: process.execArgv, loaded, ciphers: getCiphers(), hashes: getHashes() }))`),
+    ) as Readonly<Record<string, readonly string[]>>;
+    // Those of the service itself.
+    const [own = []] = commandLines(local.service.child.pid ?? 0);
+    expect(own).toEqual(expect.arrayContaining(argv?.slice(0, 2) ?? []));
+    expect(loaded).toEqual(['base', 'fips']);
+    expect(ciphers).toContain('aes-256-gcm');
+    expect(hashes).toContain('sha256');
+    expect([...(ciphers ?? []), ...(hashes ?? [])].filter((name) => /chacha|md5|rc4|blake|sm[34]/i.test(name))).toEqual(
+      [],
+    );
+  });
 
   /** What two sides of a connection agreed by. */
   async function agreedWith(port: number): Promise<string | undefined> {
@@ -196,13 +226,9 @@ describe('TLS in FIPS mode', () => {
     const port = typeof address === 'object' ? address?.port : undefined;
     const script = `const socket = require('node:tls').connect({ port: ${port}, host: '127.0.0.1', rejectUnauthorized: false }, () => {
       console.log(socket.getEphemeralKeyInfo().name); socket.destroy(); });`;
-    const flags = [`--openssl-config=${join(local.dataDir, 'fips', 'openssl.cnf')}`, STRICT];
-    const program = spawn(process.execPath, [...flags, '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const printed: Buffer[] = [];
-    program.stdout.on('data', (chunk: Buffer) => printed.push(chunk));
-    await once(program, 'close');
+    const agreed = await printedUnderItsFlags(script);
     server.close();
-    expect(Buffer.concat(printed).toString().trim()).toBe('SecP256r1MLKEM768');
+    expect(agreed).toBe('SecP256r1MLKEM768');
   });
 
   test('its own port agrees by approved groups', async () => {

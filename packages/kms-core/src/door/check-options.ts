@@ -21,6 +21,7 @@ const NAMES: Readonly<Record<keyof OpenKmsOptions, true>> = {
   tenantRate: true,
   credentialLifetimeSeconds: true,
   requireFips: true,
+  legacyRead: true,
   acceptRestoredCopy: true,
   supervised: true,
 };
@@ -46,10 +47,11 @@ export function checkOptions(options: OpenKmsOptions): void {
   checkRoots(options.roots);
   checkSchedule(options.schedule);
   checkQuotas(options.quotas);
-  const { credentialLifetimeSeconds, requireFips, acceptRestoredCopy } = options;
+  const { credentialLifetimeSeconds, requireFips, legacyRead, acceptRestoredCopy } = options;
   if (credentialLifetimeSeconds !== undefined)
     checkInteger('credentialLifetimeSeconds', credentialLifetimeSeconds, 1, BOUNDS.identity.lifetimeSeconds);
   if (requireFips !== undefined) checkBoolean('requireFips', requireFips);
+  if (legacyRead !== undefined) checkBoolean('legacyRead', legacyRead);
   if (acceptRestoredCopy !== undefined) checkInstant('acceptRestoredCopy', acceptRestoredCopy);
 }
 

@@ -51,6 +51,11 @@ export interface OpenKmsOptions {
   readonly credentialLifetimeSeconds?: number | undefined;
   /** Allow only algorithms that are approved for FIPS 140-3. The process has to be in FIPS mode. */
   readonly requireFips?: boolean;
+  /**
+   * With `requireFips`: let keys of other algorithms still read what they protected. The process then only prefers the FIPS provider, as
+   * OpenSSL has to have what that provider lacks.
+   */
+  readonly legacyRead?: boolean;
   /** Lets a restored copy of the database serve without tombstones: the time of its data, as the refusal names it. */
   readonly acceptRestoredCopy?: Date | undefined;
   /**

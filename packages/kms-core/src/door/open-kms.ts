@@ -67,10 +67,10 @@ export async function openKms(options: OpenKmsOptions): Promise<OpenedKms> {
 
 async function open(options: OpenKmsOptions, closing: (() => Promise<void>)[]): Promise<OpenedKms> {
   checkOptions(options);
-  const { storage, alert, supervised, requireFips = false } = options;
-  if (requireFips && getFips() !== 1)
+  const { storage, alert, supervised, requireFips = false, legacyRead = false } = options;
+  if (requireFips && !legacyRead && getFips() !== 1)
     throw new KmsError('SEALED', 'The process is not in FIPS mode: start Node.js with the FIPS provider of OpenSSL.');
-  if (supervised === undefined) await requireSelfTest(requireFips);
+  if (supervised === undefined) await requireSelfTest(requireFips && !legacyRead);
   const format = new WrittenFormat(storage.fleet === undefined);
   const { kms, evidence } = await assemble(options, supervised?.formats ?? format, closing);
   const calls = new RunningCalls();
@@ -140,6 +140,7 @@ async function assemble(
     settings: {
       defaultAlgorithm: typeof defaultAlgorithm === 'string' ? resolveAlgorithm(defaultAlgorithm) : defaultAlgorithm,
       requireFips: options.requireFips ?? false,
+      legacyRead: options.legacyRead,
       tenantRate: options.tenantRate,
       credentialLifetimeSeconds: options.credentialLifetimeSeconds,
     },

@@ -107,6 +107,7 @@ export * from '../operations/credentials.ts';
 export * from '../operations/get-token.ts';
 export * from '../operations/revoke-token.ts';
 export * from '../operations/rotate-token.ts';
+export * from '../operations/note-fips-mode.ts';
 export * from '../operations/note-switch.ts';
 export * from '../operations/platform-token.ts';
 export * from '../operations/apply-tombstones.ts';

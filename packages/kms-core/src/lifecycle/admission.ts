@@ -1,7 +1,7 @@
 import { type Algorithm, PURPOSE_OPERATIONS } from '../algorithms/registry.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
-import { KEY_STATE_ALLOWS, VERSION_STATE_ALLOWS } from './operations.ts';
+import { KEY_STATE_ALLOWS, PROCESSING, VERSION_STATE_ALLOWS } from './operations.ts';
 import type { CryptoOperation } from '../algorithms/crypto-operation.ts';
 
 /**
@@ -53,4 +53,13 @@ export function admitVersion(version: KeyVersionRecord, operation: CryptoOperati
 export function requireApproved(algorithm: Algorithm): void {
   if (algorithm.fipsApproved) return;
   throw badRequest('algorithm', `${algorithm.standardName} is not approved for FIPS mode, in which this service runs`);
+}
+
+/**
+ * As {@link requireApproved}, for the use of a key that exists.
+ *
+ * @param legacyRead whether what such a key protected earlier may still be read, to protect it by another
+ */
+export function requireApprovedUse(algorithm: Algorithm, operation: CryptoOperation, legacyRead: boolean): void {
+  if (!(legacyRead && PROCESSING.has(operation))) requireApproved(algorithm);
 }

@@ -2,16 +2,21 @@ import { CRYPTO_OPERATIONS, type CryptoOperation } from '../algorithms/crypto-op
 import type { KeyState, VersionState } from '../model/states.ts';
 
 /** The operations that process what a key protected earlier, as opposed to protecting something new. */
-const PROCESSING: readonly CryptoOperation[] = ['decrypt', 'verify', 'unwrap', 'mac-verify', 'decapsulate'];
+export const PROCESSING: ReadonlySet<CryptoOperation> = new Set<CryptoOperation>([
+  'decrypt',
+  'verify',
+  'unwrap',
+  'mac-verify',
+  'decapsulate',
+]);
 
 const all = new Set<CryptoOperation>(CRYPTO_OPERATIONS);
-const processing = new Set<CryptoOperation>(PROCESSING);
 const none = new Set<CryptoOperation>();
 
 /** State of a key × operation: what is in the set is allowed. */
 export const KEY_STATE_ALLOWS: Readonly<Record<KeyState, ReadonlySet<CryptoOperation>>> = {
   active: all,
-  suspended: processing,
+  suspended: PROCESSING,
   deactivated: none,
   revoked: none,
   destroyed: none,

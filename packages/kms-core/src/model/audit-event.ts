@@ -46,6 +46,7 @@ const EVENT_TYPES = [
   'kms.audit.read',
   'kms.audit.enabled',
   'kms.audit.disabled',
+  'kms.fips.entered',
   'kms.sdk.activated',
   ACCESS_DENIED,
 ] as const;

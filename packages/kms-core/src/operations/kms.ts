@@ -54,6 +54,8 @@ export interface KmsSettings {
   readonly defaultAlgorithm: Algorithm;
   /** Whether only algorithms that are approved for FIPS 140-3 may be created and used. */
   readonly requireFips: boolean;
+  /** Whether keys of other algorithms may still read, verify and unwrap what they protected; default: they may not. */
+  readonly legacyRead?: boolean | undefined;
   /** What the service holds each tenant to that has no limit of its own; default: nothing. */
   readonly tenantRate?: RateLimit | undefined;
   /** How long credentials of issuers live at most, in seconds; default: as long as the service can be told to take. */

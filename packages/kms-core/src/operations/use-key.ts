@@ -7,7 +7,7 @@ import { queuedEngine } from '../engines/queued-engine.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { LoadedKey, LoadedVersion } from '../keyring/loaded-key.ts';
 import { patientEngine } from '../keyring/patient-engine.ts';
-import { admitKey, admitVersion, requireApproved } from '../lifecycle/admission.ts';
+import { admitKey, admitVersion, requireApprovedUse } from '../lifecycle/admission.ts';
 import type { CryptoOperation } from '../algorithms/crypto-operation.ts';
 import type { MaybePromise } from '../base/maybe-promise.ts';
 import type { KeyId } from '../model/identifiers.ts';
@@ -147,7 +147,8 @@ function admittedVersion({ kms, evidence }: Operation, request: KeyRequest, load
   if (version === undefined) throw badRequest('keyVersion', 'the key has no such version');
   evidence?.uses(record.keyId, version.record.version);
   admitVersion(version.record, request.use.crypto);
-  if (kms.settings.requireFips) requireApproved(version.algorithm);
+  const { requireFips, legacyRead = false } = kms.settings;
+  if (requireFips) requireApprovedUse(version.algorithm, request.use.crypto, legacyRead);
   return version;
 }
 

@@ -94,21 +94,18 @@ export class SocketConnection {
     switch (this.#phase) {
       case 'fresh':
       case 'idle':
-        this.#begin(chunk);
         break;
       case 'partial':
         this.#continue(chunk);
-        break;
+        return;
       case 'answering':
         // One at a time: the rest waits where it is, and goes to `node:http` after the answer.
         this.#keep(chunk);
         this.socket.pause();
-        break;
+        return;
       case 'left':
+        return;
     }
-  };
-
-  #begin(chunk: Buffer): void {
     // Who does not read what was answered is held back by `node:http`.
     const request = this.socket.writableLength > 0 ? undefined : readSocketHead(chunk, this.socket);
     // What comes with more behind it is not taken apart here.
@@ -125,7 +122,7 @@ export class SocketConnection {
       this.#phase = 'partial';
       this.#looks = 0;
     }
-  }
+  };
 
   #continue(chunk: Buffer): void {
     this.#keep(chunk);

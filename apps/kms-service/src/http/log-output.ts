@@ -95,7 +95,7 @@ export function openOutput(
     return failure === 'EAGAIN';
   };
 
-  const keep = (line: string): void => {
+  const gather = (line: string): void => {
     const most = used + line.length * BYTES_OF_CHARACTER;
     if (most > held.length) {
       const larger = Buffer.allocUnsafeSlow(2 * most);
@@ -103,18 +103,16 @@ export function openOutput(
       held = larger;
     }
     used += held.write(line, used, 'utf8');
+    if (used >= ENOUGH_BYTES) flush();
+    else timer ??= setTimeout(flush, GATHER_MS);
   };
 
   return {
     write: (line) => {
-      keep(line);
+      gather(line);
       setImmediate(flush);
     },
-    gather: (line) => {
-      keep(line);
-      if (used >= ENOUGH_BYTES) flush();
-      else timer ??= setTimeout(flush, GATHER_MS);
-    },
+    gather,
     finish: () => {
       const until = performance.now() + FAREWELL_MS;
       const pause = new Int32Array(new SharedArrayBuffer(4));

@@ -127,6 +127,11 @@ export interface ParsedBody {
 /** Checks one body, or one item of a batch, against the schema of a route. Throws like {@link parseRequest}. */
 export function parseBody(route: Route, raw: unknown, settings: ContractSettings): ParsedBody {
   if (route.method === 'GET') return { value: {}, naming: 'canonical' };
+  if (route.crypto !== undefined && route.check === undefined) {
+    // What is read so has the canonical names, and no field that is `null`.
+    const value = route.readBody?.(raw);
+    if (value !== undefined) return { value, naming: 'canonical' };
+  }
   const object = asObject(raw);
   const { body, naming, sentNames } =
     route.crypto === undefined

@@ -113,10 +113,15 @@ interface PlainField {
 
 /** Writes neighbouring fields without bytes. The answers of one key have the same in all of them, so the last text is kept with its values. */
 function plainWriter(fields: readonly PlainField[]): (value: Fields) => string | undefined {
-  let kept: Fields = {};
+  let kept: readonly unknown[] = [];
   let keptText: string | undefined;
   return (value) => {
-    if (keptText !== undefined && fields.every(({ name }) => value[name] === kept[name])) return keptText;
+    let same = 0;
+    for (const { name } of fields) {
+      if (keptText === undefined || value[name] !== kept[same]) break;
+      same += 1;
+    }
+    if (same === fields.length) return keptText;
     let text = '';
     for (const { name, begin, encode } of fields) {
       const encoded = encode(value[name]);
@@ -124,7 +129,7 @@ function plainWriter(fields: readonly PlainField[]): (value: Fields) => string |
       // What is not a string looks the same in JSON.
       text += begin + (typeof encoded === 'string' ? JSON.stringify(encoded) : String(encoded));
     }
-    kept = Object.fromEntries(fields.map(({ name }) => [name, value[name]]));
+    kept = fields.map(({ name }) => value[name]);
     keptText = text;
     return text;
   };

@@ -60,17 +60,13 @@ export class TokenRing {
   find(token: string): MaybePromise<LiveToken> {
     // Under a hash, so that memory holds no token that could be presented. One call of SHA-256: the HMAC that the stored
     // record is found by takes five times as long.
-    const name = this.#nameOf(token);
+    const name = hash('sha256', this.#salt + token, 'base64');
     return this.#tokens.get(name) ?? this.#tokens.load(name, '', () => this.#read(token));
   }
 
   /** Whether a token is held, so that `find` asks nobody for it. */
   holds(token: string): boolean {
-    return this.#tokens.peek(this.#nameOf(token)) !== undefined;
-  }
-
-  #nameOf(token: string): string {
-    return hash('sha256', this.#salt + token, 'base64');
+    return this.#tokens.peek(hash('sha256', this.#salt + token, 'base64')) !== undefined;
   }
 
   /** Drops what is held of a token: its revocation takes effect here from now on. */

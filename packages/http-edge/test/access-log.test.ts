@@ -16,6 +16,7 @@ const LINES: readonly RequestFields[] = [
   ENCRYPT,
   { ...ENCRYPT, requestId: 'r-2' },
   { ...ENCRYPT, status: 403, code: 'FORBIDDEN' },
+  ENCRYPT,
   { ...ENCRYPT, operation: 'decrypt' },
   { ...ENCRYPT, operation: 'decrypt', wire: 'other' },
   { ...ENCRYPT, operation: 'decrypt', wire: 'other', tenantId: 't-2' },

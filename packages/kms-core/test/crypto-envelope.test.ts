@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { Suite } from '../src/algorithms/registry.ts';
 import { algorithmById } from '../src/algorithms/resolve.ts';
 import { encodeContext, encodeWrapData } from '../src/envelope/associated-data.ts';
-import { HEADER_BYTES, makeHeader, parseHeader } from '../src/envelope/header.ts';
+import { beginsWithHeader, HEADER_BYTES, makeHeader, parseHeader, versionIn } from '../src/envelope/header.ts';
 import { newId } from '../src/model/identifiers.ts';
 import { failure, flipBit, type FreshKey, freshKey } from './crypto-samples.ts';
 
@@ -128,6 +128,18 @@ describe('the header', () => {
     const keyId = newId();
     const shifted = Buffer.concat([randomBytes(7), makeHeader(3, keyId, 0xfffffffe), randomBytes(9)]).subarray(7);
     expect(parseHeader(shifted)).toMatchObject({ suite: 3, keyId, keyVersion: 0xfffffffe });
+  });
+
+  test('is what a ciphertext begins with only where every byte of it is there', () => {
+    const header = makeHeader(1, newId(), 0xfffffffe);
+    const ciphertext = Buffer.concat([header, randomBytes(60)]);
+    expect([versionIn(ciphertext), beginsWithHeader(ciphertext, header)]).toEqual([0xfffffffe, true]);
+    for (let at = 0; at < HEADER_BYTES; at += 1) {
+      expect(beginsWithHeader(flipBit(ciphertext, 8 * at), header), `byte ${at}`).toBe(false);
+      const cut = ciphertext.subarray(0, at);
+      expect([versionIn(cut), beginsWithHeader(cut, header)], `length ${at}`).toEqual([0, false]);
+    }
+    expect(beginsWithHeader(ciphertext, undefined)).toBe(false);
   });
 
   test('of an unknown format or suite, or cut short, is no header', () => {

@@ -52,23 +52,23 @@ const KNOWN_FIELDS = [
 ];
 const EXTENSION = 'x-';
 
-/** A field by its name in lower case, and the bit that says that it came already. */
+/** A field by its name in its two usual spellings, and the bit that says that it came already. */
 interface KnownField {
   readonly name: string;
+  readonly capital: string;
   readonly bit: number;
 }
 
-/** What is known by its usual spellings, in which it is found without being made lower case first. */
-const BY_SPELLING: ReadonlyMap<string, KnownField> = new Map(
-  KNOWN_FIELDS.flatMap((name, index) => {
-    const field = { name, bit: 1 << index };
-    const capital = name.replaceAll(/\b[a-z]/g, (letter) => letter.toUpperCase());
-    return [
-      [name, field],
-      [capital, field],
-    ];
-  }),
+const BY_NAME: ReadonlyMap<string, KnownField> = new Map(
+  // With that extension which many clients send.
+  [...KNOWN_FIELDS, 'x-request-id'].map((name, index) => [
+    name,
+    { name, capital: name.replaceAll(/\b[a-z]/g, (letter) => letter.toUpperCase()), bit: 1 << index },
+  ]),
 );
+/** They by the length of their names: the few of one length are compared in place, where a map would have to hash a new string first. */
+const BY_LENGTH: ReadonlyMap<number, readonly KnownField[]> = Map.groupBy(BY_NAME.values(), ({ name }) => name.length);
+const NO_FIELDS: readonly KnownField[] = [];
 
 /**
  * Reads the head of a request of the one form that is understood here, and understands nothing else: `undefined` for whatever is spelt in
@@ -84,9 +84,14 @@ export function readSocketHead(bytes: Buffer, socket: Socket): SocketRequest | u
   for (let at = 0; at < lines.length; ) {
     const colon = lines.indexOf(':', at);
     const end = lines.indexOf('\r\n', colon);
-    const spelt = lines.slice(at, colon);
-    const known = BY_SPELLING.get(spelt) ?? BY_SPELLING.get(spelt.toLowerCase());
-    const name = known?.name ?? spelt.toLowerCase();
+    let known: KnownField | undefined;
+    for (const field of BY_LENGTH.get(colon - at) ?? NO_FIELDS) {
+      if (!lines.startsWith(field.name, at) && !lines.startsWith(field.capital, at)) continue;
+      known = field;
+      break;
+    }
+    const name = known?.name ?? lines.slice(at, colon).toLowerCase();
+    known ??= BY_NAME.get(name);
     // A field that is given twice may be one list or two opinions.
     if (known === undefined ? !name.startsWith(EXTENSION) || headers[name] !== undefined : (seen & known.bit) !== 0)
       return undefined;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { SYSTEM_TENANT } from '@qnsp/kms-core';
+import { resolveAlgorithm, SYSTEM_TENANT } from '@qnsp/kms-core';
 import {
   authenticateToken,
   createApiToken,
@@ -131,19 +131,34 @@ async function expectFields(keyId: string): Promise<void> {
 }
 
 describe('a version that somebody changed in the database', () => {
-  it('is not made authentic by a rotation that began before', async () => {
+  const spoil = (keyId: string) =>
+    asOwner(`update kms.key_versions set sealed = sealed || '\\x00'::bytea where key_id = '${keyId}'`);
+
+  it('is not made authentic by a rotation that began before, and is making its key pair', async () => {
     const tenant = await createTenant({ kms: newer, caller: administrator(SYSTEM_TENANT) }, { name: 'changed' });
     const op = { kms: newer, caller: administrator(tenant.tenantId) };
-    const { keyId } = await createKey(op, {});
-    const { keyRing } = newer;
-    const read = keyRing.read.bind(keyRing);
-    vi.spyOn(keyRing, 'read').mockImplementationOnce(async (...key) => {
-      const seen = await read(...key);
-      await asOwner(`update kms.key_versions set sealed = sealed || '\\x00'::bytea where key_id = '${keyId}'`);
-      return seen;
+    const { keyId } = await createKey(op, { algorithm: resolveAlgorithm('ed25519') });
+    const { jobs } = newer;
+    const run = jobs.run.bind(jobs);
+    const making = vi.spyOn(jobs, 'run').mockImplementationOnce(async (job, work) => {
+      await spoil(keyId);
+      return run(job, work);
     });
     expect(await rotateKey(op, { keyId })).toMatchObject({ revision: 2, currentVersion: 2 });
+    expect(making).toHaveBeenCalledOnce();
+    making.mockRestore();
     await expect(getKey(op, { keyId })).rejects.toMatchObject(FORGED);
+  });
+
+  it('keeps a key from being rotated', async () => {
+    const tenant = await createTenant({ kms: newer, caller: administrator(SYSTEM_TENANT) }, { name: 'spoiled' });
+    const op = { kms: newer, caller: administrator(tenant.tenantId) };
+    for (const algorithm of ['aes-256-gcm', 'ed25519']) {
+      const { keyId } = await createKey(op, { algorithm: resolveAlgorithm(algorithm) });
+      await spoil(keyId);
+      await expect(rotateKey(op, { keyId })).rejects.toMatchObject(FORGED);
+      await expect(getKey(op, { keyId })).rejects.toMatchObject(FORGED);
+    }
   });
 });
 

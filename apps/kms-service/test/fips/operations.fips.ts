@@ -3,6 +3,7 @@ import {
   createPublicKey,
   encapsulate,
   generateKeyPairSync,
+  hash,
   type KeyObject,
   publicEncrypt,
   randomBytes,
@@ -91,9 +92,17 @@ const USES: Readonly<Record<string, (path: string, algorithm: Algorithm) => Prom
     const { wrappedKey } = await answer(`${path}/wrap`, { dataKey: DATA });
     expect(await answer(`${path}/unwrap`, { wrappedKey })).toMatchObject({ dataKey: DATA });
   },
-  signing: async (path) => {
+  signing: async (path, { id }) => {
     const { signature } = await answer(`${path}/sign`, { data: DATA });
     expect(await answer(`${path}/verify`, { data: DATA, signature })).toMatchObject({ valid: true });
+    if (!/^(?:ecdsa|rsa)-/.test(id)) return;
+    const digest = { data: hash('sha384', Buffer.from('data'), 'base64'), messageType: 'digest', hash: 'sha384' };
+    for (const scheme of id.startsWith('rsa-') ? ['pss', 'pkcs1-v1_5'] : [undefined]) {
+      const { signature: ofDigest } = await answer(`${path}/sign`, { ...digest, scheme });
+      const asked = { scheme, signature: ofDigest };
+      expect(await answer(`${path}/verify`, { ...digest, ...asked })).toMatchObject({ valid: true });
+      expect(await answer(`${path}/verify`, { data: DATA, hash: 'sha384', ...asked })).toMatchObject({ valid: true });
+    }
   },
   mac: async (path) => {
     const { mac } = await answer(`${path}/mac`, { data: DATA });

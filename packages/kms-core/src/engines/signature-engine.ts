@@ -121,12 +121,12 @@ function nodeOptions(algorithm: Algorithm, options: SignatureOptions): Omit<Sign
   return options.context !== undefined && options.context.length > 0 ? { context: options.context } : {};
 }
 
-/** The padding goes first: OpenSSL checks the hash and the salt against it. */
+/** The hash goes first: a padding is checked against it, and a FIPS provider does not take PSS with the one that OpenSSL starts with. */
 function pkeyParameters(algorithm: Algorithm, options: SignatureOptions): PkeyParameters {
   const digest = ['digest', signatureHash(algorithm, options) ?? 'sha256'] as const;
   if (algorithm.family === 'ecdsa') return [digest];
-  if (options.scheme === 'pkcs1-v1_5') return [['rsa_padding_mode', 'pkcs1'], digest];
-  return [['rsa_padding_mode', 'pss'], digest, ['rsa_pss_saltlen', 'digest']];
+  if (options.scheme === 'pkcs1-v1_5') return [digest, ['rsa_padding_mode', 'pkcs1']];
+  return [digest, ['rsa_padding_mode', 'pss'], ['rsa_pss_saltlen', 'digest']];
 }
 
 function coordinateBytes({ form }: Algorithm): number {

@@ -311,3 +311,6 @@ export const KEY_EVENT_TYPES = {
 export const AUDIT_SWITCH = { on: 'kms.audit.enabled', off: 'kms.audit.disabled' } as const satisfies Readonly<
   Record<string, AuditEventType>
 >;
+
+/** The event of a start in FIPS mode. */
+export const FIPS_ENTERED = 'kms.fips.entered' satisfies AuditEventType;

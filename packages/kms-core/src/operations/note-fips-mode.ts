@@ -1,9 +1,7 @@
 import { SERVICE_ITSELF } from '../evidence/operation-evidence.ts';
-import type { AuditEventType } from '../model/audit-event.ts';
 import { newId, SYSTEM_TENANT } from '../model/identifiers.ts';
 import type { EvidenceStore } from '../ports/evidence-store.ts';
-
-const ENTERED = 'kms.fips.entered' satisfies AuditEventType;
+import { FIPS_ENTERED } from './catalog.ts';
 
 /** The cryptographic module that a start works with, as it says itself, and what its operator says of it. */
 export interface FipsModule {
@@ -26,7 +24,7 @@ export async function noteFipsMode(store: EvidenceStore, module: FipsModule, clo
       changes: { before: null, after: { buildInfo, certificate, legacyRead, name, version } },
       context: { ip: null, requestId: null, source: 'service', userAgent: null },
       eventId: newId(),
-      eventType: ENTERED,
+      eventType: FIPS_ENTERED,
       request: { contextKeys: [] },
       resource: { id: null, type: 'service', version: null },
       result: 'success',

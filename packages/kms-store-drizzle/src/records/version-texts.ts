@@ -1,4 +1,3 @@
-import { KmsError } from '@qnsp/kms-core';
 import type { VersionMaterial } from '@qnsp/kms-core/internal';
 import { type KeyVersionRecord, NO_FIELDS } from '@qnsp/kms-core/ports';
 import { getTableColumns, sql } from 'drizzle-orm';
@@ -33,13 +32,18 @@ export function versionsIn(texts: string | null): readonly KeyVersionRecord[] {
 }
 
 function toVersion(text: string): KeyVersionRecord {
-  const values = text.split(UNIT);
-  const [version, state, algorithm, origin, provider, tmkVersion, sealed, handle, publicKey, createdAt, fields] =
+  return readVersion(text.split(UNIT)) ?? spoiled(text);
+}
+
+/** `undefined` for what no version is written with. */
+function readVersion(values: readonly string[]): KeyVersionRecord | undefined {
+  const [version, state, algorithm, origin, provider, tmkVersion, sealed, handle, publicKey, createdAt, inJson] =
     values;
-  if (values.length !== VALUES || algorithm === undefined || provider === undefined || fields === undefined)
-    throw new KmsError('INTERNAL_ERROR', 'A version of a key holds what no version is written with.');
+  if (values.length !== VALUES || algorithm === undefined || provider === undefined || inJson === undefined) return;
+  const [number, instant, fields] = [Number(version), Number(createdAt), fieldsIn(inJson)];
+  if (!Number.isSafeInteger(number) || !Number.isSafeInteger(instant) || fields === undefined) return;
   return {
-    version: Number(version),
+    version: number,
     // The database checks both.
     state: state as KeyVersionRecord['state'],
     algorithm,
@@ -47,8 +51,36 @@ function toVersion(text: string): KeyVersionRecord {
     provider,
     material: toMaterial(tmkVersion, bytes(sealed), bytes(handle)),
     publicKey: bytes(publicKey),
-    createdAt: new Date(Number(createdAt)),
-    fields: fields === '{}' ? NO_FIELDS : (JSON.parse(fields) as KeyVersionRecord['fields']),
+    createdAt: new Date(instant),
+    fields,
+  };
+}
+
+function fieldsIn(json: string): KeyVersionRecord['fields'] | undefined {
+  if (json === '{}') return NO_FIELDS;
+  try {
+    return JSON.parse(json) as KeyVersionRecord['fields'];
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * What stands for a version that somebody spoiled: with separators in its provider, which no MAC covers. So its key is refused as one that
+ * was forged, and those that are read with it are not.
+ */
+function spoiled(text: string): KeyVersionRecord {
+  return {
+    version: 0,
+    state: 'destroyed',
+    algorithm: '',
+    origin: 'generated',
+    provider: `${UNIT}${text}`,
+    material: { kind: 'none' },
+    publicKey: null,
+    createdAt: new Date(0),
+    fields: NO_FIELDS,
   };
 }
 

@@ -37,6 +37,7 @@ async function renewKey(op: Operation, renewal: Renewal, input: ChangeRequest): 
   const quotas = await kms.quotas.of(caller.tenantId);
   // Before the unit of work: an HSM may take its time for random bytes.
   const drawn = await kms.random(MOST_DRAWN_BYTES);
+  let seen: KeyRecord;
   try {
     return await changeKey(op, renewal, input, (record, context) => {
       const algorithm = algorithmAfter(renewal, record);
@@ -49,10 +50,11 @@ async function renewKey(op: Operation, renewal: Renewal, input: ChangeRequest): 
     });
   } catch (error) {
     if (!(error instanceof TakesTime)) throw error;
-    return await renewSlowly(op, renewal, input, { seen: error.record, quotas });
+    seen = error.record;
   } finally {
     drawn.fill(0);
   }
+  return await renewSlowly(op, renewal, input, { seen, quotas });
 }
 
 /** Ends a unit of work in which the new version can't be made: nothing waits in one for an HSM, or for seconds. */

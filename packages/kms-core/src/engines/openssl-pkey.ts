@@ -92,11 +92,20 @@ class OpenSslPkeys {
       format: 'der';
       type: 'pkcs8';
     });
-    const held = { pkey: this.#load(key.type, der) };
-    der.fill(0);
+    const held = { pkey: this.#loadOnce(key.type, der) };
     this.#freed.register(held, held.pkey);
     this.#held.set(key, held);
     return held;
+  }
+
+  /** Wipes the bytes of the key. */
+  #loadOnce(type: KeyObject['type'], der: Buffer): bigint {
+    try {
+      return this.#load(type, der);
+    } finally {
+      der.fill(0);
+      this.#call.ERR_clear_error();
+    }
   }
 
   /** What OpenSSL reads moves its pointer, so it is given the address of one. */
@@ -114,7 +123,8 @@ function bind(ffi: Ffi) {
   return ffi.dlopen(null, FUNCTIONS).functions;
 }
 
-let found: OpenSslPkeys | undefined;
+/** What was found at the first digest, or why nothing was. */
+let found: { readonly pkeys: OpenSslPkeys } | { readonly reason: unknown } | undefined;
 
 /**
  * Signs a digest with a key in memory.
@@ -139,20 +149,20 @@ export function verifyDigest(
 
 function openSslPkeys(): OpenSslPkeys {
   found ??= opened();
-  return found;
+  if ('reason' in found) throw Object.assign(unable(), { cause: found.reason });
+  return found.pkeys;
 }
 
-function opened(): OpenSslPkeys {
+function opened(): NonNullable<typeof found> {
   const ffi = foreignFunctions();
-  if (ffi === undefined) throw unable();
-  let pkeys: OpenSslPkeys;
+  if (ffi === undefined) return { reason: new Error('there is no node:ffi') };
   try {
-    pkeys = new OpenSslPkeys(ffi);
-  } catch (cause) {
-    throw Object.assign(unable(), { cause });
+    const pkeys = new OpenSslPkeys(ffi);
+    requireSound(pkeys);
+    return { pkeys };
+  } catch (reason) {
+    return { reason };
   }
-  requireSound(pkeys);
-  return pkeys;
 }
 
 /** Not imported: what is embedded in older versions of Node.js has to load there. It warns once that it is experimental. */

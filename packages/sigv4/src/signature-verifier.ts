@@ -24,7 +24,8 @@ export interface ClaimedSignature {
   readonly region: string;
   readonly service: string;
   /**
-   * Proves that the holder of the access key signed the request, with this body. An unknown key takes as long as one that is known.
+   * Proves that the holder of the access key signed the request, with this body. An unknown key takes the work that a
+   * known one takes at its first request of a day.
    *
    * @param body - As received, before it is decoded in any way.
    * @param accessKey - That of `accessKeyId`, the same object for as long as its secret is the same; undefined where there is none.
@@ -45,8 +46,8 @@ const PRESIGNED = /[?&](?:X-Amz-Signature|X-Amz-Algorithm|X-Amz-Credential)=/i;
 
 /**
  * Checks AWS Signature Version 4 of requests that carry it in their headers. It works on the request as it was received and on the
- * bytes of its body, and never signs. A signature holds for five minutes, in which it can be sent again: only TLS keeps it from
- * others.
+ * bytes of its body, and never signs. A signature holds until five minutes after its date, which may be five minutes ahead, and can be
+ * sent again until then: only TLS keeps it from others.
  *
  * @example
  * import { SignatureVerifier } from '@qnsp/sigv4';

@@ -339,6 +339,42 @@ describe('what changes counts at once, though somebody is held', () => {
     for (const claims of [held, proven()]) expect(await resolve(claims)).toMatchObject({ tenantId: f.tenantId });
   });
 
+  test('a binding that was deleted: of refusals its tenant is told for 90 days', async () => {
+    await deleteIdentityBinding(admin, await createIdentityBinding(admin, BINDING));
+    const days = 24 * 60 * 60 * 1000;
+    f.advance(89 * days);
+    expect(await refusalOf(proven())).toMatchObject({ tenantId: f.tenantId, refusedFor: 'binding-removed' });
+    f.advance(2 * days);
+    const later = await refusalOf(proven());
+    expect(later).toMatchObject({ code: 'UNAUTHORIZED' });
+    expect(later).not.toHaveProperty('tenantId');
+  });
+
+  test('bindings that were deleted: a tenant that was shredded costs one look, however many it had, and hides no other', async () => {
+    const shredded = await otherTenant();
+    for (let count = 0; count < 20; count += 1)
+      await deleteIdentityBinding(shredded, await createIdentityBinding(shredded, BINDING));
+    f.advance(1);
+    await deleteIdentityBinding(admin, await createIdentityBinding(admin, BINDING));
+    const { tenantId } = shredded.caller;
+    await shredTenant(shredded, { tenantId, confirmation: `SHRED-${tenantId}`, reason: 'test' });
+    const looks: string[] = [];
+    const hierarchy = new Proxy(f.kms.hierarchy, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name, target);
+        if (typeof value !== 'function') return value;
+        return (...args: unknown[]) => {
+          if (name === 'masterKeys') looks.push(String(args[0]));
+          const result: unknown = Reflect.apply(value, target, args);
+          return result;
+        };
+      },
+    });
+    const identities = new IdentityRing(f.store, hierarchy, { feed: f.store.changes }, f.kms.clock);
+    expect(await refusalOf(proven(), undefined, { ...f.kms, identities })).toMatchObject({ tenantId: f.tenantId });
+    expect(looks).toEqual([tenantId, f.tenantId]);
+  });
+
   test('a binding that was deleted: no other tenant is told that binds the same later, and none that is not named', async () => {
     const other = await otherTenant();
     const deleted = async (op: Operation) => deleteIdentityBinding(op, await createIdentityBinding(op, BINDING));

@@ -30,6 +30,11 @@ export interface IdentityRingCaches {
 /** How many bindings are read for a call: of the tenant that it names, as many as one may have. */
 const MOST_BINDINGS = BOUNDS.identity.bindings;
 
+/** For how long a binding that was removed tells of refusals, in milliseconds: whom it let in once can write into the evidence of its tenant. */
+const REMOVED_TELLS_MS = 90 * 24 * 60 * 60 * 1000;
+/** How many tenants are looked at that removed bindings for somebody: each takes a read of its master keys. */
+const MOST_REMOVERS = 4;
+
 const { bindingsTogether, keysTogether } = BOUNDS.identity;
 
 type Bindings = readonly IdentityBindingRecord[] | 'too-many';
@@ -238,16 +243,18 @@ export class IdentityRing {
     newest: Set<TenantId>,
   ): Promise<Refuser | 'rotated' | undefined> {
     const found = await this.#store.transact(scope, (unit) => unit.identities.findRemoved(names, MOST_BINDINGS));
+    const since = this.#clock() - REMOVED_TELLS_MS;
     const removed = found
-      .filter(({ issuer, match, tenantId }) => {
-        return issuer === proven.issuer && !except.has(tenantId) && matches(match, proven.claims);
-      })
+      .filter(({ tenantId, removedAt }) => !except.has(tenantId) && removedAt !== null && removedAt.getTime() > since)
+      .filter(({ issuer, match }) => issuer === proven.issuer && matches(match, proven.claims))
       .sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime());
-    for (const record of removed) {
-      const { tenantId } = record;
-      const chain = await this.#masterKeysOf(tenantId, [record], newest);
+    const byTenant = [...Map.groupBy(removed, ({ tenantId }) => tenantId)];
+    for (const [tenantId, records] of byTenant.slice(0, MOST_REMOVERS)) {
+      const chain = await this.#masterKeysOf(tenantId, records, newest);
       if (chain === 'rotated') return chain;
-      if (chain !== undefined && this.#isAuthentic(record, new IdentityAuthority(chain)))
+      if (chain === undefined) continue;
+      const authority = new IdentityAuthority(chain);
+      if (records.some((record) => this.#isAuthentic(record, authority)))
         return { tenantId, refusedFor: 'binding-removed' };
     }
     return undefined;

@@ -10,7 +10,7 @@ import { IdentityAuthority } from '../hierarchy/identity-authority.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { NewerMasterKey } from '../errors/newer-master-key.ts';
 import { NewerRecord } from '../hierarchy/record-formats.ts';
-import { BINDING_CERTIFICATE, DENIAL_LIFTED_AT, DENIAL_LIFTED_BY, fieldOf, withField } from '../model/record-fields.ts';
+import { DENIAL_LIFTED_AT, DENIAL_LIFTED_BY, fieldOf, withField } from '../model/record-fields.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { Turns } from '../scheduling/turns.ts';
 import { OPERATIONS } from './catalog.ts';
@@ -78,8 +78,8 @@ async function lift(
 }
 
 /**
- * Whichever bindings match whom the denial is about, their claims are not known here: so each of the issuer counts, and of a denial of
- * certificates each that demands one.
+ * Whichever bindings match whom the denial is about, their claims are not known here: so each of the issuer counts, and for a denial of
+ * a certificate every one: any of them lets tokens in that are bound to that certificate, or demands it.
  *
  * @throws KmsError `FORBIDDEN`
  */
@@ -90,12 +90,13 @@ async function requireBindingsHeld(
   { issuer, tenantId }: IdentityDenialRecord,
 ): Promise<void> {
   const turns = new Turns(tenantId);
+  const isAnyOfThem = issuer === CERTIFICATE_ISSUER;
   let after: IdentityBindingRecord | null = null;
   for (let more = true; more; ) {
     const page = await unit.identities.list({ limit: BOUNDS.pageItems.maximum, after });
     for (const binding of page.items) {
       await turns.pause();
-      if (!isOf(binding, issuer) || !isAuthentic(() => authority.verifyBinding(binding))) continue;
+      if (!(isAnyOfThem || binding.issuer === issuer) || !isAuthentic(() => authority.verifyBinding(binding))) continue;
       const beyond = [...effectivePermissions(binding.role, binding.permissions)].find(
         (permission) => !caller.permissions.has(permission),
       );
@@ -109,11 +110,6 @@ async function requireBindingsHeld(
     after = page.items.at(-1) ?? null;
     ({ more } = page);
   }
-}
-
-/** Whether a credential of an issuer may be what a binding asks for, or a certificate what it demands besides. */
-function isOf({ issuer, fields }: IdentityBindingRecord, denied: string): boolean {
-  return issuer === denied || (denied === CERTIFICATE_ISSUER && fieldOf(fields, BINDING_CERTIFICATE) !== undefined);
 }
 
 /** @param verify throws for a record that the KMS did not write */

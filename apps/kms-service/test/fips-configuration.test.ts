@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { ConfigurationError } from '../src/config/configuration-error.ts';
 import { readConfig } from '../src/config/env.ts';
-import { readModuleParameters } from '../src/fips/module-configuration.ts';
-import { opensslConfiguration } from '../src/fips/openssl-configuration.ts';
+import { readModuleParameters, weakenedChecks } from '../src/fips/module-configuration.ts';
+import { opensslConfiguration, TLS_CIPHERS } from '../src/fips/openssl-configuration.ts';
 
 const BASE = { KMS_EMBEDDED_DEFAULTS: 'true', KMS_REQUIRE_FIPS: 'true', KMS_FIPS_MODULE: '/opt/fips/fips.so' };
 const TLS = { KMS_TLS_CERT_FILE: '/cert.pem', KMS_TLS_KEY_FILE: '/key.pem' };
@@ -43,8 +43,19 @@ test('a certificate is claimed by its number alone', () => {
 
 test('TLS in FIPS mode has groups of approved parts alone', () => {
   expect(readConfig({ ...BASE, ...TLS }).tls?.groups).not.toMatch(/X25519|X448/);
-  for (const groups of ['X25519', 'P-256:X25519MLKEM768', 'x448'])
+  expect(readConfig({ ...BASE, ...TLS }).tls?.approvedOnly).toBe(true);
+  for (const groups of [
+    'X25519',
+    'P-256:X25519MLKEM768',
+    'x448',
+    'DEFAULT',
+    'auto',
+    'P-256/?x25519',
+    'brainpoolP256r1',
+  ])
     expect(problemsOf({ ...BASE, ...TLS, KMS_TLS_GROUPS: groups }), groups).toEqual(['KMS_TLS_GROUPS']);
+  for (const groups of ['P-521', '?*SecP256r1MLKEM768/secp384r1', 'prime256v1:MLKEM1024', 'ffdhe3072'])
+    expect(problemsOf({ ...BASE, ...TLS, KMS_TLS_GROUPS: groups }), groups).toEqual([]);
   expect(problemsOf({ ...BASE, ...TLS, KMS_REQUIRE_FIPS: 'false', KMS_TLS_GROUPS: 'X25519' })).toEqual([]);
 });
 
@@ -60,6 +71,24 @@ test('only the section of the provider counts, and only with a MAC', () => {
   expect(readModuleParameters(INSTALLED.replace('fips_sect', 'other_sect'))).toBeUndefined();
   expect(readModuleParameters(INSTALLED.replace('module-mac', 'other-mac'))).toBeUndefined();
   expect(readModuleParameters(`${INSTALLED}[other]\nadded = 1\n`)?.has('added')).toBe(false);
+});
+
+test.each(['conditional-errors', 'security-checks'])('a provider is not used without its %s', (name) => {
+  const weakened = (value: string) =>
+    weakenedChecks(readModuleParameters(`${INSTALLED}${name} = ${value}\n`) ?? new Map<string, string>());
+  expect(weakened('0')).toContain(`${name} = 0: `);
+  expect(weakened('1')).toBeUndefined();
+});
+
+test.each([true, false])('TLS has the ciphers of AES-GCM alone where legacyRead is %s', (legacyRead) => {
+  const files = { modulePath: '/opt/fips.so', parameters: new Map([['module-mac', 'D5']]) };
+  const text = opensslConfiguration(files, { active: true, legacyRead });
+  const suites = ['Ciphersuites', 'CipherString'].map((name) => new RegExp(`^${name} = (.*)$`, 'm').exec(text)?.[1]);
+  for (const list of [...suites, TLS_CIPHERS])
+    expect(
+      (list ?? '').split(':').filter((suite) => !/AES_?(?:128|256)[_-]GCM/.test(suite)),
+      list,
+    ).toEqual([]);
 });
 
 test('the configuration of OpenSSL has one provider with cryptography, and asks for what is approved', () => {

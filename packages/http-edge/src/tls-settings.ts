@@ -19,6 +19,8 @@ export interface TlsSettings {
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
   /** What keys are agreed by, in the order of preference and in the names of OpenSSL, such as `X25519MLKEM768:X25519`. */
   readonly groups: string;
+  /** Whether ciphers are left out that FIPS 140-3 does not approve; default: they are not. */
+  readonly approvedOnly?: boolean;
 }
 
 /** Forward secret and authenticated; everything else that TLS 1.2 has is neither. */
@@ -32,7 +34,9 @@ const CIPHERS = [
   'ECDHE-RSA-CHACHA20-POLY1305',
   'ECDHE-ECDSA-AES128-GCM-SHA256',
   'ECDHE-RSA-AES128-GCM-SHA256',
-].join(':');
+];
+/** Those of AES-GCM (SP 800-52 Rev. 2, section 3.3.1). */
+const APPROVED_CIPHERS = CIPHERS.filter((cipher) => /AES_?(?:128|256)[_-]GCM/.test(cipher));
 
 /** A session that is resumed was agreed on no longer ago than this. */
 export const SESSION_SECONDS = 3600;
@@ -43,7 +47,8 @@ export const SESSION_SECONDS = 3600;
  *
  * @throws Error of OpenSSL when the parts do not fit together
  */
-export function secureContextOptions({ identity, minVersion, groups }: TlsSettings): SecureContextOptions {
+export function secureContextOptions(settings: TlsSettings): SecureContextOptions {
+  const { identity, minVersion, groups, approvedOnly = false } = settings;
   const { certificate, key, passphrase, clientAuthorities, revocations } = identity;
   const resumes = clientAuthorities === undefined;
   return {
@@ -53,7 +58,7 @@ export function secureContextOptions({ identity, minVersion, groups }: TlsSettin
     ...(clientAuthorities === undefined ? {} : { ca: clientAuthorities }),
     ...(revocations === undefined ? {} : { crl: revocations }),
     minVersion,
-    ciphers: CIPHERS,
+    ciphers: (approvedOnly ? APPROVED_CIPHERS : CIPHERS).join(':'),
     honorCipherOrder: true,
     ecdhCurve: hybridFirst(groups),
     sessionTimeout: SESSION_SECONDS,

@@ -144,6 +144,17 @@ test('TLS 1.2 where it is allowed has forward secrecy, and nothing is renegotiat
   ).rejects.toThrow();
 });
 
+test.each([
+  ['TLSv1.3', 'TLS_CHACHA20_POLY1305_SHA256'],
+  ['TLSv1.2', 'ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305'],
+] as const)('%s with approved ciphers alone has no ChaCha20-Poly1305', async (maxVersion, chacha) => {
+  const { port } = await listen({ minVersion: 'TLSv1.2', approvedOnly: true });
+  await expect(shake(port, { maxVersion, minVersion: maxVersion, ciphers: chacha })).rejects.toThrow(
+    /handshake failure/,
+  );
+  expect((await shake(port, { maxVersion })).getCipher().name).toMatch(/GCM/);
+});
+
 test('HTTP in the clear is told to use TLS', async () => {
   const { port } = await listen();
   const answer = await fetch(`http://127.0.0.1:${port}/`);

@@ -69,6 +69,14 @@ test('an operation is a method of the caller, whose permissions it asks', async 
   await expect(kms.as(auditor).encrypt({ keyId, plaintext })).rejects.toMatchObject({ code: 'FORBIDDEN' });
 });
 
+test('in FIPS mode the provider has to be there, even where what is not approved may be read', async () => {
+  for (const legacyRead of [true, false])
+    await expect(open({ requireFips: true, legacyRead })).rejects.toMatchObject({
+      code: 'SEALED',
+      message: expect.stringContaining(legacyRead ? 'no FIPS provider is loaded in this process' : 'not in FIPS mode'),
+    });
+});
+
 test('the tenant of a name is made once, by whichever of several processes comes first', async () => {
   const storage = inMemoryStorage();
   const roots = softwareRoot('software', randomBytes(32));

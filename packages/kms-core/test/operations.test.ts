@@ -490,6 +490,27 @@ describe('lifecycle', () => {
     expect((await getKey({ kms: f.kms, caller: f.admin }, { keyId })).currentVersion).toBe(2);
   });
 
+  test('in FIPS mode the schedule gives no new version to a key that is not approved, names it, and rotates the others', async () => {
+    const rotation = { periodSeconds: 3600 };
+    const refused = await create('chacha20-poly1305', { rotation });
+    const rotated = await create('aes-256-gcm', { rotation });
+    f.advance(3_600_001);
+    const fips = { ...f.kms, settings: { ...f.kms.settings, requireFips: true } };
+    const report = await runDueWork(operationOfService(fips, 'runDueWork'), WORKING);
+    expect(report).toMatchObject({
+      rotated: 1,
+      failed: [
+        {
+          key: { keyId: refused.keyId },
+          error: { code: 'BAD_REQUEST', message: expect.stringContaining('not approved for FIPS mode') },
+        },
+      ],
+    });
+    const versionOf = async (keyId: string) =>
+      (await getKey({ kms: f.kms, caller: f.admin }, { keyId })).currentVersion;
+    expect([await versionOf(refused.keyId), await versionOf(rotated.keyId)]).toEqual([1, 2]);
+  });
+
   test('upgrade moves a classical signing key to ML-DSA and still verifies the old signatures', async () => {
     const { keyId } = await create('ecdsa-p256');
     const { signature } = await sign({ kms: f.kms, caller: f.admin }, { keyId, data: text('m') });

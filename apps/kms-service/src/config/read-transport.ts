@@ -23,12 +23,15 @@ export interface TlsConfig {
   readonly crlFile: string | undefined;
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
   readonly groups: string;
+  /** In FIPS mode, whose provider may not be the only one with ciphers. */
+  readonly approvedOnly: boolean;
 }
 
 const GROUPS = 'X25519MLKEM768:X25519:P-256';
 /** Those of approved parts alone. */
 const APPROVED_GROUPS = 'SecP256r1MLKEM768:SecP384r1MLKEM1024:P-256:P-384';
-const NOT_APPROVED_GROUP = /X25519|X448/i;
+const APPROVED_GROUP =
+  /^(?:P-(?:256|384|521)|prime256v1|secp(?:256|384|521)r1|SecP256r1MLKEM768|SecP384r1MLKEM1024|MLKEM(?:512|768|1024)|ffdhe(?:2048|3072|4096|6144|8192))$/i;
 /** What the system takes as the address of a socket, on Linux and on macOS, with room for the name that it has before it is in place. */
 const MOST_PATH_BYTES = 99;
 
@@ -82,8 +85,9 @@ function readTls(env: Variables, requireFips: boolean): TlsConfig | undefined {
     crlFile: env.text('KMS_TLS_CRL_FILE'),
     minVersion: env.oneOf('KMS_TLS_MIN_VERSION', ['1.2', '1.3'], '1.3') === '1.2' ? 'TLSv1.2' : 'TLSv1.3',
     groups: env.text('KMS_TLS_GROUPS') ?? (requireFips ? APPROVED_GROUPS : GROUPS),
+    approvedOnly: requireFips,
   } as const;
-  const notApproved = requireFips ? rest.groups.split(':').filter((group) => NOT_APPROVED_GROUP.test(group)) : [];
+  const notApproved = requireFips ? groupsIn(rest.groups).filter((group) => !APPROVED_GROUP.test(group)) : [];
   if (notApproved.length > 0)
     env.problem(
       'KMS_TLS_GROUPS',
@@ -100,4 +104,9 @@ function readTls(env: Variables, requireFips: boolean): TlsConfig | undefined {
   if (certFile === undefined && keyFile === undefined && rest.clientCaFile !== undefined)
     env.problem('KMS_TLS_CERT_FILE', 'is needed with KMS_TLS_CLIENT_CA_FILE, as is KMS_TLS_KEY_FILE');
   return undefined;
+}
+
+/** The names in a list of OpenSSL, where `/` separates as `:` does, and `*` and `?` before a name say how it is offered. */
+function groupsIn(list: string): readonly string[] {
+  return list.split(/[:/]/).map((group) => group.replace(/^[*?]+/, ''));
 }

@@ -23,3 +23,19 @@ export function readModuleParameters(text: string): ReadonlyMap<string, string> 
   }
   return parameters.has('module-mac') ? parameters : undefined;
 }
+
+/** What FIPS 140-3 has a module do, and `openssl fipsinstall` can be told to leave out. */
+const NEEDED: Readonly<Record<string, string>> = {
+  'conditional-errors': 'a provider whose test of a new key pair or of its random numbers fails would continue',
+  'security-checks': 'the provider would take keys that are too short and curves that are not approved',
+};
+
+/**
+ * @param parameters what {@link readModuleParameters} read
+ * @returns which of them would have a provider do less than FIPS 140-3 asks of it, and what, `undefined` where none does
+ */
+export function weakenedChecks(parameters: ReadonlyMap<string, string>): string | undefined {
+  const found = Object.entries(NEEDED).filter(([name]) => (parameters.get(name) ?? '1') !== '1');
+  if (found.length === 0) return undefined;
+  return found.map(([name, effect]) => `${name} = ${parameters.get(name)}: ${effect}`).join('; ');
+}

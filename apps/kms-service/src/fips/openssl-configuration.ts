@@ -12,6 +12,18 @@ export interface ProviderFiles {
  */
 const GROUPS = '?*SecP256r1MLKEM768:?SecP384r1MLKEM1024:*P-256:P-384:P-521';
 
+/** The ciphers of TLS 1.3 and of TLS 1.2 (SP 800-52 Rev. 2, section 3.3.1): OpenSSL's own provider would have ChaCha20-Poly1305 as well. */
+const SUITES = ['TLS_AES_256_GCM_SHA384', 'TLS_AES_128_GCM_SHA256'];
+const OLDER_SUITES = [
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+];
+
+/** What Node.js has to be told besides: it replaces the ciphers of the configuration by a list of its own. */
+export const TLS_CIPHERS = [...SUITES, ...OLDER_SUITES].join(':');
+
 /** How a program uses the provider. */
 export interface ProviderUse {
   /** `false` leaves it to the program to load the provider. */
@@ -60,5 +72,7 @@ system_default = tls_default
 
 [tls_default]
 Groups = ${GROUPS}
+Ciphersuites = ${SUITES.join(':')}
+CipherString = ${OLDER_SUITES.join(':')}
 `;
 }

@@ -23,7 +23,8 @@ export interface CheckedIdentity {
  * @throws ConfigurationError with the first reason why clients could not be served with them, by the name of its variable
  */
 export function readIdentity(config: TlsConfig, now: Date): CheckedIdentity {
-  const { certFile, keyFile, keyPassphrase: passphrase, clientCaFile, crlFile, minVersion, groups } = config;
+  const { certFile, keyFile, keyPassphrase: passphrase, clientCaFile, crlFile } = config;
+  const { minVersion, groups, approvedOnly } = config;
   tryContext(
     'KMS_TLS_GROUPS',
     { ecdhCurve: groups },
@@ -46,7 +47,7 @@ export function readIdentity(config: TlsConfig, now: Date): CheckedIdentity {
   if (revocations !== undefined)
     tryContext('KMS_TLS_CRL_FILE', { crl: revocations }, `${crlFile} holds no list of revoked certificates in PEM`);
   const identity: TlsIdentity = { certificate, key, passphrase, clientAuthorities, revocations };
-  const options = secureContextOptions({ identity, minVersion, groups });
+  const options = secureContextOptions({ identity, minVersion, groups, approvedOnly });
   tryContext('KMS_TLS_CERT_FILE', options, `OpenSSL does not take ${certFile} and ${keyFile}`);
   const validUntil = new Date(Math.min(...chain.map(({ validToDate }) => validToDate.getTime())));
   return { identity, subject: oneLine(own.subject), issuer: oneLine(own.issuer), validUntil };

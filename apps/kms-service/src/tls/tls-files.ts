@@ -37,8 +37,8 @@ export class TlsFiles {
   }
 
   get settings(): TlsSettings {
-    const { minVersion, groups } = this.#config;
-    return { identity: this.#current.identity, minVersion, groups };
+    const { minVersion, groups, approvedOnly } = this.#config;
+    return { identity: this.#current.identity, minVersion, groups, approvedOnly };
   }
 
   /** How many days the certificate lasts; below 0 once it has expired. */

@@ -1,6 +1,15 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { connect, createServer, type TLSSocket } from 'node:tls';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +23,8 @@ import {
   tempDir,
 } from '@qnsp/test-harness';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readModuleParameters } from '../../src/fips/module-configuration.ts';
+import { opensslConfiguration, TLS_CIPHERS } from '../../src/fips/openssl-configuration.ts';
 import { type LocalService, startLocalService } from '../local-service.ts';
 import { makeTokens, PIN, type Tokens } from '../two-tokens.ts';
 import { commandLines, fipsEnvironment } from './fips-service.ts';
@@ -31,9 +42,9 @@ beforeAll(async () => {
 });
 afterAll(() => directory.remove());
 
-function runToItsEnd(env: Readonly<Record<string, string>>, name: string) {
+function runToItsEnd(env: Readonly<Record<string, string>>, name: string, flags: readonly string[] = []) {
   const dataDir = join(directory.path, name);
-  const { status, stderr } = spawnSync(process.execPath, [serviceEntry()], {
+  const { status, stderr } = spawnSync(process.execPath, [...flags, serviceEntry()], {
     env: { PATH: process.env['PATH'], KMS_EMBEDDED_DEFAULTS: 'true', KMS_DATA_DIR: dataDir, PORT: '0', ...env },
     encoding: 'utf8',
     cwd: directory.path,
@@ -86,6 +97,57 @@ describe('a provider that cannot be used ends the start with 78 before anything 
     const gone = runToItsEnd({ ...environment, KMS_FIPS_CONFIG: '/nowhere/fipsmodule.cnf' }, 'gone');
     expect(gone.status).toBe(78);
     expect(gone.stderr).toMatch(/KMS_FIPS_CONFIG: .*ENOENT/);
+  });
+});
+
+describe('a start that ends with 78', () => {
+  test.each(['conditional-errors', 'security-checks'])('for a module that is told to do without %s', (name) => {
+    const { module, configuration } = copyOfProvider(name);
+    writeFileSync(configuration, readFileSync(configuration, 'utf8').replace(`${name} = 1`, `${name} = 0`));
+    const { status, stderr, rootKeyWasMade } = runToItsEnd({ ...environment, KMS_FIPS_MODULE: module }, name);
+    expect({ status, rootKeyWasMade }).toEqual({ status: 78, rootKeyWasMade: false });
+    expect(stderr).toContain(`${name} = 0: `);
+  });
+
+  test('for a configuration that others could change', () => {
+    const place = join(directory.path, 'open', 'fips');
+    mkdirSync(place, { recursive: true });
+    for (const mode of [0o770, 0o707]) {
+      chmodSync(place, mode);
+      const { status, stderr } = runToItsEnd(environment, 'open');
+      expect({ status, stderr }).toEqual({
+        status: 78,
+        stderr: expect.stringMatching(/KMS_DATA_DIR: others can write/),
+      });
+    }
+  });
+
+  /** What the service writes where what is not approved may be read. */
+  function written(): string {
+    const parameters =
+      readModuleParameters(readFileSync(join(modulePath, '..', 'fipsmodule.cnf'), 'utf8')) ?? new Map<string, string>();
+    return opensslConfiguration({ modulePath, parameters }, { active: true, legacyRead: true });
+  }
+
+  test.each([
+    ['there is no configuration', () => undefined, 'no FIPS provider is loaded'],
+    ['it names no FIPS provider', () => written().replace('\nfips = fips\n', '\n'), 'no FIPS provider is loaded'],
+    [
+      'it prefers another provider',
+      () => written().replace('?fips=yes', '?provider=default'),
+      'AES-256-GCM is that of the provider default',
+    ],
+  ])('under the flags of the service, where what is not approved may be read and %s', (_what, content, reason) => {
+    const file = join(directory.path, 'flags', 'fips', 'openssl.cnf');
+    mkdirSync(join(file, '..'), { recursive: true });
+    rmSync(file, { force: true });
+    const configuration = content();
+    if (configuration !== undefined) writeFileSync(file, configuration);
+    const env = { ...environment, KMS_FIPS_ALLOW_LEGACY_READ: 'true' };
+    const flags = [`--openssl-config=${file}`, `--tls-cipher-list=${TLS_CIPHERS}`];
+    const { status, stderr, rootKeyWasMade } = runToItsEnd(env, 'flags', flags);
+    expect({ status, rootKeyWasMade }, stderr).toEqual({ status: 78, rootKeyWasMade: false });
+    expect(stderr).toContain(reason);
   });
 });
 
@@ -202,6 +264,10 @@ describe('the cryptography of a service in FIPS mode', () => {
     expect([...(ciphers ?? []), ...(hashes ?? [])].filter((name) => /chacha|md5|rc4|blake|sm[34]/i.test(name))).toEqual(
       [],
     );
+  });
+
+  test('what was tried before is not left behind', () => {
+    expect(readdirSync(join(local.dataDir, 'fips')).toSorted()).toEqual(['openssl.cnf', 'provider.json']);
   });
 
   /** What two sides of a connection agreed by. */

@@ -38,6 +38,7 @@ function watch(now?: () => Date) {
     clientCaFile: undefined,
     crlFile: undefined,
     minVersion: 'TLSv1.3',
+    approvedOnly: false,
     groups: 'X25519MLKEM768:X25519:P-256',
   } as const;
   const files = new TlsFiles(config, log, now);

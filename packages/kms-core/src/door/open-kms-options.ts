@@ -53,7 +53,7 @@ export interface OpenKmsOptions {
   readonly requireFips?: boolean;
   /**
    * With `requireFips`: let keys of other algorithms still read what they protected. The process then only prefers the FIPS provider, as
-   * OpenSSL has to have what that provider lacks.
+   * OpenSSL has to have what that provider lacks; that the provider is there is checked, which takes Node.js 26.
    */
   readonly legacyRead?: boolean;
   /** Lets a restored copy of the database serve without tombstones: the time of its data, as the refusal names it. */

@@ -22,6 +22,7 @@ import type { RunningEvidence } from '../ports/kept-evidence.ts';
 import type { RootProvider } from '../ports/root-provider.ts';
 import { Storage } from '../ports/storage.ts';
 import { poolJobs } from '../scheduling/pool-jobs.ts';
+import { fipsProviderProblem } from '../self-test/live-fips-provider.ts';
 import { checkOptions } from './check-options.ts';
 import { OpenedKms } from './opened-kms.ts';
 import { RunningCalls } from './running-calls.ts';
@@ -68,8 +69,7 @@ export async function openKms(options: OpenKmsOptions): Promise<OpenedKms> {
 async function open(options: OpenKmsOptions, closing: (() => Promise<void>)[]): Promise<OpenedKms> {
   checkOptions(options);
   const { storage, alert, supervised, requireFips = false, legacyRead = false } = options;
-  if (requireFips && !legacyRead && getFips() !== 1)
-    throw new KmsError('SEALED', 'The process is not in FIPS mode: start Node.js with the FIPS provider of OpenSSL.');
+  if (requireFips) requireFipsProvider(legacyRead);
   if (supervised === undefined) await requireSelfTest(requireFips && !legacyRead);
   const format = new WrittenFormat(storage.fleet === undefined);
   const { kms, evidence } = await assemble(options, supervised?.formats ?? format, closing);
@@ -95,6 +95,15 @@ async function open(options: OpenKmsOptions, closing: (() => Promise<void>)[]): 
     verifiers: options.verifiers ?? [],
     close: () => closeAll(closing),
   });
+}
+
+/** Where what is not approved may be read, the runtime is not in its FIPS mode, but the provider has to be there all the same. */
+function requireFipsProvider(legacyRead: boolean): void {
+  if (!legacyRead && getFips() !== 1)
+    throw new KmsError('SEALED', 'The process is not in FIPS mode: start Node.js with the FIPS provider of OpenSSL.');
+  const problem = legacyRead ? fipsProviderProblem() : undefined;
+  if (problem !== undefined)
+    throw new KmsError('SEALED', `FIPS mode needs the FIPS provider of OpenSSL, but ${problem}.`);
 }
 
 /** Puts the parts together; each that has to be closed is in `closing`, even if a later one fails. */

@@ -176,6 +176,7 @@ export * from '../operations/run-due-work.ts';
 export * from '../operations/sweep-resident-keys.ts';
 export * from '../engines/key-wrap.ts';
 export * from '../engines/software-key.ts';
+export * from '../self-test/live-fips-provider.ts';
 export * from '../self-test/power-on-self-test.ts';
 export { KNOWN_ANSWERS, type KnownAnswer } from '../self-test/known-answers.ts';
 export * from '../door/fleet-member.ts';

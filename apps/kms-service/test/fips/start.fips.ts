@@ -47,6 +47,8 @@ function runToItsEnd(env: Readonly<Record<string, string>>, name: string, flags:
   const { status, stderr } = spawnSync(process.execPath, [...flags, serviceEntry()], {
     env: { PATH: process.env['PATH'], KMS_EMBEDDED_DEFAULTS: 'true', KMS_DATA_DIR: dataDir, PORT: '0', ...env },
     encoding: 'utf8',
+    // One that starts after all would serve until then.
+    timeout: 60_000,
     cwd: directory.path,
   });
   return { status, stderr, rootKeyWasMade: existsSync(join(dataDir, 'root.key')) };

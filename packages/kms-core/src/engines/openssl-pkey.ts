@@ -123,8 +123,8 @@ function bind(ffi: Ffi) {
   return ffi.dlopen(null, FUNCTIONS).functions;
 }
 
-/** What was found at the first digest, or why nothing was. */
-let found: { readonly pkeys: OpenSslPkeys } | { readonly reason: unknown } | undefined;
+/** What was found at the first digest: why there is nothing (`reason`), or what is wrong with what there is (`fault`). */
+let found: { readonly pkeys: OpenSslPkeys } | { readonly reason: unknown } | { readonly fault: unknown } | undefined;
 
 /**
  * Signs a digest with a key in memory.
@@ -150,18 +150,24 @@ export function verifyDigest(
 function openSslPkeys(): OpenSslPkeys {
   found ??= opened();
   if ('reason' in found) throw Object.assign(unable(), { cause: found.reason });
+  if ('fault' in found) throw found.fault;
   return found.pkeys;
 }
 
 function opened(): NonNullable<typeof found> {
   const ffi = foreignFunctions();
   if (ffi === undefined) return { reason: new Error('there is no node:ffi') };
+  let pkeys: OpenSslPkeys;
   try {
-    const pkeys = new OpenSslPkeys(ffi);
-    requireSound(pkeys);
-    return { pkeys };
+    pkeys = new OpenSslPkeys(ffi);
   } catch (reason) {
     return { reason };
+  }
+  try {
+    requireSound(pkeys);
+    return { pkeys };
+  } catch (fault) {
+    return { fault };
   }
 }
 

@@ -24,6 +24,7 @@ import type { ServiceConfig } from './config/service-config.ts';
 import { machineLimits, requireRoom } from './config/machine-limits.ts';
 import { enterFipsMode } from './fips/enter-fips-mode.ts';
 import type { FipsProvider } from './fips/probe-provider.ts';
+import { shortenSlice } from './event-loop-slice.ts';
 import { joinFleet } from './fleet-settings.ts';
 import { httpOf } from './http-of.ts';
 import { listen } from './http/listen.ts';
@@ -115,6 +116,7 @@ async function start(config: ServiceConfig, fips: FipsFacts | undefined, logs: L
   // Before anybody can connect: a gateway tries another node when nobody listens, not when one refuses.
   const works = await runSelfTest(readiness, log, { requireFips: config.requireFips && !config.fips?.legacyRead });
   yieldThreadPool(log);
+  shortenSlice(log);
   const settled = works && (await settlePlace(composition, config.acceptRestoredCopy, readiness, log));
   if (settled) await installPlatformToken(operationOfService(kms, 'installPlatformToken'), config.platformToken);
   const listening = await listen(httpOf(parts), config, tls?.settings);

@@ -5,6 +5,7 @@ import type { Kms } from '@qnsp/kms-core/internal';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { observeCaches } from './cache-metrics.ts';
 import type { Caches } from './caches.ts';
+import { NO_LOOKING_MS, observeEventLoopLag } from './event-loop-lag.ts';
 import { observeJobs } from './job-metrics.ts';
 import { OperationMetrics } from './operation-metrics.ts';
 import { TenantMetrics } from './tenant-metrics.ts';
@@ -37,7 +38,8 @@ export function makeMetrics(
   byTenant: boolean,
 ): Metrics {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: NO_LOOKING_MS });
+  observeEventLoopLag(registry);
   observeCaches(registry, kms, caches);
   observeJobs(registry, kms.jobs);
   const operations = new OperationMetrics(registry);

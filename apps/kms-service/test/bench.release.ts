@@ -21,6 +21,7 @@ import { startSteadyLoader, withoutOwnWaits } from '../bench/load/steady-load.ts
 import { comparePeer } from '../bench/peers/compare-peer.ts';
 import { ownSide } from '../bench/peers/own-side.ts';
 import { ROWS } from '../bench/peers/peer.ts';
+import { measureIdle } from '../bench/process/measure-idle.ts';
 import { measureMemory } from '../bench/process/measure-memory.ts';
 import { measureStart, onPostgres } from '../bench/process/measure-start.ts';
 import { renderSection, writeSection } from '../bench/report.ts';
@@ -69,6 +70,14 @@ test('the benchmark of the start sees the service become ready', async () => {
   const result = await measureStart([await onPostgres(postgresUrl)], quiet, { starts: 1 });
   expectWhole(result);
   expect(result.rows).toHaveLength(1);
+});
+
+test('the benchmark of an idle service sees it wake up', async () => {
+  const result = await measureIdle(postgresUrl, quiet, { slices: 1, seconds: 3, settledSeconds: 0 });
+  expectWhole(result);
+  expect(result.rows.map(([what]) => what)).toEqual(['processor time', 'the event loop wakes up']);
+  // It proves several times a second that nothing has changed.
+  expect(Number.parseInt(result.rows[1]?.[1] ?? '', 10)).toBeGreaterThan(0);
 });
 
 test('the benchmark of memory fills the caches and goes on serving', async () => {

@@ -1,8 +1,10 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** How often to check who has read nothing for too long. */
+/** How often to check who has read nothing for too long, while anything waits to be read. */
 const LOOK_MS = 50;
+/** How often to count what waits on all connections, while nothing is known to wait: a process that has nothing to do rests. */
+const IDLE_LOOK_MS = 1000;
 /** How many requests of one connection may wait for the answer to the one before. */
 const MOST_QUEUED = 16;
 
@@ -45,16 +47,17 @@ export class ConnectionBounds {
   #total = 0;
   /** Answers queued after another one on their connection: Node keeps them apart from what the connection holds. */
   readonly #queued = new Map<Socket, Set<ServerResponse>>();
-  readonly #timer: NodeJS.Timeout;
+  #next: { readonly timer: NodeJS.Timeout; readonly isSoon: boolean } | undefined;
+  #stopped = false;
 
   constructor(limits: ConnectionLimits, closed: (closed: ClosedConnection) => void) {
     this.#limits = limits;
     this.#closed = closed;
-    this.#timer = setInterval(() => this.#look(), LOOK_MS).unref();
   }
 
   watch(socket: Socket): void {
     this.#sockets.add(socket);
+    this.#schedule();
     socket.once('close', () => {
       this.#sockets.delete(socket);
       this.#queued.delete(socket);
@@ -98,7 +101,25 @@ export class ConnectionBounds {
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#stopped = true;
+    clearTimeout(this.#next?.timer);
+  }
+
+  /** Sees to it that the next look comes as soon as it has to. */
+  #schedule(): void {
+    const isSoon = this.#waiting.size > 0;
+    if (this.#stopped || this.#sockets.size === 0) return;
+    if (this.#next !== undefined && (this.#next.isSoon || !isSoon)) return;
+    clearTimeout(this.#next?.timer);
+    const timer = setTimeout(
+      () => {
+        this.#next = undefined;
+        this.#look();
+        this.#schedule();
+      },
+      isSoon ? LOOK_MS : IDLE_LOOK_MS,
+    ).unref();
+    this.#next = { timer, isSoon };
   }
 
   /** Counts what waits for the client of a connection, after an answer was written that the system did not take at once. */
@@ -123,6 +144,7 @@ export class ConnectionBounds {
     this.#forget(socket);
     this.#waiting.set(socket, { since: now, until: taken + socket.writableLength, bytes });
     this.#total += bytes;
+    this.#schedule();
   }
 
   #forget(socket: Socket): void {

@@ -10,7 +10,7 @@ const PROBE_LIMIT_MS = 2000;
 const SOURCE_ENTRY = fileURLToPath(new URL('../../../apps/kms-service/src/main.ts', import.meta.url));
 
 /** What `npm start` and the image give to Node.js before the program. */
-const NODE_ARGS = ['--max-semi-space-size=16'];
+const NODE_ARGS = ['--max-semi-space-size=16', '--disable-warning=ExperimentalWarning'];
 
 /** The program of the service: the bundle that `TEST_SERVICE_ENTRY` names, or else its sources. */
 export function serviceEntry(): string {

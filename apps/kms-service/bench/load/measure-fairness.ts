@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchResult } from '../bench.ts';
 import { median, percentile } from '../slices.ts';
 import { allHold, verdict } from '../verdict.ts';
+import { besideBusyProcessors } from './busy-processors.ts';
 import { cpuSecondsOfThreads, eventLoopWaitedSeconds, idleSeconds } from './cpu-time.ts';
 import { type BenchService, startBenchService } from './start-sides.ts';
 import { type SteadyLoader, startSteadyLoader, withoutOwnWaits } from './steady-load.ts';
@@ -55,8 +56,13 @@ interface Sides {
   readonly loader: SteadyLoader;
 }
 
+/** What is measured of encryptions. */
+type Encryptions = Pick<Times, 'encrypt' | 'withLoad' | 'eventLoop'>;
+
 interface Slice {
   readonly alone: Times;
+  /** Beside programs that have nothing to do with the service. */
+  readonly besideOthers: Encryptions;
   readonly beside: Times;
   /** What the pool had of what nobody else used, while the second tenant encrypted. */
   readonly share: number;
@@ -85,9 +91,12 @@ export async function measureFairness(
     const slices: Slice[] = [];
     for (let index = 0; index < options.slices; index += 1) {
       const alone = await times(sides, calls, options);
+      const besideOthers = await besideBusyProcessors(() => steady(sides, calls, options));
       const [beside, share] = await whileBusy(service, batch, options, () => measureBeside(sides, calls, options));
-      slices.push({ alone, beside, share });
-      say(`encrypt ${show(alone.encrypt)} → ${show(beside.encrypt)}, sign ${show(alone.sign)} → ${show(beside.sign)}`);
+      slices.push({ alone, besideOthers, beside, share });
+      say(
+        `encrypt ${show(alone.encrypt)}, ${show(besideOthers.encrypt)} → ${show(beside.encrypt)}, sign ${show(alone.sign)} → ${show(beside.sign)}`,
+      );
     }
     return resultOf(slices, slow, options);
   } finally {
@@ -142,7 +151,7 @@ async function steady(
   { service, loader }: Sides,
   { encrypt: request }: Calls,
   { perSecond, seconds }: FairnessOptions,
-): Promise<Pick<Times, 'encrypt' | 'withLoad' | 'eventLoop'>> {
+): Promise<Encryptions> {
   const pid = pidOf(service);
   const count = perSecond * seconds;
   const before = eventLoopWaitedSeconds(pid);
@@ -211,6 +220,7 @@ function resultOf(slices: readonly Slice[], slow: number, options: FairnessOptio
   const row = (what: string, kind: keyof Times, bound: string, holds: boolean | undefined) => [
     what,
     show(middle(({ alone }) => alone[kind])),
+    kind === 'sign' || kind === 'create' ? '' : show(middle(({ besideOthers }) => besideOthers[kind])),
     show(middle(({ beside }) => beside[kind])),
     bound,
     holds === undefined ? '' : verdict(holds),
@@ -235,19 +245,21 @@ function resultOf(slices: readonly Slice[], slow: number, options: FairnessOptio
     [
       'the first tenant, of the free processors',
       '',
+      '',
       `${(100 * share).toFixed(0)} %`,
       `≥ ${100 * SHARE} %`,
       verdict(share >= SHARE),
     ],
   ];
   return {
-    columns: ['a second tenant', 'alone', 'beside the batches', 'bound', 'holds'],
+    columns: ['a second tenant', 'alone', 'beside other programs', 'beside the batches', 'bound', 'holds'],
     rows,
     holds: allHold(rows),
     conditions: [
       `the first tenant sends batches of ${options.items} signatures with ${options.algorithm} over ${options.connections} connections; one such signature alone takes ${show(slow)}`,
       `the second one has one connection: ${options.perSecond} encryptions a second, timed from when each was due, without what the load itself waited for a processor, as a client on another machine does not; signatures and keys each as soon as the one before is answered`,
       `medians of ${options.slices} slices of ${options.seconds} s for each kind of call, in turns with and without the batches`,
+      'the other programs compute and nothing else, one for each processor at the priority of the threads that sign, and the batches are not sent: what a call waits beside them is due to the machine and its scheduler',
       'free is what no other process of the machine uses; the threads that sign have this part of it',
     ],
   };

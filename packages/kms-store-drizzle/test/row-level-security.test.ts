@@ -34,6 +34,7 @@ const TABLES = [
   'tenant_master_key_wraps',
   'keys',
   'key_versions',
+  'key_version_uses',
   'key_counts',
   'operation_counts',
   'operation_leases',
@@ -101,6 +102,7 @@ describe('row-level security', () => {
       await store.transact(SYSTEM, async (unit) => {
         const { items } = await unit.tokens.list({ tenantId, limit: 10 });
         await unit.tokens.recordUses(new Map(items.map(({ tokenId }) => [tokenId, unit.now])));
+        await unit.keys.recordUses([{ keyId: key.keyId, version: 1, protectedAt: unit.now, processedAt: null }]);
       });
       if (tenantId === theirs) theirKey = key;
     }

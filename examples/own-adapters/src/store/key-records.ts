@@ -8,8 +8,10 @@ import {
   type KeyQuery,
   type KeyRecord,
   type KeyRecords,
+  type KnownUses,
   type OperationLease,
   type Room,
+  type VersionUse,
 } from '@qnsp/kms-core/ports';
 import type { Row } from './database.ts';
 import { fromText, toText } from './record-text.ts';
@@ -158,6 +160,42 @@ export class SqliteKeys implements KeyRecords {
     return granted;
   }
 
+  async recordUses(uses: readonly VersionUse[]): Promise<void> {
+    this.#unit.requireSystem();
+    for (const { keyId, version, protectedAt, processedAt } of uses) {
+      if (!this.#read(keyId)?.versions.some((each) => each.version === version)) continue;
+      this.#unit.database.run(
+        `insert into version_uses values (?, ?, ?, ?) on conflict do update set
+          protected_at = max(coalesce(protected_at, excluded.protected_at), coalesce(excluded.protected_at, protected_at)),
+          processed_at = max(coalesce(processed_at, excluded.processed_at), coalesce(excluded.processed_at, processed_at))`,
+        keyId,
+        version,
+        protectedAt?.getTime() ?? null,
+        processedAt?.getTime() ?? null,
+      );
+    }
+  }
+
+  async lastUses(keyIds: readonly KeyId[]): Promise<KnownUses> {
+    const { database, only } = this.#unit;
+    const rows = keyIds.flatMap((keyId) =>
+      database.rows(
+        `select key_id, version, protected_at, processed_at from version_uses natural join keys
+          where key_id = ?1 and (?2 is null or tenant_id = ?2) order by version`,
+        keyId,
+        only,
+      ),
+    );
+    const versions = rows.map((row) => ({
+      keyId: String(row['key_id']),
+      version: Number(row['version']),
+      protectedAt: timeOf(row['protected_at']),
+      processedAt: timeOf(row['processed_at']),
+    }));
+    // The table was there from the first start on.
+    return { since: new Date(0), versions };
+  }
+
   get #month(): string {
     return this.#unit.now.toISOString().slice(0, 7);
   }
@@ -180,6 +218,10 @@ export class SqliteKeys implements KeyRecords {
       throw error;
     }
   }
+}
+
+function timeOf(milliseconds: unknown): Date | null {
+  return milliseconds === null ? null : new Date(Number(milliseconds));
 }
 
 export function toKey(row: Row): KeyRecord {

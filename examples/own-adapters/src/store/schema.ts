@@ -21,6 +21,10 @@ export const SCHEMA = `
   create table if not exists budgets (
     key_id text not null references keys, version integer not null, granted integer not null, primary key (key_id, version)
   ) strict;
+  create table if not exists version_uses (
+    key_id text not null references keys, version integer not null, protected_at integer, processed_at integer,
+    primary key (key_id, version)
+  ) strict;
   create table if not exists operations (
     tenant_id text not null references tenants, month text not null, count integer not null, primary key (tenant_id, month)
   ) strict;

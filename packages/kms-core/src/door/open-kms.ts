@@ -7,6 +7,7 @@ import type { RecordFormats } from '../hierarchy/record-formats.ts';
 import { WrittenFormat } from '../hierarchy/written-format.ts';
 import { IdentityRing } from '../keyring/identity-ring.ts';
 import { KeyRing } from '../keyring/key-ring.ts';
+import { KeyUses } from '../keyring/key-uses.ts';
 import type { KmsCaches } from '../keyring/kms-caches.ts';
 import { OperationBudgets } from '../keyring/operation-budgets.ts';
 import { OperationCounter } from '../keyring/operation-counter.ts';
@@ -126,6 +127,8 @@ async function assemble(
   closing.push(async () => evidence?.close());
   const counter = new OperationCounter();
   closing.push(() => counter.flush(store));
+  const uses = new KeyUses();
+  closing.push(() => uses.flush(store));
   const shared = sharedRecords(storage, caches, alert);
   const kms: Kms = {
     store,
@@ -142,6 +145,7 @@ async function assemble(
     budgets: new OperationBudgets(store),
     resident,
     counter,
+    uses,
     jobs: options.jobs ?? poolJobs(),
     clock,
     random,

@@ -123,6 +123,7 @@ function startDueWork(
   const work = async (stopping: AbortSignal) => {
     await kms.counter.flush(kms.store, kms.quotas);
     await kms.tokens.uses.flush(kms.store);
+    await kms.uses.flush(kms.store);
     const { rotated, destroyed, failed } = await runDueWork(operationOfService(kms, 'runDueWork'), stopping);
     if (rotated + destroyed > 0) report({ kind: 'done', rotated, destroyed });
     for (const { key, error } of failed) report({ kind: 'key-failed', key, error });

@@ -69,6 +69,7 @@ export * from '../root-ceremony/bind-tenants.ts';
 export { checkRoots, type CompletedWraps, completeWraps, type FailedWrap } from '../root-ceremony/complete-wraps.ts';
 export * from '../root-ceremony/root-ceremony.ts';
 export * from '../keyring/key-ring.ts';
+export * from '../keyring/key-uses.ts';
 export * from '../keyring/operation-budgets.ts';
 export * from '../keyring/operation-counter.ts';
 export * from '../keyring/fresh-cache.ts';

@@ -11,6 +11,7 @@ import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
 import type { JsonValue } from '../model/metadata.ts';
 import { cipherOf, type VersionCipher } from '../model/version-cipher.ts';
 import type { ResidentKeyProvider } from '../ports/resident-keys.ts';
+import type { NotedVersion } from './key-uses.ts';
 
 /** A key whose record was read and authenticated. */
 export interface LoadedKey {
@@ -20,7 +21,7 @@ export interface LoadedKey {
 }
 
 /** A version of a loaded key, with what follows from its record. */
-export interface LoadedVersion {
+export interface LoadedVersion extends NotedVersion {
   readonly record: KeyVersionRecord;
   readonly algorithm: Algorithm;
   readonly cipher: VersionCipher;
@@ -65,6 +66,7 @@ function loadedVersion({ keyId }: KeyRecord, version: KeyVersionRecord, makeEngi
     record: version,
     algorithm,
     isQueued: version.material.kind !== 'resident' && isQueued(algorithm),
+    noted: {},
     cipher,
     header: cipher.suite === undefined ? undefined : makeHeader(cipher.suite, keyId, version.version),
     engine: () => {

@@ -2,6 +2,7 @@ import type { Algorithm } from '../algorithms/registry.ts';
 import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
 import type { IdentityRing } from '../keyring/identity-ring.ts';
 import type { KeyRing } from '../keyring/key-ring.ts';
+import type { KeyUses } from '../keyring/key-uses.ts';
 import type { OperationBudgets } from '../keyring/operation-budgets.ts';
 import type { OperationCounter } from '../keyring/operation-counter.ts';
 import type { TenantQuotas } from '../keyring/tenant-quotas.ts';
@@ -28,6 +29,8 @@ export interface Kms {
   /** The HSMs that can hold keys, in the order in which they are asked; none without an HSM. */
   readonly resident: readonly ResidentKeyProvider[];
   readonly counter: OperationCounter;
+  /** In which hours versions of keys are used. */
+  readonly uses: KeyUses;
   /** What slow work waits in. */
   readonly jobs: Jobs;
   /** Milliseconds since the epoch, for checks that involve no stored schedule. */

@@ -112,7 +112,7 @@ export function ready(op: Operation, request: KeyRequest, loaded: LoadedKey): Ma
   if (asked instanceof Promise) return readyAfterPayment(op, request, asked, null);
   const payment = op.kms.budgets.take(loaded.record, version, request.use.crypto);
   return payment === undefined
-    ? opened(op, loaded.record, version)
+    ? opened(op, request, loaded.record, version)
     : readyAfterPayment(op, request, payment, version.record.version);
 }
 
@@ -133,9 +133,9 @@ async function readyAfterPayment(
     await waiting;
     const loaded = await loadAdmitted(op, request);
     const version = admittedVersion(op, request, loaded);
-    if (version.record.version === isPaid) return opened(op, loaded.record, version);
+    if (version.record.version === isPaid) return opened(op, request, loaded.record, version);
     waiting = op.kms.budgets.take(loaded.record, version, request.use.crypto);
-    if (waiting === undefined) return opened(op, loaded.record, version);
+    if (waiting === undefined) return opened(op, request, loaded.record, version);
     isPaid = version.record.version;
   }
 }
@@ -152,12 +152,15 @@ function admittedVersion({ kms, evidence }: Operation, request: KeyRequest, load
   return version;
 }
 
-function opened(op: Operation, key: KeyRecord, loaded: LoadedVersion): UsableVersion {
-  op.kms.counter.count(key.tenantId);
+function opened(op: Operation, { use }: KeyRequest, key: KeyRecord, loaded: LoadedVersion): UsableVersion {
+  const { counter, uses, clock } = op.kms;
+  counter.count(key.tenantId);
+  const now = clock();
+  if (now >= (loaded.noted[use.crypto] ?? 0)) uses.note(key.keyId, loaded, use.crypto, now);
   const { record: version, algorithm, header } = loaded;
   const engine = loaded.engine();
   if (version.material.kind === 'resident')
-    return { key, version, algorithm, header, engine: patientEngine(engine, version, op.kms.clock) };
+    return { key, version, algorithm, header, engine: patientEngine(engine, version, clock) };
   return { key, version, algorithm, header, engine: loaded.isQueued ? inTurn(op, key, algorithm, engine) : engine };
 }
 
@@ -180,6 +183,8 @@ export function readyAtOnce(
   if (costOfUse(version.algorithm, crypto) > 1) return undefined;
   if (!op.kms.counter.hasRoomFor(uses, loaded.record.tenantId, op.kms.clock)) return undefined;
   if (!op.kms.budgets.isUnbounded(loaded.record, version, crypto)) return undefined;
+  const now = op.kms.clock();
+  if (now >= (version.noted[crypto] ?? 0)) op.kms.uses.note(loaded.record.keyId, version, crypto, now);
   return { version, engine: version.engine() };
 }
 

@@ -102,6 +102,30 @@ export interface KeyRecords {
    * granted, 0 when the budget is spent or the tenant has no such key. Survives the unit only when the unit is committed.
    */
   leaseOperations(lease: OperationLease): Promise<number>;
+  /**
+   * Writes down when versions were used, to the hour, where that is later than what is there: in each direction by itself. Passes over
+   * versions that are not there. Only in the system scope.
+   */
+  recordUses(uses: readonly VersionUse[]): Promise<void>;
+  /** When the versions of these keys of the scope were last used, in the order of their numbers; nothing of those of which that was never written down. */
+  lastUses(keyIds: readonly KeyId[]): Promise<KnownUses>;
+}
+
+/** When a version of a key was last used, to the hour: the beginning of it. */
+export interface VersionUse {
+  readonly keyId: KeyId;
+  readonly version: number;
+  /** To protect something new; `null` where that was not written down. */
+  readonly protectedAt: Date | null;
+  /** To process what it protected; `null` where that was not written down. */
+  readonly processedAt: Date | null;
+}
+
+/** What is written down of the uses of keys. */
+export interface KnownUses {
+  /** From when on uses are written down: of what was before, nothing is known. */
+  readonly since: Date;
+  readonly versions: readonly VersionUse[];
 }
 
 /**

@@ -1,7 +1,17 @@
 import { KmsError } from '../errors/kms-error.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
-import type { DueKey, KeyCounts, KeyPage, KeyQuery, KeyRecords, OperationLease, Room } from '../ports/store.ts';
+import type {
+  DueKey,
+  KeyCounts,
+  KeyPage,
+  KeyQuery,
+  KeyRecords,
+  KnownUses,
+  OperationLease,
+  Room,
+  VersionUse,
+} from '../ports/store.ts';
 import { checkChange, checkKey } from '../ports/store-invariants.ts';
 import {
   copyOf,
@@ -124,6 +134,27 @@ export class MemoryKeys implements KeyRecords {
     return now;
   }
 
+  async recordUses(uses: readonly VersionUse[]): Promise<void> {
+    requireSystem(this.#unit.scope);
+    const { keys, versionUses } = this.#unit.tables();
+    for (const use of uses) {
+      if (!keys.get(use.keyId)?.versions.some(({ version }) => version === use.version)) continue;
+      const name = `${use.keyId}:${use.version}`;
+      const held = versionUses.get(name);
+      const protectedAt = laterOf(held?.protectedAt, use.protectedAt);
+      versionUses.set(name, { ...use, protectedAt, processedAt: laterOf(held?.processedAt, use.processedAt) });
+    }
+  }
+
+  async lastUses(keyIds: readonly KeyId[]): Promise<KnownUses> {
+    const { keys, versionUses } = this.#unit.tables();
+    const asked = new Set(keyIds);
+    const versions = [...versionUses.values()]
+      .filter(({ keyId }) => asked.has(keyId) && sees(this.#unit.scope, keys.get(keyId)?.tenantId ?? ''))
+      .sort((a, b) => a.version - b.version);
+    return { since: new Date(0), versions: versions.map(copyOf) };
+  }
+
   #month(): string {
     return this.#unit.now.toISOString().slice(0, 7);
   }
@@ -157,6 +188,12 @@ export class MemoryKeys implements KeyRecords {
       throw new KmsError('INTERNAL_ERROR', 'The parent of the key does not exist.');
     }
   }
+}
+
+/** The later one of two times; of a use that was not written down, the other one. */
+function laterOf(held: Date | null | undefined, written: Date | null): Date | null {
+  if (!held || !written) return held ?? written;
+  return held < written ? written : held;
 }
 
 /** The versions of the master key that a key names. */

@@ -8,7 +8,7 @@ import { SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
 import type { MasterKeyWrap, RootRecord, TenantRecord } from '../model/tenant.ts';
 import type { StoreChange } from '../ports/change-feed.ts';
-import type { IdempotencyRecord, ResidentClaim, Room, StoreScope } from '../ports/store.ts';
+import type { IdempotencyRecord, ResidentClaim, Room, StoreScope, VersionUse } from '../ports/store.ts';
 
 /** What the in-memory store holds. */
 export interface MemoryTables {
@@ -25,6 +25,8 @@ export interface MemoryTables {
   readonly denials: Map<string, IdentityDenialRecord>;
   /** The operations granted so far, by key and version. */
   readonly granted: Map<string, number>;
+  /** When versions were last used, by key and version. */
+  readonly versionUses: Map<string, VersionUse>;
   /** Operations by tenant and month. */
   readonly operations: Map<string, number>;
   readonly answers: Map<string, StoredAnswer>;
@@ -61,6 +63,7 @@ export function emptyTables(): MemoryTables {
     bindings: new Map(),
     denials: new Map(),
     granted: new Map(),
+    versionUses: new Map(),
     operations: new Map(),
     answers: new Map(),
     evidence: [],
@@ -103,6 +106,7 @@ export function draftOf(tables: MemoryTables): MemoryTables {
     bindings: new Map(tables.bindings),
     denials: new Map(tables.denials),
     granted: new Map(tables.granted),
+    versionUses: new Map(tables.versionUses),
     operations: new Map(tables.operations),
     answers: new Map(tables.answers),
     evidence: [...tables.evidence],

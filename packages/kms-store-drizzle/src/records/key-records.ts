@@ -6,8 +6,10 @@ import type {
   KeyQuery,
   KeyRecord,
   KeyRecords,
+  KnownUses,
   OperationLease,
   Room,
+  VersionUse,
 } from '@qnsp/kms-core/ports';
 import { valuesOf } from '../driver/built-once.ts';
 import { inOrder } from '../driver/in-order.ts';
@@ -22,6 +24,7 @@ import { changeVersions, getKey, insertKey, insertVersion, lockKey, updateKey } 
 import { leaseOperations } from './operation-leases.ts';
 import type { SentLock } from './sent-lock.ts';
 import { type VersionChange, versionChanges } from './version-changes.ts';
+import { lastUses, recordUses } from './version-uses.ts';
 
 export class DrizzleKeys implements KeyRecords {
   readonly #session: Session;
@@ -97,6 +100,14 @@ export class DrizzleKeys implements KeyRecords {
 
   leaseOperations(lease: OperationLease): Promise<number> {
     return leaseOperations(this.#session, lease);
+  }
+
+  recordUses(uses: readonly VersionUse[]): Promise<void> {
+    return recordUses(this.#session, uses);
+  }
+
+  lastUses(keyIds: readonly KeyId[]): Promise<KnownUses> {
+    return lastUses(this.#session, keyIds);
   }
 
   async #lock(keyId: KeyId, seen: KeyRecord | undefined): Promise<KeyRecord | undefined> {

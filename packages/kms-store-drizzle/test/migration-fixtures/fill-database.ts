@@ -125,6 +125,7 @@ export async function fillDatabase(kms: Kms): Promise<Uses> {
   await rotateApiToken({ kms, caller }, { tokenId: limited.tokenId });
   await authenticateToken(kms, live.token);
   await kms.tokens.uses.flush(kms.store);
+  await kms.uses.flush(kms.store);
   const issuer = 'https://issuer.example';
   await createIdentityBinding({ kms, caller }, { issuer, match: { sub: 'orders*' }, role: 'key_user', keys: [keyId] });
   const removed = await createIdentityBinding({ kms, caller }, { issuer, match: { sub: 'removed' }, role: 'auditor' });

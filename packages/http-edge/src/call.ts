@@ -22,6 +22,11 @@ export interface Wire {
 export interface Presented extends PresentedCredentials {
   /** Where the call comes from, where an application settled that itself; default: as `callerAddress` has it. */
   readonly address?: string | null;
+  /**
+   * Where the body is part of the proof: what is presented together with it. Then the body is read of everybody, before anything is
+   * known of who sent it, so the limit of every target has to be a small one.
+   */
+  readonly withBody?: (this: void, body: Buffer) => PresentedCredentials;
 }
 
 /** Who signed in, by what. */

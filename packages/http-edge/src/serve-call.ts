@@ -4,7 +4,7 @@ import { andThen, type MaybePromise } from '@qnsp/kms-core/ports';
 import type { Answer } from './answer.ts';
 import { authenticate } from './authenticate.ts';
 import { beginEvidence } from './begin-evidence.ts';
-import { Call, type SignedIn } from './call.ts';
+import { Call, type Presented, type SignedIn } from './call.ts';
 import { type BodyRead, readCallBody } from './call-body.ts';
 import type { CallTarget } from './call-target.ts';
 import { certificateOf } from './client-certificate.ts';
@@ -65,6 +65,23 @@ function authenticateCall<Target extends CallTarget>(
   if (target.kind.isOpen) return performCall(call, dialect, body);
   for (const part of edge.readiness) part.requireServing();
   const presented = dialect.presented(incoming, certificateOf(incoming.socket));
+  const { withBody } = presented;
+  if (withBody === undefined) return authenticateBy(call, dialect, body, presented);
+  return andThen(wholeBody(call, body), (bytes) => authenticateBy(call, dialect, bytes, withBody(bytes)));
+}
+
+function wholeBody(call: Call, body: BodyRead | IncomingMessage): MaybePromise<Buffer> {
+  if (Buffer.isBuffer(body)) return body;
+  if ('error' in body) throw body.error;
+  return readCallBody(call, body);
+}
+
+function authenticateBy<Target extends CallTarget>(
+  call: Call<Target>,
+  dialect: Dialect<Target>,
+  body: BodyRead | IncomingMessage,
+  presented: Presented,
+): MaybePromise<Answer> {
   const identity = authenticate(call, presented);
   return identity instanceof Promise
     ? identity.then((late) => admitCall(call, dialect, body, { identity: late, presented }))

@@ -120,4 +120,5 @@ export const UNATTENDED: Readonly<Record<string, Cases>> = {
   resealMasterKeys: { outside: [] },
   authenticateToken: { outside: [] },
   apiTokenVerifier: { outside: [] },
+  accessKeyVerifier: { outside: [] },
 };

@@ -288,6 +288,22 @@ describe('wrap and data keys', () => {
       (await createDataKey({ kms: f.kms, caller: f.admin }, { keyId, withPlaintext: false })).dataKey,
     ).toBeUndefined();
   });
+
+  test('decrypt gives a data key with a context back, an empty one included, and unwrap does not', async () => {
+    const { keyId } = await create();
+    const op = { kms: f.kms, caller: f.admin };
+    for (const context of [{}, { row: '1' }]) {
+      const { dataKey, wrappedKey } = await createDataKey(op, { keyId, context });
+      const { plaintext } = await decrypt(op, { ciphertext: wrappedKey, context });
+      expect(Buffer.from(plaintext)).toEqual(Buffer.from(dataKey ?? []));
+      expect(await codeOf(promised(() => decrypt(op, { ciphertext: wrappedKey, context: { row: '2' } })))).toBe(
+        'DECRYPT_FAILED',
+      );
+      expect(await codeOf(promised(() => unwrap(op, { wrappedKey })))).toBe('DECRYPT_FAILED');
+    }
+    const both = { keyId, context: {}, associatedData: text('row 1') };
+    expect(await codeOf(promised(() => createDataKey(op, both)))).toBe('BAD_REQUEST');
+  });
 });
 
 describe('signatures, MACs, KEM and agreement', () => {

@@ -55,7 +55,7 @@ export const drawerDialect: Dialect = {
   }),
 };
 
-export const drawer: DialectUnderTest = {
+export const drawer = {
   dialect: drawerDialect,
   unknownPath: '/drawer/none',
   encryptPath: () => '/drawer/seal',
@@ -63,26 +63,28 @@ export const drawer: DialectUnderTest = {
   credential: (token) => ({ 'x-drawer-token': token }),
   naming: (tenantId) => ({ 'x-drawer-owner': tenantId }),
   codeOf: (_status, body) => (JSON.parse(body) as { oops: string }).oops,
-};
+} satisfies DialectUnderTest;
 
-export const qnsp: DialectUnderTest = {
-  dialect: qnspDialect({
+const contractDialect: Dialect = qnspDialect({
+  version: '0',
+  health: () => Promise.reject(new Error('No test asks for it.')),
+  liveness: () => ({
+    status: 'ok',
+    service: 'kms-service',
     version: '0',
-    health: () => Promise.reject(new Error('No test asks for it.')),
-    liveness: () => ({
-      status: 'ok',
-      service: 'kms-service',
-      version: '0',
-      timestamp: new Date().toISOString(),
-      uptime: 0,
-      checks: {},
-    }),
-    metrics: async () => '',
+    timestamp: new Date().toISOString(),
+    uptime: 0,
+    checks: {},
   }),
+  metrics: async () => '',
+});
+
+export const qnsp = {
+  dialect: contractDialect,
   unknownPath: '/kms/v1/none',
   encryptPath: (keyId) => `/kms/v1/keys/${keyId}/encrypt`,
   encryptBody: (_keyId, plaintext) => JSON.stringify({ plaintext: plaintext.toString('base64') }),
   credential: (token) => ({ authorization: `Bearer ${token}` }),
   naming: (tenantId) => ({ 'x-qnsp-tenant': tenantId }),
   codeOf: (_status, body) => (JSON.parse(body) as { code: string }).code,
-};
+} satisfies DialectUnderTest;

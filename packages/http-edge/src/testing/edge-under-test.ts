@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { type AuditEvent, type Caller, PERMISSIONS, resolveAlgorithm, type Role, softwareRoot } from '@qnsp/kms-core';
 import {
+  type AccessKeyCredentials,
+  accessKeyVerifier,
   apiTokenVerifier,
   createApiToken,
+  type CreateApiTokenInput,
   createKey,
   establishRoots,
   IdentityRing,
@@ -57,9 +60,15 @@ export async function edgeUnderTest() {
     attributes: { ip: null, mfa: false },
   };
   const { keyId } = await createKey({ kms, caller }, { name: 'letters' });
-  const live = await createApiToken({ kms, caller }, { name: 'live', role: 'tenant_admin' });
+  const accessKeys = new Map<string, AccessKeyCredentials>();
+  const makeToken = async (input: CreateApiTokenInput) => {
+    const made = await createApiToken({ kms, caller }, { ...input, awsCredentials: true });
+    if (made.awsCredentials !== undefined) accessKeys.set(made.token, made.awsCredentials);
+    return made;
+  };
+  const live = await makeToken({ name: 'live', role: 'tenant_admin' });
   const expiresAt = new Date(Date.now() + HOUR_MS);
-  const expired = await createApiToken({ kms, caller }, { name: 'expired', role: 'tenant_admin', expiresAt });
+  const expired = await makeToken({ name: 'expired', role: 'tenant_admin', expiresAt });
   ahead = 2 * HOUR_MS;
 
   const lines: string[] = [];
@@ -68,7 +77,7 @@ export async function edgeUnderTest() {
   const note = (fields: object, msg: string) => lines.push(JSON.stringify({ ...fields, msg }));
   const edge: Edge = {
     kms,
-    verifiers: [apiTokenVerifier(kms)],
+    verifiers: [accessKeyVerifier(kms), apiTokenVerifier(kms)],
     logs: {
       log: { error: note, warn: note },
       access: makeAccessLog('edge', (line) => lines.push(line)),
@@ -80,7 +89,7 @@ export async function edgeUnderTest() {
   };
   /** A further token of the tenant, with what ends it. */
   const issue = async (role: Role) => {
-    const { token, tokenId } = await createApiToken({ kms, caller }, { name: 'further', role });
+    const { token, tokenId } = await makeToken({ name: 'further', role });
     return { token, revoke: () => revokeApiToken({ kms, caller }, { tokenId }) };
   };
   return {
@@ -91,6 +100,8 @@ export async function edgeUnderTest() {
     otherTenantId,
     token: live.token,
     expiredToken: expired.token,
+    /** What signs in place of a token; nothing for one that is made up. */
+    accessKeyOf: (token: string) => accessKeys.get(token),
     issue,
     lines,
     events,

@@ -5,6 +5,9 @@ import { connect as connectByTls } from 'node:tls';
 /** Reaches the server and is taken in by it: later than what counts as just now for a credential. */
 const PAUSE_MS = 150;
 
+/** What a {@link RawConnection} calls the server. */
+export const RAW_HOST = 'kms';
+
 /** How the end of a body is told: by its length, or by its last chunk, which nobody knows before it comes. */
 type Framing = 'content-length' | 'chunked';
 
@@ -33,7 +36,7 @@ export class RawConnection {
   async begin({ path, headers, body, framing = 'content-length' }: RawCall): Promise<() => Promise<string>> {
     const length =
       framing === 'chunked' ? { 'transfer-encoding': 'chunked' } : { 'content-length': String(body.length) };
-    const fields = Object.entries({ host: 'kms', 'content-type': 'application/json', ...headers, ...length });
+    const fields = Object.entries({ host: RAW_HOST, 'content-type': 'application/json', ...headers, ...length });
     const chunk = (text: string) => (framing === 'chunked' ? `${text.length.toString(16)}\r\n${text}\r\n` : text);
     const lines = fields.map(([field, value]) => `${field}: ${value}\r\n`).join('');
     // The pause is one after the head came, however long a handshake takes.

@@ -333,6 +333,11 @@ export interface CreatedApiToken {
   readonly lastUsedAt: string | null;
   /** The token itself; it is never shown again. */
   readonly token: string;
+  /** What signs requests in its place, for clients of AWS KMS; never shown again. */
+  readonly awsCredentials?: {
+    readonly accessKeyId: string;
+    readonly secretAccessKey: string;
+  };
 }
 
 /** The answer of {@link KmsOperations.createDataKey}. */
@@ -1550,6 +1555,8 @@ export interface CreateTokenInput {
   readonly addresses?: readonly string[] | undefined;
   /** How many units of cost it may take in a second. */
   readonly rate?: number | undefined;
+  /** Whether requests can be signed with it (AWS Signature Version 4); default: `false`. */
+  readonly awsCredentials?: boolean | undefined;
 }
 
 /** What {@link KmsOperations.listTokens} takes. */

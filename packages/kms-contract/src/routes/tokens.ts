@@ -98,11 +98,22 @@ const createBody = z.strictObject({
     .max(LIMITS.tokenRate.maximum)
     .exactOptional()
     .describe('How many units of cost it may take in a second.'),
+  awsCredentials: z
+    .boolean()
+    .exactOptional()
+    .describe('Whether requests can be signed with it (AWS Signature Version 4); default: `false`.'),
 });
 
 const created = component(
   'CreatedApiToken',
-  z.object({ ...tokenFields, token: z.string().describe('The token itself; it is never shown again.') }),
+  z.object({
+    ...tokenFields,
+    token: z.string().describe('The token itself; it is never shown again.'),
+    awsCredentials: z
+      .object({ accessKeyId: z.string(), secretAccessKey: z.string() })
+      .exactOptional()
+      .describe('What signs requests in its place, for clients of AWS KMS; never shown again.'),
+  }),
 );
 
 export const tokenRoutes = group({

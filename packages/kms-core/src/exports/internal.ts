@@ -21,6 +21,7 @@ export * from '../model/tenant.ts';
 export * from '../model/quotas.ts';
 export * from '../model/tenant-limits.ts';
 export type { MasterKeyDescription, TenantDescription, TenantDetails } from '../model/describe-tenant.ts';
+export * from '../access/access-key.ts';
 export * from '../access/api-token.ts';
 export * from '../access/identity-binding.ts';
 export type { ProvenClaims } from '../access/proven-claims.ts';

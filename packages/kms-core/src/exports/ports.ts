@@ -123,7 +123,13 @@ export {
   TRUST_MS,
 } from '../ports/change-feed.ts';
 export { FORGOTTEN_AFTER_MS, REMEMBERED_MS } from '../ports/commit-retention.ts';
-export type { CredentialVerifier, PresentedCertificate, PresentedCredentials } from '../ports/credential-verifier.ts';
+export type {
+  AccessKey,
+  CredentialVerifier,
+  PresentedCertificate,
+  PresentedCredentials,
+  PresentedSignature,
+} from '../ports/credential-verifier.ts';
 export type { BroughtTombstones, DatabaseCopies, DatabaseCopy, SettledCopy } from '../ports/database-copies.ts';
 export type {
   Delivery,

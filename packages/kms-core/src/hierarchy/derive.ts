@@ -8,6 +8,7 @@ export type DerivationLabel =
   | 'qnsp-kms/v1/tmk-record-mac'
   | 'qnsp-kms/v1/token-pepper'
   | 'qnsp-kms/v2/token-pepper'
+  | 'qnsp-kms/v1/sigv4-secret'
   | 'qnsp-kms/v1/token-record-mac'
   | 'qnsp-kms/v1/tenant-record-mac'
   | 'qnsp-kms/v2/idempotency-answer'

@@ -1,7 +1,8 @@
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { KmsError } from '../errors/kms-error.ts';
 import type { ApiTokenRecord, UnsignedApiTokenRecord } from '../access/api-token.ts';
-import { SYSTEM_TENANT } from '../model/identifiers.ts';
+import { SYSTEM_TENANT, uuidToBytes } from '../model/identifiers.ts';
+import { fieldOf, TOKEN_ACCESS_KEY_SALT } from '../model/record-fields.ts';
 import { deriveKey } from './derive.ts';
 import type { KeyHierarchy } from './key-hierarchy.ts';
 import type { MasterKeyChain } from './master-key-chain.ts';
@@ -44,6 +45,23 @@ export class TokenAuthority {
   /** The hash of tokens that were made before records of tokens had a MAC. */
   legacyHash(token: string): Uint8Array {
     return createHmac('sha256', this.#legacyPepper).update(token).digest();
+  }
+
+  /**
+   * The secret of the access key of a token, which is in no record: 43 characters of base64url in ASCII, which the caller wipes. `undefined`
+   * for a token that has no access key.
+   */
+  accessKeySecret({ tokenId, fields }: Pick<ApiTokenRecord, 'tokenId' | 'fields'>): Buffer | undefined {
+    const salt = fieldOf(fields, TOKEN_ACCESS_KEY_SALT);
+    if (salt === undefined) return undefined;
+    // Always the first version, as for the pepper: the secret was shown once and stays the same.
+    const key = deriveKey(this.#chain.version(1).key, 'qnsp-kms/v1/sigv4-secret');
+    const secret = createHmac('sha256', key).update(uuidToBytes(tokenId)).update(salt).digest();
+    try {
+      return Buffer.from(secret.toString('base64url'), 'latin1');
+    } finally {
+      secret.fill(0);
+    }
   }
 
   /**

@@ -61,6 +61,18 @@ export const TOKEN_OVERLAP_END: RecordField<Date> = {
 };
 
 /**
+ * What the secret of the access key of a token is derived from, beside its id: 16 random bytes. Without the master key of the service
+ * they tell nothing; a token that does not have them has no access key.
+ */
+export const TOKEN_ACCESS_KEY_SALT: RecordField<Uint8Array> = {
+  tag: 'accessKeySalt',
+  evidence: 'sha256',
+  encode: (value) => Buffer.from(value).toString('base64'),
+  // Nothing else is ever written under the tag of an authentic record; of anything else no secret is derived that anybody was shown.
+  decode: (stored) => Buffer.from(typeof stored === 'string' ? stored : '', 'base64'),
+};
+
+/**
  * When the denial of an identity was lifted, in milliseconds since 1970. Not critical: a release that does not know it goes on
  * denying.
  */
@@ -143,6 +155,7 @@ export const KNOWN_FIELDS: KnownFields = {
     TOKEN_IDENTITY,
     TOKEN_REPLACES,
     TOKEN_OVERLAP_END,
+    TOKEN_ACCESS_KEY_SALT,
   ],
   tenant: [
     TENANT_RATE,

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { type AccessKeyCredentials, accessKeyIdOf } from '../access/access-key.ts';
 import { isAddressBlock } from '../access/address-set.ts';
 import type { ApiTokenRecord } from '../access/api-token.ts';
 import { type Caller, requireHeld } from '../access/caller.ts';
@@ -6,7 +7,7 @@ import { effectivePermissions, type Permission, PERMISSIONS, type Role, ROLES } 
 import { limitsOf, limitsOfCaller, requireWithin, type TokenLimits } from '../access/token-grant.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { checkIdempotency } from '../bounds/check-change.ts';
-import { checkId, checkInstant, checkInteger, checkLine, checkOneOf } from '../bounds/check-values.ts';
+import { checkBoolean, checkId, checkInstant, checkInteger, checkLine, checkOneOf } from '../bounds/check-values.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import { fieldFacts } from '../evidence/field-facts.ts';
 import type { RecordedChange } from '../evidence/operation-evidence.ts';
@@ -19,6 +20,7 @@ import {
   KNOWN_FIELDS,
   NO_FIELDS,
   type RecordFields,
+  TOKEN_ACCESS_KEY_SALT,
   TOKEN_ADDRESSES,
   TOKEN_CREATOR,
   TOKEN_KEYS,
@@ -37,6 +39,7 @@ import { runOnce } from './run-once.ts';
 
 export const TOKEN_PREFIX = 'qnsp_pqc_';
 const TOKEN_BYTES = 32;
+const SALT_BYTES = 16;
 
 /** Whether a text has the shape of an API token: the prefix and 32 bytes in base64url. */
 export function isApiToken(text: string): boolean {
@@ -77,6 +80,8 @@ export interface ApiTokenDescription {
 export interface CreatedApiToken extends ApiTokenDescription {
   /** The token itself; it is never shown again. */
   readonly token: string;
+  /** What signs requests in its place; never shown again. Absent where none was asked for. */
+  readonly awsCredentials?: AccessKeyCredentials;
 }
 
 /** What a new token may do, and until when. */
@@ -93,6 +98,8 @@ export interface CreateApiTokenInput {
   readonly addresses?: readonly string[];
   /** How many units of cost it may take in a second; default: that of the credential which creates it. */
   readonly rate?: number;
+  /** Whether requests can be signed with it as AWS's clients do; default: they cannot. */
+  readonly awsCredentials?: boolean;
 }
 
 /** Where a token comes from. */
@@ -115,7 +122,7 @@ export async function createApiToken(op: Operation, input: CreateApiTokenInput):
   const authority = await tokenAuthority(kms.hierarchy);
   const { tenantId } = caller;
   const quotas = await kms.quotas.of(tenantId);
-  let token: string | undefined;
+  let shown: ShownOnce | undefined;
   const create = (chain: MasterKeyChain) =>
     kms.store.transact({ kind: 'tenant', tenantId }, (unit) =>
       runOnce(op, { unit, chain, what: 'create-token' }, async () => {
@@ -128,14 +135,14 @@ export async function createApiToken(op: Operation, input: CreateApiTokenInput):
         const made = makeToken(authority, caller.tenantId, { ...input, ...limits }, unit.now, descentOf(caller));
         await unit.tokens.insert(made.record, { atMost: atMost(quotas.tokens) });
         await op.evidence?.changed(unit, tokenCreated(made.record));
-        ({ token } = made);
+        ({ shown } = made);
         // Without the token: what is stored for a repeated call must not show it again.
         return describeToken(made.record);
       }),
     );
   const described = await kms.hierarchy.under(tenantId, create);
-  if (token === undefined) throw shownOnce(described);
-  return { ...described, token };
+  if (shown === undefined) throw shownOnce(described);
+  return { ...described, ...shown };
 }
 
 /** The limits of a new token: those that are asked for, and where none is, the creator's own. */
@@ -164,7 +171,7 @@ export function shownOnce({ tokenId }: Pick<ApiTokenDescription, 'tokenId'>): Km
 
 /** What a new token is to be. Throws `BAD_REQUEST`. */
 export function checkToken(input: CreateApiTokenInput): void {
-  const { name, role, permissions = [], expiresAt, purpose } = input;
+  const { name, role, permissions = [], expiresAt, purpose, awsCredentials } = input;
   checkLine('name', name, BOUNDS.nameCharacters);
   if (role !== undefined && role !== null) checkOneOf('role', role, ROLES);
   if (!Array.isArray(permissions) || permissions.length > BOUNDS.tokenPermissions)
@@ -173,6 +180,7 @@ export function checkToken(input: CreateApiTokenInput): void {
   if (!role && permissions.length === 0) throw badRequest('role', 'a role or at least one permission is needed');
   if (expiresAt !== undefined && expiresAt !== null) checkInstant('expiresAt', expiresAt);
   if (purpose !== undefined) checkLine('purpose', purpose, BOUNDS.reasonCharacters);
+  if (awsCredentials !== undefined) checkBoolean('awsCredentials', awsCredentials);
   checkLimits(input);
 }
 
@@ -244,23 +252,32 @@ export function makeToken(
   });
 }
 
+/** The secrets of a token: shown when it is made, and never again. */
+export type ShownOnce = Pick<CreatedApiToken, 'token' | 'awsCredentials'>;
+
 /** A token that was just made. */
 export interface NewToken {
-  readonly token: string;
+  readonly shown: ShownOnce;
   readonly record: ApiTokenRecord;
 }
 
-/** Gives a record its token. */
-export function sealToken(authority: TokenAuthority, record: Omit<ApiTokenRecord, 'hash' | 'mac'>): NewToken {
+/** Gives a record its token, and an access key where it has a salt: of each token id that is another one. */
+export function sealToken(authority: TokenAuthority, unsealed: Omit<ApiTokenRecord, 'hash' | 'mac'>): NewToken {
   const token = TOKEN_PREFIX + randomBytes(TOKEN_BYTES).toString('base64url');
-  return { token, record: authority.sign({ ...record, hash: authority.hash(token) }) };
+  const record = authority.sign({ ...unsealed, hash: authority.hash(token) });
+  const secret = authority.accessKeySecret(record);
+  if (secret === undefined) return { shown: { token }, record };
+  const secretAccessKey = secret.toString('latin1');
+  secret.fill(0);
+  return { shown: { token, awsCredentials: { accessKeyId: accessKeyIdOf(record.tokenId), secretAccessKey } }, record };
 }
 
 function fieldsOf(
   input: CreateApiTokenInput | (Omit<CreateApiTokenInput, keyof TokenLimits> & TokenLimits),
 ): RecordFields {
-  const { purpose, keys, addresses, rate } = input;
+  const { purpose, keys, addresses, rate, awsCredentials = false } = input;
   let fields = withField(NO_FIELDS, TOKEN_PURPOSE, purpose);
+  fields = withField(fields, TOKEN_ACCESS_KEY_SALT, awsCredentials ? randomBytes(SALT_BYTES) : undefined);
   fields = withField(fields, TOKEN_KEYS, keys ?? undefined);
   fields = withField(fields, TOKEN_ADDRESSES, addresses ?? undefined);
   return withField(fields, TOKEN_RATE, rate ?? undefined);

@@ -3,7 +3,7 @@ import type { Identity } from '../access/identity.ts';
 import { type ProvenClaims, subjectOf } from '../access/proven-claims.ts';
 import { notAuthorized, RefusedCredential } from '../access/refused-credential.ts';
 import { andThen, type MaybePromise } from '../base/maybe-promise.ts';
-import type { CredentialVerifier } from '../ports/credential-verifier.ts';
+import type { CredentialVerifier, PresentedCredentials } from '../ports/credential-verifier.ts';
 import { holdsCredentials, verifyCredentials } from './credentials.ts';
 import type { Kms } from './kms.ts';
 import { resolveIdentity } from './resolve-identity.ts';
@@ -20,22 +20,27 @@ type Parts = Pick<Kms, 'identities' | 'clock'>;
 export function certificateVerifier(kms: Parts, others: readonly CredentialVerifier[]): CredentialVerifier {
   return {
     verify: (presented) => {
-      const { bearer, certificate, tenant } = presented;
+      const { certificate, tenant } = presented;
       if (certificate === undefined) return undefined;
       const proven = claimsOfCertificate(certificate);
-      if (bearer === undefined) return resolveIdentity(kms, proven, tenant);
+      if (isAlone(presented)) return resolveIdentity(kms, proven, tenant);
       // A connection may outlast it. It narrows no other credential then, so nothing is taken beside it.
       if (proven.expiresAt <= kms.clock()) throw notAuthorized();
       return andThen(verifyCredentials(others, presented), (identity) => requireFit(kms, proven, identity));
     },
     holds: (presented) => {
-      const { bearer, certificate, tenant } = presented;
+      const { certificate, tenant } = presented;
       if (certificate === undefined) return false;
-      return bearer === undefined
+      return isAlone(presented)
         ? kms.identities.holds(claimsOfCertificate(certificate), tenant)
         : holdsCredentials(others, presented);
     },
   };
+}
+
+/** Whether a certificate is all that is presented: beside another credential it proves nothing that this one does not. */
+function isAlone({ bearer, signature }: PresentedCredentials): boolean {
+  return bearer === undefined && signature === undefined;
 }
 
 /**

@@ -1,6 +1,8 @@
 import { BOUNDS } from '../bounds/bounds.ts';
-import { boundedWrapData } from '../bounds/bounded-data.ts';
+import { boundedContext, boundedWrapData } from '../bounds/bounded-data.ts';
 import { checkBoolean, checkInteger } from '../bounds/check-values.ts';
+import type { EncryptionContext } from '../envelope/associated-data.ts';
+import { badRequest } from '../errors/kms-error.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import { OPERATIONS } from './catalog.ts';
 import { sealWith } from './encrypt.ts';
@@ -14,6 +16,8 @@ export interface CreateDataKeyInput {
   /** The length of the data key, 16 to 64; default: 32. */
   readonly bytes?: number;
   readonly associatedData?: Uint8Array;
+  /** In place of `associatedData`, and be it empty: the data key is then opened by `decrypt` with the same context, and not by `unwrap`. */
+  readonly context?: EncryptionContext;
   /** Whether the answer holds the data key itself beside the wrapped one; it does without this. */
   readonly withPlaintext?: boolean;
 }
@@ -23,12 +27,12 @@ export interface CreateDataKeyResult extends WrapResult {
   readonly dataKey?: Uint8Array;
 }
 
-/** Makes a fresh data key and wraps it; `unwrap` opens it. */
+/** Makes a fresh data key and wraps it; `unwrap` opens it, or `decrypt` if it has a context. */
 export async function createDataKey(op: Operation, input: CreateDataKeyInput): Promise<CreateDataKeyResult> {
   const { bytes = 32 } = input;
   checkInteger('bytes', bytes, BOUNDS.dataKeyBytes.minimum, BOUNDS.dataKeyBytes.maximum);
   if (input.withPlaintext !== undefined) checkBoolean('withPlaintext', input.withPlaintext);
-  const associatedData = boundedWrapData(input.associatedData);
+  const associatedData = boundData(input);
   const used = await useKey(op, OPERATIONS.createDataKey, input.keyId);
   const dataKey = await op.kms.random(bytes);
   const { ciphertext, keyId, keyVersion, algorithm } = await sealWith(used, dataKey, associatedData, 'data-key');
@@ -36,4 +40,10 @@ export async function createDataKey(op: Operation, input: CreateDataKeyInput): P
   if (input.withPlaintext ?? true) return { ...result, dataKey };
   dataKey.fill(0);
   return result;
+}
+
+function boundData({ associatedData, context }: CreateDataKeyInput): Buffer {
+  if (context === undefined) return boundedWrapData(associatedData);
+  if (associatedData !== undefined) throw badRequest('context', 'is in place of associatedData: send one of them');
+  return boundedContext(context);
 }

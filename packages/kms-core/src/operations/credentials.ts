@@ -1,8 +1,10 @@
+import { tokenIdOf } from '../access/access-key.ts';
 import type { Identity } from '../access/identity.ts';
 import { notAuthorized, RefusedCredential } from '../access/refused-credential.ts';
 import type { MaybePromise } from '../base/maybe-promise.ts';
 import type { LiveToken } from '../keyring/token-ring.ts';
-import type { CredentialVerifier, PresentedCredentials } from '../ports/credential-verifier.ts';
+import type { CredentialVerifier, PresentedCredentials, PresentedSignature } from '../ports/credential-verifier.ts';
+import { KmsError } from '../errors/kms-error.ts';
 import { TOKEN_PREFIX } from './api-tokens.ts';
 import type { Kms } from './kms.ts';
 
@@ -57,4 +59,30 @@ export function apiTokenVerifier(kms: Pick<Kms, 'tokens' | 'clock'>): Credential
       bearer !== undefined && bearer.startsWith(TOKEN_PREFIX) ? authenticateToken(kms, bearer) : undefined,
     holds: ({ bearer }) => bearer !== undefined && bearer.startsWith(TOKEN_PREFIX) && kms.tokens.holds(bearer),
   };
+}
+
+/** Checks signatures by the access keys of API tokens. */
+export function accessKeyVerifier(kms: Pick<Kms, 'tokens' | 'clock'>): CredentialVerifier {
+  return {
+    verify: ({ signature }) => {
+      if (signature === undefined) return undefined;
+      const found = kms.tokens.findSigner(tokenIdOf(signature.accessKeyId), signature);
+      return found instanceof Promise ? found.then((late) => unexpired(kms, late)) : unexpired(kms, found);
+    },
+    holds: ({ signature }) => signature !== undefined && isHeld(kms, signature),
+  };
+}
+
+/** An access key id is no secret: only who signs with the key of one that is held is let in like who presents a token that is. */
+function isHeld({ tokens }: Pick<Kms, 'tokens'>, { accessKeyId, prove }: PresentedSignature): boolean {
+  const tokenId = tokenIdOf(accessKeyId);
+  const held = tokenId === undefined ? undefined : tokens.heldSigner(tokenId);
+  if (held === undefined) return false;
+  try {
+    prove(held.accessKey);
+    return true;
+  } catch (error) {
+    if (KmsError.is(error) && error.code === 'UNAUTHORIZED') return false;
+    throw error;
+  }
 }

@@ -18,7 +18,14 @@ import {
   withField,
 } from '../model/record-fields.ts';
 import type { UnitOfWork } from '../ports/store.ts';
-import { type CreatedApiToken, describeToken, type NewToken, sealToken, shownOnce } from './api-tokens.ts';
+import {
+  type CreatedApiToken,
+  describeToken,
+  type NewToken,
+  sealToken,
+  type ShownOnce,
+  shownOnce,
+} from './api-tokens.ts';
 import { OPERATIONS } from './catalog.ts';
 import { holdCredential } from './hold-credential.ts';
 import type { Operation } from './operation.ts';
@@ -52,7 +59,7 @@ export async function rotateApiToken(
   checkIdempotency(op.idempotency);
   const authority = await tokenAuthority(kms.hierarchy);
   const { tenantId } = caller;
-  let token: string | undefined;
+  let shown: ShownOnce | undefined;
   const rotate = (chain: MasterKeyChain) =>
     kms.store.transact({ kind: 'tenant', tenantId }, (unit) =>
       runOnce(op, { unit, chain, what: 'rotate-token' }, async () => {
@@ -69,15 +76,15 @@ export async function rotateApiToken(
         const fields = withField(record.fields, TOKEN_OVERLAP_END, overlapEnd);
         await unit.tokens.retire(authority.sign({ ...record, fields }));
         await op.evidence?.changed(unit, tokenRotated(record, made.record, overlapEnd));
-        ({ token } = made);
+        ({ shown } = made);
         // Without the token: what is stored for a repeated call must not show it again.
         return describeToken(made.record);
       }),
     );
   try {
     const described = await kms.hierarchy.under(tenantId, rotate);
-    if (token === undefined) throw shownOnce(described);
-    return { ...described, token };
+    if (shown === undefined) throw shownOnce(described);
+    return { ...described, ...shown };
   } finally {
     kms.tokens.forget(tokenId);
   }

@@ -17,7 +17,14 @@ import type { TenantRecord } from '../model/tenant.ts';
 import type { TenantQuery, UnitOfWork } from '../ports/store.ts';
 import { OPERATIONS } from './catalog.ts';
 import { authenticOf } from './authentic-records.ts';
-import { checkToken, type CreateApiTokenInput, endedToken, makeToken, tokenCreated } from './api-tokens.ts';
+import {
+  checkToken,
+  type CreateApiTokenInput,
+  endedToken,
+  makeToken,
+  type ShownOnce,
+  tokenCreated,
+} from './api-tokens.ts';
 import { describeTenant, type TenantDescription } from '../model/describe-tenant.ts';
 import { listCursors } from './list-cursor.ts';
 import { destroyResidentOfTenant } from './destroy-resident.ts';
@@ -128,9 +135,8 @@ function placeOf({ createdAt, tenantId }: TenantPosition): NonNullable<TenantQue
 }
 
 /** The first tenant and its token. */
-export interface FirstTenant {
+export interface FirstTenant extends ShownOnce {
   readonly tenantId: TenantId;
-  readonly token: string;
 }
 
 /** The first tenant, and what its token may do. */
@@ -172,7 +178,7 @@ export async function bootstrapTenant(
     await unit.tokens.insert(made.record);
     await evidence?.changed(unit, tenantCreated(tenant));
     await evidence?.changed(unit, tokenCreated(made.record));
-    const first = { tenantId, token: made.token };
+    const first = { tenantId, ...made.shown };
     publish(first);
     return first;
   });

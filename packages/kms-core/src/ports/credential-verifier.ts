@@ -7,8 +7,29 @@ export interface PresentedCredentials {
   readonly bearer?: string | undefined;
   /** What the client of the connection has proven to be: the same object for every call on it. */
   readonly certificate?: PresentedCertificate | undefined;
+  /** A signature over the request, by the holder of an access key. */
+  readonly signature?: PresentedSignature | undefined;
   /** The tenant that the request names, for who may call for several of them. */
   readonly tenant?: string | undefined;
+}
+
+/** A signature over the whole of a request, its body included. */
+export interface PresentedSignature {
+  /** Of the access key that is said to have made it. */
+  readonly accessKeyId: string;
+  /**
+   * Proves that the access key made it. Takes the same work where there is none, and may be asked any number of times.
+   *
+   * @param accessKey that of `accessKeyId`, the same object for as long as its secret is the same; `undefined` where there is none
+   * @throws KmsError `UNAUTHORIZED` unless it is so
+   */
+  prove(this: void, accessKey: AccessKey | undefined): void;
+}
+
+/** What requests are signed with. */
+export interface AccessKey {
+  /** Makes the secret, in ASCII; the one who asks for it wipes it. */
+  secret(this: void): Uint8Array;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type ApiToken, type KmsClient, KmsClientError } from '@qnsp/kms-client';
+import { type ApiToken, type CreatedApiToken, type KmsClient, KmsClientError } from '@qnsp/kms-client';
 import type { Command } from 'commander';
 import { callOptions, clientOf, connectionOf } from '../../connection/connect.ts';
 import { tokenReplacement } from '../../connection/replace-token.ts';
@@ -53,7 +53,7 @@ export function addRotate(tokens: Command, io: CommandIo): void {
         });
       }
       print(io, command, isKept ? made : { ...made, token }, () => [
-        { ...shownOf(made), ...(isKept ? {} : { token }) },
+        { ...shownOf(made), ...(isKept ? {} : { token }), ...shownKeyOf(made) },
       ]);
       if (replace !== undefined && isKept) warn(io, [`The new token is in ${stored?.path}, in place of the old one.`]);
       if (lost !== undefined) throw lost;
@@ -68,6 +68,12 @@ async function ownTokenId(kms: KmsClient, io: CommandIo): Promise<string | undef
     if (error instanceof KmsClientError && error.code === 'NOT_FOUND') return undefined;
     throw error;
   }
+}
+
+/** Of a token whose holder signs requests, the access key is another one as well. */
+function shownKeyOf({ awsCredentials }: Pick<CreatedApiToken, 'awsCredentials'>) {
+  if (awsCredentials === undefined) return {};
+  return { 'access key id': awsCredentials.accessKeyId, 'secret access key': awsCredentials.secretAccessKey };
 }
 
 function shownOf({ tokenId, name, replaces, expiresAt }: ApiToken) {

@@ -1,25 +1,15 @@
-import type { ApiToken, CreateTokenInput } from '@qnsp/kms-client';
-import { type Command, Option } from 'commander';
+import type { ApiToken } from '@qnsp/kms-client';
+import type { Command } from 'commander';
 import { callOptions, connect } from '../../connection/connect.ts';
 import { destinationOf } from '../../files/place.ts';
 import { writeSmall } from '../../files/small-data.ts';
 import type { CommandIo } from '../../terminal/io.ts';
-import { instant, oneMore, wholeNumber } from '../../terminal/option-values.ts';
+import { addAws } from './aws-command.ts';
+import { type GrantOptions, grantOf, withGrant } from './grant-options.ts';
 import { addRotate } from './rotate-command.ts';
 import { type Columns, type CommandGroup, print, rowOf, warn } from '../command-group.ts';
 
-const ROLES = ['tenant_admin', 'key_admin', 'key_user', 'auditor', 'platform_admin'] as const;
-
-interface CreateOptions {
-  readonly name: string;
-  readonly role?: (typeof ROLES)[number];
-  // The service knows its permissions and reports unknown ones.
-  readonly permission?: NonNullable<CreateTokenInput['permissions']>;
-  readonly expiresAt?: string;
-  readonly purpose?: string;
-  readonly key?: readonly string[];
-  readonly address?: readonly string[];
-  readonly rate?: number;
+interface CreateOptions extends GrantOptions {
   readonly tokenFile?: string;
 }
 
@@ -46,29 +36,19 @@ export const tokenCommands: CommandGroup = (program, io) => {
         : kms.getToken({ tokenId }, callOptions(io)));
       print(io, command, token, (value) => [details(value)]);
     });
+  addAws(tokens, io);
   addRotate(tokens, io);
   addRevoke(tokens, io);
 };
 
 function addCreate(tokens: Command, io: CommandIo): void {
-  tokens
-    .command('create')
-    .description('create a token; it is shown only once')
-    .requiredOption('--name <name>', 'what it is for')
-    .addOption(new Option('--role <role>', 'what it may do').choices(ROLES))
-    .option('--permission <permission>', 'an additional permission, such as kms:random; can be repeated', oneMore)
-    .option('--expires-at <time>', 'when it expires (default: when the credential does that creates it)', instant)
-    .option('--purpose <text>', 'what it is for, in a sentence')
-    .option('--key <key-id>', 'limit it to this key; can be repeated', oneMore)
-    .option('--address <block>', 'limit it to calls from this address or CIDR block; can be repeated', oneMore)
-    .option('--rate <units>', 'limit it to so much cost in a second; the cheapest call costs 1', wholeNumber)
+  withGrant(tokens.command('create').description('create a token; it is shown only once'))
     .option('--token-file <file>', 'write the token to this file instead of showing it, for KMS_TOKEN_FILE')
     .action(async (options: CreateOptions, command: Command) => {
-      const { name, role, permission, expiresAt, purpose, key, address, rate, tokenFile } = options;
+      const { tokenFile } = options;
       // Checked first: a token that could not be written would be lost.
       const destination = tokenFile === undefined ? undefined : destinationOf(tokenFile, false, io);
-      const input = { name, role, permissions: permission, expiresAt, purpose, keys: key, addresses: address, rate };
-      const { token, ...made } = await connect(io).createToken(input, callOptions(io));
+      const { token, ...made } = await connect(io).createToken(grantOf(options), callOptions(io));
       if (destination !== undefined) await writeSmall(destination, new TextEncoder().encode(`${token}\n`), io.signal);
       const shown = destination === undefined ? { ...made, token } : made;
       print(io, command, shown, () => [{ ...row(made), ...(destination === undefined ? { token } : {}) }]);

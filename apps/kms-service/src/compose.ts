@@ -1,4 +1,4 @@
-import { HsmConfigurationError } from '@qnsp/hsm-pkcs11';
+import { type Hsm, HsmConfigurationError } from '@qnsp/hsm-pkcs11';
 import { KmsError, type OpenedKms, openKms, type Storage, SYSTEM_TENANT } from '@qnsp/kms-core';
 import { type Kms, type RateLimit, WrittenFormat } from '@qnsp/kms-core/internal';
 import {
@@ -48,7 +48,7 @@ export interface Composition {
   /** Why the database takes no writes, `undefined` when it takes them. */
   readonly writeProblem: () => Promise<string | undefined>;
   /** What the HSMs are for, besides what the core does with them. */
-  readonly hardware: { readonly configured: boolean; randomIsMissing(): boolean };
+  readonly hardware: { readonly configured: boolean; readonly hsms: readonly Hsm[]; randomIsMissing(): boolean };
   close(): Promise<void>;
 }
 
@@ -107,7 +107,7 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
       writeProblem: writableStore(storage.evidence),
       clock: databaseClock,
       commits: storage.commits && { told: storage.commits, memory },
-      hardware: { configured: roots.hsms.length > 0, randomIsMissing: () => hardware.isMissing() },
+      hardware: { configured: roots.hsms.length > 0, hsms: roots.hsms, randomIsMissing: () => hardware.isMissing() },
       close: async () => {
         await memory.close();
         await kms.close();

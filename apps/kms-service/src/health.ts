@@ -14,6 +14,7 @@ export function factsOf(parts: ServiceParts): ServiceFacts {
     health: () => health(parts),
     liveness: () => ({ ...about(parts), status: 'ok', checks: {} }),
     metrics: () => parts.metrics.text(),
+    protocols: (reach) => parts.protocols(reach),
   };
 }
 

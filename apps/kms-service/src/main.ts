@@ -22,6 +22,7 @@ import { plainTextProblem } from './config/read-transport.ts';
 import type { FipsConfig } from './config/read-fips.ts';
 import type { ServiceConfig } from './config/service-config.ts';
 import { machineLimits, requireRoom } from './config/machine-limits.ts';
+import { deploymentProtocols } from './deployment-protocols.ts';
 import { enterFipsMode } from './fips/enter-fips-mode.ts';
 import type { FipsProvider } from './fips/probe-provider.ts';
 import { shortenSlice } from './event-loop-slice.ts';
@@ -109,6 +110,7 @@ async function start(config: ServiceConfig, fips: FipsFacts | undefined, logs: L
     fleet,
     evidence,
     transport: () => transportCheck(config, tls),
+    protocols: (reach) => deploymentProtocols(config, { tls, hsms: hardware.hsms }, reach),
     writeProblem,
     hardware,
     sweeps,

@@ -1,6 +1,7 @@
 import type { CredentialVerifier, OpenedKms } from '@qnsp/kms-core';
 import type { Kms, SweepReport } from '@qnsp/kms-core/internal';
 import type { AddressLimiter, RateLimiter } from '@qnsp/kms-core/ports';
+import type { DeploymentProtocol } from '@qnsp/wire-qnsp';
 import type { Caches } from './caches.ts';
 import type { ClockSkew } from './clock-skew.ts';
 import type { Evidence } from './evidence/open-evidence.ts';
@@ -46,6 +47,8 @@ export interface ServiceParts {
   readonly fleet: Pick<Fleet, 'check'>;
   /** How the service is spoken to. */
   readonly transport: () => TransportCheck;
+  /** The protocols of the deployment: what clients speak, and where everything is asked for what is behind the service as well. */
+  readonly protocols: (reach: 'api' | 'everything') => Promise<readonly DeploymentProtocol[]>;
   /** Why the database takes no writes, `undefined` when it takes them. */
   readonly writeProblem: () => Promise<string | undefined>;
   /** What the HSMs are for, besides what the core does with them. */

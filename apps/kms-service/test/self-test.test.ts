@@ -48,6 +48,7 @@ async function startApp() {
     transport: () => ({ status: 'ok' }),
     writeProblem: async () => undefined,
     hardware: { configured: false, randomIsMissing: () => false },
+    protocols: async () => [],
     sweeps: () => [],
   };
   listening = await listen(httpOf(parts), config);

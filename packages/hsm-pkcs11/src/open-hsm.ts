@@ -6,6 +6,7 @@ import { HsmLink } from './connection/hsm-link.ts';
 import type { LinkStatus } from './connection/link-status.ts';
 import { RefusedPins } from './connection/refused-pins.ts';
 import { type HsmConfig, readHsmConfig } from './configuration/hsm-config.ts';
+import { CKM, MECHANISM_NAMES } from './protocol/cryptoki.ts';
 import type { TokenIdentity } from './protocol/messages.ts';
 import { HsmResidentKeys } from './resident/resident-keys.ts';
 import { HsmRoot } from './roots/hsm-root.ts';
@@ -40,6 +41,12 @@ export interface Hsm {
   /** Destroys the root. Everything that is wrapped only under it is lost. */
   destroyRoot(): Promise<void>;
   status(): HsmStatus;
+  /**
+   * The mechanisms of the token that the service uses for one thing or another, by their names in PKCS #11.
+   *
+   * @throws KmsError `HSM_UNAVAILABLE` as long as the token was never reached
+   */
+  mechanisms(): Promise<readonly string[]>;
   /** Ends the process of the module. Calls after it fail. */
   close(): Promise<void>;
 }
@@ -115,8 +122,15 @@ export async function openHsm(config: HsmConfig, options: OpenHsmOptions = {}): 
     createRoot: () => root.create(),
     destroyRoot: () => root.destroy(),
     status: () => ({ id: settings.id, ...link.status() }),
+    mechanisms: async () => usedOf(await link.mechanisms()),
     close: () => link.close(),
   };
+}
+
+function usedOf(mechanisms: readonly number[]): readonly string[] {
+  const used = Object.entries(CKM).filter(([, mechanism]) => mechanisms.includes(mechanism));
+  // The names of the table are its keys.
+  return used.map(([name]) => MECHANISM_NAMES[name as keyof typeof CKM]);
 }
 
 function isAbsence(error: unknown): boolean {

@@ -9,7 +9,7 @@ export type { Edge, EdgeMetrics } from './edge.ts';
 export type { EdgeLogs } from './edge-logs.ts';
 export { type Failure, failureOf } from './failure.ts';
 export { type HttpLimits, type HttpServer, makeHttpServer } from './http-server.ts';
-export { refuseCall } from './record-call.ts';
+export { recordedPieces, refuseCall } from './record-call.ts';
 export { bearerCredential, callerAddress, requestId } from './request-facts.ts';
 export type { RequestHead } from './request-head.ts';
 export { serveCall } from './serve-call.ts';

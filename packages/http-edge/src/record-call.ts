@@ -13,6 +13,8 @@ import { logFailure } from './log-failure.ts';
 import { recordRefusal } from './record-refusal.ts';
 
 const MOST_USER_AGENT = 256;
+/** They follow a head that promised them. */
+const STATUS_OF_PIECES = 200;
 
 /** Answers a request that asks for nothing that there is. */
 export function refuseCall<Target extends CallTarget>(
@@ -28,22 +30,34 @@ export function refuseCall<Target extends CallTarget>(
 
 /** Leaves the mark in the metrics and the line in the log of a call: of one that went well, or with the error of one that failed. */
 export function recordCall(call: Call, { status }: Answer, failed?: { readonly error: unknown }): void {
-  const { edge, wire, requestId, target, caller, signedIn, startedAt } = call;
-  const { operation } = target.kind;
-  const durationMs = performance.now() - startedAt;
+  const { edge, wire, caller, signedIn } = call;
+  const fields = fieldsOf(call, status);
   const tenantId = caller?.tenantId ?? signedIn?.identity.tenantId ?? undefined;
-  edge.metrics.observe(wire.name, operation, status, durationMs, tenantId);
-  const fields: RequestFields = {
-    requestId,
-    wire: wire.name,
-    operation,
-    status,
-    durationMs,
-    tenantId: caller?.tenantId,
-    subject: caller?.subject,
-  };
+  edge.metrics.observe(wire.name, fields.operation, status, fields.durationMs, tenantId);
   if (failed === undefined) edge.logs.access(fields);
   else logFailure(edge.logs, { ...fields, ...refusedFields(call, failed.error) }, failed.error);
+}
+
+/** The pieces of an answer that goes out while they are made. What keeps one from being made gets a line in the log. */
+export async function* recordedPieces(call: Call, pieces: AsyncIterable<string>): AsyncGenerator<string, void, void> {
+  try {
+    yield* pieces;
+  } catch (error) {
+    logFailure(call.edge.logs, fieldsOf(call, STATUS_OF_PIECES), error);
+    throw error;
+  }
+}
+
+function fieldsOf({ wire, requestId, target, caller, startedAt }: Call, status: number) {
+  return {
+    requestId,
+    wire: wire.name,
+    operation: target.kind.operation,
+    status,
+    durationMs: performance.now() - startedAt,
+    tenantId: caller?.tenantId,
+    subject: caller?.subject,
+  } satisfies RequestFields;
 }
 
 /**

@@ -10,6 +10,7 @@ import { dialectOf, type Dialects } from './dialects.ts';
 import type { Edge } from './edge.ts';
 import { requestId } from './request-facts.ts';
 import type { RequestHead } from './request-head.ts';
+import { sendPieces } from './send-pieces.ts';
 import { serveCall, serveTarget } from './serve-call.ts';
 
 /** Serves a request that takes the general path; its address and host are well formed. */
@@ -70,7 +71,12 @@ export function generalPath(edge: Edge, dialects: Dialects): GeneralPath {
 }
 
 /** Writes an answer with as little work as Node allows: fields as one list, a body of ASCII characters byte by byte. */
-export function sendAnswer(outgoing: ServerResponse, { status, headers, body }: Answer): void {
+export function sendAnswer(outgoing: ServerResponse, { status, headers, body, rest }: Answer): void {
+  if (rest !== undefined) {
+    outgoing.writeHead(status, headers);
+    void sendPieces(outgoing, rest);
+    return;
+  }
   const length = Buffer.byteLength(body);
   const fields: string[] = ['content-length', String(length)];
   for (const name in headers) {

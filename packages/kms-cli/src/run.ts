@@ -6,6 +6,7 @@ import type { CommandGroup, GlobalOptions } from './commands/command-group.ts';
 import { contextCommands } from './commands/context/context-commands.ts';
 import { dataCommands } from './commands/data/data-commands.ts';
 import { doctorCommand } from './commands/doctor/doctor-command.ts';
+import { inventoryCommand } from './commands/inventory-command.ts';
 import { importCommand } from './commands/keys/import-command.ts';
 import { keyCommands } from './commands/keys/key-commands.ts';
 import { rootCommands } from './commands/root-commands.ts';
@@ -26,6 +27,7 @@ const GROUPS: readonly CommandGroup[] = [
   tokenCommands,
   identityCommands,
   tenantCommands,
+  inventoryCommand,
   auditCommands,
   contextCommands,
   serviceCommands,

@@ -59,6 +59,8 @@ const COMMANDS: Readonly<Record<keyof KmsOperations, string>> = {
   updateTenant: 'tenants limits',
   getTenantUsage: 'tenants usage',
   shredTenant: 'tenants shred',
+  getInventory: 'inventory',
+  exportInventory: 'inventory',
   listAuditEvents: 'audit events',
   getAuditProof: 'audit proof',
   listAuditCheckpoints: 'audit checkpoints',

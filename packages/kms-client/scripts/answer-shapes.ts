@@ -1,5 +1,5 @@
 import { ALL_ROUTES, type Route } from '@qnsp/kms-contract';
-import { answerSchemaOf, documented, nameOf, resolve, type Schema } from './contract-document.ts';
+import { answerSchemaOf, documented, isText, nameOf, resolve, type Schema } from './contract-document.ts';
 
 /** What an answer that has no name in the contract is called here. */
 export function answerName(route: Route): string {
@@ -15,7 +15,7 @@ export function answerName(route: Route): string {
 export function answerShapes(): string {
   const shapes = new Map<string, Readonly<Record<string, string>>>();
   for (const route of ALL_ROUTES) {
-    if (route.contentType === 'text/plain') continue;
+    if (isText(route)) continue;
     const { properties = {}, required = [] } = resolve(answerSchemaOf(route));
     const fields = Object.entries(properties).flatMap(([name, schema]) => {
       const type = jsonType(resolve(schema));

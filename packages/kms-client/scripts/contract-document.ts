@@ -39,6 +39,11 @@ const document = JSON.parse(JSON.stringify(openApiDocument({ version: 'v1' }))) 
 
 export const documented = { schemas: document.components.schemas };
 
+/** Whether an answer is a text, which is no JSON or is left unread. */
+export function isText({ contentType }: Route): boolean {
+  return contentType !== undefined && contentType !== 'application/json';
+}
+
 export function nameOf(schema: Schema): string | undefined {
   return schema.$ref?.split('/').at(-1);
 }

@@ -1,6 +1,6 @@
 import { ALGORITHMS, ALL_ROUTES, BASE_PATH, ERROR_CODES, LIMITS, type Route } from '@qnsp/kms-contract';
 import { answerName, answerShapes } from './answer-shapes.ts';
-import { bodyOf, documented, queryOf } from './contract-document.ts';
+import { bodyOf, documented, isText, queryOf } from './contract-document.ts';
 import { inputType } from './input-types.ts';
 import { comment, declaration } from './schema-types.ts';
 
@@ -55,7 +55,7 @@ function operationOf(route: Route): Record<string, unknown> {
     ...(route.crypto === undefined ? {} : { keyField: route.crypto.keyField }),
     ...(query.length === 0 ? {} : { query }),
     ...(bytes.length === 0 ? {} : { bytes }),
-    answer: route.contentType === 'text/plain' ? 'text' : answerName(route),
+    answer: isText(route) ? 'text' : answerName(route),
     ...(route.otherStatuses === undefined ? {} : { otherStatuses: route.otherStatuses }),
     ...(route.mutating ? { mutating: true } : {}),
     ...(route.auth === 'none' ? { open: true } : {}),
@@ -74,7 +74,7 @@ function types(): string {
   const used = new Set<string>();
   const inputs = ALL_ROUTES.map((route) => inputType(route, used));
   const methods = ALL_ROUTES.map((route) => method(route));
-  for (const route of ALL_ROUTES) if (route.contentType !== 'text/plain') used.add(answerName(route));
+  for (const route of ALL_ROUTES) if (!isText(route)) used.add(answerName(route));
   const declarations = new Map<string, string>();
   // A type may name others, which are added to the set while it is walked.
   for (const name of used) declarations.set(name, declaration(name, schemas[name], used));
@@ -98,7 +98,7 @@ ${methods.join('\n\n')}
 
 /** Where the type of an answer comes from, for one that the contract itself does not describe. */
 function originOf(name: string, declarations: ReadonlyMap<string, string>): string {
-  const [route, ...more] = ALL_ROUTES.filter((each) => each.contentType !== 'text/plain' && answerName(each) === name);
+  const [route, ...more] = ALL_ROUTES.filter((each) => !isText(each) && answerName(each) === name);
   if (route !== undefined)
     return `The answer of {@link KmsOperations.${route.operationId}}${more.length === 0 ? '' : ' and others'}.`;
   const [part] =
@@ -110,7 +110,7 @@ function method(route: Route): string {
   const name = route.operationId;
   const input = `${name[0]?.toUpperCase()}${name.slice(1)}Input`;
   const isOptional = inputIsOptional(route);
-  const answer = route.contentType === 'text/plain' ? 'string' : answerName(route);
+  const answer = isText(route) ? 'string' : answerName(route);
   const text = [`${route.summary}.`, route.description ?? ''].filter((line) => line !== '').join(' ');
   return `${comment(text, '  ')}  ${name}(input${isOptional ? '?' : ''}: ${input}, options?: CallOptions): Promise<${answer}>;`;
 }

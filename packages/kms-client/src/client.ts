@@ -3,6 +3,9 @@ import type { CallOptions } from './base/call-options.ts';
 import { OPERATIONS } from './generated/operations.ts';
 import type {
   ApiToken,
+  ExportInventoryInput,
+  GetInventoryInput,
+  InventoryKey,
   Key,
   KmsOperations,
   ListKeysInput,
@@ -15,7 +18,7 @@ import type { Operation } from './generated/operations.ts';
 import { checkBaseUrl } from './transport/base-url.ts';
 import { bearer, type Credential, type TokenSource } from './transport/credential.ts';
 import type { RetryPolicy } from './transport/retry.ts';
-import { call, positive, type TransportSettings } from './transport/transport.ts';
+import { call, positive, stream, type TransportSettings } from './transport/transport.ts';
 import { decodeAnswer } from './wire/decode-answer.ts';
 import { encodeCall, type Input } from './wire/encode-call.ts';
 
@@ -53,6 +56,16 @@ export interface KmsClient extends KmsOperations {
     filter?: Omit<ListTenantsInput, 'cursor'>,
     options?: CallOptions,
   ): AsyncIterableIterator<Tenant, void, void>;
+  /** Every key of the inventory, fetched page by page on demand. `limit` is the size of a page. */
+  allInventory(
+    filter?: Omit<GetInventoryInput, 'cursor'>,
+    options?: CallOptions,
+  ): AsyncIterableIterator<InventoryKey, void, void>;
+  /**
+   * What `exportInventory` answers, as it comes: a bill of materials of any length in constant memory, as UTF-8. It may fail at any piece;
+   * what came until then is incomplete. `timeoutMs` is how long the first piece and each further one may take.
+   */
+  streamInventory(input?: ExportInventoryInput, options?: CallOptions): AsyncIterableIterator<Uint8Array, void, void>;
   /**
    * Does a crypto operation on any number of items, in requests of at most 1,000 items and 8 MiB. The results are in
    * the order of the items; an item that fails is an error in its place.
@@ -118,6 +131,10 @@ export function clientOf(settings: TransportSettings): KmsClient {
       allItems((cursor) => operations.listTokens({ ...filter, ...cursor }, options)),
     allTenants: (filter = {}, options = {}) =>
       allItems((cursor) => operations.listTenants({ ...filter, ...cursor }, options)),
+    allInventory: (filter = {}, options = {}) =>
+      allItems((cursor) => operations.getInventory({ ...filter, ...cursor }, options)),
+    streamInventory: (input = {}, options = {}) =>
+      stream(settings, OPERATIONS.exportInventory, encodeCall(OPERATIONS.exportInventory, { ...input }), options),
     batch: (id, items, options = {}) => batch(settings, id, items, options),
   };
 }

@@ -77,6 +77,8 @@ POST /kms/v1/keys/{keyId}/derive
 POST /kms/v1/byok/import
 GET /kms/v1/byok/parameters
 GET /kms/v1/random
+GET /kms/v1/inventory/cyclonedx
+GET /kms/v1/inventory
 GET /kms/v1/audit/events
 GET /kms/v1/audit/events/{eventId}/proof
 GET /kms/v1/audit/checkpoints

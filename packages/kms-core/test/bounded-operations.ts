@@ -491,6 +491,8 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
   },
   deleteKeyPolicy: { base: changed, fields: change },
   keyStatistics: { base: async () => ({}), fields: {} },
+  getInventory: { base: async () => ({}), fields: { limit: whole(1, 200), cursor } },
+  exportInventory: { base: async () => ({}), fields: {} },
   listKeys: {
     base: async () => ({}),
     fields: {

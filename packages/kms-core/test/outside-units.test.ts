@@ -30,6 +30,8 @@ import {
   initialiseRoots,
   installPlatformToken,
   KeyHierarchy,
+  exportInventory,
+  getInventory,
   keyStatistics,
   type Kms,
   listApiTokens,
@@ -141,6 +143,10 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   getKey: (kms, { admin, keyIds }) => getKey({ kms, caller: admin }, { keyId: keyIds.aes }),
   listKeys: (kms, { admin }) => listKeys({ kms, caller: admin }, {}),
   keyStatistics: (kms, { admin }) => keyStatistics({ kms, caller: admin }),
+  getInventory: (kms, { admin }) => getInventory({ kms, caller: admin }, {}),
+  exportInventory: async (kms, { admin }) => {
+    for await (const { items } of await exportInventory({ kms, caller: admin })) expect(items).not.toHaveLength(0);
+  },
   rotationSchedules: (kms, { admin }) => rotationSchedules({ kms, caller: admin }, {}),
   getPublicKey: (kms, { admin, keyIds }) => getPublicKey({ kms, caller: admin }, { keyId: keyIds.pair }),
   updateKey: (kms, { admin, keyIds }) => updateKey({ kms, caller: admin }, { keyId: keyIds.aes, name: 'other' }),

@@ -3,7 +3,7 @@ import type { RawRequest } from '@qnsp/kms-contract';
 import { KmsError } from '@qnsp/kms-core';
 import { getQueryParams } from 'hono/utils/url';
 import { nothingAtPath } from './handlers/nothing-at-path.ts';
-import type { QnspTarget } from './qnsp-target.ts';
+import type { QnspTarget, RouteKind } from './qnsp-target.ts';
 import { findPath } from './route-table.ts';
 
 /**
@@ -11,14 +11,22 @@ import { findPath } from './route-table.ts';
  *
  * @throws KmsError `NOT_FOUND`, `METHOD_NOT_ALLOWED`
  */
-export function findTarget({ method = '', url = '' }: RequestHead): QnspTarget | Answer {
+export function findTarget({ method = '', url = '', headers }: RequestHead): QnspTarget | Answer {
   const found = findPath(pathOf(url));
   if (found === undefined) throw nothingAtPath();
   const { entry, params } = found;
-  const kind = entry.kinds.get(method === 'HEAD' ? 'GET' : method);
+  const read = method === 'HEAD' ? 'GET' : method;
+  const kind = (read === 'GET' ? acceptedKind(entry.accepting, headers.accept) : undefined) ?? entry.kinds.get(read);
   if (kind !== undefined) return { kind, params, query: queryOf(url), keyId: params['keyId'] };
   if (method === 'OPTIONS') return { status: 204, headers: { allow: entry.allow }, body: '' };
   throw new KmsError('METHOD_NOT_ALLOWED', `This path accepts ${entry.allow}.`);
+}
+
+/** What answers in a type that a request accepts by its name, as it does not accept the usual one by that. */
+function acceptedKind(kinds: readonly RouteKind[], accept = ''): RouteKind | undefined {
+  if (kinds.length === 0) return undefined;
+  const types = accept.split(',').map((each) => each.split(';')[0]?.trim().toLowerCase());
+  return kinds.find(({ route }) => types.includes(route.contentType));
 }
 
 /** Whether there is something at the path of a request besides what an open route answers. */

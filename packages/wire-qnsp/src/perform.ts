@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Answer, type Call, parseJsonObject } from '@qnsp/http-edge';
+import { type Answer, type Call, parseJsonObject, recordedPieces } from '@qnsp/http-edge';
 import {
   encodeAnswerText,
   entityTag,
@@ -17,6 +17,7 @@ import { namingAsSent } from './naming-as-sent.ts';
 import type { QnspTarget, RouteKind } from './qnsp-target.ts';
 import { serveBatch } from './serve-batch.ts';
 import type { OfferedFacts } from './handlers/service-facts.ts';
+import { TextStream } from './handlers/text-stream.ts';
 import { settleCaller } from './tenant.ts';
 
 /**
@@ -47,7 +48,11 @@ export function makePerform(facts: OfferedFacts): (call: Call<QnspTarget>, bytes
     const operation = { facts, op, request };
     const done = sentNames === undefined ? handler(operation) : namingAsSent(sentNames, () => handler(operation));
     return done instanceof Promise
-      ? done.then((late: unknown) => answerTo(target.kind, requestId, request, late))
+      ? done.then((late: unknown) =>
+          late instanceof TextStream
+            ? { ...answerOf(route, requestId, ''), rest: recordedPieces(call, late.pieces) }
+            : answerTo(target.kind, requestId, request, late),
+        )
       : answerTo(target.kind, requestId, request, done);
   };
   return perform;

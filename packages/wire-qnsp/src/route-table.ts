@@ -4,6 +4,8 @@ import { kindOf, type RouteKind } from './qnsp-target.ts';
 /** What there is under one path. */
 interface PathEntry {
   readonly kinds: ReadonlyMap<string, RouteKind>;
+  /** Routes of other paths that answer a GET here which accepts what they write. */
+  readonly accepting: readonly RouteKind[];
   /** The value of `allow`. */
   readonly allow: string;
 }
@@ -29,7 +31,8 @@ const addresses = ALL_ROUTES.flatMap((route) => {
 for (const [path, ofPath] of Map.groupBy(addresses, (address) => address.path)) {
   const kinds = new Map(ofPath.map(({ method, kind }) => [method as string, kind]));
   const methods = [...kinds.keys(), ...(kinds.has('GET') ? ['HEAD'] : []), 'OPTIONS'];
-  const entry = { kinds, allow: methods.sort().join(', ') };
+  const accepting = ALL_ROUTES.filter(({ accepts = [] }) => accepts.includes(path)).map(kindOf);
+  const entry = { kinds, accepting, allow: methods.sort().join(', ') };
   const segments = path.split('/');
   if (path.includes('{'))
     TEMPLATES.set(segments.length, [...(TEMPLATES.get(segments.length) ?? []), { segments, entry }]);

@@ -196,6 +196,17 @@ export class SqliteKeys implements KeyRecords {
     return { since: new Date(0), versions };
   }
 
+  async leasedOperations(keyIds: readonly KeyId[]): Promise<ReadonlyMap<KeyId, ReadonlyMap<number, number>>> {
+    const leased = new Map<KeyId, Map<number, number>>();
+    for (const keyId of keyIds) {
+      if ((await this.get(keyId)) === undefined) continue;
+      const rows = this.#unit.database.rows('select version, granted from budgets where key_id = ?', keyId);
+      if (rows.length > 0)
+        leased.set(keyId, new Map(rows.map((row) => [Number(row['version']), Number(row['granted'])])));
+    }
+    return leased;
+  }
+
   get #month(): string {
     return this.#unit.now.toISOString().slice(0, 7);
   }

@@ -56,6 +56,29 @@ export const CKM = {
   aesGcm: 0x1087,
 } as const;
 
+/** The names of those mechanisms in pkcs11t.h. */
+export const MECHANISM_NAMES: Readonly<Record<keyof typeof CKM, string>> = {
+  rsaKeyPairGen: 'CKM_RSA_PKCS_KEY_PAIR_GEN',
+  rsaPkcs: 'CKM_RSA_PKCS',
+  rsaPkcsOaep: 'CKM_RSA_PKCS_OAEP',
+  rsaPkcsPss: 'CKM_RSA_PKCS_PSS',
+  sha256: 'CKM_SHA256',
+  sha256Hmac: 'CKM_SHA256_HMAC',
+  sha384: 'CKM_SHA384',
+  sha384Hmac: 'CKM_SHA384_HMAC',
+  sha512: 'CKM_SHA512',
+  sha512Hmac: 'CKM_SHA512_HMAC',
+  sha3x256Hmac: 'CKM_SHA3_256_HMAC',
+  genericSecretKeyGen: 'CKM_GENERIC_SECRET_KEY_GEN',
+  ecKeyPairGen: 'CKM_EC_KEY_PAIR_GEN',
+  ecdsa: 'CKM_ECDSA',
+  ecEdwardsKeyPairGen: 'CKM_EC_EDWARDS_KEY_PAIR_GEN',
+  eddsa: 'CKM_EDDSA',
+  aesKeyGen: 'CKM_AES_KEY_GEN',
+  aesEcb: 'CKM_AES_ECB',
+  aesGcm: 'CKM_AES_GCM',
+};
+
 export const CKF = { tokenInitialized: 0x400, osLockingOk: 0x2, rwSession: 0x2, serialSession: 0x4 } as const;
 
 /** CKR_* that mean something to this package. */

@@ -13,7 +13,7 @@ export interface GlobalOptions {
 }
 
 /** How the caller wants results. */
-function outputStyle(command: Command, io: CommandIo): OutputStyle {
+export function outputStyle(command: Command, io: CommandIo): OutputStyle {
   const { output, columns } = command.optsWithGlobals<GlobalOptions>();
   return { format: output, columns, width: io.terminal?.columns, colours: io.terminal?.colours ?? false };
 }

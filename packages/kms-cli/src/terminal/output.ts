@@ -71,11 +71,31 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, plain(member)]));
 }
 
+/**
+ * Writes a table in parts, for any number of rows: the first part decides how wide its columns are, and what is wider in a later one is
+ * shortened.
+ */
+export function tableInParts(style: OutputStyle, known: readonly string[]): (rows: readonly Row[]) => string {
+  let widths: readonly number[] | undefined;
+  return (rows) => {
+    const isFirst = widths === undefined;
+    const lines = linesOf(style, rows, known);
+    widths ??= widthsOf(style, lines);
+    return writeLines(style, isFirst ? lines : lines.slice(1), widths, isFirst);
+  };
+}
+
 function formatTable(
   style: OutputStyle,
   rows: readonly Row[],
   known: readonly string[] = Object.keys(rows[0] ?? {}),
 ): string {
+  const lines = linesOf(style, rows, known);
+  return writeLines(style, lines, widthsOf(style, lines), true);
+}
+
+/** The titles, and a line for each row. */
+function linesOf(style: OutputStyle, rows: readonly Row[], known: readonly string[]): readonly (readonly string[])[] {
   const titles = style.columns ?? known;
   const unknown = titles.find((title) => !known.includes(title));
   if (unknown !== undefined)
@@ -83,13 +103,22 @@ function formatTable(
       EXIT.usage,
       `There is no column ${JSON.stringify(unknown)}: choose from ${known.join(', ')}.`,
     );
-  const lines = [
-    titles.map((title) => title.toUpperCase()),
-    ...rows.map((row) => titles.map((title) => cell(row[title]))),
-  ];
+  return [titles.map((title) => title.toUpperCase()), ...rows.map((row) => titles.map((title) => cell(row[title])))];
+}
+
+function widthsOf({ width }: OutputStyle, lines: readonly (readonly string[])[]): readonly number[] {
+  const [titles = []] = lines;
   const natural = titles.map((_title, column) => Math.max(...lines.map((line) => stringWidth(line[column] ?? ''))));
-  const widths = style.width === undefined ? natural : narrowed(natural, style.width);
-  return lines.map((line, index) => formatLine(line, widths, style.colours && index > 0)).join('');
+  return width === undefined ? natural : narrowed(natural, width);
+}
+
+function writeLines(
+  { colours }: OutputStyle,
+  lines: readonly (readonly string[])[],
+  widths: readonly number[],
+  hasTitles: boolean,
+): string {
+  return lines.map((line, index) => formatLine(line, widths, colours && !(hasTitles && index === 0))).join('');
 }
 
 function formatLine(line: readonly string[], widths: readonly number[], colours: boolean): string {

@@ -155,6 +155,7 @@ export const ANSWER_SHAPES = {
     operationsThisMonth: 'number',
     operationsPerMonth: 'object',
   },
+  InventoryPage: { items: 'array', nextCursor: 'string|null' },
   AuditEventList: { items: 'array', nextCursor: 'string|null' },
   InclusionProof: { event: 'object', leafIndex: 'number', path: 'array', checkpoint: 'object' },
   CheckpointList: { items: 'array', nextCursor: 'string|null' },

@@ -210,6 +210,13 @@ export const OPERATIONS = {
     answer: 'TenantUsage',
   },
   shredTenant: { method: 'POST', path: '/kms/v1/tenants/{tenantId}/crypto-shred', answer: 'Tenant', mutating: true },
+  exportInventory: { method: 'GET', path: '/kms/v1/inventory/cyclonedx', query: ['tenantId'], answer: 'text' },
+  getInventory: {
+    method: 'GET',
+    path: '/kms/v1/inventory',
+    query: ['tenantId', 'limit', 'cursor'],
+    answer: 'InventoryPage',
+  },
   listAuditEvents: {
     method: 'GET',
     path: '/kms/v1/audit/events',

@@ -375,6 +375,36 @@ export interface DeletedIdentityBinding {
   readonly deleted: true;
 }
 
+/** Part of {@link InventoryPage}. */
+export interface DeploymentProtocol {
+  /** What it protects the way to. */
+  readonly use: 'api' | 'database' | 'redis' | 'hsm';
+  /** `none` if the way is in the clear, or never leaves the machine. */
+  readonly protocol: 'tls' | 'pkcs11' | 'none';
+  /** The oldest version that is spoken. */
+  readonly version?: string;
+  /** What keys are agreed by, the preferred one first. */
+  readonly groups?: readonly string[];
+  /** How the other side is verified. */
+  readonly verification?: string;
+  /** The certificate of the service first. */
+  readonly certificates?: readonly {
+    readonly subject: string;
+    readonly issuer: string;
+    readonly notBefore: string;
+    readonly notAfter: string;
+    readonly serialNumber: string;
+    /** The kind of its key. */
+    readonly publicKey: string;
+    /** What it was signed with; `null` if OpenSSL does not know. */
+    readonly signature: string | null;
+  }[];
+  /** The name of the HSM provider. */
+  readonly provider?: string;
+  /** What the service uses of the HSM for keys in it. */
+  readonly mechanisms?: readonly string[];
+}
+
 /** The answer of {@link KmsOperations.derive}. */
 export interface DeriveAnswer {
   readonly derivedKey: Uint8Array;
@@ -536,6 +566,110 @@ export interface InclusionProof {
   readonly leafIndex: number;
   readonly path: readonly string[];
   readonly checkpoint: Checkpoint;
+}
+
+/** Part of {@link InventoryPage}. */
+export interface InventoryKey {
+  readonly tenantId: string;
+  readonly keyId: string;
+  readonly name: string | null;
+  readonly state: 'active' | 'suspended' | 'deactivated' | 'revoked' | 'destroyed';
+  readonly purpose:
+    | 'encryption'
+    | 'signing'
+    | 'kem'
+    | 'key-wrapping'
+    | 'mac'
+    | 'derive'
+    | 'encrypt'
+    | 'decrypt'
+    | 'sign'
+    | 'verify'
+    | 'wrap';
+  /** The platform id of the algorithm. */
+  readonly algorithm: string;
+  /** The name of the algorithm in its standard. */
+  readonly algorithmNist: string;
+  readonly fipsApproved: boolean;
+  readonly protectionLevel: 'software' | 'hsm';
+  /** Whether every version that can still be used withstands a quantum computer. */
+  readonly quantumSafe: boolean;
+  readonly currentVersion: number;
+  /** All versions, oldest first. */
+  readonly versions: readonly {
+    readonly version: number;
+    readonly state: 'active' | 'decrypt-only' | 'deactivated' | 'destroyed';
+    readonly origin: 'generated' | 'imported';
+    /** The root or HSM provider that protects it. */
+    readonly provider: string;
+    /** The platform id of the algorithm. */
+    readonly algorithm: string;
+    /** The name of the algorithm in its standard. */
+    readonly algorithmNist: string;
+    /** The standard that defines the algorithm. */
+    readonly standard: string;
+    /**
+     * The security strength category of NIST, from 1 (AES-128) to 5 (AES-256); 0 if a quantum computer breaks it,
+     * `null` for an imported key of unknown length.
+     */
+    readonly nistCategory: number | null;
+    /** The strength in bits against classical computers; `null` as above. */
+    readonly classicalBits: number | null;
+    readonly quantumSafe: boolean;
+    /** Whether a FIPS 140-3 module may use the algorithm in approved mode. */
+    readonly fipsApproved: boolean;
+    readonly createdAt: string;
+    /** Whole days since it was created. */
+    readonly ageDays: number;
+    /**
+     * How many messages were counted against what the version may protect, in the blocks that nodes reserve; `null`
+     * if none are counted.
+     */
+    readonly countedMessages: number | null;
+    /** The beginning of the hour in which it last protected something new; `null` if no such use is recorded. */
+    readonly lastProtectedAt: string | null;
+    /** The same for decrypting, verifying and unwrapping what it protected. */
+    readonly lastProcessedAt: string | null;
+  }[];
+  readonly rotation: {
+    readonly rotationPeriod: string | null;
+    readonly autoRotate: boolean;
+    readonly nextRotationAt: string | null;
+  };
+  /**
+   * How many operations were counted against `maxOperations`, in the blocks that nodes reserve; `null` if none are
+   * counted.
+   */
+  readonly countedOperations: number | null;
+  readonly maxOperations: number | null;
+  /** Since when its uses are recorded; nothing is known of earlier ones. */
+  readonly usesSince: string;
+  readonly expiresAt: string | null;
+  readonly createdAt: string;
+  /** Whole days since it was created. */
+  readonly ageDays: number;
+  readonly destroyAt: string | null;
+  readonly revocation: {
+    readonly reason: 'suspected_compromise' | 'policy_violation' | 'end_of_life' | 'crypto_weakness';
+    readonly revokedAt: string;
+  } | null;
+}
+
+/** The answer of {@link KmsOperations.getInventory}. */
+export interface InventoryPage {
+  readonly items: readonly InventoryKey[];
+  /** Where the next page starts; `null` on the last page. A page may hold fewer items than `limit`. */
+  readonly nextCursor: string | null;
+  /**
+   * The protocols of the deployment: for a tenant what its clients speak, for the platform those behind the
+   * service as well.
+   */
+  readonly protocols?: readonly DeploymentProtocol[];
+  /**
+   * Names the keys that are missing because their stored record failed its integrity check, counts those that
+   * their policies hide, and names the parts of the query that were ignored.
+   */
+  readonly warnings?: readonly string[];
 }
 
 /** The answer of {@link KmsOperations.createKey} and others. */
@@ -1787,6 +1921,22 @@ export interface ShredTenantInput {
   readonly reason: string;
 }
 
+/** What {@link KmsOperations.exportInventory} takes. */
+export interface ExportInventoryInput {
+  /** The tenant of the call; it must be that of the credential. */
+  readonly tenantId?: string | undefined;
+}
+
+/** What {@link KmsOperations.getInventory} takes. */
+export interface GetInventoryInput {
+  /** The tenant of the call; it must be that of the credential. */
+  readonly tenantId?: string | undefined;
+  /** The maximum number of items, from 1 to 200; a number outside that range counts as the nearer bound. */
+  readonly limit?: number | undefined;
+  /** `nextCursor` of the previous page. */
+  readonly cursor?: string | undefined;
+}
+
 /** What {@link KmsOperations.listAuditEvents} takes. */
 export interface ListAuditEventsInput {
   /** The tenant of the call; it must be that of the credential. */
@@ -2193,6 +2343,21 @@ export interface KmsOperations {
    * for audit; nothing encrypted under them can be read again.
    */
   shredTenant(input: ShredTenantInput, options?: CallOptions): Promise<Tenant>;
+
+  /**
+   * Export the cryptographic inventory as CycloneDX 1.6. A cryptographic bill of materials of all keys, of the
+   * algorithms that they use and of the protocols of the deployment, as one stream of any length. A request for
+   * `/inventory` that accepts `application/vnd.cyclonedx+json` gets the same. An answer that breaks off is
+   * incomplete: it does not end as JSON.
+   */
+  exportInventory(input?: ExportInventoryInput, options?: CallOptions): Promise<string>;
+
+  /**
+   * Read the cryptographic inventory. Every key and version with its algorithm, what that is worth, where it is
+   * kept and how it is rotated. For a tenant its keys, newest first; for a platform credential that names no
+   * tenant those of all tenants, oldest tenants first.
+   */
+  getInventory(input?: GetInventoryInput, options?: CallOptions): Promise<InventoryPage>;
 
   /**
    * List the evidence of the tenant. Newest first. An event appears when it is sealed, a moment after its

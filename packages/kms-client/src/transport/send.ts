@@ -21,6 +21,24 @@ export interface Attempt {
 /** Sends a request and reads its answer: JSON, or text where the operation has it. Throws {@link KmsClientError}. */
 export async function send(operation: Operation, attempt: Attempt): Promise<unknown> {
   const { response, text } = await exchange(attempt);
+  return answerIn(operation, attempt, response, text);
+}
+
+/** Sends a request and leaves its answer, a text of any length, to be read. Throws {@link KmsClientError}. */
+export async function sendForBody(operation: Operation, attempt: Attempt): Promise<ReadableStream<Uint8Array>> {
+  const response = await sent(attempt);
+  // Node's types leave open what a body is made of; the standard says bytes.
+  if (response.ok && response.body !== null) return response.body as ReadableStream<Uint8Array>;
+  const text = await readText(response).catch((error: unknown) => {
+    throw connectionFailure(error, attempt.requestId);
+  });
+  answerIn(operation, attempt, response, text);
+  throw new KmsClientError('UNEXPECTED_ANSWER', 'The answer is empty. Check that baseUrl leads to the service.', {
+    requestId: attempt.requestId,
+  });
+}
+
+function answerIn(operation: Operation, attempt: Attempt, response: Response, text: string | undefined): unknown {
   const { status: statusCode } = response;
   const { requestId } = attempt;
   // Browsers hide a redirect that is not followed: the type says what it was, and the status is 0.
@@ -50,22 +68,30 @@ export async function send(operation: Operation, attempt: Attempt): Promise<unkn
   return answer;
 }
 
-async function exchange({ fetch, url, signal, requestId, ...request }: Attempt): Promise<{
+async function exchange(attempt: Attempt): Promise<{
   readonly response: Response;
   readonly text: string | undefined;
 }> {
+  const response = await sent(attempt);
   try {
-    const { method, headers, body } = request;
+    // Read to its end, so that the connection is used again.
+    return { response, text: await readText(response) };
+  } catch (error) {
+    attempt.signal.throwIfAborted();
+    throw connectionFailure(error, attempt.requestId);
+  }
+}
+
+async function sent({ fetch, url, signal, requestId, method, headers, body }: Attempt): Promise<Response> {
+  try {
     // 'manual', not 'error', which workers don't have.
-    const response = await fetch(url, {
+    return await fetch(url, {
       method,
       headers: { ...headers },
       redirect: 'manual',
       signal,
       ...(body === undefined ? {} : { body }),
     });
-    // Read to its end, so that the connection is used again.
-    return { response, text: await readText(response) };
   } catch (error) {
     signal.throwIfAborted();
     throw connectionFailure(error, requestId);

@@ -4,9 +4,10 @@ import type { Operation } from '../generated/operations.ts';
 import { MalformedAnswer } from '../wire/decode-answer.ts';
 import type { EncodedCall } from '../wire/encode-call.ts';
 import { randomId } from '../wire/random-id.ts';
+import { connectionFailure } from './connection-failure.ts';
 import type { Credential } from './credential.ts';
 import { type RetryPolicy, withRetries } from './retry.ts';
-import { send } from './send.ts';
+import { type Attempt, send, sendForBody } from './send.ts';
 import { withTimeLimit } from './time-limit.ts';
 
 /** How calls reach the service. */
@@ -37,8 +38,52 @@ export async function call<T>(
   options: CallOptions,
   decode: (answer: unknown) => T,
 ): Promise<T> {
-  requireKnown(options, CALL_OPTIONS, 'A call');
   const requestId = options.requestId ?? randomId();
+  return attempts(settings, operation, encoded, { ...options, requestId }, async (attempt) =>
+    decodeOrRefuse(await send(operation, attempt), requestId, decode),
+  );
+}
+
+/**
+ * Makes a call whose answer is a text of any length, and gives its bytes as they come. It is called again only until the answer begins;
+ * from then on each piece may take as long as an attempt. Throws {@link KmsClientError}, `UNREACHABLE` for an answer that breaks off.
+ */
+export async function* stream(
+  settings: TransportSettings,
+  operation: Operation,
+  encoded: EncodedCall,
+  options: CallOptions,
+): AsyncGenerator<Uint8Array, void, void> {
+  const { timeoutMs = settings.timeoutMs, signal, requestId = randomId() } = options;
+  const body = await attempts(settings, operation, encoded, { ...options, requestId }, (attempt) =>
+    sendForBody(operation, attempt),
+  );
+  const reader = body.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await withTimeLimit(timeoutMs, signal, requestId, () =>
+        reader.read().catch((error: unknown) => {
+          throw connectionFailure(error, requestId);
+        }),
+      );
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    // What has ended is not cancelled by this; of what has failed nobody wants to hear again.
+    void reader.cancel().catch(() => undefined);
+  }
+}
+
+async function attempts<T>(
+  settings: TransportSettings,
+  operation: Operation,
+  encoded: EncodedCall,
+  options: CallOptions & { readonly requestId: string },
+  exchange: (attempt: Attempt) => Promise<T>,
+): Promise<T> {
+  requireKnown(options, CALL_OPTIONS, 'A call');
+  const { requestId } = options;
   const { timeoutMs = settings.timeoutMs, signal } = options;
   const policy = {
     ...settings.retry,
@@ -52,7 +97,7 @@ export async function call<T>(
     withTimeLimit(Math.min(timeoutMs, remainingMs), signal, requestId, async (limit) => {
       const attempt = async (refresh: boolean) => {
         const authorization = operation.open === true ? undefined : await settings.credential.header({ refresh });
-        const answer = await send(operation, {
+        return exchange({
           fetch: settings.fetch,
           url: settings.baseUrl + encoded.target,
           method: encoded.method,
@@ -62,7 +107,6 @@ export async function call<T>(
           requestId,
           secrets: [...credentialWords(authorization), ...secretHeaders, ...encoded.payloads],
         });
-        return decodeOrRefuse(answer, requestId, decode);
       };
       try {
         return await attempt(false);

@@ -25,6 +25,7 @@ export const TAGS = {
   'API tokens': 'Credentials of a tenant.',
   'Identity bindings': 'What workloads may do that call with the identity they have, such as a JWT of Kubernetes.',
   Tenants: 'The tenants of the service.',
+  Inventory: 'What cryptography the keys and the deployment use.',
   Audit: 'The evidence of what was done, if the deployment keeps it.',
   Random: 'Random bytes.',
   Service: 'Health, metrics and documents of the service.',
@@ -93,7 +94,9 @@ export interface RouteDefinition<
   /** What a schema cannot express: rules between fields, or with the settings of the deployment. */
   check?(body: z.output<Body>, settings: ContractSettings): readonly Issue[];
   readonly response: Answer;
-  readonly contentType?: 'application/json' | 'text/plain';
+  readonly contentType?: 'application/json' | 'text/plain' | 'application/vnd.cyclonedx+json';
+  /** Paths of other routes at which a request that accepts `contentType` gets this answer. */
+  readonly accepts?: readonly string[];
   readonly status: 200 | 201;
   /** The statuses with which the same answer also comes, beside `status`. */
   readonly otherStatuses?: readonly number[];

@@ -4,6 +4,7 @@ import { activationRoutes } from './activation.ts';
 import { auditRoutes } from './audit.ts';
 import { encryptionRoutes } from './encryption.ts';
 import { identityRoutes } from './identities.ts';
+import { inventoryRoutes } from './inventory.ts';
 import { keyEstablishmentRoutes } from './key-establishment.ts';
 import { keyImportRoutes } from './key-import.ts';
 import { keyWrappingRoutes } from './key-wrapping.ts';
@@ -35,6 +36,7 @@ export const ROUTES = {
   ...tokenRoutes,
   ...identityRoutes,
   ...tenantRoutes,
+  ...inventoryRoutes,
   ...auditRoutes,
   ...serviceRoutes,
   ...activationRoutes,

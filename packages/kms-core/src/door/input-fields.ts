@@ -31,6 +31,8 @@ const FIELDS: { readonly [Name in CallersOperation]: FieldsOf<InputOf<(typeof CA
   getPublicKey: { keyId: true, keyVersion: true },
   listRotationSchedules: { limit: true, withinDays: true },
   listUpcomingRotations: { limit: true, withinDays: true },
+  getInventory: PAGE,
+  exportInventory: {},
   updateKey: { ...CHANGE, name: true, metadata: true, rotation: true, usageLimits: true },
   rotateKey: CHANGE,
   upgradeKey: CHANGE,

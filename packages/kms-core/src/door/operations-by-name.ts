@@ -16,6 +16,7 @@ import { createImportParameters } from '../operations/import-parameters.ts';
 import { createIdentityBinding, deleteIdentityBinding, getIdentityBinding } from '../operations/identity-bindings.ts';
 import { deleteKeyPolicy, getKeyPolicy, putKeyPolicy } from '../operations/key-policy.ts';
 import { getApiToken } from '../operations/get-token.ts';
+import { exportInventory, getInventory } from '../operations/inventory.ts';
 import { keyStatistics } from '../operations/key-statistics.ts';
 import { listApiTokens } from '../operations/list-api-tokens.ts';
 import { liftIdentityDenial } from '../operations/lift-identity-denial.ts';
@@ -64,6 +65,8 @@ export const CALLERS_OPERATIONS = {
   getPublicKey,
   listRotationSchedules: rotationSchedules,
   listUpcomingRotations: rotationSchedules,
+  getInventory,
+  exportInventory,
   updateKey,
   rotateKey,
   upgradeKey,

@@ -109,6 +109,11 @@ export interface KeyRecords {
   recordUses(uses: readonly VersionUse[]): Promise<void>;
   /** When the versions of these keys of the scope were last used, in the order of their numbers; nothing of those of which that was never written down. */
   lastUses(keyIds: readonly KeyId[]): Promise<KnownUses>;
+  /**
+   * How many operations were taken so from the budgets of these keys, of the scope: for each key that has a counter, by its versions, and by 0 for the
+   * budget of the whole key.
+   */
+  leasedOperations(keyIds: readonly KeyId[]): Promise<ReadonlyMap<KeyId, ReadonlyMap<number, number>>>;
 }
 
 /** When a version of a key was last used, to the hour: the beginning of it. */

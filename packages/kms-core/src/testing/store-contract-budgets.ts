@@ -50,6 +50,36 @@ export function budgetRules({ it }: Rules, store: () => Store): void {
     assert.equal(await lease(tenantId, { keyId, version: 0, budget: 12, count: 8 }), 4);
   });
 
+  it('tells what was taken from the budgets of each key, and of no other', async () => {
+    const tenantId = await newTenant(store());
+    const key = await insertKey(store(), sampleKey(tenantId));
+    const other = await insertKey(store(), sampleKey(tenantId));
+    const unused = await insertKey(store(), sampleKey(tenantId));
+    const unasked = await insertKey(store(), sampleKey(tenantId));
+    await lease(tenantId, { keyId: key.keyId, version: 0, budget: 10, count: 4 });
+    await lease(tenantId, { keyId: key.keyId, version: 0, budget: 10, count: 5 });
+    await lease(tenantId, { keyId: key.keyId, version: 1, budget: 10, count: 3 });
+    await lease(tenantId, { keyId: other.keyId, version: 1, budget: 10, count: 2 });
+    await lease(tenantId, { keyId: unasked.keyId, version: 1, budget: 10, count: 1 });
+    const told = (tenant: string) =>
+      asTenant(store(), tenant, async (unit) => {
+        const leased = await unit.keys.leasedOperations([key.keyId, other.keyId, unused.keyId]);
+        return [...leased].map(([keyId, counters]) => [keyId, [...counters].sort(([a], [b]) => a - b)] as const);
+      });
+    const sorted = (await told(tenantId)).sort(([a]) => (a === key.keyId ? -1 : 1));
+    assert.deepEqual(sorted, [
+      [
+        key.keyId,
+        [
+          [0, 9],
+          [1, 3],
+        ],
+      ],
+      [other.keyId, [[1, 2]]],
+    ]);
+    assert.deepEqual(await told(await newTenant(store())), []);
+  });
+
   it('counts up to 2^53 - 1', async () => {
     const tenantId = await newTenant(store());
     const { keyId } = await insertKey(store(), sampleKey(tenantId));

@@ -155,6 +155,21 @@ export class MemoryKeys implements KeyRecords {
     return { since: new Date(0), versions: versions.map(copyOf) };
   }
 
+  async leasedOperations(keyIds: readonly KeyId[]): Promise<ReadonlyMap<KeyId, ReadonlyMap<number, number>>> {
+    const { granted } = this.#unit.tables();
+    const asked = new Set(keyIds);
+    const leased = new Map<KeyId, Map<number, number>>();
+    for (const { keyId, versions } of this.#visible()) {
+      if (!asked.has(keyId)) continue;
+      const counters = [0, ...versions.map(({ version }) => version)].flatMap((version) => {
+        const count = granted.get(`${keyId}:${version}`);
+        return count === undefined ? [] : [[version, count] as const];
+      });
+      if (counters.length > 0) leased.set(keyId, new Map(counters));
+    }
+    return leased;
+  }
+
   #month(): string {
     return this.#unit.now.toISOString().slice(0, 7);
   }

@@ -329,6 +329,9 @@ const KEYS: Readonly<Record<string, StoreMutant>> = {
   'counts a budget of all versions together': keysOf((keys) => ({
     leaseOperations: (lease) => keys.leaseOperations({ ...lease, version: 0 }),
   })),
+  'tells what was taken from the budgets of one key alone': keysOf((keys) => ({
+    leasedOperations: (keyIds) => keys.leasedOperations(keyIds.slice(0, 1)),
+  })),
   'shows due keys without an order': keysOf((keys) => ({
     lockDue: async (...args) => (await keys.lockDue(...args)).toReversed(),
   })),

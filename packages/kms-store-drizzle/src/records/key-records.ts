@@ -21,7 +21,7 @@ import { addOperations } from './operation-counts.ts';
 import { childrenOf, countKeys, listKeys, lockDueKeys, scheduledRotations } from './key-lists.ts';
 import { toKeyRow, toVersionRow, toWholeKey } from './key-rows.ts';
 import { changeVersions, getKey, insertKey, insertVersion, lockKey, updateKey } from './key-statements.ts';
-import { leaseOperations } from './operation-leases.ts';
+import { leasedOperations, leaseOperations } from './operation-leases.ts';
 import type { SentLock } from './sent-lock.ts';
 import { type VersionChange, versionChanges } from './version-changes.ts';
 import { lastUses, recordUses } from './version-uses.ts';
@@ -108,6 +108,10 @@ export class DrizzleKeys implements KeyRecords {
 
   lastUses(keyIds: readonly KeyId[]): Promise<KnownUses> {
     return lastUses(this.#session, keyIds);
+  }
+
+  leasedOperations(keyIds: readonly KeyId[]): Promise<ReadonlyMap<KeyId, ReadonlyMap<number, number>>> {
+    return leasedOperations(this.#session, keyIds);
   }
 
   async #lock(keyId: KeyId, seen: KeyRecord | undefined): Promise<KeyRecord | undefined> {

@@ -1,3 +1,4 @@
+import type { KeyId } from '@qnsp/kms-core';
 import type { OperationLease } from '@qnsp/kms-core/ports';
 import { and, eq, sql } from 'drizzle-orm';
 import { operationLeases } from '../schema/key-versions.ts';
@@ -30,4 +31,28 @@ export async function leaseOperations(session: Session, lease: OperationLease): 
       .execute(),
   );
   return lent?.granted ?? 0;
+}
+
+/** What was taken so from the budgets of keys: by key and by version. */
+export async function leasedOperations(
+  session: Session,
+  keyIds: readonly KeyId[],
+): Promise<ReadonlyMap<KeyId, ReadonlyMap<number, number>>> {
+  const leased = new Map<KeyId, Map<number, number>>();
+  if (keyIds.length === 0) return leased;
+  const { keyId, version, granted, tenantId } = operationLeases;
+  const asked = sql`${keyId} = any(${`{${keyIds.join(',')}}`}::uuid[])`;
+  const rows = await session.run((db) =>
+    db
+      .select({ keyId, version, granted })
+      .from(operationLeases)
+      .where(and(asked, within(session.scope, tenantId)))
+      .prepare('leased_operations')
+      .execute(),
+  );
+  for (const row of rows) {
+    const counters = leased.get(row.keyId) ?? new Map<number, number>();
+    leased.set(row.keyId, counters.set(row.version, row.granted));
+  }
+  return leased;
 }

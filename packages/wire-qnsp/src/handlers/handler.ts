@@ -3,6 +3,7 @@ import type { KmsError } from '@qnsp/kms-core';
 import type { Operation } from '@qnsp/kms-core/internal';
 import type { MaybePromise } from '@qnsp/kms-core/ports';
 import type { OfferedFacts } from './service-facts.ts';
+import type { TextStream } from './text-stream.ts';
 
 /** One validated call of an operation. */
 export interface Call<Id extends OperationId> {
@@ -12,8 +13,13 @@ export interface Call<Id extends OperationId> {
   readonly request: RequestOf<Id>;
 }
 
-/** Maps a call to the core and its result to the answer of the contract, bytes as bytes; a change may answer less. */
-type Handler<Id extends OperationId> = (call: Call<Id>) => MaybePromise<ResponseOf<Id> | ChangedKey>;
+/**
+ * Maps a call to the core and its result to the answer of the contract, bytes as bytes; a change may answer less, and a text may be a
+ * stream.
+ */
+type Handler<Id extends OperationId> = (
+  call: Call<Id>,
+) => MaybePromise<ResponseOf<Id> | ChangedKey | (ResponseOf<Id> extends string ? TextStream : never)>;
 
 /** One handler for every operation of the contract. */
 export type Handlers = { readonly [Id in OperationId]: Handler<Id> };

@@ -5,6 +5,7 @@ import { administrationHandlers } from './administration-handlers.ts';
 import { cryptoHandlers, togetherHandlers } from './crypto-handlers.ts';
 import { auditHandlers } from './audit-handlers.ts';
 import type { Call, Handlers, TogetherHandlers } from './handler.ts';
+import { inventoryHandlers } from './inventory-handlers.ts';
 import { keyHandlers } from './key-handlers.ts';
 import { lifecycleHandlers } from './lifecycle-handlers.ts';
 import { serviceHandlers } from './service-handlers.ts';
@@ -16,6 +17,7 @@ const HANDLERS: Handlers = {
   ...cryptoHandlers,
   ...administrationHandlers,
   ...auditHandlers,
+  ...inventoryHandlers,
   ...serviceHandlers,
 };
 

@@ -1,4 +1,5 @@
 import type { ResponseOf } from '@qnsp/kms-contract';
+import type { DeploymentProtocol } from '../cyclonedx/deployment-protocol.ts';
 import { nothingAtPath } from './nothing-at-path.ts';
 
 /** What the routes about the service itself answer from. */
@@ -9,6 +10,12 @@ export interface ServiceFacts {
   liveness(): ResponseOf<'getLiveness'>;
   /** The metrics in the text format of Prometheus. */
   metrics(): Promise<string>;
+  /**
+   * The protocols of the deployment, for its inventory; default: they are not known.
+   *
+   * @param reach what clients speak alone, or what is behind the service as well, which is not for its tenants
+   */
+  protocols?(reach: 'api' | 'everything'): Promise<readonly DeploymentProtocol[]>;
 }
 
 /** The version alone, where the routes about the service itself are not served. */

@@ -39,7 +39,7 @@ export function dialectApp<E extends Env>(
         const id = requestId(incoming.headers['x-request-id']);
         return refuseCall(edge, dialect, { requestId: id, incoming }, error);
       });
-    return toResponse(answer);
+    return toResponse(kms, answer);
   });
   return app;
 }
@@ -47,6 +47,27 @@ export function dialectApp<E extends Env>(
 const NO_CONTENT = 204;
 
 /** The answer as Hono sends it. */
-function toResponse({ status, headers, body }: Answer): Response {
-  return new Response(status === NO_CONTENT ? null : body, { status, headers });
+function toResponse(kms: RunningKms, { status, headers, body, rest }: Answer): Response {
+  const content = rest === undefined ? body : streamOf(kms, rest);
+  return new Response(status === NO_CONTENT ? null : content, { status, headers });
+}
+
+/** The pieces of a body as they are asked for, each of them a call that keeps the KMS open. */
+function streamOf(kms: RunningKms, pieces: AsyncIterable<string>): ReadableStream<Uint8Array> {
+  const iterator = pieces[Symbol.asyncIterator]();
+  const encoder = new TextEncoder();
+  return new ReadableStream<Uint8Array>(
+    {
+      pull: async (controller) => {
+        const next = await kms.run(() => iterator.next());
+        if (next.done === true) controller.close();
+        else controller.enqueue(encoder.encode(next.value));
+      },
+      cancel: async () => {
+        await iterator.return?.();
+      },
+    },
+    // Nothing is made before it is asked for.
+    { highWaterMark: 0 },
+  );
 }

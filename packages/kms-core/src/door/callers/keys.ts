@@ -7,6 +7,7 @@ import type { PublicKeyResult } from '../../operations/get-public-key.ts';
 import type { ImportKeyInput } from '../../operations/import-key.ts';
 import type { ImportParameters, WrappingAlgorithm } from '../../operations/import-parameters.ts';
 import type { PutKeyPolicyInput } from '../../operations/key-policy.ts';
+import type { GetInventoryInput, GetInventoryResult, InventoryPage } from '../../operations/inventory.ts';
 import type { KeyStatistics } from '../../operations/key-statistics.ts';
 import type { ListKeysInput, ListKeysResult } from '../../operations/list-keys.ts';
 import type { RotationSchedules } from '../../operations/rotation-schedules.ts';
@@ -98,6 +99,31 @@ export interface KeyOperations {
    * console.log(total, byAlgorithm); // 1 { 'aes-256-gcm': 1 }
    */
   getKeyStats(): Promise<KeyStatistics>;
+
+  /**
+   * The cryptographic inventory, a page at a time: every key with its versions, what their algorithms are worth, where they are kept and
+   * how they are rotated. Of the caller's tenant, newest keys first; for a caller of the platform of all tenants.
+   *
+   * @throws KmsError `FORBIDDEN` without `kms:tenants:read` and `kms:keys:read`; `BAD_REQUEST` for a cursor of another list.
+   * @example
+   * import { resolveAlgorithm } from '@qnsp/kms-core';
+   * await ada.createKey({ algorithm: resolveAlgorithm('ML-KEM-768') });
+   * const { items } = await ada.getInventory({ limit: 1 });
+   * console.log(items[0]?.quantumSafe, items[0]?.versions[0]?.nistCategory); // true 3
+   */
+  getInventory(input?: GetInventoryInput): Promise<GetInventoryResult>;
+
+  /**
+   * The whole inventory, in pages that are read while one iterates: any number of keys, in the memory of one page.
+   *
+   * @throws KmsError as {@link getInventory}; what keeps a later page from being read is thrown when it is asked for.
+   * @example
+   * await ada.createKey();
+   * let keys = 0;
+   * for await (const page of await ada.exportInventory()) keys += page.items.length;
+   * console.log(keys); // 1
+   */
+  exportInventory(): Promise<AsyncIterable<InventoryPage>>;
 
   /**
    * Shows a key with all its versions, whatever its state.

@@ -49,7 +49,15 @@ async function tokensWithEveryField() {
   const credential = await authenticateToken(kms, parent.token);
   const made = await createApiToken(
     { kms, caller: { ...caller, subject: credential.subject, credential } },
-    { name: 'x', role: 'key_user', purpose: 'letters', keys: [keyId], addresses: ['192.0.2.0/24'], rate: 10 },
+    {
+      name: 'x',
+      role: 'key_user',
+      purpose: 'letters',
+      keys: [keyId],
+      addresses: ['192.0.2.0/24'],
+      rate: 10,
+      awsCredentials: true,
+    },
   );
   const next = await rotateApiToken({ kms, caller }, { tokenId: made.tokenId });
   return [made, next];

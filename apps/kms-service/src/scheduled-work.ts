@@ -49,6 +49,12 @@ function writeReport(log: Logger, report: WorkReport): void {
       );
       return;
     }
+    case 'migrations':
+      log.info({ upgraded: report.upgraded, completed: report.completed }, 'migrated keys to other algorithms');
+      return;
+    case 'migration-failed':
+      log.error({ tenantId: report.tenantId, err: report.error }, 'the migration of the keys of a tenant failed');
+      return;
     case 'records-kept':
       log.warn(
         { kept: report.kept },

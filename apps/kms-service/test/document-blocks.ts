@@ -19,6 +19,7 @@ const DOCUMENTS = [
   ['docs/import.md', 3],
   ['docs/audit.md', 8],
   ['docs/access.md', 9],
+  ['docs/migrations.md', 3],
 ] as const;
 type Document = (typeof DOCUMENTS)[number][0];
 

@@ -9,6 +9,8 @@ import { doctorCommand } from './commands/doctor/doctor-command.ts';
 import { inventoryCommand } from './commands/inventory-command.ts';
 import { importCommand } from './commands/keys/import-command.ts';
 import { keyCommands } from './commands/keys/key-commands.ts';
+import { migrateCommands } from './commands/migrate/migrate-commands.ts';
+import { reencryptCommand } from './commands/reencrypt/reencrypt-command.ts';
 import { rootCommands } from './commands/root-commands.ts';
 import { serviceCommands } from './commands/service/service-commands.ts';
 import { tenantCommands } from './commands/tenants/tenant-commands.ts';
@@ -23,6 +25,8 @@ import { OUTPUT_FORMATS } from './terminal/output.ts';
 const GROUPS: readonly CommandGroup[] = [
   keyCommands,
   dataCommands,
+  reencryptCommand,
+  migrateCommands,
   importCommand,
   tokenCommands,
   identityCommands,
@@ -56,9 +60,9 @@ export function makeProgram(io: CommandIo): Command {
 export async function run(args: readonly string[], given: CommandIo): Promise<number> {
   const io = new ChosenIo(given);
   const program = makeProgram(io);
-  let writesFile = false;
+  let left: string = WITHOUT_FILE;
   program.hook('preAction', (_program, command) => {
-    writesFile = command.options.some(({ long }) => long === '--out');
+    left = leftBy(command.options.map(({ long }) => long));
     io.use = command.optsWithGlobals<GlobalOptions>().use;
   });
   try {
@@ -67,9 +71,7 @@ export async function run(args: readonly string[], given: CommandIo): Promise<nu
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
     const explained =
-      io.signal?.aborted === true
-        ? interrupted(io.signal.reason, writesFile, error)
-        : (explainError(error) ?? fault(error));
+      io.signal?.aborted === true ? interrupted(io.signal.reason, left, error) : (explainError(error) ?? fault(error));
     io.err(`${explained.message}\n`);
     if (io.environment['KMS_DEBUG'] === 'true') io.err(`${stackOf(explained.cause ?? explained)}\n`);
     return explained.exitCode;
@@ -111,12 +113,18 @@ function ownVersion(): string {
   return (JSON.parse(text) as { readonly version: string }).version;
 }
 
-function interrupted(reason: unknown, writesFile: boolean, cause: unknown): CommandError {
+const WITHOUT_FILE = 'the change may have been made all the same, so check before you run it again';
+
+/** What an interrupted command with these options leaves. */
+function leftBy(options: readonly (string | undefined)[]): string {
+  if (!options.includes('--out')) return WITHOUT_FILE;
+  // It writes as far as it gets.
+  return options.includes('--in') ? 'run it again, and it continues' : 'no output file was written';
+}
+
+function interrupted(reason: unknown, left: string, cause: unknown): CommandError {
   const exitCode = typeof reason === 'number' ? reason : EXIT.interrupted;
-  const rest = writesFile
-    ? 'no output file was written'
-    : 'the change may have been made all the same, so check before you run it again';
-  return new CommandError(exitCode, `Interrupted: ${rest}.`, { cause });
+  return new CommandError(exitCode, `Interrupted: ${left}.`, { cause });
 }
 
 /** An unforeseen failure: still one sentence, and the rest on demand, for debugging. */

@@ -70,6 +70,7 @@ describe('a call', () => {
     keyId,
     tokenId: keyId,
     bindingId: keyId,
+    migrationId: keyId,
     denialId: keyId,
     tenantId: keyId,
     eventId: keyId,

@@ -18,6 +18,7 @@ const ids: Readonly<Record<string, string>> = {
   tokenId: EXAMPLE.tokenId,
   bindingId: EXAMPLE.bindingId,
   denialId: EXAMPLE.bindingId,
+  migrationId: EXAMPLE.bindingId,
   eventId: EXAMPLE.tokenId,
   tenantId: EXAMPLE.tenantId,
 };
@@ -83,6 +84,10 @@ GET /kms/v1/audit/events
 GET /kms/v1/audit/events/{eventId}/proof
 GET /kms/v1/audit/checkpoints
 GET /kms/v1/audit/export
+POST /kms/v1/migrations
+GET /kms/v1/migrations
+GET /kms/v1/migrations/{migrationId}
+POST /kms/v1/migrations/{migrationId}/cancel
 GET /kms/v1/rotation-schedules
 GET /kms/v1/rotation-schedules/upcoming
 POST /kms/v1/tokens
@@ -160,6 +165,7 @@ describe('the route table', () => {
       'runDueWork',
       'rotateDueMasterKeys',
       'resealMasterKeys',
+      'runMigrations',
       'sweepResidentKeys',
       'checkRoots',
       'completeWraps',

@@ -27,6 +27,7 @@ type Unattended =
   | 'retireRoot'
   | 'bootstrapTenant'
   | 'resealMasterKeys'
+  | 'runMigrations'
   | 'rotateDueMasterKeys'
   | 'installPlatformToken';
 /** What leaves every input that is out of bounds to the operation for one: `together.test.ts`. */
@@ -392,6 +393,14 @@ async function denied(f: Fixture): Promise<string> {
   return (await core.denyIdentity({ kms: f.kms, caller: f.admin }, input)).denialId;
 }
 
+/** The id of a new migration. */
+async function migrating(f: Fixture): Promise<core.NamedMigration> {
+  const { items } = await core.listMigrations({ kms: f.kms, caller: f.admin }, {});
+  for (const { migrationId } of items) await core.cancelMigration({ kms: f.kms, caller: f.admin }, { migrationId });
+  const { migration } = await core.createMigration({ kms: f.kms, caller: f.admin }, { target: 'quantum-safe' });
+  return { migrationId: migration?.migrationId ?? '' };
+}
+
 /** The bounds of every operation with a caller, and of every field that it takes: the compiler asks for all of them. */
 export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Name]>> } = {
   encrypt: encryptRow,
@@ -475,6 +484,38 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
     base: async () => ({ wrappingAlgorithm: 'ML_KEM_768_AES_KWP' }),
     fields: { wrappingAlgorithm: oneOf<core.WrappingAlgorithm>(...core.WRAPPING_ALGORITHMS) },
   },
+  createMigration: {
+    base: async () => ({ target: 'quantum-safe', dryRun: true }),
+    fields: {
+      selector: {
+        inside: [
+          {},
+          { name: text(256) },
+          { keyIds: many(256, newId) },
+          { algorithm: core.resolveAlgorithm('Ed25519') },
+        ],
+        outside: [
+          null,
+          'text',
+          { algorithm: 'Ed25519' },
+          { purpose: 'none' },
+          { protectionLevel: 'none' },
+          { name: text(257) },
+          { keyIds: [] },
+          { keyIds: many(257, newId) },
+          { keyIds: ['key'] },
+        ],
+      },
+      target: { inside: ['quantum-safe', core.resolveAlgorithm('ML-DSA-65')], outside: ['ML-DSA-65', null, 7] },
+      dryRun: { ...flag, inside: [true] },
+      limit: whole(1, 200),
+      cursor,
+      idempotency,
+    },
+  },
+  listMigrations: { base: async () => ({}), fields: { limit: whole(1, 200), cursor } },
+  getMigration: { base: migrating, fields: { migrationId: id() } },
+  cancelMigration: { base: migrating, fields: { migrationId: id(), idempotency } },
   getKey: { base: changed, fields: { keyId: id() } },
   requireAccess: {
     base: async (f) => ({ ...(await changed(f)), permission: 'kms:keys:read' }),

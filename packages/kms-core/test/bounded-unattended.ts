@@ -32,6 +32,12 @@ const rotateDue = (part: object) => (f: Fixture) =>
     { days: 365, limit: 1, ...part },
     new AbortController().signal,
   );
+const migrate = (part: object) => (f: Fixture) =>
+  core.runMigrations(
+    core.operationOfService(f.kms, 'runMigrations'),
+    { holder: 'one', ...part },
+    new AbortController().signal,
+  );
 const entomb = (part: object) => (f: Fixture) =>
   core.applyTombstones(core.operationOfService(f.kms, 'applyTombstones'), [
     {
@@ -118,6 +124,12 @@ export const UNATTENDED: Readonly<Record<string, Cases>> = {
   // These take nothing of a caller's: a signal to stop, and a token that is only compared by its hash.
   runDueWork: { outside: [] },
   resealMasterKeys: { outside: [] },
+  runMigrations: {
+    outside: [
+      ...['', 'x'.repeat(257), 'a\nb'].map((holder) => ({ path: 'holder', run: migrate({ holder }) })),
+      ...[0, 999, 3_600_001, 1000.5, Number.NaN].map((leaseMs) => ({ path: 'leaseMs', run: migrate({ leaseMs }) })),
+    ],
+  },
   authenticateToken: { outside: [] },
   apiTokenVerifier: { outside: [] },
   accessKeyVerifier: { outside: [] },

@@ -37,6 +37,7 @@ describe('the catalogue of operations', () => {
     expect(AUDIT_EVENT_TYPES.filter((type) => !left.has(type))).toEqual([
       'kms.key.condemned',
       'kms.key.destroyed',
+      'kms.migration.planned',
       'kms.audit.enabled',
       'kms.audit.disabled',
       'kms.fips.entered',

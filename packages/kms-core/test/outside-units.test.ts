@@ -13,6 +13,7 @@ import {
   createImportParameters,
   createIdentityBinding,
   createKey,
+  createMigration,
   createTenant,
   decrypt,
   deleteIdentityBinding,
@@ -58,6 +59,7 @@ import {
   rotateRoot,
   rotationSchedules,
   runDueWork,
+  runMigrations,
   shredKey,
   shredTenant,
   updateTenant,
@@ -224,6 +226,11 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     ),
   shredTenant: (kms, { admin, f }) =>
     shredTenant({ kms, caller: admin }, { tenantId: f.tenantId, confirmation: `SHRED-${f.tenantId}`, reason: 'test' }),
+  'createMigration, runMigrations': async (kms, { admin }) => {
+    await createMigration({ kms, caller: admin }, { target: 'quantum-safe', dryRun: true });
+    await createMigration({ kms, caller: admin, idempotency: once('migration') }, { target: 'quantum-safe' });
+    await runMigrations(operationOfService(kms, 'runMigrations'), { holder: 'one' }, AbortSignal.timeout(60_000));
+  },
   'runDueWork: rotation': async (kms, { admin, f, keyIds }) => {
     await updateKey({ kms, caller: admin }, { keyId: keyIds.aes, rotation: { periodSeconds: 3600 } });
     f.advance(DAY);

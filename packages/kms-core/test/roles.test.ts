@@ -20,6 +20,7 @@ const HELD = {
   'kms:keys:delete': 'PTK',
   'kms:keys:import': 'PTK',
   'kms:keys:policy': 'PTK',
+  'kms:keys:migrate': 'PTK',
   'kms:random': 'PTKU',
   'kms:tokens:manage': 'PT',
   'kms:identity-bindings:manage': 'PT',

@@ -7,6 +7,7 @@ import { DrizzleEvidenceRecords } from './records/evidence-records.ts';
 import { DrizzleIdentities } from './records/identity-records.ts';
 import { DrizzleIdempotency } from './records/idempotency-records.ts';
 import { DrizzleKeys } from './records/key-records.ts';
+import { DrizzleMigrations } from './records/migration-records.ts';
 import { type SentLock, sendLock } from './records/sent-lock.ts';
 import { toKeyRecord } from './records/key-rows.ts';
 import { DrizzleResidents } from './records/resident-records.ts';
@@ -75,6 +76,7 @@ function unitOf(session: Session, sent: SentLock | undefined): UnitOfWork {
   let evidence: DrizzleEvidenceRecords | undefined;
   let residents: DrizzleResidents | undefined;
   let seals: DrizzleSeals | undefined;
+  let migrations: DrizzleMigrations | undefined;
   return {
     now: session.now,
     get keys() {
@@ -100,6 +102,9 @@ function unitOf(session: Session, sent: SentLock | undefined): UnitOfWork {
     },
     get seals() {
       return (seals ??= new DrizzleSeals(session));
+    },
+    get migrations() {
+      return (migrations ??= new DrizzleMigrations(session));
     },
   };
 }

@@ -7,6 +7,7 @@ import {
   sampleBinding,
   sampleDenial,
   sampleKey,
+  sampleMigration,
   sampleToken,
   sampleWrap,
   SYSTEM,
@@ -29,6 +30,7 @@ const [LIVING, EXPIRING, REVOKED, EXPIRED, PLATFORM] = [
   'of the platform',
 ] as const;
 const EXPIRED_LONG_AGO = 'only tokens of tenants that expired long ago are removed';
+const MIGRATION_STAYS = 'only how far a running migration has got changes';
 const GONE = `state = 'destroyed', ${WITHOUT_MATERIAL}`;
 
 /** Everything here is done as the owner of the tables and without the store: what remains is the database. */
@@ -59,6 +61,8 @@ describe('constraints of the database', () => {
       await unit.tokens.insert(sampleToken(tenantId, { name: EXPIRED, expiresAt: new Date('2026-06-01') }));
       await unit.identities.insert(sampleBinding(tenantId));
       await unit.identities.insertDenial(sampleDenial(tenantId));
+      await unit.migrations.insert(sampleMigration(tenantId, { state: 'cancelled', endedAt: new Date(0) }));
+      await unit.migrations.insert(sampleMigration(tenantId));
       await unit.tenants.addMasterKeyWraps([sampleWrap(tenantId)]);
     });
     const platform = sampleToken(null, { name: PLATFORM, expiresAt: new Date('2026-06-01') });
@@ -335,6 +339,44 @@ describe('constraints of the database', () => {
       () => 'truncate kms.identity_denials',
       'rows of kms.identity_denials are never removed',
     ],
+    ['a migration that asks for something else', () => setMigration(`request = '{}'`), MIGRATION_STAYS],
+    ['a migration of another tenant', () => setMigration(`tenant_id = '${shredded}'`), MIGRATION_STAYS],
+    [
+      'a change of a migration without a revision',
+      () => `update kms.key_migrations set holder = 'x' where state = 'running'`,
+      MIGRATION_STAYS,
+    ],
+    [
+      'a migration that has ended and goes on',
+      () => `update kms.key_migrations set state = 'running', ended_at = null, revision = 2 where state = 'cancelled'`,
+      MIGRATION_STAYS,
+    ],
+    ['a migration that has ended without a date', () => setMigration(`state = 'completed'`), 'key_migrations_ended'],
+    ['an unknown state of a migration', () => setMigration(`state = 'lost', ended_at = now()`), 'key_migrations_state'],
+    ['a progress that is none', () => setMigration(`progress = '[]'`), 'key_migrations_json'],
+    ['a MAC of a migration of another size', () => setMigration(`mac_tag = '\\x00'`), 'key_migrations_mac'],
+    [
+      'a second migration of a tenant',
+      () =>
+        `insert into kms.key_migrations select (jsonb_populate_record(m, '{"migration_id": "${newId()}"}')).* from kms.key_migrations m where state = 'running'`,
+      'key_migrations_running',
+    ],
+    [
+      'a migration of a shredded tenant',
+      () =>
+        `insert into kms.key_migrations select (jsonb_populate_record(m, '{"migration_id": "${newId()}", "tenant_id": "${shredded}"}')).* from kms.key_migrations m where state = 'running'`,
+      'the tenant was shredded',
+    ],
+    [
+      'the removal of a running migration',
+      () => 'delete from kms.key_migrations',
+      'a running migration is not removed',
+    ],
+    [
+      'the removal of all migrations',
+      () => 'truncate kms.key_migrations',
+      'rows of kms.key_migrations are never removed',
+    ],
     [
       'an identity binding of the platform',
       () =>
@@ -370,6 +412,10 @@ describe('constraints of the database', () => {
 
   function setKey(change: string): string {
     return `update kms.keys set revision = revision + 1, ${change} where key_id = '${key.keyId}'; set constraints all immediate`;
+  }
+
+  function setMigration(change: string): string {
+    return `update kms.key_migrations set revision = revision + 1, ${change} where state = 'running'`;
   }
 
   function setVersion(version: number, change: string): string {

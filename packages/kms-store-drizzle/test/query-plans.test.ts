@@ -61,7 +61,7 @@ interface EvidenceCase {
 }
 
 const LARGE_TABLE_SCAN =
-  /Seq Scan on (?:keys|key_versions|operation_leases|api_tokens|identity_bindings|identity_denials|idempotency_keys|resident_claims|evidence_(?:chains|checkpoints|events))/;
+  /Seq Scan on (?:keys|key_versions|operation_leases|api_tokens|identity_bindings|identity_denials|key_migrations|idempotency_keys|resident_claims|evidence_(?:chains|checkpoints|events))/;
 
 /** A long chain of one tenant with events that wait, and the chains of many others that are delivered to their end. */
 function evidenceRows(tenantId: string): string {
@@ -134,6 +134,12 @@ describe('query plans', () => {
       );
       await tx.unsafe(
         `insert into kms.identity_denials select gen_random_uuid(), tenant_id, 'issuer', 'sub', 'x', sha256(uuid_send(key_id)), created_at, created_at + interval '1 day', created_at, 'x', 2, 1, sha256('') from kms.keys`,
+      );
+      await tx.unsafe(
+        `insert into kms.key_migrations select gen_random_uuid(), tenant_id, 'completed', created_at, now(), '{}', '{}', null, created_at, 1, 1, 1, sha256('') from kms.keys`,
+      );
+      await tx.unsafe(
+        `insert into kms.key_migrations select gen_random_uuid(), gen_random_uuid(), 'running', now(), null, '{}', '{}', null, now() + make_interval(mins => i - 100), 1, 1, 1, sha256('') from generate_series(1, 5000) i`,
       );
       await tx.unsafe(
         `insert into kms.idempotency_keys select tenant_id, key_id::text, sha256(''), sha256(''), now() + interval '1 hour' from kms.keys`,
@@ -277,6 +283,11 @@ describe('query plans', () => {
       work: (unit) => unit.identities.findRemoved(manyNames(), 1000),
       indexes: ['identity_bindings_removed'],
     },
+    {
+      name: 'migrations',
+      work: (unit) => unit.migrations.list({ limit: 50, after: { createdAt: new Date(), migrationId: newId() } }),
+      indexes: ['key_migrations_newest'],
+    },
     { name: 'a read outside of units', work: () => readKeyBody(), indexes: ['keys_of_tenant', 'key_versions_pkey'] },
     { name: 'the search of a token', work: () => findTokenBody(), indexes: ['api_tokens_hash'], scope: SYSTEM },
   ];
@@ -304,6 +315,12 @@ describe('query plans', () => {
   ])('reach $name without reading the rows of other tenants', async ({ work, indexes }) => {
     const plans = (await plansOf(scopeOf(tenantId), work)).join('\n');
     for (const index of indexes) expect(plans).toContain(index);
+    expect(plans).not.toMatch(LARGE_TABLE_SCAN);
+  });
+
+  it('reach due migrations by an index; a tenant has one that runs, so there are few to sort', async () => {
+    const plans = (await plansOf(SYSTEM, (unit) => unit.migrations.lockDue(20, [newId()]))).join('\n');
+    expect(plans).toContain('key_migrations_due');
     expect(plans).not.toMatch(LARGE_TABLE_SCAN);
   });
 

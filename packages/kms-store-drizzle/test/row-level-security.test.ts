@@ -10,6 +10,7 @@ import {
   sampleDenial,
   sampleEvent,
   sampleKey,
+  sampleMigration,
   sampleToken,
   sampleWrap,
   seal,
@@ -48,6 +49,7 @@ const TABLES = [
   'evidence_checkpoints',
   'evidence_events',
   'resident_claims',
+  'key_migrations',
 ];
 
 /** What shows rows of several tables; a query through one is bound like one of the tables themselves. */
@@ -92,6 +94,7 @@ describe('row-level security', () => {
         await unit.tokens.revoke(revoked(ended, unit.now));
         await unit.identities.insert(sampleBinding(tenantId));
         await unit.identities.insertDenial(sampleDenial(tenantId, { endsAt: new Date(0) }));
+        await unit.migrations.insert(sampleMigration(tenantId));
         await unit.idempotency.claim('k', someBytes(32));
         await unit.idempotency.complete('k', someBytes(8), 3600);
         await unit.keys.addOperations(5);
@@ -170,6 +173,7 @@ describe('row-level security', () => {
       `update kms.identity_bindings set removed_at = now() where tenant_id = '${theirs}'`,
       `update kms.identity_denials set fields = '{"liftedAt":1}' where tenant_id = '${theirs}'`,
       `delete from kms.identity_denials where tenant_id = '${theirs}'`,
+      `update kms.key_migrations set holder = 'x', revision = revision + 1 where tenant_id = '${theirs}'`,
       `update kms.tenants set state = 'shredded' where tenant_id = '${theirs}'`,
       `delete from kms.tenant_master_key_wraps where tenant_id = '${theirs}'`,
       `delete from kms.idempotency_keys where tenant_id = '${theirs}'`,
@@ -224,6 +228,8 @@ describe('row-level security', () => {
       'delete from kms.identity_bindings',
       'truncate kms.identity_bindings',
       'truncate kms.identity_denials',
+      'truncate kms.key_migrations',
+      `update kms.key_migrations set request = '{}'`,
       "update kms.identity_bindings set role = 'tenant_admin'",
       'update kms.identity_denials set before = now()',
       'truncate kms.keys cascade',

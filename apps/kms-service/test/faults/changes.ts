@@ -17,6 +17,7 @@ export interface AimedChange {
 
 const KEYS = '/kms/v1/keys';
 const TOKENS = '/kms/v1/tokens';
+const MIGRATIONS = '/kms/v1/migrations';
 const IDENTITIES = '/kms/v1/identity-bindings';
 const POLICY = { version: '1', statements: [{ effect: 'allow', actions: ['kms:encrypt'], resources: ['*'] }] };
 const PLAINTEXT = Buffer.from('data').toString('base64');
@@ -36,6 +37,12 @@ async function ownCreator(kms: KmsOnPostgres): Promise<Readonly<Record<string, s
     headers: { 'x-qnsp-tenant': String(tenant.body['tenantId']) },
   });
   return { authorization: `Bearer ${String(creator.body['token'])}` };
+}
+
+/** The tenant of a credential. */
+async function tenantOf(kms: KmsOnPostgres, headers: Readonly<Record<string, string>>): Promise<string> {
+  const { body } = await kms.call({ method: 'GET', path: `${TOKENS}/self`, headers });
+  return String(body['tenantId']);
 }
 
 /** Every mutating call of the contract, by its operation: a fault must neither lose nor repeat one. */
@@ -88,6 +95,28 @@ export const CHANGES = {
       path: `${path}/shred`,
       body: { confirmation: `SHRED-${keyId}` },
     })),
+  createMigration: async (kms) => {
+    const headers = await ownCreator(kms);
+    const request = { method: 'POST', path: MIGRATIONS, body: { target: 'quantum-safe' }, headers };
+    const tenantId = await tenantOf(kms, headers);
+    return aimed(once(kms.call, request), async (sql) => {
+      const migrations = await sql`select from kms.key_migrations where tenant_id = ${tenantId}`;
+      return migrations.length;
+    });
+  },
+  cancelMigration: async (kms) => {
+    const headers = await ownCreator(kms);
+    const body = { target: 'quantum-safe' };
+    const made = await kms.call({ method: 'POST', path: MIGRATIONS, body, headers });
+    const { migrationId } = made.body['migration'] as { readonly migrationId: string };
+    const request = { method: 'POST', path: `${MIGRATIONS}/${migrationId}/cancel`, headers };
+    return aimed(once(kms.call, request), async (sql) => {
+      // It may have been completed before, of a tenant without keys.
+      const ended = await sql`
+        select from kms.key_migrations where migration_id = ${migrationId} and state <> 'running'`;
+      return ended.length;
+    });
+  },
   createToken: async (kms) => {
     const name = randomUUID();
     const headers = await ownCreator(kms);

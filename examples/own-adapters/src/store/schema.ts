@@ -66,6 +66,12 @@ export const SCHEMA = `
     tenant_id text not null references tenants, name text not null, fingerprint blob not null, answer blob,
     expires_at integer, primary key (tenant_id, name)
   ) strict;
+  create table if not exists migrations (
+    migration_id text primary key, tenant_id text not null references tenants, state text not null, created_at integer not null,
+    due_at integer not null, revision integer not null, record text not null
+  ) strict;
+  create index if not exists migrations_newest on migrations (tenant_id, created_at desc, migration_id desc);
+  create unique index if not exists migrations_running on migrations (tenant_id) where state = 'running';
   create table if not exists claims (
     provider_id text not null, key_id text not null, version integer not null, tenant_id text not null, kind text not null,
     claimed_at integer not null, mark text not null, primary key (provider_id, key_id, version)

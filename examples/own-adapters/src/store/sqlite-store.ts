@@ -14,6 +14,7 @@ import { SqliteIdentities } from './identity-records.ts';
 import { SqliteIdempotency } from './idempotency-records.ts';
 import { SqliteKeys, toKey } from './key-records.ts';
 import { SqliteResidents } from './resident-claims.ts';
+import { SqliteMigrations } from './migration-records.ts';
 import { SCHEMA } from './schema.ts';
 import { SqliteSeals } from './seal-records.ts';
 import { SqliteTenants } from './tenant-records.ts';
@@ -87,6 +88,7 @@ class SqliteStore implements Store {
             evidence: new SqliteEvidenceRecords(unit),
             residents: new SqliteResidents(unit),
             seals: new SqliteSeals(unit),
+            migrations: new SqliteMigrations(unit),
           });
         } finally {
           unit.end();

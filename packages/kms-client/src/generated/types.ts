@@ -39,6 +39,7 @@ export interface ApiToken {
     | 'kms:keys:delete'
     | 'kms:keys:import'
     | 'kms:keys:policy'
+    | 'kms:keys:migrate'
     | 'kms:random'
     | 'kms:tokens:manage'
     | 'kms:identity-bindings:manage'
@@ -115,6 +116,12 @@ export interface AuditEvent {
     | 'kms.key.import-parameters'
     | 'kms.key.read'
     | 'kms.key.listed'
+    | 'kms.migration.started'
+    | 'kms.migration.planned'
+    | 'kms.migration.read'
+    | 'kms.migration.listed'
+    | 'kms.migration.cancelled'
+    | 'kms.migration.completed'
     | 'kms.random'
     | 'kms.token.created'
     | 'kms.token.read'
@@ -289,6 +296,7 @@ export interface CreatedApiToken {
     | 'kms:keys:delete'
     | 'kms:keys:import'
     | 'kms:keys:policy'
+    | 'kms:keys:migrate'
     | 'kms:random'
     | 'kms:tokens:manage'
     | 'kms:identity-bindings:manage'
@@ -338,6 +346,14 @@ export interface CreatedApiToken {
     readonly accessKeyId: string;
     readonly secretAccessKey: string;
   };
+}
+
+/** The answer of {@link KmsOperations.createMigration}. */
+export interface CreatedMigration {
+  /** The migration that was started; `null` for a dry run. */
+  readonly migration: Migration | null;
+  /** The plan of a dry run, the newest keys first. */
+  readonly plan: MigrationPlan | null;
 }
 
 /** The answer of {@link KmsOperations.createDataKey}. */
@@ -478,6 +494,7 @@ export interface IdentityBinding {
     | 'kms:keys:delete'
     | 'kms:keys:import'
     | 'kms:keys:policy'
+    | 'kms:keys:migrate'
     | 'kms:random'
     | 'kms:tokens:manage'
     | 'kms:identity-bindings:manage'
@@ -835,6 +852,129 @@ export interface MacAnswer {
   readonly keyVersion: number;
   /** The platform id of the algorithm. */
   readonly algorithm: string;
+}
+
+/** The answer of {@link KmsOperations.getMigration} and others. */
+export interface Migration {
+  readonly migrationId: string;
+  readonly state: 'running' | 'completed' | 'cancelled';
+  readonly selector: {
+    /** The platform id of the algorithm. */
+    readonly algorithm?: string;
+    readonly purpose?:
+      | 'encryption'
+      | 'signing'
+      | 'kem'
+      | 'key-wrapping'
+      | 'mac'
+      | 'derive'
+      | 'encrypt'
+      | 'decrypt'
+      | 'sign'
+      | 'verify'
+      | 'wrap';
+    readonly protectionLevel?: 'software' | 'hsm';
+    readonly name?: string;
+    readonly keyIds?: readonly string[];
+  };
+  /** `quantum-safe`, or the platform id of an algorithm. */
+  readonly target: string;
+  /** Who started it: the id of an API token, or an issuer, `#`, and whom it names. */
+  readonly startedBy: string;
+  readonly createdAt: string;
+  readonly endedAt: string | null;
+  readonly keys: {
+    /** How many keys the tenant had at the start that were not destroyed. */
+    readonly total: number;
+    /** How many of them were looked at in this pass. */
+    readonly examined: number;
+    /** How many have got a version under their new algorithm. */
+    readonly upgraded: number;
+    /** How many need none, or are not meant. */
+    readonly unchanged: number;
+    /** How many are tried once more, as their HSM did not answer or they kept changing. */
+    readonly waiting: number;
+    /**
+     * How many stay as they are, by reason: imported, state, quota, policy, fips, hsm, no-successor, purpose,
+     * weaker, unavailable, unreadable, failed.
+     */
+    readonly refused: Readonly<Record<string, number>>;
+  };
+}
+
+/** The answer of {@link KmsOperations.listMigrations}. */
+export interface MigrationPage {
+  readonly items: readonly Migration[];
+  /** Where the next page starts; `null` on the last page. */
+  readonly nextCursor: string | null;
+  /**
+   * Names the keys or tokens that are missing from `items` because their stored record failed its integrity check,
+   * and the parts of the query that were ignored.
+   */
+  readonly warnings?: readonly string[];
+}
+
+/** Part of {@link CreatedMigration}. */
+export interface MigrationPlan {
+  readonly items: readonly PlannedKey[];
+  /** Where the next page starts; `null` on the last page. */
+  readonly nextCursor: string | null;
+  /**
+   * Names the keys or tokens that are missing from `items` because their stored record failed its integrity check,
+   * and the parts of the query that were ignored.
+   */
+  readonly warnings?: readonly string[];
+}
+
+/** Part of what a request takes. */
+export interface MigrationSelector {
+  /** Keys of this algorithm. */
+  readonly algorithm?: string;
+  /** Keys for this. */
+  readonly purpose?:
+    | 'encryption'
+    | 'signing'
+    | 'kem'
+    | 'key-wrapping'
+    | 'mac'
+    | 'derive'
+    | 'encrypt'
+    | 'decrypt'
+    | 'sign'
+    | 'verify'
+    | 'wrap';
+  readonly protectionLevel?: 'software' | 'hsm';
+  /** Keys of this name. */
+  readonly name?: string;
+  /** These keys. */
+  readonly keyIds?: readonly string[];
+}
+
+/** Part of {@link MigrationPlan}. */
+export interface PlannedKey {
+  readonly keyId: string;
+  readonly name: string | null;
+  /** The platform id of the algorithm. */
+  readonly algorithm: string;
+  /** Whether it would be upgraded, needs nothing, or stays as it is although it is meant. */
+  readonly action: 'upgrade' | 'none' | 'refuse';
+  /** The platform id of the algorithm that it would get. */
+  readonly target: string | null;
+  /** Why it would stay as it is. */
+  readonly refusal:
+    | 'imported'
+    | 'state'
+    | 'quota'
+    | 'policy'
+    | 'fips'
+    | 'hsm'
+    | 'no-successor'
+    | 'purpose'
+    | 'weaker'
+    | 'unavailable'
+    | 'unreadable'
+    | 'failed'
+    | null;
 }
 
 /** The answer of {@link KmsOperations.getPublicKey}. */
@@ -1273,6 +1413,49 @@ export interface ShredKeyInput {
   readonly ifRevision?: number | undefined;
 }
 
+/** What {@link KmsOperations.createMigration} takes. */
+export interface CreateMigrationInput {
+  /** The tenant of the call; it must be that of the credential. */
+  readonly tenantId?: string | undefined;
+  /** Which keys are meant: those that meet all of it (default: every key of the tenant). */
+  readonly selector?: MigrationSelector | undefined;
+  /**
+   * `quantum-safe`, which is the post-quantum default for what each key does, or an algorithm: the platform id,
+   * the name in the standard or a usual spelling, in upper or lower case.
+   */
+  readonly target: string;
+  /** Only say what would be done (default: false). */
+  readonly dryRun?: boolean | undefined;
+  /** How many keys a page of a dry run looks at (default: 50). */
+  readonly limit?: number | undefined;
+  /** `nextCursor` of the previous page. */
+  readonly cursor?: string | undefined;
+}
+
+/** What {@link KmsOperations.listMigrations} takes. */
+export interface ListMigrationsInput {
+  /** The tenant of the call; it must be that of the credential. */
+  readonly tenantId?: string | undefined;
+  /** The maximum number of items, from 1 to 200; a number outside that range counts as the nearer bound. */
+  readonly limit?: number | undefined;
+  /** `nextCursor` of the previous page. */
+  readonly cursor?: string | undefined;
+}
+
+/** What {@link KmsOperations.getMigration} takes. */
+export interface GetMigrationInput {
+  /** The tenant of the call; it must be that of the credential. */
+  readonly tenantId?: string | undefined;
+  readonly migrationId: string;
+}
+
+/** What {@link KmsOperations.cancelMigration} takes. */
+export interface CancelMigrationInput {
+  /** The tenant of the call; it must be that of the credential. */
+  readonly tenantId?: string | undefined;
+  readonly migrationId: string;
+}
+
 /** What {@link KmsOperations.getKeyPolicy} takes. */
 export interface GetKeyPolicyInput {
   /** The tenant of the call; it must be that of the credential. */
@@ -1656,6 +1839,7 @@ export interface CreateTokenInput {
         | 'kms:keys:delete'
         | 'kms:keys:import'
         | 'kms:keys:policy'
+        | 'kms:keys:migrate'
         | 'kms:random'
         | 'kms:tokens:manage'
         | 'kms:identity-bindings:manage'
@@ -1764,6 +1948,7 @@ export interface CreateIdentityBindingInput {
         | 'kms:keys:delete'
         | 'kms:keys:import'
         | 'kms:keys:policy'
+        | 'kms:keys:migrate'
         | 'kms:random'
         | 'kms:tokens:manage'
         | 'kms:identity-bindings:manage'
@@ -1963,6 +2148,12 @@ export interface ListAuditEventsInput {
     | 'kms.key.import-parameters'
     | 'kms.key.read'
     | 'kms.key.listed'
+    | 'kms.migration.started'
+    | 'kms.migration.planned'
+    | 'kms.migration.read'
+    | 'kms.migration.listed'
+    | 'kms.migration.cancelled'
+    | 'kms.migration.completed'
     | 'kms.random'
     | 'kms.token.created'
     | 'kms.token.read'
@@ -2123,6 +2314,26 @@ export interface KmsOperations {
    * key stays for audit.
    */
   shredKey(input: ShredKeyInput, options?: CallOptions): Promise<Key>;
+
+  /**
+   * Move keys to another algorithm. In the background: each key gets a new version under its new algorithm, and
+   * its versions before that still read what they protected. Needs `kms:keys:rotate` as well. One migration of a
+   * tenant runs at a time: `CONFLICT` while another does. With `dryRun` nothing is changed, and `plan` has a page
+   * of what would be done with which key.
+   */
+  createMigration(input: CreateMigrationInput, options?: CallOptions): Promise<CreatedMigration>;
+
+  /** List the migrations of the tenant. Newest first: the one that is running, and the last 100 that have ended. */
+  listMigrations(input?: ListMigrationsInput, options?: CallOptions): Promise<MigrationPage>;
+
+  /** Show a migration and how far it has got. */
+  getMigration(input: GetMigrationInput, options?: CallOptions): Promise<Migration>;
+
+  /**
+   * Cancel a migration. No further key is changed; those that were stay as they are. One that has ended is
+   * answered as it is.
+   */
+  cancelMigration(input: CancelMigrationInput, options?: CallOptions): Promise<Migration>;
 
   /**
    * Read the policy of a key. For a key without a policy, the answer is one without statements, which means the

@@ -1,5 +1,6 @@
 import { type Algorithm, KmsError, resolveAlgorithm } from '@qnsp/kms-core';
 import { ALGORITHMS } from '@qnsp/kms-core/algorithms';
+import { QUANTUM_SAFE } from '@qnsp/kms-core/internal';
 import { z } from 'zod';
 import { inside } from './inside.ts';
 import { onTheWire } from './wire-schema.ts';
@@ -24,6 +25,19 @@ export const chosenAlgorithm = onTheWire(
     encode: (value) => value?.id ?? '',
   }),
   { ...NAMES, description: `${NAMES.description} If absent or empty, the default algorithm of the deployment.` },
+);
+
+/** What keys are migrated to: `quantum-safe`, or an algorithm by any of its names. */
+export const migrationTarget = onTheWire(
+  z.codec(z.string().max(64), inside<Algorithm | typeof QUANTUM_SAFE>(), {
+    decode: (name, payload) => (name === QUANTUM_SAFE ? name : resolve(name, payload)),
+    encode: (target) => (target === QUANTUM_SAFE ? target : target.id),
+  }),
+  {
+    ...NAMES,
+    description: `\`${QUANTUM_SAFE}\`, which is the post-quantum default for what each key does, or an algorithm: the platform id, the name in the standard or a usual spelling, in upper or lower case.`,
+    examples: [QUANTUM_SAFE, 'dilithium-5'],
+  },
 );
 
 function resolve(name: string, { issues }: z.core.ParsePayload): Algorithm {

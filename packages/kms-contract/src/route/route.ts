@@ -16,6 +16,7 @@ export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 export const TAGS = {
   Keys: 'Keys and what is known about them.',
   Lifecycle: 'Rotation, suspension, revocation and destruction.',
+  Migrations: 'Many keys to another algorithm, in the background.',
   Cryptography:
     'Operations that use a key. Each also takes `{items: […]}`, up to 1,000 items, and answers in the same order. They change ' +
     'nothing, so an `Idempotency-Key` is ignored: their answers are not kept, and each call is carried out again and counts against the limits of its key.',

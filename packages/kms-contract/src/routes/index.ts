@@ -10,6 +10,7 @@ import { keyImportRoutes } from './key-import.ts';
 import { keyWrappingRoutes } from './key-wrapping.ts';
 import { keyRoutes } from './keys.ts';
 import { lifecycleRoutes } from './lifecycle.ts';
+import { migrationRoutes } from './migrations.ts';
 import { policyRoutes } from './policies.ts';
 import { randomRoutes } from './random.ts';
 import { rotationScheduleRoutes } from './rotation-schedules.ts';
@@ -25,6 +26,7 @@ import { tokenRoutes } from './tokens.ts';
 export const ROUTES = {
   ...keyRoutes,
   ...lifecycleRoutes,
+  ...migrationRoutes,
   ...policyRoutes,
   ...encryptionRoutes,
   ...signatureRoutes,

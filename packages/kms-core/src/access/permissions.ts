@@ -9,6 +9,7 @@ const LIFECYCLE_PERMISSIONS = [
   'kms:keys:delete',
   'kms:keys:import',
   'kms:keys:policy',
+  'kms:keys:migrate',
 ] as const;
 
 const SERVICE_PERMISSIONS = [
@@ -43,6 +44,7 @@ export const WAY_BACK: ReadonlySet<Permission> = new Set<Permission>([SET_POLICI
 export const BEYOND_KEYS: ReadonlySet<Permission> = new Set<Permission>([
   'kms:keys:create',
   'kms:keys:import',
+  'kms:keys:migrate',
   'kms:tokens:manage',
   'kms:identity-bindings:manage',
   'kms:audit:read',
@@ -100,6 +102,7 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, ReadonlySet<Permission>>> =
     'kms:keys:delete',
     'kms:keys:import',
     'kms:keys:policy',
+    'kms:keys:migrate',
     'kms:random',
     'kms:tokens:manage',
     'kms:identity-bindings:manage',
@@ -119,6 +122,7 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, ReadonlySet<Permission>>> =
     'kms:keys:delete',
     'kms:keys:import',
     'kms:keys:policy',
+    'kms:keys:migrate',
     'kms:random',
     'kms:tokens:manage',
     'kms:identity-bindings:manage',
@@ -136,6 +140,7 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, ReadonlySet<Permission>>> =
     'kms:keys:delete',
     'kms:keys:import',
     'kms:keys:policy',
+    'kms:keys:migrate',
     'kms:random',
   ]),
   key_user: new Set<Permission>(['kms:keys:read', 'kms:keys:use', 'kms:random', ...USES_OF_A_KEY]),

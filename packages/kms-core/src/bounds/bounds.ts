@@ -51,6 +51,14 @@ export const BOUNDS = {
   masterKeyDays: 3650,
   /** How many earlier versions of a tenant's master key there may be, with those of which something is left for a day. */
   earlierMasterKeys: 24,
+  migration: {
+    /** How many keys a selector may name. */
+    keys: 256,
+    /** How many migrations of a tenant that have ended are kept. */
+    kept: 100,
+    /** How long one process holds a migration without a sign of life. */
+    leaseMs: { minimum: 1000, maximum: 60 * 60 * 1000 },
+  },
   upcomingDays: { maximum: 3650, default: 30 },
   rotationSeconds: { minimum: 60, maximum: 10 * 365 * 24 * 60 * 60 },
   retainVersions: 1000,

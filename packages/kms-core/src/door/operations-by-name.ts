@@ -2,6 +2,7 @@ import { createApiToken } from '../operations/api-tokens.ts';
 import { applyTombstones } from '../operations/apply-tombstones.ts';
 import type { OPERATIONS, OperationName } from '../operations/catalog.ts';
 import { createDataKey } from '../operations/create-data-key.ts';
+import { createMigration } from '../operations/create-migration.ts';
 import { createKey } from '../operations/create-key.ts';
 import { decrypt } from '../operations/decrypt.ts';
 import { denyIdentity } from '../operations/deny-identity.ts';
@@ -25,6 +26,7 @@ import { listIdentityDenials } from '../operations/list-identity-denials.ts';
 import { listKeys } from '../operations/list-keys.ts';
 import { mac, verifyMac } from '../operations/mac.ts';
 import { installPlatformToken } from '../operations/platform-token.ts';
+import { cancelMigration, getMigration, listMigrations } from '../operations/migrations.ts';
 import { random } from '../operations/random.ts';
 import { exportAudit, getAuditBatch, listAuditCheckpoints, listAuditEvents } from '../operations/read-evidence.ts';
 import { reencrypt } from '../operations/reencrypt.ts';
@@ -35,6 +37,7 @@ import { rotateKey, upgradeKey } from '../operations/rotate-key.ts';
 import { rotateApiToken } from '../operations/rotate-token.ts';
 import { rotationSchedules } from '../operations/rotation-schedules.ts';
 import { runDueWork } from '../operations/run-due-work.ts';
+import { runMigrations } from '../operations/run-migrations.ts';
 import { sign } from '../operations/sign.ts';
 import { resumeKey, suspendKey } from '../operations/suspend-key.ts';
 import { sweepResidentKeys } from '../operations/sweep-resident-keys.ts';
@@ -81,6 +84,10 @@ export const CALLERS_OPERATIONS = {
   deleteKeyPolicy,
   getImportParameters: createImportParameters,
   importKey,
+  createMigration,
+  listMigrations,
+  getMigration,
+  cancelMigration,
   encrypt,
   decrypt,
   reencrypt,
@@ -129,5 +136,6 @@ export const OWN_OPERATIONS = {
   runDueWork,
   rotateDueMasterKeys,
   resealMasterKeys,
+  runMigrations,
   sweepResidentKeys,
 } as const satisfies Readonly<Record<OperationName & keyof OwnKms, unknown>>;

@@ -1,4 +1,4 @@
-import type { TenantId } from '../model/identifiers.ts';
+import { newId, type TenantId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
 import { repeat, type Repeated } from '../scheduling/repeated.ts';
 import type { Kms } from '../operations/kms.ts';
@@ -7,6 +7,7 @@ import { removeExpiredTokens } from '../operations/remove-expired-tokens.ts';
 import { type ReportedRecords, resealMasterKeys } from '../operations/reseal-master-keys.ts';
 import { rotateDueMasterKeys } from '../operations/rotate-due-master-keys.ts';
 import { runDueWork } from '../operations/run-due-work.ts';
+import { runMigrations } from '../operations/run-migrations.ts';
 
 /** What became of scheduled work. */
 export type WorkReport =
@@ -23,6 +24,14 @@ export type WorkReport =
       readonly resealed: number;
       readonly retired: readonly TenantId[];
     }
+  /** Keys that migrations upgraded, and migrations that looked at every key. */
+  | {
+      readonly kind: 'migrations';
+      readonly upgraded: number;
+      readonly completed: readonly { readonly tenantId: TenantId; readonly migrationId: string }[];
+    }
+  /** The turn of the migration of one tenant failed; it comes up again at the next turn. */
+  | { readonly kind: 'migration-failed'; readonly tenantId: TenantId; readonly error: unknown }
   /** Records that cannot be sealed again, as they are not authentic, and keep an earlier master key. Said when their number grows. */
   | { readonly kind: 'records-kept'; readonly kept: number }
   /** The turn of the master key of one tenant failed; it comes up again at the next turn. */
@@ -54,12 +63,15 @@ const MASTER_KEYS_AT_ONCE = 10;
 /** After this time what is sealed again has a pause, and it is asked again whether it may work. */
 const RESEALING_MS = 30_000;
 
+/** After this time what is migrated has a pause, and it is asked again whether it may work. */
+const MIGRATING_MS = 30_000;
+
 /**
- * Runs what schedules ask for again and again: rotations, destructions, the removal of expired tokens; and beside it, as that may take long,
- * what master keys need.
+ * Runs what schedules ask for again and again: rotations, destructions, the removal of expired tokens; and beside it, as these may take long,
+ * what master keys need, and migrations.
  */
 export function startScheduledWork(kms: Kms, schedule: Schedule): Repeated {
-  const works = [startDueWork(kms, schedule), startMasterKeyWork(kms, schedule)];
+  const works = [startDueWork(kms, schedule), startMasterKeyWork(kms, schedule), startMigrationWork(kms, schedule)];
   return {
     stop: async () => {
       await Promise.all(works.map((work) => work.stop()));
@@ -101,6 +113,26 @@ function startMasterKeyWork(
       if ((await mayWork?.()) ?? true) await work(stopping);
     } catch (error) {
       // The next turn tries again: what is left to do is what the records say.
+      report({ kind: 'failed', error });
+    }
+  });
+}
+
+function startMigrationWork(kms: Kms, { intervalMs = INTERVAL_MS, report, mayWork }: Schedule): Repeated {
+  const holder = newId();
+  const work = async (stopping: AbortSignal) => {
+    const limit = AbortSignal.any([stopping, AbortSignal.timeout(MIGRATING_MS)]);
+    const service = operationOfService(kms, 'runMigrations');
+    const { upgraded, completed, keys, failed } = await runMigrations(service, { holder }, limit);
+    if (upgraded + completed.length > 0) report({ kind: 'migrations', upgraded, completed });
+    for (const { key, error } of keys) report({ kind: 'key-failed', key, error });
+    for (const { tenantId, error } of failed) report({ kind: 'migration-failed', tenantId, error });
+  };
+  return repeat(intervalMs, async (stopping) => {
+    try {
+      if ((await mayWork?.()) ?? true) await work(stopping);
+    } catch (error) {
+      // The next turn tries again: how far a migration got is what its record says.
       report({ kind: 'failed', error });
     }
   });

@@ -86,6 +86,11 @@ export class OperationEvidence {
     this.#trail.requireRoom(this.#call.tenantId);
   }
 
+  /** The request turned out to ask for something else than what its operation does otherwise. */
+  becomes(eventType: AuditEventType): void {
+    this.#call = { ...this.#call, eventType };
+  }
+
   /** The credential turned out to act for this tenant, from this address. */
   actsFor(tenantId: TenantId, ip: string | null): void {
     this.#call = { ...this.#call, tenantId, context: { ...this.#call.context, ip } };

@@ -73,6 +73,14 @@ export {
   type UnsignedKeyRecord,
   type UsageLimits,
 } from '../model/key.ts';
+export type {
+  KeyMigrationRecord,
+  MigrationOrder,
+  MigrationProgress,
+  MigrationRefusal,
+  MigrationSelector,
+  MigrationState,
+} from '../model/key-migration.ts';
 export type { Metadata } from '../model/metadata.ts';
 export type { PolicyDocument } from '../model/policy-document.ts';
 export {
@@ -148,6 +156,7 @@ export { InProcessFeed } from '../ports/in-process-feed.ts';
 export type { Client, Job, JobCounts, Jobs } from '../ports/jobs.ts';
 export type { KeepEvidence, RunningEvidence } from '../ports/kept-evidence.ts';
 export type { MemoryCache } from '../ports/memory-cache.ts';
+export type { MigrationPage, MigrationQuery, MigrationRecords } from '../ports/migration-records.ts';
 export type { AddressLimiter } from '../ports/address-limiter.ts';
 export type { RateLimitDetails, RateLimiter } from '../ports/rate-limiter.ts';
 export {

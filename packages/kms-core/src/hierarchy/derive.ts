@@ -11,6 +11,7 @@ export type DerivationLabel =
   | 'qnsp-kms/v1/sigv4-secret'
   | 'qnsp-kms/v1/token-record-mac'
   | 'qnsp-kms/v1/tenant-record-mac'
+  | 'qnsp-kms/v1/migration-record-mac'
   | 'qnsp-kms/v2/idempotency-answer'
   | 'qnsp-kms/v1/idempotency-fingerprint'
   | 'qnsp-kms/v1/import-token'

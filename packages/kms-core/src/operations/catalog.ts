@@ -33,6 +33,8 @@ export interface CataloguedOperation {
 }
 
 const CHANGE_OF_KEY = { uses: 'key', cost: 'write', changes: true } as const;
+const CHANGE_OF_TENANT = { uses: 'tenant', cost: 'write', changes: true } as const;
+const READ_OF_TENANT = { uses: 'tenant', cost: 'read', changes: false } as const;
 const USE_OF_KEY = { uses: 'key', cost: 'memory', changes: false } as const;
 
 /**
@@ -98,6 +100,11 @@ export const OPERATIONS = {
     changes: false,
   },
   importKey: { permission: 'kms:keys:import', event: 'kms.key.imported', uses: 'tenant', cost: 'write', changes: true },
+
+  createMigration: { ...CHANGE_OF_TENANT, permission: 'kms:keys:migrate', event: 'kms.migration.started' },
+  listMigrations: { ...READ_OF_TENANT, permission: 'kms:keys:read', event: 'kms.migration.listed' },
+  getMigration: { ...READ_OF_TENANT, permission: 'kms:keys:read', event: 'kms.migration.read' },
+  cancelMigration: { ...CHANGE_OF_TENANT, permission: 'kms:keys:migrate', event: 'kms.migration.cancelled' },
 
   encrypt: { ...USE_OF_KEY, permission: 'kms:encrypt', event: 'kms.encrypt', crypto: 'encrypt' },
   decrypt: { ...USE_OF_KEY, permission: 'kms:decrypt', event: 'kms.decrypt', crypto: 'decrypt' },
@@ -285,6 +292,7 @@ export const OPERATIONS = {
     cost: 'slow',
     changes: true,
   },
+  runMigrations: { permission: null, event: 'kms.migration.completed', uses: 'service', cost: 'slow', changes: true },
   sweepResidentKeys: { permission: null, event: null, uses: 'service', cost: 'slow', changes: true },
   checkRoots: { permission: null, event: null, uses: 'service', cost: 'slow', changes: false },
   completeWraps: { permission: null, event: null, uses: 'service', cost: 'slow', changes: true },
@@ -325,6 +333,9 @@ export const KEY_EVENT_TYPES = {
 export const AUDIT_SWITCH = { on: 'kms.audit.enabled', off: 'kms.audit.disabled' } as const satisfies Readonly<
   Record<string, AuditEventType>
 >;
+
+/** The event of a migration that was only planned. */
+export const MIGRATION_PLANNED = 'kms.migration.planned' satisfies AuditEventType;
 
 /** The event of a start in FIPS mode. */
 export const FIPS_ENTERED = 'kms.fips.entered' satisfies AuditEventType;

@@ -3,6 +3,7 @@ import type { ApiTokenRecord } from '../access/api-token.ts';
 import type { IdentityBindingRecord, IdentityDenialRecord } from '../access/identity-binding.ts';
 import type { KeyId, TenantId } from '../model/identifiers.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
+import type { MigrationRecords } from './migration-records.ts';
 import type { ResidentKeyName } from './resident-keys.ts';
 import type { MasterKeyName, MasterKeyWrap, RootRecord, TenantRecord } from '../model/tenant.ts';
 import type { KeyState } from '../model/states.ts';
@@ -54,6 +55,7 @@ export interface UnitOfWork {
   readonly evidence: EvidenceRecords;
   readonly residents: ResidentClaims;
   readonly seals: SealRecords;
+  readonly migrations: MigrationRecords;
 }
 
 /** The keys of a unit of work. */

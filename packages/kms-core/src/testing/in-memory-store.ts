@@ -9,6 +9,7 @@ import { MemoryEvidence } from './store-memory-evidence.ts';
 import { MemoryIdentities } from './store-memory-identities.ts';
 import { MemoryIdempotency } from './store-memory-idempotency.ts';
 import { MemoryKeys } from './store-memory-keys.ts';
+import { MemoryMigrations } from './store-memory-migrations.ts';
 import { changesBetween, copyOf, draftOf, emptyTables, type MemoryTables } from './store-memory-tables.ts';
 import { MemoryResidents } from './store-memory-residents.ts';
 import { MemorySeals } from './store-memory-seals.ts';
@@ -91,6 +92,7 @@ export class InMemoryStore implements Store {
         evidence: new MemoryEvidence(unit),
         residents: new MemoryResidents(unit),
         seals: new MemorySeals(unit),
+        migrations: new MemoryMigrations(unit),
       });
       if (failure !== undefined)
         throw new KmsError('INTERNAL_ERROR', 'A failed unit of work cannot be committed.', { cause: failure });

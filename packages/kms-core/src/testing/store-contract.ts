@@ -9,6 +9,7 @@ import { keyListRules } from './store-contract-key-lists.ts';
 import { keyUseRules } from './store-contract-key-uses.ts';
 import { keyRules } from './store-contract-keys.ts';
 import { lineageRules } from './store-contract-lineages.ts';
+import { migrationRules } from './store-contract-migrations.ts';
 import { residentRules } from './store-contract-residents.ts';
 import { roomRules } from './store-contract-room.ts';
 import { rootRules } from './store-contract-roots.ts';
@@ -47,6 +48,7 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
     describe('tenants', () => tenantRules(rules, store));
     describe('seals', () => sealRules(rules, store));
     describe('roots', () => rootRules(rules, store));
+    describe('migrations', () => migrationRules(rules, store));
     describe('resident keys', () => residentRules(rules, store));
   });
 }

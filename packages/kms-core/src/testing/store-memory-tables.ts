@@ -5,6 +5,7 @@ import type { AuditEvent } from '../model/audit-event.ts';
 import type { ApiTokenRecord } from '../access/api-token.ts';
 import type { IdentityBindingRecord, IdentityDenialRecord } from '../access/identity-binding.ts';
 import { SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
+import type { KeyMigrationRecord } from '../model/key-migration.ts';
 import type { KeyRecord } from '../model/key.ts';
 import type { MasterKeyWrap, RootRecord, TenantRecord } from '../model/tenant.ts';
 import type { StoreChange } from '../ports/change-feed.ts';
@@ -32,6 +33,7 @@ export interface MemoryTables {
   readonly answers: Map<string, StoredAnswer>;
   readonly evidence: AuditEvent[];
   readonly claims: Map<string, ResidentClaim>;
+  readonly migrations: Map<string, KeyMigrationRecord>;
 }
 
 interface StoredAnswer extends Omit<IdempotencyRecord, 'answer' | 'expiresAt'> {
@@ -68,6 +70,7 @@ export function emptyTables(): MemoryTables {
     answers: new Map(),
     evidence: [],
     claims: new Map(),
+    migrations: new Map(),
   };
 }
 
@@ -111,6 +114,7 @@ export function draftOf(tables: MemoryTables): MemoryTables {
     answers: new Map(tables.answers),
     evidence: [...tables.evidence],
     claims: new Map(tables.claims),
+    migrations: new Map(tables.migrations),
   };
 }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { ApiTokenRecord } from '../access/api-token.ts';
 import type { IdentityBindingRecord, IdentityDenialRecord } from '../access/identity-binding.ts';
 import { newId, SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
+import { firstPass, type KeyMigrationRecord } from '../model/key-migration.ts';
 import type { KeyRecord, KeyVersionRecord, RecordMac } from '../model/key.ts';
 import { NO_FIELDS } from '../model/record-fields.ts';
 import type { MasterKeyWrap, RootRecord, TenantRecord } from '../model/tenant.ts';
@@ -156,6 +157,28 @@ export function sampleDenial(tenantId: TenantId, change: Partial<IdentityDenialR
     createdAt: new Date('2026-03-01T10:00:00.001Z'),
     createdBy: 'somebody',
     fields: NO_FIELDS,
+    mac: sampleMac(),
+    ...change,
+  };
+}
+
+/** A running migration that a store takes; `change` replaces fields. */
+export function sampleMigration(tenantId: TenantId, change: Partial<KeyMigrationRecord> = {}): KeyMigrationRecord {
+  return {
+    tenantId,
+    migrationId: newId(),
+    state: 'running',
+    createdAt: new Date('2026-03-01T10:00:00.001Z'),
+    endedAt: null,
+    order: {
+      selector: { algorithm: 'ed25519', keyIds: [newId()] },
+      target: 'quantum-safe',
+      starter: { subject: 'somebody', ip: null, mfa: true },
+    },
+    progress: firstPass(3),
+    holder: null,
+    dueAt: new Date('2026-03-01T10:00:00.001Z'),
+    revision: 1,
     mac: sampleMac(),
     ...change,
   };

@@ -28,6 +28,11 @@ const claimsOf =
   (sound) =>
     withUnits(sound, (unit) => ({ residents: over(unit.residents, change(unit.residents)) }));
 
+const migrationsOf =
+  (change: (migrations: UnitOfWork['migrations']) => Partial<UnitOfWork['migrations']>): StoreMutant =>
+  (sound) =>
+    withUnits(sound, (unit) => ({ migrations: over(unit.migrations, change(unit.migrations)) }));
+
 const isLocked = (args: readonly unknown[]): boolean => JSON.stringify(args).includes('"lock":true');
 const unlocked =
   (name: string, when: (args: readonly unknown[]) => boolean = () => true): StoreMutant =>
@@ -623,6 +628,35 @@ const OTHERS: Readonly<Record<string, StoreMutant>> = {
   },
 };
 
+const MIGRATIONS: Readonly<Record<string, StoreMutant>> = {
+  'changes a migration that has ended': migrationsOf((migrations) => ({
+    update: (migration) => migrations.update(migration).catch(() => undefined),
+  })),
+  'lets several migrations of a tenant run': migrationsOf((migrations) => ({
+    insert: (migration) => migrations.insert(migration).catch(() => undefined),
+  })),
+  'forgets the progress of a migration': migrationsOf((migrations) => ({
+    get: async (migrationId, options) => {
+      const found = await migrations.get(migrationId, options);
+      return found && { ...found, progress: { ...found.progress, examined: 0 } };
+    },
+  })),
+  'hands out migrations that were passed over': migrationsOf((migrations) => ({
+    lockDue: (limit) => migrations.lockDue(limit, []),
+  })),
+  'hands out more migrations than were asked for': migrationsOf((migrations) => ({
+    lockDue: (_limit, except) => migrations.lockDue(1000, except),
+  })),
+  'hands out the migrations that are due last first': migrationsOf((migrations) => ({
+    lockDue: async (limit, except) => (await migrations.lockDue(limit, except)).toReversed(),
+  })),
+  'keeps every migration that has ended': migrationsOf(() => ({ removeEnded: async () => undefined })),
+  'keeps one migration fewer': migrationsOf((migrations) => ({ removeEnded: () => migrations.removeEnded(0) })),
+  'lists migrations without an end': migrationsOf((migrations) => ({
+    list: async (query) => ({ ...(await migrations.list(query)), more: true }),
+  })),
+};
+
 /** Stores that break one promise each, by what they do. */
 export const STORE_MUTANTS: Readonly<Record<string, StoreMutant>> = {
   ...UNITS,
@@ -632,4 +666,5 @@ export const STORE_MUTANTS: Readonly<Record<string, StoreMutant>> = {
   ...TENANTS,
   ...TOKENS,
   ...OTHERS,
+  ...MIGRATIONS,
 };

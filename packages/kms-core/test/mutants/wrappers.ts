@@ -27,7 +27,7 @@ export function withUnits(store: Store, change: (unit: UnitOfWork, scope: StoreS
   return over(store, { transact });
 }
 
-type Group = 'keys' | 'tenants' | 'tokens' | 'identities' | 'idempotency' | 'evidence' | 'residents' | 'seals';
+type Group = Exclude<keyof UnitOfWork, 'now'>;
 /** Which call of a unit this is, as `keys.get`, and what it was given. */
 export type Call = (name: string, args: readonly unknown[]) => boolean;
 
@@ -94,6 +94,7 @@ export function splitAfter(store: Store, isLast: Call): Store {
         evidence: group('evidence'),
         residents: group('residents'),
         seals: group('seals'),
+        migrations: group('migrations'),
       });
       await open?.commit();
       return answer;
@@ -125,13 +126,14 @@ export function answering(store: Store, change: (part: unknown) => unknown): Sto
           mapped(await Reflect.apply(member, target, args), change);
       },
     });
-  const units = withUnits(store, ({ keys, tenants, tokens, identities, idempotency, residents }) => ({
+  const units = withUnits(store, ({ keys, tenants, tokens, identities, idempotency, residents, migrations }) => ({
     keys: through(keys),
     tenants: through(tenants),
     tokens: through(tokens),
     identities: through(identities),
     idempotency: through(idempotency),
     residents: through(residents),
+    migrations: through(migrations),
   }));
   const direct = through(store);
   return over(units, {

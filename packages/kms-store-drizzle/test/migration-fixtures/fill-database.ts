@@ -5,6 +5,7 @@ import {
   createApiToken,
   createIdentityBinding,
   createKey,
+  createMigration,
   createTenant,
   deleteIdentityBinding,
   denyIdentity,
@@ -94,6 +95,7 @@ export async function fillDatabase(kms: Kms): Promise<Uses> {
   const budget = await create('ChaCha20-Poly1305', { usageLimits: { maxOperations: BUDGET } });
   for (let used = 0; used < BUDGET - 1; used += 1) await encrypt({ kms, caller }, { keyId: budget, plaintext });
 
+  await createMigration({ kms, caller }, { target: 'quantum-safe', selector: { name: 'nobody' } });
   await suspendKey({ kms, caller }, { keyId: await create('AES-128-GCM') });
   await revokeKey({ kms, caller }, { keyId: await create('Ed25519'), reason: 'suspected_compromise' });
   await destroyKey({ kms, caller }, { keyId: await create('X25519') });

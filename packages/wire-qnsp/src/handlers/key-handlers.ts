@@ -1,9 +1,13 @@
 import {
+  cancelMigration,
   createKey,
+  createMigration,
   getKey,
+  getMigration,
   getPublicKey,
   keyStatistics,
   listKeys,
+  listMigrations,
   rotationSchedules,
   updateKey,
 } from '@qnsp/kms-core/internal';
@@ -39,4 +43,12 @@ export const keyHandlers = {
   listRotationSchedules: ({ op, request }) => rotationSchedules(op, request.query),
 
   listUpcomingRotations: ({ op, request }) => rotationSchedules(op, request.query),
+
+  createMigration: ({ op, request }) => createMigration(op, request.body),
+
+  listMigrations: ({ op, request }) => listMigrations(op, request.query),
+
+  getMigration: ({ op, request }) => getMigration(op, request.params),
+
+  cancelMigration: ({ op, request }) => cancelMigration(op, request.params),
 } satisfies Partial<Handlers>;

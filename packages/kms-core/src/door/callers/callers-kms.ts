@@ -2,6 +2,7 @@ import type { AccessOperations } from './access.ts';
 import type { CryptographicOperations } from './cryptography.ts';
 import type { KeyOperations } from './keys.ts';
 import type { LifecycleOperations } from './lifecycle.ts';
+import type { MigrationOperations } from './migrations.ts';
 import type { EvidenceOperations, TenantOperations } from './platform.ts';
 
 /**
@@ -31,6 +32,7 @@ import type { EvidenceOperations, TenantOperations } from './platform.ts';
 export interface CallerKms
   extends KeyOperations,
     LifecycleOperations,
+    MigrationOperations,
     CryptographicOperations,
     AccessOperations,
     TenantOperations,

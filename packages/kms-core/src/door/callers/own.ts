@@ -2,6 +2,7 @@ import type { Tombstone } from '../../model/tombstone.ts';
 import type { RemovedTokens, TokenRetention } from '../../operations/remove-expired-tokens.ts';
 import type { ResealReport } from '../../operations/reseal-master-keys.ts';
 import type { DueMasterKeys, MasterKeySchedule } from '../../operations/rotate-due-master-keys.ts';
+import type { MigrationsReport, MigrationsRun } from '../../operations/run-migrations.ts';
 import type { DueWorkReport } from '../../operations/run-due-work.ts';
 import type { SweepLimits, SweepReport } from '../../operations/sweep-resident-keys.ts';
 import type { FirstTenant, FirstTenantInput } from '../../operations/tenants.ts';
@@ -95,6 +96,20 @@ export interface OwnKms {
    * console.log(retired.includes(tenantId), kept); // true 0
    */
   resealMasterKeys(signal: AbortSignal): Promise<ResealReport>;
+
+  /**
+   * Goes on with the migrations that callers started with `createMigration`, until none is due or the signal is aborted. A KMS that was
+   * opened with `schedule` does so by itself.
+   *
+   * @throws KmsError `STORE_UNAVAILABLE`. The failure of a single key or migration is in the answer, and does not stop the others.
+   * @example
+   * import { resolveAlgorithm } from '@qnsp/kms-core';
+   * const { keyId } = await ada.createKey({ algorithm: resolveAlgorithm('Ed25519') });
+   * await ada.createMigration({ selector: { keyIds: [keyId] }, target: 'quantum-safe' });
+   * const { upgraded, failed } = await kms.own.runMigrations({ holder: 'batch 7' }, AbortSignal.timeout(10_000));
+   * console.log(upgraded, failed, (await ada.getKey({ keyId })).algorithmNist); // 1 [] ML-DSA-65
+   */
+  runMigrations(run: MigrationsRun, signal: AbortSignal): Promise<MigrationsReport>;
 
   /**
    * Reconciles each HSM that keys may live in with the database: objects that a crash left behind are destroyed after their time, and

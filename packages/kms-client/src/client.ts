@@ -1,6 +1,7 @@
 import { batch, type AnswerOf, type BatchOperation, type BatchResult, type InputOf } from './batch.ts';
 import type { CallOptions } from './base/call-options.ts';
 import { OPERATIONS } from './generated/operations.ts';
+import { reencryptAll, type ReencryptResult } from './reencrypt-all.ts';
 import type {
   ApiToken,
   ExportInventoryInput,
@@ -11,6 +12,7 @@ import type {
   ListKeysInput,
   ListTenantsInput,
   ListTokensInput,
+  ReencryptInput,
   Tenant,
 } from './generated/types.ts';
 import { invalidArgument, KmsClientError, requireKnown } from './errors/kms-client-error.ts';
@@ -77,6 +79,17 @@ export interface KmsClient extends KmsOperations {
     items: readonly InputOf<Id>[],
     options?: CallOptions,
   ): Promise<readonly BatchResult<AnswerOf<Id>>[]>;
+  /**
+   * Encrypts any number of ciphertexts again, each under the newest version of its key or under another key; the plaintexts stay inside of the
+   * service. The results come in the order of the items, of which no more is taken than is answered soon, so they may be endless. An item that
+   * fails is an error in its place.
+   *
+   * @throws KmsClientError when a request as a whole fails: what was answered before it is done.
+   */
+  reencryptAll(
+    items: Iterable<ReencryptInput> | AsyncIterable<ReencryptInput>,
+    options?: CallOptions,
+  ): AsyncIterableIterator<ReencryptResult, void, void>;
 }
 
 const DEFAULT_RETRY: RetryPolicy = { attempts: 4, deadlineMs: 60_000, baseDelayMs: 200, maxDelayMs: 5000 };
@@ -136,6 +149,7 @@ export function clientOf(settings: TransportSettings): KmsClient {
     streamInventory: (input = {}, options = {}) =>
       stream(settings, OPERATIONS.exportInventory, encodeCall(OPERATIONS.exportInventory, { ...input }), options),
     batch: (id, items, options = {}) => batch(settings, id, items, options),
+    reencryptAll: (items, options = {}) => reencryptAll(settings, items, options),
   };
 }
 

@@ -3,6 +3,7 @@ export { createKmsClient, type KmsClient, type KmsClientOptions } from './client
 export type { CallOptions } from './base/call-options.ts';
 export type { BatchOperation, BatchResult } from './batch.ts';
 export { type EnvelopeErrorCode, KmsClientError, type KmsClientErrorCode } from './errors/kms-client-error.ts';
+export type { ReencryptResult } from './reencrypt-all.ts';
 export type { RetryPolicy } from './transport/retry.ts';
 export type { TokenSource } from './transport/credential.ts';
 export { isUuid } from './wire/uuid.ts';

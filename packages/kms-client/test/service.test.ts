@@ -27,7 +27,9 @@ afterAll(async () => {
 describe('the operations', () => {
   test('have a method each, and no method is of no operation', () => {
     const operations = ALL_ROUTES.map(({ operationId }) => operationId);
-    expect(Object.keys(kms).sort()).toEqual([...operations, 'allKeys', 'allTenants', 'allTokens', 'batch'].sort());
+    expect(Object.keys(kms).sort()).toEqual(
+      [...operations, 'allKeys', 'allTenants', 'allTokens', 'batch', 'reencryptAll'].sort(),
+    );
   });
 
   test('encrypt, decrypt and re-encrypt bytes', async () => {

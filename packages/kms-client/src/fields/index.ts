@@ -1,4 +1,5 @@
 // The public surface of encrypted database fields, for every platform.
+export { type CiphertextHeader, ciphertextHeader } from './ciphertext-header.ts';
 export {
   createFieldCipher,
   type FieldCipher,

@@ -53,12 +53,13 @@ export async function withRetries<T>(
       if (!(error instanceof KmsClientError) || !error.retryable || failures >= policy.attempts) throw error;
       const delay = retryDelayMs(failures, error.retryAfterSeconds, policy, Math.random);
       if (delay >= remaining()) throw error;
-      await sleep(delay, signal);
+      await pause(delay, signal);
     }
   }
 }
 
-function sleep(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+/** Waits, unless the signal ends it; then it is rejected with the reason of the signal. */
+export function pause(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const end = () => {
       clearTimeout(timer);

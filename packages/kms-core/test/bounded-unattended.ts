@@ -133,4 +133,10 @@ export const UNATTENDED: Readonly<Record<string, Cases>> = {
   authenticateToken: { outside: [] },
   apiTokenVerifier: { outside: [] },
   accessKeyVerifier: { outside: [] },
+  accountOf: {
+    outside: [
+      { path: 'tenantId', run: (f) => core.accountOf(f.kms, 'tenant') },
+      { path: 'tenantId', run: (f) => core.accountOf(f.kms, f.tenantId.toUpperCase()) },
+    ],
+  },
 };

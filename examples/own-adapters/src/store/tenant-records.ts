@@ -60,6 +60,12 @@ export class SqliteTenants implements TenantRecords {
     this.#unit.requireSystem();
     const tenant = await this.get(tenantId);
     if (tenant === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
+    const account = fields['account'];
+    const others = 'select record from tenants where tenant_id <> ?';
+    const isTaken = this.#unit.database
+      .rows(others, tenantId)
+      .some((row) => toTenant(row).fields['account'] === account);
+    if (account !== undefined && isTaken) throw new KmsError('CONFLICT', 'Another tenant has this account.');
     this.#replace({ ...tenant, fields, mac });
   }
 

@@ -174,6 +174,7 @@ export { getTenant, type NamedTenant, rotateMasterKey } from '../operations/mast
 export * from '../operations/reseal-master-keys.ts';
 export * from '../operations/rotate-due-master-keys.ts';
 export * from '../operations/tenants.ts';
+export * from '../operations/tenant-account.ts';
 export * from '../operations/tenant-usage.ts';
 export * from '../operations/update-tenant.ts';
 export * from '../operations/unwrap.ts';

@@ -100,6 +100,9 @@ export const TENANT_BINDINGS = numberField('!identityBindings');
 /** How many operations it may do in a month. */
 export const TENANT_OPERATIONS = numberField('!operationsPerMonth');
 
+/** The 12 digits that a tenant goes by where no UUID is taken; no other tenant has them. */
+export const TENANT_ACCOUNT = textField('account');
+
 /** When the present version of a tenant's master key was made, in milliseconds since 1970; absent for the first one, which the tenant came with. */
 export const TENANT_MASTER_KEY_CREATED: RecordField<Date> = {
   tag: 'masterKeyCreatedAt',
@@ -165,6 +168,7 @@ export const KNOWN_FIELDS: KnownFields = {
     TENANT_TOKENS,
     TENANT_BINDINGS,
     TENANT_OPERATIONS,
+    TENANT_ACCOUNT,
     TENANT_MASTER_KEY_CREATED,
     TENANT_RETIRED_MASTER_KEYS,
   ],

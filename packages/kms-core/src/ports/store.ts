@@ -200,7 +200,10 @@ export interface TenantRecords {
    * such tenant.
    */
   shred(tenant: Pick<TenantRecord, 'tenantId' | 'mac'>): Promise<void>;
-  /** Stores other optional fields of a tenant, with the MAC that covers them. System scope only. Throws `NOT_FOUND` when there is no such tenant. */
+  /**
+   * Stores other optional fields of a tenant, with the MAC that covers them. System scope only. Throws `NOT_FOUND` when there is no such
+   * tenant, and `CONFLICT` when another one has the same `account` among its fields.
+   */
   setFields(tenant: Pick<TenantRecord, 'tenantId' | 'fields' | 'mac'>): Promise<void>;
   /** How many of each kind a tenant of the scope has, as an insertion counts them that says how many there may be; nothing of one that is not there. */
   usage(tenantId: TenantId): Promise<TenantUsage>;

@@ -118,6 +118,24 @@ export function tenantRules({ it, before }: Rules, store: () => Store): void {
     );
   });
 
+  it('gives no two tenants one account, and a tenant its own again', async () => {
+    const [tenantId, other] = [await newTenant(store()), await newTenant(store())];
+    const give = (id: string, account: string) =>
+      store().transact(SYSTEM, (unit) =>
+        unit.tenants.setFields({ tenantId: id, fields: { account, '!rate': 7 }, mac: sampleMac() }),
+      );
+    const account = String(Date.now());
+    await give(tenantId, account);
+    await give(tenantId, account);
+    await store().transact(SYSTEM, async (unit) => {
+      const fields = { account };
+      await assert.rejects(unit.tenants.setFields({ tenantId: other, fields, mac: sampleMac() }), { code: 'CONFLICT' });
+      await unit.tenants.setFields({ tenantId: other, fields: { account: `${account}1` }, mac: sampleMac() });
+    });
+    const found = await asTenant(store(), other, (unit) => unit.tenants.get(other));
+    assert.deepEqual(found?.fields, { account: `${account}1` });
+  });
+
   it('binds a tenant: stores its MAC, and replaces all wraps of its master keys, in the system scope only', async () => {
     const [tenantId, other] = [await newTenant(store()), await newTenant(store())];
     const old = [sampleWrap(tenantId), sampleWrap(tenantId, { tmkVersion: 2 })];

@@ -2,6 +2,7 @@ import { takesRoom } from '../access/api-token.ts';
 import { KmsError } from '../errors/kms-error.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import type { KeyVersionRecord } from '../model/key.ts';
+import { fieldOf, TENANT_ACCOUNT } from '../model/record-fields.ts';
 import type { MasterKeyName, MasterKeyWrap, RootRecord, TenantRecord } from '../model/tenant.ts';
 import type { MasterKeyCounts, TenantPage, TenantQuery, TenantRecords, TenantUsage } from '../ports/store.ts';
 import {
@@ -50,7 +51,12 @@ export class MemoryTenants implements TenantRecords {
     requireSystem(this.#unit.scope);
     const tenant = await this.get(tenantId);
     if (tenant === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
-    this.#unit.tables().tenants.set(tenantId, copyOf({ ...tenant, fields, mac }));
+    const { tenants } = this.#unit.tables();
+    const account = fieldOf(fields, TENANT_ACCOUNT);
+    for (const other of tenants.values())
+      if (account !== undefined && other.tenantId !== tenantId && fieldOf(other.fields, TENANT_ACCOUNT) === account)
+        throw new KmsError('CONFLICT', 'Another tenant has this account.');
+    tenants.set(tenantId, copyOf({ ...tenant, fields, mac }));
   }
 
   async usage(tenantId: TenantId): Promise<TenantUsage> {

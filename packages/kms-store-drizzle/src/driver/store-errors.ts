@@ -31,6 +31,7 @@ const UNIQUE_VIOLATION = '23505';
 const CONFLICTS: Readonly<Record<string, string>> = {
   tenant_master_key_wraps_pkey: 'This version of the master key has a wrap under this root.',
   roots_pkey: 'The root is in use already.',
+  tenants_account: 'Another tenant has this account.',
 };
 
 const FOREIGN_KEY_VIOLATION = '23503';

@@ -77,6 +77,8 @@ export class DrizzleTenants implements TenantRecords {
 
   async setFields({ tenantId, fields, mac }: Pick<TenantRecord, 'tenantId' | 'fields' | 'mac'>): Promise<void> {
     requireSystem(this.#session.scope);
+    const { account } = fields;
+    if (typeof account === 'string') await this.#requireFree(account, tenantId);
     const changed = await this.#session.run((db) =>
       db
         .update(tenants)
@@ -85,6 +87,15 @@ export class DrizzleTenants implements TenantRecords {
         .returning({ tenantId: tenants.tenantId }),
     );
     if (changed.length === 0) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
+  }
+
+  /** Asked first, so that the unit goes on after a conflict; the index refuses what comes in between. */
+  async #requireFree(account: string, tenantId: TenantId): Promise<void> {
+    const isAnother = and(sql`${tenants.fields} ->> 'account' = ${account}`, ne(tenants.tenantId, tenantId));
+    const taken = await this.#session.run((db) =>
+      db.select({ tenantId: tenants.tenantId }).from(tenants).where(isAnother).limit(1),
+    );
+    if (taken.length > 0) throw new KmsError('CONFLICT', 'Another tenant has this account.');
   }
 
   async usage(tenantId: TenantId): Promise<TenantUsage> {

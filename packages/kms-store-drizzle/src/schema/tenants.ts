@@ -1,6 +1,6 @@
 import type { TenantRecord } from '@qnsp/kms-core/ports';
 import { sql } from 'drizzle-orm';
-import { check, foreignKey, index, integer, jsonb, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { check, foreignKey, index, integer, jsonb, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { bytea, instant, kms } from './columns.ts';
 
 export const tenants = kms.table(
@@ -27,6 +27,7 @@ export const tenants = kms.table(
     check('tenants_mac_format', sql`${table.macFormat} >= 1`),
     check('tenants_oldest_tmk_version', sql`${table.oldestTmkVersion} >= 1`),
     check('tenants_fields', sql`jsonb_typeof(${table.fields}) = 'object'`),
+    uniqueIndex('tenants_account').on(sql`(${table.fields} ->> 'account')`),
     /** For pages of the list. */
     index('tenants_oldest').on(table.createdAt, table.tenantId),
   ],

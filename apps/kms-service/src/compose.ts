@@ -83,6 +83,7 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
       defaultAlgorithm: config.defaultAlgorithm,
       requireFips: config.requireFips,
       legacyRead: config.fips?.legacyRead ?? false,
+      cryptoPolicy: config.cryptoPolicy,
       quotas: config.limits.quotas,
       tenantRate: shownRate(config.limits.tenant),
       credentialLifetimeSeconds: longestLifetimeSeconds(config.jwtIssuers),

@@ -13,6 +13,7 @@ const LEAST_ALIVE_MS = 5000;
 function settingsOf(config: ServiceConfig) {
   return {
     ...fleetSettings({ settings: config, evidence: config.evidence }),
+    KMS_CRYPTO_POLICY_FILE: config.cryptoPolicy?.name ?? 'unset',
     KMS_REQUIRE_SYNC_STANDBY: String(config.database.kind === 'postgres' && config.database.requireStandby),
   } as const;
 }

@@ -58,6 +58,12 @@ type Stops = (() => Promise<void> | void)[];
 async function start(config: ServiceConfig, fips: FipsFacts | undefined, logs: Logs, stops: Stops): Promise<void> {
   const { log } = logs;
   if (fips !== undefined) log.info({ fips }, 'in FIPS mode');
+  const { cryptoPolicy } = config;
+  if (cryptoPolicy !== undefined && isFirstWorker())
+    log.info(
+      { policy: cryptoPolicy.name, sources: cryptoPolicy.sources },
+      'the crypto policy decides which algorithms are used',
+    );
   requireRoom(config, machineLimits());
   const tls = config.tls && new TlsFiles(config.tls, log);
   const exposed = plainTextProblem(config);

@@ -8,6 +8,7 @@ import type { Caches } from './caches.ts';
 import { NO_LOOKING_MS, observeEventLoopLag } from './event-loop-lag.ts';
 import { observeJobs } from './job-metrics.ts';
 import { OperationMetrics } from './operation-metrics.ts';
+import { observeCryptoPolicy } from './policy-metrics.ts';
 import { TenantMetrics } from './tenant-metrics.ts';
 import { metricsReader } from './workers/worker.ts';
 
@@ -33,7 +34,7 @@ export interface Metrics {
  * @param byTenant whether requests are counted by tenant too
  */
 export function makeMetrics(
-  kms: Pick<Kms, 'keyRing' | 'tokens' | 'identities' | 'jobs'>,
+  kms: Pick<Kms, 'keyRing' | 'tokens' | 'identities' | 'jobs' | 'settings'>,
   caches: Caches,
   byTenant: boolean,
 ): Metrics {
@@ -42,6 +43,7 @@ export function makeMetrics(
   observeEventLoopLag(registry);
   observeCaches(registry, kms, caches);
   observeJobs(registry, kms.jobs);
+  observeCryptoPolicy(registry, kms);
   const operations = new OperationMetrics(registry);
   const tenants = byTenant ? new TenantMetrics(registry) : undefined;
   const waiting = new Gauge({

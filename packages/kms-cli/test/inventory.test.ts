@@ -28,7 +28,7 @@ describe('kms inventory', () => {
     expect([code, err]).toEqual([EXIT.done, '']);
     const [titles = '', ...rows] = out.trimEnd().split('\n');
     expect(titles.split(/ {2,}/)).toEqual(
-      'KEY,NAME,VERSION,STATE,ALGORITHM,CATEGORY,QUANTUM-SAFE,FIPS,PROTECTION,AGE IN DAYS,LAST USED,COUNTED USES,NEXT ROTATION,TENANT'.split(
+      'KEY,NAME,VERSION,STATE,ALGORITHM,CATEGORY,QUANTUM-SAFE,FIPS,PROTECTION,AGE IN DAYS,LAST USED,COUNTED USES,NEXT ROTATION,POLICY,TENANT'.split(
         ',',
       ),
     );

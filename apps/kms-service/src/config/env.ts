@@ -15,6 +15,7 @@ import { BOUNDS, DEFAULT_THREADS, isApiToken, ROOT_KEY_BYTES, TOKEN_PREFIX } fro
 import { parseConnectionUrl } from '@qnsp/kms-store-drizzle';
 import { ConfigurationError } from './configuration-error.ts';
 import { hsmIsMeant, readHsms } from './hsm-variables.ts';
+import { readPolicyFile } from './read-crypto-policy.ts';
 import { readEvidence } from './read-evidence.ts';
 import { readFips } from './read-fips.ts';
 import { readJwtIssuers } from './read-jwt-issuers.ts';
@@ -51,6 +52,7 @@ export function readConfig(environment: Environment): ServiceConfig {
     defaultAlgorithm: readAlgorithm(env),
     requireFips: fips !== undefined,
     fips,
+    cryptoPolicy: readPolicyFile(env),
     limits: readLimits(env),
     cache: readCache(env),
     database: readDatabase(env, embedded, dataDir),

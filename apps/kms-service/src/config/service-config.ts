@@ -1,6 +1,7 @@
 import type { TrustedIssuer } from '@qnsp/credentials-jwt';
 import type { HsmConfig } from '@qnsp/hsm-pkcs11';
 import type { Algorithm } from '@qnsp/kms-core';
+import type { CryptoPolicy } from '@qnsp/kms-core/algorithms';
 import type { EvidenceConfig } from './read-evidence.ts';
 import type { FipsConfig } from './read-fips.ts';
 import type { LimitsConfig } from './read-limits.ts';
@@ -31,6 +32,8 @@ export interface ServiceConfig extends TransportConfig {
   readonly requireFips: boolean;
   /** Present in FIPS mode, that is, with `requireFips`. */
   readonly fips: FipsConfig | undefined;
+  /** Which algorithms may be used, and until when; default: every algorithm. */
+  readonly cryptoPolicy: CryptoPolicy | undefined;
   readonly limits: LimitsConfig;
   readonly cache: CacheConfig;
   readonly database: DatabaseConfig;

@@ -97,6 +97,14 @@ function latest(...instants: readonly (string | null)[]): string | null {
   return instants.reduce((last, each) => (each !== null && (last === null || each > last) ? each : last), null);
 }
 
+/** The first day on which the crypto policy of the deployment refuses something, or that it does so already. */
+function policyOf({ policyViolations = [] }: InventoryKey): string | null {
+  if (policyViolations.some(({ verdict }) => verdict === 'refused')) return 'refused';
+  const [first] = policyViolations.flatMap(({ refusedFrom }) => refusedFrom ?? []).toSorted();
+  if (first !== undefined) return `refused from ${first.slice(0, 10)}`;
+  return policyViolations.length === 0 ? null : 'discouraged';
+}
+
 const COLUMNS: Columns<KeyVersion> = {
   key: ({ key }) => key.keyId,
   name: ({ key }) => key.name,
@@ -111,6 +119,7 @@ const COLUMNS: Columns<KeyVersion> = {
   'last used': ({ version }) => latest(version.lastProtectedAt, version.lastProcessedAt),
   'counted uses': ({ key, version }) => version.countedMessages ?? key.countedOperations,
   'next rotation': ({ key }) => key.rotation.nextRotationAt,
+  policy: ({ key }) => policyOf(key),
   tenant: ({ key }) => key.tenantId,
 };
 const row = rowOf(COLUMNS);

@@ -666,6 +666,18 @@ export interface InventoryKey {
   /** Whole days since it was created. */
   readonly ageDays: number;
   readonly destroyAt: string | null;
+  /** What of the further use of the key violates the crypto policy of the deployment, if it has one. */
+  readonly policyViolations?: readonly {
+    /** The platform id of the algorithm. */
+    readonly algorithm: string;
+    readonly act: 'create' | 'protect' | 'process';
+    /** Whether it is still done, or already refused. */
+    readonly verdict: 'discouraged' | 'refused';
+    /** Since when, or from when on, it is refused; `null` if it never is or always was. */
+    readonly refusedFrom: string | null;
+    /** Where the source of the policy says so. */
+    readonly source: string;
+  }[];
   readonly revocation: {
     readonly reason: 'suspected_compromise' | 'policy_violation' | 'end_of_life' | 'crypto_weakness';
     readonly revokedAt: string;
@@ -895,8 +907,8 @@ export interface Migration {
     /** How many are tried once more, as their HSM did not answer or they kept changing. */
     readonly waiting: number;
     /**
-     * How many stay as they are, by reason: imported, state, quota, policy, fips, hsm, no-successor, purpose,
-     * weaker, unavailable, unreadable, failed.
+     * How many stay as they are, by reason: imported, state, quota, policy, fips, crypto-policy, hsm, no-successor,
+     * purpose, weaker, unavailable, unreadable, failed.
      */
     readonly refused: Readonly<Record<string, number>>;
   };
@@ -967,6 +979,7 @@ export interface PlannedKey {
     | 'quota'
     | 'policy'
     | 'fips'
+    | 'crypto-policy'
     | 'hsm'
     | 'no-successor'
     | 'purpose'

@@ -1,4 +1,5 @@
 import { KEY_PURPOSES, KEY_STATES, REVOCATION_REASONS } from '@qnsp/kms-core';
+import { CRYPTO_ACTS } from '@qnsp/kms-core/internal';
 import { VERSION_STATES } from '@qnsp/kms-core/lifecycle';
 import { z } from 'zod';
 import { algorithmId } from '../fields/algorithm.ts';
@@ -76,6 +77,20 @@ const inventoryKeySchema = component(
     createdAt: answeredInstant,
     ageDays,
     destroyAt: answeredInstant.nullable(),
+    policyViolations: z
+      .array(
+        z.object({
+          algorithm: algorithmId,
+          act: z.enum(CRYPTO_ACTS),
+          verdict: z.enum(['discouraged', 'refused']).describe('Whether it is still done, or already refused.'),
+          refusedFrom: answeredInstant
+            .nullable()
+            .describe('Since when, or from when on, it is refused; `null` if it never is or always was.'),
+          source: z.string().describe('Where the source of the policy says so.'),
+        }),
+      )
+      .exactOptional()
+      .describe('What of the further use of the key violates the crypto policy of the deployment, if it has one.'),
     revocation: z
       .object({
         reason: onTheWire(z.string(), { type: 'string', enum: REVOCATION_REASONS }),

@@ -22,6 +22,7 @@ const NAMES: Readonly<Record<keyof OpenKmsOptions, true>> = {
   credentialLifetimeSeconds: true,
   requireFips: true,
   legacyRead: true,
+  cryptoPolicy: true,
   acceptRestoredCopy: true,
   supervised: true,
 };

@@ -6,7 +6,13 @@ import type { Kms, KmsSettings } from '../operations/kms.ts';
 import type { FleetNode, FleetNodes } from '../ports/fleet-nodes.ts';
 
 /** What all processes on one database should agree on, under the names by which they tell each other. */
-export function fleetSettings({ settings, evidence }: { readonly settings: KmsSettings; readonly evidence: unknown }) {
+export function fleetSettings({
+  settings,
+  evidence,
+}: {
+  readonly settings: Pick<KmsSettings, 'defaultAlgorithm' | 'requireFips'>;
+  readonly evidence: unknown;
+}) {
   return {
     KMS_EVIDENCE_ENABLED: String(evidence !== undefined),
     KMS_ALGORITHM: settings.defaultAlgorithm.id,

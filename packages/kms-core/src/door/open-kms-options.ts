@@ -1,5 +1,6 @@
 import type { Algorithm } from '../algorithms/registry.ts';
 import type { MaybePromise } from '../base/maybe-promise.ts';
+import type { CryptoPolicy } from '../crypto-policy/crypto-policy.ts';
 import type { MakeRoot } from '../hierarchy/establish-roots.ts';
 import type { RecordFormats } from '../hierarchy/record-formats.ts';
 import type { OpenCaches } from '../keyring/kms-caches.ts';
@@ -56,6 +57,8 @@ export interface OpenKmsOptions {
    * OpenSSL has to have what that provider lacks; that the provider is there is checked, which takes Node.js 26.
    */
   readonly legacyRead?: boolean;
+  /** Which algorithms may be used, and until when, as `readCryptoPolicy` read it; default: every algorithm. */
+  readonly cryptoPolicy?: CryptoPolicy | undefined;
   /** Lets a restored copy of the database serve without tombstones: the time of its data, as the refusal names it. */
   readonly acceptRestoredCopy?: Date | undefined;
   /**

@@ -1,5 +1,6 @@
 import { getFips, randomBytes } from 'node:crypto';
 import { resolveAlgorithm } from '../algorithms/resolve.ts';
+import { PolicyVerdicts } from '../crypto-policy/policy-verdicts.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import { establishRoots } from '../hierarchy/establish-roots.ts';
 import { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
@@ -154,6 +155,7 @@ async function assemble(
       defaultAlgorithm: typeof defaultAlgorithm === 'string' ? resolveAlgorithm(defaultAlgorithm) : defaultAlgorithm,
       requireFips: options.requireFips ?? false,
       legacyRead: options.legacyRead,
+      cryptoPolicy: options.cryptoPolicy && new PolicyVerdicts(options.cryptoPolicy),
       tenantRate: options.tenantRate,
       credentialLifetimeSeconds: options.credentialLifetimeSeconds,
     },

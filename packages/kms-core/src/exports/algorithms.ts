@@ -12,4 +12,6 @@ export {
   PURPOSE_OPERATIONS,
   type Suite,
 } from '../algorithms/registry.ts';
+export type { AlgorithmRule, CryptoAct, CryptoPolicy, PolicySource, Ruling } from '../crypto-policy/crypto-policy.ts';
+export { readCryptoPolicy } from '../crypto-policy/read-crypto-policy.ts';
 export { algorithmById, postQuantumDefault, resolveAlgorithm } from '../algorithms/resolve.ts';

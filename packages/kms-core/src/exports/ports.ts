@@ -119,6 +119,7 @@ export type {
 } from '../model/tenant.ts';
 export type { Quotas } from '../model/quotas.ts';
 export type { OwnQuotas, RateLimit, TenantLimits } from '../model/tenant-limits.ts';
+export type { PolicyViolation } from '../crypto-policy/policy-verdicts.ts';
 export type { InventoryKey, InventoryVersion } from '../model/inventory.ts';
 export type { GetInventoryInput, GetInventoryResult, InventoryPage } from '../operations/inventory.ts';
 export type { TenantUsageDescription, UsageOfQuota } from '../operations/tenant-usage.ts';

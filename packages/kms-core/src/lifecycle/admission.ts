@@ -1,4 +1,6 @@
 import { type Algorithm, PURPOSE_OPERATIONS } from '../algorithms/registry.ts';
+import type { CryptoAct } from '../crypto-policy/crypto-policy.ts';
+import type { PolicyVerdicts } from '../crypto-policy/policy-verdicts.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
 import { KEY_STATE_ALLOWS, PROCESSING, VERSION_STATE_ALLOWS } from './operations.ts';
@@ -50,7 +52,7 @@ export function admitVersion(version: KeyVersionRecord, operation: CryptoOperati
 }
 
 /** Refuses algorithms that are not approved, for a service that must run in FIPS mode. */
-export function requireApproved(algorithm: Algorithm): void {
+function requireApproved(algorithm: Algorithm): void {
   if (algorithm.fipsApproved) return;
   throw badRequest('algorithm', `${algorithm.standardName} is not approved for FIPS mode, in which this service runs`);
 }
@@ -62,4 +64,29 @@ export function requireApproved(algorithm: Algorithm): void {
  */
 export function requireApprovedUse(algorithm: Algorithm, operation: CryptoOperation, legacyRead: boolean): void {
   if (!(legacyRead && PROCESSING.has(operation))) requireApproved(algorithm);
+}
+
+/** What a service says about algorithms beside the registry. */
+interface AlgorithmRules {
+  readonly requireFips: boolean;
+  readonly cryptoPolicy?: PolicyVerdicts | undefined;
+}
+
+/**
+ * Checks that key material of an algorithm may be made or taken in.
+ *
+ * @throws KmsError `BAD_REQUEST` in FIPS mode for what is not approved, `FORBIDDEN` for what the crypto policy refuses
+ */
+export function requireCreatable(
+  { requireFips, cryptoPolicy }: AlgorithmRules,
+  algorithm: Algorithm,
+  clock: () => number,
+): void {
+  if (requireFips) requireApproved(algorithm);
+  cryptoPolicy?.require(algorithm, 'create', clock);
+}
+
+/** What an operation is to a crypto policy. */
+export function actOf(operation: CryptoOperation): CryptoAct {
+  return PROCESSING.has(operation) ? 'process' : 'protect';
 }

@@ -1,6 +1,7 @@
 import { algorithmFacts } from '../algorithms/algorithm-facts.ts';
 import type { Algorithm, KeyPurpose } from '../algorithms/registry.ts';
 import { algorithmById } from '../algorithms/resolve.ts';
+import type { PolicyViolation } from '../crypto-policy/policy-verdicts.ts';
 import { formatDuration } from './iso-duration.ts';
 import type { KeyRecord, KeyVersionRecord, ProtectionLevel, RevocationReason } from './key.ts';
 import type { KeyState, VersionState } from './states.ts';
@@ -80,13 +81,20 @@ export interface InventoryKey {
   /** Whole days since then. */
   readonly ageDays: number;
   readonly destroyAt: string | null;
+  /** What of its further use violates the crypto policy of the service; absent where nothing does. */
+  readonly policyViolations?: readonly PolicyViolation[];
   readonly revocation: { readonly reason: RevocationReason; readonly revokedAt: string } | null;
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Shows a key in an inventory. */
-export function describeInInventory(record: KeyRecord, uses: RecordedUses, now: Date): InventoryKey {
+export function describeInInventory(
+  record: KeyRecord,
+  uses: RecordedUses,
+  now: Date,
+  violations: readonly PolicyViolation[] = [],
+): InventoryKey {
   const { rotation, usageLimits, revocation } = record;
   const algorithm = algorithmById(record.algorithm);
   const usable = record.versions.filter(({ state }) => state === 'active' || state === 'decrypt-only');
@@ -115,6 +123,7 @@ export function describeInInventory(record: KeyRecord, uses: RecordedUses, now: 
     createdAt: record.createdAt.toISOString(),
     ageDays: daysBetween(record.createdAt, now),
     destroyAt: record.destroyAt?.toISOString() ?? null,
+    ...(violations.length === 0 ? {} : { policyViolations: violations }),
     revocation: revocation === null ? null : { reason: revocation.reason, revokedAt: revocation.at.toISOString() },
   };
 }

@@ -19,6 +19,8 @@ export const MIGRATION_REFUSALS = [
   'policy',
   /** The algorithm is not approved for FIPS mode, in which the service runs. */
   'fips',
+  /** The crypto policy of the service refuses to make keys of the algorithm. */
+  'crypto-policy',
   /** No HSM that holds keys supports the algorithm, and the key is not to leave them. */
   'hsm',
   /** No algorithm takes the place of its own. */

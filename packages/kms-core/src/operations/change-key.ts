@@ -8,13 +8,14 @@ import type { EncodedVersions } from '../hierarchy/record-encoding.ts';
 import { keyNotFound } from '../keyring/key-ring.ts';
 import { type KeyEvent, next } from '../lifecycle/transitions.ts';
 import type { ChangeRequest } from '../model/change-request.ts';
-import { describeKey, type KeyDescription } from '../model/describe-key.ts';
+import type { KeyDescription } from '../model/describe-key.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
 import type { KeyChange } from '../model/key-change.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { KEY_EVENT_TYPES, OPERATIONS } from './catalog.ts';
 import type { Operation } from './operation.ts';
+import { showKey } from './policy-violations.ts';
 import { runOnce } from './run-once.ts';
 
 /** The permission that a change of a key takes, and what happens to the key. Entries of the catalogue that change a key fit this. */
@@ -79,11 +80,11 @@ export async function changeKey(
     tellReadable(op, record);
     return runOnce(op, { unit, chain, what: lifecycle }, async () => {
       // Before the revision is compared: the change that was already made has increased it.
-      if (await isDone(record, locked)) return describeKey(record, warnings);
+      if (await isDone(record, locked)) return showKey(kms, record, warnings);
       requireRevision(op, record, request.ifRevision);
       const changed = await applyEvent(op, locked, lifecycle, change, request.statedReason);
       tellReadable(op, changed);
-      return describeKey(changed, warnings);
+      return showKey(kms, changed, warnings);
     });
   };
   try {

@@ -1,4 +1,4 @@
-import { requireApproved } from '../lifecycle/admission.ts';
+import { requireCreatable } from '../lifecycle/admission.ts';
 import { requirePermission } from '../access/caller.ts';
 import { assertGrantable } from '../access/grantable-policy.ts';
 import { assertNoLockout } from '../access/lockout.ts';
@@ -9,7 +9,7 @@ import { checkAlgorithm, checkOneOf } from '../bounds/check-values.ts';
 import { badRequest } from '../errors/kms-error.ts';
 import { keyFacts } from '../evidence/key-facts.ts';
 import { planRotation } from '../lifecycle/rotation-plan.ts';
-import { describeKey, type KeyDescription } from '../model/describe-key.ts';
+import type { KeyDescription } from '../model/describe-key.ts';
 import { type KeyId, newId } from '../model/identifiers.ts';
 import { type KeyRecord, PROTECTION_LEVELS, type ProtectionLevel } from '../model/key.ts';
 import type { KeySettings } from '../model/key-settings.ts';
@@ -18,6 +18,7 @@ import { NO_FIELDS } from '../model/record-fields.ts';
 import { OPERATIONS } from './catalog.ts';
 import type { ChangeContext } from './change-key.ts';
 import type { Operation } from './operation.ts';
+import { showKey } from './policy-violations.ts';
 import { prepareVersion } from './prepare-version.ts';
 import type { PreparedVersion } from './prepared-version.ts';
 import { runOnce } from './run-once.ts';
@@ -38,7 +39,7 @@ export async function createKey(op: Operation, input: CreateKeyInput): Promise<K
   checkOneOf('protectionLevel', input.protectionLevel ?? 'software', PROTECTION_LEVELS);
   checkKeySettings(input);
   checkIdempotency(op.idempotency);
-  if (kms.settings.requireFips) requireApproved(algorithm);
+  requireCreatable(kms.settings, algorithm, kms.clock);
   if (algorithm.importOnly)
     throw badRequest('algorithm', `${algorithm.id} keys can only be imported, to read existing data`);
   const { tenantId } = caller;
@@ -118,7 +119,7 @@ export async function insertKey(
       before: null,
       after: keyFacts(record),
     });
-  return describeKey(record, [...warnings, ...prepared.facts.warnings]);
+  return showKey(kms, record, [...warnings, ...prepared.facts.warnings]);
 }
 
 /** One client sends `signing` whatever the algorithm is: a purpose that the algorithm cannot serve becomes that of the algorithm, with a warning. */

@@ -6,7 +6,7 @@ import { checkIdempotency } from '../bounds/check-change.ts';
 import { checkAlgorithm, checkBoolean, checkId, checkInteger, checkLine, checkOneOf } from '../bounds/check-values.ts';
 import { badRequest } from '../errors/kms-error.ts';
 import { MigrationAuthority } from '../hierarchy/migration-authority.ts';
-import { requireApproved } from '../lifecycle/admission.ts';
+import { requireCreatable } from '../lifecycle/admission.ts';
 import { describeMigration, type KeyMigrationDescription } from '../model/describe-migration.ts';
 import { type KeyId, newId, SYSTEM_TENANT } from '../model/identifiers.ts';
 import { PROTECTION_LEVELS, type ProtectionLevel } from '../model/key.ts';
@@ -74,7 +74,7 @@ export interface CreatedMigration {
  *
  * Who starts it may rotate keys at that time. What is done later is done by that authority, even if the credential has ended since.
  *
- * @throws KmsError `BAD_REQUEST` for an algorithm that is not approved in FIPS mode; `CONFLICT` while a migration of the tenant is running
+ * @throws KmsError `BAD_REQUEST` for an algorithm that is not approved in FIPS mode; `FORBIDDEN` for one that the crypto policy refuses; `CONFLICT` while a migration of the tenant is running
  */
 export async function createMigration(op: Operation, input: CreateMigrationInput): Promise<CreatedMigration> {
   const { kms, caller } = op;
@@ -85,7 +85,7 @@ export async function createMigration(op: Operation, input: CreateMigrationInput
     selector: checkedSelector(input.selector === undefined ? {} : input.selector),
     target: checkedTarget(input.target),
   };
-  if (kms.settings.requireFips && input.target !== QUANTUM_SAFE) requireApproved(input.target);
+  if (input.target !== QUANTUM_SAFE) requireCreatable(kms.settings, input.target, kms.clock);
   const { dryRun = false, limit, cursor } = input;
   checkBoolean('dryRun', dryRun);
   if (dryRun) return { migration: null, plan: await planPage(op, order, { limit, cursor }) };

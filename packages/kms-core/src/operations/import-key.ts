@@ -1,4 +1,4 @@
-import { requireApproved } from '../lifecycle/admission.ts';
+import { requireCreatable } from '../lifecycle/admission.ts';
 import { requirePermission } from '../access/caller.ts';
 import { costOfWork } from '../algorithms/costs.ts';
 import type { Algorithm } from '../algorithms/registry.ts';
@@ -38,7 +38,7 @@ export async function importKey(op: Operation, input: ImportKeyInput): Promise<K
   requirePermission(caller, OPERATIONS.importKey.permission);
   checkImport(input);
   checkIdempotency(op.idempotency);
-  if (kms.settings.requireFips) requireApproved(input.algorithm);
+  requireCreatable(kms.settings, input.algorithm, kms.clock);
   if (input.rotation?.auto || (input.rotation?.auto === undefined && input.rotation?.periodSeconds)) {
     throw badRequest('rotation', 'an imported key cannot rotate automatically');
   }

@@ -10,6 +10,7 @@ import { authenticRecords } from './authentic-records.ts';
 import { OPERATIONS } from './catalog.ts';
 import { listCursors } from './list-cursor.ts';
 import type { Operation } from './operation.ts';
+import { policyViolations } from './policy-violations.ts';
 
 /** Which page of the inventory is shown. */
 export interface GetInventoryInput {
@@ -180,7 +181,7 @@ async function pageOfTenant({ kms, caller }: Operation, part: PartOfTenant): Pro
     if (!isAllowed(caller, OPERATIONS.listKeys.permission, record, kms.clock())) continue;
     const { keyId } = record;
     const uses = { counted: counted.get(keyId) ?? NOTHING, since: used.since, versions: usesOf.get(keyId) ?? [] };
-    items.push(describeInInventory(record, uses, now));
+    items.push(describeInInventory(record, uses, now, policyViolations(kms, record)));
   }
   const all = [...(warnings ?? []), ...hiddenWarning(tenantId, authentic.length - items.length)];
   const last = page.items.at(-1);

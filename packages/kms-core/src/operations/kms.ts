@@ -1,4 +1,5 @@
 import type { Algorithm } from '../algorithms/registry.ts';
+import type { PolicyVerdicts } from '../crypto-policy/policy-verdicts.ts';
 import type { KeyHierarchy } from '../hierarchy/key-hierarchy.ts';
 import type { IdentityRing } from '../keyring/identity-ring.ts';
 import type { KeyRing } from '../keyring/key-ring.ts';
@@ -59,6 +60,8 @@ export interface KmsSettings {
   readonly requireFips: boolean;
   /** Whether keys of other algorithms may still read, verify and unwrap what they protected; default: they may not. */
   readonly legacyRead?: boolean | undefined;
+  /** Which algorithms may be used, and until when; default: every algorithm. */
+  readonly cryptoPolicy?: PolicyVerdicts | undefined;
   /** What the service holds each tenant to that has no limit of its own; default: nothing. */
   readonly tenantRate?: RateLimit | undefined;
   /** How long credentials of issuers live at most, in seconds; default: as long as the service can be told to take. */

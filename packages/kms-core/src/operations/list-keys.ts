@@ -3,13 +3,14 @@ import { isAllowed } from '../access/evaluate-policy.ts';
 import { BOUNDS } from '../bounds/bounds.ts';
 import { checkInteger, checkLine, checkOneOf } from '../bounds/check-values.ts';
 import { KEY_STATES, type KeyState } from '../model/states.ts';
-import { describeKey, type KeyDescription } from '../model/describe-key.ts';
+import type { KeyDescription } from '../model/describe-key.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { KeyQuery } from '../ports/store.ts';
 import { Turns } from '../scheduling/turns.ts';
 import { OPERATIONS } from './catalog.ts';
 import { authenticRecords } from './authentic-records.ts';
 import type { Operation } from './operation.ts';
+import { showKey } from './policy-violations.ts';
 import { listCursors } from './list-cursor.ts';
 
 /** Which keys are listed: those that meet all of it. */
@@ -49,7 +50,7 @@ export async function listKeys({ kms, caller }: Operation, input: ListKeysInput)
   const items: KeyDescription[] = [];
   for (const record of authentic) {
     await turns.pause();
-    if (isAllowed(caller, OPERATIONS.listKeys.permission, record, kms.clock())) items.push(describeKey(record));
+    if (isAllowed(caller, OPERATIONS.listKeys.permission, record, kms.clock())) items.push(showKey(kms, record));
   }
   const last = page.items.at(-1);
   return {

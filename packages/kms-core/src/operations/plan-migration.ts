@@ -86,7 +86,7 @@ function refuse(reason: MigrationRefusal): KeyPlan {
 }
 
 function refusalOf(
-  { settings }: Kms,
+  { settings, clock }: Kms,
   key: KeyRecord,
   present: Algorithm,
   next: Algorithm | undefined,
@@ -95,6 +95,7 @@ function refusalOf(
   if (!next.purposes.includes(key.purpose) || next.importOnly) return 'purpose';
   if (present.quantumSafe && !next.quantumSafe) return 'weaker';
   if (settings.requireFips && !next.fipsApproved) return 'fips';
+  if (settings.cryptoPolicy?.verdict(next, 'create', clock()).kind === 'refused') return 'crypto-policy';
   if (key.state !== 'active') return 'state';
   return isImported(key) ? 'imported' : undefined;
 }

@@ -1,4 +1,4 @@
-import { requireApproved } from '../lifecycle/admission.ts';
+import { requireCreatable } from '../lifecycle/admission.ts';
 import { authorize } from '../access/evaluate-policy.ts';
 import type { Algorithm } from '../algorithms/registry.ts';
 import { algorithmById, postQuantumDefault } from '../algorithms/resolve.ts';
@@ -41,7 +41,7 @@ async function renewKey(op: Operation, renewal: Renewal, input: ChangeRequest): 
   try {
     return await changeKey(op, renewal, input, (record, context) => {
       const algorithm = algorithmAfter(renewal, record);
-      if (kms.settings.requireFips) requireApproved(algorithm);
+      requireCreatable(kms.settings, algorithm, kms.clock);
       requireRoomForVersion(record, quotas);
       if (isImported(record)) return refuseRenewal(record);
       const prepared = softwareSecret(kms, record, algorithm, drawn);
@@ -129,7 +129,7 @@ function planRenewal(
 ): VersionPlan | undefined {
   authorize(caller, renewal.permission, seen, kms.clock());
   const algorithm = algorithmAfter(renewal, seen);
-  if (kms.settings.requireFips) requireApproved(algorithm);
+  requireCreatable(kms.settings, algorithm, kms.clock);
   if (KEY_TRANSITIONS[seen.state][renewal.lifecycle] === undefined || isImported(seen)) return undefined;
   if (!hasRoomForVersion(seen, quotas)) return undefined;
   return {

@@ -1,5 +1,5 @@
 import { algorithmById } from '../algorithms/resolve.ts';
-import { requireApproved } from '../lifecycle/admission.ts';
+import { requireCreatable } from '../lifecycle/admission.ts';
 import { isImported, nextPurpose } from '../lifecycle/versions.ts';
 import type { KeyRecord } from '../model/key.ts';
 import { addVersion, nextVersionName, requireRoomForVersion } from './add-version.ts';
@@ -14,7 +14,7 @@ import { prepareVersion } from './prepare-version.ts';
  * @param during what found out that it is needed
  * @param stillNeeded decides from the locked record and the store's clock whether to rotate
  * @returns whether this call rotated
- * @throws KmsError `BAD_REQUEST` in FIPS mode for a key whose algorithm is not approved, `QUOTA_EXCEEDED` without room for a version
+ * @throws KmsError `BAD_REQUEST` in FIPS mode for a key whose algorithm is not approved, `FORBIDDEN` for one that the crypto policy refuses, `QUOTA_EXCEEDED` without room for a version
  */
 export async function rotateUnattended(
   during: Operation,
@@ -26,7 +26,7 @@ export async function rotateUnattended(
   if (seen.state !== 'active' || isImported(seen)) return false;
   const algorithm = algorithmById(seen.algorithm);
   // Before anything is made for it. Scheduled work names the key among those whose turn failed.
-  if (kms.settings.requireFips) requireApproved(algorithm);
+  requireCreatable(kms.settings, algorithm, kms.clock);
   await kms.hierarchy.masterKeys(tenantId);
   const quotas = await kms.quotas.of(tenantId);
   requireRoomForVersion(seen, quotas);

@@ -7,7 +7,7 @@ import { queuedEngine } from '../engines/queued-engine.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import type { LoadedKey, LoadedVersion } from '../keyring/loaded-key.ts';
 import { patientEngine } from '../keyring/patient-engine.ts';
-import { admitKey, admitVersion, requireApprovedUse } from '../lifecycle/admission.ts';
+import { actOf, admitKey, admitVersion, requireApprovedUse } from '../lifecycle/admission.ts';
 import type { CryptoOperation } from '../algorithms/crypto-operation.ts';
 import type { MaybePromise } from '../base/maybe-promise.ts';
 import type { KeyId } from '../model/identifiers.ts';
@@ -132,7 +132,7 @@ async function readyAfterPayment(
   for (let waiting: MaybePromise<void> = payment; ; ) {
     await waiting;
     const loaded = await loadAdmitted(op, request);
-    const version = admittedVersion(op, request, loaded);
+    const version = admittedVersion(op, request, loaded, 0);
     if (version.record.version === isPaid) return opened(op, request, loaded.record, version);
     waiting = op.kms.budgets.take(loaded.record, version, request.use.crypto);
     if (waiting === undefined) return opened(op, request, loaded.record, version);
@@ -140,15 +140,25 @@ async function readyAfterPayment(
   }
 }
 
-/** The version that is asked for, if it may be used. Throws `BAD_REQUEST` for one that the key does not have. */
-function admittedVersion({ kms, evidence }: Operation, request: KeyRequest, loaded: LoadedKey): LoadedVersion {
+/**
+ * The version that is asked for, if it may be used. Throws `BAD_REQUEST` for one that the key does not have.
+ *
+ * @param uses how many uses it is asked for that were not counted yet
+ */
+function admittedVersion(
+  { kms, evidence }: Operation,
+  request: KeyRequest,
+  loaded: LoadedKey,
+  uses = 1,
+): LoadedVersion {
   const { record } = loaded;
   const version = loaded.version(request.version ?? record.currentVersion);
   if (version === undefined) throw badRequest('keyVersion', 'the key has no such version');
   evidence?.uses(record.keyId, version.record.version);
   admitVersion(version.record, request.use.crypto);
-  const { requireFips, legacyRead = false } = kms.settings;
+  const { requireFips, legacyRead = false, cryptoPolicy } = kms.settings;
   if (requireFips) requireApprovedUse(version.algorithm, request.use.crypto, legacyRead);
+  cryptoPolicy?.require(version.algorithm, actOf(request.use.crypto), kms.clock, uses);
   return version;
 }
 
@@ -178,7 +188,7 @@ export function readyAtOnce(
   if (op.evidence !== undefined) return undefined;
   const { crypto } = request.use;
   admit(op, request.use, loaded.record);
-  const version = admittedVersion(op, request, loaded);
+  const version = admittedVersion(op, request, loaded, uses);
   if (version.isQueued || version.record.material.kind === 'resident') return undefined;
   if (costOfUse(version.algorithm, crypto) > 1) return undefined;
   if (!op.kms.counter.hasRoomFor(uses, loaded.record.tenantId, op.kms.clock)) return undefined;

@@ -146,7 +146,16 @@ describe('a certificate of a client', () => {
     const bearer = await tokenOf(admin);
     f.advance(1000);
     await expect(verify({ certificate: own })).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
-    await expect(verify({ certificate: own, bearer })).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+    // Whose it was the tenant is told, as of any other credential that has ended.
+    const refused = { code: 'UNAUTHORIZED', tenantId: f.tenantId, refusedFor: 'expired' };
+    await expect(verify({ certificate: own, bearer })).rejects.toMatchObject({
+      ...refused,
+      subject: `${CERTIFICATE_ISSUER}#${SPIFFE}`,
+      credential: 'certificate',
+    });
+    const unknown = await verify({ certificate: own, bearer: 'qnsp_pqc_unknown' }).catch((error: unknown) => error);
+    expect(unknown).toMatchObject({ code: 'UNAUTHORIZED' });
+    expect(unknown).not.toHaveProperty('tenantId');
   });
 
   test('stays denied for as long as it could prove anything', async () => {

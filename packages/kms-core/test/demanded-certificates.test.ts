@@ -110,6 +110,24 @@ describe('a binding that demands a certificate', () => {
     expect(await refusalOf(claims, own)).toMatchObject({ refusedFor: 'certificate' });
   });
 
+  test('lets nobody in whose certificate its tenant denies, also where nothing else looks at certificates', async () => {
+    await createIdentityBinding(admin, DEMANDING);
+    await createIdentityBinding(admin, { ...BINDING, match: { sub: 'another' } });
+    const own = certificate();
+    const [claims, undemanded] = [proven(), proven({ sub: 'another' })];
+    for (const each of [claims, undemanded]) await resolve(each, own);
+    await denyIdentity(await otherTenant(), { issuer: CERTIFICATE_ISSUER, jti: own.fingerprint });
+    for (const each of [claims, undemanded]) await resolve(each, own);
+    await denyIdentity(admin, { issuer: CERTIFICATE_ISSUER, jti: own.fingerprint });
+    for (const each of [claims, undemanded])
+      expect(await refusalOf(each, own)).toMatchObject({
+        tenantId: f.tenantId,
+        subject: `${CERTIFICATE_ISSUER}#${SPIFFE}`,
+        refusedFor: 'denied',
+      });
+    expect(await resolve(claims, certificate())).toMatchObject({ tenantId: f.tenantId });
+  });
+
   test('gives nothing that outlasts the certificate', async () => {
     await createIdentityBinding(admin, { ...DEMANDING, role: 'tenant_admin' });
     const notAfter = f.kms.clock() + 60_000;

@@ -1,12 +1,10 @@
 import { claimsOfCertificate } from './certificate-claims.ts';
-import type { Identity } from '../access/identity.ts';
-import { type ProvenClaims, subjectOf } from '../access/proven-claims.ts';
-import { notAuthorized, RefusedCredential } from '../access/refused-credential.ts';
-import { andThen, type MaybePromise } from '../base/maybe-promise.ts';
+import { andThen } from '../base/maybe-promise.ts';
 import type { CredentialVerifier, PresentedCredentials } from '../ports/credential-verifier.ts';
 import { holdsCredentials, verifyCredentials } from './credentials.ts';
 import type { Kms } from './kms.ts';
 import { resolveIdentity } from './resolve-identity.ts';
+import { refusedBeside, requireUndenied } from './undenied-certificate.ts';
 
 type Parts = Pick<Kms, 'identities' | 'clock'>;
 
@@ -24,9 +22,11 @@ export function certificateVerifier(kms: Parts, others: readonly CredentialVerif
       if (certificate === undefined) return undefined;
       const proven = claimsOfCertificate(certificate);
       if (isAlone(presented)) return resolveIdentity(kms, proven, tenant);
-      // A connection may outlast it. It narrows no other credential then, so nothing is taken beside it.
-      if (proven.expiresAt <= kms.clock()) throw notAuthorized();
-      return andThen(verifyCredentials(others, presented), (identity) => requireFit(kms, proven, identity));
+      return andThen(verifyCredentials(others, presented), (identity) => {
+        // A connection may outlast it. It narrows no other credential then, so nothing is taken beside it.
+        if (proven.expiresAt <= kms.clock()) throw refusedBeside(proven, identity, 'expired');
+        return requireUndenied(kms, proven, identity);
+      });
     },
     holds: (presented) => {
       const { certificate, tenant } = presented;
@@ -41,19 +41,4 @@ export function certificateVerifier(kms: Parts, others: readonly CredentialVerif
 /** Whether a certificate is all that is presented: beside another credential it proves nothing that this one does not. */
 function isAlone({ bearer, signature }: PresentedCredentials): boolean {
   return bearer === undefined && signature === undefined;
-}
-
-/**
- * The identity, unless its tenant denies the certificate. What other tenants make of the certificate counts for nothing here: else any of
- * them could keep everybody out whose certificates it binds. Nor need a tenant bind the certificates of those whom it lets in by something
- * else.
- */
-function requireFit({ identities }: Parts, proven: ProvenClaims, identity: Identity): MaybePromise<Identity> {
-  const { tenantId } = identity;
-  if (tenantId === null) return identity;
-  return andThen(identities.denies(proven, tenantId), (isDenied) => {
-    if (!isDenied) return identity;
-    const holder = { subject: subjectOf(proven), tenantId, credential: proven.credential };
-    throw new RefusedCredential(holder, 'denied');
-  });
 }

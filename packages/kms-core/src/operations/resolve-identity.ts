@@ -8,6 +8,7 @@ import type { RefusedFor } from '../model/audit-event.ts';
 import type { PresentedCertificate } from '../ports/credential-verifier.ts';
 import { attempt } from './attempt.ts';
 import type { Kms } from './kms.ts';
+import { requireUndenied } from './undenied-certificate.ts';
 
 /**
  * Whom the bindings of tenants let the bearer of proven claims be, without a promise when that is held in memory: the way from what
@@ -15,7 +16,8 @@ import type { Kms } from './kms.ts';
  *
  * @param named the tenant that the call is for, as it was sent
  * @param certificate what the client of the connection has proven to be, where that is not what the claims are of
- * @throws KmsError `UNAUTHORIZED`, the same for claims that have expired, that no binding matches, and that are denied;
+ * @throws KmsError `UNAUTHORIZED`, the same for claims that have expired, that no binding matches, and that are denied, or whose
+ *   certificate is;
  *   `TENANT_MISMATCH` when the bindings of several tenants match and the call names none of them.
  */
 export function resolveIdentity(
@@ -27,7 +29,10 @@ export function resolveIdentity(
   if (proven.expiresAt <= clock()) return refuseProven({ identities }, proven, 'expired', named, certificate);
   const beside = certificate && claimsOfCertificate(certificate);
   // A connection may outlast it, and what is held does not look at the time.
-  return identities.find(proven, named, beside !== undefined && beside.expiresAt > clock() ? beside : undefined);
+  if (beside === undefined || beside.expiresAt <= clock()) return identities.find(proven, named);
+  return andThen(identities.find(proven, named, beside), (identity) =>
+    requireUndenied({ identities }, beside, identity),
+  );
 }
 
 /**

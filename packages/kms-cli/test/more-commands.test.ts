@@ -182,6 +182,23 @@ describe('tenants and the service', () => {
     expect(JSON.parse(shredded.out)).toMatchObject({ state: 'shredded' });
   });
 
+  test('are held to so many kept answers, and say how many there are', async () => {
+    const environment = { ...kms.environment, KMS_TOKEN: PLATFORM_TOKEN };
+    const made = await callKms(environment, ['-o', 'json', 'tenants', 'create', '--name', 'third']);
+    const { tenantId } = JSON.parse(made.out) as { tenantId: string };
+    const limited = await callKms(environment, ['-o', 'json', 'tenants', 'limits', tenantId, '--kept-answers', '2']);
+    expect(JSON.parse(limited.out)).toMatchObject({ limits: { keptAnswers: 2, keys: null } });
+    const within = { ...environment, KMS_TENANT_ID: tenantId };
+    const create = () => callKms(within, ['keys', 'create', '--name', 'one']);
+    expect([await create(), await create()]).toMatchObject([{ code: EXIT.done }, { code: EXIT.done }]);
+    expect(await create()).toMatchObject({
+      code: EXIT.busy,
+      err: expect.stringMatching(/2 answers kept .* of at most 2: wait/),
+    });
+    const usage = await callKms(within, ['tenants', 'usage', tenantId]);
+    expect(usage.out).toMatch(/^kept answers +2 +2$/m);
+  });
+
   test('say how they are', async () => {
     expect(await callKms(kms.environment, ['service', 'health'])).toMatchObject({ code: EXIT.done });
     expect(await json('service', 'ready')).toMatchObject({ service: 'kms-service' });

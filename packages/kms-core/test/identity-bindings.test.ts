@@ -350,6 +350,22 @@ describe('what changes counts at once, though somebody is held', () => {
     expect(later).not.toHaveProperty('tenantId');
   });
 
+  test('a binding that was deleted: one tenant that deletes a thousand for the same claim does not hide it', async () => {
+    await deleteIdentityBinding(admin, await createIdentityBinding(admin, BINDING));
+    f.advance(1);
+    const hostile = await otherTenant();
+    const { bindingId } = await createIdentityBinding(hostile, BINDING);
+    const { tenantId } = hostile.caller;
+    await f.store.transact({ kind: 'tenant', tenantId }, async (unit) => {
+      const binding = await unit.identities.get(bindingId);
+      if (binding === undefined) throw new Error('there is no binding');
+      for (let count = 0; count < BOUNDS.identity.bindings; count += 1)
+        await unit.identities.insert({ ...binding, bindingId: newId(), removedAt: unit.now });
+    });
+    await deleteIdentityBinding(hostile, { bindingId });
+    expect(await refusalOf(proven())).toMatchObject({ tenantId: f.tenantId, refusedFor: 'binding-removed' });
+  });
+
   test('bindings that were deleted: a tenant that was shredded costs one look, however many it had, and hides no other', async () => {
     const shredded = await otherTenant();
     for (let count = 0; count < 20; count += 1)
@@ -579,8 +595,8 @@ describe('what somebody wrote into the database', () => {
     const { bindingId } = await createIdentityBinding(admin, BINDING);
     await deleteIdentityBinding(admin, { bindingId });
     const scope = { kind: 'tenant', tenantId: f.tenantId } as const;
-    const names = namesOf(proven()).bindings;
-    const [record] = await f.store.transact(scope, (unit) => unit.identities.findRemoved(names, 10));
+    const query = { names: namesOf(proven()).bindings, removedAfter: new Date(0), limit: 10, ofTenant: 10 };
+    const [record] = await f.store.transact(scope, (unit) => unit.identities.findRemoved(query));
     if (record === undefined) throw new Error('The removed binding was not found.');
     // A row with other contents and the MAC of one that was deleted.
     const forged = { ...record, bindingId: newId(), createdAt: new Date(0), createdBy: 'nobody' };

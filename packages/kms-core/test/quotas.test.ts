@@ -4,18 +4,25 @@ import {
   createIdentityBinding,
   createKey,
   createTenant,
+  deleteIdentityBinding,
+  denyIdentity,
   destroyKey,
   encrypt,
   getKey,
   KmsError,
+  once,
+  type Operation,
   OperationCounter,
+  type OperationName,
   type Quotas,
   resolveAlgorithm,
   revokeApiToken,
+  revokeKey,
   rotateApiToken,
   rotateKey,
   runDueWork,
   shredKey,
+  suspendKey,
   SYSTEM_TENANT,
   tenantUsage,
   updateTenant,
@@ -78,6 +85,21 @@ describe('a tenant', () => {
     const op = { kms: f.kms, caller: f.admin };
     await createIdentityBinding(op, BINDING);
     await expect(createIdentityBinding(op, BINDING)).rejects.toMatchObject(refusal('identityBindings', 1));
+  });
+
+  test('deletes so many identity bindings before it may make no other, and the more may have the more', async () => {
+    const f = await makeFixture({ quotas: { identityBindings: 1 } });
+    const op = { kms: f.kms, caller: f.admin };
+    for (let deleted = 0; deleted < 100; deleted += 1)
+      await deleteIdentityBinding(op, await createIdentityBinding(op, BINDING));
+    await expect(createIdentityBinding(op, BINDING)).rejects.toMatchObject({
+      code: 'QUOTA_EXCEEDED',
+      details: { limit: 'removedIdentityBindings', maximum: 100, used: 100 },
+    });
+    await setLimits(f, { identityBindings: 2 });
+    await deleteIdentityBinding(op, await createIdentityBinding(op, BINDING));
+    await setLimits(f, { identityBindings: 0 });
+    await createIdentityBinding(op, BINDING);
   });
 
   test('does as many operations in a month as it may, counted over all nodes as often as they add theirs', async () => {
@@ -148,7 +170,7 @@ describe('a tenant', () => {
 
   test('has any number where the quota is 0', async () => {
     const f = await makeFixture({
-      quotas: { keys: 0, keyVersions: 0, tokens: 0, identityBindings: 0, operationsPerMonth: 0 },
+      quotas: { keys: 0, keyVersions: 0, tokens: 0, identityBindings: 0, operationsPerMonth: 0, keptAnswers: 0 },
     });
     const op = { kms: f.kms, caller: f.admin };
     const { keyId } = await createKey(op, {});
@@ -216,5 +238,82 @@ describe('a key', () => {
     await use();
     await expect(use()).rejects.toMatchObject({ code: 'KEY_USAGE_EXCEEDED' });
     expect(await getKey(op, { keyId })).toMatchObject({ currentVersion: 1 });
+  });
+});
+
+describe('answers under idempotency keys', () => {
+  const keyed = (key: string) => ({ key, fingerprint: Buffer.alloc(32, key) });
+  const make = (f: Fixture, key: string, caller = f.admin) =>
+    once(keyed(key), { kms: f.kms, caller }, 'createKey', (op) => createKey(op, {}));
+  const full = (maximum: number, used = maximum) => ({
+    code: 'TOO_MANY_REQUESTS',
+    message: expect.stringContaining(`${used}`),
+    details: { limit: 'keptAnswers', maximum, used },
+    retryAfterSeconds: expect.any(Number),
+  });
+
+  test('are kept of a tenant as many as may be, told again all the same, and make room when they expire', async () => {
+    const f = await makeFixture({ quotas: { keptAnswers: 2 } });
+    const { keyId } = await make(f, 'a');
+    await make(f, 'b');
+    await expect(make(f, 'c')).rejects.toMatchObject(full(2));
+    expect(await make(f, 'a')).toMatchObject({ keyId });
+    const usage = () => tenantUsage({ kms: f.kms, caller: f.admin }, { tenantId: f.tenantId });
+    expect(await usage()).toMatchObject({ keptAnswers: { used: 2, maximum: 2 }, keys: { used: 2 } });
+    const { tenantId } = await createTenant({ kms: f.kms, caller: operator }, { name: 'other' });
+    await make(f, 'c', callerOf(tenantId, 'tenant_admin'));
+    f.advance(24 * 60 * 60 * 1000 + 1);
+    expect(await usage()).toMatchObject({ keptAnswers: { used: 0, maximum: 2 } });
+    await make(f, 'c');
+  });
+
+  test('are as many as the platform says, from the moment in which it says so, and any number of its own', async () => {
+    const f = await makeFixture({ quotas: { keptAnswers: 1 } });
+    const set = (keptAnswers: number | null) =>
+      once(keyed(`set ${keptAnswers}`), { kms: f.kms, caller: operator }, 'updateTenant', (op) =>
+        updateTenant(op, { tenantId: f.tenantId, limits: { keptAnswers } }),
+      );
+    await make(f, 'a');
+    await expect(make(f, 'b')).rejects.toMatchObject(full(1));
+    expect(await set(2)).toMatchObject({ limits: { keptAnswers: 2, keys: null } });
+    await make(f, 'b');
+    await expect(make(f, 'c')).rejects.toMatchObject(full(2));
+    await set(0);
+    await make(f, 'c');
+    await set(null);
+    await expect(make(f, 'd')).rejects.toMatchObject(full(1, 3));
+  });
+
+  test('are not needed to take something away: that is done without its answer being kept', async () => {
+    const f = await makeFixture({ quotas: { keptAnswers: 1 } });
+    const op = { kms: f.kms, caller: f.admin };
+    const { tokenId } = await createApiToken(op, TOKEN);
+    const { keyId } = await createKey(op, {});
+    const binding = await createIdentityBinding(op, BINDING);
+    await make(f, 'a');
+    const end = <T>(name: OperationName, work: (op: Operation) => Promise<T>) => once(keyed(name), op, name, work);
+    for (let time = 0; time < 2; time += 1) {
+      await end('revokeToken', (held) => revokeApiToken(held, { tokenId }));
+      await end('suspendKey', (held) => suspendKey(held, { keyId }));
+      await end('denyIdentity', (held) => denyIdentity(held, { issuer: BINDING.issuer, sub: 'orders' }));
+    }
+    await end('deleteIdentityBinding', (held) => deleteIdentityBinding(held, binding));
+    await end('revokeKey', (held) => revokeKey(held, { keyId, reason: 'suspected_compromise' }));
+    await end('destroyKey', (held) => destroyKey(held, { keyId }));
+    await end('shredKey', (held) => shredKey(held, { keyId, confirmation: `SHRED-${keyId}` }));
+    expect(await getKey(op, { keyId })).toMatchObject({ state: 'destroyed' });
+    await expect(end('rotateKey', (held) => rotateKey(held, { keyId }))).rejects.toMatchObject(full(1));
+  });
+
+  test('of calls that their limit of rates refuses are not tried again', async () => {
+    const f = await makeFixture({ quotas: { keptAnswers: 1 } });
+    const refused = new KmsError('TOO_MANY_REQUESTS', 'Too many.', { details: { limit: 5 } });
+    let times = 0;
+    const work = () => {
+      times += 1;
+      return Promise.reject(refused);
+    };
+    await expect(once(keyed('k'), { kms: f.kms, caller: f.admin }, 'revokeToken', work)).rejects.toBe(refused);
+    expect(times).toBe(1);
   });
 });

@@ -36,6 +36,7 @@ async function untilItWaits(): Promise<void> {
 // A statement that finds no row takes the same locks on tables as one that does.
 const writeTenant = `update kms.tenants set name = name where false`;
 const writeAnswer = `update kms.idempotency_keys set answer = answer where false`;
+const writeBinding = `update kms.identity_bindings set removed_at = removed_at where false`;
 const writeKey = `update kms.keys set revision = revision where false`;
 const writeVersion = `update kms.key_versions set state = state where false`;
 const shareTenant = `select from kms.tenants for share`;
@@ -71,6 +72,14 @@ describe.each<[string, readonly Unit[]]>([
     ],
   ],
   ['0013_record_formats', [TOKEN]],
+  [
+    '0027_tenant_accounts',
+    [
+      SHRED,
+      ['a keyed call that makes a binding', [writeAnswer, shareTenant, writeBinding]],
+      ['a search for bindings', ['select from kms.identity_bindings limit 1', 'select from kms.tenants limit 1']],
+    ],
+  ],
 ])('the migration of a database in use, as of %s,', (tag, units) => {
   beforeEach(() => loadFixture(database.url, migrationTags().indexOf(tag)));
 

@@ -274,13 +274,15 @@ describe('query plans', () => {
     },
     {
       name: 'who let somebody in once',
-      work: (unit) => unit.identities.findRemoved(manyNames(), 1000),
+      work: (unit) =>
+        unit.identities.findRemoved({ names: manyNames(), removedAfter: new Date(0), limit: 1000, ofTenant: 10 }),
       indexes: ['identity_bindings_removed'],
       scope: SYSTEM,
     },
     {
       name: 'whether a tenant let somebody in once',
-      work: (unit) => unit.identities.findRemoved(manyNames(), 1000),
+      work: (unit) =>
+        unit.identities.findRemoved({ names: manyNames(), removedAfter: new Date(0), limit: 1000, ofTenant: 10 }),
       indexes: ['identity_bindings_removed'],
     },
     {

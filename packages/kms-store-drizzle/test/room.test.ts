@@ -1,5 +1,5 @@
 import { KmsError, type TenantId } from '@qnsp/kms-core';
-import type { Room, Store, UnitOfWork } from '@qnsp/kms-core/ports';
+import { newId, type Room, type Store, type UnitOfWork } from '@qnsp/kms-core/ports';
 import {
   asTenant,
   destroyed,
@@ -8,7 +8,9 @@ import {
   sampleBinding,
   sampleDenial,
   sampleKey,
+  sampleMac,
   sampleToken,
+  someBytes,
 } from '@qnsp/kms-core/testing';
 import { openPostgresStore } from '@qnsp/kms-store-drizzle';
 import { createDatabase, type TestDatabase } from '@qnsp/test-harness';
@@ -25,7 +27,16 @@ const ADDING: readonly (readonly [string, Adding])[] = [
   ['tokens', (unit, tenantId, room) => unit.tokens.insert(sampleToken(tenantId), room)],
   ['identityBindings', (unit, tenantId, room) => unit.identities.insert(sampleBinding(tenantId), room)],
   ['identityDenials', (unit, tenantId, room) => unit.identities.insertDenial(sampleDenial(tenantId), room)],
+  [
+    'keptAnswers',
+    async (unit, _tenantId, room) => {
+      const key = newId();
+      await unit.idempotency.claim(key, someBytes(32), room);
+      await unit.idempotency.complete(key, someBytes(8), 3600);
+    },
+  ],
 ];
+const REFUSALS: ReadonlySet<string> = new Set(['QUOTA_EXCEEDED', 'TOO_MANY_REQUESTS']);
 
 /** What only shows where units of several nodes run at the same time. */
 describe('room on two nodes with one database', () => {
@@ -61,7 +72,7 @@ describe('room on two nodes with one database', () => {
     );
     for (const outcome of outcomes) {
       if (outcome.status === 'fulfilled') continue;
-      if (!KmsError.is(outcome.reason) || outcome.reason.code !== 'QUOTA_EXCEEDED') throw outcome.reason;
+      if (!KmsError.is(outcome.reason) || !REFUSALS.has(outcome.reason.code)) throw outcome.reason;
       expect(outcome.reason.details).toMatchObject({ maximum: atMost, used: atMost });
     }
     return outcomes.filter(({ status }) => status === 'fulfilled').length;
@@ -143,6 +154,61 @@ describe('room on two nodes with one database', () => {
     expect([...counted]).toEqual([...there]);
     await migrated.end();
     await older.drop();
+  });
+
+  it('is what is left of the answers that were kept before they were counted, expired ones as well', async () => {
+    const older = await createDatabase();
+    await loadFixture(older.url, migrationTags().indexOf('0021_removed_bindings_found'));
+    const before = rawSql(older.url);
+    const [tenant] = await before<{ tenant_id: string }[]>`select tenant_id from kms.tenants where state = 'active'
+      and tenant_id <> '00000000-0000-0000-0000-000000000000'`;
+    const tenantId = String(tenant?.tenant_id);
+    await before`insert into kms.idempotency_keys select ${tenantId}, 'expired ' || n, '\\x00', '\\x00', now() - interval '1 hour' from generate_series(1, 40) n`;
+    await before`insert into kms.idempotency_keys select ${tenantId}, 'kept ' || n, '\\x00', '\\x00', now() + interval '1 hour' from generate_series(1, 25) n`;
+    await before`insert into kms.idempotency_keys values (${tenantId}, 'claimed', '\\x00', null, null)`;
+    const [there] =
+      await before`select count(*)::integer as kept from kms.idempotency_keys where tenant_id = ${tenantId} and expires_at > now()`;
+    const kept = Number(there?.['kept']);
+    expect(kept).toBeGreaterThanOrEqual(25);
+    const { store, close: closeOlder } = await openPostgresStore({ url: older.url, ssl: 'disable', migrate: 'auto' });
+    const usage = async () => (await asTenant(store, tenantId, (unit) => unit.tenants.usage(tenantId))).keptAnswers;
+    expect(await usage()).toBe(kept);
+    const keep = (key: string, atMost: number) =>
+      asTenant(store, tenantId, async (unit) => {
+        if ((await unit.idempotency.claim(key, someBytes(32), { atMost })) !== undefined) return;
+        await unit.idempotency.complete(key, someBytes(8), 3600);
+      });
+    await keep('one more', kept + 1);
+    await expect(keep('too many', kept + 1)).rejects.toMatchObject({ details: { maximum: kept + 1, used: kept + 1 } });
+    await keep('kept 1', kept + 1);
+    await keep('expired 40', kept + 2);
+    expect(await usage()).toBe(kept + 2);
+    await closeOlder();
+    await before.end();
+    await older.drop();
+  });
+
+  it('counts the answers that are there, whatever is kept, told again, expires or is removed side by side', async () => {
+    const tenantId = await newTenant(nodes[0]);
+    const keepOne = (index: number) =>
+      asTenant(nodes[index % 2 === 0 ? 0 : 1], tenantId, async (unit) => {
+        const key = `k ${index % 15}`;
+        if ((await unit.idempotency.claim(key, someBytes(32), { atMost: 1000 * underWay })) !== undefined) return;
+        await unit.idempotency.complete(key, someBytes(8), index % 3 === 0 ? 0 : 3600);
+        if (index % 7 === 0) throw new Error('not after all');
+      });
+    const outcomes = await Promise.allSettled(Array.from({ length: 40 }, (_, index) => keepOne(index)));
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ message: 'not after all' });
+    const [counted] =
+      await sql`select (select sum(answers) from kms.answer_counts where tenant_id = ${tenantId})::integer as counted,
+      (select count(*) from kms.idempotency_keys where tenant_id = ${tenantId} and answer is not null)::integer as kept`;
+    expect(counted?.['kept']).toBeGreaterThan(5);
+    expect(counted?.['counted']).toBe(counted?.['kept']);
+    await nodes[0].transact({ kind: 'system' }, (unit) => unit.tenants.shred({ tenantId, mac: sampleMac() }));
+    const [left] =
+      await sql`select sum(answers)::integer as counted from kms.answer_counts where tenant_id = ${tenantId}`;
+    expect(left?.['counted']).toBe(0);
   });
 
   async function untilOneWaits(): Promise<void> {

@@ -44,6 +44,7 @@ const TABLES = [
   'identity_bindings',
   'identity_denials',
   'idempotency_keys',
+  'answer_counts',
   'evidence_outbox',
   'evidence_chains',
   'evidence_checkpoints',

@@ -11,11 +11,12 @@ import {
   type Route,
 } from '@qnsp/kms-contract';
 import { type Caller, KmsError } from '@qnsp/kms-core';
-import { describeRequest, sortedJson, type IdempotencyRequest, lengthPrefixed } from '@qnsp/kms-core/internal';
+import { describeRequest, sortedJson, type IdempotencyRequest, lengthPrefixed, once } from '@qnsp/kms-core/internal';
 import type { MaybePromise } from '@qnsp/kms-core/ports';
 import { namingAsSent } from './naming-as-sent.ts';
 import type { QnspTarget, RouteKind } from './qnsp-target.ts';
 import { serveBatch } from './serve-batch.ts';
+import type { AnyHandler } from './handlers/handlers.ts';
 import type { OfferedFacts } from './handlers/service-facts.ts';
 import { TextStream } from './handlers/text-stream.ts';
 import { settleCaller } from './tenant.ts';
@@ -41,12 +42,15 @@ export function makePerform(facts: OfferedFacts): (call: Call<QnspTarget>, bytes
       });
     const request = parseRequest(route, raw);
     if (evidence !== undefined) describeRequest(evidence, request);
-    const { idempotencyKey: key, sentNames } = request;
-    const idempotency = key === undefined || caller === undefined ? undefined : idempotencyOf(route, raw, key, caller);
+    const { idempotencyKey: key } = request;
     const pay = call.isLimited ? call.bill()?.payer() : undefined;
-    const op = { kms: edge.kms, caller, evidence, idempotency, pay, client: call };
-    const operation = { facts, op, request };
-    const done = sentNames === undefined ? handler(operation) : namingAsSent(sentNames, () => handler(operation));
+    const op = { kms: edge.kms, caller, evidence, pay, client: call };
+    const done =
+      key === undefined || caller === undefined
+        ? handle(handler, request, { facts, op })
+        : once(idempotencyOf(route, raw, key, caller), { ...op, caller }, route.operationId, (held) =>
+            handle(handler, request, { facts, op: held }),
+          );
     return done instanceof Promise
       ? done.then((late: unknown) =>
           late instanceof TextStream
@@ -56,6 +60,16 @@ export function makePerform(facts: OfferedFacts): (call: Call<QnspTarget>, bytes
       : answerTo(target.kind, requestId, request, done);
   };
   return perform;
+}
+
+function handle(
+  handler: AnyHandler,
+  request: ParsedRequest,
+  call: Omit<Parameters<AnyHandler>[0], 'request'>,
+): unknown {
+  const { sentNames } = request;
+  if (sentNames === undefined) return handler({ ...call, request });
+  return namingAsSent(sentNames, () => handler({ ...call, request }));
 }
 
 /** The answer with a text, which has the status of the route unless the result says otherwise. */

@@ -43,6 +43,7 @@ function readQuotas(env: Variables): Quotas {
       min: 0,
       max: BOUNDS.operationsPerMonth.maximum,
     }),
+    keptAnswers: quota('KMS_LIMIT_TENANT_KEPT_ANSWERS', DEFAULT_QUOTAS.keptAnswers),
   };
 }
 

@@ -8,7 +8,9 @@ import type {
   IdentityDenialQuery,
   IdentityNames,
   IdentityRecords,
+  RemovedBindingQuery,
   Room,
+  RoomForBinding,
 } from '@qnsp/kms-core/ports';
 import type { Row } from './database.ts';
 import { fromText, toText } from './record-text.ts';
@@ -29,12 +31,14 @@ export class SqliteIdentities implements IdentityRecords {
     this.#unit = unit;
   }
 
-  async insert(binding: IdentityBindingRecord, { atMost }: Room = {}): Promise<void> {
+  async insert(binding: IdentityBindingRecord, { atMost, removedAtMost }: RoomForBinding = {}): Promise<void> {
     const { bindingId, tenantId, createdAt, removedAt } = binding;
     this.#unit.requireMasterKey(tenantId, binding.mac.tmkVersion);
     this.#requireNew('select 1 from bindings where binding_id = ?', bindingId, tenantId);
     const used = 'select count(*) as used from bindings where tenant_id = ? and removed_at is null';
     this.#unit.requireRoom('identityBindings', atMost, used, tenantId);
+    const removed = 'select count(*) as used from bindings where tenant_id = ? and removed_at is not null';
+    this.#unit.requireRoom('removedIdentityBindings', removedAtMost, removed, tenantId);
     this.#unit.database.run(
       'insert into bindings values (?, ?, ?, ?, ?, ?, ?)',
       bindingId,
@@ -147,21 +151,27 @@ export class SqliteIdentities implements IdentityRecords {
 
   async find(names: IdentityNames, limit: number): Promise<FoundIdentities> {
     const { database, only } = this.#unit;
+    const live = `select record from bindings where removed_at is null and ${IS_WANTED} limit ?3`;
     return {
-      bindings: this.#bindings('removed_at is null', names.bindings, limit),
+      bindings: database.rows(live, wanted(names.bindings), only, limit).map(toBinding),
       denials: database
         .rows(`select record from denials where ${IS_WANTED}`, wanted(names.denials), only)
         .map(toDenial),
     };
   }
 
-  async findRemoved(names: IdentityNames['bindings'], limit: number): Promise<readonly IdentityBindingRecord[]> {
-    return this.#bindings('removed_at is not null', names, limit);
-  }
-
-  #bindings(where: string, names: readonly Uint8Array[], limit: number): readonly IdentityBindingRecord[] {
-    const sql = `select record from bindings where ${where} and ${IS_WANTED} limit ?3`;
-    return this.#unit.database.rows(sql, wanted(names), this.#unit.only, limit).map(toBinding);
+  async findRemoved({
+    names,
+    removedAfter,
+    limit,
+    ofTenant,
+  }: RemovedBindingQuery): Promise<readonly IdentityBindingRecord[]> {
+    const turn = 'row_number() over (partition by tenant_id, found_by order by removed_at desc)';
+    const removed = `select record, ${turn} as turn from bindings
+      where removed_at is not null and removed_at > ?4 and ${IS_WANTED}`;
+    const values = [wanted(names), this.#unit.only, limit, removedAfter.getTime(), ofTenant];
+    const found = `select record from (${removed}) where turn <= ?5 limit ?3`;
+    return this.#unit.database.rows(found, ...values).map(toBinding);
   }
 
   #requireNew(sql: string, id: string, tenantId: string): void {

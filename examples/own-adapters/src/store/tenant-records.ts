@@ -78,7 +78,8 @@ export class SqliteTenants implements TenantRecords {
         (select count(*) from tokens where tenant_id = t.tenant_id and revoked_at is null and overlap_end is null
           and (expires_at is null or expires_at > ?2)) as tokens,
         (select count(*) from bindings where tenant_id = t.tenant_id and removed_at is null) as bindings,
-        (select sum(count) from operations where tenant_id = t.tenant_id and month = ?3) as operations
+        (select sum(count) from operations where tenant_id = t.tenant_id and month = ?3) as operations,
+        (select count(*) from answers where tenant_id = t.tenant_id and expires_at > ?2) as answers
         from tenants t where tenant_id = ?1 and (?4 is null or tenant_id = ?4)`,
       tenantId,
       now.getTime(),
@@ -91,6 +92,7 @@ export class SqliteTenants implements TenantRecords {
       tokens: number('tokens'),
       identityBindings: number('bindings'),
       operationsThisMonth: number('operations'),
+      keptAnswers: number('answers'),
     };
   }
 

@@ -166,6 +166,7 @@ export const ANSWER_SHAPES = {
     identityBindings: 'object',
     operationsThisMonth: 'number',
     operationsPerMonth: 'object',
+    keptAnswers: 'object',
   },
   InventoryPage: { items: 'array', nextCursor: 'string|null' },
   AuditEventList: { items: 'array', nextCursor: 'string|null' },

@@ -1079,6 +1079,8 @@ export interface Tenant {
     readonly identityBindings: number | null;
     /** How many operations it may do in a month, in UTC. 0 is any number; `null`: as for all. */
     readonly operationsPerMonth: number | null;
+    /** How many answers are kept for it under idempotency keys, each for a day. 0 is any number; `null`: as for all. */
+    readonly keptAnswers: number | null;
   };
 }
 
@@ -1109,6 +1111,8 @@ export interface TenantDetails {
     readonly identityBindings: number | null;
     /** How many operations it may do in a month, in UTC. 0 is any number; `null`: as for all. */
     readonly operationsPerMonth: number | null;
+    /** How many answers are kept for it under idempotency keys, each for a day. 0 is any number; `null`: as for all. */
+    readonly keptAnswers: number | null;
   };
   /** `null` for a tenant that was shredded. */
   readonly masterKey: {
@@ -1174,6 +1178,11 @@ export interface TenantUsage {
   readonly operationsThisMonth: number;
   /** How many those may be. */
   readonly operationsPerMonth: {
+    readonly maximum: number | null;
+  };
+  /** Answers that are kept under idempotency keys, each for a day. */
+  readonly keptAnswers: {
+    readonly used: number;
     readonly maximum: number | null;
   };
 }
@@ -2101,6 +2110,8 @@ export interface UpdateTenantInput {
         readonly identityBindings?: number | null | undefined;
         /** 0 is any number; `null`: as for all tenants. */
         readonly operationsPerMonth?: number | null | undefined;
+        /** 0 is any number; `null`: as for all tenants. */
+        readonly keptAnswers?: number | null | undefined;
       }
     | undefined;
 }

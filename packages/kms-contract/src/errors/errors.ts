@@ -56,7 +56,12 @@ export const problemSchema = component(
     requestId: z.string(),
     timestamp: answeredInstant,
     routeId: z.string().exactOptional().describe('For `TOO_MANY_REQUESTS`: the route that was called too often.'),
-    limit: z.number().exactOptional().describe('For `TOO_MANY_REQUESTS`: how many units of cost may be taken at once.'),
+    limit: z
+      .number()
+      .exactOptional()
+      .describe(
+        'For `TOO_MANY_REQUESTS`: how many units of cost may be taken at once, or how many there may be of what `details.limit` names.',
+      ),
     retryAfter: z.int().exactOptional().describe('Whole seconds to wait; the same as the header `Retry-After`.'),
   }),
 );
@@ -114,6 +119,11 @@ export function itemProblem({ code: error, message, details }: Failure): ItemPro
   };
 }
 
-function rateLimitFacts({ routeId, limit }: Readonly<Record<string, unknown>>): Pick<Problem, 'routeId' | 'limit'> {
+function rateLimitFacts({
+  routeId,
+  limit: named,
+  maximum,
+}: Readonly<Record<string, unknown>>): Pick<Problem, 'routeId' | 'limit'> {
+  const limit = typeof named === 'string' ? maximum : named;
   return { ...(typeof routeId === 'string' ? { routeId } : {}), ...(typeof limit === 'number' ? { limit } : {}) };
 }

@@ -51,6 +51,7 @@ const tenantSchema = component(
       tokens: answeredQuota('How many API tokens that were neither revoked nor replaced, and have not expired.'),
       identityBindings: answeredQuota('How many identity bindings.'),
       operationsPerMonth: answeredQuota('How many operations it may do in a month, in UTC.'),
+      keptAnswers: answeredQuota('How many answers are kept for it under idempotency keys, each for a day.'),
     }),
   }),
 );
@@ -61,6 +62,7 @@ const EXAMPLE_LIMITS = {
   tokens: null,
   identityBindings: null,
   operationsPerMonth: null,
+  keptAnswers: null,
 };
 const EXAMPLE_TENANT = {
   tenantId: EXAMPLE.tenantId,
@@ -214,6 +216,7 @@ export const tenantRoutes = group({
           tokens: askedQuota,
           identityBindings: askedQuota,
           operationsPerMonth: askedQuotaIn(operationsPerMonth),
+          keptAnswers: askedQuota,
         })
         .exactOptional(),
     }),
@@ -255,6 +258,7 @@ export const tenantRoutes = group({
             'Operations that used a key since the first of the month, in UTC; the newest ones of other nodes may be missing.',
           ),
         operationsPerMonth: z.object({ maximum: z.number().nullable() }).describe('How many those may be.'),
+        keptAnswers: usageOf('Answers that are kept under idempotency keys, each for a day.'),
       }),
     ),
     status: 200,
@@ -270,6 +274,7 @@ export const tenantRoutes = group({
         identityBindings: { used: 3, maximum: 1000 },
         operationsThisMonth: 52_000,
         operationsPerMonth: { maximum: null },
+        keptAnswers: { used: 1500, maximum: 100_000 },
       },
     },
   }),

@@ -17,10 +17,11 @@ export function checkChange(
 /** The idempotency of a mutating call. */
 export function checkIdempotency(idempotency: IdempotencyRequest | undefined): void {
   if (idempotency === undefined) return;
-  const { key, fingerprint } = idempotency;
+  const { key, fingerprint, atMost } = idempotency;
   const maximum = BOUNDS.idempotencyKeyCharacters;
   if (typeof key !== 'string' || key.length === 0 || key.length > maximum || key.includes('\0') || !key.isWellFormed())
     throw badRequest('idempotency.key', `must be text of 1 to ${maximum} characters`);
   const { fingerprintBytes } = BOUNDS;
   checkBytes('idempotency.fingerprint', fingerprint, fingerprintBytes.maximum, fingerprintBytes.minimum);
+  if (atMost !== undefined) checkInteger('idempotency.atMost', atMost, 1, BOUNDS.quota.maximum);
 }

@@ -44,7 +44,7 @@ export interface OpenKmsOptions {
   readonly random?: (bytes: number) => MaybePromise<Uint8Array>;
   /** The algorithm of keys whose creator names none, in any spelling; default: AES-256-GCM. */
   readonly defaultAlgorithm?: string | Algorithm;
-  /** How many of each kind a tenant may have that has no limit of its own; default: 100,000 keys with 1,000 versions each, 10,000 API tokens, 1,000 identity bindings. 0 is any number. */
+  /** How many of each kind a tenant may have that has no limit of its own; default: 100,000 keys with 1,000 versions each, 10,000 API tokens, 1,000 identity bindings, 100,000 answers kept under idempotency keys. 0 is any number. */
   readonly quotas?: Partial<Quotas> | undefined;
   /** What the program holds each tenant to that has no limit of its own, to be shown with what it uses; default: nothing. */
   readonly tenantRate?: RateLimit | undefined;

@@ -16,6 +16,7 @@ import { SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import { apiTokenVerifier, verifyCredentials } from '../operations/credentials.ts';
 import { OPERATIONS } from '../operations/catalog.ts';
 import type { Kms } from '../operations/kms.ts';
+import { once } from '../operations/once.ts';
 import { type Operation, operationOfService } from '../operations/operation.ts';
 import type { TenantDescription } from '../model/describe-tenant.ts';
 import type { ListTenantsResult } from '../operations/tenants.ts';
@@ -202,11 +203,9 @@ export class OpenedKms implements AsyncDisposable {
     const isOnce = idempotencyKey !== undefined && OPERATIONS[name].changes;
     return withEvidence(evidence, () => {
       if (evidence !== undefined) describeRequest(evidence, { params: input[0], body: input[0] });
-      const idempotency = isOnce
-        ? { key: idempotencyKey, fingerprint: inputFingerprint(subject, name, input) }
-        : undefined;
-      const client = signal && { gone: signal };
-      return operation({ kms: this.parts, caller, evidence, idempotency, client });
+      const op = { kms: this.parts, caller, evidence, client: signal && { gone: signal } };
+      if (!isOnce) return operation(op);
+      return once({ key: idempotencyKey, fingerprint: inputFingerprint(subject, name, input) }, op, name, operation);
     });
   }
 

@@ -6,6 +6,7 @@ export type QuotaKind =
   | 'keyVersions'
   | 'tokens'
   | 'identityBindings'
+  | 'removedIdentityBindings'
   | 'identityDenials'
   | 'operationsPerMonth';
 
@@ -18,6 +19,8 @@ const MESSAGES: Readonly<Record<QuotaKind, (used: number, maximum: number) => st
     `The tenant has ${used} API tokens of at most ${maximum}. Revoke those that are not needed, or have the operator of the service raise its limit.`,
   identityBindings: (used, maximum) =>
     `The tenant has ${used} identity bindings of at most ${maximum}. Delete those that are not needed, or match with * instead.`,
+  removedIdentityBindings: (used, maximum) =>
+    `The tenant has deleted ${used} identity bindings of at most ${maximum}, whose records stay. Match with * instead of making bindings for each workload, or have the operator of the service raise its limit of identity bindings.`,
   identityDenials: (used, maximum) =>
     `The tenant has ${used} denials of at most ${maximum} that have not ended. Delete the identity binding instead.`,
   operationsPerMonth: (used, maximum) =>

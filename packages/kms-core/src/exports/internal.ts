@@ -164,6 +164,7 @@ export * from '../operations/list-keys.ts';
 export * from '../operations/list-api-tokens.ts';
 export * from '../operations/mac.ts';
 export * from '../operations/random.ts';
+export * from '../operations/once.ts';
 export * from '../operations/read-evidence.ts';
 export * from '../operations/reencrypt.ts';
 export * from '../operations/remove-expired-tokens.ts';

@@ -16,6 +16,7 @@ export type { KeyEngine } from '../engines/engine.ts';
 export { badRequest, type Issue, KmsError, type KmsErrorCode, type KmsErrorOptions } from '../errors/kms-error.ts';
 export { masterKeyRetired, NewerMasterKey } from '../errors/newer-master-key.ts';
 export { type QuotaKind, quotaExceeded, requireRoom } from '../errors/quota-exceeded.ts';
+export { tooManyAnswers } from '../errors/too-many-answers.ts';
 export { OutcomeUnknown } from '../errors/outcome-unknown.ts';
 export type { MakeRoot } from '../hierarchy/establish-roots.ts';
 export { softwareRoot } from '../hierarchy/software-root.ts';
@@ -195,8 +196,10 @@ export type {
   KnownUses,
   OperationLease,
   VersionUse,
+  RemovedBindingQuery,
   ResidentClaim,
   Room,
+  RoomForBinding,
   ResidentClaims,
   ResidentVersion,
   SealCounts,

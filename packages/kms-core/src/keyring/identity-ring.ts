@@ -32,6 +32,8 @@ const MOST_BINDINGS = BOUNDS.identity.bindings;
 
 /** For how long a binding that was removed tells of refusals, in milliseconds: whom it let in once can write into the evidence of its tenant. */
 const REMOVED_TELLS_MS = 90 * 24 * 60 * 60 * 1000;
+/** How many of those of one tenant are read that ask for one claim: one that removes many hides no other. */
+const MOST_REMOVED = 10;
 /** How many tenants are looked at that removed bindings for somebody: each takes a read of its master keys. */
 const MOST_REMOVERS = 4;
 
@@ -242,10 +244,11 @@ export class IdentityRing {
     except: ReadonlySet<TenantId>,
     newest: Set<TenantId>,
   ): Promise<Refuser | 'rotated' | undefined> {
-    const found = await this.#store.transact(scope, (unit) => unit.identities.findRemoved(names, MOST_BINDINGS));
-    const since = this.#clock() - REMOVED_TELLS_MS;
+    const removedAfter = new Date(this.#clock() - REMOVED_TELLS_MS);
+    const query = { names, removedAfter, limit: MOST_BINDINGS, ofTenant: MOST_REMOVED };
+    const found = await this.#store.transact(scope, (unit) => unit.identities.findRemoved(query));
     const removed = found
-      .filter(({ tenantId, removedAt }) => !except.has(tenantId) && removedAt !== null && removedAt.getTime() > since)
+      .filter(({ tenantId }) => !except.has(tenantId))
       .filter(({ issuer, match }) => issuer === proven.issuer && matches(match, proven.claims))
       .sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime());
     const byTenant = [...Map.groupBy(removed, ({ tenantId }) => tenantId)];

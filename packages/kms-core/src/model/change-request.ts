@@ -18,4 +18,6 @@ export interface IdempotencyRequest {
    * keyed.
    */
   readonly fingerprint: Uint8Array;
+  /** How many answers may be kept for the tenant of the caller; default: any number. */
+  readonly atMost?: number | undefined;
 }

@@ -10,6 +10,8 @@ export interface Quotas {
   readonly identityBindings: number;
   /** Operations that use a key, from the first of a month, in UTC, to that of the next. */
   readonly operationsPerMonth: number;
+  /** Answers that are kept under idempotency keys, each for a day. */
+  readonly keptAnswers: number;
 }
 
 /** What holds where nothing else is said. */
@@ -19,9 +21,15 @@ export const DEFAULT_QUOTAS: Quotas = {
   tokens: 10_000,
   identityBindings: 1000,
   operationsPerMonth: 0,
+  keptAnswers: 100_000,
 };
 
 /** As the store takes it. */
 export function atMost(quota: number): number | undefined {
   return quota === 0 ? undefined : quota;
+}
+
+/** How many identity bindings a tenant may have deleted, of which the records stay: 100 times as many as it may have. As the store takes it. */
+export function removedBindingsAtMost({ identityBindings }: Quotas): number | undefined {
+  return atMost(100 * identityBindings);
 }

@@ -99,6 +99,8 @@ export const TENANT_TOKENS = numberField('!tokens');
 export const TENANT_BINDINGS = numberField('!identityBindings');
 /** How many operations it may do in a month. */
 export const TENANT_OPERATIONS = numberField('!operationsPerMonth');
+/** How many answers are kept for it under idempotency keys. */
+export const TENANT_KEPT_ANSWERS = numberField('!keptAnswers');
 
 /** The 12 digits that a tenant goes by where no UUID is taken; no other tenant has them. */
 export const TENANT_ACCOUNT = textField('account');
@@ -168,6 +170,7 @@ export const KNOWN_FIELDS: KnownFields = {
     TENANT_TOKENS,
     TENANT_BINDINGS,
     TENANT_OPERATIONS,
+    TENANT_KEPT_ANSWERS,
     TENANT_ACCOUNT,
     TENANT_MASTER_KEY_CREATED,
     TENANT_RETIRED_MASTER_KEYS,

@@ -5,6 +5,7 @@ import {
   type RecordFields,
   TENANT_BINDINGS,
   TENANT_BURST,
+  TENANT_KEPT_ANSWERS,
   TENANT_KEY_VERSIONS,
   TENANT_KEYS,
   TENANT_OPERATIONS,
@@ -35,6 +36,7 @@ const QUOTAS: { readonly [Name in keyof Quotas]: RecordField<number> } = {
   tokens: TENANT_TOKENS,
   identityBindings: TENANT_BINDINGS,
   operationsPerMonth: TENANT_OPERATIONS,
+  keptAnswers: TENANT_KEPT_ANSWERS,
 };
 
 /** The names of the quotas. */
@@ -53,6 +55,7 @@ export function limitsOfTenant({ fields }: { readonly fields: RecordFields }): T
     tokens: own('tokens'),
     identityBindings: own('identityBindings'),
     operationsPerMonth: own('operationsPerMonth'),
+    keptAnswers: own('keptAnswers'),
   };
 }
 
@@ -70,6 +73,7 @@ export function quotasWith(forAll: Quotas, own: OwnQuotas | undefined): Quotas {
     tokens: own.tokens ?? forAll.tokens,
     identityBindings: own.identityBindings ?? forAll.identityBindings,
     operationsPerMonth: own.operationsPerMonth ?? forAll.operationsPerMonth,
+    keptAnswers: own.keptAnswers ?? forAll.keptAnswers,
   };
 }
 

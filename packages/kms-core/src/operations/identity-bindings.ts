@@ -20,7 +20,7 @@ import { IdentityAuthority } from '../hierarchy/identity-authority.ts';
 import type { MasterKeyChain } from '../hierarchy/master-key-chain.ts';
 import { tokenAuthority } from '../hierarchy/token-authority.ts';
 import { type KeyId, newId, type TenantId } from '../model/identifiers.ts';
-import { atMost } from '../model/quotas.ts';
+import { atMost, removedBindingsAtMost } from '../model/quotas.ts';
 import { BINDING_CERTIFICATE, fieldOf, NO_FIELDS, withField } from '../model/record-fields.ts';
 import type { StoreScope, UnitOfWork } from '../ports/store.ts';
 import { OPERATIONS } from './catalog.ts';
@@ -105,7 +105,10 @@ export async function createIdentityBinding(
           removedAt: null,
           fields: input.certificate ? withField(NO_FIELDS, BINDING_CERTIFICATE, input.certificate) : NO_FIELDS,
         });
-        await unit.identities.insert(record, { atMost: atMost(quotas.identityBindings) });
+        await unit.identities.insert(record, {
+          atMost: atMost(quotas.identityBindings),
+          removedAtMost: removedBindingsAtMost(quotas),
+        });
         await op.evidence?.changed(unit, bindingCreated(record));
         return describeBinding(record);
       }),

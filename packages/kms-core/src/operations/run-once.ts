@@ -25,7 +25,8 @@ const USE = 'qnsp-kms/v2/idempotency-answer';
  * writer of the database changes, moves or puts back, it is not replayed to another call or at another time.
  *
  * @throws KmsError `IDEMPOTENCY_MISMATCH` when the key was used for another request, `CONFLICT` when what is stored under it
- *   is not an answer to this call: the work is not done again, as it may have been done.
+ *   is not an answer to this call: the work is not done again, as it may have been done. `TOO_MANY_REQUESTS` when as many answers are
+ *   kept for the tenant as may be, before the work is done.
  */
 export async function runOnce<T>(
   { caller, idempotency }: Pick<Operation, 'caller' | 'idempotency'>,
@@ -33,7 +34,7 @@ export async function runOnce<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   if (idempotency === undefined) return work();
-  const { key, fingerprint } = idempotency;
+  const { key, fingerprint, atMost } = idempotency;
   const boundTo = (expiresAt: Date): readonly Field[] => [
     caller.tenantId,
     caller.subject,
@@ -43,7 +44,7 @@ export async function runOnce<T>(
     expiresAt.getTime(),
   ];
   const request: readonly Field[] = [caller.tenantId, key, fingerprint];
-  const earlier = await unit.idempotency.claim(key, fingerprintToStore(chain, request));
+  const earlier = await unit.idempotency.claim(key, fingerprintToStore(chain, request), { atMost });
   if (earlier === undefined) {
     const answer = await work();
     const expiresAt = new Date(unit.now.getTime() + TTL_SECONDS * 1000);

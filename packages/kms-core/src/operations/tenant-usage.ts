@@ -29,6 +29,8 @@ export interface TenantUsageDescription {
   /** Operations that used a key since the first of the month, in UTC; the newest ones of other nodes may be missing. */
   readonly operationsThisMonth: number;
   readonly operationsPerMonth: { readonly maximum: number | null };
+  /** Answers that are kept under idempotency keys, each for a day. */
+  readonly keptAnswers: UsageOfQuota;
 }
 
 /** What the caller's tenant uses of each of its limits. */
@@ -57,6 +59,7 @@ export async function tenantUsage(
     identityBindings: { used: used.identityBindings, maximum: maximumOf(quotas.identityBindings) },
     operationsThisMonth: used.operationsThisMonth + kms.counter.pending(tenantId),
     operationsPerMonth: { maximum: maximumOf(quotas.operationsPerMonth) },
+    keptAnswers: { used: used.keptAnswers, maximum: maximumOf(quotas.keptAnswers) },
   };
 }
 

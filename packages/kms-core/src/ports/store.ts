@@ -144,6 +144,12 @@ export interface Room {
   readonly atMost?: number | undefined;
 }
 
+/** How many identity bindings a tenant may have. */
+export interface RoomForBinding extends Room {
+  /** How many that were removed, which stay so that they do not come back. Default: any number. */
+  readonly removedAtMost?: number | undefined;
+}
+
 /** A key's place among those that are due. */
 export interface DueKey {
   /** When its rotation or destruction was due. */
@@ -292,6 +298,8 @@ export interface TenantUsage {
   readonly identityBindings: number;
   /** Operations that were added since the first of the month, in UTC. */
   readonly operationsThisMonth: number;
+  /** Answers under idempotency keys that have not expired at the time of the unit. */
+  readonly keptAnswers: number;
 }
 
 /** Which page of tenants is listed. */
@@ -438,9 +446,9 @@ export interface TokenPage {
 export interface IdentityRecords {
   /**
    * Adds a binding. Throws `CONFLICT` when its id was ever used, or its tenant was shredded, and `QUOTA_EXCEEDED` when its tenant has
-   * as many as there is room for that were not removed.
+   * as many as there is room for that were not removed, or has more that were than stay beside them.
    */
-  insert(binding: IdentityBindingRecord, room?: Room): Promise<void>;
+  insert(binding: IdentityBindingRecord, room?: RoomForBinding): Promise<void>;
   /** The binding as it is now, unless it was removed; with `lock`, nobody else changes it until the unit ends. */
   get(bindingId: string, options?: { readonly lock?: boolean }): Promise<IdentityBindingRecord | undefined>;
   /** A page of the bindings of the scope that were not removed, newest first. */
@@ -471,8 +479,19 @@ export interface IdentityRecords {
    * are.
    */
   find(names: IdentityNames, limit: number): Promise<FoundIdentities>;
-  /** The bindings of the scope that were removed and are found by one of these, up to `limit`, in no order. */
-  findRemoved(names: IdentityNames['bindings'], limit: number): Promise<readonly IdentityBindingRecord[]>;
+  /**
+   * The bindings of the scope that were removed after `removedAfter` and are found by one of the names, in no order and up to `limit`. Of each
+   * tenant only those that it removed last, up to `ofTenant` by each name: however many one has removed, others are found as well.
+   */
+  findRemoved(query: RemovedBindingQuery): Promise<readonly IdentityBindingRecord[]>;
+}
+
+/** Which removed bindings are found. */
+export interface RemovedBindingQuery {
+  readonly names: IdentityNames['bindings'];
+  readonly removedAfter: Date;
+  readonly limit: number;
+  readonly ofTenant: number;
 }
 
 /** What bindings and denials are found by. */
@@ -539,9 +558,10 @@ export interface IdempotencyRecords {
   /**
    * Claims a key for this unit of work. Answers the finished record of an earlier call, or `undefined` when the key is
    * free and now ours. A concurrent claim of the same key waits until the first unit ends. Throws `CONFLICT` when the
-   * tenant was shredded.
+   * tenant was shredded, and `TOO_MANY_REQUESTS`, made with `tooManyAnswers`, when the key is free and as many answers of the tenant as
+   * there is room for have not expired at the time of the unit. In the system scope there is room for any number.
    */
-  claim(key: string, fingerprint: Uint8Array): Promise<IdempotencyRecord | undefined>;
+  claim(key: string, fingerprint: Uint8Array, room?: Room): Promise<IdempotencyRecord | undefined>;
   /** Stores the answer of the claimed key, to expire exactly `ttlSeconds` after `now` of the unit. */
   complete(key: string, answer: Uint8Array, ttlSeconds: number): Promise<void>;
 }

@@ -11,10 +11,13 @@ import {
   sampleBinding,
   sampleDenial,
   sampleMac,
+  scopeOf,
   shreddedTenant,
   someBytes,
   SYSTEM,
 } from './store-samples.ts';
+
+const EVER = new Date(0);
 
 const removed = (binding: IdentityBindingRecord, at: Date): IdentityBindingRecord => ({
   ...binding,
@@ -139,15 +142,48 @@ export function identityRules({ it }: Rules, store: () => Store): void {
     const names = [someBytes(32), foundBy];
     const find = (tenantId: string | undefined, limit: number) =>
       tenantId === undefined
-        ? store().transact(SYSTEM, (unit) => unit.identities.findRemoved(names, limit))
-        : asTenant(store(), tenantId, (unit) => unit.identities.findRemoved(names, limit));
+        ? store().transact(SYSTEM, (unit) =>
+            unit.identities.findRemoved({ names, removedAfter: EVER, limit, ofTenant: 10 }),
+          )
+        : asTenant(store(), tenantId, (unit) =>
+            unit.identities.findRemoved({ names, removedAfter: EVER, limit, ofTenant: 10 }),
+          );
     const idsOf = (found: readonly IdentityBindingRecord[]) => found.map(({ bindingId }) => bindingId).sort();
     assert.deepEqual(idsOf(await find(undefined, 10)), [gone.bindingId, theirs.bindingId].sort());
     assert.deepEqual(idsOf(await find(other, 10)), [theirs.bindingId]);
     assert.equal((await find(undefined, 1)).length, 1);
     assert.deepEqual(comparable(await find(one, 10)), comparable([written.get(gone.bindingId)]));
-    const none = await store().transact(SYSTEM, (unit) => unit.identities.findRemoved([], 10));
+    const none = await store().transact(SYSTEM, (unit) =>
+      unit.identities.findRemoved({ names: [], removedAfter: EVER, limit: 10, ofTenant: 10 }),
+    );
     assert.deepEqual(none, []);
+  });
+
+  it('finds of each tenant those that it removed last, up to a number, and none removed before a time', async () => {
+    const [many, few] = [await newTenant(store()), await newTenant(store())];
+    const names = [someBytes(32), someBytes(32)];
+    const [name = someBytes(32), another = someBytes(32)] = names;
+    const day = (number: number) => new Date(Date.UTC(2026, 0, number));
+    const remove = async (tenantId: string, foundBy: Uint8Array, on: number) => {
+      const binding = sampleBinding(tenantId, { foundBy });
+      await insert(tenantId, binding);
+      await asTenant(store(), tenantId, (unit) => unit.identities.remove(removed(binding, day(on))));
+    };
+    for (const on of [11, 14, 12, 13, 10]) await remove(many, name, on);
+    for (const on of [15, 16]) await remove(many, another, on);
+    for (const on of [9, 17]) await remove(few, name, on);
+    const found = async (ofTenant: number, after = 9, tenantId?: string) => {
+      const query = { names, removedAfter: day(after), limit: 100, ofTenant };
+      const records = await store().transact(tenantId === undefined ? SYSTEM : scopeOf(tenantId), (unit) =>
+        unit.identities.findRemoved(query),
+      );
+      return records.map(({ removedAt }) => removedAt?.getUTCDate() ?? 0).sort((a, b) => a - b);
+    };
+    assert.deepEqual(await found(10), [10, 11, 12, 13, 14, 15, 16, 17]);
+    assert.deepEqual(await found(2), [13, 14, 15, 16, 17]);
+    assert.deepEqual(await found(10, 13), [14, 15, 16, 17]);
+    assert.deepEqual(await found(1, 9, many), [14, 16]);
+    assert.deepEqual(await found(10, 0, few), [9, 17]);
   });
 
   it('lists bindings of the scope in pages, newest first, that neither repeat one nor leave one out', async () => {

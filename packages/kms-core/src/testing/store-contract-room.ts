@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { KmsError } from '../errors/kms-error.ts';
+import type { IdentityBindingRecord } from '../access/identity-binding.ts';
 import type { QuotaKind } from '../errors/quota-exceeded.ts';
 import type { TenantId } from '../model/identifiers.ts';
 import { TOKEN_OVERLAP_END, withField } from '../model/record-fields.ts';
@@ -17,13 +18,16 @@ import {
   sampleKey,
   sampleMac,
   sampleToken,
+  someBytes,
   SYSTEM,
 } from './store-samples.ts';
 
 /** How one more of a kind is added. */
 type Adding = (unit: UnitOfWork, tenantId: TenantId, room?: Room) => Promise<void>;
 
-const ADDING: Readonly<Record<Exclude<QuotaKind, 'keyVersions' | 'operationsPerMonth'>, Adding>> = {
+const ADDING: Readonly<
+  Record<Exclude<QuotaKind, 'keyVersions' | 'operationsPerMonth' | 'removedIdentityBindings'>, Adding>
+> = {
   keys: (unit, tenantId, room) => unit.keys.insert(sampleKey(tenantId), room),
   tokens: (unit, tenantId, room) => unit.tokens.insert(sampleToken(tenantId), room),
   identityBindings: (unit, tenantId, room) => unit.identities.insert(sampleBinding(tenantId), room),
@@ -111,7 +115,7 @@ export function roomRules({ it }: Rules, store: () => Store): void {
 
   it('answers how many of each kind a tenant has, to a unit that sees the tenant', async () => {
     const [tenantId, other] = [await newTenant(store()), await newTenant(store())];
-    const none = { keys: 0, tokens: 0, identityBindings: 0, operationsThisMonth: 0 };
+    const none = { keys: 0, tokens: 0, identityBindings: 0, operationsThisMonth: 0, keptAnswers: 0 };
     const usage = (of = tenantId) => asTenant(store(), of, (unit) => unit.tenants.usage(of));
     assert.deepEqual(await usage(), none);
     const [key, binding, token] = [sampleKey(tenantId), sampleBinding(tenantId), sampleToken(tenantId)];
@@ -120,11 +124,20 @@ export function roomRules({ it }: Rules, store: () => Store): void {
       for (const added of [token, sampleToken(tenantId)]) await unit.tokens.insert(added);
       await unit.identities.insert(binding);
       await unit.keys.addOperations(7);
+      for (const [name, ttlSeconds] of [
+        ['kept', 3600],
+        ['expired', 0],
+        ['kept too', 3600],
+      ] as const) {
+        await unit.idempotency.claim(name, someBytes(32));
+        await unit.idempotency.complete(name, someBytes(8), ttlSeconds);
+      }
       assert.deepEqual(await unit.tenants.usage(tenantId), {
         keys: 3,
         tokens: 2,
         identityBindings: 1,
         operationsThisMonth: 7,
+        keptAnswers: 2,
       });
     });
     await asTenant(store(), tenantId, async (unit) => {
@@ -132,11 +145,28 @@ export function roomRules({ it }: Rules, store: () => Store): void {
       await unit.tokens.revoke(revoked(token, unit.now));
       await unit.identities.remove({ ...binding, removedAt: unit.now, mac: sampleMac() });
     });
-    const left = { keys: 2, tokens: 1, identityBindings: 0, operationsThisMonth: 7 };
+    const left = { keys: 2, tokens: 1, identityBindings: 0, operationsThisMonth: 7, keptAnswers: 2 };
     assert.deepEqual(await usage(), left);
     assert.deepEqual(await store().transact(SYSTEM, (unit) => unit.tenants.usage(tenantId)), left);
     assert.deepEqual(await asTenant(store(), other, (unit) => unit.tenants.usage(tenantId)), none);
     assert.deepEqual(await usage(other), none);
+  });
+
+  it('has so many bindings that were removed, which stay: no other one is added then, and each that is there can be removed', async () => {
+    const [tenantId, other] = [await newTenant(store()), await newTenant(store())];
+    const bindings = [sampleBinding(tenantId), sampleBinding(tenantId), sampleBinding(tenantId)];
+    const room = { atMost: 10, removedAtMost: 2 };
+    const add = (binding: IdentityBindingRecord) =>
+      asTenant(store(), binding.tenantId, (unit) => unit.identities.insert(binding, room));
+    const remove = (binding: IdentityBindingRecord) =>
+      asTenant(store(), tenantId, (unit) =>
+        unit.identities.remove({ ...binding, removedAt: unit.now, mac: sampleMac() }),
+      );
+    for (const binding of bindings) await add(binding);
+    for (const binding of bindings) await remove(binding);
+    await assert.rejects(add(sampleBinding(tenantId)), refusal('removedIdentityBindings', 2, 3));
+    await add(sampleBinding(other));
+    await asTenant(store(), tenantId, (unit) => unit.identities.insert(sampleBinding(tenantId), { atMost: 10 }));
   });
 
   it('has room again for a binding when one was removed', async () => {

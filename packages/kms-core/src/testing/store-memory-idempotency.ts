@@ -1,5 +1,7 @@
 import { KmsError } from '../errors/kms-error.ts';
-import type { IdempotencyRecord, IdempotencyRecords } from '../ports/store.ts';
+import { tooManyAnswers } from '../errors/too-many-answers.ts';
+import type { IdempotencyRecord, IdempotencyRecords, Room } from '../ports/store.ts';
+import type { TenantId } from '../model/identifiers.ts';
 import { copyOf, type MemoryUnit, ownerOf, requireActiveTenant } from './store-memory-tables.ts';
 
 export class MemoryIdempotency implements IdempotencyRecords {
@@ -9,7 +11,7 @@ export class MemoryIdempotency implements IdempotencyRecords {
     this.#unit = unit;
   }
 
-  async claim(key: string, fingerprint: Uint8Array): Promise<IdempotencyRecord | undefined> {
+  async claim(key: string, fingerprint: Uint8Array, { atMost }: Room = {}): Promise<IdempotencyRecord | undefined> {
     const tables = this.#unit.tables();
     const { answers } = tables;
     const tenantId = ownerOf(this.#unit.scope);
@@ -24,6 +26,7 @@ export class MemoryIdempotency implements IdempotencyRecords {
     ) {
       return copyOf({ key, fingerprint: earlier.fingerprint, answer: earlier.answer, expiresAt: earlier.expiresAt });
     }
+    if (atMost !== undefined && this.#unit.scope.kind === 'tenant') this.#requireRoom(tenantId, atMost);
     answers.set(name, copyOf({ tenantId, key, fingerprint, answer: null, expiresAt: null }));
     return undefined;
   }
@@ -37,5 +40,20 @@ export class MemoryIdempotency implements IdempotencyRecords {
     }
     const expiresAt = new Date(this.#unit.now.getTime() + ttlSeconds * 1000);
     answers.set(name, copyOf({ ...claimed, answer, expiresAt }));
+  }
+
+  #requireRoom(tenantId: TenantId, atMost: number): void {
+    const now = this.#unit.now.getTime();
+    const expiries = [...this.#unit.tables().answers.values()]
+      .flatMap((answer) =>
+        answer.tenantId === tenantId && answer.expiresAt !== null ? answer.expiresAt.getTime() : [],
+      )
+      .filter((expiry) => expiry > now)
+      .sort((a, b) => a - b);
+    if (expiries.length < atMost) return;
+    const room = expiries[expiries.length - atMost] ?? now;
+    const error = tooManyAnswers(atMost, expiries.length, Math.max(1, Math.ceil((room - now) / 1000)));
+    this.#unit.fail(error);
+    throw error;
   }
 }

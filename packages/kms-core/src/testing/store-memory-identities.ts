@@ -10,7 +10,9 @@ import type {
   IdentityDenialQuery,
   IdentityNames,
   IdentityRecords,
+  RemovedBindingQuery,
   Room,
+  RoomForBinding,
 } from '../ports/store.ts';
 import {
   copyOf,
@@ -29,12 +31,14 @@ export class MemoryIdentities implements IdentityRecords {
     this.#unit = unit;
   }
 
-  async insert(binding: IdentityBindingRecord, room: Room = {}): Promise<void> {
+  async insert(binding: IdentityBindingRecord, room: RoomForBinding = {}): Promise<void> {
     const { bindings } = this.#tablesOf(binding);
     this.#requireLive(binding.tenantId, binding.mac);
     if (bindings.has(binding.bindingId)) throw new KmsError('CONFLICT', 'The id of the binding was used before.');
     const used = this.#all().filter(({ tenantId }) => tenantId === binding.tenantId);
     requireRoomFor(this.#unit, 'identityBindings', used.length, room);
+    const removed = this.#removed().filter(({ tenantId }) => tenantId === binding.tenantId);
+    requireRoomFor(this.#unit, 'removedIdentityBindings', removed.length, { atMost: room.removedAtMost });
     bindings.set(binding.bindingId, copyOf(binding));
   }
 
@@ -99,10 +103,19 @@ export class MemoryIdentities implements IdentityRecords {
     };
   }
 
-  async findRemoved(names: IdentityNames['bindings'], limit: number): Promise<readonly IdentityBindingRecord[]> {
-    return [...this.#unit.tables().bindings.values()]
-      .filter(({ tenantId, removedAt }) => removedAt !== null && sees(this.#unit.scope, tenantId))
+  async findRemoved({
+    names,
+    removedAfter,
+    limit,
+    ofTenant,
+  }: RemovedBindingQuery): Promise<readonly IdentityBindingRecord[]> {
+    const found = this.#removed()
+      .filter(({ removedAt }) => removedAt !== null && removedAt > removedAfter)
       .filter(isOneOf(names))
+      .sort((a, b) => (b.removedAt?.getTime() ?? 0) - (a.removedAt?.getTime() ?? 0));
+    const together = Map.groupBy(found, ({ tenantId, foundBy }) => `${tenantId} ${hex(foundBy)}`).values();
+    return [...together]
+      .flatMap((records) => records.slice(0, ofTenant))
       .slice(0, limit)
       .map(copyOf);
   }
@@ -114,6 +127,12 @@ export class MemoryIdentities implements IdentityRecords {
       this.#unit.fail(error);
       throw error;
     }
+  }
+
+  #removed(): IdentityBindingRecord[] {
+    return [...this.#unit.tables().bindings.values()].filter(
+      ({ tenantId, removedAt }) => removedAt !== null && sees(this.#unit.scope, tenantId),
+    );
   }
 
   #all(): IdentityBindingRecord[] {

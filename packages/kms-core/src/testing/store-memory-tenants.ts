@@ -61,7 +61,7 @@ export class MemoryTenants implements TenantRecords {
 
   async usage(tenantId: TenantId): Promise<TenantUsage> {
     const { scope, now } = this.#unit;
-    const { keys, tokens, bindings, operations } = this.#unit.tables();
+    const { keys, tokens, bindings, operations, answers } = this.#unit.tables();
     const count = <T extends { readonly tenantId: TenantId | null }>(
       of: ReadonlyMap<string, T>,
       counts: (one: T) => boolean,
@@ -72,6 +72,7 @@ export class MemoryTenants implements TenantRecords {
       tokens: count(tokens, (token) => takesRoom(token, now)),
       identityBindings: count(bindings, ({ removedAt }) => removedAt === null),
       operationsThisMonth: sees(scope, tenantId) ? thisMonth : 0,
+      keptAnswers: count(answers, ({ expiresAt }) => expiresAt !== null && expiresAt > now),
     };
   }
 

@@ -1,5 +1,5 @@
 import { identityOfToken } from '../../src/access/api-token.ts';
-import { checkKey, type KeyRecord, KmsError, type Store, type UnitOfWork } from '../../src/exports/internal.ts';
+import { checkKey, type KeyRecord, KmsError, newId, type Store, type UnitOfWork } from '../../src/exports/internal.ts';
 import { fieldOf, TOKEN_IDENTITY, TOKEN_PARENT } from '../../src/model/record-fields.ts';
 import { SYSTEM } from '../../src/testing/index.ts';
 import { answering, over, splitAfter, without, withUnits } from './wrappers.ts';
@@ -23,6 +23,10 @@ const identitiesOf =
   (change: (identities: UnitOfWork['identities']) => Partial<UnitOfWork['identities']>): StoreMutant =>
   (sound) =>
     withUnits(sound, (unit) => ({ identities: over(unit.identities, change(unit.identities)) }));
+const answersOf =
+  (change: (idempotency: UnitOfWork['idempotency']) => Partial<UnitOfWork['idempotency']>): StoreMutant =>
+  (sound) =>
+    withUnits(sound, (unit) => ({ idempotency: over(unit.idempotency, change(unit.idempotency)) }));
 const claimsOf =
   (change: (residents: UnitOfWork['residents']) => Partial<UnitOfWork['residents']>): StoreMutant =>
   (sound) =>
@@ -473,12 +477,21 @@ const TOKENS: Readonly<Record<string, StoreMutant>> = {
   })),
   'finds no removed binding': identitiesOf(() => ({ findRemoved: async () => [] })),
   'finds removed bindings without a limit': identitiesOf((identities) => ({
-    findRemoved: (names) => identities.findRemoved(names, 1000),
+    findRemoved: (query) => identities.findRemoved({ ...query, limit: 1000 }),
+  })),
+  'finds removed bindings of all times': identitiesOf((identities) => ({
+    findRemoved: (query) => identities.findRemoved({ ...query, removedAfter: new Date(0) }),
+  })),
+  'finds all removed bindings of a tenant': identitiesOf((identities) => ({
+    findRemoved: (query) => identities.findRemoved({ ...query, ofTenant: 1000 }),
+  })),
+  'keeps any number of removed bindings': identitiesOf((identities) => ({
+    insert: (binding, { atMost } = {}) => identities.insert(binding, { atMost }),
   })),
   'finds bindings that were not removed among those that were': identitiesOf((identities) => ({
-    findRemoved: async (bindings, limit) => [
-      ...(await identities.findRemoved(bindings, limit)),
-      ...(await identities.find({ bindings, denials: [] }, limit)).bindings,
+    findRemoved: async (query) => [
+      ...(await identities.findRemoved(query)),
+      ...(await identities.find({ bindings: query.names, denials: [] }, query.limit)).bindings,
     ],
   })),
   'finds no denial of an identity': identitiesOf((identities) => ({
@@ -546,8 +559,8 @@ const OTHERS: Readonly<Record<string, StoreMutant>> = {
   'lets an idempotency key be claimed twice': (sound) =>
     withUnits(sound, ({ idempotency }) => ({
       idempotency: over(idempotency, {
-        claim: async (key, fingerprint) => {
-          const earlier = await idempotency.claim(key, fingerprint);
+        claim: async (key, fingerprint, room) => {
+          const earlier = await idempotency.claim(key, fingerprint, room);
           return earlier && undefined;
         },
         complete: (key, answer, seconds) => idempotency.complete(key, answer, seconds).catch(() => undefined),
@@ -562,8 +575,8 @@ const OTHERS: Readonly<Record<string, StoreMutant>> = {
   'keeps the fingerprint of the last call': (sound) =>
     withUnits(sound, ({ idempotency }) => ({
       idempotency: over(idempotency, {
-        claim: async (key, fingerprint) => {
-          const earlier = await idempotency.claim(key, fingerprint);
+        claim: async (key, fingerprint, room) => {
+          const earlier = await idempotency.claim(key, fingerprint, room);
           return earlier && { ...earlier, fingerprint };
         },
       }),
@@ -571,10 +584,30 @@ const OTHERS: Readonly<Record<string, StoreMutant>> = {
   'takes names of idempotency keys in any case': (sound) =>
     withUnits(sound, ({ idempotency }) => ({
       idempotency: over(idempotency, {
-        claim: (key, fingerprint) => idempotency.claim(key.toLowerCase(), fingerprint),
+        claim: (key, fingerprint, room) => idempotency.claim(key.toLowerCase(), fingerprint, room),
         complete: (key, answer, seconds) => idempotency.complete(key.toLowerCase(), answer, seconds),
       }),
     })),
+  'keeps any number of answers': answersOf((idempotency) => ({
+    claim: (key, fingerprint) => idempotency.claim(key, fingerprint),
+  })),
+  'keeps one answer more than there is room for': answersOf((idempotency) => ({
+    claim: (key, fingerprint, { atMost } = {}) =>
+      idempotency.claim(key, fingerprint, atMost === undefined ? {} : { atMost: atMost + 1 }),
+  })),
+  'tells nothing again where there is no room': answersOf((idempotency) => ({
+    claim: async (key, fingerprint, room) => {
+      await idempotency.claim(newId(), fingerprint, room);
+      return idempotency.claim(key, fingerprint, room);
+    },
+  })),
+  'says that there is room for an answer in a second': answersOf((idempotency) => ({
+    claim: (...args) =>
+      idempotency.claim(...args).catch((error: unknown) => {
+        if (!KmsError.is(error) || error.details === undefined) throw error;
+        throw new KmsError(error.code, error.message, { details: error.details, retryAfterSeconds: 1 });
+      }),
+  })),
   'claims a resident key twice': claimsOf((residents) => ({
     claim: (claim) =>
       residents.claim(claim).catch(() => ({ ...claim, claimedAt: new Date(), mark: 'claimed once more' })),

@@ -1,5 +1,5 @@
 import { KmsError } from '@qnsp/kms-core';
-import { masterKeyRetired, type QuotaKind, quotaExceeded } from '@qnsp/kms-core/ports';
+import { masterKeyRetired, type QuotaKind, quotaExceeded, tooManyAnswers } from '@qnsp/kms-core/ports';
 
 /** SQLSTATEs, and classes of them, of a database that cannot serve now but may serve later. */
 const UNAVAILABLE_STATES: ReadonlySet<string> = new Set([
@@ -84,10 +84,18 @@ export function isInFailedTransaction(error: unknown): boolean {
   return KmsError.is(error) && error.cause instanceof DatabaseFault && error.cause.code === FAILED_TRANSACTION;
 }
 
+type Refusal = { readonly maximum: number; readonly used: number } & (
+  | { readonly limit: QuotaKind }
+  | { readonly limit: 'keptAnswers'; readonly retryAfterSeconds: number }
+);
+
 function noRoom({ message }: DatabaseFault): KmsError {
   // What the functions of the database write, and nothing else has the code.
-  const { limit, maximum, used } = JSON.parse(message) as { limit: QuotaKind; maximum: number; used: number };
-  return quotaExceeded(limit, maximum, used);
+  const refusal = JSON.parse(message) as Refusal;
+  const { limit, maximum, used } = refusal;
+  return limit === 'keptAnswers'
+    ? tooManyAnswers(maximum, used, refusal.retryAfterSeconds)
+    : quotaExceeded(limit, maximum, used);
 }
 
 function endsConnection(code: string): boolean {

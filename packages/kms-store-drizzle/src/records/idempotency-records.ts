@@ -1,7 +1,8 @@
 import { KmsError } from '@qnsp/kms-core';
-import type { IdempotencyRecord, IdempotencyRecords } from '@qnsp/kms-core/ports';
+import type { IdempotencyRecord, IdempotencyRecords, Room } from '@qnsp/kms-core/ports';
 import { and, eq, isNull, lte, or, sql } from 'drizzle-orm';
 import { builtOnce } from '../driver/built-once.ts';
+import { kms } from '../schema/columns.ts';
 import { idempotencyKeys } from '../schema/idempotency-keys.ts';
 import { ownerOf } from '../driver/scope.ts';
 import type { Session } from '../driver/session.ts';
@@ -16,10 +17,13 @@ export class DrizzleIdempotency implements IdempotencyRecords {
     this.#session = session;
   }
 
-  async claim(key: string, fingerprint: Uint8Array): Promise<IdempotencyRecord | undefined> {
+  async claim(key: string, fingerprint: Uint8Array, { atMost }: Room = {}): Promise<IdempotencyRecord | undefined> {
     const name = this.#name(key);
+    const held = this.#session.scope.kind === 'tenant' ? (atMost ?? null) : null;
     // Waits while another unit holds the key; afterwards the row is what that unit left.
-    const claimed = await this.#session.run((db) => claimKey(db).execute({ ...name, fingerprint, now: this.#now() }));
+    const claimed = await this.#session.run((db) =>
+      claimKey(db).execute({ ...name, fingerprint, now: this.#now(), atMost: held }),
+    );
     if (claimed.length > 0) return undefined;
     const [earlier] = await this.#session.run((db) => readAnswer(db).execute(name));
     if (earlier === undefined || earlier.answer === null || earlier.expiresAt === null)
@@ -47,20 +51,24 @@ export class DrizzleIdempotency implements IdempotencyRecords {
 const MINE = eq(idempotencyKeys.tenantId, sql.placeholder('tenantId'));
 const THIS_KEY = and(MINE, eq(idempotencyKeys.key, sql.placeholder('key')));
 const EXPIRED = lte(idempotencyKeys.expiresAt, sql.placeholder('now'));
+const ROOM = sql`${kms}.require_room_for_answer(${idempotencyKeys.tenantId}, ${sql.placeholder('atMost')}::bigint, ${sql.placeholder('now')}::timestamptz)`;
 
 const claimKey = builtOnce((db) => {
   const claim = { fingerprint: sql`${sql.placeholder('fingerprint')}`, answer: null, expiresAt: null };
   const free = or(isNull(idempotencyKeys.answer), EXPIRED);
-  return db
-    .insert(idempotencyKeys)
-    .values({ tenantId: sql`${sql.placeholder('tenantId')}`, key: sql`${sql.placeholder('key')}`, ...claim })
-    .onConflictDoUpdate({
-      target: [idempotencyKeys.tenantId, idempotencyKeys.key],
-      set: claim,
-      ...(free === undefined ? {} : { setWhere: free }),
-    })
-    .returning({ key: idempotencyKeys.key })
-    .prepare('claim_idempotency_key');
+  return (
+    db
+      .insert(idempotencyKeys)
+      .values({ tenantId: sql`${sql.placeholder('tenantId')}`, key: sql`${sql.placeholder('key')}`, ...claim })
+      .onConflictDoUpdate({
+        target: [idempotencyKeys.tenantId, idempotencyKeys.key],
+        set: claim,
+        ...(free === undefined ? {} : { setWhere: free }),
+      })
+      // Of a key that has its answer nothing is asked: it is told again whether or not there is room for another.
+      .returning({ used: ROOM })
+      .prepare('claim_idempotency_key')
+  );
 });
 
 const readAnswer = builtOnce((db) =>

@@ -8,7 +8,9 @@ import type {
   IdentityDenialQuery,
   IdentityNames,
   IdentityRecords,
+  RemovedBindingQuery,
   Room,
+  RoomForBinding,
 } from '@qnsp/kms-core/ports';
 import { and, desc, eq, gte, lt, type SQL, sql } from 'drizzle-orm';
 import { requireSeen, within } from '../driver/scope.ts';
@@ -24,7 +26,7 @@ export class DrizzleIdentities implements IdentityRecords {
     this.#session = session;
   }
 
-  async insert(binding: IdentityBindingRecord, { atMost }: Room = {}): Promise<void> {
+  async insert(binding: IdentityBindingRecord, { atMost, removedAtMost }: RoomForBinding = {}): Promise<void> {
     requireSeen(this.#session.scope, binding.tenantId);
     const { permissions, keys, ...row } = withMacColumns(binding);
     const { bindingId: id, tenantId } = identityBindings;
@@ -33,7 +35,10 @@ export class DrizzleIdentities implements IdentityRecords {
         .insert(identityBindings)
         .values({ ...row, permissions: [...permissions], keys: keys && [...keys] })
         .onConflictDoNothing()
-        .returning({ used: requireRoom('identityBindings', { id, tenantId }, atMost) }),
+        .returning({
+          used: requireRoom('identityBindings', { id, tenantId }, atMost),
+          removed: requireRoom('removedIdentityBindings', { id, tenantId }, removedAtMost),
+        }),
     );
     if (inserted.length === 0) throw new KmsError('CONFLICT', 'The id of the binding was used before.');
   }
@@ -148,15 +153,31 @@ export class DrizzleIdentities implements IdentityRecords {
     return { bindings: bindings.map(withMac), denials: denials.map(withMac) };
   }
 
-  async findRemoved(names: IdentityNames['bindings'], limit: number): Promise<readonly IdentityBindingRecord[]> {
-    // In the words of the partial index.
-    const removed = and(isOneOf(names), sql`removed_at is not null`);
+  async findRemoved({
+    names,
+    removedAfter,
+    limit,
+    ofTenant,
+  }: RemovedBindingQuery): Promise<readonly IdentityBindingRecord[]> {
+    // Goes from one tenant of a name to the next: what one tenant has removed is not read to find the others. In the words of the partial
+    // indexes.
+    const tenantOf = (found: SQL) =>
+      sql`(select b.tenant_id from ${identityBindings} b where ${found} and b.removed_at is not null order by b.tenant_id limit 1)`;
+    const { scope } = this.#session;
+    const mine = scope.kind === 'tenant' ? sql`b.tenant_id = ${scope.tenantId}::uuid` : sql`true`;
+    const removers = sql`with recursive remover (found_by, tenant_id) as (
+      select n.found_by, ${tenantOf(sql`b.found_by = n.found_by and ${mine}`)} from unnest(${namesIn(names)}) as n (found_by)
+      union all
+      select r.found_by, ${tenantOf(sql`b.found_by = r.found_by and b.tenant_id > r.tenant_id and ${mine}`)}
+        from remover r where r.tenant_id is not null
+    ) select found_by, tenant_id from remover where tenant_id is not null limit ${limit}`;
+    const removed = sql`select b.binding_id from ${identityBindings} b
+      where b.tenant_id = r.tenant_id and b.found_by = r.found_by and b.removed_at is not null
+        and b.removed_at > ${removedAfter.toISOString()}::timestamptz
+      order by b.removed_at desc limit ${ofTenant}`;
+    const ids = sql`array(select f.binding_id from (${removers}) r cross join lateral (${removed}) f limit ${limit})`;
     const rows = await this.#session.run((db) =>
-      db
-        .select()
-        .from(identityBindings)
-        .where(and(removed, within(this.#session.scope, identityBindings.tenantId)))
-        .limit(limit),
+      db.select().from(identityBindings).where(sql`${identityBindings.bindingId} = any (${ids})`),
     );
     return rows.map(withMac);
   }
@@ -173,6 +194,10 @@ export class DrizzleIdentities implements IdentityRecords {
 
 /** As one parameter, however many there are: the plan is the same for each credential. */
 function isOneOf(names: readonly Uint8Array[]): SQL {
+  return sql`found_by = any (${namesIn(names)})`;
+}
+
+function namesIn(names: readonly Uint8Array[]): SQL {
   const inHex = names.map((name) => Buffer.from(name).toString('hex')).join(',');
-  return sql`found_by = any (array(select decode(name, 'hex') from unnest(string_to_array(${inHex}, ',')) as name))`;
+  return sql`array(select decode(name, 'hex') from unnest(string_to_array(${inHex}, ',')) as name)`;
 }

@@ -13,6 +13,7 @@ import type {
 import { and, countDistinct, count, eq, exists, isNotNull, ne, not, or, type SQL, sql } from 'drizzle-orm';
 import { alias, type PgTable } from 'drizzle-orm/pg-core';
 import { apiTokens } from '../schema/api-tokens.ts';
+import { answerCounts } from '../schema/answer-counts.ts';
 import { idempotencyKeys } from '../schema/idempotency-keys.ts';
 import { identityBindings } from '../schema/identities.ts';
 import { keyCounts } from '../schema/key-counts.ts';
@@ -113,13 +114,17 @@ export class DrizzleTenants implements TenantRecords {
           operationsThisMonth: number(
             sql`select coalesce(sum(operations), 0) ${ofTenant(operationCounts)} and month = ${THIS_MONTH}`,
           ),
+          keptAnswers: number(
+            sql`select (select coalesce(sum(answers), 0) ${ofTenant(answerCounts)})
+              - (select count(*) ${ofTenant(idempotencyKeys)} and expires_at <= now())`,
+          ),
         })
         .from(tenants)
         .where(and(eq(tenants.tenantId, tenantId), within(this.#session.scope, tenants.tenantId)))
         .prepare('usage')
         .execute(),
     );
-    return usage ?? { keys: 0, tokens: 0, identityBindings: 0, operationsThisMonth: 0 };
+    return usage ?? { keys: 0, tokens: 0, identityBindings: 0, operationsThisMonth: 0, keptAnswers: 0 };
   }
 
   async list({ limit, after }: TenantQuery): Promise<TenantPage> {

@@ -40,7 +40,10 @@ export const identityBindings = kms.table(
       .on(table.tenantId, table.createdAt, table.bindingId)
       .where(sql`${table.removedAt} is null`),
     index('identity_bindings_found').on(table.foundBy).where(sql`${table.removedAt} is null`),
-    index('identity_bindings_removed').on(table.foundBy, table.tenantId).where(sql`${table.removedAt} is not null`),
+    index('identity_bindings_removed_of_tenant').on(table.tenantId).where(sql`${table.removedAt} is not null`),
+    index('identity_bindings_removed')
+      .on(table.foundBy, table.tenantId, table.removedAt)
+      .where(sql`${table.removedAt} is not null`),
   ],
 );
 

@@ -25,7 +25,7 @@ const detailsRow = rowOf<TenantDetails>({
   oldest: ({ masterKey }) => masterKey?.oldestVersion ?? null,
 });
 
-const QUOTAS = ['keys', 'keyVersions', 'tokens', 'identityBindings', 'operationsPerMonth'] as const;
+const QUOTAS = ['keys', 'keyVersions', 'tokens', 'identityBindings', 'operationsPerMonth', 'keptAnswers'] as const;
 
 type LimitOptions = Partial<Readonly<Record<(typeof QUOTAS)[number], number>>> & {
   readonly unitsPerSecond?: number;
@@ -62,6 +62,7 @@ function usageRows(usage: TenantUsage) {
     quotaRow('API tokens', usage.tokens.used, usage.tokens.maximum),
     quotaRow('identity bindings', usage.identityBindings.used, usage.identityBindings.maximum),
     quotaRow('operations this month', usage.operationsThisMonth, usage.operationsPerMonth.maximum),
+    quotaRow('kept answers', usage.keptAnswers.used, usage.keptAnswers.maximum),
   ];
 }
 
@@ -118,6 +119,7 @@ export const tenantCommands: CommandGroup = (program, io) => {
     .option('--tokens <number>', 'how many API tokens', wholeNumberOrZero)
     .option('--identity-bindings <number>', 'how many identity bindings', wholeNumberOrZero)
     .option('--operations-per-month <number>', 'how many operations in a month', wholeNumberOrZero)
+    .option('--kept-answers <number>', 'how many answers kept under idempotency keys', wholeNumberOrZero)
     .option('--as-for-all', 'what holds for all tenants holds for this one as well')
     .action(async (tenantId: string, options: LimitOptions, command: Command) => {
       const changed = await connect(io).updateTenant({ tenantId, limits: limitsIn(options) }, callOptions(io));

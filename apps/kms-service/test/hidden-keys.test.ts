@@ -29,6 +29,7 @@ const ALGORITHMS: Readonly<Record<string, string>> = {
 const BODIES: Readonly<Record<string, object>> = {
   updateKey: { name: 'another name' },
   revokeKey: { reason: 'end_of_life' },
+  retireVersions: { olderThanDays: 1 },
   encrypt: { plaintext: DATA },
   decrypt: { ciphertext: DATA },
   reencrypt: { ciphertext: DATA },

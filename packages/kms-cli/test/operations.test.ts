@@ -12,6 +12,8 @@ const COMMANDS: Readonly<Record<keyof KmsOperations, string>> = {
   getPublicKey: 'keys public-key',
   rotateKey: 'keys rotate',
   upgradeKey: 'keys upgrade',
+  retireVersions: 'keys retire',
+  getKeyUsage: 'keys usage',
   suspendKey: 'keys suspend',
   resumeKey: 'keys resume',
   revokeKey: 'keys revoke',

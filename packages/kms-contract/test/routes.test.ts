@@ -45,6 +45,8 @@ PATCH /kms/v1/keys/{keyId}
 GET /kms/v1/keys/{keyId}/public-key
 POST /kms/v1/keys/{keyId}/rotate
 POST /kms/v1/keys/{keyId}/upgrade
+POST /kms/v1/keys/{keyId}/retire
+GET /kms/v1/keys/{keyId}/usage
 POST /kms/v1/keys/{keyId}/suspend
 POST /kms/v1/keys/{keyId}/resume
 POST /kms/v1/keys/{keyId}/revoke

@@ -525,6 +525,11 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
     base: async (f) => ({ keyId: await newKey(f, 'Ed25519') }),
     fields: { keyId: id(), keyVersion: version },
   },
+  getKeyUsage: { base: changed, fields: { keyId: id(), days: whole(1, 3650) } },
+  retireVersions: {
+    base: async (f) => ({ ...(await changed(f)), olderThanDays: 90 }),
+    fields: { ...change, olderThanDays: whole(1, 3650) },
+  },
   getKeyPolicy: { base: changed, fields: { keyId: id() } },
   putKeyPolicy: {
     base: async (f) => ({ ...(await changed(f)), policy: { version: '1', statements: [] } }),

@@ -25,6 +25,7 @@ import {
   getApiToken,
   getIdentityBinding,
   getKey,
+  getKeyUsage,
   getKeyPolicy,
   getPublicKey,
   importKey,
@@ -50,6 +51,7 @@ import {
   restoreKey,
   resumeKey,
   retireRoot,
+  retireVersions,
   revokeApiToken,
   revokeKey,
   type RootProvider,
@@ -158,6 +160,10 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   rotateKey: (kms, { admin, keyIds }) =>
     rotateKey({ kms, caller: admin, idempotency: once('rotate') }, { keyId: keyIds.aes }),
   upgradeKey: (kms, { admin, keyIds }) => upgradeKey({ kms, caller: admin }, { keyId: keyIds.pair }),
+  'getKeyUsage, retireVersions': async (kms, { admin, keyIds }) => {
+    await getKeyUsage({ kms, caller: admin }, { keyId: keyIds.aes });
+    await retireVersions({ kms, caller: admin }, { keyId: keyIds.aes, olderThanDays: 1 });
+  },
   'suspendKey, resumeKey': async (kms, { admin, keyIds }) => {
     await suspendKey({ kms, caller: admin }, { keyId: keyIds.aes });
     await resumeKey({ kms, caller: admin }, { keyId: keyIds.aes });

@@ -66,6 +66,18 @@ export const CHANGES = {
   updateKey: (kms) => aimedAtKey(kms, (path) => ({ method: 'PATCH', path, body: { name: 'renamed' } })),
   rotateKey: (kms) => aimedAtKey(kms, (path) => ({ method: 'POST', path: `${path}/rotate` })),
   upgradeKey: (kms) => aimedAtKey(kms, (path) => ({ method: 'POST', path: `${path}/upgrade` })),
+  retireVersions: async (kms) => {
+    const headers = await ownCreator(kms);
+    const made = await kms.call({ method: 'POST', path: KEYS, body: {}, headers });
+    const path = `${KEYS}/${String(made.body['keyId'])}/retire`;
+    const tenantId = await tenantOf(kms, headers);
+    // Nothing was superseded a day ago: all that it leaves is its answer, the only one of the tenant.
+    return aimed(once(kms.call, { method: 'POST', path, body: { olderThanDays: 1 }, headers }), async (sql) => {
+      const answers = await sql`
+        select from kms.idempotency_keys where tenant_id = ${tenantId} and answer is not null`;
+      return answers.length;
+    });
+  },
   putKeyPolicy: (kms) => aimedAtKey(kms, (path) => ({ method: 'PUT', path: `${path}/policy`, body: POLICY })),
   deleteKeyPolicy: (kms) =>
     aimedAtKey(

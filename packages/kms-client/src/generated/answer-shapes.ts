@@ -29,6 +29,7 @@ export const ANSWER_SHAPES = {
   },
   KeyPage: { items: 'array', nextCursor: 'string|null' },
   KeyStatistics: { total: 'number', byState: 'object', byAlgorithm: 'object', operationsThisMonth: 'number' },
+  KeyUsage: { keyId: 'string', days: 'number', since: 'string', versions: 'array' },
   PublicKey: { keyId: 'string', keyVersion: 'number', algorithm: 'string', publicKey: 'bytes', publicKeyPem: 'string' },
   CreatedMigration: { migration: 'object|null', plan: 'object|null' },
   MigrationPage: { items: 'array', nextCursor: 'string|null' },

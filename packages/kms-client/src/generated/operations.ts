@@ -18,6 +18,7 @@ export const OPERATIONS = {
   getKeyStats: { method: 'GET', path: '/kms/v1/keys/stats', query: ['tenantId'], answer: 'KeyStatistics' },
   getKey: { method: 'GET', path: '/kms/v1/keys/{keyId}', query: ['tenantId'], answer: 'Key' },
   updateKey: { method: 'PATCH', path: '/kms/v1/keys/{keyId}', answer: 'Key', mutating: true },
+  getKeyUsage: { method: 'GET', path: '/kms/v1/keys/{keyId}/usage', query: ['tenantId', 'days'], answer: 'KeyUsage' },
   getPublicKey: {
     method: 'GET',
     path: '/kms/v1/keys/{keyId}/public-key',
@@ -26,6 +27,7 @@ export const OPERATIONS = {
   },
   rotateKey: { method: 'POST', path: '/kms/v1/keys/{keyId}/rotate', answer: 'Key', mutating: true },
   upgradeKey: { method: 'POST', path: '/kms/v1/keys/{keyId}/upgrade', answer: 'Key', mutating: true },
+  retireVersions: { method: 'POST', path: '/kms/v1/keys/{keyId}/retire', answer: 'Key', mutating: true },
   suspendKey: { method: 'POST', path: '/kms/v1/keys/{keyId}/suspend', answer: 'Key', mutating: true },
   resumeKey: { method: 'POST', path: '/kms/v1/keys/{keyId}/resume', answer: 'Key', mutating: true },
   revokeKey: { method: 'POST', path: '/kms/v1/keys/{keyId}/revoke', answer: 'Key', mutating: true },

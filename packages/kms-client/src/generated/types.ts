@@ -103,6 +103,7 @@ export interface AuditEvent {
     | 'kms.key.updated'
     | 'kms.key.rotated'
     | 'kms.key.upgraded'
+    | 'kms.key.versions-retired'
     | 'kms.key.suspended'
     | 'kms.key.resumed'
     | 'kms.key.revoked'
@@ -836,6 +837,27 @@ export interface KeyStatistics {
   readonly operationsThisMonth: number;
 }
 
+/** The answer of {@link KmsOperations.getKeyUsage}. */
+export interface KeyUsage {
+  readonly keyId: string;
+  readonly days: number;
+  /** From when on uses of the key are written down. */
+  readonly since: string;
+  readonly versions: readonly {
+    readonly version: number;
+    readonly state: 'active' | 'decrypt-only' | 'deactivated' | 'destroyed';
+    /** The platform id of the algorithm. */
+    readonly algorithm: string;
+    readonly createdAt: string;
+    /** The beginning of the hour in which it last protected something new. */
+    readonly protectedAt: string | null;
+    /** The beginning of the hour in which it last processed what it protected. */
+    readonly processedAt: string | null;
+    /** Whether that was in these days; `null` where uses are not known for as long. */
+    readonly isUsed: boolean | null;
+  }[];
+}
+
 /** The answer of {@link KmsOperations.listRotationSchedules}. */
 export interface ListRotationSchedulesAnswer {
   readonly items: readonly RotationSchedule[];
@@ -1330,6 +1352,15 @@ export interface UpdateKeyInput {
   readonly ifRevision?: number | undefined;
 }
 
+/** What {@link KmsOperations.getKeyUsage} takes. */
+export interface GetKeyUsageInput {
+  /** The tenant of the call; it must be that of the credential. */
+  readonly tenantId?: string | undefined;
+  /** How far back `isUsed` looks. */
+  readonly days?: number | undefined;
+  readonly keyId: string;
+}
+
 /** What {@link KmsOperations.getPublicKey} takes. */
 export interface GetPublicKeyInput {
   /** The tenant of the call; it must be that of the credential. */
@@ -1354,6 +1385,19 @@ export interface RotateKeyInput {
 export interface UpgradeKeyInput {
   /** The tenant of the call; it must be that of the credential. */
   readonly tenantId?: string | undefined;
+  /** The reason, for the audit trail; an empty one is the same as none. */
+  readonly reason?: string | undefined;
+  readonly keyId: string;
+  /** Do it only while the key has this revision; otherwise `CONFLICT`. */
+  readonly ifRevision?: number | undefined;
+}
+
+/** What {@link KmsOperations.retireVersions} takes. */
+export interface RetireVersionsInput {
+  /** The tenant of the call; it must be that of the credential. */
+  readonly tenantId?: string | undefined;
+  /** In days. */
+  readonly olderThanDays: number;
   /** The reason, for the audit trail; an empty one is the same as none. */
   readonly reason?: string | undefined;
   readonly keyId: string;
@@ -2159,6 +2203,7 @@ export interface ListAuditEventsInput {
     | 'kms.key.updated'
     | 'kms.key.rotated'
     | 'kms.key.upgraded'
+    | 'kms.key.versions-retired'
     | 'kms.key.suspended'
     | 'kms.key.resumed'
     | 'kms.key.revoked'
@@ -2300,6 +2345,9 @@ export interface KmsOperations {
    */
   updateKey(input: UpdateKeyInput, options?: CallOptions): Promise<Key>;
 
+  /** Show which versions of a key are used. To the hour. What was used in the last seconds may be missing. */
+  getKeyUsage(input: GetKeyUsageInput, options?: CallOptions): Promise<KeyUsage>;
+
   /** Read the public key. Readable whatever the state of the key. For a secret key the answer is `BAD_REQUEST`. */
   getPublicKey(input: GetPublicKeyInput, options?: CallOptions): Promise<PublicKey>;
 
@@ -2314,6 +2362,13 @@ export interface KmsOperations {
    * ML-KEM-768, symmetric encryption to AES-256-GCM. Older versions continue as after a rotation.
    */
   upgradeKey(input: UpgradeKeyInput, options?: CallOptions): Promise<Key>;
+
+  /**
+   * Retire versions that nobody uses. Deactivates, permanently, the versions that were superseded at least so many
+   * days ago. All of them, or none: `KEY_STATE_INVALID` while one of them was used in this time, with the times in
+   * `details`.
+   */
+  retireVersions(input: RetireVersionsInput, options?: CallOptions): Promise<Key>;
 
   /** Suspend a key. It only decrypts, verifies and unwraps until it is resumed. */
   suspendKey(input: SuspendKeyInput, options?: CallOptions): Promise<Key>;

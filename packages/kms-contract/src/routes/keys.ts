@@ -1,14 +1,17 @@
 import { KEY_STATES, KEY_PURPOSES } from '@qnsp/kms-core';
+import { VERSION_STATES } from '@qnsp/kms-core/ports';
 import { z } from 'zod';
 import { EXAMPLE, EXAMPLE_KEY } from '../answers/examples.ts';
 import { keyPageSchema, keySchema, keyStatisticsSchema, publicKeySchema } from '../answers/key.ts';
-import { algorithm, chosenAlgorithm } from '../fields/algorithm.ts';
+import { algorithm, algorithmId, chosenAlgorithm } from '../fields/algorithm.ts';
+import { answeredInstant } from '../fields/instant.ts';
 import { keyName, keyPurpose, rotation, usageLimits } from '../fields/key-settings.ts';
 import { metadata } from '../fields/metadata.ts';
 import { allowLockout, policyDocument } from '../fields/policy-document.ts';
 import { pageLimit, queryInteger } from '../fields/query.ts';
 import { urlSafe } from '../fields/text.ts';
 import { uuid } from '../fields/uuid.ts';
+import { component, onTheWire } from '../fields/wire-schema.ts';
 import { LIMITS } from '../bounds/limits.ts';
 import { BASE_PATH, defineRoute, group, tenantId } from '../route/route.ts';
 import { rotationIssues } from './rotation-rule.ts';
@@ -155,6 +158,69 @@ export const keyRoutes = group({
     },
   }),
 
+  getKeyUsage: defineRoute({
+    operationId: 'getKeyUsage',
+    method: 'GET',
+    path: `${BASE_PATH}/keys/{keyId}/usage`,
+    tag: 'Keys',
+    summary: 'Show which versions of a key are used',
+    description: 'To the hour. What was used in the last seconds may be missing.',
+    auth: 'bearer',
+    query: z.strictObject({
+      tenantId,
+      days: queryInteger(1, LIMITS.usageDays.maximum, LIMITS.usageDays.default)
+        .exactOptional()
+        .describe('How far back `isUsed` looks.'),
+    }),
+    response: component(
+      'KeyUsage',
+      z.object({
+        keyId: onTheWire(z.string(), { type: 'string', format: 'uuid' }),
+        days: z.number(),
+        since: answeredInstant.describe('From when on uses of the key are written down.'),
+        versions: z.array(
+          z.object({
+            version: z.number(),
+            state: z.enum(VERSION_STATES),
+            algorithm: algorithmId,
+            createdAt: answeredInstant,
+            protectedAt: answeredInstant
+              .nullable()
+              .describe('The beginning of the hour in which it last protected something new.'),
+            processedAt: answeredInstant
+              .nullable()
+              .describe('The beginning of the hour in which it last processed what it protected.'),
+            isUsed: z
+              .boolean()
+              .nullable()
+              .describe('Whether that was in these days; `null` where uses are not known for as long.'),
+          }),
+        ),
+      }),
+    ),
+    status: 200,
+    errors: [],
+    mutating: false,
+    example: {
+      query: { days: '90' },
+      answer: {
+        keyId: EXAMPLE.keyId,
+        days: 90,
+        since: EXAMPLE.instant,
+        versions: [
+          {
+            version: 1,
+            state: 'active',
+            algorithm: 'aes-256-gcm',
+            createdAt: EXAMPLE.instant,
+            protectedAt: EXAMPLE.later,
+            processedAt: null,
+            isUsed: true,
+          },
+        ],
+      },
+    },
+  }),
   getPublicKey: defineRoute({
     operationId: 'getPublicKey',
     method: 'GET',

@@ -49,6 +49,33 @@ export const lifecycleRoutes = group({
     errors: ['KEY_STATE_INVALID', 'QUOTA_EXCEEDED', 'HSM_UNAVAILABLE'],
     example: { body: {}, answer: { ...EXAMPLE_KEY, currentVersion: 2, revision: 2 } },
   }),
+  retireVersions: defineRoute({
+    ...change,
+    operationId: 'retireVersions',
+    path: `${BASE_PATH}/keys/{keyId}/retire`,
+    summary: 'Retire versions that nobody uses',
+    description:
+      'Deactivates, permanently, the versions that were superseded at least so many days ago. All of them, or none: `KEY_STATE_INVALID` while ' +
+      'one of them was used in this time, with the times in `details`.',
+    body: z.strictObject({
+      tenantId,
+      olderThanDays: z.int().min(1).max(LIMITS.usageDays.maximum).describe('In days.'),
+      reason,
+    }),
+    errors: ['KEY_STATE_INVALID'],
+    example: {
+      body: { olderThanDays: 90 },
+      answer: {
+        ...EXAMPLE_KEY,
+        currentVersion: 2,
+        revision: 3,
+        versions: [
+          { ...EXAMPLE_KEY.versions[0], state: 'deactivated' },
+          { ...EXAMPLE_KEY.versions[0], version: 2 },
+        ],
+      },
+    },
+  }),
   suspendKey: defineRoute({
     ...change,
     operationId: 'suspendKey',

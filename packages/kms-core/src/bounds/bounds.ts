@@ -59,6 +59,8 @@ export const BOUNDS = {
     /** How long one process holds a migration without a sign of life. */
     leaseMs: { minimum: 1000, maximum: 60 * 60 * 1000 },
   },
+  /** How far back it is asked for uses of a key. */
+  usageDays: { maximum: 3650, default: 30 },
   upcomingDays: { maximum: 3650, default: 30 },
   rotationSeconds: { minimum: 60, maximum: 10 * 365 * 24 * 60 * 60 },
   retainVersions: 1000,

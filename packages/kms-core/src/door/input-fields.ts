@@ -36,6 +36,8 @@ const FIELDS: { readonly [Name in CallersOperation]: FieldsOf<InputOf<(typeof CA
   updateKey: { ...CHANGE, name: true, metadata: true, rotation: true, usageLimits: true },
   rotateKey: CHANGE,
   upgradeKey: CHANGE,
+  retireVersions: { ...CHANGE, olderThanDays: true },
+  getKeyUsage: { keyId: true, days: true },
   suspendKey: CHANGE,
   resumeKey: CHANGE,
   revokeKey: { ...CHANGE, reason: true, cascade: true },

@@ -18,6 +18,7 @@ import { createIdentityBinding, deleteIdentityBinding, getIdentityBinding } from
 import { deleteKeyPolicy, getKeyPolicy, putKeyPolicy } from '../operations/key-policy.ts';
 import { getApiToken } from '../operations/get-token.ts';
 import { exportInventory, getInventory } from '../operations/inventory.ts';
+import { getKeyUsage } from '../operations/key-usage.ts';
 import { keyStatistics } from '../operations/key-statistics.ts';
 import { listApiTokens } from '../operations/list-api-tokens.ts';
 import { liftIdentityDenial } from '../operations/lift-identity-denial.ts';
@@ -31,6 +32,7 @@ import { random } from '../operations/random.ts';
 import { exportAudit, getAuditBatch, listAuditCheckpoints, listAuditEvents } from '../operations/read-evidence.ts';
 import { reencrypt } from '../operations/reencrypt.ts';
 import { removeExpiredTokens } from '../operations/remove-expired-tokens.ts';
+import { retireVersions } from '../operations/retire-versions.ts';
 import { revokeApiToken } from '../operations/revoke-token.ts';
 import { revokeKey } from '../operations/revoke-key.ts';
 import { rotateKey, upgradeKey } from '../operations/rotate-key.ts';
@@ -73,6 +75,8 @@ export const CALLERS_OPERATIONS = {
   updateKey,
   rotateKey,
   upgradeKey,
+  retireVersions,
+  getKeyUsage,
   suspendKey,
   resumeKey,
   revokeKey,

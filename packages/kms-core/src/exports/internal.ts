@@ -158,6 +158,13 @@ export { CERTIFICATE_ISSUER } from '../access/certificate-issuer.ts';
 export * from '../operations/certificate-credentials.ts';
 export * from '../operations/inventory.ts';
 export * from '../operations/key-policy.ts';
+export {
+  getKeyUsage,
+  type KeyUsageDescription,
+  type KeyUsageInput,
+  type VersionUsage,
+} from '../operations/key-usage.ts';
+export * from '../operations/retire-versions.ts';
 export * from '../operations/key-statistics.ts';
 export * from '../operations/list-cursor.ts';
 export * from '../operations/list-keys.ts';

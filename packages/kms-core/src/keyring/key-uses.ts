@@ -41,6 +41,11 @@ export class KeyUses {
     this.#pending.set(name, { ...before, [direction]: new Date(at) });
   }
 
+  /** What is noted of a key and not written yet. */
+  notWritten(keyId: KeyId): readonly VersionUse[] {
+    return [...this.#pending.values()].filter((use) => use.keyId === keyId);
+  }
+
   /** Writes everything to the store. What cannot be written is kept for the next time. */
   async flush(store: Pick<Store, 'transact'>): Promise<void> {
     const noted = [...this.#pending];

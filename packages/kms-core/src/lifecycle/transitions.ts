@@ -9,6 +9,7 @@ export const KEY_EVENTS = [
   'update',
   'rotate',
   'upgrade',
+  'retire',
   'suspend',
   'resume',
   'revoke',
@@ -33,6 +34,7 @@ export const KEY_TRANSITIONS: Readonly<Record<KeyState, Readonly<Partial<Record<
     update: 'active',
     rotate: 'active',
     upgrade: 'active',
+    retire: 'active',
     suspend: 'suspended',
     revoke: 'revoked',
     destroy: 'deactivated',
@@ -41,6 +43,7 @@ export const KEY_TRANSITIONS: Readonly<Record<KeyState, Readonly<Partial<Record<
   },
   suspended: {
     update: 'suspended',
+    retire: 'suspended',
     resume: 'active',
     revoke: 'revoked',
     destroy: 'deactivated',

@@ -9,6 +9,7 @@ const EVENT_TYPES = [
   'kms.key.updated',
   'kms.key.rotated',
   'kms.key.upgraded',
+  'kms.key.versions-retired',
   'kms.key.suspended',
   'kms.key.resumed',
   'kms.key.revoked',

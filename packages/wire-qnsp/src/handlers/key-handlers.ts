@@ -3,6 +3,7 @@ import {
   createKey,
   createMigration,
   getKey,
+  getKeyUsage,
   getMigration,
   getPublicKey,
   keyStatistics,
@@ -27,6 +28,11 @@ export const keyHandlers = {
   getKeyStats: ({ op }) => keyStatistics(op),
 
   getKey: ({ op, request }) => getKey(op, request.params),
+
+  getKeyUsage: ({ op, request }) => {
+    const { days } = request.query;
+    return getKeyUsage(op, { ...request.params, ...(days === undefined ? {} : { days }) });
+  },
 
   updateKey: ({ op, request }) =>
     shownChange(op, (told) => updateKey(told, { ...request.body, ...changeRequest(request) })),

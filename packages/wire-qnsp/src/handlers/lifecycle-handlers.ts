@@ -4,6 +4,7 @@ import {
   getKeyPolicy,
   putKeyPolicy,
   restoreKey,
+  retireVersions,
   resumeKey,
   revokeKey,
   rotateKey,
@@ -19,6 +20,10 @@ import { shownChange } from './shown-change.ts';
 export const lifecycleHandlers = {
   rotateKey: ({ op, request }) => shownChange(op, (told) => rotateKey(told, reasonedChange(request))),
   upgradeKey: ({ op, request }) => shownChange(op, (told) => upgradeKey(told, reasonedChange(request))),
+  retireVersions: ({ op, request }) =>
+    shownChange(op, (told) =>
+      retireVersions(told, { ...reasonedChange(request), olderThanDays: request.body.olderThanDays }),
+    ),
   suspendKey: ({ op, request }) => shownChange(op, (told) => suspendKey(told, reasonedChange(request))),
   resumeKey: ({ op, request }) => shownChange(op, (told) => resumeKey(told, reasonedChange(request))),
   revokeKey: ({ op, request }) =>

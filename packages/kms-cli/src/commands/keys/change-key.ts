@@ -39,6 +39,12 @@ export function addKeyChanges(keys: Command, io: CommandIo): void {
     description: 'give it a new version under the post-quantum successor of its algorithm',
     call: (kms, keyId) => kms.upgradeKey({ keyId }, callOptions(io)),
   });
+  add<{ readonly olderThan: number }>(keys, io, {
+    name: 'retire',
+    description:
+      'deactivate, permanently, its versions that were superseded so many days ago; refuses while one is used',
+    call: (kms, keyId, { olderThan }) => kms.retireVersions({ keyId, olderThanDays: olderThan }, callOptions(io)),
+  }).requiredOption('--older-than <days>', 'in days; see `kms keys usage`', wholeNumber);
   add(keys, io, {
     name: 'suspend',
     description: 'restrict it to decrypting, verifying and unwrapping until it is resumed',

@@ -1,4 +1,4 @@
-import type { KeyStatistics, PublicKey, RotationSchedule } from '@qnsp/kms-client';
+import type { KeyStatistics, KeyUsage, PublicKey, RotationSchedule } from '@qnsp/kms-client';
 import { type Command, Option } from 'commander';
 import { callOptions, connect } from '../../connection/connect.ts';
 import { destinationOf, PIPE } from '../../files/place.ts';
@@ -17,6 +17,15 @@ const SCHEDULE: Columns<RotationSchedule> = {
   'next rotation': (schedule) => schedule.nextRotationAt,
 };
 
+const USAGE: Columns<KeyUsage['versions'][number]> = {
+  version: ({ version }) => version,
+  state: ({ state }) => state,
+  algorithm: ({ algorithm }) => algorithm,
+  protected: ({ protectedAt }) => protectedAt,
+  processed: ({ processedAt }) => processedAt,
+  used: ({ isUsed }) => (isUsed === null ? 'unknown' : isUsed ? 'yes' : 'no'),
+};
+
 /** What is known about keys without showing each of them whole. */
 export function addKeyFacts(keys: Command, io: CommandIo): void {
   addPublicKey(keys, io);
@@ -25,6 +34,16 @@ export function addKeyFacts(keys: Command, io: CommandIo): void {
     .description('count the keys of the tenant, and their operations this month')
     .action(async (_options, command: Command) => {
       print(io, command, await connect(io).getKeyStats({}, callOptions(io)), statistics);
+    });
+  keys
+    .command('usage')
+    .argument('<key>', KEY_HELP)
+    .description('show which of its versions were used lately')
+    .option('--days <days>', 'how far back (default: 30)', wholeNumber)
+    .action(async (named: string, { days }: { readonly days?: number }, command: Command) => {
+      const kms = connect(io);
+      const usage = await kms.getKeyUsage({ keyId: await keyIdOf(kms, named, io), days }, callOptions(io));
+      print(io, command, usage, ({ versions }) => versions.map(rowOf(USAGE)), Object.keys(USAGE));
     });
   keys
     .command('schedules')

@@ -1,6 +1,8 @@
 import type { ChangeRequest } from '../../model/change-request.ts';
 import type { KeyDescription } from '../../model/describe-key.ts';
 import type { DestroyKeyInput, ShredKeyInput } from '../../operations/destroy-key.ts';
+import type { KeyUsageDescription, KeyUsageInput } from '../../operations/key-usage.ts';
+import type { RetireVersionsInput } from '../../operations/retire-versions.ts';
 import type { RevokeKeyInput } from '../../operations/revoke-key.ts';
 
 /**
@@ -36,6 +38,33 @@ export interface LifecycleOperations {
    * console.log(algorithmNist, currentVersion); // ML-DSA-65 2
    */
   upgradeKey(input: ChangeRequest): Promise<KeyDescription>;
+
+  /**
+   * When each version of a key was last used, to the hour, and whether that was in the last days: 30 by default.
+   *
+   * @throws KmsError `FORBIDDEN` without `kms:keys:read` on the key.
+   * @example
+   * const { keyId } = await ada.createKey();
+   * await ada.encrypt({ keyId, plaintext: Buffer.from('a use') });
+   * await ada.rotateKey({ keyId });
+   * const { versions } = await ada.getKeyUsage({ keyId, days: 7 });
+   * console.log(versions.map(({ version, isUsed }) => `${version} ${isUsed}`)); // [ '1 true', '2 false' ]
+   */
+  getKeyUsage(input: KeyUsageInput): Promise<KeyUsageDescription>;
+
+  /**
+   * Deactivates the versions that were superseded so many days ago: from then on they read nothing, forever. All of them, or none if one
+   * was used in this time.
+   *
+   * @throws KmsError `FORBIDDEN` without `kms:keys:delete` on the key; `KEY_STATE_INVALID` while one is used, with the times.
+   * @example
+   * const { keyId } = await ada.createKey();
+   * await ada.rotateKey({ keyId });
+   * // Nothing was superseded 90 days ago.
+   * const { versions } = await ada.retireVersions({ keyId, olderThanDays: 90 });
+   * console.log(versions.map(({ state }) => state)); // [ 'decrypt-only', 'active' ]
+   */
+  retireVersions(input: RetireVersionsInput): Promise<KeyDescription>;
 
   /**
    * Lets a key only process what it protected earlier, until it is resumed: it decrypts, verifies, unwraps and decapsulates, but

@@ -20,6 +20,9 @@ const ENDING: ReadonlySet<string> = new Set<OperationName>([
   'denyIdentity',
 ]);
 
+/** Changes of a tenant as a whole, whose answers are kept with the service's own: no limit of the tenant is read for them. */
+const OF_TENANTS: ReadonlySet<string> = new Set<OperationName>(['updateTenant', 'rotateMasterKey', 'shredTenant']);
+
 /**
  * Does an operation under an idempotency key, with as many answers kept as the tenant of the caller may have. For the platform
  * itself there is room for any number: nobody else adds to its answers.
@@ -35,7 +38,7 @@ export function once<T>(
   work: (op: Operation) => MaybePromise<T>,
 ): MaybePromise<T> {
   const { kms, caller } = op;
-  if (caller.tenantId === SYSTEM_TENANT) return work({ ...op, idempotency: request });
+  if (caller.tenantId === SYSTEM_TENANT || OF_TENANTS.has(name)) return work({ ...op, idempotency: request });
   return andThen(kms.quotas.of(caller.tenantId), async ({ keptAnswers }) => {
     try {
       return await work({ ...op, idempotency: { ...request, atMost: atMost(keptAnswers) } });

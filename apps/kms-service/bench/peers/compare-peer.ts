@@ -34,28 +34,30 @@ export async function comparePeer(
   own: MeasuredSide,
   peer: MeasuredSide,
   say: (progress: string) => void,
-  { slices, requests, warmUp }: PeerOptions,
+  slice: PeerOptions,
 ): Promise<BenchResult> {
   const [ownTarget, peerTarget] = [await openFor(own), await openFor(peer)];
   const rows: string[][] = [];
   try {
     for (const row of ROWS) {
+      const requests = { own: own.side.requests[row], peer: peer.side.requests[row] };
+      if (requests.own === undefined || requests.peer === undefined) continue;
       const fewer = DEAR[row] ?? 1;
-      const count = Math.ceil(requests / fewer);
+      const count = Math.ceil(slice.requests / fewer);
       const sides = [
-        { ...own, target: ownTarget },
-        { ...peer, target: peerTarget },
+        { pids: own.pids, target: ownTarget, request: requests.own },
+        { pids: peer.pids, target: peerTarget, request: requests.peer },
       ] as const;
       // In turns, so that no server closes connections on which nothing is sent for long.
       for (let turn = 0; turn < WARM_UP_TURNS; turn += 1) {
-        for (const { side, target } of sides)
-          await target.closedLoop(side.requests[row], Math.ceil(warmUp / fewer / WARM_UP_TURNS));
+        for (const { request, target } of sides)
+          await target.closedLoop(request, Math.ceil(slice.warmUp / fewer / WARM_UP_TURNS));
       }
       const pairs: { readonly own: number; readonly peer: number }[] = [];
-      for (let slice = 0; slice < slices; slice += 1) {
+      for (let index = 0; index < slice.slices; index += 1) {
         pairs.push({
-          own: await secondsPerRequest(sides[0], row, count),
-          peer: await secondsPerRequest(sides[1], row, count),
+          own: await secondsPerRequest(sides[0], count),
+          peer: await secondsPerRequest(sides[1], count),
         });
       }
       const ratios = pairs.map((pair) => pair.peer / pair.own);
@@ -83,7 +85,7 @@ export async function comparePeer(
     holds: rows.every((row) => row.at(-1) === 'yes'),
     conditions: [
       `processor time of the server processes for each request, those of PostgreSQL included; ${CONCURRENCY} connections, each sends ` +
-        `its next request when it has its answer; medians of ${slices} slices of ${requests} requests (of dear ones fewer), in turns`,
+        `its next request when it has its answer; medians of ${slice.slices} slices of ${slice.requests} requests (of dear ones fewer), in turns`,
       'both with authentication by a bearer token; this service with a log line for every request',
     ],
   };
@@ -94,12 +96,11 @@ function openFor({ side }: MeasuredSide): Promise<Target> {
 }
 
 async function secondsPerRequest(
-  { side, pids, target }: MeasuredSide & { readonly target: Target },
-  row: Row,
+  { pids, target, request }: Pick<MeasuredSide, 'pids'> & { readonly target: Target; readonly request: () => Buffer },
   count: number,
 ): Promise<number> {
   const used = () => pids.reduce((sum, pid) => sum + cpuSecondsOfAll(pid), 0);
   const before = used();
-  await target.closedLoop(side.requests[row], count);
+  await target.closedLoop(request, count);
   return (used() - before) / count;
 }

@@ -13,8 +13,15 @@ export const ROWS = [
 
 export type Row = (typeof ROWS)[number];
 
-/** The bytes of the next request of each row. */
-type Requests = Readonly<Record<Row, () => Buffer>>;
+/** A running server that is compared with. */
+export interface Peer {
+  readonly address: URL;
+  /** May make keys, and where that is needed mount secret engines. */
+  readonly token: string;
+}
+
+/** The bytes of the next request of each row that a side has. */
+type Requests = Readonly<Partial<Record<Row, () => Buffer>>>;
 
 /** One side of the comparison, with everything made that its requests need. */
 export interface PeerSide {
@@ -23,6 +30,8 @@ export interface PeerSide {
   readonly host: string;
   readonly port: number;
   readonly requests: Requests;
+  /** Takes away what was mounted for it. */
+  readonly unmount?: () => Promise<void>;
 }
 
 export const BATCH_ITEMS = 100;

@@ -1,20 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { postOf } from '../load/target.ts';
 import { inTurns, many } from './in-turns.ts';
-import { BATCH_ITEMS, type PeerSide, ROTATED_KEYS } from './peer.ts';
+import { BATCH_ITEMS, type Peer, type PeerSide, ROTATED_KEYS } from './peer.ts';
 
-/** A running OpenBao or Vault. */
-export interface TransitPeer {
-  readonly address: URL;
-  /** May mount secret engines. */
-  readonly token: string;
-}
-
-/** An OpenBao or Vault, by a Transit engine that is mounted for it under a name of its own. `unmount` takes it away again. */
-export async function transitSide(
-  { address, token }: TransitPeer,
-  data: string,
-): Promise<PeerSide & { unmount(): Promise<void> }> {
+/** An OpenBao or Vault, by a Transit engine that is mounted for it under a name of its own. */
+export async function transitSide({ address, token }: Peer, data: string): Promise<PeerSide> {
   const mount = `qnsp-bench-${randomBytes(4).toString('hex')}`;
   const call = async (method: string, path: string, body?: object): Promise<Answer> => {
     const response = await fetch(new URL(`/v1/${path}`, address), {

@@ -46,6 +46,7 @@ const OLDEST_NODE: Readonly<Record<string, string>> = {
   '@qnsp/kms-core': '>=24.16',
   '@qnsp/kms-store-drizzle': '>=24.16',
   '@qnsp/sigv4': '>=26',
+  '@qnsp/wire-aws-kms': '>=26',
   '@qnsp/wire-qnsp': '>=26',
 };
 
@@ -58,6 +59,7 @@ const BESIDE_THE_CORE = [
   '@qnsp/kms-cache',
   '@qnsp/kms-contract',
   '@qnsp/kms-store-drizzle',
+  '@qnsp/wire-aws-kms',
   '@qnsp/wire-qnsp',
 ];
 

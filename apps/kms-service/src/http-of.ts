@@ -1,10 +1,12 @@
+import { awsKmsDialect } from '@qnsp/wire-aws-kms';
 import { type KmsHttp, kmsHttp } from '@qnsp/wire-qnsp';
 import { factsOf } from './health.ts';
 import type { ServiceParts } from './service-parts.ts';
 
 /** The HTTP interface of the service. */
 export function httpOf(parts: ServiceParts): KmsHttp {
-  const { opened, verifiers, logs, metrics, readiness, gatewayCredential, rateLimiter, addressLimiter } = parts;
+  const { opened, kms, verifiers, logs, metrics, readiness, gatewayCredential, rateLimiter, addressLimiter, aws } =
+    parts;
   return kmsHttp({
     kms: opened,
     authenticate: verifiers,
@@ -15,5 +17,6 @@ export function httpOf(parts: ServiceParts): KmsHttp {
     rateLimiter,
     addressLimiter,
     gatewayCredential,
+    beside: aws === undefined ? [] : [awsKmsDialect({ region: aws.region, clock: kms.clock })],
   });
 }

@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import { KmsError } from '@qnsp/kms-core';
 import {
+  accessKeyVerifier,
   apiTokenVerifier,
   certificateVerifier,
   installPlatformToken,
@@ -83,8 +84,10 @@ async function start(config: ServiceConfig, fips: FipsFacts | undefined, logs: L
   const rootWork = makeRootWork(kms, log, config.hsmSweep, () => composition.format.written === NEWEST_FORMAT);
   const sweeps = () => rootWork.sweeps();
   const bearers = [apiTokenVerifier(kms), ...jwtCredentials(config.jwtIssuers, kms, metrics, log)];
+  const signed = config.aws === undefined ? [] : [accessKeyVerifier(kms)];
+  const others = [...bearers, ...signed];
   const asksClients = config.tls?.clientCaFile !== undefined;
-  const verifiers = asksClients ? [certificateVerifier(kms, bearers), ...bearers] : bearers;
+  const verifiers = asksClients ? [certificateVerifier(kms, others), ...others] : others;
   const { limits } = config;
   const rateLimiter = new LocalRateLimiter({
     ...limits,
@@ -112,6 +115,7 @@ async function start(config: ServiceConfig, fips: FipsFacts | undefined, logs: L
     version: VERSION,
     fips,
     gatewayCredential,
+    aws: config.aws,
     skew,
     fleet,
     evidence,

@@ -4,6 +4,7 @@ import type { AddressLimiter, RateLimiter } from '@qnsp/kms-core/ports';
 import type { DeploymentProtocol } from '@qnsp/wire-qnsp';
 import type { Caches } from './caches.ts';
 import type { ClockSkew } from './clock-skew.ts';
+import type { AwsConfig } from './config/read-aws.ts';
 import type { Evidence } from './evidence/open-evidence.ts';
 import type { FipsProvider } from './fips/probe-provider.ts';
 import type { Fleet } from './fleet-settings.ts';
@@ -42,6 +43,8 @@ export interface ServiceParts {
   readonly evidence?: Evidence | undefined;
   /** The credential of the gateway in front of the service; default: none. */
   readonly gatewayCredential?: string | undefined;
+  /** Present where AWS KMS is spoken. */
+  readonly aws?: AwsConfig | undefined;
   readonly skew: ClockSkew;
   /** How this node gets on with the others of its fleet. */
   readonly fleet: Pick<Fleet, 'check'>;

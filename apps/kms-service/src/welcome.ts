@@ -12,6 +12,7 @@ export function welcomeText({ path, client }: { readonly path: string; readonly 
   ].join(' \\\n    ');
   // A browser has no way to a socket file.
   const explorer = socketFile === undefined ? `\n  explorer     ${baseUrl}/explorer` : '';
+  const aws = socketFile === undefined ? awsCommand(path, client) : '';
   return `
 QNSP KMS listens on ${baseUrl}
   tenant       ${tenantId}
@@ -19,6 +20,19 @@ QNSP KMS listens on ${baseUrl}
   create a key:
 
   ${curl}
+${aws}
+`;
+}
 
+/** The first thing that somebody tries who has the command line of AWS. */
+function awsCommand(path: string, { baseUrl, aws }: ClientFile): string {
+  if (aws === undefined) return '';
+  const value = (name: keyof typeof aws) =>
+    `$(node -p 'JSON.parse(fs.readFileSync(${JSON.stringify(path)})).aws.${name}')`;
+  return `  the same with the command line of AWS:
+
+  AWS_ACCESS_KEY_ID="${value('accessKeyId')}" \\
+    AWS_SECRET_ACCESS_KEY="${value('secretAccessKey')}" \\
+    aws kms create-key --region ${aws.region} --endpoint-url ${baseUrl}
 `;
 }

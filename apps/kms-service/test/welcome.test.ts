@@ -31,3 +31,22 @@ test.each(['a port', 'a socket file'])('the command that is shown works when pas
   server.close();
   await directory.remove();
 });
+
+test('the command line of AWS is shown what it needs, and no secret', async () => {
+  const directory = tempDir('qnsp-welcome-');
+  const path = join(directory.path, 'client.json');
+  const baseUrl = 'http://127.0.0.1:8095';
+  const aws = { accessKeyId: 'AKQNEXAMPLE', secretAccessKey: 'very-secret', region: 'eu-west-1' };
+  const client = { baseUrl, tenantId: 'a-tenant', apiToken: 'a-token', aws };
+  writeFileSync(path, JSON.stringify(client));
+  const text = welcomeText({ path, client });
+  expect(text).not.toContain('very-secret');
+  // In place of the real one, a command that says what it was given.
+  const said = 'aws() { echo "$AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY $*"; }; ';
+  const command = said + text.slice(text.indexOf('AWS_ACCESS_KEY_ID'));
+  const env = { PATH: `${dirname(process.execPath)}:${process.env['PATH']}` };
+  const { stdout } = await promisify(execFile)('sh', ['-c', command], { env });
+  expect(stdout).toBe(`AKQNEXAMPLE very-secret kms create-key --region eu-west-1 --endpoint-url ${baseUrl}\n`);
+  expect(welcomeText({ path, client: { ...client, baseUrl: 'unix:/run/kms.sock' } })).not.toContain('aws kms');
+  await directory.remove();
+});

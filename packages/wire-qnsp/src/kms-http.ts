@@ -1,4 +1,4 @@
-import type { AccessLog, Dialects, Edge, EdgeLogs, EdgeMetrics } from '@qnsp/http-edge';
+import type { AccessLog, Dialect, Dialects, Edge, EdgeLogs, EdgeMetrics } from '@qnsp/http-edge';
 import type { CredentialVerifier, OpenedKms } from '@qnsp/kms-core';
 import { RefusedTokens } from '@qnsp/kms-core/internal';
 import type { AddressLimiter, RateLimiter } from '@qnsp/kms-core/ports';
@@ -36,6 +36,8 @@ export interface KmsHttpOptions<E extends Env = Env> {
   readonly addressLimiter?: AddressLimiter | undefined;
   /** What a gateway in front proves itself by; default: there is none, and addresses are those of connections. */
   readonly gatewayCredential?: string | undefined;
+  /** Other interfaces at the same address, which are asked first whether a request is theirs; default: there are none. */
+  readonly beside?: readonly Dialect[] | undefined;
 }
 
 /** The HTTP interface of a KMS. */
@@ -78,7 +80,15 @@ export interface KmsHttp<E extends Env = Env> {
  */
 export function kmsHttp<E extends Env = Env>(options: KmsHttpOptions<E>): KmsHttp<E> {
   const { kms, authenticate, log, access = () => undefined, metrics = { observe: () => undefined } } = options;
-  const { facts, version = 'unknown', readiness, rateLimiter, addressLimiter, gatewayCredential } = options;
+  const {
+    facts,
+    version = 'unknown',
+    readiness,
+    rateLimiter,
+    addressLimiter,
+    gatewayCredential,
+    beside = [],
+  } = options;
   const dialect = qnspDialect(facts ?? { version });
   if (addressLimiter !== undefined && typeof authenticate === 'function')
     throw new TypeError('An addressLimiter needs the kinds of credentials: it counts those that do not hold.');
@@ -99,6 +109,6 @@ export function kmsHttp<E extends Env = Env>(options: KmsHttpOptions<E>): KmsHtt
     trail: kms.parts.evidence?.trail,
     refusedTokens: new RefusedTokens(),
   };
-  const dialects: Dialects = [own.dialect];
+  const dialects: Dialects = [...beside, own.dialect];
   return { app: dialectApp(kms, edge, dialects, own.meet), edge, dialects };
 }

@@ -16,6 +16,7 @@ import { parseConnectionUrl } from '@qnsp/kms-store-drizzle';
 import { ConfigurationError } from './configuration-error.ts';
 import { hsmIsMeant, readHsms } from './hsm-variables.ts';
 import { readPolicyFile } from './read-crypto-policy.ts';
+import { readAws } from './read-aws.ts';
 import { readEvidence } from './read-evidence.ts';
 import { readFips } from './read-fips.ts';
 import { readJwtIssuers } from './read-jwt-issuers.ts';
@@ -49,6 +50,7 @@ export function readConfig(environment: Environment): ServiceConfig {
     acceptRestoredCopy: env.instant('KMS_ACCEPT_RESTORED_COPY'),
     gatewayCredential: readGatewayCredential(env),
     jwtIssuers: readJwtIssuers(env),
+    aws: readAws(env, embedded),
     defaultAlgorithm: readAlgorithm(env),
     requireFips: fips !== undefined,
     fips,

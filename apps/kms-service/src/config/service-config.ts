@@ -2,6 +2,7 @@ import type { TrustedIssuer } from '@qnsp/credentials-jwt';
 import type { HsmConfig } from '@qnsp/hsm-pkcs11';
 import type { Algorithm } from '@qnsp/kms-core';
 import type { CryptoPolicy } from '@qnsp/kms-core/algorithms';
+import type { AwsConfig } from './read-aws.ts';
 import type { EvidenceConfig } from './read-evidence.ts';
 import type { FipsConfig } from './read-fips.ts';
 import type { LimitsConfig } from './read-limits.ts';
@@ -28,6 +29,8 @@ export interface ServiceConfig extends TransportConfig {
   readonly gatewayCredential: string | undefined;
   /** The issuers whose JSON Web Tokens are taken. */
   readonly jwtIssuers: readonly TrustedIssuer[];
+  /** Present where AWS KMS is spoken beside the interface of the platform. */
+  readonly aws: AwsConfig | undefined;
   readonly defaultAlgorithm: Algorithm;
   readonly requireFips: boolean;
   /** Present in FIPS mode, that is, with `requireFips`. */

@@ -1,0 +1,1 @@
+export { type AwsKmsOptions, awsKmsDialect } from './aws-kms-dialect.ts';

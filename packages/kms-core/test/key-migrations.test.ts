@@ -13,6 +13,7 @@ import {
   listMigrations,
   type MigrationPlan,
   firstPass,
+  KmsError,
   newId,
   operationOfService,
   putKeyPolicy,
@@ -28,6 +29,7 @@ import { SYSTEM_TENANT } from '../src/model/identifiers.ts';
 import { softwareResidentKeys } from '../src/testing/software-resident-keys.ts';
 import { SYSTEM } from '../src/testing/index.ts';
 import { callerOf, type Fixture, makeFixture } from './kms-fixture.ts';
+import { over } from './mutants/wrappers.ts';
 import { SealedEvidence } from './sealed-evidence.ts';
 
 const DATA = new TextEncoder().encode('data');
@@ -241,6 +243,53 @@ describe('a migration that is interrupted', () => {
     expect(await run(f.kms)).toMatchObject({ upgraded: 1, completed: [{ migrationId }] });
   });
 
+  test('right after a key was changed has counted it', async () => {
+    const f = await makeFixture({ frozenClock: true });
+    for (let count = 0; count < 3; count += 1) await create(f, 'Ed25519');
+    const { migrationId } = await start(f);
+    let isGone = false;
+    const stop = f.store.changes.subscribe(({ kind }) => {
+      isGone ||= kind === 'key';
+    });
+    const transact: Kms['store']['transact'] = async (scope, work) => {
+      if (isGone) throw new KmsError('STORE_UNAVAILABLE', 'The process was killed.');
+      return f.kms.store.transact(scope, work);
+    };
+    await expect(run({ ...f.kms, store: over(f.kms.store, { transact }) }, 'killed')).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+    });
+    stop();
+    expect(await status(f, migrationId)).toMatchObject({ state: 'running', keys: { examined: 1, upgraded: 1 } });
+    f.advance(LEASE_MS);
+    expect(await run(f.kms)).toMatchObject({ upgraded: 2 });
+    expect(await status(f, migrationId)).toMatchObject({ keys: { examined: 3, upgraded: 3, unchanged: 0 } });
+  });
+
+  test('and taken over changes nothing more where it was halted', async () => {
+    const f = await makeFixture();
+    const keyId = await create(f, 'Ed25519');
+    const { migrationId } = await start(f);
+    const authority = new MigrationAuthority(await f.kms.hierarchy.masterKeys(SYSTEM_TENANT));
+    const takeOver = () =>
+      f.store.transact(SYSTEM, async (unit) => {
+        const record = await unit.migrations.get(migrationId, { lock: true });
+        if (record === undefined) throw new Error('it is there');
+        const taken = { ...record, holder: 'another', dueAt: new Date(Date.now() + LEASE_MS) };
+        await unit.migrations.update(authority.sign({ ...taken, revision: record.revision + 1 }));
+      });
+    const jobs: Kms['jobs'] = {
+      counts: () => f.kms.jobs.counts(),
+      run: async (job, work) => {
+        await takeOver();
+        return f.kms.jobs.run(job, work);
+      },
+    };
+    expect(await run({ ...f.kms, jobs })).toEqual({ upgraded: 0, completed: [], keys: [], failed: [] });
+    expect((await read(f, keyId)).algorithm).toBe('ed25519');
+    const stored = await f.store.transact(SYSTEM, (unit) => unit.migrations.get(migrationId));
+    expect(stored).toMatchObject({ holder: 'another', state: 'running', progress: { examined: 0, upgraded: 0 } });
+  });
+
   test('is worked on by several nodes, of which one at a time holds it', async () => {
     const f = await makeFixture();
     const keyIds: string[] = [];
@@ -264,7 +313,7 @@ describe('a migration that is interrupted', () => {
     const stop = f.store.changes.subscribe(({ kind }) => {
       if (kind === 'key') cancelling ??= cancelMigration({ kms: f.kms, caller: f.admin }, { migrationId });
     });
-    await run(f.kms);
+    expect(await run(f.kms)).toMatchObject({ keys: [], failed: [] });
     stop();
     await cancelling;
     const { state, keys } = await status(f, migrationId);

@@ -36,7 +36,7 @@ export const MIGRATION_REFUSALS = [
   /** Making the version failed. */
   'failed',
 ] as const;
-/** One of {@link MIGRATION_REFUSALS}. */
+/** One of `MIGRATION_REFUSALS`. */
 export type MigrationRefusal = (typeof MIGRATION_REFUSALS)[number];
 
 /** Which keys a migration is about: those that meet all of it. */
@@ -55,7 +55,7 @@ export const QUANTUM_SAFE = 'quantum-safe';
 /** What was asked for, and by whom. Never changes. */
 export interface MigrationOrder {
   readonly selector: MigrationSelector;
-  /** {@link QUANTUM_SAFE}, or the id of an algorithm. */
+  /** `QUANTUM_SAFE`, or the id of an algorithm. */
   readonly target: string;
   /** Who started it, as policies of keys see them. */
   readonly starter: { readonly subject: string; readonly ip: string | null; readonly mfa: boolean };

@@ -20,7 +20,7 @@ describe('the embedded default', () => {
     for (const file of ['client.json', 'root.key'])
       expect(statSync(join(local.dataDir, file)).mode & 0o777, file).toBe(0o600);
     const client = JSON.parse(readFileSync(join(local.dataDir, 'client.json'), 'utf8')) as Record<string, unknown>;
-    expect(Object.keys(client).sort()).toEqual(['apiToken', 'baseUrl', 'tenantId']);
+    expect(Object.keys(client).sort()).toEqual(['apiToken', 'aws', 'baseUrl', 'tenantId']);
     expect(client['baseUrl']).toBe(local.service.baseUrl);
     expect(client['apiToken']).toMatch(/^qnsp_pqc_/);
   });

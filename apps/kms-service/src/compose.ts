@@ -86,6 +86,8 @@ export async function compose(config: ServiceConfig, log: Logger): Promise<Compo
       cryptoPolicy: config.cryptoPolicy,
       quotas: config.limits.quotas,
       tenantRate: shownRate(config.limits.tenant),
+      destroyGuardDays: config.destroyGuardDays,
+      requireApproval: config.requireApproval,
       credentialLifetimeSeconds: longestLifetimeSeconds(config.jwtIssuers),
       supervised: { formats: format },
     });

@@ -20,6 +20,7 @@ const DOCUMENTS = [
   ['docs/audit.md', 8],
   ['docs/access.md', 9],
   ['docs/migrations.md', 3],
+  ['docs/approvals.md', 5],
 ] as const;
 type Document = (typeof DOCUMENTS)[number][0];
 

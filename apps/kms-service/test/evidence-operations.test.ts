@@ -73,7 +73,10 @@ function takeDown(value: unknown): void {
   if (typeof value === 'string') {
     // Shorter ones are names of algorithms, states and the like.
     if (value.length >= 20 && !KNOWN.test(value)) secrets.add(value);
-  } else if (typeof value === 'object' && value !== null) for (const part of Object.values(value)) takeDown(part);
+  } else if (typeof value === 'object' && value !== null) {
+    // A request that waits for approvals is named by its SHA-256 in both.
+    for (const [name, part] of Object.entries(value)) if (name !== 'requestHash') takeDown(part);
+  }
 }
 
 /** What the receiver has of all tenants. */
@@ -144,6 +147,7 @@ async function pathOf({ path, example }: Route, keyId: string): Promise<string> 
   const { denialId = '' } = path.includes('{denialId}')
     ? (await ask('POST', '/kms/v1/identity-bindings/deny', { issuer: 'i', sub: 'spare' })).body
     : {};
+  const approvalId = path.includes('{approvalId}') ? await askForApprovals() : '';
   let tenantId = '';
   if (path.includes('{tenantId}')) {
     tenantId = String((await ask('POST', '/kms/v1/tenants', { name: 'spare' }, PLATFORM)).body['tenantId']);
@@ -155,8 +159,22 @@ async function pathOf({ path, example }: Route, keyId: string): Promise<string> 
     .replace('{tokenId}', String(tokenId))
     .replace('{bindingId}', String(bindingId))
     .replace('{denialId}', String(denialId))
+    .replace('{approvalId}', approvalId)
     .replace('{tenantId}', tenantId)
     .replace('{eventId}', newId())}${query.size === 0 ? '' : `?${query.toString()}`}`;
+}
+
+/** The id of a request that waits for approvals. */
+async function askForApprovals(): Promise<string> {
+  const { keyId } = (await ask('POST', '/kms/v1/keys', { requireApproval: 1 })).body;
+  const { details } = (await ask('DELETE', `/kms/v1/keys/${String(keyId)}`, {})).body;
+  return (details as { readonly approvalId: string }).approvalId;
+}
+
+/** What differs from the example of an operation: nobody approves their own request. */
+function changedBody(operationId: string, path: string): JsonObject {
+  if (operationId === 'shredTenant') return { confirmation: `SHRED-${path.split('/')[4]}` };
+  return operationId === 'decideApproval' ? { decision: 'refuse' } : {};
 }
 
 /** Calls each operation and answers what came of it, by the id of the request. */
@@ -170,12 +188,16 @@ async function callAll(prefix: string, tokenOf: (route: Route) => string | undef
     if (route.mutating) keys.delete(algorithm);
     const keyId = await keyOf(algorithm);
     const [path, body] = [await pathOf(route, keyId), await bodyOf(route, keyId)];
-    const confirmed =
-      route.operationId === 'shredTenant' ? { ...body, confirmation: `SHRED-${path.split('/')[4]}` } : body;
     const requestId = `${prefix}-${route.operationId}`;
-    const answer = await ask(route.method, path, route.method === 'GET' ? undefined : (confirmed ?? {}), token, {
-      'x-request-id': requestId,
-    });
+    const answer = await ask(
+      route.method,
+      path,
+      route.method === 'GET' ? undefined : { ...body, ...changedBody(route.operationId, path) },
+      token,
+      {
+        'x-request-id': requestId,
+      },
+    );
     calls.set(requestId, { route, answer });
   }
   return calls;

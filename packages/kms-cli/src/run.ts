@@ -14,6 +14,7 @@ import { reencryptCommand } from './commands/reencrypt/reencrypt-command.ts';
 import { rootCommands } from './commands/root-commands.ts';
 import { serviceCommands } from './commands/service/service-commands.ts';
 import { tenantCommands } from './commands/tenants/tenant-commands.ts';
+import { approvalCommands } from './commands/approvals/approval-commands.ts';
 import { identityCommands } from './commands/identities/identity-commands.ts';
 import { tokenCommands } from './commands/tokens/token-commands.ts';
 import { CommandError, EXIT } from './terminal/exit-codes.ts';
@@ -30,6 +31,7 @@ const GROUPS: readonly CommandGroup[] = [
   importCommand,
   tokenCommands,
   identityCommands,
+  approvalCommands,
   tenantCommands,
   inventoryCommand,
   auditCommands,

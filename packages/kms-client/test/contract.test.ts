@@ -72,6 +72,7 @@ describe('a call', () => {
     bindingId: keyId,
     migrationId: keyId,
     denialId: keyId,
+    approvalId: keyId,
     tenantId: keyId,
     eventId: keyId,
   };

@@ -24,6 +24,9 @@ const INSTANTS: readonly Place[] = [
     (at) => ({ body: { issuer: 'i', match: { sub: 'a' }, role: 'auditor', expiresAt: at } }),
   ],
   [ROUTES.denyIdentity, 'before', (at) => ({ body: { issuer: 'i', sub: 'a', before: at } })],
+  [ROUTES.destroyKey, 'acknowledgeLastUse', (at) => ofKey({ acknowledgeLastUse: at })],
+  [ROUTES.destroyKey, 'acknowledgeLastUse', (at) => ({ ...ofKey({}), query: { acknowledgeLastUse: String(at) } })],
+  [ROUTES.shredKey, 'acknowledgeLastUse', (at) => ofKey({ confirmation: 'SHRED-', acknowledgeLastUse: at })],
   [ROUTES.listAuditEvents, 'from', (at) => ({ query: { from: String(at) } })],
   [ROUTES.listAuditEvents, 'to', (at) => ({ query: { to: String(at) } })],
   ...(['notBefore', 'notAfter'] as const).flatMap((end): readonly Place[] => [

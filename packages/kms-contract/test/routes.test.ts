@@ -19,6 +19,7 @@ const ids: Readonly<Record<string, string>> = {
   bindingId: EXAMPLE.bindingId,
   denialId: EXAMPLE.bindingId,
   migrationId: EXAMPLE.bindingId,
+  approvalId: EXAMPLE.bindingId,
   eventId: EXAMPLE.tokenId,
   tenantId: EXAMPLE.tenantId,
 };
@@ -106,6 +107,9 @@ GET /kms/v1/identity-denials
 POST /kms/v1/identity-denials/{denialId}/lift
 GET /kms/v1/identity-bindings/{bindingId}
 DELETE /kms/v1/identity-bindings/{bindingId}
+GET /kms/v1/approvals
+GET /kms/v1/approvals/{approvalId}
+POST /kms/v1/approvals/{approvalId}
 POST /kms/v1/tenants
 GET /kms/v1/tenants
 PATCH /kms/v1/tenants/{tenantId}

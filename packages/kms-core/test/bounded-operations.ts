@@ -296,7 +296,14 @@ const change = {
   idempotency,
 };
 const changed = async (f: Fixture) => ({ keyId: await newKey(f) });
+const safeguards = {
+  destroyGuardDays: { inside: [null, 0, 3650], outside: [-1, 0.5, 3651, '7', {}] } satisfies Field<number | null>,
+  requireApproval: { inside: [null, 0, 10], outside: [-1, 0.5, 11, '2', {}] } satisfies Field<number | null>,
+};
+/** What the last use was, is for the state of the key to decide. */
+const acknowledgeLastUse: Field<Date> = { inside: [], outside: instants.outside };
 const settings = {
+  ...safeguards,
   name,
   purpose: oneOf<core.KeyPurpose | null>('encryption', null),
   rotation,
@@ -386,6 +393,14 @@ const someInstant: Field<Date> = {
 async function bound(f: Fixture): Promise<string> {
   const input = { issuer: 'https://issuer.example', match: { sub: 'orders' }, role: 'key_user' } as const;
   return (await core.createIdentityBinding({ kms: f.kms, caller: f.admin }, input)).bindingId;
+}
+
+/** The id of a request for approvals. */
+async function asked(f: Fixture): Promise<string> {
+  const op = { kms: f.kms, caller: f.admin };
+  const { keyId } = await core.createKey(op, { requireApproval: 1 });
+  const refusal: unknown = await core.destroyKey(op, { keyId }).catch((error: unknown) => error);
+  return core.KmsError.is(refusal) ? String(refusal.details?.['approvalId']) : '';
 }
 
 async function denied(f: Fixture): Promise<string> {
@@ -554,7 +569,7 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
     base: async () => ({}),
     fields: { limit: whole(1, 200), withinDays: whole(1, 3650) },
   },
-  updateKey: { base: changed, fields: { ...change, name, metadata, rotation, usageLimits } },
+  updateKey: { base: changed, fields: { ...change, ...safeguards, name, metadata, rotation, usageLimits } },
   rotateKey: { base: changed, fields: change },
   upgradeKey: { base: changed, fields: change },
   suspendKey: { base: changed, fields: change },
@@ -570,7 +585,7 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
     base: async (f) => ({ ...(await changed(f)), reason: 'end_of_life' }),
     fields: { ...change, reason: oneOf<core.RevocationReason>(...core.REVOCATION_REASONS), cascade: flag },
   },
-  destroyKey: { base: changed, fields: { ...change, pendingDays: whole(1, 90) } },
+  destroyKey: { base: changed, fields: { ...change, pendingDays: whole(1, 90), acknowledgeLastUse } },
   restoreKey: {
     base: async (f) => {
       const { keyId } = await changed(f);
@@ -584,7 +599,7 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
       const { keyId } = await changed(f);
       return { keyId, confirmation: `SHRED-${keyId}` };
     },
-    fields: { ...change, confirmation: { inside: [], outside: ['', 'SHRED-', 7, null, {}] } },
+    fields: { ...change, acknowledgeLastUse, confirmation: { inside: [], outside: ['', 'SHRED-', 7, null, {}] } },
   },
   createApiToken: {
     base: async () => ({ name: 'token', role: 'key_user' }),
@@ -741,6 +756,19 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
     base: async (f) => ({ denialId: await denied(f) }),
     fields: { denialId: id(), idempotency },
   },
+  listApprovals: {
+    base: async () => ({}),
+    fields: { limit: whole(1, 200), cursor, state: oneOf<core.ApprovalState>(...core.APPROVAL_STATES) },
+  },
+  getApproval: { base: async (f) => ({ approvalId: await asked(f) }), fields: { approvalId: id() } },
+  decideApproval: {
+    base: async (f) => ({ approvalId: await asked(f), decision: 'withdraw' }),
+    fields: {
+      approvalId: id(),
+      decision: oneOf<core.DecideApprovalInput['decision']>('withdraw', 'refuse'),
+      idempotency,
+    },
+  },
   createTenant: {
     base: async () => ({ name: 'tenant' }),
     fields: {
@@ -761,6 +789,8 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
           { rate: { unitsPerSecond: 0 } },
           { rate: { unitsPerSecond: 1_000_000_000, burst: 1_000_000_000 } },
           { rate: { unitsPerSecond: 1, burst: 1 } },
+          { destroyGuardDays: 3650, requireApproval: 0 },
+          { destroyGuardDays: null, requireApproval: null },
         ],
         outside: [
           null,
@@ -773,6 +803,10 @@ export const BOUNDED: { readonly [Name in BoundedOperation]: Row<InputOf<Core[Na
           { rate: { unitsPerSecond: 5, burst: 0 } },
           { rate: { unitsPerSecond: 5, burst: '5' } },
           { rate: { unitsPerSecond: 0, burst: 5 } },
+          { destroyGuardDays: 3651 },
+          { destroyGuardDays: -1 },
+          { requireApproval: 11 },
+          { requireApproval: 0.5 },
         ],
       },
       idempotency,

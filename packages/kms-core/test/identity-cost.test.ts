@@ -113,7 +113,7 @@ describe('what the bindings of a tenant give one credential', () => {
 
   test('is what each of them gives, with one set for all keys that have the same', () => {
     const [own, shared, third] = newKeys(3) as [string, string, string];
-    const base = { role: null, permissions: [], expiresAt: null, fields: {} };
+    const base = { role: null, permissions: [], createdBy: newId(), expiresAt: null, fields: {} };
     const identity = unitedIdentity(proven(), newId(), [
       { ...base, permissions: ['kms:encrypt', 'kms:decrypt'], keys: [own, third] },
       { ...base, permissions: ['kms:encrypt'], keys: [shared, own] },

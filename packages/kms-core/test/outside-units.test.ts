@@ -37,6 +37,10 @@ import {
   keyStatistics,
   type Kms,
   listApiTokens,
+  decideApproval,
+  getApproval,
+  KmsError,
+  listApprovals,
   liftIdentityDenial,
   listIdentityBindings,
   listIdentityDenials,
@@ -108,6 +112,7 @@ interface Prepared {
   readonly token: { readonly token: string; readonly tokenId: string };
   readonly binding: { readonly bindingId: string };
   readonly denial: { readonly denialId: string };
+  readonly approval: { readonly approvalId: string };
 }
 
 async function prepare(): Promise<Prepared> {
@@ -130,7 +135,15 @@ async function prepare(): Promise<Prepared> {
     token: await createApiToken({ kms, caller: admin }, { name: 'token', role: 'key_user' }),
     binding: { bindingId: (await createIdentityBinding({ kms, caller: admin }, BINDING)).bindingId },
     denial: await denyIdentity({ kms, caller: admin }, { issuer: BINDING.issuer, jti: 'lifted' }),
+    approval: { approvalId: await askedFor({ kms, caller: admin }) },
   };
+}
+
+/** The id of a request for approvals. */
+async function askedFor(op: Pick<Prepared['f'], 'kms'> & { readonly caller: Caller }): Promise<string> {
+  const { keyId } = await createKey(op, { requireApproval: 1 });
+  const refusal: unknown = await destroyKey(op, { keyId }).catch((error: unknown) => error);
+  return KmsError.is(refusal) ? String(refusal.details?.['approvalId']) : '';
 }
 
 type Operation = (kms: Kms, prepared: Prepared) => unknown;
@@ -218,6 +231,10 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   listIdentityDenials: (kms, { admin }) => listIdentityDenials({ kms, caller: admin }, {}),
   liftIdentityDenial: (kms, { admin, denial }) =>
     liftIdentityDenial({ kms, caller: admin, idempotency: once('lift') }, denial),
+  listApprovals: (kms, { admin }) => listApprovals({ kms, caller: admin }, {}),
+  getApproval: (kms, { admin, approval }) => getApproval({ kms, caller: admin }, approval),
+  decideApproval: (kms, { admin, approval }) =>
+    decideApproval({ kms, caller: admin }, { ...approval, decision: 'withdraw' }),
   installPlatformToken: (kms) =>
     installPlatformToken(
       operationOfService(kms, 'installPlatformToken'),

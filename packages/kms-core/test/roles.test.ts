@@ -24,6 +24,8 @@ const HELD = {
   'kms:random': 'PTKU',
   'kms:tokens:manage': 'PT',
   'kms:identity-bindings:manage': 'PT',
+  'kms:approvals:read': 'PTKA',
+  'kms:approvals:decide': 'PT',
   'kms:audit:read': 'PTA',
   'kms:tenants:read': 'PTA',
   'kms:tenants:rotate': 'PT',

@@ -3,6 +3,7 @@ import type { ApiTokenRecord, FirstLock, KeyRecord, Store, StoreScope, UnitOfWor
 import { type Column, getTableColumns, getViewSelectedFields, sql } from 'drizzle-orm';
 import { builtOnce } from './driver/built-once.ts';
 import type { Db, Driver } from './driver/driver.ts';
+import { DrizzleApprovals } from './records/approval-records.ts';
 import { DrizzleEvidenceRecords } from './records/evidence-records.ts';
 import { DrizzleIdentities } from './records/identity-records.ts';
 import { DrizzleIdempotency } from './records/idempotency-records.ts';
@@ -77,6 +78,7 @@ function unitOf(session: Session, sent: SentLock | undefined): UnitOfWork {
   let residents: DrizzleResidents | undefined;
   let seals: DrizzleSeals | undefined;
   let migrations: DrizzleMigrations | undefined;
+  let approvals: DrizzleApprovals | undefined;
   return {
     now: session.now,
     get keys() {
@@ -105,6 +107,9 @@ function unitOf(session: Session, sent: SentLock | undefined): UnitOfWork {
     },
     get migrations() {
       return (migrations ??= new DrizzleMigrations(session));
+    },
+    get approvals() {
+      return (approvals ??= new DrizzleApprovals(session));
     },
   };
 }

@@ -6,6 +6,7 @@ import {
   insertKey,
   newTenant,
   revoked,
+  sampleApproval,
   sampleBinding,
   sampleDenial,
   sampleEvent,
@@ -36,6 +37,7 @@ const TABLES = [
   'keys',
   'key_versions',
   'key_version_uses',
+  'approvals',
   'key_counts',
   'operation_counts',
   'operation_leases',
@@ -98,6 +100,7 @@ describe('row-level security', () => {
         await unit.migrations.insert(sampleMigration(tenantId));
         await unit.idempotency.claim('k', someBytes(32));
         await unit.idempotency.complete('k', someBytes(8), 3600);
+        await unit.approvals.insert(sampleApproval(tenantId));
         await unit.keys.addOperations(5);
         await unit.keys.leaseOperations({ keyId: key.keyId, version: 0, budget: 9, count: 1 });
       });

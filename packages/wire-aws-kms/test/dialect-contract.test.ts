@@ -18,7 +18,7 @@ const CODES: Readonly<Record<string, readonly string[]>> = {
   NotFoundException: ['NOT_FOUND'],
   UnknownOperationException: ['NOT_FOUND', 'METHOD_NOT_ALLOWED'],
   KMSInternalException: ['INTERNAL_ERROR', 'CONFLICT', 'SEALED'],
-  KMSInvalidStateException: ['KEY_STATE_INVALID', 'KEY_USAGE_EXCEEDED'],
+  KMSInvalidStateException: ['APPROVAL_REQUIRED', 'KEY_STATE_INVALID', 'KEY_USAGE_EXCEEDED'],
   RequestEntityTooLargeException: ['PAYLOAD_TOO_LARGE'],
   InvalidCiphertextException: ['DECRYPT_FAILED'],
   ThrottlingException: ['TOO_MANY_REQUESTS'],

@@ -79,6 +79,14 @@ export function readConfig(environment: Environment): ServiceConfig {
     drainDelayMs: env.integer('KMS_DRAIN_DELAY_MS', 0, { min: 0, max: 600_000 }),
     tokenRetentionSeconds: readTokenRetention(env),
     masterKeyRotationDays: env.integer('KMS_TMK_ROTATION_DAYS', 365, { min: 0, max: BOUNDS.masterKeyDays }),
+    destroyGuardDays: env.integer('KMS_DESTROY_GUARD_DAYS', 0, {
+      min: BOUNDS.destroyGuardDays.minimum,
+      max: BOUNDS.destroyGuardDays.maximum,
+    }),
+    requireApproval: env.integer('KMS_REQUIRE_APPROVAL', 0, {
+      min: BOUNDS.requireApproval.minimum,
+      max: BOUNDS.requireApproval.maximum,
+    }),
     jobIntervalMs: env.integer('KMS_JOB_INTERVAL_MS', 10_000, { min: 100, max: 3_600_000 }),
     workers: readWorkers(env),
     poolThreads: env.integer('UV_THREADPOOL_SIZE', DEFAULT_THREADS, { min: 1, max: MOST_THREADS }),

@@ -67,6 +67,10 @@ export interface ServiceConfig extends TransportConfig {
   readonly tokenRetentionSeconds: number | undefined;
   /** How old the master key of a tenant gets before it is rotated; 0: any age. */
   readonly masterKeyRotationDays: number;
+  /** For how many days after its last use a key is destroyed only by who acknowledges that use; 0: no guard. */
+  readonly destroyGuardDays: number;
+  /** How many others have to approve what cannot be undone; 0: nobody. */
+  readonly requireApproval: number;
   /** How many processes serve; each of them is a node of its own. */
   readonly workers: number;
   /** How many threads the thread pool of a process has; Node itself reads the same variable. */

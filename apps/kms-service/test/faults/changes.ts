@@ -191,6 +191,16 @@ export const CHANGES = {
       return lifted.length;
     });
   },
+  decideApproval: async (kms) => {
+    const made = await kms.call({ method: 'POST', path: '/kms/v1/keys', body: { requireApproval: 1 } });
+    const refusal = await kms.call({ method: 'DELETE', path: `/kms/v1/keys/${String(made.body['keyId'])}` });
+    const { approvalId } = refusal.body['details'] as { readonly approvalId: string };
+    const request = { method: 'POST', path: `/kms/v1/approvals/${approvalId}`, body: { decision: 'withdraw' } };
+    return aimed(once(kms.call, request), async (sql) => {
+      const withdrawn = await sql`select from kms.approvals where approval_id = ${approvalId} and state = 'withdrawn'`;
+      return withdrawn.length;
+    });
+  },
   createTenant: (kms) => {
     const name = randomUUID();
     return aimed(once(kms.platform, { method: 'POST', path: '/kms/v1/tenants', body: { name } }), async (sql) => {

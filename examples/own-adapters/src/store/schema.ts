@@ -62,6 +62,12 @@ export const SCHEMA = `
     primary key (tenant_id, tmk_version, provider_id, check_value),
     foreign key (provider_id, check_value) references roots
   ) strict;
+  create table if not exists approvals (
+    approval_id text primary key, tenant_id text not null references tenants, fingerprint text not null,
+    state text not null, created_at integer not null, expires_at integer not null, record text not null
+  ) strict;
+  create index if not exists approvals_newest on approvals (tenant_id, created_at desc, approval_id desc);
+  create index if not exists approvals_pending on approvals (tenant_id, fingerprint) where state = 'pending';
   create table if not exists answers (
     tenant_id text not null references tenants, name text not null, fingerprint blob not null, answer blob,
     expires_at integer, primary key (tenant_id, name)

@@ -8,6 +8,7 @@ import {
   type UnitOfWork,
 } from '@qnsp/kms-core/ports';
 import { Database } from './database.ts';
+import { SqliteApprovals } from './approval-records.ts';
 import { SqliteEvidenceRecords } from './evidence-records.ts';
 import { SqliteEvidenceStore } from './evidence-store.ts';
 import { SqliteIdentities } from './identity-records.ts';
@@ -89,6 +90,7 @@ class SqliteStore implements Store {
             residents: new SqliteResidents(unit),
             seals: new SqliteSeals(unit),
             migrations: new SqliteMigrations(unit),
+            approvals: new SqliteApprovals(unit),
           });
         } finally {
           unit.end();

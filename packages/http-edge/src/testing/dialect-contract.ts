@@ -25,6 +25,7 @@ const CODES: Readonly<Record<KmsErrorCode, true>> = {
   NOT_FOUND: true,
   METHOD_NOT_ALLOWED: true,
   CONFLICT: true,
+  APPROVAL_REQUIRED: true,
   KEY_STATE_INVALID: true,
   IDEMPOTENCY_MISMATCH: true,
   PAYLOAD_TOO_LARGE: true,

@@ -27,6 +27,8 @@ export const EXPLAINED_CODES: Readonly<Record<string, Explanation>> = {
   NOT_FOUND: { exitCode: EXIT.failed },
   CONFLICT: { exitCode: EXIT.failed, advice: 'look at it again before you retry' },
   IDEMPOTENCY_MISMATCH: { exitCode: EXIT.failed, advice: 'run the command again' },
+  // Its message says what to wait for.
+  APPROVAL_REQUIRED: { exitCode: EXIT.failed },
   // Its message says both the state and what that forbids, or what to do instead.
   KEY_STATE_INVALID: { exitCode: EXIT.failed },
   KEY_USAGE_EXCEEDED: { exitCode: EXIT.failed, advice: 'use another key' },

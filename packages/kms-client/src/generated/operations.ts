@@ -233,6 +233,14 @@ export const OPERATIONS = {
     query: ['tenantId', 'limit', 'cursor'],
     answer: 'InventoryPage',
   },
+  listApprovals: {
+    method: 'GET',
+    path: '/kms/v1/approvals',
+    query: ['tenantId', 'limit', 'cursor', 'state'],
+    answer: 'ApprovalPage',
+  },
+  getApproval: { method: 'GET', path: '/kms/v1/approvals/{approvalId}', query: ['tenantId'], answer: 'Approval' },
+  decideApproval: { method: 'POST', path: '/kms/v1/approvals/{approvalId}', answer: 'Approval', mutating: true },
   listAuditEvents: {
     method: 'GET',
     path: '/kms/v1/audit/events',

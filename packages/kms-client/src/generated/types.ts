@@ -43,6 +43,8 @@ export interface ApiToken {
     | 'kms:random'
     | 'kms:tokens:manage'
     | 'kms:identity-bindings:manage'
+    | 'kms:approvals:read'
+    | 'kms:approvals:decide'
     | 'kms:audit:read'
     | 'kms:tenants:read'
     | 'kms:tenants:rotate'
@@ -87,6 +89,46 @@ export interface ApiToken {
 /** The answer of {@link KmsOperations.listTokens}. */
 export interface ApiTokenPage {
   readonly items: readonly ApiToken[];
+  /** Where the next page starts; `null` on the last page. */
+  readonly nextCursor: string | null;
+  /**
+   * Names the keys or tokens that are missing from `items` because their stored record failed its integrity check,
+   * and the parts of the query that were ignored.
+   */
+  readonly warnings?: readonly string[];
+}
+
+/** The answer of {@link KmsOperations.getApproval} and others. */
+export interface Approval {
+  readonly approvalId: string;
+  readonly tenantId: string;
+  /** A request waits for approvals until it is `executed`: by the same call, made again. */
+  readonly state: 'pending' | 'executed' | 'refused' | 'withdrawn' | 'expired';
+  /** The operation, by its id in this document. */
+  readonly operation: string;
+  /** What exactly is asked for. Instants are `{"date": milliseconds since 1970}`. */
+  readonly request: Readonly<Record<string, unknown>>;
+  /** SHA-256 over who asks for what, in hexadecimal: as in the evidence. */
+  readonly requestHash: string;
+  /** The id of an API token, or an issuer, `#`, and whom it names. */
+  readonly requestedBy: string;
+  /** How many approvals it took when it was asked for. */
+  readonly required: number;
+  /** How many there are. */
+  readonly approved: number;
+  readonly decisions: readonly {
+    readonly by: string;
+    readonly decision: 'approve' | 'refuse';
+    readonly at: string;
+  }[];
+  readonly createdAt: string;
+  /** Until when it waits. */
+  readonly expiresAt: string;
+}
+
+/** The answer of {@link KmsOperations.listApprovals}. */
+export interface ApprovalPage {
+  readonly items: readonly Approval[];
   /** Where the next page starts; `null` on the last page. */
   readonly nextCursor: string | null;
   /**
@@ -144,6 +186,13 @@ export interface AuditEvent {
     | 'kms.tenant.read'
     | 'kms.tenant.master-key-rotated'
     | 'kms.tenant.master-key-destroyed'
+    | 'kms.approval.requested'
+    | 'kms.approval.approved'
+    | 'kms.approval.refused'
+    | 'kms.approval.withdrawn'
+    | 'kms.approval.executed'
+    | 'kms.approval.listed'
+    | 'kms.approval.read'
     | 'kms.audit.read'
     | 'kms.audit.enabled'
     | 'kms.audit.disabled'
@@ -170,7 +219,7 @@ export interface AuditEvent {
     readonly id: string;
   };
   readonly resource: {
-    readonly type: 'key' | 'token' | 'identity' | 'tenant' | 'service';
+    readonly type: 'key' | 'token' | 'identity' | 'tenant' | 'service' | 'approval';
     readonly id: string | null;
     readonly version: number | null;
   };
@@ -301,6 +350,8 @@ export interface CreatedApiToken {
     | 'kms:random'
     | 'kms:tokens:manage'
     | 'kms:identity-bindings:manage'
+    | 'kms:approvals:read'
+    | 'kms:approvals:decide'
     | 'kms:audit:read'
     | 'kms:tenants:read'
     | 'kms:tenants:rotate'
@@ -499,6 +550,8 @@ export interface IdentityBinding {
     | 'kms:random'
     | 'kms:tokens:manage'
     | 'kms:identity-bindings:manage'
+    | 'kms:approvals:read'
+    | 'kms:approvals:decide'
     | 'kms:audit:read'
     | 'kms:tenants:read'
     | 'kms:tenants:rotate'
@@ -777,7 +830,17 @@ export interface Key {
     readonly reason: 'suspected_compromise' | 'policy_violation' | 'end_of_life' | 'crypto_weakness';
     readonly revokedAt: string;
   };
-  /** What was done differently from what was requested. */
+  /**
+   * For how many days after its last use the key is destroyed only by who acknowledges that use; absent on keys
+   * without a guard of their own.
+   */
+  readonly destroyGuardDays?: number;
+  /**
+   * How many others have to approve its end and changes of its policy; absent on keys that themselves ask for
+   * nobody.
+   */
+  readonly requireApproval?: number;
+  /** What was done differently from what was requested, and when a key was last used that is being destroyed. */
   readonly warnings?: readonly string[];
 }
 
@@ -1103,6 +1166,13 @@ export interface Tenant {
     readonly operationsPerMonth: number | null;
     /** How many answers are kept for it under idempotency keys, each for a day. 0 is any number; `null`: as for all. */
     readonly keptAnswers: number | null;
+    /**
+     * For how many days after its last use a key is destroyed only by who acknowledges that use; 0 is no guard,
+     * `null`: as for all.
+     */
+    readonly destroyGuardDays: number | null;
+    /** How many others have to approve what cannot be undone; 0 is nobody, `null`: as for all. */
+    readonly requireApproval: number | null;
   };
 }
 
@@ -1135,6 +1205,13 @@ export interface TenantDetails {
     readonly operationsPerMonth: number | null;
     /** How many answers are kept for it under idempotency keys, each for a day. 0 is any number; `null`: as for all. */
     readonly keptAnswers: number | null;
+    /**
+     * For how many days after its last use a key is destroyed only by who acknowledges that use; 0 is no guard,
+     * `null`: as for all.
+     */
+    readonly destroyGuardDays: number | null;
+    /** How many others have to approve what cannot be undone; 0 is nobody, `null`: as for all. */
+    readonly requireApproval: number | null;
   };
   /** `null` for a tenant that was shredded. */
   readonly masterKey: {
@@ -1292,6 +1369,16 @@ export interface CreateKeyInput {
   readonly allowLockout?: boolean | undefined;
   /** The key that protects this one in the tenant's own hierarchy; revocation with `cascade` follows it. */
   readonly parentKeyId?: string | undefined;
+  /**
+   * For how many days after its last use the key is destroyed only by who acknowledges that use; `null` and 0 are
+   * no guard beside that of the tenant or the deployment.
+   */
+  readonly destroyGuardDays?: number | null | undefined;
+  /**
+   * How many others have to approve before the key is destroyed or shredded, or its policy is changed; `null` and
+   * 0 are nobody beside what the tenant or the deployment asks for. To lower it takes as many approvals.
+   */
+  readonly requireApproval?: number | null | undefined;
 }
 
 /** What {@link KmsOperations.listKeys} takes. */
@@ -1347,6 +1434,16 @@ export interface UpdateKeyInput {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
   readonly rotation?: RotationSettings | undefined;
   readonly usageLimits?: UsageLimits | undefined;
+  /**
+   * For how many days after its last use the key is destroyed only by who acknowledges that use; `null` and 0 are
+   * no guard beside that of the tenant or the deployment.
+   */
+  readonly destroyGuardDays?: number | null | undefined;
+  /**
+   * How many others have to approve before the key is destroyed or shredded, or its policy is changed; `null` and
+   * 0 are nobody beside what the tenant or the deployment asks for. To lower it takes as many approvals.
+   */
+  readonly requireApproval?: number | null | undefined;
   readonly keyId: string;
   /** Do it only while the key has this revision; otherwise `CONFLICT`. */
   readonly ifRevision?: number | undefined;
@@ -1448,6 +1545,11 @@ export interface DestroyKeyInput {
   readonly tenantId?: string | undefined;
   /** Days until the destruction (default: 7). */
   readonly pendingWindow?: number | undefined;
+  /**
+   * The hour in which the key was last used, as `details.lastUse` of the refusal names it. A guarded key that was
+   * used lately is not destroyed without it, and no key with a wrong one.
+   */
+  readonly acknowledgeLastUse?: string | Date | undefined;
   /** The reason, for the audit trail; an empty one is the same as none. */
   readonly reason?: string | undefined;
   readonly keyId: string;
@@ -1472,6 +1574,11 @@ export interface ShredKeyInput {
   readonly tenantId?: string | undefined;
   /** `SHRED-` and the id of the key. */
   readonly confirmation: string;
+  /**
+   * The hour in which the key was last used, as `details.lastUse` of the refusal names it. A guarded key that was
+   * used lately is not destroyed without it, and no key with a wrong one.
+   */
+  readonly acknowledgeLastUse?: string | Date | undefined;
   /** The reason, for the audit trail; an empty one is the same as none. */
   readonly reason?: string | undefined;
   readonly keyId: string;
@@ -1861,6 +1968,16 @@ export interface ImportKeyInput {
   readonly allowLockout?: boolean | undefined;
   /** The key that protects this one in the tenant's own hierarchy; revocation with `cascade` follows it. */
   readonly parentKeyId?: string | undefined;
+  /**
+   * For how many days after its last use the key is destroyed only by who acknowledges that use; `null` and 0 are
+   * no guard beside that of the tenant or the deployment.
+   */
+  readonly destroyGuardDays?: number | null | undefined;
+  /**
+   * How many others have to approve before the key is destroyed or shredded, or its policy is changed; `null` and
+   * 0 are nobody beside what the tenant or the deployment asks for. To lower it takes as many approvals.
+   */
+  readonly requireApproval?: number | null | undefined;
 }
 
 /** What {@link KmsOperations.getRandom} takes. */
@@ -1909,6 +2026,8 @@ export interface CreateTokenInput {
         | 'kms:random'
         | 'kms:tokens:manage'
         | 'kms:identity-bindings:manage'
+        | 'kms:approvals:read'
+        | 'kms:approvals:decide'
         | 'kms:audit:read'
         | 'kms:tenants:read'
         | 'kms:tenants:rotate'
@@ -2018,6 +2137,8 @@ export interface CreateIdentityBindingInput {
         | 'kms:random'
         | 'kms:tokens:manage'
         | 'kms:identity-bindings:manage'
+        | 'kms:approvals:read'
+        | 'kms:approvals:decide'
         | 'kms:audit:read'
         | 'kms:tenants:read'
         | 'kms:tenants:rotate'
@@ -2156,6 +2277,10 @@ export interface UpdateTenantInput {
         readonly operationsPerMonth?: number | null | undefined;
         /** 0 is any number; `null`: as for all tenants. */
         readonly keptAnswers?: number | null | undefined;
+        /** In days; 0 is no guard, `null`: as for all tenants. */
+        readonly destroyGuardDays?: number | null | undefined;
+        /** How many; 0 is nobody, `null`: as for all tenants. To lower it takes as many approvals. */
+        readonly requireApproval?: number | null | undefined;
       }
     | undefined;
 }
@@ -2188,6 +2313,32 @@ export interface GetInventoryInput {
   readonly limit?: number | undefined;
   /** `nextCursor` of the previous page. */
   readonly cursor?: string | undefined;
+}
+
+/** What {@link KmsOperations.listApprovals} takes. */
+export interface ListApprovalsInput {
+  /** The tenant of the call; it must be that of the credential. */
+  readonly tenantId?: string | undefined;
+  /** The maximum number of items, from 1 to 200; a number outside that range counts as the nearer bound. */
+  readonly limit?: number | undefined;
+  /** `nextCursor` of the previous page. */
+  readonly cursor?: string | undefined;
+  readonly state?: 'pending' | 'executed' | 'refused' | 'withdrawn' | undefined;
+}
+
+/** What {@link KmsOperations.getApproval} takes. */
+export interface GetApprovalInput {
+  /** The tenant of the call; it must be that of the credential. */
+  readonly tenantId?: string | undefined;
+  readonly approvalId: string;
+}
+
+/** What {@link KmsOperations.decideApproval} takes. */
+export interface DecideApprovalInput {
+  /** The tenant of the call; it must be that of the credential. */
+  readonly tenantId?: string | undefined;
+  readonly decision: 'approve' | 'refuse' | 'withdraw';
+  readonly approvalId: string;
 }
 
 /** What {@link KmsOperations.listAuditEvents} takes. */
@@ -2244,6 +2395,13 @@ export interface ListAuditEventsInput {
     | 'kms.tenant.read'
     | 'kms.tenant.master-key-rotated'
     | 'kms.tenant.master-key-destroyed'
+    | 'kms.approval.requested'
+    | 'kms.approval.approved'
+    | 'kms.approval.refused'
+    | 'kms.approval.withdrawn'
+    | 'kms.approval.executed'
+    | 'kms.approval.listed'
+    | 'kms.approval.read'
     | 'kms.audit.read'
     | 'kms.audit.enabled'
     | 'kms.audit.disabled'
@@ -2648,6 +2806,22 @@ export interface KmsOperations {
    * tenant those of all tenants, oldest tenants first.
    */
   getInventory(input?: GetInventoryInput, options?: CallOptions): Promise<InventoryPage>;
+
+  /**
+   * List what waits for approvals, and what became of it. Newest first. Requests are kept for 90 days after their
+   * time is over.
+   */
+  listApprovals(input?: ListApprovalsInput, options?: CallOptions): Promise<ApprovalPage>;
+
+  /** Show a request for approvals. Who made it needs no permission for it. */
+  getApproval(input: GetApprovalInput, options?: CallOptions): Promise<Approval>;
+
+  /**
+   * Approve, refuse or withdraw a request. Nobody approves their own request, or approves twice; tokens that
+   * descend from one another, or from one token of the tenant, are one caller. One refusal ends a request. Only
+   * who made it withdraws it.
+   */
+  decideApproval(input: DecideApprovalInput, options?: CallOptions): Promise<Approval>;
 
   /**
    * List the evidence of the tenant. Newest first. An event appears when it is sealed, a moment after its

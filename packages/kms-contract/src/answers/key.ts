@@ -70,7 +70,24 @@ export const keySchema = component(
       })
       .exactOptional()
       .describe('Present on revoked keys.'),
-    warnings: z.array(z.string()).exactOptional().describe('What was done differently from what was requested.'),
+    destroyGuardDays: z
+      .int()
+      .exactOptional()
+      .describe(
+        'For how many days after its last use the key is destroyed only by who acknowledges that use; absent on keys without a guard of their own.',
+      ),
+    requireApproval: z
+      .int()
+      .exactOptional()
+      .describe(
+        'How many others have to approve its end and changes of its policy; absent on keys that themselves ask for nobody.',
+      ),
+    warnings: z
+      .array(z.string())
+      .exactOptional()
+      .describe(
+        'What was done differently from what was requested, and when a key was last used that is being destroyed.',
+      ),
   }),
 );
 

@@ -15,6 +15,8 @@ export const LIMITS = {
   batchItems: 1000,
   exportBatches: BOUNDS.exportedBatches,
   pendingWindowDays: BOUNDS.pendingDays,
+  destroyGuardDays: BOUNDS.destroyGuardDays,
+  requireApproval: BOUNDS.requireApproval,
   /** The contract's own bounds; a deployment's lower bound is a setting, by default an hour. */
   rotationSeconds: { ...BOUNDS.rotationSeconds, defaultMinimum: 60 * 60 },
 } as const;

@@ -55,6 +55,26 @@ export const rotation = component(
   }),
 );
 
+export const destroyGuardDays = z
+  .int()
+  .min(LIMITS.destroyGuardDays.minimum)
+  .max(LIMITS.destroyGuardDays.maximum)
+  .nullable()
+  .exactOptional()
+  .describe(
+    'For how many days after its last use the key is destroyed only by who acknowledges that use; `null` and 0 are no guard beside that of the tenant or the deployment.',
+  );
+
+export const requireApproval = z
+  .int()
+  .min(LIMITS.requireApproval.minimum)
+  .max(LIMITS.requireApproval.maximum)
+  .nullable()
+  .exactOptional()
+  .describe(
+    'How many others have to approve before the key is destroyed or shredded, or its policy is changed; `null` and 0 are nobody beside what the tenant or the deployment asks for. To lower it takes as many approvals.',
+  );
+
 export const usageLimits = component(
   'UsageLimits',
   z.strictObject({

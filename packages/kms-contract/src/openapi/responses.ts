@@ -18,6 +18,8 @@ const ERROR_MEANINGS: Readonly<Record<KmsErrorCode, string>> = {
   NOT_FOUND: 'This does not exist for this tenant.',
   METHOD_NOT_ALLOWED: 'The path exists, but not with this method.',
   CONFLICT: 'What the call would change has already changed, or the id is taken.',
+  APPROVAL_REQUIRED:
+    'Others have to approve this: `details.approvalId` names the request that waits for them, after which the same call does it.',
   KEY_STATE_INVALID: 'The state of the key or of its version does not allow this.',
   IDEMPOTENCY_MISMATCH: 'The idempotency key was used for another request.',
   PAYLOAD_TOO_LARGE: 'The body, or a field of it, is larger than the service accepts.',

@@ -24,6 +24,7 @@ export const TAGS = {
   'Key policies': 'Who may do what with a key.',
   'Rotation schedules': 'Keys that rotate automatically.',
   'API tokens': 'Credentials of a tenant.',
+  Approvals: 'What waits until others approve it.',
   'Identity bindings': 'What workloads may do that call with the identity they have, such as a JWT of Kubernetes.',
   Tenants: 'The tenants of the service.',
   Inventory: 'What cryptography the keys and the deployment use.',

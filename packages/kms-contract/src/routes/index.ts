@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Route } from '../route/route.ts';
 import { activationRoutes } from './activation.ts';
+import { approvalRoutes } from './approvals.ts';
 import { auditRoutes } from './audit.ts';
 import { encryptionRoutes } from './encryption.ts';
 import { identityRoutes } from './identities.ts';
@@ -39,6 +40,7 @@ export const ROUTES = {
   ...identityRoutes,
   ...tenantRoutes,
   ...inventoryRoutes,
+  ...approvalRoutes,
   ...auditRoutes,
   ...serviceRoutes,
   ...activationRoutes,

@@ -5,7 +5,14 @@ import { EXAMPLE, EXAMPLE_KEY } from '../answers/examples.ts';
 import { keyPageSchema, keySchema, keyStatisticsSchema, publicKeySchema } from '../answers/key.ts';
 import { algorithm, algorithmId, chosenAlgorithm } from '../fields/algorithm.ts';
 import { answeredInstant } from '../fields/instant.ts';
-import { keyName, keyPurpose, rotation, usageLimits } from '../fields/key-settings.ts';
+import {
+  destroyGuardDays,
+  keyName,
+  keyPurpose,
+  requireApproval,
+  rotation,
+  usageLimits,
+} from '../fields/key-settings.ts';
 import { metadata } from '../fields/metadata.ts';
 import { allowLockout, policyDocument } from '../fields/policy-document.ts';
 import { pageLimit, queryInteger } from '../fields/query.ts';
@@ -28,6 +35,8 @@ export const chosenSettings = {
   parentKeyId: uuid
     .exactOptional()
     .describe("The key that protects this one in the tenant's own hierarchy; revocation with `cascade` follows it."),
+  destroyGuardDays,
+  requireApproval,
 };
 
 export const keyRoutes = group({
@@ -145,11 +154,13 @@ export const keyRoutes = group({
       metadata: metadata.exactOptional(),
       rotation: rotation.exactOptional(),
       usageLimits: usageLimits.exactOptional(),
+      destroyGuardDays,
+      requireApproval,
     }),
     check: rotationIssues,
     response: keySchema,
     status: 200,
-    errors: ['KEY_STATE_INVALID'],
+    errors: ['KEY_STATE_INVALID', 'APPROVAL_REQUIRED'],
     mutating: true,
     ifMatch: true,
     example: {

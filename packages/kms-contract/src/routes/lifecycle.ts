@@ -2,6 +2,7 @@ import { REVOCATION_REASONS } from '@qnsp/kms-core';
 import { z } from 'zod';
 import { EXAMPLE, EXAMPLE_KEY } from '../answers/examples.ts';
 import { keySchema } from '../answers/key.ts';
+import { instant } from '../fields/instant.ts';
 import { queryInteger } from '../fields/query.ts';
 import { optionalLine } from '../fields/text.ts';
 import { component } from '../fields/wire-schema.ts';
@@ -14,6 +15,12 @@ const reason = optionalLine(LIMITS.reasonCharacters)
   .exactOptional()
   .describe('The reason, for the audit trail; an empty one is the same as none.');
 const reasonedBody = component('ReasonedRequest', z.strictObject({ tenantId, reason }));
+
+const acknowledgeLastUse = instant
+  .exactOptional()
+  .describe(
+    'The hour in which the key was last used, as `details.lastUse` of the refusal names it. A guarded key that was used lately is not destroyed without it, and no key with a wrong one.',
+  );
 
 /** What every change of a key's state has in common. */
 const change = {
@@ -138,6 +145,7 @@ export const lifecycleRoutes = group({
         .describe(
           'The same as in the body, for clients whose DELETE has no body; if both are present, they must be equal.',
         ),
+      acknowledgeLastUse,
     }),
     body: z.strictObject({
       tenantId,
@@ -147,9 +155,10 @@ export const lifecycleRoutes = group({
         .max(pendingWindowDays.maximum)
         .exactOptional()
         .describe(`Days until the destruction (default: ${pendingWindowDays.default}).`),
+      acknowledgeLastUse,
       reason,
     }),
-    errors: ['KEY_STATE_INVALID'],
+    errors: ['KEY_STATE_INVALID', 'APPROVAL_REQUIRED'],
     example: {
       body: { pendingWindow: 30 },
       answer: { ...EXAMPLE_KEY, state: 'deactivated', revision: 2, destroyAt: EXAMPLE.later },
@@ -175,9 +184,10 @@ export const lifecycleRoutes = group({
     body: z.strictObject({
       tenantId,
       confirmation: z.string().max(64).describe('`SHRED-` and the id of the key.'),
+      acknowledgeLastUse,
       reason,
     }),
-    errors: ['KEY_STATE_INVALID', 'HSM_UNAVAILABLE'],
+    errors: ['KEY_STATE_INVALID', 'APPROVAL_REQUIRED', 'HSM_UNAVAILABLE'],
     example: {
       body: { confirmation: `SHRED-${EXAMPLE.keyId}` },
       answer: { ...EXAMPLE_KEY, state: 'destroyed', revision: 2 },

@@ -67,7 +67,7 @@ export const policyRoutes = group({
       '`allowLockout` says that this is intended. The answer is the key.',
     body: policyRequest,
     response: keySchema,
-    errors: ['KEY_STATE_INVALID'],
+    errors: ['KEY_STATE_INVALID', 'APPROVAL_REQUIRED'],
     mutating: true,
     ifMatch: true,
     example: { body: EXAMPLE_POLICY, answer: { ...EXAMPLE_KEY, revision: 2 } },
@@ -80,7 +80,7 @@ export const policyRoutes = group({
     description:
       'The permissions of the credential decide again. No policy can keep the administrators of the tenant from doing this. The answer is the key.',
     response: keySchema,
-    errors: ['KEY_STATE_INVALID'],
+    errors: ['KEY_STATE_INVALID', 'APPROVAL_REQUIRED'],
     mutating: true,
     ifMatch: true,
     example: { answer: { ...EXAMPLE_KEY, revision: 3 } },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { EXAMPLE } from '../answers/examples.ts';
 import { listWarnings } from '../answers/key.ts';
-import { answeredInstant } from '../fields/instant.ts';
+import { EXAMPLE_LIMITS, EXAMPLE_MASTER_KEY, EXAMPLE_TENANT, tenantDetails, tenantSchema } from '../answers/tenant.ts';
 import { pageLimit } from '../fields/query.ts';
 import { line, urlSafe } from '../fields/text.ts';
 import { newTenantId } from '../fields/uuid.ts';
@@ -9,11 +9,7 @@ import { component, onTheWire } from '../fields/wire-schema.ts';
 import { LIMITS } from '../bounds/limits.ts';
 import { BASE_PATH, defineRoute, group, tenantId } from '../route/route.ts';
 
-const { tenantRate, quota, operationsPerMonth } = LIMITS;
-
-function answeredQuota(what: string) {
-  return z.number().nullable().describe(`${what} 0 is any number; \`null\`: as for all.`);
-}
+const { tenantRate, quota, operationsPerMonth, destroyGuardDays, requireApproval } = LIMITS;
 
 function usageOf(what: string) {
   return z.object({ used: z.number(), maximum: z.number().nullable() }).describe(what);
@@ -31,73 +27,6 @@ function askedQuotaIn({ minimum, maximum }: { readonly minimum: number; readonly
 
 const askedQuota = askedQuotaIn(quota);
 
-const tenantSchema = component(
-  'Tenant',
-  z.object({
-    tenantId: onTheWire(z.string(), { type: 'string', format: 'uuid' }),
-    name: z.string(),
-    state: z.enum(['active', 'shredded']),
-    createdAt: answeredInstant,
-    limits: z.object({
-      rate: z
-        .object({
-          unitsPerSecond: z.number().describe('0 is no limit.'),
-          burst: z.number().describe('How many units of cost it may take at once after a pause.'),
-        })
-        .nullable()
-        .describe('How much it may take in place of what holds for all tenants; `null`: as for all.'),
-      keys: answeredQuota('How many keys it may have that are not destroyed.'),
-      keyVersions: answeredQuota('How many versions each of its keys may have.'),
-      tokens: answeredQuota('How many API tokens that were neither revoked nor replaced, and have not expired.'),
-      identityBindings: answeredQuota('How many identity bindings.'),
-      operationsPerMonth: answeredQuota('How many operations it may do in a month, in UTC.'),
-      keptAnswers: answeredQuota('How many answers are kept for it under idempotency keys, each for a day.'),
-    }),
-  }),
-);
-const EXAMPLE_LIMITS = {
-  rate: null,
-  keys: null,
-  keyVersions: null,
-  tokens: null,
-  identityBindings: null,
-  operationsPerMonth: null,
-  keptAnswers: null,
-};
-const EXAMPLE_TENANT = {
-  tenantId: EXAMPLE.tenantId,
-  name: 'Example Ltd',
-  state: 'active',
-  createdAt: EXAMPLE.instant,
-  limits: EXAMPLE_LIMITS,
-};
-const tenantDetails = component(
-  'TenantDetails',
-  tenantSchema.extend({
-    masterKey: z
-      .object({
-        version: z.number().describe('The version under which everything new is sealed.'),
-        oldestVersion: z
-          .number()
-          .describe('The oldest version that there still is; an earlier one goes when nothing is under it.'),
-        createdAt: answeredInstant.describe('When `version` was made.'),
-        resealing: z
-          .object({
-            done: z.number().describe('How many of them are under `version`.'),
-            total: z.number().describe('How many keys, identity bindings and denials the tenant has.'),
-          })
-          .describe('How far everything is sealed again under `version`.'),
-      })
-      .nullable()
-      .describe('`null` for a tenant that was shredded.'),
-  }),
-);
-const EXAMPLE_MASTER_KEY = {
-  version: 2,
-  oldestVersion: 1,
-  createdAt: EXAMPLE.instant,
-  resealing: { done: 120, total: 300 },
-};
 const EXAMPLE_RATE = { unitsPerSecond: 10_000, burst: 20_000 };
 
 export const tenantRoutes = group({
@@ -174,7 +103,7 @@ export const tenantRoutes = group({
     body: z.strictObject({ tenantId }),
     response: tenantDetails,
     status: 200,
-    errors: ['NOT_FOUND', 'CONFLICT', 'HSM_UNAVAILABLE'],
+    errors: ['NOT_FOUND', 'CONFLICT', 'HSM_UNAVAILABLE', 'APPROVAL_REQUIRED'],
     mutating: true,
     example: {
       body: {},
@@ -217,12 +146,26 @@ export const tenantRoutes = group({
           identityBindings: askedQuota,
           operationsPerMonth: askedQuotaIn(operationsPerMonth),
           keptAnswers: askedQuota,
+          destroyGuardDays: z
+            .int()
+            .min(destroyGuardDays.minimum)
+            .max(destroyGuardDays.maximum)
+            .nullable()
+            .exactOptional()
+            .describe('In days; 0 is no guard, `null`: as for all tenants.'),
+          requireApproval: z
+            .int()
+            .min(requireApproval.minimum)
+            .max(requireApproval.maximum)
+            .nullable()
+            .exactOptional()
+            .describe('How many; 0 is nobody, `null`: as for all tenants. To lower it takes as many approvals.'),
         })
         .exactOptional(),
     }),
     response: tenantSchema,
     status: 200,
-    errors: ['NOT_FOUND', 'CONFLICT'],
+    errors: ['NOT_FOUND', 'CONFLICT', 'APPROVAL_REQUIRED'],
     mutating: true,
     example: {
       body: { limits: { rate: EXAMPLE_RATE, keys: 500_000 } },
@@ -294,7 +237,7 @@ export const tenantRoutes = group({
     }),
     response: tenantSchema,
     status: 200,
-    errors: ['KEY_STATE_INVALID', 'HSM_UNAVAILABLE'],
+    errors: ['KEY_STATE_INVALID', 'HSM_UNAVAILABLE', 'APPROVAL_REQUIRED'],
     mutating: true,
     example: {
       body: { confirmation: `SHRED-${EXAMPLE.tenantId}`, reason: 'The contract ended.' },

@@ -26,6 +26,8 @@ export interface Identity {
   readonly tenantLimits?: TenantLimits | undefined;
   /** When it ends by itself: it expires, or was rotated and its overlap is over; default: never. Nothing that is created with it is valid for longer. */
   readonly expiresAt?: Date | null;
+  /** Who made the bindings by which it was let in; absent for an API token. */
+  readonly boundBy?: readonly string[];
   /** The API token that was presented. Tokens that replaced one another have one subject. */
   readonly tokenId?: string;
   /** What it may do with single keys of those beyond `permissions`, which hold for all of them. */

@@ -16,6 +16,8 @@ const SERVICE_PERMISSIONS = [
   'kms:random',
   'kms:tokens:manage',
   'kms:identity-bindings:manage',
+  'kms:approvals:read',
+  'kms:approvals:decide',
   'kms:audit:read',
   'kms:tenants:read',
   'kms:tenants:rotate',
@@ -47,6 +49,8 @@ export const BEYOND_KEYS: ReadonlySet<Permission> = new Set<Permission>([
   'kms:keys:migrate',
   'kms:tokens:manage',
   'kms:identity-bindings:manage',
+  'kms:approvals:read',
+  'kms:approvals:decide',
   'kms:audit:read',
   'kms:tenants:read',
   'kms:tenants:rotate',
@@ -106,6 +110,8 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, ReadonlySet<Permission>>> =
     'kms:random',
     'kms:tokens:manage',
     'kms:identity-bindings:manage',
+    'kms:approvals:read',
+    'kms:approvals:decide',
     'kms:audit:read',
     'kms:tenants:read',
     'kms:tenants:rotate',
@@ -114,6 +120,8 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, ReadonlySet<Permission>>> =
     ...USES_OF_A_KEY,
   ]),
   tenant_admin: new Set<Permission>([
+    'kms:approvals:read',
+    'kms:approvals:decide',
     'kms:keys:create',
     'kms:keys:read',
     'kms:keys:use',
@@ -141,10 +149,11 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, ReadonlySet<Permission>>> =
     'kms:keys:import',
     'kms:keys:policy',
     'kms:keys:migrate',
+    'kms:approvals:read',
     'kms:random',
   ]),
   key_user: new Set<Permission>(['kms:keys:read', 'kms:keys:use', 'kms:random', ...USES_OF_A_KEY]),
-  auditor: new Set<Permission>(['kms:keys:read', 'kms:audit:read', 'kms:tenants:read']),
+  auditor: new Set<Permission>(['kms:keys:read', 'kms:approvals:read', 'kms:audit:read', 'kms:tenants:read']),
 };
 
 /**

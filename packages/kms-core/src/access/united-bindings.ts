@@ -5,7 +5,7 @@ import type { IdentityBindingRecord } from './identity-binding.ts';
 import { BEYOND_KEYS, effectivePermissions, type Permission } from './permissions.ts';
 import { type ProvenClaims, subjectOf } from './proven-claims.ts';
 
-type Bound = Pick<IdentityBindingRecord, 'role' | 'permissions' | 'keys' | 'expiresAt' | 'fields'>;
+type Bound = Pick<IdentityBindingRecord, 'role' | 'permissions' | 'keys' | 'createdBy' | 'expiresAt' | 'fields'>;
 
 /**
  * Who it is that several bindings of one tenant are for: they may do what any of them allows, each permission with the keys of its
@@ -45,6 +45,7 @@ export function unitedIdentity(
     attributes: { mfa: proven.mfa },
     credential: proven.credential,
     keys: isForAll ? null : new Set(onKeys.keys()),
+    boundBy: [...new Set(bindings.map(({ createdBy }) => createdBy))],
     expiresAt: endOf(proven, bindings, certificate),
     ...(hasMore ? { onKeys: sets.setsOf(onKeys) } : {}),
   };

@@ -47,6 +47,18 @@ export const BOUNDS = {
   pageItems: { default: 50, maximum: 200 },
   exportedBatches: { default: 10, maximum: 100 },
   pendingDays: { minimum: 1, maximum: 90, default: 7 },
+  /** For how many days after its last use a key is destroyed only by who acknowledges that use; 0 is no guard. */
+  destroyGuardDays: { minimum: 0, maximum: 3650 },
+  /** How many others have to approve; 0 is nobody. */
+  requireApproval: { minimum: 0, maximum: 10 },
+  approval: {
+    /** How long a request waits for approvals: three days. */
+    seconds: 3 * 24 * 60 * 60,
+    /** How many may wait at a time, of a tenant. */
+    pending: 1000,
+    /** How long they are kept after that: 90 days. */
+    keptSeconds: 90 * 24 * 60 * 60,
+  },
   /** How old the master key of a tenant may get before it is rotated by itself. */
   masterKeyDays: 3650,
   /** How many earlier versions of a tenant's master key there may be, with those of which something is left for a day. */

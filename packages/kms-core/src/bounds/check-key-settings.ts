@@ -18,6 +18,16 @@ export function checkKeySettings(settings: KeySettings): void {
   if (policy !== undefined && policy !== null) checkPolicy('policy', policy);
   if (allowLockout !== undefined) checkBoolean('allowLockout', allowLockout);
   if (parentKeyId !== undefined && parentKeyId !== null) checkId('parentKeyId', parentKeyId);
+  checkSafeguards(settings);
+}
+
+/** How long a key is guarded after its last use, and how many have to approve its end. */
+export function checkSafeguards(settings: Pick<KeySettings, 'destroyGuardDays' | 'requireApproval'>): void {
+  for (const name of ['destroyGuardDays', 'requireApproval'] as const) {
+    const { minimum, maximum } = BOUNDS[name];
+    const number = settings[name];
+    if (number !== undefined && number !== null) checkInteger(name, number, minimum, maximum);
+  }
 }
 
 /** The name of a key: none, or a line. */

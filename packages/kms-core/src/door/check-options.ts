@@ -19,6 +19,8 @@ const NAMES: Readonly<Record<keyof OpenKmsOptions, true>> = {
   defaultAlgorithm: true,
   quotas: true,
   tenantRate: true,
+  destroyGuardDays: true,
+  requireApproval: true,
   credentialLifetimeSeconds: true,
   requireFips: true,
   legacyRead: true,
@@ -49,6 +51,11 @@ export function checkOptions(options: OpenKmsOptions): void {
   checkSchedule(options.schedule);
   checkQuotas(options.quotas);
   const { credentialLifetimeSeconds, requireFips, legacyRead, acceptRestoredCopy } = options;
+  for (const name of ['destroyGuardDays', 'requireApproval'] as const) {
+    const { minimum, maximum } = BOUNDS[name];
+    const number = options[name];
+    if (number !== undefined) checkInteger(name, number, minimum, maximum);
+  }
   if (credentialLifetimeSeconds !== undefined)
     checkInteger('credentialLifetimeSeconds', credentialLifetimeSeconds, 1, BOUNDS.identity.lifetimeSeconds);
   if (requireFips !== undefined) checkBoolean('requireFips', requireFips);

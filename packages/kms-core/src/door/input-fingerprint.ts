@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { asBuffer } from '../encoding/as-buffer.ts';
+import { asJson } from '../encoding/as-json.ts';
 import { lengthPrefixed } from '../encoding/length-prefixed.ts';
 import { sortedJson } from '../encoding/sorted-json.ts';
 
@@ -8,13 +8,4 @@ export function inputFingerprint(subject: string, operation: string, input: read
   return createHash('sha256')
     .update(lengthPrefixed([subject, operation, sortedJson(asJson(input))]))
     .digest();
-}
-
-/** The same value in JSON, bytes and dates included. */
-function asJson(value: unknown): unknown {
-  if (value instanceof Uint8Array) return { bytes: asBuffer(value).toString('base64') };
-  if (value instanceof Date) return { date: value.getTime() };
-  if (Array.isArray(value)) return value.map(asJson);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, asJson(member)]));
 }

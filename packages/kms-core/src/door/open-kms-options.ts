@@ -48,6 +48,10 @@ export interface OpenKmsOptions {
   readonly quotas?: Partial<Quotas> | undefined;
   /** What the program holds each tenant to that has no limit of its own, to be shown with what it uses; default: nothing. */
   readonly tenantRate?: RateLimit | undefined;
+  /** For how many days after its last use a key is destroyed only by who acknowledges that use, where its tenant has no guard of its own; default: 0, no guard. */
+  readonly destroyGuardDays?: number | undefined;
+  /** How many others have to approve what cannot be undone, where the tenant says nothing of its own; default: 0, nobody. */
+  readonly requireApproval?: number | undefined;
   /** How long credentials of issuers live at most, in seconds, which denials of them last for; default: 366 days. */
   readonly credentialLifetimeSeconds?: number | undefined;
   /** Allow only algorithms that are approved for FIPS 140-3. The process has to be in FIPS mode. */

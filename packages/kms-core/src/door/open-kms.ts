@@ -157,6 +157,8 @@ async function assemble(
       legacyRead: options.legacyRead,
       cryptoPolicy: options.cryptoPolicy && new PolicyVerdicts(options.cryptoPolicy),
       tenantRate: options.tenantRate,
+      destroyGuardDays: options.destroyGuardDays,
+      requireApproval: options.requireApproval,
       credentialLifetimeSeconds: options.credentialLifetimeSeconds,
     },
     evidence: evidence && { trail: evidence.trail, store: storage.evidence },

@@ -1,4 +1,5 @@
 import { createApiToken } from '../operations/api-tokens.ts';
+import { decideApproval, getApproval, listApprovals } from '../operations/approvals.ts';
 import { applyTombstones } from '../operations/apply-tombstones.ts';
 import type { OPERATIONS, OperationName } from '../operations/catalog.ts';
 import { createDataKey } from '../operations/create-data-key.ts';
@@ -125,6 +126,9 @@ export const CALLERS_OPERATIONS = {
   rotateMasterKey,
   getTenantUsage: tenantUsage,
   shredTenant,
+  listApprovals,
+  getApproval,
+  decideApproval,
   listAuditEvents,
   getAuditProof: getAuditBatch,
   listAuditCheckpoints,

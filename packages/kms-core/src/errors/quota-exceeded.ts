@@ -8,7 +8,8 @@ export type QuotaKind =
   | 'identityBindings'
   | 'removedIdentityBindings'
   | 'identityDenials'
-  | 'operationsPerMonth';
+  | 'operationsPerMonth'
+  | 'approvals';
 
 const MESSAGES: Readonly<Record<QuotaKind, (used: number, maximum: number) => string>> = {
   keys: (used, maximum) =>
@@ -23,6 +24,8 @@ const MESSAGES: Readonly<Record<QuotaKind, (used: number, maximum: number) => st
     `The tenant has deleted ${used} identity bindings of at most ${maximum}, whose records stay. Match with * instead of making bindings for each workload, or have the operator of the service raise its limit of identity bindings.`,
   identityDenials: (used, maximum) =>
     `The tenant has ${used} denials of at most ${maximum} that have not ended. Delete the identity binding instead.`,
+  approvals: (used, maximum) =>
+    `The tenant has ${used} requests of at most ${maximum} that wait for approvals. Approve, refuse or withdraw some of them.`,
   operationsPerMonth: (used, maximum) =>
     `The tenant has done ${used} operations this month of at most ${maximum}. Wait for the first of the next month, in UTC, or have the operator of the service raise its limit.`,
 };

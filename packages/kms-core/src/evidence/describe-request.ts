@@ -19,6 +19,8 @@ function resourceOf(params: unknown, body: unknown): AuditResource {
   if (tokenId !== null) return { type: 'token', id: tokenId, version: null };
   const identityId = idIn(params, 'bindingId') ?? idIn(params, 'denialId');
   if (identityId !== null) return { type: 'identity', id: identityId, version: null };
+  const approvalId = idIn(params, 'approvalId');
+  if (approvalId !== null) return { type: 'approval', id: approvalId, version: null };
   const tenantId = idIn(params, 'tenantId');
   if (tenantId !== null) return { type: 'tenant', id: tenantId, version: null };
   return { type: 'service', id: null, version: null };

@@ -29,6 +29,7 @@ export type { MasterKeyDescription, TenantDescription, TenantDetails } from '../
 export * from '../access/access-key.ts';
 export * from '../access/api-token.ts';
 export * from '../access/identity-binding.ts';
+export * from '../model/approval.ts';
 export type { ProvenClaims } from '../access/proven-claims.ts';
 export * from '../model/tombstone.ts';
 export * from '../model/alert.ts';
@@ -110,9 +111,11 @@ export * from '../ports/shared-cache.ts';
 export * from '../ports/store.ts';
 export * from '../ports/store-invariants.ts';
 export * from '../operations/catalog.ts';
+export * from '../operations/catalogued-operation.ts';
 export * from '../operations/kms.ts';
 export { type Operation, operationOfService } from '../operations/operation.ts';
 export * from '../operations/api-tokens.ts';
+export * from '../operations/approvals.ts';
 export * from '../operations/credentials.ts';
 export * from '../operations/get-token.ts';
 export * from '../operations/revoke-token.ts';
@@ -167,6 +170,7 @@ export {
 export * from '../operations/retire-versions.ts';
 export * from '../operations/key-statistics.ts';
 export * from '../operations/list-cursor.ts';
+export { type LastUse, lastUseOf } from '../operations/last-use.ts';
 export * from '../operations/list-keys.ts';
 export * from '../operations/list-api-tokens.ts';
 export * from '../operations/mac.ts';

@@ -175,6 +175,9 @@ export { Storage, type StorageParts } from '../ports/storage.ts';
 export type { StoreClock } from '../ports/store-clock.ts';
 export { checkChange, checkKey, checkReseal } from '../ports/store-invariants.ts';
 export type {
+  ApprovalPage,
+  ApprovalQuery,
+  ApprovalRecords,
   DueKey,
   EvidenceRecords,
   ExpiredToken,

@@ -17,7 +17,8 @@ export type DerivationLabel =
   | 'qnsp-kms/v1/import-token'
   | 'qnsp-kms/v1/list-cursor'
   | 'qnsp-kms/v1/cache-entry'
-  | 'qnsp-kms/v1/retired-master-key';
+  | 'qnsp-kms/v1/retired-master-key'
+  | 'qnsp-kms/v1/approval-record-mac';
 
 /** HKDF-SHA-256 (RFC 5869) of a uniformly random key, with the label as `info`. Answers 32 bytes, which the caller wipes. */
 function deriveBytes(key: KeyObject, label: DerivationLabel): Buffer {

@@ -50,6 +50,13 @@ const EVENT_TYPES = [
   'kms.tenant.read',
   'kms.tenant.master-key-rotated',
   'kms.tenant.master-key-destroyed',
+  'kms.approval.requested',
+  'kms.approval.approved',
+  'kms.approval.refused',
+  'kms.approval.withdrawn',
+  'kms.approval.executed',
+  'kms.approval.listed',
+  'kms.approval.read',
   'kms.audit.read',
   'kms.audit.enabled',
   'kms.audit.disabled',
@@ -76,7 +83,7 @@ export interface AuditActor {
 }
 
 /** What operations are about. */
-export const RESOURCE_TYPES = ['key', 'token', 'identity', 'tenant', 'service'] as const;
+export const RESOURCE_TYPES = ['key', 'token', 'identity', 'tenant', 'service', 'approval'] as const;
 /** What it was done to. */
 export interface AuditResource {
   readonly type: (typeof RESOURCE_TYPES)[number];

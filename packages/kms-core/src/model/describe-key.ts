@@ -4,6 +4,7 @@ import type { KeyState, VersionState } from './states.ts';
 import { formatDuration } from './iso-duration.ts';
 import type { KeyRecord, ProtectionLevel } from './key.ts';
 import type { Metadata } from './metadata.ts';
+import { fieldOf, KEY_DESTROY_GUARD, KEY_REQUIRE_APPROVAL } from './record-fields.ts';
 
 /** A key as it is shown: no material, and every value JSON, so that it can be stored and replayed. */
 export interface KeyDescription {
@@ -33,7 +34,11 @@ export interface KeyDescription {
   readonly updatedAt: string;
   readonly destroyAt: string | null;
   readonly revocation?: { readonly reason: string; readonly revokedAt: string };
-  /** What was done differently from what was asked, for the caller to read. */
+  /** For how many days after its last use it is destroyed only by who acknowledges that use; absent without a guard of its own. */
+  readonly destroyGuardDays?: number;
+  /** How many others have to approve what cannot be undone; absent where the key itself asks for nobody. */
+  readonly requireApproval?: number;
+  /** What was done differently from what was asked, and the last use of a key that is destroyed, for the caller to read. */
   readonly warnings?: readonly string[];
 }
 
@@ -50,6 +55,8 @@ export interface VersionDescription {
 export function describeKey(record: KeyRecord, warnings: readonly string[] = []): KeyDescription {
   const algorithm = algorithmById(record.algorithm);
   const { rotation, usageLimits, revocation } = record;
+  const destroyGuardDays = fieldOf(record.fields, KEY_DESTROY_GUARD);
+  const requireApproval = fieldOf(record.fields, KEY_REQUIRE_APPROVAL);
   const current = record.versions.find((version) => version.version === record.currentVersion);
   return {
     keyId: record.keyId,
@@ -86,6 +93,8 @@ export function describeKey(record: KeyRecord, warnings: readonly string[] = [])
     ...(revocation === null
       ? {}
       : { revocation: { reason: revocation.reason, revokedAt: revocation.at.toISOString() } }),
+    ...(destroyGuardDays === undefined ? {} : { destroyGuardDays }),
+    ...(requireApproval === undefined ? {} : { requireApproval }),
     ...(warnings.length === 0 ? {} : { warnings }),
   };
 }

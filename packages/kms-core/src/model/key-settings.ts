@@ -16,6 +16,10 @@ export interface KeySettings {
   readonly allowLockout?: boolean;
   /** The key that protects this one in the tenant's own hierarchy. */
   readonly parentKeyId?: KeyId | null;
+  /** For how many days after its last use the key is destroyed only by who acknowledges that use; `null` and 0 are no guard. */
+  readonly destroyGuardDays?: number | null;
+  /** How many others have to approve what cannot be undone; `null` and 0 are nobody beside what the tenant asks for. */
+  readonly requireApproval?: number | null;
 }
 
 /** When a key is to be rotated by itself. */

@@ -101,6 +101,14 @@ export const TENANT_BINDINGS = numberField('!identityBindings');
 export const TENANT_OPERATIONS = numberField('!operationsPerMonth');
 /** How many answers are kept for it under idempotency keys. */
 export const TENANT_KEPT_ANSWERS = numberField('!keptAnswers');
+/** For how many days after its last use a key of the tenant is destroyed only by who acknowledges that use, in place of what holds for all. */
+export const TENANT_DESTROY_GUARD = numberField('!destroyGuardDays');
+/** How many others have to approve what cannot be undone, in place of what holds for all. */
+export const TENANT_REQUIRE_APPROVAL = numberField('!requireApproval');
+/** The same of one key, beside that. */
+export const KEY_REQUIRE_APPROVAL = numberField('!requireApproval');
+/** The guard of one key, beside that of its tenant. */
+export const KEY_DESTROY_GUARD = numberField('!destroyGuardDays');
 
 /** The 12 digits that a tenant goes by where no UUID is taken; no other tenant has them. */
 export const TENANT_ACCOUNT = textField('account');
@@ -148,7 +156,7 @@ export const KNOWN_BINDING_FIELDS: readonly KnownField[] = [BINDING_CERTIFICATE]
 
 /** The fields that this release knows. `CONTRIBUTING.md` says how to add one. */
 export const KNOWN_FIELDS: KnownFields = {
-  key: [],
+  key: [KEY_DESTROY_GUARD, KEY_REQUIRE_APPROVAL],
   version: [],
   token: [
     TOKEN_CREATOR,
@@ -172,6 +180,8 @@ export const KNOWN_FIELDS: KnownFields = {
     TENANT_OPERATIONS,
     TENANT_KEPT_ANSWERS,
     TENANT_ACCOUNT,
+    TENANT_DESTROY_GUARD,
+    TENANT_REQUIRE_APPROVAL,
     TENANT_MASTER_KEY_CREATED,
     TENANT_RETIRED_MASTER_KEYS,
   ],

@@ -6,10 +6,12 @@ import {
   TENANT_BINDINGS,
   TENANT_BURST,
   TENANT_KEPT_ANSWERS,
+  TENANT_DESTROY_GUARD,
   TENANT_KEY_VERSIONS,
   TENANT_KEYS,
   TENANT_OPERATIONS,
   TENANT_RATE,
+  TENANT_REQUIRE_APPROVAL,
   TENANT_TOKENS,
   withField,
 } from './record-fields.ts';
@@ -25,6 +27,10 @@ export interface RateLimit {
 /** What the platform set for one tenant, in place of what holds for all; `null` in place of any of it is as for all. */
 export interface TenantLimits extends OwnQuotas {
   readonly rate: RateLimit | null;
+  /** For how many days after its last use a key is destroyed only by who acknowledges that use; 0 is no guard. */
+  readonly destroyGuardDays: number | null;
+  /** How many others have to approve what cannot be undone; 0 is nobody. */
+  readonly requireApproval: number | null;
 }
 
 /** The quotas of a tenant that differ from those of all; 0 is any number. */
@@ -56,6 +62,8 @@ export function limitsOfTenant({ fields }: { readonly fields: RecordFields }): T
     identityBindings: own('identityBindings'),
     operationsPerMonth: own('operationsPerMonth'),
     keptAnswers: own('keptAnswers'),
+    destroyGuardDays: fieldOf(fields, TENANT_DESTROY_GUARD) ?? null,
+    requireApproval: fieldOf(fields, TENANT_REQUIRE_APPROVAL) ?? null,
   };
 }
 
@@ -78,8 +86,14 @@ export function quotasWith(forAll: Quotas, own: OwnQuotas | undefined): Quotas {
 }
 
 /** The fields with other limits; what is absent stays as it is. */
-export function withLimits(fields: RecordFields, { rate, ...quotas }: Partial<TenantLimits>): RecordFields {
+export function withLimits(
+  fields: RecordFields,
+  { rate, destroyGuardDays, requireApproval, ...quotas }: Partial<TenantLimits>,
+): RecordFields {
   let changed = fields;
+  if (destroyGuardDays !== undefined) changed = withField(changed, TENANT_DESTROY_GUARD, destroyGuardDays ?? undefined);
+  if (requireApproval !== undefined)
+    changed = withField(changed, TENANT_REQUIRE_APPROVAL, requireApproval ?? undefined);
   if (rate !== undefined)
     changed = withField(withField(changed, TENANT_RATE, rate?.unitsPerSecond), TENANT_BURST, rate?.burst);
   for (const name of QUOTA_NAMES) {

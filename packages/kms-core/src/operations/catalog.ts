@@ -1,40 +1,14 @@
-import type { Permission } from '../access/permissions.ts';
 import type { AuditEventType } from '../model/audit-event.ts';
-import type { CryptoOperation } from '../algorithms/crypto-operation.ts';
 import type { KeyEvent } from '../lifecycle/transitions.ts';
-
-/**
- * What an operation costs the service, for limits of rates, besides what its work with key material does (`algorithms/costs.ts`): each
- * class is dearer than the one before by an order of magnitude.
- *
- * - `memory`: a token and a key that are mostly held in memory; the store is asked now and then.
- * - `read`: reads the store, and answers a bounded page at most.
- * - `write`: a unit of work that writes.
- * - `slow`: may take seconds: works through everything that a tenant has, or makes key material that is kept nowhere.
- */
-export const COST_CLASSES = ['memory', 'read', 'write', 'slow'] as const;
-export type CostClass = (typeof COST_CLASSES)[number];
-
-/** What is known of an operation before it runs, by whichever wire it was called. */
-export interface CataloguedOperation {
-  /** What the caller must hold; `null` where nobody has to, or nobody calls. */
-  readonly permission: Permission | null;
-  /** The type of the event that it leaves; `null` where it leaves none, or only those of the changes that it makes. */
-  readonly event: AuditEventType | null;
-  /** What it is about. */
-  readonly uses: 'key' | 'tenant' | 'token' | 'identity' | 'service';
-  readonly cost: CostClass;
-  /** Whether it changes anything that lasts, its evidence and the count of its uses aside. */
-  readonly changes: boolean;
-  /** How it uses key material, where it does. */
-  readonly crypto?: CryptoOperation;
-  /** What happens to the key, where it changes one that is there. */
-  readonly lifecycle?: KeyEvent;
-}
+import type { CataloguedOperation } from './catalogued-operation.ts';
 
 const CHANGE_OF_KEY = { uses: 'key', cost: 'write', changes: true } as const;
+const CHANGE_OF_IDENTITY = { uses: 'identity', cost: 'write', changes: true } as const;
 const CHANGE_OF_TENANT = { uses: 'tenant', cost: 'write', changes: true } as const;
+const CHANGE_OF_TOKEN = { uses: 'token', cost: 'write', changes: true } as const;
+const READ_OF_IDENTITY = { uses: 'identity', cost: 'read', changes: false } as const;
 const READ_OF_TENANT = { uses: 'tenant', cost: 'read', changes: false } as const;
+const READ_OF_TOKEN = { uses: 'token', cost: 'read', changes: false } as const;
 const USE_OF_KEY = { uses: 'key', cost: 'memory', changes: false } as const;
 
 /**
@@ -49,13 +23,7 @@ export const OPERATIONS = {
   getPublicKey: { permission: 'kms:keys:read', event: 'kms.key.read', uses: 'key', cost: 'memory', changes: false },
   listRotationSchedules: { ...READ_OF_TENANT, permission: 'kms:keys:read', event: 'kms.key.listed' },
   listUpcomingRotations: { ...READ_OF_TENANT, permission: 'kms:keys:read', event: 'kms.key.listed' },
-  getInventory: {
-    permission: 'kms:tenants:read',
-    event: 'kms.key.listed',
-    uses: 'tenant',
-    cost: 'read',
-    changes: false,
-  },
+  getInventory: { ...READ_OF_TENANT, permission: 'kms:tenants:read', event: 'kms.key.listed' },
   exportInventory: {
     permission: 'kms:tenants:read',
     event: 'kms.key.listed',
@@ -81,12 +49,31 @@ export const OPERATIONS = {
     permission: 'kms:keys:delete',
     event: 'kms.key.destruction-scheduled',
     lifecycle: 'destroy',
+    approval: 'destroyKey',
   },
   restoreKey: { ...CHANGE_OF_KEY, permission: 'kms:keys:delete', event: 'kms.key.restored', lifecycle: 'restore' },
-  shredKey: { ...CHANGE_OF_KEY, permission: 'kms:keys:delete', event: 'kms.key.shredded', lifecycle: 'shred' },
+  shredKey: {
+    ...CHANGE_OF_KEY,
+    permission: 'kms:keys:delete',
+    event: 'kms.key.shredded',
+    lifecycle: 'shred',
+    approval: 'shredKey',
+  },
   getKeyPolicy: { permission: 'kms:keys:read', event: 'kms.key.read', uses: 'key', cost: 'read', changes: false },
-  putKeyPolicy: { ...CHANGE_OF_KEY, permission: 'kms:keys:policy', event: 'kms.key.updated', lifecycle: 'update' },
-  deleteKeyPolicy: { ...CHANGE_OF_KEY, permission: 'kms:keys:policy', event: 'kms.key.updated', lifecycle: 'update' },
+  putKeyPolicy: {
+    ...CHANGE_OF_KEY,
+    permission: 'kms:keys:policy',
+    event: 'kms.key.updated',
+    lifecycle: 'update',
+    approval: 'putKeyPolicy',
+  },
+  deleteKeyPolicy: {
+    ...CHANGE_OF_KEY,
+    permission: 'kms:keys:policy',
+    event: 'kms.key.updated',
+    lifecycle: 'update',
+    approval: 'deleteKeyPolicy',
+  },
   getImportParameters: {
     permission: 'kms:keys:import',
     event: 'kms.key.import-parameters',
@@ -116,151 +103,93 @@ export const OPERATIONS = {
   derive: { ...USE_OF_KEY, permission: 'kms:derive', event: 'kms.derive', crypto: 'derive' },
   getRandom: { permission: 'kms:random', event: 'kms.random', uses: 'service', cost: 'memory', changes: false },
 
-  createToken: {
-    permission: 'kms:tokens:manage',
-    event: 'kms.token.created',
-    uses: 'token',
-    cost: 'write',
-    changes: true,
-  },
+  createToken: { ...CHANGE_OF_TOKEN, permission: 'kms:tokens:manage', event: 'kms.token.created' },
   getToken: { permission: 'kms:tokens:manage', event: 'kms.token.read', uses: 'token', cost: 'read', changes: false },
   getOwnToken: { permission: null, event: 'kms.token.read', uses: 'token', cost: 'read', changes: false },
-  listTokens: {
-    permission: 'kms:tokens:manage',
-    event: 'kms.token.listed',
-    uses: 'token',
-    cost: 'read',
-    changes: false,
-  },
+  listTokens: { ...READ_OF_TOKEN, permission: 'kms:tokens:manage', event: 'kms.token.listed' },
   /** A token may rotate itself without the permission. */
-  rotateToken: {
-    permission: 'kms:tokens:manage',
-    event: 'kms.token.rotated',
-    uses: 'token',
-    cost: 'write',
-    changes: true,
-  },
-  revokeToken: {
-    permission: 'kms:tokens:manage',
-    event: 'kms.token.revoked',
-    uses: 'token',
-    cost: 'write',
-    changes: true,
-  },
+  rotateToken: { ...CHANGE_OF_TOKEN, permission: 'kms:tokens:manage', event: 'kms.token.rotated' },
+  revokeToken: { ...CHANGE_OF_TOKEN, permission: 'kms:tokens:manage', event: 'kms.token.revoked' },
   createIdentityBinding: {
+    ...CHANGE_OF_IDENTITY,
     permission: 'kms:identity-bindings:manage',
     event: 'kms.identity-binding.created',
-    uses: 'identity',
-    cost: 'write',
-    changes: true,
   },
   listIdentityBindings: {
+    ...READ_OF_IDENTITY,
     permission: 'kms:identity-bindings:manage',
     event: 'kms.identity-binding.listed',
-    uses: 'identity',
-    cost: 'read',
-    changes: false,
   },
   getIdentityBinding: {
+    ...READ_OF_IDENTITY,
     permission: 'kms:identity-bindings:manage',
     event: 'kms.identity-binding.read',
-    uses: 'identity',
-    cost: 'read',
-    changes: false,
   },
   deleteIdentityBinding: {
+    ...CHANGE_OF_IDENTITY,
     permission: 'kms:identity-bindings:manage',
     event: 'kms.identity-binding.deleted',
-    uses: 'identity',
-    cost: 'write',
-    changes: true,
   },
-  denyIdentity: {
-    permission: 'kms:identity-bindings:manage',
-    event: 'kms.identity.denied',
-    uses: 'identity',
-    cost: 'write',
-    changes: true,
-  },
+  denyIdentity: { ...CHANGE_OF_IDENTITY, permission: 'kms:identity-bindings:manage', event: 'kms.identity.denied' },
   listIdentityDenials: {
+    ...READ_OF_IDENTITY,
     permission: 'kms:identity-bindings:manage',
     event: 'kms.identity-denial.listed',
-    uses: 'identity',
-    cost: 'read',
-    changes: false,
   },
   liftIdentityDenial: {
+    ...CHANGE_OF_IDENTITY,
     permission: 'kms:identity-bindings:manage',
     event: 'kms.identity-denial.lifted',
-    uses: 'identity',
-    cost: 'write',
-    changes: true,
   },
-  createTenant: {
-    permission: 'kms:tenants:manage',
-    event: 'kms.tenant.created',
-    uses: 'tenant',
-    cost: 'write',
-    changes: true,
-  },
-  listTenants: {
-    permission: 'kms:tenants:manage',
-    event: 'kms.tenant.listed',
-    uses: 'tenant',
-    cost: 'read',
-    changes: false,
-  },
+  createTenant: { ...CHANGE_OF_TENANT, permission: 'kms:tenants:manage', event: 'kms.tenant.created' },
+  listTenants: { ...READ_OF_TENANT, permission: 'kms:tenants:manage', event: 'kms.tenant.listed' },
   getTenant: { permission: 'kms:tenants:read', event: 'kms.tenant.read', uses: 'tenant', cost: 'read', changes: false },
-  updateTenant: {
-    permission: 'kms:tenants:manage',
-    event: 'kms.tenant.updated',
-    uses: 'tenant',
-    cost: 'write',
-    changes: true,
-  },
+  updateTenant: { ...CHANGE_OF_TENANT, permission: 'kms:tenants:manage', event: 'kms.tenant.updated' },
   rotateMasterKey: {
     permission: 'kms:tenants:rotate',
     event: 'kms.tenant.master-key-rotated',
     uses: 'tenant',
     cost: 'write',
     changes: true,
+    approval: 'rotateMasterKey',
   },
-  getTenantUsage: {
-    permission: 'kms:tenants:read',
-    event: 'kms.tenant.read',
-    uses: 'tenant',
-    cost: 'read',
-    changes: false,
-  },
+  getTenantUsage: { ...READ_OF_TENANT, permission: 'kms:tenants:read', event: 'kms.tenant.read' },
   shredTenant: {
     permission: 'kms:tenants:shred',
     event: 'kms.tenant.shredded',
     uses: 'tenant',
     cost: 'slow',
     changes: true,
+    approval: 'shredTenant',
   },
 
-  listAuditEvents: {
-    permission: 'kms:audit:read',
-    event: 'kms.audit.read',
-    uses: 'tenant',
+  listApprovals: {
+    permission: 'kms:approvals:read',
+    event: 'kms.approval.listed',
+    uses: 'approval',
     cost: 'read',
     changes: false,
   },
-  getAuditProof: {
-    permission: 'kms:audit:read',
-    event: 'kms.audit.read',
-    uses: 'tenant',
+  /** Who made a request may read it without the permission. */
+  getApproval: {
+    permission: 'kms:approvals:read',
+    event: 'kms.approval.read',
+    uses: 'approval',
     cost: 'read',
     changes: false,
   },
-  listAuditCheckpoints: {
-    permission: 'kms:audit:read',
-    event: 'kms.audit.read',
-    uses: 'tenant',
-    cost: 'read',
-    changes: false,
+  /** Who made a request may withdraw it without the permission. */
+  decideApproval: {
+    permission: 'kms:approvals:decide',
+    event: 'kms.approval.approved',
+    uses: 'approval',
+    cost: 'write',
+    changes: true,
   },
+
+  listAuditEvents: { ...READ_OF_TENANT, permission: 'kms:audit:read', event: 'kms.audit.read' },
+  getAuditProof: { ...READ_OF_TENANT, permission: 'kms:audit:read', event: 'kms.audit.read' },
+  listAuditCheckpoints: { ...READ_OF_TENANT, permission: 'kms:audit:read', event: 'kms.audit.read' },
   exportAudit: { permission: 'kms:audit:read', event: 'kms.audit.read', uses: 'tenant', cost: 'slow', changes: false },
 
   activateSdk: { permission: null, event: 'kms.sdk.activated', uses: 'token', cost: 'memory', changes: false },
@@ -332,6 +261,15 @@ export const AUDIT_SWITCH = { on: 'kms.audit.enabled', off: 'kms.audit.disabled'
 
 /** The event of a migration that was only planned. */
 export const MIGRATION_PLANNED = 'kms.migration.planned' satisfies AuditEventType;
+
+/** The type of the event that a request for approvals leaves when it is made, and whenever something becomes of it. */
+export const APPROVAL_EVENTS = {
+  request: 'kms.approval.requested',
+  approve: OPERATIONS.decideApproval.event,
+  refuse: 'kms.approval.refused',
+  withdraw: 'kms.approval.withdrawn',
+  execute: 'kms.approval.executed',
+} as const satisfies Readonly<Record<string, AuditEventType>>;
 
 /** The event of a start in FIPS mode. */
 export const FIPS_ENTERED = 'kms.fips.entered' satisfies AuditEventType;

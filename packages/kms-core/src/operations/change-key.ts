@@ -12,16 +12,20 @@ import type { KeyDescription } from '../model/describe-key.ts';
 import type { KeyId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
 import type { KeyChange } from '../model/key-change.ts';
+import { fieldOf, KEY_REQUIRE_APPROVAL } from '../model/record-fields.ts';
 import type { UnitOfWork } from '../ports/store.ts';
 import { KEY_EVENT_TYPES, OPERATIONS } from './catalog.ts';
 import type { Operation } from './operation.ts';
 import { showKey } from './policy-violations.ts';
+import { type Approvals, withApprovals } from './require-approval.ts';
 import { runOnce } from './run-once.ts';
 
 /** The permission that a change of a key takes, and what happens to the key. Entries of the catalogue that change a key fit this. */
 export interface KindOfChange {
   readonly permission: Permission;
   readonly lifecycle: KeyEvent;
+  /** The id of the operation, where it waits for approvals if somebody asks for some. */
+  readonly approval?: string;
 }
 
 /** What a change is made in. */
@@ -52,6 +56,8 @@ export interface ChangeOptions {
   readonly isDone?: (record: KeyRecord, context: ChangeContext) => boolean | Promise<boolean>;
   /** The record that the change was planned by, authentic: if it is the stored one still, it is not read again. */
   readonly seen?: KeyRecord | undefined;
+  /** Whether a change of a kind that may wait for approvals does so in this case; default: always. */
+  readonly needsApproval?: (record: KeyRecord) => boolean;
 }
 
 /**
@@ -63,16 +69,16 @@ export interface ChangeOptions {
  */
 export async function changeKey(
   op: Operation,
-  { permission, lifecycle }: KindOfChange,
+  { permission, lifecycle, approval }: KindOfChange,
   request: ChangeRequest,
   change: Change,
-  { warnings = [], isDone = () => false, seen }: ChangeOptions = {},
+  { warnings = [], isDone = () => false, seen, needsApproval = () => true }: ChangeOptions = {},
 ): Promise<KeyDescription> {
   const { kms, caller } = op;
   checkChange(request, op.idempotency);
   const { tenantId } = caller;
   const { keyId } = request;
-  const changeLocked = async (unit: UnitOfWork, chain: MasterKeyChain) => {
+  const changeLocked = async (unit: UnitOfWork, chain: MasterKeyChain, approvals: Approvals | undefined) => {
     const locked = await lockKey(unit, chain, keyId, seen);
     const { record } = locked;
     // Before the idempotency key: a caller who may no longer do this gets no stored answer either.
@@ -83,14 +89,19 @@ export async function changeKey(
       if (await isDone(record, locked)) return showKey(kms, record, warnings);
       requireRevision(op, record, request.ifRevision);
       const changed = await applyEvent(op, locked, lifecycle, change, request.statedReason);
+      // After everything that can be wrong with it: nobody is asked to approve what would be refused.
+      if (needsApproval(record)) await approvals?.spend(unit, fieldOf(record.fields, KEY_REQUIRE_APPROVAL) ?? 0);
       tellReadable(op, changed);
       return showKey(kms, changed, warnings);
     });
   };
-  try {
-    return await kms.hierarchy.under(tenantId, (chain) =>
-      kms.store.transact({ kind: 'tenant', tenantId }, (unit) => changeLocked(unit, chain), { keyId, seen }),
+  const changeUnder = (approvals?: Approvals) =>
+    kms.hierarchy.under(tenantId, (chain) =>
+      kms.store.transact({ kind: 'tenant', tenantId }, (unit) => changeLocked(unit, chain, approvals), { keyId, seen }),
     );
+  try {
+    if (approval === undefined) return await changeUnder();
+    return await withApprovals(op, { operation: approval, tenantId, input: request }, changeUnder);
   } finally {
     // Even if it failed: the answer to a commit can be lost.
     kms.keyRing.forget(keyId);

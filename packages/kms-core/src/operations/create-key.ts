@@ -15,6 +15,7 @@ import { type KeyRecord, PROTECTION_LEVELS, type ProtectionLevel } from '../mode
 import type { KeySettings } from '../model/key-settings.ts';
 import { atMost, type Quotas } from '../model/quotas.ts';
 import { NO_FIELDS } from '../model/record-fields.ts';
+import { withSafeguards } from '../model/safeguards.ts';
 import { OPERATIONS } from './catalog.ts';
 import type { ChangeContext } from './change-key.ts';
 import type { Operation } from './operation.ts';
@@ -109,7 +110,7 @@ export async function insertKey(
     createdAt: unit.now,
     updatedAt: unit.now,
     destroyAt: null,
-    fields: NO_FIELDS,
+    fields: withSafeguards(NO_FIELDS, settings),
   });
   await unit.keys.insert(record, { atMost: atMost(quotas.keys) });
   if (evidence !== undefined)

@@ -1,6 +1,6 @@
 import { BOUNDS } from '../bounds/bounds.ts';
 import { checkChange } from '../bounds/check-change.ts';
-import { checkInteger } from '../bounds/check-values.ts';
+import { checkInstant, checkInteger } from '../bounds/check-values.ts';
 import { badRequest, KmsError } from '../errors/kms-error.ts';
 import {
   condemnation,
@@ -15,15 +15,16 @@ import type { ChangeRequest } from '../model/change-request.ts';
 import type { KeyDescription } from '../model/describe-key.ts';
 import type { KeyRecord } from '../model/key.ts';
 import { OPERATIONS } from './catalog.ts';
-import { type Change, changeKey, type KindOfChange } from './change-key.ts';
+import { type Change, type ChangeContext, changeKey, type KindOfChange } from './change-key.ts';
 import { destroyResident } from './destroy-resident.ts';
 import type { Kms } from './kms.ts';
+import { type Acknowledgement, guardDaysOf, guardLastUse } from './last-use.ts';
 import type { Operation } from './operation.ts';
 
 const MILLISECONDS_PER_DAY = 24 * 60 * 60 * 1000;
 
 /** Which key is destroyed, and after which waiting period. */
-export interface DestroyKeyInput extends ChangeRequest {
+export interface DestroyKeyInput extends ChangeRequest, Acknowledgement {
   /** Days until the destruction, 1 to 90; default: 7. */
   readonly pendingDays?: number;
 }
@@ -33,15 +34,29 @@ export async function destroyKey(op: Operation, input: DestroyKeyInput): Promise
   const { minimum, maximum, default: usual } = BOUNDS.pendingDays;
   const { pendingDays = usual } = input;
   checkInteger('pendingDays', pendingDays, minimum, maximum);
+  checkAcknowledgement(input);
+  const { acknowledgeLastUse } = input;
+  const daysForAll = await guardDaysOf(op.kms, op.caller.tenantId);
+  const warnings: string[] = [];
   const dueAt = (now: Date) => new Date(now.getTime() + pendingDays * MILLISECONDS_PER_DAY);
   return changeKey(
     op,
     OPERATIONS.destroyKey,
     input,
-    (record, { unit }) => scheduledDestruction(record, dueAt(unit.now)),
+    async (record, { unit }) => {
+      warnings.splice(0, Infinity, ...(await guardLastUse(op.kms, unit, record, { acknowledgeLastUse, daysForAll })));
+      return scheduledDestruction(record, dueAt(unit.now));
+    },
     // Done if the key is already due by the time asked for; a call that asks for an earlier destruction is not done.
-    { isDone: (record, { unit }) => isDestroyed(record) || isDestructionDue(record, soonAfter(dueAt(unit.now))) },
+    {
+      warnings,
+      isDone: (record, { unit }) => isDestroyed(record) || isDestructionDue(record, soonAfter(dueAt(unit.now))),
+    },
   );
+}
+
+function checkAcknowledgement({ acknowledgeLastUse }: Acknowledgement): void {
+  if (acknowledgeLastUse !== undefined) checkInstant('acknowledgeLastUse', acknowledgeLastUse);
 }
 
 /** Units of work that wait for one another may end in another order than they began, and clients repeat a call within moments. */
@@ -70,7 +85,7 @@ export function restoreKey(op: Operation, input: ChangeRequest): Promise<KeyDesc
 }
 
 /** Which key is destroyed at once, with its confirmation. */
-export interface ShredKeyInput extends ChangeRequest {
+export interface ShredKeyInput extends ChangeRequest, Acknowledgement {
   /** Must be `SHRED-` and the key's id. */
   readonly confirmation: string;
 }
@@ -89,23 +104,48 @@ export async function shredKey(op: Operation, input: ShredKeyInput): Promise<Key
   checkChange(input, op.idempotency);
   if (typeof input.confirmation !== 'string' || input.confirmation.toLowerCase() !== `shred-${input.keyId}`)
     throw badRequest('confirmation', 'must be SHRED- followed by the id of the key');
+  checkAcknowledgement(input);
+  const { acknowledgeLastUse } = input;
+  const daysForAll = await guardDaysOf(kms, caller.tenantId);
   const seen = await kms.keyRing.read(caller.tenantId, input.keyId);
-  const done = { isDone: isDestroyed };
+  const warnings: string[] = [];
+  const done = { warnings, isDone: isDestroyed };
+  const guard = async (record: KeyRecord, { unit }: ChangeContext) => {
+    warnings.splice(0, Infinity, ...(await guardLastUse(kms, unit, record, { acknowledgeLastUse, daysForAll })));
+  };
   if (isDestroyed(seen) || !seen.versions.some(isResident))
-    return changeKey(op, OPERATIONS.shredKey, input, (record) => destruction(record), { ...done, seen });
+    return changeKey(
+      op,
+      OPERATIONS.shredKey,
+      input,
+      async (record, context) => {
+        await guard(record, context);
+        return destruction(record);
+      },
+      { ...done, seen },
+    );
   // The answer that is kept under an idempotency key is that of the whole operation.
   const once = { ...op, idempotency: undefined };
-  await changeKey(once, CONDEMNATION, input, (record, { unit }) => condemnation(record, unit.now), {
-    isDone: (record, { unit }) => isDestroyed(record) || isDestructionDue(record, unit.now),
-  });
+  await changeKey(
+    once,
+    CONDEMNATION,
+    input,
+    async (record, context) => {
+      await guard(record, context);
+      return condemnation(record, context.unit.now);
+    },
+    { isDone: (record, { unit }) => isDestroyed(record) || isDestructionDue(record, unit.now) },
+  );
   const condemned = await kms.keyRing.read(caller.tenantId, input.keyId);
   await destroyCondemned(kms, condemned);
   const { ifRevision: _checked, ...rest } = input;
-  return changeKey(op, OPERATIONS.shredKey, rest, (record) => destruction(record, condemned), done);
+  return changeKey(op, SHREDDING, rest, (record) => destruction(record, condemned), done);
 }
 
 /** The first step of a shred that has to wait for an HSM. */
-const CONDEMNATION: KindOfChange = { permission: OPERATIONS.shredKey.permission, lifecycle: 'condemn' };
+const CONDEMNATION: KindOfChange = { ...OPERATIONS.shredKey, lifecycle: 'condemn' };
+/** The last one: what needed approvals was the first. */
+const { approval: _, ...SHREDDING } = OPERATIONS.shredKey satisfies KindOfChange;
 
 async function destroyCondemned(kms: Kms, record: KeyRecord): Promise<void> {
   try {

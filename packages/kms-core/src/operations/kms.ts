@@ -64,6 +64,10 @@ export interface KmsSettings {
   readonly cryptoPolicy?: PolicyVerdicts | undefined;
   /** What the service holds each tenant to that has no limit of its own; default: nothing. */
   readonly tenantRate?: RateLimit | undefined;
+  /** For how many days after its last use a key is destroyed only by who acknowledges that use, where its tenant has no guard of its own; default: 0, no guard. */
+  readonly destroyGuardDays?: number | undefined;
+  /** How many others have to approve what cannot be undone, where the tenant says nothing of its own; default: 0, nobody. */
+  readonly requireApproval?: number | undefined;
   /** How long credentials of issuers live at most, in seconds; default: as long as the service can be told to take. */
   readonly credentialLifetimeSeconds?: number | undefined;
 }

@@ -12,6 +12,7 @@ import type { UnitOfWork } from '../ports/store.ts';
 import { OPERATIONS } from './catalog.ts';
 import { ofTenant } from './of-tenant.ts';
 import { type Operation, unattended } from './operation.ts';
+import { type Approvals, withApprovals } from './require-approval.ts';
 import { runOnce } from './run-once.ts';
 
 /** Which tenant is meant. */
@@ -47,7 +48,10 @@ export async function rotateMasterKey(op: Operation, { tenantId }: NamedTenant):
   checkId('tenantId', tenantId);
   checkIdempotency(op.idempotency);
   requireOwnTenant(caller, tenantId);
-  const rotated = await rotate(op, tenantId, () => true);
+  const { approval } = OPERATIONS.rotateMasterKey;
+  const rotated = await withApprovals(op, { operation: approval, tenantId, input: { tenantId } }, (approvals) =>
+    rotate(op, tenantId, () => true, approvals),
+  );
   // It is asked whether to in the same unit, and always answered yes.
   if (rotated === undefined) throw new KmsError('INTERNAL_ERROR', 'The master key was not rotated.');
   return rotated;
@@ -77,6 +81,7 @@ async function rotate(
   op: Operation,
   tenantId: TenantId,
   isNeeded: (tenant: TenantRecord, now: Date) => boolean,
+  approvals?: Approvals,
 ): Promise<TenantDetails | undefined> {
   const { kms } = op;
   const { hierarchy } = kms;
@@ -101,6 +106,7 @@ async function rotate(
             'The record of the tenant is of an earlier release, and will soon be of this one.',
           );
         if (!isNeeded(tenant, unit.now)) return undefined;
+        await approvals?.spend(unit, 0);
         await requireFewEarlier(unit, tenant);
         const made = next();
         await made.store(unit);

@@ -31,6 +31,7 @@ import { destroyResidentOfTenant } from './destroy-resident.ts';
 import type { Kms } from './kms.ts';
 import { ofTenant } from './of-tenant.ts';
 import { type Operation, unattended } from './operation.ts';
+import { type Approvals, withApprovals } from './require-approval.ts';
 import { runOnce } from './run-once.ts';
 
 /** What a new tenant is called. */
@@ -215,21 +216,25 @@ export async function shredTenant(op: Operation, input: ShredTenantInput): Promi
   const chain = await kms.hierarchy.masterKeys(SYSTEM_TENANT);
   let shredded: TenantDescription;
   try {
-    shredded = await kms.store.transact({ kind: 'system' }, (unit) =>
-      runOnce(ofTenant(op, input.tenantId), { unit, chain, what: 'shred-tenant' }, async () => {
-        const found = await unit.tenants.get(input.tenantId, { lock: true });
-        if (found === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
-        if (found.state === 'shredded') return describeTenant(found);
-        await endTenant(unit, chain, input.tenantId);
-        await op.evidence?.changed(unit, {
-          eventType: OPERATIONS.shredTenant.event,
-          resource: { type: 'tenant', id: input.tenantId, version: null },
-          before: { state: found.state },
-          after: { state: 'shredded', reason: input.reason },
-        });
-        return describeTenant({ ...found, state: 'shredded' });
-      }),
-    );
+    const shred = (approvals: Approvals) =>
+      kms.store.transact({ kind: 'system' }, (unit) =>
+        runOnce(ofTenant(op, input.tenantId), { unit, chain, what: 'shred-tenant' }, async () => {
+          const found = await unit.tenants.get(input.tenantId, { lock: true });
+          if (found === undefined) throw new KmsError('NOT_FOUND', 'There is no tenant with this id.');
+          if (found.state === 'shredded') return describeTenant(found);
+          await approvals.spend(unit, 0);
+          await endTenant(unit, chain, input.tenantId);
+          await op.evidence?.changed(unit, {
+            eventType: OPERATIONS.shredTenant.event,
+            resource: { type: 'tenant', id: input.tenantId, version: null },
+            before: { state: found.state },
+            after: { state: 'shredded', reason: input.reason },
+          });
+          return describeTenant({ ...found, state: 'shredded' });
+        }),
+      );
+    const { approval } = OPERATIONS.shredTenant;
+    shredded = await withApprovals(op, { operation: approval, tenantId: input.tenantId, input }, shred);
   } finally {
     kms.keyRing.forgetTenant(input.tenantId);
     kms.tokens.forgetTenant(input.tenantId);

@@ -1,5 +1,6 @@
 import type { AuditEvent } from '../model/audit-event.ts';
 import type { ApiTokenRecord } from '../access/api-token.ts';
+import type { ApprovalRecord, ApprovalState } from '../model/approval.ts';
 import type { IdentityBindingRecord, IdentityDenialRecord } from '../access/identity-binding.ts';
 import type { KeyId, TenantId } from '../model/identifiers.ts';
 import type { KeyRecord, KeyVersionRecord } from '../model/key.ts';
@@ -56,6 +57,7 @@ export interface UnitOfWork {
   readonly residents: ResidentClaims;
   readonly seals: SealRecords;
   readonly migrations: MigrationRecords;
+  readonly approvals: ApprovalRecords;
 }
 
 /** The keys of a unit of work. */
@@ -532,6 +534,45 @@ export interface IdentityDenialQuery {
 /** A page of denials, newest first. */
 export interface IdentityDenialPage {
   readonly items: readonly IdentityDenialRecord[];
+  /** Whether there is more after the last item. */
+  readonly more: boolean;
+}
+
+/** The requests for approvals of a unit of work. */
+export interface ApprovalRecords {
+  /**
+   * Adds a request. Throws `CONFLICT` when its id was ever used, or its tenant was shredded, and `QUOTA_EXCEEDED` when its tenant has as
+   * many pending ones as there is room for that have not expired.
+   */
+  insert(approval: ApprovalRecord, room?: Room): Promise<void>;
+  /** The request as it is now; with `lock`, nobody else changes it until the unit ends. */
+  get(approvalId: string, options?: { readonly lock?: boolean }): Promise<ApprovalRecord | undefined>;
+  /** The newest pending request of a tenant with a fingerprint that has not expired, locked. */
+  findPending(tenantId: TenantId, fingerprint: Uint8Array): Promise<ApprovalRecord | undefined>;
+  /**
+   * Stores the state and the content of a pending request, and the MAC that covers them; nothing else of it ever changes. Throws
+   * `NOT_FOUND` when the scope has no pending request with the id.
+   */
+  update(approval: ApprovalRecord): Promise<void>;
+  /** A page of the requests of the scope, newest first. */
+  list(query: ApprovalQuery): Promise<ApprovalPage>;
+  /** Removes the requests of the scope that expired before this time. */
+  removeEnded(expiredBefore: Date): Promise<void>;
+}
+
+/** Which page of requests for approvals is listed. */
+export interface ApprovalQuery {
+  /** From 1 to 200. */
+  readonly limit: number;
+  /** Where the page starts: after this request in the order of the list; default: at the beginning. */
+  readonly after?: { readonly createdAt: Date; readonly approvalId: string } | null;
+  /** Only those in this state; of pending ones only those that have not expired. Default: all. */
+  readonly state?: ApprovalState;
+}
+
+/** A page of requests for approvals, newest first. */
+export interface ApprovalPage {
+  readonly items: readonly ApprovalRecord[];
   /** Whether there is more after the last item. */
   readonly more: boolean;
 }

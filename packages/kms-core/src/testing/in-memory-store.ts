@@ -5,6 +5,7 @@ import type { KeyId, TenantId } from '../model/identifiers.ts';
 import type { KeyRecord } from '../model/key.ts';
 import { InProcessFeed } from '../ports/in-process-feed.ts';
 import type { Store, StoreScope, UnitOfWork } from '../ports/store.ts';
+import { MemoryApprovals } from './store-memory-approvals.ts';
 import { MemoryEvidence } from './store-memory-evidence.ts';
 import { MemoryIdentities } from './store-memory-identities.ts';
 import { MemoryIdempotency } from './store-memory-idempotency.ts';
@@ -93,6 +94,7 @@ export class InMemoryStore implements Store {
         residents: new MemoryResidents(unit),
         seals: new MemorySeals(unit),
         migrations: new MemoryMigrations(unit),
+        approvals: new MemoryApprovals(unit),
       });
       if (failure !== undefined)
         throw new KmsError('INTERNAL_ERROR', 'A failed unit of work cannot be committed.', { cause: failure });

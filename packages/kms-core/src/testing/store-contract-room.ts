@@ -13,6 +13,7 @@ import {
   insertKey,
   newTenant,
   revoked,
+  sampleApproval,
   sampleBinding,
   sampleDenial,
   sampleKey,
@@ -32,6 +33,7 @@ const ADDING: Readonly<
   tokens: (unit, tenantId, room) => unit.tokens.insert(sampleToken(tenantId), room),
   identityBindings: (unit, tenantId, room) => unit.identities.insert(sampleBinding(tenantId), room),
   identityDenials: (unit, tenantId, room) => unit.identities.insertDenial(sampleDenial(tenantId), room),
+  approvals: (unit, tenantId, room) => unit.approvals.insert(sampleApproval(tenantId), room),
 };
 
 export function roomRules({ it }: Rules, store: () => Store): void {

@@ -1,5 +1,6 @@
 import type { Store } from '../ports/store.ts';
 import { type Contract, contractOf } from './contract.ts';
+import { approvalRules } from './store-contract-approvals.ts';
 import { budgetRules } from './store-contract-budgets.ts';
 import { identityRules } from './store-contract-identities.ts';
 import { idempotencyRules } from './store-contract-idempotency.ts';
@@ -44,6 +45,7 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
     describe('tokens', () => tokenRules(rules, store));
     describe('lineages of tokens', () => lineageRules(rules, store));
     describe('identities', () => identityRules(rules, store));
+    describe('approvals', () => approvalRules(rules, store));
     describe('room', () => roomRules(rules, store));
     describe('tenants', () => tenantRules(rules, store));
     describe('seals', () => sealRules(rules, store));

@@ -3,6 +3,7 @@ import { masterKeyRetired } from '../errors/newer-master-key.ts';
 import { type QuotaKind, requireRoom } from '../errors/quota-exceeded.ts';
 import type { AuditEvent } from '../model/audit-event.ts';
 import type { ApiTokenRecord } from '../access/api-token.ts';
+import type { ApprovalRecord } from '../model/approval.ts';
 import type { IdentityBindingRecord, IdentityDenialRecord } from '../access/identity-binding.ts';
 import { SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
 import type { KeyMigrationRecord } from '../model/key-migration.ts';
@@ -30,6 +31,7 @@ export interface MemoryTables {
   readonly versionUses: Map<string, VersionUse>;
   /** Operations by tenant and month. */
   readonly operations: Map<string, number>;
+  readonly approvals: Map<string, ApprovalRecord>;
   readonly answers: Map<string, StoredAnswer>;
   readonly evidence: AuditEvent[];
   readonly claims: Map<string, ResidentClaim>;
@@ -67,6 +69,7 @@ export function emptyTables(): MemoryTables {
     granted: new Map(),
     versionUses: new Map(),
     operations: new Map(),
+    approvals: new Map(),
     answers: new Map(),
     evidence: [],
     claims: new Map(),
@@ -111,6 +114,7 @@ export function draftOf(tables: MemoryTables): MemoryTables {
     granted: new Map(tables.granted),
     versionUses: new Map(tables.versionUses),
     operations: new Map(tables.operations),
+    approvals: new Map(tables.approvals),
     answers: new Map(tables.answers),
     evidence: [...tables.evidence],
     claims: new Map(tables.claims),

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { ApprovalRecord } from '../model/approval.ts';
 import type { ApiTokenRecord } from '../access/api-token.ts';
 import type { IdentityBindingRecord, IdentityDenialRecord } from '../access/identity-binding.ts';
 import { newId, SYSTEM_TENANT, type TenantId } from '../model/identifiers.ts';
@@ -179,6 +180,20 @@ export function sampleMigration(tenantId: TenantId, change: Partial<KeyMigration
     holder: null,
     dueAt: new Date('2026-03-01T10:00:00.001Z'),
     revision: 1,
+    mac: sampleMac(),
+    ...change,
+  };
+}
+
+export function sampleApproval(tenantId: TenantId, change: Partial<ApprovalRecord> = {}): ApprovalRecord {
+  return {
+    approvalId: newId(),
+    tenantId,
+    fingerprint: someBytes(32),
+    state: 'pending',
+    createdAt: new Date('2026-03-01T10:00:00.001Z'),
+    expiresAt: new Date('2999-03-01T10:00:00.001Z'),
+    content: '{"operation":"destroyKey"}',
     mac: sampleMac(),
     ...change,
   };

@@ -95,6 +95,7 @@ export function splitAfter(store: Store, isLast: Call): Store {
         residents: group('residents'),
         seals: group('seals'),
         migrations: group('migrations'),
+        approvals: group('approvals'),
       });
       await open?.commit();
       return answer;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { resolveAlgorithm, SYSTEM_TENANT } from '@qnsp/kms-core';
+import { KmsError, resolveAlgorithm, SYSTEM_TENANT } from '@qnsp/kms-core';
 import {
   authenticateToken,
   createApiToken,
@@ -89,7 +89,7 @@ export async function fillDatabase(kms: Kms): Promise<Uses> {
   const { signature } = await sign({ kms, caller }, { keyId: signing, data: plaintext });
   const macKey = await create('HMAC-SHA256');
   const tag = await mac({ kms, caller }, { keyId: macKey, data: plaintext });
-  const kem = await create('X-Wing');
+  const kem = await create('X-Wing', { requireApproval: 1 });
   const { ciphertext: kemCiphertext, sharedSecret } = await encapsulate({ kms, caller }, { keyId: kem });
 
   const budget = await create('ChaCha20-Poly1305', { usageLimits: { maxOperations: BUDGET } });
@@ -135,6 +135,10 @@ export async function fillDatabase(kms: Kms): Promise<Uses> {
   await denyIdentity({ kms, caller }, { issuer, sub: 'orders denied' });
   const denied = await denyIdentity({ kms, caller }, { issuer, jti: 'lifted' });
   await liftIdentityDenial({ kms, caller }, denied);
+
+  await destroyKey({ kms, caller }, { keyId: kem }).catch((error: unknown) => {
+    if (!KmsError.is(error) || error.code !== 'APPROVAL_REQUIRED') throw error;
+  });
 
   const gone = administrator(shreddedTenantId);
   await createKey({ kms, caller: gone }, {});

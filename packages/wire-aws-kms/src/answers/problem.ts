@@ -23,6 +23,7 @@ const ERRORS: Readonly<Record<KmsErrorCode, Mapped>> = {
   NOT_FOUND: { status: 400, type: 'NotFoundException' },
   METHOD_NOT_ALLOWED: { status: 400, type: 'UnknownOperationException' },
   CONFLICT: { status: 500, type: 'KMSInternalException' },
+  APPROVAL_REQUIRED: { status: 400, type: 'KMSInvalidStateException' },
   KEY_STATE_INVALID: { status: 400, type: 'KMSInvalidStateException' },
   IDEMPOTENCY_MISMATCH: { status: 400, type: 'ValidationException' },
   PAYLOAD_TOO_LARGE: { status: 413, type: 'RequestEntityTooLargeException' },

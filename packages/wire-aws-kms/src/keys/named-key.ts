@@ -71,7 +71,9 @@ const IN_WORDS: Partial<Record<KmsErrorCode, (error: KmsError, arn: string, call
       `User: ${userArn(place, op.caller.subject)} is not authorized to perform: kms:${action} on resource: ${arn} because neither its role nor the policy of the key allows the action`,
       error,
     ),
-  KEY_STATE_INVALID: (error, arn) => stateRefused(arn, String(error.details?.['state']), error),
+  // That a key was used lately is nothing that AWS has words for: the message of the service says what to do.
+  KEY_STATE_INVALID: (error, arn) =>
+    error.details?.['lastUse'] === undefined ? stateRefused(arn, String(error.details?.['state']), error) : error,
 };
 
 function requireState(arn: string, { state }: KeyRecord, use: KeyUse): void {

@@ -2,6 +2,7 @@ import type { OperationId, Route } from '@qnsp/kms-contract';
 import type { Caller, KmsError } from '@qnsp/kms-core';
 import type { Operation } from '@qnsp/kms-core/internal';
 import { administrationHandlers } from './administration-handlers.ts';
+import { approvalHandlers } from './approval-handlers.ts';
 import { cryptoHandlers, togetherHandlers } from './crypto-handlers.ts';
 import { auditHandlers } from './audit-handlers.ts';
 import type { Call, Handlers, TogetherHandlers } from './handler.ts';
@@ -16,6 +17,7 @@ const HANDLERS: Handlers = {
   ...lifecycleHandlers,
   ...cryptoHandlers,
   ...administrationHandlers,
+  ...approvalHandlers,
   ...auditHandlers,
   ...inventoryHandlers,
   ...serviceHandlers,

@@ -33,8 +33,12 @@ export const lifecycleHandlers = {
     const pendingWindow = body.pendingWindow ?? query.pendingWindow;
     if (query.pendingWindow !== undefined && query.pendingWindow !== pendingWindow)
       throw badRequest('pendingWindow', 'has different values in the query and in the body');
+    const acknowledgeLastUse = body.acknowledgeLastUse ?? query.acknowledgeLastUse;
+    if (query.acknowledgeLastUse !== undefined && query.acknowledgeLastUse.getTime() !== acknowledgeLastUse?.getTime())
+      throw badRequest('acknowledgeLastUse', 'has different values in the query and in the body');
     const change = {
       ...reasonedChange(request),
+      ...(acknowledgeLastUse === undefined ? {} : { acknowledgeLastUse }),
       ...(pendingWindow === undefined ? {} : { pendingDays: pendingWindow }),
     };
     return shownChange(op, (told) => destroyKey(told, change));

@@ -2,7 +2,7 @@ import type { Key, KmsClient, RevokeKeyInput } from '@qnsp/kms-client';
 import { type Command, Option } from 'commander';
 import { callOptions, connect } from '../../connection/connect.ts';
 import type { CommandIo } from '../../terminal/io.ts';
-import { wholeNumber } from '../../terminal/option-values.ts';
+import { instant, wholeNumber } from '../../terminal/option-values.ts';
 import { KEY_HELP, keyIdOf } from '../named-key.ts';
 import { writeKey } from './key-output.ts';
 
@@ -15,6 +15,8 @@ const REASONS: Readonly<Record<Reason, true>> = {
   end_of_life: true,
   crypto_weakness: true,
 };
+
+const LAST_USE = 'the hour of its last use, as the refusal to destroy it names it';
 
 interface KeyCall<Options> {
   readonly name: string;
@@ -62,21 +64,27 @@ export function addKeyChanges(keys: Command, io: CommandIo): void {
   })
     .addOption(new Option('--reason <reason>', 'why').choices(Object.keys(REASONS)).makeOptionMandatory())
     .option('--cascade', 'also revoke the keys below it');
-  add<{ readonly days?: number }>(keys, io, {
+  add<{ readonly days?: number; readonly acknowledgeLastUse?: string }>(keys, io, {
     name: 'destroy',
     description: 'schedule its destruction; until then `kms keys restore` cancels it',
-    call: (kms, keyId, { days }) => kms.destroyKey({ keyId, pendingWindow: days }, callOptions(io)),
-  }).option('--days <number>', 'days until the destruction (default: 7)', wholeNumber);
+    call: (kms, keyId, { days, acknowledgeLastUse }) =>
+      kms.destroyKey({ keyId, pendingWindow: days, acknowledgeLastUse }, callOptions(io)),
+  })
+    .option('--days <number>', 'days until the destruction (default: 7)', wholeNumber)
+    .option('--acknowledge-last-use <time>', LAST_USE, instant);
   add(keys, io, {
     name: 'restore',
     description: 'cancel a scheduled destruction',
     call: (kms, keyId) => kms.restoreKey({ keyId }, callOptions(io)),
   });
-  add<{ readonly confirm: string }>(keys, io, {
+  add<{ readonly confirm: string; readonly acknowledgeLastUse?: string }>(keys, io, {
     name: 'shred',
     description: 'destroy it immediately and irrevocably, with everything it protects',
-    call: (kms, keyId, { confirm }) => kms.shredKey({ keyId, confirmation: confirm }, callOptions(io)),
-  }).requiredOption('--confirm <text>', 'SHRED- and the id of the key');
+    call: (kms, keyId, { confirm, acknowledgeLastUse }) =>
+      kms.shredKey({ keyId, confirmation: confirm, acknowledgeLastUse }, callOptions(io)),
+  })
+    .requiredOption('--confirm <text>', 'SHRED- and the id of the key')
+    .option('--acknowledge-last-use <time>', LAST_USE, instant);
 }
 
 function add<Options = object>(keys: Command, io: CommandIo, { name, description, call }: KeyCall<Options>): Command {

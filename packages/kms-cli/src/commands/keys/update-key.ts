@@ -18,6 +18,8 @@ interface UpdateOptions {
   readonly retainVersions?: OrNone<number>;
   readonly maxOperations?: OrNone<number>;
   readonly expiresAt?: OrNone<string>;
+  readonly destroyGuardDays?: OrNone<number>;
+  readonly requireApproval?: OrNone<number>;
 }
 
 export function addUpdateKey(keys: Command, io: CommandIo): void {
@@ -32,6 +34,12 @@ export function addUpdateKey(keys: Command, io: CommandIo): void {
     .option('--retain-versions <number>', 'how many versions remain usable', orNone(wholeNumber))
     .option('--max-operations <number>', 'how many operations it may perform in its lifetime', orNone(wholeNumber))
     .option('--expires-at <time>', 'when it stops protecting new data', orNone(instant))
+    .option(
+      '--destroy-guard-days <days>',
+      'for how long after its last use destroying it takes an acknowledgement',
+      orNone(wholeNumber),
+    )
+    .option('--require-approval <number>', 'how many others have to approve its end', orNone(wholeNumber))
     .action(async (named: string, options: UpdateOptions, command: Command) => {
       const changes = changesOf(options);
       if (Object.values(changes).every((change) => change === undefined))
@@ -43,7 +51,9 @@ export function addUpdateKey(keys: Command, io: CommandIo): void {
 }
 
 function changesOf(options: UpdateOptions) {
-  const { name, metadata, rotationPeriod, autoRotate, retainVersions, maxOperations, expiresAt } = options;
+  const { name, metadata, rotationPeriod, autoRotate, retainVersions, maxOperations, expiresAt, destroyGuardDays } =
+    options;
+  const { requireApproval } = options;
   const rotation = {
     rotationPeriod: given(rotationPeriod),
     autoRotate: autoRotate === undefined ? undefined : autoRotate === 'on',
@@ -55,6 +65,8 @@ function changesOf(options: UpdateOptions) {
     metadata,
     rotation: isEmpty(rotation) ? undefined : rotation,
     usageLimits: isEmpty(usageLimits) ? undefined : usageLimits,
+    destroyGuardDays: given(destroyGuardDays),
+    requireApproval: given(requireApproval),
   };
 }
 

@@ -25,7 +25,16 @@ const detailsRow = rowOf<TenantDetails>({
   oldest: ({ masterKey }) => masterKey?.oldestVersion ?? null,
 });
 
-const QUOTAS = ['keys', 'keyVersions', 'tokens', 'identityBindings', 'operationsPerMonth', 'keptAnswers'] as const;
+const QUOTAS = [
+  'keys',
+  'keyVersions',
+  'tokens',
+  'identityBindings',
+  'operationsPerMonth',
+  'keptAnswers',
+  'destroyGuardDays',
+  'requireApproval',
+] as const;
 
 type LimitOptions = Partial<Readonly<Record<(typeof QUOTAS)[number], number>>> & {
   readonly unitsPerSecond?: number;
@@ -120,6 +129,16 @@ export const tenantCommands: CommandGroup = (program, io) => {
     .option('--identity-bindings <number>', 'how many identity bindings', wholeNumberOrZero)
     .option('--operations-per-month <number>', 'how many operations in a month', wholeNumberOrZero)
     .option('--kept-answers <number>', 'how many answers kept under idempotency keys', wholeNumberOrZero)
+    .option(
+      '--destroy-guard-days <days>',
+      'for how long after its last use destroying a key takes an acknowledgement; 0 is no guard',
+      wholeNumberOrZero,
+    )
+    .option(
+      '--require-approval <number>',
+      'how many others have to approve what cannot be undone; 0 is nobody',
+      wholeNumberOrZero,
+    )
     .option('--as-for-all', 'what holds for all tenants holds for this one as well')
     .action(async (tenantId: string, options: LimitOptions, command: Command) => {
       const changed = await connect(io).updateTenant({ tenantId, limits: limitsIn(options) }, callOptions(io));

@@ -1,4 +1,5 @@
 import type { AccessOperations } from './access.ts';
+import type { ApprovalOperations } from './approvals.ts';
 import type { CryptographicOperations } from './cryptography.ts';
 import type { KeyOperations } from './keys.ts';
 import type { LifecycleOperations } from './lifecycle.ts';
@@ -35,5 +36,6 @@ export interface CallerKms
     MigrationOperations,
     CryptographicOperations,
     AccessOperations,
+    ApprovalOperations,
     TenantOperations,
     EvidenceOperations {}

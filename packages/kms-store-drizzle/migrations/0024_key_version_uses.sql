@@ -1,4 +1,5 @@
--- What is read and written meanwhile does not wait: a foreign key needs no more than this of the table that it points to.
+-- What is read and written meanwhile does not wait: a foreign key needs no more than this of the table that it points to. All that the
+-- migrations up to 0029 lock is taken together: they are one transaction in an upgrade, and units of work take tables in several orders.
 DO $$
 DECLARE
 	since timestamptz := clock_timestamp();
@@ -7,8 +8,8 @@ BEGIN
 	PERFORM set_config('lock_timeout', '300ms', true);
 	LOOP
 		BEGIN
-			LOCK TABLE kms.key_versions
-				IN SHARE ROW EXCLUSIVE MODE;
+			LOCK TABLE kms.idempotency_keys, kms.tenants, kms.key_versions IN SHARE ROW EXCLUSIVE MODE;
+			LOCK TABLE kms.identity_bindings IN ACCESS EXCLUSIVE MODE;
 			EXIT;
 		EXCEPTION WHEN lock_not_available THEN
 			IF clock_timestamp() > since + interval '60 seconds' THEN

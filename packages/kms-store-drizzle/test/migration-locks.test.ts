@@ -73,9 +73,10 @@ describe.each<[string, readonly Unit[]]>([
   ],
   ['0013_record_formats', [TOKEN]],
   [
-    '0027_tenant_accounts',
+    '0021_removed_bindings_found',
     [
       SHRED,
+      ['a keyed change of a key', [writeAnswer, ...CHANGE[1]]],
       ['a keyed call that makes a binding', [writeAnswer, shareTenant, writeBinding]],
       ['a search for bindings', ['select from kms.identity_bindings limit 1', 'select from kms.tenants limit 1']],
     ],

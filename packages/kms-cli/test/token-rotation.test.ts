@@ -81,11 +81,16 @@ describe('kms tokens rotate', () => {
     expect(readFileSync(linked, 'utf8')).toBe(readFileSync(real, 'utf8'));
 
     const client = join(kms.environment['KMS_DATA_DIR'] ?? '', 'client.json');
-    const { apiToken, ...rest } = JSON.parse(readFileSync(client, 'utf8')) as Record<string, unknown>;
+    const read = () => JSON.parse(readFileSync(client, 'utf8')) as Record<string, unknown>;
+    const { apiToken, aws, ...rest } = read();
     await json(kms.environment, 'tokens', 'rotate');
-    const { apiToken: now, ...kept } = JSON.parse(readFileSync(client, 'utf8')) as Record<string, unknown>;
+    const { apiToken: now, aws: key, ...kept } = read();
     expect(kept).toEqual(rest);
     expect(now).not.toBe(apiToken);
+    // The access key of the old token ends with it.
+    const { accessKeyId, secretAccessKey, region } = key as Record<string, unknown>;
+    expect(aws).toMatchObject({ accessKeyId: expect.not.stringContaining(String(accessKeyId)), region });
+    expect(aws).not.toMatchObject({ secretAccessKey });
     expect(await json(kms.environment, 'tokens', 'get')).toMatchObject({ replaces: expect.any(String) });
   });
 

@@ -148,6 +148,7 @@ async function pathOf({ path, example }: Route, keyId: string): Promise<string> 
     ? (await ask('POST', '/kms/v1/identity-bindings/deny', { issuer: 'i', sub: 'spare' })).body
     : {};
   const approvalId = path.includes('{approvalId}') ? await askForApprovals() : '';
+  const migrationId = path.includes('{migrationId}') ? await startMigration() : '';
   let tenantId = '';
   if (path.includes('{tenantId}')) {
     tenantId = String((await ask('POST', '/kms/v1/tenants', { name: 'spare' }, PLATFORM)).body['tenantId']);
@@ -160,8 +161,19 @@ async function pathOf({ path, example }: Route, keyId: string): Promise<string> 
     .replace('{bindingId}', String(bindingId))
     .replace('{denialId}', String(denialId))
     .replace('{approvalId}', approvalId)
+    .replace('{migrationId}', migrationId)
     .replace('{tenantId}', tenantId)
     .replace('{eventId}', newId())}${query.size === 0 ? '' : `?${query.toString()}`}`;
+}
+
+/** The id of a migration that was just started, in place of one that may run. */
+async function startMigration(): Promise<string> {
+  const { items } = (await ask('GET', '/kms/v1/migrations')).body;
+  for (const { migrationId, state } of items as readonly { readonly migrationId: string; readonly state: string }[])
+    if (state === 'running') await ask('POST', `/kms/v1/migrations/${migrationId}/cancel`, {});
+  const ofNone = { selector: { name: 'spare' }, target: 'quantum-safe' };
+  const { migration } = (await ask('POST', '/kms/v1/migrations', ofNone)).body;
+  return (migration as { readonly migrationId: string }).migrationId;
 }
 
 /** The id of a request that waits for approvals. */

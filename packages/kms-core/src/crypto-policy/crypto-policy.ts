@@ -2,7 +2,7 @@ import type { AlgorithmId } from '../algorithms/algorithm-id.ts';
 
 /** What a crypto policy judges: making key material, protecting something new with it, and processing what it protected earlier. */
 export const CRYPTO_ACTS = ['create', 'protect', 'process'] as const;
-/** One of {@link CRYPTO_ACTS}. */
+/** One of `CRYPTO_ACTS`. */
 export type CryptoAct = (typeof CRYPTO_ACTS)[number];
 
 /**

@@ -77,7 +77,7 @@ export async function getKeyUsage(
 }
 
 /** A version with what is known of its uses. */
-export interface UsedVersion {
+interface UsedVersion {
   readonly version: KeyVersionRecord;
   readonly protectedAt: Date | null;
   readonly processedAt: Date | null;

@@ -18,6 +18,7 @@ const ENDING: ReadonlySet<string> = new Set<OperationName>([
   'revokeToken',
   'deleteIdentityBinding',
   'denyIdentity',
+  'cancelMigration',
 ]);
 
 /** Changes of a tenant as a whole, whose answers are kept with the service's own: no limit of the tenant is read for them. */

@@ -44,7 +44,7 @@ export function addRotate(tokens: Command, io: CommandIo): void {
       let lost: CommandError | undefined;
       try {
         if (destination !== undefined) await writeSmall(destination, new TextEncoder().encode(`${token}\n`), io.signal);
-        else await replace?.({ token, awsCredentials: made.awsCredentials });
+        else await replace?.({ token, ...made });
       } catch (cause) {
         // It is shown nowhere else, and never again.
         isKept = false;

@@ -185,6 +185,7 @@ export function sampleMigration(tenantId: TenantId, change: Partial<KeyMigration
   };
 }
 
+/** An approval that waits for one decision, as a store keeps it. */
 export function sampleApproval(tenantId: TenantId, change: Partial<ApprovalRecord> = {}): ApprovalRecord {
   return {
     approvalId: newId(),

@@ -19,6 +19,8 @@ import {
   newId,
   operationOfService,
   putKeyPolicy,
+  retireVersions,
+  rotateKey,
   rotateMasterKey,
   shredKey,
   shredTenant,
@@ -93,6 +95,23 @@ describe('a call that waits for approvals', () => {
     const old = destroyKey(ann, { keyId, ifRevision: 9 });
     await expect(old).rejects.toMatchObject({ code: 'CONFLICT' });
     expect((await listApprovals(ann, {})).items).toEqual([]);
+  });
+
+  it('is one that ends versions of a key, at once or with the next rotation', async () => {
+    const { f, ann, bob } = await company();
+    const { keyId } = await createKey(ann, { requireApproval: 1, rotation: { retainVersions: 3 } });
+    const retain = (retainVersions: number | null) => updateKey(ann, { keyId, rotation: { retainVersions } });
+    expect((await retain(4)).rotation.retainVersions).toBe(4);
+    expect((await retain(null)).rotation.retainVersions).toBe(null);
+    const approvalId = await waitsFor(retain(1));
+    await decideApproval(bob, { approvalId, decision: 'approve' });
+    expect((await retain(1)).rotation.retainVersions).toBe(1);
+    const other = await createKey(ann, { requireApproval: 1 });
+    await rotateKey(ann, { keyId: other.keyId });
+    f.advance(10 * 24 * HOUR_MS);
+    const retire = () => retireVersions(ann, { keyId: other.keyId, olderThanDays: 1 });
+    await decideApproval(bob, { approvalId: await waitsFor(retire()), decision: 'approve' });
+    expect((await retire()).versions.map(({ state }) => state)).toEqual(['deactivated', 'active']);
   });
 
   it('is not approved by who made the request, nor twice by one', async () => {

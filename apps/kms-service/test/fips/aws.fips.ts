@@ -66,7 +66,9 @@ describe('clients of AWS KMS in FIPS mode', () => {
     if (hash === undefined) return;
     const digest = { ...message, Message: createHash(hash).update(DATA).digest(), MessageType: 'DIGEST' } as const;
     const ofDigest = await kms.send(new SignCommand(digest));
-    expect((await kms.send(new VerifyCommand({ ...message, Signature: ofDigest.Signature }))).SignatureValid).toBe(true);
+    expect((await kms.send(new VerifyCommand({ ...message, Signature: ofDigest.Signature }))).SignatureValid).toBe(
+      true,
+    );
   });
 
   test('agree on secrets with ML-KEM', async () => {

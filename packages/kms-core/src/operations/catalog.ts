@@ -39,6 +39,7 @@ export const OPERATIONS = {
     permission: 'kms:keys:delete',
     event: 'kms.key.versions-retired',
     lifecycle: 'retire',
+    approval: 'retireVersions',
   },
   getKeyUsage: { permission: 'kms:keys:read', event: 'kms.key.read', uses: 'key', cost: 'read', changes: false },
   suspendKey: { ...CHANGE_OF_KEY, permission: 'kms:keys:update', event: 'kms.key.suspended', lifecycle: 'suspend' },

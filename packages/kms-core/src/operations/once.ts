@@ -7,14 +7,17 @@ import type { OperationName } from './catalog.ts';
 import type { Operation } from './operation.ts';
 
 /**
- * What takes something away that somebody else may be misusing at the moment. It never waits for room: a repeated call finds it done, or
- * does it once more to the same end.
+ * What takes something away that somebody else may be misusing at the moment, and what undoes such misuse. It never waits for room: a repeated
+ * call finds it done, or does it once more to the same end.
  */
 const ENDING: ReadonlySet<string> = new Set<OperationName>([
   'suspendKey',
   'revokeKey',
   'destroyKey',
   'shredKey',
+  'restoreKey',
+  'putKeyPolicy',
+  'deleteKeyPolicy',
   'revokeToken',
   'deleteIdentityBinding',
   'denyIdentity',

@@ -67,7 +67,8 @@ export async function updateKey(op: Operation, input: UpdateKeyInput): Promise<K
       ...(usageLimits === undefined ? {} : { usageLimits: { ...record.usageLimits, ...usageLimits } }),
     };
   };
-  const weakens = ({ fields }: KeyRecord) =>
+  const weakens = ({ fields, rotation }: KeyRecord) =>
+    endsMore(input.rotation?.retainVersions, rotation.retainVersions) ||
     isLess(input.destroyGuardDays, fieldOf(fields, KEY_DESTROY_GUARD)) ||
     isLess(input.requireApproval, fieldOf(fields, KEY_REQUIRE_APPROVAL));
   return changeKey(op, UPDATE, input, change, { needsApproval: weakens });
@@ -75,6 +76,11 @@ export async function updateKey(op: Operation, input: UpdateKeyInput): Promise<K
 
 /** To take away what protects a key takes what it protects from. */
 const UPDATE: KindOfChange = { ...OPERATIONS.updateKey, approval: 'updateKey' };
+
+/** Whether fewer versions than before would outlast the next rotation; `null` keeps all. */
+function endsMore(asked: number | null | undefined, present: number | null): boolean {
+  return asked !== undefined && asked !== null && (present === null || asked < present);
+}
 
 function isLess(asked: number | null | undefined, present = 0): boolean {
   return asked !== undefined && (asked ?? 0) < present;

@@ -14,7 +14,7 @@ export interface ApprovalOperations {
    * @throws KmsError `FORBIDDEN` without `kms:approvals:read`; `BAD_REQUEST` for a cursor of another list.
    * @example
    * const { keyId } = await ada.createKey({ requireApproval: 1 });
-   * await ada.destroyKey({ keyId }).catch((error) => console.log(error.code)); // APPROVAL_REQUIRED
+   * await ada.destroyKey({ keyId }).catch(() => undefined);
    * const { items } = await ada.listApprovals({ state: 'pending' });
    * console.log(items.map(({ operation }) => operation)); // [ 'destroyKey' ]
    */

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createKmsClient, type KmsClient } from '@qnsp/kms-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -69,6 +69,32 @@ async function expectRows(out: string, count: number, version: number): Promise<
 }
 
 describe('kms reencrypt', () => {
+  test('keeps the spelling of every number, of any size', async () => {
+    const { list } = await makeList(1);
+    const ids = '"row":9007199254740993,"score":1.10,"list":[1e2]';
+    writeFileSync(list, written(list).replace('"row":0', ids));
+    const out = file();
+    expect(await reencrypt(list, out)).toMatchObject({ code: EXIT.done });
+    expect(written(out)).toContain(`{${ids},`);
+  });
+
+  test('leaves a file alone that is not its output', async () => {
+    const { list } = await makeList(2);
+    const before = written(list).trimEnd();
+    writeFileSync(list, before);
+    expect(await reencrypt(list, list)).toMatchObject({ code: EXIT.usage });
+    const link = file();
+    symlinkSync(list, link);
+    expect(await reencrypt(list, link)).toMatchObject({ code: EXIT.usage });
+    for (const foreign of ['a text without an end of line', before.split('\n')[1] ?? '', '{"row":7}\n{"ro']) {
+      const out = file();
+      writeFileSync(out, foreign);
+      expect(await reencrypt((await makeList(1)).list, out)).toMatchObject({ code: EXIT.data });
+      expect(written(out)).toBe(foreign);
+    }
+    expect(written(list)).toBe(before);
+  });
+
   test('moves a list to the newest version, in its order, with everything else in its lines', async () => {
     const { keyId, list } = await makeList(1200);
     const out = file();

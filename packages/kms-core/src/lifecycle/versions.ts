@@ -20,12 +20,18 @@ export function nextPurpose(record: KeyRecord, algorithm: Algorithm): KeyRecord[
 /**
  * The versions of a key after another one was added: that one is the active one, and the oldest beyond the number that the key keeps
  * beside it are retired.
+ *
+ * @param retainVersions how many that is with the new one; `null` for all
  */
-export function withVersion(record: KeyRecord, added: KeyVersionRecord): readonly KeyVersionRecord[] {
+export function withVersion(
+  record: KeyRecord,
+  added: KeyVersionRecord,
+  retainVersions: number | null = record.rotation.retainVersions,
+): readonly KeyVersionRecord[] {
   const superseded = record.versions.map((old) =>
     old.state === 'active' ? { ...old, state: nextVersionState(old.state, 'supersede') } : old,
   );
-  return [...retire(superseded, record.rotation.retainVersions), added];
+  return [...retire(superseded, retainVersions), added];
 }
 
 function retire(superseded: readonly KeyVersionRecord[], retainVersions: number | null): readonly KeyVersionRecord[] {

@@ -17,6 +17,8 @@ export function nextVersionName({ tenantId, keyId, currentVersion }: KeyRecord):
 export interface AddedVersion {
   readonly prepared: PreparedVersion;
   readonly quotas: Quotas;
+  /** Whether no version is retired, however few the key retains; a later rotation retires them. */
+  readonly retainsAll?: boolean;
 }
 
 /** Whether a key has fewer versions than it may. */
@@ -36,7 +38,7 @@ export function requireRoomForVersion({ versions }: KeyRecord, { keyVersions }: 
 export async function addVersion(
   record: KeyRecord,
   { unit, chain }: ChangeContext,
-  { prepared, quotas }: AddedVersion,
+  { prepared, quotas, retainsAll = false }: AddedVersion,
 ): Promise<KeyChange> {
   requireRoomForVersion(record, quotas);
   const { algorithm, protectionLevel } = prepared.facts;
@@ -47,7 +49,7 @@ export async function addVersion(
     protectionLevel,
     purpose: nextPurpose(record, algorithm),
     currentVersion: name.version,
-    versions: withVersion(record, added),
+    versions: withVersion(record, added, retainsAll ? null : record.rotation.retainVersions),
     rotation: planRotation(record.rotation, unit.now),
   };
 }

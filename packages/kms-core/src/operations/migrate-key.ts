@@ -101,7 +101,7 @@ async function upgrade(
           op,
           locked,
           'upgrade',
-          (key, context) => addVersion(key, context, { prepared, quotas: rules.quotas }),
+          (key, context) => addVersion(key, context, { prepared, quotas: rules.quotas, retainsAll: true }),
           `migration ${migration.migrationId}`,
         );
         const { authority } = work;

@@ -22,12 +22,30 @@ const NOT_A_LINE: LineError = {
 
 /** Reads a line of the list. */
 export function readLine(text: string): ListLine {
-  const { error: _earlier, ...members } = objectIn(text) ?? {};
+  const { error: _earlier, ...members } = objectIn(text) === undefined ? {} : membersOf(text);
   const { ciphertext, context, newContext } = members;
   const bytes = typeof ciphertext === 'string' ? Buffer.from(ciphertext, 'base64') : undefined;
   if (bytes === undefined || bytes.toString('base64') !== ciphertext) return { members };
   if (!isContext(context) || !isContext(newContext)) return { members };
   return { members, input: { ciphertext: bytes, context, newContext } };
+}
+
+/** JSON with the text of what is read (ECMAScript 2026), which the types of the compiler do not have yet. */
+interface JsonWithSource {
+  parse(
+    text: string,
+    reviver: (name: string, value: unknown, context: { readonly source?: string }) => unknown,
+  ): unknown;
+  rawJSON(text: string): unknown;
+}
+const { parse, rawJSON }: JsonWithSource = JSON as JSON & JsonWithSource;
+
+/** The members of an object, in which numbers are spelt as they were: an id may have more digits than a number has here. */
+function membersOf(text: string): Readonly<Record<string, unknown>> {
+  const spelt = (_name: string, value: unknown, { source }: { readonly source?: string }) =>
+    typeof value === 'number' && source !== undefined ? rawJSON(source) : value;
+  // The text is known to be an object.
+  return parse(text, spelt) as Readonly<Record<string, unknown>>;
 }
 
 function isContext(value: unknown): value is Readonly<Record<string, string>> | undefined {

@@ -1,9 +1,20 @@
-import { type FileHandle, open } from 'node:fs/promises';
-import { linesOf } from '../../files/json-lines.ts';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { linesOf, objectIn } from '../../files/json-lines.ts';
+import { CommandError, EXIT } from '../../terminal/exit-codes.ts';
 import { writtenLine } from './list-line.ts';
 
 /** What was written is on the disk after this much. */
 const FLUSH_BYTES = 256 * 1024;
+
+/** Whether two paths lead to one file. */
+async function isSameFile(one: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all([one, other].map((path) => stat(path, { bigint: true }).catch(noFile)));
+  return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino;
+}
+
+function noFile(error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+}
 
 /** How many ciphertexts are under one version of a key. */
 export interface VersionCount {
@@ -22,6 +33,8 @@ export class OutputFile implements AsyncDisposable {
   readonly #file: FileHandle;
   readonly #counts = new Map<string, VersionCount>();
   #lines = 0;
+  /** Of the complete lines that were found, until the rest is cut off. */
+  #length: number | undefined;
   #last: string | undefined;
   #pending: string[] = [];
   #pendingBytes = 0;
@@ -30,19 +43,32 @@ export class OutputFile implements AsyncDisposable {
     this.#file = file;
   }
 
-  /** Opens the file, or makes it, readable by its owner only, and reads what is done. */
-  static async open(path: string, signal: AbortSignal | undefined): Promise<OutputFile> {
+  /**
+   * Opens the file, or makes it, readable by its owner only, and reads what is done. It is left as it is until something is added: only then
+   * is it known to be of the list.
+   *
+   * @param list the file with the list
+   * @throws CommandError for the list itself
+   */
+  static async open(path: string, list: string, signal: AbortSignal | undefined): Promise<OutputFile> {
+    if (await isSameFile(path, list))
+      throw new CommandError(EXIT.usage, 'The list cannot be its own output: name another --out.');
     // Not truncated, and made where it is not there.
     const file = await open(path, 'a+', 0o600);
     const output = new OutputFile(file);
     try {
       let length = 0;
       for await (const { text, end, isComplete } of linesOf(path, signal)) {
-        if (!isComplete) break;
+        if (!isComplete) {
+          // The beginning of a first line, or something else that has no line feed and is not this program's to cut off.
+          if (length === 0 && (!text.startsWith('{') || objectIn(text) !== undefined))
+            throw new CommandError(EXIT.data, `${path} is not the output of such a list: name another --out.`);
+          break;
+        }
         output.#count(text);
         length = end;
       }
-      await file.truncate(length);
+      output.#length = length;
       return output;
     } catch (error) {
       await file.close();
@@ -80,6 +106,9 @@ export class OutputFile implements AsyncDisposable {
   }
 
   async flush(): Promise<void> {
+    if (this.#pending.length === 0) return;
+    if (this.#length !== undefined) await this.#file.truncate(this.#length);
+    this.#length = undefined;
     const text = this.#pending.join('');
     this.#pending = [];
     this.#pendingBytes = 0;

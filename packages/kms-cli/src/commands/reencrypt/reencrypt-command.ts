@@ -44,7 +44,7 @@ export const reencryptCommand: CommandGroup = (program, io) => {
         );
       const kms = connect(io);
       const destinationKeyId = options.to === undefined ? undefined : await keyIdOf(kms, options.to, io);
-      await using output = await OutputFile.open(options.out, io.signal);
+      await using output = await OutputFile.open(options.out, options.in, io.signal);
       await reencryptRest(kms, io, { path: options.in, output, destinationKeyId });
       await output.flush();
       print(io, command, output.counts, (counts) => counts.map(rowOf(COLUMNS)), Object.keys(COLUMNS));

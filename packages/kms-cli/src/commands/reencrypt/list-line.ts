@@ -38,14 +38,14 @@ interface JsonWithSource {
   ): unknown;
   rawJSON(text: string): unknown;
 }
-const { parse, rawJSON }: JsonWithSource = JSON as JSON & JsonWithSource;
+const json: JsonWithSource = JSON as JSON & JsonWithSource;
 
 /** The members of an object, in which numbers are spelt as they were: an id may have more digits than a number has here. */
 function membersOf(text: string): Readonly<Record<string, unknown>> {
   const spelt = (_name: string, value: unknown, { source }: { readonly source?: string }) =>
-    typeof value === 'number' && source !== undefined ? rawJSON(source) : value;
+    typeof value === 'number' && source !== undefined ? json.rawJSON(source) : value;
   // The text is known to be an object.
-  return parse(text, spelt) as Readonly<Record<string, unknown>>;
+  return json.parse(text, spelt) as Readonly<Record<string, unknown>>;
 }
 
 function isContext(value: unknown): value is Readonly<Record<string, string>> | undefined {
